@@ -1,0 +1,193 @@
+package main_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/hooktrail/hooktrail"
+
+// goPackage is what these rules need of `go list -json`.
+type goPackage struct {
+	ImportPath   string
+	Name         string
+	Imports      []string
+	TestImports  []string
+	XTestImports []string
+}
+
+// rel is the package's place in the project: "adapters/postgres".
+func (p goPackage) rel() string { return inModule(p.ImportPath) }
+
+// tests are the imports of the package's test files.
+func (p goPackage) tests() []string { return slices.Concat(p.TestImports, p.XTestImports) }
+
+// layer says which packages of the project one part may import. A part reaches to its sub-packages.
+type layer struct {
+	part string
+	may  []string
+	why  string
+}
+
+// layers holds the most particular part first. Imports within a part are always allowed.
+var layers = []layer{
+	{"cmd", []string{"adapters", "openapi", "migrations", "projections", "domain"}, "only the binary knows all parts: it wires them by hand"},
+	{"openapi", []string{"projections", "domain"}, "the HTTP surface must not depend on how the log is stored or sent"},
+	{"migrations/migratetest", []string{"migrations", "adapters/localpg"}, "a test's database is a private Postgres with the migrations applied"},
+	{"migrations", nil, "released SQL must not change because Go code did"},
+	{"adapters/postgres", []string{"projections", "domain"}, "the tables are one more store of the same fold"},
+	{"adapters/dispatch", []string{"projections", "domain"}, "its working state is the fold in memory; log and sender are ports, so it runs without either"},
+	{"adapters/webhook", []string{"domain"}, "one HTTP attempt needs no log"},
+	{"adapters/localpg", nil, "starting a Postgres knows nothing of what it is for"},
+	{"adapters", []string{"domain"}, "one package per technology: adapters never import one another, cmd joins them"},
+	{"projections", []string{"domain"}, "an auditor's machine folds an export with this code and nothing else"},
+	{"domain", nil, "what was decided must be readable for as long as Go is, whatever becomes of the technology"},
+}
+
+// confined modules may be imported by the named parts only.
+var confined = []struct {
+	module string
+	parts  []string
+	why    string
+}{
+	{"github.com/jackc/pgx", []string{"adapters/postgres", "migrations", "cmd"}, "all SQL stands in one place"},
+	{"github.com/ThreeDotsLabs", []string{"adapters/postgres", "migrations", "cmd"}, "Watermill carries the log; the log's meaning must not depend on it"},
+	{"github.com/danielgtaylor/huma", []string{"openapi", "cmd"}, "the HTTP framework can be replaced in one package"},
+}
+
+// TestImports holds the project to its dependency rule. Test files are freer: nothing that they import reaches the binary,
+// and a test that wires real parts beats one that fakes them. So they may import any package of the project but cmd, and
+// any module, except that domain and projections are tested without an adapter: what needs one is not theirs to test.
+func TestImports(t *testing.T) {
+	t.Parallel()
+	for _, p := range listPackages(t) {
+		t.Run(p.rel(), func(t *testing.T) {
+			t.Parallel()
+			checkName(t, p)
+			checkLayer(t, p)
+			checkConfined(t, p)
+			checkTests(t, p)
+			if inPart(p.rel(), "domain") {
+				checkStandardOnly(t, p)
+			}
+		})
+	}
+}
+
+func checkName(t *testing.T, p goPackage) {
+	t.Helper()
+	for _, elem := range strings.Split(p.rel(), "/") {
+		switch elem {
+		case "internal", "util", "utils", "common", "helpers", "models", "pkg":
+			t.Errorf("%q is no name: a package is called after what it provides", elem)
+		}
+	}
+}
+
+func checkLayer(t *testing.T, p goPackage) {
+	t.Helper()
+	i := slices.IndexFunc(layers, func(l layer) bool { return inPart(p.rel(), l.part) })
+	if i < 0 {
+		t.Fatalf("no layer for this package: put it below cmd, openapi, migrations, adapters, projections or domain")
+	}
+	own := part(p.rel())
+	for _, imported := range p.Imports {
+		to, ours := strings.CutPrefix(imported, module+"/")
+		if !ours || inPart(to, own) || inAny(to, layers[i].may) {
+			continue
+		}
+		t.Errorf("imports %s; %s may import only %v: %s", to, layers[i].part, layers[i].may, layers[i].why)
+	}
+}
+
+func checkConfined(t *testing.T, p goPackage) {
+	t.Helper()
+	for _, c := range confined {
+		if inAny(p.rel(), c.parts) {
+			continue
+		}
+		for _, imported := range p.Imports {
+			if inPart(imported, c.module) {
+				t.Errorf("imports %s, which only %v may: %s", imported, c.parts, c.why)
+			}
+		}
+	}
+}
+
+func checkTests(t *testing.T, p goPackage) {
+	t.Helper()
+	pure := inAny(p.rel(), []string{"domain", "projections"})
+	for _, imported := range p.tests() {
+		to, ours := strings.CutPrefix(imported, module+"/")
+		switch {
+		case !ours || inPart(to, part(p.rel())):
+		case inPart(to, "cmd"):
+			t.Errorf("a test imports %s: stories of the whole program are told in cmd", to)
+		case pure && !inAny(to, []string{"domain", "projections"}):
+			t.Errorf("a test imports %s: move the test to where both are known", to)
+		}
+	}
+}
+
+// checkStandardOnly goes by the import path: only the standard library's first element has no dot.
+func checkStandardOnly(t *testing.T, p goPackage) {
+	t.Helper()
+	for _, imported := range p.Imports {
+		first, _, _ := strings.Cut(imported, "/")
+		if strings.Contains(first, ".") && !inPart(inModule(imported), "domain") {
+			t.Errorf("imports %s: the domain knows only the standard library", imported)
+		}
+	}
+}
+
+// listPackages fails the test when a package's imports don't resolve.
+func listPackages(t *testing.T) []goPackage {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Name,Imports,TestImports,XTestImports", "./...")
+	cmd.Dir = root
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, &stderr)
+	}
+	var packages []goPackage
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p goPackage
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+	if len(packages) < 2 {
+		t.Fatalf("go list found %d packages: the rules would hold of nothing", len(packages))
+	}
+	return packages
+}
+
+// part is what counts as one: a first element, or one adapter.
+func part(rel string) string {
+	first, rest, _ := strings.Cut(rel, "/")
+	if first != "adapters" {
+		return first
+	}
+	second, _, _ := strings.Cut(rest, "/")
+	return path.Join(first, second)
+}
+
+func inModule(importPath string) string { return strings.TrimPrefix(importPath, module+"/") }
+
+func inPart(name, part string) bool { return name == part || strings.HasPrefix(name, part+"/") }
+
+func inAny(name string, parts []string) bool {
+	return slices.ContainsFunc(parts, func(p string) bool { return inPart(name, p) })
+}
