@@ -1,0 +1,257 @@
+package domain
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// EndpointConfig is an endpoint's whole configuration at one version. Secrets stand elsewhere, in a table from which
+// they can be deleted; the log holds their ids and keyed fingerprints.
+type EndpointConfig struct {
+	Name          string            `json:"name"`
+	URL           string            `json:"url"`
+	Profile       string            `json:"profile"`
+	ProfileDigest string            `json:"profile_digest"` // the exact document: an upgrade never changes what is sent
+	Keys          []SigningKey      `json:"keys,omitempty"` // the current one first, then those still in their overlap
+	Auth          *EndpointAuth     `json:"auth,omitempty"`
+	Headers       []SecretHeader    `json:"headers,omitempty"` // in order of name
+	RateLimit     *RateLimit        `json:"rate_limit,omitempty"`
+	Concurrency   int               `json:"concurrency"`
+	Ordered       bool              `json:"ordered,omitempty"`
+	Timeout       Duration          `json:"timeout"`
+	Retry         Schedule          `json:"retry"`
+	ExternalID    string            `json:"external_id,omitempty"`
+	Metadata      map[string]string `json:"metadata,omitempty"`
+	Paused        bool              `json:"paused,omitempty"`
+	Disabled      string            `json:"disabled,omitempty"` // why the product stopped delivering; empty: it didn't
+}
+
+// SigningKey names a key that signs for an endpoint.
+type SigningKey struct {
+	ID          UUID      `json:"id"`
+	Fingerprint string    `json:"fingerprint"`          // keyed, so that a guessed key can't be confirmed
+	PublicKey   string    `json:"public_key,omitempty"` // of an asymmetric key
+	Until       time.Time `json:"until,omitzero"`       // end of its overlap; zero: the current key
+}
+
+// EndpointAuth says how the product authenticates itself to a receiver.
+type EndpointAuth struct {
+	Type        string `json:"type"`           // "api_key", "basic", "bearer"
+	In          string `json:"in,omitempty"`   // of an api_key: "header" or "query"
+	Name        string `json:"name,omitempty"` // of the header or query parameter; of a basic user
+	Secret      UUID   `json:"secret"`
+	Fingerprint string `json:"fingerprint"`
+}
+
+// SecretHeader is a custom header. Its value may be a credential, so it is kept as a secret.
+type SecretHeader struct {
+	Name        string `json:"name"`
+	Secret      UUID   `json:"secret"`
+	Fingerprint string `json:"fingerprint"`
+}
+
+// RateLimit is a token bucket.
+type RateLimit struct {
+	PerSecond float64 `json:"per_second"`
+	Burst     int     `json:"burst"`
+}
+
+// Defaults and bounds of an endpoint.
+const (
+	DefaultConcurrency = 32
+	MaxConcurrency     = 1024
+	DefaultTimeout     = Duration(15 * time.Second)
+	MinTimeout         = Duration(100 * time.Millisecond)
+	MaxTimeout         = Duration(120 * time.Second)
+	MaxURLBytes        = 2048
+	maxMetadata        = 32
+	maxHeaders         = 16
+)
+
+// Endpoint is an endpoint at one version of its stream.
+type Endpoint struct {
+	ID      UUID
+	Tenant  TenantID
+	Version int
+	Deleted bool
+	EndpointConfig
+}
+
+// Active says whether deliveries may be attempted now; those of a paused endpoint wait.
+func (e Endpoint) Active() bool { return !e.Deleted && !e.Paused && e.Disabled == "" }
+
+// CreateEndpoint decides on a new endpoint. Secrets, profile digest and retry schedule are resolved by the caller;
+// https says that the profile or the tenant allows nothing else.
+func CreateEndpoint(config EndpointConfig, https bool) (*EndpointCreated, error) {
+	config = config.withDefaults()
+	if err := config.validate(https); err != nil {
+		return nil, err
+	}
+	return &EndpointCreated{config}, nil
+}
+
+// Update decides on a changed configuration. Keys, pause and disabling have operations of their own and stay.
+func (e Endpoint) Update(config EndpointConfig, https bool) (*EndpointUpdated, error) {
+	if e.Deleted {
+		return nil, ErrNotFound
+	}
+	config.Keys, config.Paused, config.Disabled = e.Keys, e.Paused, e.Disabled
+	config = config.withDefaults()
+	if err := config.validate(https); err != nil {
+		return nil, err
+	}
+	return &EndpointUpdated{config}, nil
+}
+
+// RotateKey decides on a new signing key, the old ones staying valid for the overlap. Keys whose overlap has ended by
+// now are dropped.
+func (e Endpoint) RotateKey(key SigningKey, overlap time.Duration, now time.Time) (*EndpointKeyRotated, error) {
+	if e.Deleted {
+		return nil, ErrNotFound
+	}
+	if overlap < 0 || overlap > time.Duration(MaxGap) {
+		return nil, Invalid("overlap", "lies between 0s and 720h")
+	}
+	config := e.EndpointConfig
+	config.Keys = []SigningKey{key}
+	until := now.Add(overlap).UTC().Truncate(time.Microsecond)
+	for _, old := range e.SigningKeys(now) {
+		if overlap == 0 {
+			break
+		}
+		if old.Until.IsZero() || old.Until.After(until) {
+			old.Until = until
+		}
+		config.Keys = append(config.Keys, old)
+	}
+	if len(config.Keys) > 4 {
+		return nil, Invalid("overlap", "at most four keys at once: wait for the end of an earlier overlap")
+	}
+	return &EndpointKeyRotated{config}, nil
+}
+
+// SigningKeys returns the keys that sign at a time, the current one first.
+func (c EndpointConfig) SigningKeys(now time.Time) []SigningKey {
+	return slices.DeleteFunc(slices.Clone(c.Keys), func(k SigningKey) bool {
+		return !k.Until.IsZero() && !now.Before(k.Until)
+	})
+}
+
+// Pause decides to let deliveries wait; nil when they do already.
+func (e Endpoint) Pause() (*EndpointPaused, error) {
+	if e.Deleted {
+		return nil, ErrNotFound
+	}
+	if e.Paused {
+		return nil, nil
+	}
+	e.Paused = true
+	return &EndpointPaused{e.EndpointConfig}, nil
+}
+
+// Resume decides to deliver again, after a pause or a disabling; nil when nothing holds deliveries up.
+func (e Endpoint) Resume() (*EndpointResumed, error) {
+	if e.Deleted {
+		return nil, ErrNotFound
+	}
+	if !e.Paused && e.Disabled == "" {
+		return nil, nil
+	}
+	e.Paused, e.Disabled = false, ""
+	return &EndpointResumed{e.EndpointConfig}, nil
+}
+
+// Delete decides on the endpoint's end.
+func (e Endpoint) Delete() (*EndpointDeleted, error) {
+	if e.Deleted {
+		return nil, ErrNotFound
+	}
+	return &EndpointDeleted{e.EndpointConfig}, nil
+}
+
+func (c EndpointConfig) withDefaults() EndpointConfig {
+	if c.Concurrency == 0 {
+		c.Concurrency = DefaultConcurrency
+	}
+	if c.Timeout == 0 {
+		c.Timeout = DefaultTimeout
+	}
+	if c.Retry.IsZero() {
+		c.Retry = DefaultSchedule()
+	}
+	return c
+}
+
+func (c EndpointConfig) validate(https bool) error {
+	if err := ValidateText("name", c.Name, 1, 255); err != nil {
+		return err
+	}
+	if err := ValidateURL("url", c.URL, https); err != nil {
+		return err
+	}
+	if err := c.Retry.Validate("retry"); err != nil {
+		return err
+	}
+	if err := ValidateText("external_id", c.ExternalID, 0, 255); err != nil {
+		return err
+	}
+	switch {
+	case c.Profile == "" || c.ProfileDigest == "":
+		return Invalid("profile", "names a profile of this server")
+	case c.Concurrency < 1 || c.Concurrency > MaxConcurrency:
+		return Invalid("concurrency", "lies between 1 and %d", MaxConcurrency)
+	case c.Timeout < MinTimeout || c.Timeout > MaxTimeout:
+		return Invalid("timeout", "lies between 100ms and 120s")
+	case c.RateLimit != nil && (c.RateLimit.PerSecond < 0.01 || c.RateLimit.PerSecond > 1e6):
+		return Invalid("rate_limit.per_second", "lies between 0.01 and 1000000")
+	case c.RateLimit != nil && (c.RateLimit.Burst < 1 || c.RateLimit.Burst > 1e6):
+		return Invalid("rate_limit.burst", "lies between 1 and 1000000")
+	case len(c.Headers) > maxHeaders:
+		return Invalid("headers", "at most %d custom headers", maxHeaders)
+	}
+	return validateMetadata(c.Metadata)
+}
+
+func validateMetadata(metadata map[string]string) error {
+	if len(metadata) > maxMetadata {
+		return Invalid("metadata", "at most %d members", maxMetadata)
+	}
+	for name, value := range metadata {
+		if ValidateText("", name, 1, 64) != nil || ValidateText("", value, 0, 512) != nil {
+			return Invalid("metadata", "names have 1 to 64 bytes, values at most 512, without control characters")
+		}
+	}
+	return nil
+}
+
+// ValidateURL refuses what can't be an endpoint's URL. Where it leads is checked when it is dialled, not here.
+func ValidateURL(field, raw string, https bool) error {
+	if len(raw) > MaxURLBytes {
+		return Invalid(field, "has at most %d bytes", MaxURLBytes)
+	}
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || u.Host == "" || u.Hostname() == "" || u.Opaque != "":
+		return Invalid(field, "must be an absolute URL such as https://receiver.example/hooks")
+	case u.Scheme != "https" && u.Scheme != "http":
+		return Invalid(field, "must begin with https:// or http://")
+	case https && u.Scheme != "https":
+		return Invalid(field, "must begin with https:// (the tenant or the profile asks for it)")
+	case u.User != nil:
+		return Invalid(field, "must not hold a user name or password: use auth")
+	case u.Fragment != "" || strings.Contains(raw, "#"):
+		return Invalid(field, "must not have a fragment")
+	}
+	for _, c := range []byte(raw) {
+		if c <= ' ' || c > '~' {
+			return Invalid(field, "holds only visible ASCII characters: percent-encode the rest, write the host in punycode")
+		}
+	}
+	return nil
+}
+
+// String names the endpoint for an error or a log line, without its URL.
+func (e Endpoint) String() string { return fmt.Sprintf("endpoint %s version %d", e.ID, e.Version) }

@@ -1,0 +1,86 @@
+package domain
+
+import (
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// EventAttributes is everything about an event but its data.
+type EventAttributes struct {
+	// ID is the producer's own or, where it gave none, the event's internal UUID. With Source it is unique in the tenant.
+	ID            string            `json:"id"`
+	Source        string            `json:"source"`
+	Type          EventType         `json:"type"`
+	Subject       string            `json:"subject,omitempty"`
+	OccurredAt    time.Time         `json:"occurred_at,omitzero"` // zero: as recorded
+	SchemaVersion string            `json:"schema_version"`
+	DataSchema    string            `json:"dataschema,omitempty"`
+	Extensions    map[string]string `json:"extensions,omitempty"` // CloudEvents extension attributes, canonical text
+	// Test marks a sample made for one endpoint, which is never routed elsewhere.
+	Test *TestTarget `json:"test,omitempty"`
+}
+
+// TestTarget is the one endpoint to which a test event goes.
+type TestTarget struct {
+	Endpoint UUID `json:"endpoint"`
+}
+
+// Bounds of an event.
+const (
+	MaxEventIDBytes  = 256
+	MaxDataBytes     = 256 << 10 // default; the server can be configured otherwise
+	MaxBatchEvents   = 1000
+	maxAttributeText = 1024
+)
+
+// Validate refuses attributes that may not be appended. now bounds nothing: producers may report old events.
+func (a EventAttributes) Validate() error {
+	if err := ValidateEventID("id", a.ID); err != nil {
+		return err
+	}
+	if err := a.Type.Validate("type"); err != nil {
+		return err
+	}
+	texts := []struct{ field, value string }{
+		{"source", a.Source}, {"subject", a.Subject}, {"schema_version", a.SchemaVersion}, {"dataschema", a.DataSchema},
+	}
+	for _, t := range texts {
+		if err := ValidateText(t.field, t.value, 0, maxAttributeText); err != nil {
+			return err
+		}
+	}
+	if a.Source == "" {
+		return Invalid("source", "must not be empty")
+	}
+	if y := a.OccurredAt.UTC().Year(); !a.OccurredAt.IsZero() && (y < 1970 || y > 9999) {
+		return Invalid("occurred_at", "lies between the years 1970 and 9999")
+	}
+	return nil
+}
+
+// ValidateEventID refuses what is no id that a producer may choose: 1 to 256 visible ASCII characters.
+func ValidateEventID(field, id string) error {
+	if len(id) < 1 || len(id) > MaxEventIDBytes {
+		return Invalid(field, "an event id has 1 to %d characters", MaxEventIDBytes)
+	}
+	if strings.ContainsFunc(id, func(r rune) bool { return r < '!' || r > '~' }) {
+		return Invalid(field, "an event id holds only visible ASCII characters, no space")
+	}
+	return nil
+}
+
+// ValidateText refuses text that isn't UTF-8, holds control characters (PostgreSQL can't keep NUL), or whose length in
+// bytes lies outside the bounds.
+func ValidateText(field, s string, least, most int) error {
+	if len(s) < least || len(s) > most {
+		return Invalid(field, "has %d to %d bytes", least, most)
+	}
+	if !utf8.ValidString(s) {
+		return Invalid(field, "must be UTF-8")
+	}
+	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return Invalid(field, "holds no control characters")
+	}
+	return nil
+}

@@ -1,0 +1,219 @@
+package domain
+
+import "time"
+
+// Fact is one past-tense thing the log can say. The set is sealed: kind.go lists it.
+type Fact interface {
+	Kind() Kind
+	// parts names the content parts that the fact is split into; codec.go.
+	parts() []partField
+}
+
+// TenantCreated is entry 0 of every tenant's log.
+type TenantCreated struct{ Tenant TenantConfig }
+
+// TenantUpdated holds the whole configuration after the change.
+type TenantUpdated struct{ Tenant TenantConfig }
+
+// TenantDeleted ends a tenant: nothing is routed or appended for it any more. Its log stays.
+type TenantDeleted struct{ Tenant TenantConfig }
+
+// TenantRegistered says in the instance's log that a tenant's log began.
+type TenantRegistered struct {
+	ID     TenantID `json:"id"`
+	Stream UUID     `json:"stream"`
+}
+
+// TenantUnregistered says in the instance's log that a tenant was deleted.
+type TenantUnregistered struct {
+	ID     TenantID `json:"id"`
+	Stream UUID     `json:"stream"`
+}
+
+// KeyCreated holds what an API key may do and the SHA-256 of it, never the key.
+type KeyCreated struct{ Key KeyConfig }
+
+// KeyRevoked ends a key.
+type KeyRevoked struct{ Key KeyConfig }
+
+// EndpointCreated and the other endpoint facts hold the whole configuration after the change.
+type EndpointCreated struct{ Endpoint EndpointConfig }
+
+// EndpointUpdated holds the whole configuration after the change.
+type EndpointUpdated struct{ Endpoint EndpointConfig }
+
+// EndpointKeyRotated holds the whole configuration, the new key first.
+type EndpointKeyRotated struct{ Endpoint EndpointConfig }
+
+// EndpointPaused: its deliveries wait.
+type EndpointPaused struct{ Endpoint EndpointConfig }
+
+// EndpointResumed ends a pause or an automatic disabling.
+type EndpointResumed struct{ Endpoint EndpointConfig }
+
+// EndpointDisabled: the product itself stopped delivering, for the reason in the configuration.
+type EndpointDisabled struct{ Endpoint EndpointConfig }
+
+// EndpointDeleted: its waiting deliveries are cancelled.
+type EndpointDeleted struct{ Endpoint EndpointConfig }
+
+// SubscriptionCreated and the other subscription facts hold the whole configuration after the change.
+type SubscriptionCreated struct{ Subscription SubscriptionConfig }
+
+// SubscriptionUpdated holds the whole configuration after the change.
+type SubscriptionUpdated struct{ Subscription SubscriptionConfig }
+
+// SubscriptionPaused: what it would match is skipped, with that reason.
+type SubscriptionPaused struct{ Subscription SubscriptionConfig }
+
+// SubscriptionResumed ends a pause.
+type SubscriptionResumed struct{ Subscription SubscriptionConfig }
+
+// SubscriptionDeleted ends a subscription.
+type SubscriptionDeleted struct{ Subscription SubscriptionConfig }
+
+// EventAppended holds an event as a producer submitted it. Data is kept byte for byte.
+type EventAppended struct {
+	Event EventAttributes
+	Data  []byte
+}
+
+// EventRouted says to which endpoints an event goes and which matching subscriptions were passed over. An event has at
+// least one; with more deliveries than one entry may name there are several, and only the last is Complete.
+type EventRouted struct {
+	Deliveries []RoutedDelivery `json:"deliveries,omitempty"`
+	Skipped    []Skipped        `json:"skipped,omitempty"`
+	Complete   bool             `json:"complete"`
+}
+
+// RoutedDelivery is one delivery that routing made.
+type RoutedDelivery struct {
+	ID              UUID                `json:"id"`
+	Endpoint        UUID                `json:"endpoint"`
+	EndpointVersion int                 `json:"endpoint_version"`
+	Subscriptions   []SubscriptionMatch `json:"subscriptions"`
+}
+
+// SubscriptionMatch names a subscription in the version that matched.
+type SubscriptionMatch struct {
+	ID      UUID `json:"id"`
+	Version int  `json:"version"`
+}
+
+// Skipped is a subscription that the event's type matched and that nevertheless made no delivery.
+type Skipped struct {
+	Subscription UUID       `json:"subscription"`
+	Version      int        `json:"version"`
+	Endpoint     UUID       `json:"endpoint"`
+	Reason       SkipReason `json:"reason"`
+}
+
+// SkipReason says why a matching subscription made no delivery.
+type SkipReason string
+
+// Why a matching subscription makes no delivery.
+const (
+	SkipSubscriptionPaused SkipReason = "subscription_paused"
+	SkipEndpointDisabled   SkipReason = "endpoint_disabled"
+	SkipWebhooksOff        SkipReason = "tenant_webhooks_disabled"
+	SkipFilter             SkipReason = "filter_did_not_match"
+	SkipFilterFailed       SkipReason = "filter_failed"
+	SkipOwnEndpoint        SkipReason = "speaks_of_this_endpoint"
+)
+
+// AttemptStarted is the intent, committed before the first byte leaves. With it, the event and the profile the exact
+// request can be built again.
+type AttemptStarted struct {
+	Number          int       `json:"number"` // from 1
+	EndpointVersion int       `json:"endpoint_version"`
+	ProfileDigest   string    `json:"profile_digest"`
+	Keys            []UUID    `json:"keys,omitempty"` // that sign, the current one first
+	At              time.Time `json:"at"`             // what the request says of its own time
+	TimeoutMS       int64     `json:"timeout_ms"`     // counted from this entry's commit
+	Node            UUID      `json:"node"`
+}
+
+// AttemptFinished ends an attempt, once. It carries the decision that follows from it.
+type AttemptFinished struct {
+	Result AttemptResult
+	Body   []byte // of the answer, as far as it is kept
+}
+
+// DeliveryRedriven sets a dead delivery going again, with its schedule from the start.
+type DeliveryRedriven struct {
+	Attempts      int       `json:"attempts"` // made until now; numbers go on from here
+	NextAttemptAt time.Time `json:"next_attempt_at"`
+}
+
+// DeliveryCancelled ends a delivery that will not be tried again.
+type DeliveryCancelled struct {
+	Reason CancelReason `json:"reason"`
+}
+
+// CancelReason says why a delivery was cancelled.
+type CancelReason string
+
+// Why a delivery is cancelled.
+const (
+	CancelEndpointDeleted      CancelReason = "endpoint_deleted"
+	CancelSubscriptionsDeleted CancelReason = "subscriptions_deleted"
+	CancelTenantDeleted        CancelReason = "tenant_deleted"
+	CancelErased               CancelReason = "erased"
+)
+
+// ServerStarted says in the instance's log which program began to serve, and how it was configured.
+type ServerStarted struct {
+	Node                UUID     `json:"node"`
+	Version             string   `json:"version"`
+	ConfigurationDigest string   `json:"configuration_digest"`
+	EgressAllow         []string `json:"egress_allow"`
+}
+
+// LeaseTaken says in the instance's log that a node took leases over, and in which epochs it holds them.
+type LeaseTaken struct {
+	Node   UUID         `json:"node"`
+	Leases []LeaseEpoch `json:"leases"`
+}
+
+// LeaseEpoch is one lease in one epoch.
+type LeaseEpoch struct {
+	Name  string `json:"name"`
+	Epoch int64  `json:"epoch"`
+}
+
+// FollowerStopped says in the instance's log that a fold failed at an entry and that its follower stopped there.
+type FollowerStopped struct {
+	Follower string   `json:"follower"`
+	Position Position `json:"position"`
+	Problem  string   `json:"problem"`
+}
+
+// Kind implements Fact.
+func (*TenantCreated) Kind() Kind       { return KindTenantCreated }
+func (*TenantUpdated) Kind() Kind       { return KindTenantUpdated }
+func (*TenantDeleted) Kind() Kind       { return KindTenantDeleted }
+func (*TenantRegistered) Kind() Kind    { return KindTenantRegistered }
+func (*TenantUnregistered) Kind() Kind  { return KindTenantUnregistered }
+func (*KeyCreated) Kind() Kind          { return KindKeyCreated }
+func (*KeyRevoked) Kind() Kind          { return KindKeyRevoked }
+func (*EndpointCreated) Kind() Kind     { return KindEndpointCreated }
+func (*EndpointUpdated) Kind() Kind     { return KindEndpointUpdated }
+func (*EndpointKeyRotated) Kind() Kind  { return KindEndpointKeyRotated }
+func (*EndpointPaused) Kind() Kind      { return KindEndpointPaused }
+func (*EndpointResumed) Kind() Kind     { return KindEndpointResumed }
+func (*EndpointDisabled) Kind() Kind    { return KindEndpointDisabled }
+func (*EndpointDeleted) Kind() Kind     { return KindEndpointDeleted }
+func (*SubscriptionCreated) Kind() Kind { return KindSubscriptionCreated }
+func (*SubscriptionUpdated) Kind() Kind { return KindSubscriptionUpdated }
+func (*SubscriptionPaused) Kind() Kind  { return KindSubscriptionPaused }
+func (*SubscriptionResumed) Kind() Kind { return KindSubscriptionResumed }
+func (*SubscriptionDeleted) Kind() Kind { return KindSubscriptionDeleted }
+func (*EventAppended) Kind() Kind       { return KindEventAppended }
+func (*EventRouted) Kind() Kind         { return KindEventRouted }
+func (*AttemptStarted) Kind() Kind      { return KindAttemptStarted }
+func (*AttemptFinished) Kind() Kind     { return KindAttemptFinished }
+func (*DeliveryRedriven) Kind() Kind    { return KindDeliveryRedriven }
+func (*DeliveryCancelled) Kind() Kind   { return KindDeliveryCancelled }
+func (*ServerStarted) Kind() Kind       { return KindServerStarted }
+func (*LeaseTaken) Kind() Kind          { return KindLeaseTaken }
+func (*FollowerStopped) Kind() Kind     { return KindFollowerStopped }

@@ -1,0 +1,94 @@
+package domain
+
+import "time"
+
+// Role is what an API key may do.
+type Role string
+
+// The roles. README and the OpenAPI document say what each may do.
+const (
+	RoleOperator Role = "operator"
+	RoleAdmin    Role = "admin"
+	RoleProducer Role = "producer"
+	RoleAuditor  Role = "auditor"
+	RolePrivacy  Role = "privacy"
+	RoleReceiver Role = "receiver"
+	RoleMonitor  Role = "monitor"
+)
+
+// Roles lists every role.
+func Roles() []Role {
+	return []Role{RoleOperator, RoleAdmin, RoleProducer, RoleAuditor, RolePrivacy, RoleReceiver, RoleMonitor}
+}
+
+// KeyConfig is what the log knows of an API key. The key itself is nowhere.
+type KeyConfig struct {
+	ID          UUID      `json:"id"`
+	Role        Role      `json:"role"`
+	Name        string    `json:"name"`
+	Principal   string    `json:"principal"` // the person or system behind the key
+	PrincipalID UUID      `json:"principal_id"`
+	Endpoint    UUID      `json:"endpoint,omitzero"` // a receiver's one endpoint
+	ExpiresAt   time.Time `json:"expires_at,omitzero"`
+	Hash        []byte    `json:"hash"`               // SHA-256 of the key, which has 256 random bits
+	MadeBy      Actor     `json:"made_by,omitzero"`   // who made the key: an approver's key isn't the requester's work
+	Instance    bool      `json:"instance,omitempty"` // valid in every tenant (operator, monitor)
+	Imported    bool      `json:"imported,omitempty"` // given by the operator's configuration, not made here
+}
+
+// Key is an API key at one version of its stream.
+type Key struct {
+	KeyConfig
+	Tenant  TenantID // InstanceTenant for instance keys
+	Version int
+	Revoked bool
+}
+
+// Valid says whether the key opens anything at a time.
+func (k Key) Valid(now time.Time) bool {
+	return !k.Revoked && (k.ExpiresAt.IsZero() || now.Before(k.ExpiresAt))
+}
+
+// CreateKey decides on a new key. The caller has hashed it; now tells whether it would have expired already.
+func CreateKey(config KeyConfig, now time.Time) (*KeyCreated, error) {
+	if err := ValidateText("name", config.Name, 1, 255); err != nil {
+		return nil, err
+	}
+	if err := ValidateText("principal", config.Principal, 1, 255); err != nil {
+		return nil, err
+	}
+	if !config.ExpiresAt.IsZero() && !config.ExpiresAt.After(now) {
+		return nil, Invalid("expires_at", "must lie in the future")
+	}
+	instance := config.Role == RoleOperator || config.Role == RoleMonitor
+	switch {
+	case !validRole(config.Role):
+		return nil, Invalid("role", "must be one of operator, admin, producer, auditor, privacy, receiver, monitor")
+	case instance && !config.Instance:
+		return nil, Invalid("role", "operator and monitor keys belong to the instance: make them under /v1/keys")
+	case !instance && config.Instance:
+		return nil, Invalid("role", "only operator and monitor keys belong to the instance: make this one under its tenant")
+	case config.Role == RoleReceiver && config.Endpoint.IsZero():
+		return nil, Invalid("endpoint_id", "a receiver's key names its endpoint")
+	case config.Role != RoleReceiver && !config.Endpoint.IsZero():
+		return nil, Invalid("endpoint_id", "only a receiver's key names an endpoint")
+	}
+	return &KeyCreated{config}, nil
+}
+
+// Revoke decides on the key's end.
+func (k Key) Revoke() (*KeyRevoked, error) {
+	if k.Revoked {
+		return nil, ErrNotFound
+	}
+	return &KeyRevoked{k.KeyConfig}, nil
+}
+
+func validRole(r Role) bool {
+	for _, known := range Roles() {
+		if r == known {
+			return true
+		}
+	}
+	return false
+}

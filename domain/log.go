@@ -1,0 +1,142 @@
+package domain
+
+import (
+	"context"
+	"time"
+)
+
+// Draft is one fact on its way into the log.
+type Draft struct {
+	Tenant TenantID
+	Stream Stream
+	// Expected is the version the stream must have for the draft to be appended: 0 for a stream that doesn't exist yet,
+	// AnyVersion to append whatever it is.
+	Expected int
+	By       Actor
+	// Cause is the sequence of the entry in the same tenant's log that led to this one; 0 for none (sequence 0, the
+	// tenant's creation, causes nothing).
+	Cause Sequence
+	// Subject is whom the content is about; it chooses the data key and is never stored in the clear. Empty for none.
+	Subject string
+	Fact    Fact
+	Reason  string // why a person did it; optional, a part of its own
+}
+
+// AnyVersion as a Draft's expectation appends to the stream whatever its version.
+const AnyVersion = -1
+
+// Actor is who did something. The zero value is the instance itself.
+type Actor struct {
+	Principal  UUID // the person or system behind the key
+	Credential UUID // the key that was used
+}
+
+// Group is what one caller wants appended together: all of it or nothing, contiguous, in order.
+type Group struct {
+	Drafts []Draft
+	Claims []Claim
+	// Fence, when set, has the append refused with ErrFenced unless Owner holds the lease at Epoch at commit.
+	Fence Fence
+	// Takes are leases that the append takes over; see Take.
+	Takes []Take
+}
+
+// Claim reserves a key for ever: an idempotency key of a caller, or an event id chosen by a producer. The second append
+// with the same key is refused with a *ClaimedError that says where the first one's entries are.
+type Claim struct {
+	Tenant TenantID
+	Scope  string   // what the key is unique in, such as "idempotency/<credential>/<operation>" or "event/<source>"
+	Key    string   // as the client sent it; only a keyed hash of scope and key is stored
+	Digest [32]byte // of the request: tells a repetition from a reuse
+	First  int      // index of the first draft that answers the claim
+	Count  int      // how many drafts do
+}
+
+// Fence names a lease under which a group is appended. The zero value fences nothing.
+type Fence struct {
+	Lease string // "shard/07", "router"
+	Owner UUID   // the node
+	Epoch int64
+}
+
+// Take is one lease taken over by the append that carries it. The append is refused with ErrFenced unless the lease's
+// epoch is Epoch-1 (0 and no owner: never taken) and its owner's heartbeat is older than Expiry, or the owner is in
+// Displaced.
+type Take struct {
+	Lease     string
+	Owner     UUID
+	Epoch     int64
+	Expiry    time.Duration
+	Displaced []UUID // owners known to be dead, such as this node before its restart
+}
+
+// Entry is a fact as kept in the log.
+type Entry struct {
+	Position      Position
+	Tenant        TenantID
+	Sequence      Sequence
+	Stream        Stream
+	StreamVersion int // from 1
+	Kind          Kind
+	KindVersion   int
+	By            Actor
+	Cause         Sequence
+	RecordedAt    time.Time // UTC, whole microseconds, strictly increasing with Position
+	// Leaf holds the exact bytes that went into the tenant's Merkle tree. They are not to be changed.
+	Leaf []byte
+	// Fact is nil when the content can't be opened any more (its data key was destroyed) or the kind is unknown to this
+	// program. Facts are shared between readers and must not be changed.
+	Fact   Fact
+	Reason string
+	// Erased says that the content was destroyed: Fact is nil for that reason.
+	Erased bool
+}
+
+// Outcome is what became of one group. Exactly one of the two is set.
+type Outcome struct {
+	Entries []Entry // one per draft, in order
+	Err     error
+}
+
+// Query selects entries of one tenant for an audit. The zero value of a member doesn't restrict.
+type Query struct {
+	Tenant      TenantID
+	From, To    *Sequence // inclusive, exclusive
+	Since       time.Time // recorded_at, inclusive
+	Until       time.Time // recorded_at, exclusive
+	Kind        Kind      // whole name, or a prefix ending in ".*"
+	Stream      Stream
+	Actor       UUID // principal or credential
+	Descending  bool
+	Limit       int // at most this many; it must be positive
+	HeadersOnly bool
+}
+
+// Log is the append-only log. Implementations are safe for concurrent use.
+//
+// Two exist: adapters/postgres, and domain/logtest's in memory, with which decisions are tested on a fake clock.
+type Log interface {
+	// Append commits each group by itself, atomically, and returns one outcome a group, in order. Groups of one call are
+	// appended in order and usually by one commit. It returns when all are decided; when ctx ends before that, what was
+	// not yet begun is abandoned and the rest carries ctx's error, although it may still be committed.
+	Append(ctx context.Context, groups ...Group) []Outcome
+
+	// Page returns entries of all tenants after a position, in order, at most limit (and at least one if there is one).
+	// It never skips: what it returns is contiguous with after.
+	Page(ctx context.Context, after Position, limit int) ([]Entry, error)
+
+	// Await returns when the log may have grown beyond a position, when a second has passed, or when ctx ends.
+	Await(ctx context.Context, after Position)
+
+	// Head returns the position of the last entry, 0 when there is none.
+	Head(ctx context.Context) (Position, error)
+
+	// Select answers an audit query over one tenant's log.
+	Select(ctx context.Context, q Query) ([]Entry, error)
+}
+
+// AppendOne appends one group and returns its entries.
+func AppendOne(ctx context.Context, log Log, group Group) ([]Entry, error) {
+	outcome := log.Append(ctx, group)[0]
+	return outcome.Entries, outcome.Err
+}

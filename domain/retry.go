@@ -1,0 +1,136 @@
+package domain
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// Schedule says how long after a failed attempt the next one follows, and when to give up. It has two forms: a list of
+// gaps, or an exponential. It is plain data and stands in the log, resolved, with each endpoint's configuration.
+type Schedule struct {
+	// Gaps is the list form: the n-th gap follows the n-th attempt.
+	Gaps []Duration `json:"schedule,omitempty"`
+
+	// First, Factor, MaxInterval and MaxElapsed are the exponential form: gaps of First, First×Factor, First×Factor² …,
+	// none longer than MaxInterval (0: no limit), as long as the sum of all gaps is at most MaxElapsed.
+	First       Duration `json:"first,omitempty"`
+	Factor      float64  `json:"factor,omitempty"`
+	MaxInterval Duration `json:"max_interval,omitempty"`
+	MaxElapsed  Duration `json:"max_elapsed,omitempty"`
+
+	// Jitter spreads each gap by up to this fraction both ways: 0.1 is ±10 %.
+	Jitter float64 `json:"jitter,omitempty"`
+}
+
+// Bounds of a schedule that a client may ask for.
+const (
+	MaxGaps        = 100
+	MinGap         = Duration(100 * time.Millisecond)
+	MaxGap         = Duration(30 * 24 * time.Hour)
+	maxJitter      = 0.5
+	maxExponential = Duration(90 * 24 * time.Hour)
+)
+
+// DefaultSchedule is what an endpoint has when neither it nor its profile says otherwise: ten attempts in 75.6 hours.
+func DefaultSchedule() Schedule {
+	hours := func(n int) Duration { return Duration(time.Duration(n) * time.Hour) }
+	return Schedule{
+		Gaps: []Duration{
+			Duration(5 * time.Second), Duration(5 * time.Minute), Duration(30 * time.Minute),
+			hours(2), hours(5), hours(10), hours(14), hours(20), hours(24),
+		},
+		Jitter: 0.1,
+	}
+}
+
+// IsZero says whether nothing was asked for.
+func (s Schedule) IsZero() bool {
+	return len(s.Gaps) == 0 && s.First == 0 && s.Factor == 0 && s.MaxInterval == 0 && s.MaxElapsed == 0 && s.Jitter == 0
+}
+
+// Validate names the member of a schedule that is wrong, under the field name given.
+func (s Schedule) Validate(field string) error {
+	if s.Jitter < 0 || s.Jitter > maxJitter || math.IsNaN(s.Jitter) {
+		return Invalid(field+".jitter", "must lie between 0 and %g", maxJitter)
+	}
+	exponential := s.First != 0 || s.Factor != 0 || s.MaxInterval != 0 || s.MaxElapsed != 0
+	if len(s.Gaps) > 0 {
+		if exponential {
+			return Invalid(field, "give either schedule, or first, factor, max_interval and max_elapsed")
+		}
+		return s.validateGaps(field)
+	}
+	if !exponential {
+		return Invalid(field, "give schedule, or first, factor and max_elapsed")
+	}
+	return s.validateExponential(field)
+}
+
+func (s Schedule) validateGaps(field string) error {
+	if len(s.Gaps) > MaxGaps {
+		return Invalid(field+".schedule", "at most %d gaps", MaxGaps)
+	}
+	for i, gap := range s.Gaps {
+		if gap < MinGap || gap > MaxGap {
+			return Invalid(fmt.Sprintf("%s.schedule[%d]", field, i), "a gap lies between 100ms and 720h")
+		}
+	}
+	return nil
+}
+
+func (s Schedule) validateExponential(field string) error {
+	switch {
+	case s.First < MinGap || s.First > MaxGap:
+		return Invalid(field+".first", "lies between 100ms and 720h")
+	case s.Factor < 1 || s.Factor > 100 || math.IsNaN(s.Factor):
+		return Invalid(field+".factor", "lies between 1 and 100")
+	case s.MaxInterval < 0 || s.MaxInterval > MaxGap:
+		return Invalid(field+".max_interval", "lies between 0 (no limit) and 720h")
+	case s.MaxElapsed < s.First || s.MaxElapsed > maxExponential:
+		return Invalid(field+".max_elapsed", "lies between first and 2160h")
+	case len(s.expand()) > MaxGaps:
+		return Invalid(field, "makes more than %d attempts: raise first or factor, or lower max_elapsed", MaxGaps)
+	}
+	return nil
+}
+
+// Gap returns the pause after the n-th attempt (from 1) without jitter, and false when the schedule has ended.
+func (s Schedule) Gap(n int) (time.Duration, bool) {
+	gaps := s.Gaps
+	if len(gaps) == 0 {
+		gaps = s.expand()
+	}
+	if n < 1 || n > len(gaps) {
+		return 0, false
+	}
+	return time.Duration(gaps[n-1]), true
+}
+
+// Next returns when the attempt after the n-th is due, given when the n-th ended and a random number in [0, 1) for the
+// jitter; false when the schedule has ended. Whole microseconds, as the log keeps them.
+func (s Schedule) Next(n int, ended time.Time, random float64) (time.Time, bool) {
+	gap, ok := s.Gap(n)
+	if !ok {
+		return time.Time{}, false
+	}
+	spread := 1 + s.Jitter*(2*random-1)
+	return ended.Add(time.Duration(float64(gap) * spread)).UTC().Truncate(time.Microsecond), true
+}
+
+// expand writes the exponential form out, one gap more than MaxGaps at most.
+func (s Schedule) expand() []Duration {
+	var gaps []Duration
+	gap, sum := float64(s.First), float64(0)
+	for len(gaps) <= MaxGaps && s.First > 0 {
+		if s.MaxInterval > 0 {
+			gap = min(gap, float64(s.MaxInterval))
+		}
+		if sum += gap; sum > float64(s.MaxElapsed) {
+			break
+		}
+		gaps = append(gaps, Duration(gap))
+		gap *= max(s.Factor, 1)
+	}
+	return gaps
+}

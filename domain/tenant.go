@@ -1,0 +1,54 @@
+package domain
+
+// TenantConfig is a tenant's whole configuration at one version.
+type TenantConfig struct {
+	ID              TenantID `json:"id"`
+	Name            string   `json:"name"`
+	WebhooksEnabled bool     `json:"webhooks_enabled"` // false: events are logged, routing records the skip
+	HTTPSOnly       bool     `json:"https_only"`       // true: endpoints with http URLs are refused
+}
+
+// Tenant is a tenant at one version of its stream.
+type Tenant struct {
+	TenantConfig
+	Stream  UUID
+	Version int
+	Deleted bool
+}
+
+// CreateTenant decides on a new tenant. The name may be empty: it is then the id.
+func CreateTenant(config TenantConfig) (*TenantCreated, error) {
+	if err := config.ID.Validate(); err != nil {
+		return nil, err
+	}
+	if config.Name == "" {
+		config.Name = string(config.ID)
+	}
+	if err := ValidateText("name", config.Name, 1, 255); err != nil {
+		return nil, err
+	}
+	return &TenantCreated{config}, nil
+}
+
+// Update decides on a changed configuration; the id stays.
+func (t Tenant) Update(config TenantConfig) (*TenantUpdated, error) {
+	if t.Deleted {
+		return nil, ErrNotFound
+	}
+	config.ID = t.ID
+	if err := ValidateText("name", config.Name, 1, 255); err != nil {
+		return nil, err
+	}
+	return &TenantUpdated{config}, nil
+}
+
+// Delete decides on the tenant's end. The instance's own log and the default tenant stay.
+func (t Tenant) Delete() (*TenantDeleted, error) {
+	if t.Deleted {
+		return nil, ErrNotFound
+	}
+	if t.ID == InstanceTenant || t.ID == DefaultTenant {
+		return nil, Invalid("tenant", "this tenant can't be deleted")
+	}
+	return &TenantDeleted{t.TenantConfig}, nil
+}
