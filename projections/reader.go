@@ -1,0 +1,83 @@
+package projections
+
+import (
+	"context"
+	"time"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// AsOf fixes the moment that a read shows. The zero value is the newest that the view has.
+type AsOf struct {
+	// Sequence, when Set, shows the tenant as it was after that entry and before the next.
+	Sequence domain.Sequence
+	Set      bool
+}
+
+// Page is one page of a list in order of creation. Lists go by the creation's sequence: After continues behind a row.
+type Page struct {
+	After      *domain.Sequence // exclusive; nil: from the beginning (or the end, when Descending)
+	Limit      int
+	Descending bool
+}
+
+// DeliveryFilter restricts a list of deliveries. Zero members don't.
+type DeliveryFilter struct {
+	Event        domain.UUID
+	Endpoint     domain.UUID
+	Subscription domain.UUID
+	Status       domain.DeliveryStatus
+	From, To     time.Time // recorded_at of the creation: inclusive, exclusive
+}
+
+// EventFilter restricts a list of events. Zero members don't.
+type EventFilter struct {
+	Type     domain.EventType // exact
+	Subject  string
+	Endpoint domain.UUID // only events that have a delivery to it
+	From, To time.Time   // recorded_at: inclusive, exclusive
+}
+
+// Reader answers reads of views. A Reader belongs to one snapshot of one tenant: all its answers reflect the same
+// sequence. Lists are in order of creation; a thing that doesn't exist (as of that moment, in that tenant) is
+// domain.ErrNotFound. Deleted configuration isn't listed, and is not found, from its deletion on.
+//
+// Two exist: Memory, and the Postgres views.
+type Reader interface {
+	// Sequence is the last sequence of the tenant's log that the answers reflect; -1 when the tenant has none yet.
+	Sequence() domain.Sequence
+	// SequenceAt returns the last sequence recorded at or before a time, -1 for none.
+	SequenceAt(ctx context.Context, at time.Time) (domain.Sequence, error)
+
+	Tenant(ctx context.Context, as AsOf) (Tenant, error)
+	Key(ctx context.Context, id domain.UUID, as AsOf) (Key, error)
+	Keys(ctx context.Context, page Page, as AsOf) ([]Key, error)
+	Endpoint(ctx context.Context, id domain.UUID, as AsOf) (Endpoint, error)
+	Endpoints(ctx context.Context, page Page, as AsOf) ([]Endpoint, error)
+	// EndpointVersion returns one version, also of a deleted endpoint.
+	EndpointVersion(ctx context.Context, id domain.UUID, version int) (Endpoint, error)
+	Subscription(ctx context.Context, id domain.UUID, as AsOf) (Subscription, error)
+	// Subscriptions lists those of one endpoint, or of all when endpoint is zero.
+	Subscriptions(ctx context.Context, endpoint domain.UUID, page Page, as AsOf) ([]Subscription, error)
+
+	// Event finds an event by its internal id.
+	Event(ctx context.Context, id domain.UUID) (Event, error)
+	// EventByProducerID finds an event by what its producer called it.
+	EventByProducerID(ctx context.Context, source, id string) (Event, error)
+	EventBySequence(ctx context.Context, sequence domain.Sequence) (Event, error)
+	Events(ctx context.Context, filter EventFilter, page Page) ([]Event, error)
+
+	Delivery(ctx context.Context, id domain.UUID, as AsOf) (Delivery, error)
+	Deliveries(ctx context.Context, filter DeliveryFilter, page Page, as AsOf) ([]Delivery, error)
+	// Attempts lists a delivery's attempts by number; one not finished by the moment has no Result.
+	Attempts(ctx context.Context, delivery domain.UUID, as AsOf) ([]Attempt, error)
+}
+
+// Views opens Readers.
+type Views interface {
+	// Read calls f with a Reader on one snapshot of a tenant's views that reflects at least a sequence. It waits for the
+	// fold to get there until ctx ends, and then fails with ErrBehind. The Reader is valid only during f.
+	Read(ctx context.Context, tenant domain.TenantID, atLeast domain.Sequence, f func(Reader) error) error
+	// Tenants lists tenants in order of id, behind the one given, not the instance's own.
+	Tenants(ctx context.Context, after domain.TenantID, limit int) ([]Tenant, error)
+}

@@ -1,0 +1,82 @@
+package projections
+
+import (
+	"time"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// Origin says which entry made a row.
+type Origin struct {
+	Position   domain.Position
+	Sequence   domain.Sequence
+	RecordedAt time.Time
+}
+
+// Tenant is one version of a tenant.
+type Tenant struct {
+	domain.Tenant
+	Created Origin // of the first version
+	Updated Origin // of this version
+}
+
+// Key is one version of an API key.
+type Key struct {
+	domain.Key
+	Created Origin
+	Updated Origin
+}
+
+// Endpoint is one version of an endpoint.
+type Endpoint struct {
+	domain.Endpoint
+	Created Origin
+	Updated Origin
+}
+
+// Subscription is one version of a subscription.
+type Subscription struct {
+	domain.Subscription
+	Created Origin
+	Updated Origin
+}
+
+// Event is an event without its data, which only the log holds.
+type Event struct {
+	ID       domain.UUID // the stream's: the internal id
+	Tenant   domain.TenantID
+	Attrs    domain.EventAttributes // zero when erased
+	LeafHash [32]byte               // RFC 6962
+	DataSize int
+	Created  Origin
+	Routed   Origin // of the routing's last entry; zero: not yet routed
+	Erased   bool
+}
+
+// Delivery is a delivery as of some sequence.
+type Delivery struct {
+	domain.Delivery
+	Created Origin
+	Updated Origin // of the last entry that changed it
+	Ended   Origin // zero while it isn't ended
+	Cancel  domain.CancelReason
+}
+
+// Attempt is one attempt of a delivery. Result is nil until it is finished.
+type Attempt struct {
+	Delivery domain.UUID
+	Tenant   domain.TenantID
+	Started  domain.AttemptStarted
+	Result   *domain.AttemptResult
+	Begun    Origin
+	Finished Origin // zero until it is finished
+	// BodySize is the length of the answer's body as kept; the bytes stand in the log at Finished.
+	BodySize int
+}
+
+// Routing is what became of an event, read from the log.
+type Routing struct {
+	Event    domain.UUID
+	Complete bool
+	Parts    []domain.EventRouted
+}

@@ -1,0 +1,30 @@
+package projections
+
+import "github.com/hooktrail/hooktrail/domain"
+
+// Store is what the fold writes into. It is not safe for concurrent use. Rows handed over are the Store's from then on.
+//
+// Two exist: Memory, and the page buffer of the Postgres views, which keeps the net change of a page of entries and
+// writes it with one statement a table.
+type Store interface {
+	// PutTenant and the other configuration puts add a version; the version before it held until then.
+	PutTenant(Tenant) error
+	PutKey(Key) error
+	PutEndpoint(Endpoint) error
+	PutSubscription(Subscription) error
+
+	PutEvent(Event) error
+	// RouteEvent marks an event as routed completely.
+	RouteEvent(tenant domain.TenantID, event domain.UUID, at Origin) error
+
+	PutDelivery(Delivery) error
+	// StartAttempt adds an attempt and marks its delivery as open.
+	StartAttempt(Attempt) error
+	// FinishAttempt ends an attempt and moves its delivery on to the decided status.
+	FinishAttempt(tenant domain.TenantID, delivery domain.UUID, result domain.AttemptResult, bodySize int, at Origin) error
+	RedriveDelivery(tenant domain.TenantID, delivery domain.UUID, fact domain.DeliveryRedriven, at Origin) error
+	CancelDelivery(tenant domain.TenantID, delivery domain.UUID, reason domain.CancelReason, at Origin) error
+
+	// Advance says that everything up to an entry of a tenant is applied.
+	Advance(tenant domain.TenantID, at Origin) error
+}
