@@ -73,6 +73,7 @@ func TestImports(t *testing.T) {
 			checkName(t, p)
 			checkLayer(t, p)
 			checkConfined(t, p)
+			checkShipped(t, p)
 			checkTests(t, p)
 			if inPart(p.rel(), "domain") {
 				checkStandardOnly(t, p)
@@ -121,6 +122,19 @@ func checkConfined(t *testing.T, p goPackage) {
 	}
 }
 
+// checkShipped keeps what only tests need out of the binary.
+func checkShipped(t *testing.T, p goPackage) {
+	t.Helper()
+	if strings.HasSuffix(p.Name, "test") {
+		return
+	}
+	for _, imported := range p.Imports {
+		if imported == "testing" || inPart(inModule(imported), "migrations/migratetest") {
+			t.Errorf("imports %s outside its tests: the program must not carry what only tests use", imported)
+		}
+	}
+}
+
 func checkTests(t *testing.T, p goPackage) {
 	t.Helper()
 	pure := inAny(p.rel(), []string{"domain", "projections"})
@@ -150,6 +164,7 @@ func checkStandardOnly(t *testing.T, p goPackage) {
 // listPackages fails the test when a package's imports don't resolve.
 func listPackages(t *testing.T) []goPackage {
 	t.Helper()
+	sourceFiles(t) // a cached result is good while the files opened here are unchanged; go list's own reads don't count
 	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Name,Imports,TestImports,XTestImports", "./...")
 	cmd.Dir = root
 	var stderr bytes.Buffer
