@@ -35,8 +35,10 @@ type Actor struct {
 type Group struct {
 	Drafts []Draft
 	Claims []Claim
-	// Fence, when set, has the append refused with ErrFenced unless Owner holds the lease at Epoch at commit.
-	Fence Fence
+	// Fences have the append refused with ErrFenced unless each one's Owner holds its lease at its Epoch at commit. There
+	// are several where one group acts under several leases: the router's, and those of the shards whose first attempts
+	// it starts.
+	Fences []Fence
 	// Takes are leases that the append takes over; see Take.
 	Takes []Take
 }
@@ -52,7 +54,7 @@ type Claim struct {
 	Count  int      // how many drafts do
 }
 
-// Fence names a lease under which a group is appended. The zero value fences nothing.
+// Fence names a lease under which a group is appended.
 type Fence struct {
 	Lease string // "shard/07", "router"
 	Owner UUID   // the node
