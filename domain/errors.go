@@ -43,11 +43,11 @@ func (e *InvalidError) Error() string { return e.Field + ": " + e.Text }
 
 // ClaimedError says that a claim of a group was made by an earlier append: the group wasn't appended.
 type ClaimedError struct {
-	Claim    int      // index into Group.Claims
-	Same     bool     // whether the earlier request had the same digest
-	Sequence Sequence // the first entry (in the claim's tenant) of what the earlier append made
-	Count    int      // how many entries that append made for the claim
-	At       time.Time
+	Claim    int       // index into Group.Claims, of the first that was made earlier
+	Same     bool      // whether the earlier request had the same digest
+	Sequence Sequence  // the first entry (in the claim's tenant) of what the earlier append made
+	Count    int       // how many entries that append made for the claim
+	At       time.Time // when that first entry was recorded
 }
 
 // Error implements error.

@@ -83,6 +83,12 @@ var forms = map[Kind]form{
 // Version is the version in which this program writes facts of the kind, 0 for a kind it doesn't know.
 func (k Kind) Version() int { return forms[k].version }
 
+// AfterDeletion says whether a deleted tenant's log still takes facts of the kind: those that end deliveries, so that no
+// attempt stays without its end. Of anything else a log says ErrUnknownTenant.
+func (k Kind) AfterDeletion() bool {
+	return k == KindAttemptFinished || k == KindDeliveryCancelled
+}
+
 // Kinds returns every kind this program knows, in no order.
 func Kinds() []Kind {
 	kinds := make([]Kind, 0, len(forms))

@@ -27,11 +27,15 @@ const AnyVersion = -1
 
 // Actor is who did something. The zero value is the instance itself.
 type Actor struct {
-	Principal  UUID // the person or system behind the key
-	Credential UUID // the key that was used
+	Principal  UUID `json:"principal,omitzero"`  // the person or system behind the key
+	Credential UUID `json:"credential,omitzero"` // the key that was used
 }
 
-// Group is what one caller wants appended together: all of it or nothing, contiguous, in order.
+// Group is what one caller wants appended together: all of it or nothing, contiguous, in order. Drafts may be of several
+// tenants; a draft sees the stream versions that the drafts before it make.
+//
+// A tenant's log begins with tenant.created, and only with it; a second one is refused with ErrConflict, also when the
+// tenant is deleted.
 type Group struct {
 	Drafts []Draft
 	Claims []Claim
@@ -50,8 +54,8 @@ type Claim struct {
 	Scope  string   // what the key is unique in, such as "idempotency/<credential>/<operation>" or "event/<source>"
 	Key    string   // as the client sent it; only a keyed hash of scope and key is stored
 	Digest [32]byte // of the request: tells a repetition from a reuse
-	First  int      // index of the first draft that answers the claim
-	Count  int      // how many drafts do
+	First  int      // index of the first draft that answers the claim; all that do are of the claim's tenant
+	Count  int      // how many drafts do; at least one
 }
 
 // Fence names a lease under which a group is appended.
@@ -62,8 +66,8 @@ type Fence struct {
 }
 
 // Take is one lease taken over by the append that carries it. The append is refused with ErrFenced unless the lease's
-// epoch is Epoch-1 (0 and no owner: never taken) and its owner's heartbeat is older than Expiry, or the owner is in
-// Displaced.
+// epoch is Epoch-1 (0 and no owner: never taken) and its owner's heartbeat is older than Expiry (or there is none), or the
+// owner is in Displaced.
 type Take struct {
 	Lease     string
 	Owner     UUID
@@ -110,8 +114,8 @@ type Query struct {
 	Stream      Stream
 	Actor       UUID // principal or credential
 	Descending  bool
-	Limit       int // at most this many; it must be positive
-	HeadersOnly bool
+	Limit       int  // at most this many; it must be positive
+	HeadersOnly bool // leave Fact nil and Reason empty, also where they could be read
 }
 
 // Log is the append-only log. Implementations are safe for concurrent use.

@@ -1,0 +1,84 @@
+package logtest_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/domain/logtest"
+)
+
+func TestMemory_Await(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := logtest.NewMemory(nil)
+		begin := time.Now()
+		log.Await(t.Context(), 0)
+		if waited := time.Since(begin); waited != time.Second {
+			t.Errorf("an idle log let wait %v, want 1s", waited)
+		}
+		woken := make(chan time.Time)
+		go func() {
+			log.Await(t.Context(), 0)
+			woken <- time.Now()
+		}()
+		time.Sleep(time.Millisecond) // the bubble's time: the goroutine above blocks
+		if _, err := domain.AppendOne(t.Context(), log, creation("acme")); err != nil {
+			t.Fatal(err)
+		}
+		if at := <-woken; at != begin.Add(time.Second+time.Millisecond) {
+			t.Errorf("the append woke the waiting reader at %v", at.Sub(begin))
+		}
+	})
+}
+
+func TestMemory_RecordedAt(t *testing.T) {
+	t.Parallel()
+	fixed := time.Date(2026, 7, 1, 12, 0, 0, 1, time.FixedZone("", 3600))
+	log := logtest.NewMemory(func() time.Time { return fixed })
+	for i, tenant := range []domain.TenantID{"one", "two", "three"} {
+		entries, err := domain.AppendOne(t.Context(), log, creation(tenant))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := time.Date(2026, 7, 1, 11, 0, 0, i*1000, time.UTC)
+		if got := entries[0].RecordedAt; got != want {
+			t.Errorf("entry %d was recorded at %v, want %v", i, got, want)
+		}
+	}
+}
+
+func TestMemory_Erase(t *testing.T) {
+	t.Parallel()
+	log := logtest.NewMemory(nil)
+	group := creation("acme")
+	for _, subject := range []string{"ann", "bob", ""} {
+		group.Drafts = append(group.Drafts, domain.Draft{
+			Tenant: "acme", Subject: subject, Stream: domain.Stream{Kind: domain.StreamEvent, ID: domain.NewUUID()},
+			Fact: &domain.EventAppended{Data: []byte(`{}`)}, Reason: "a",
+		})
+	}
+	if _, err := domain.AppendOne(t.Context(), log, group); err != nil {
+		t.Fatal(err)
+	}
+	log.Erase("acme", "ann")
+	log.Erase("acme", "nobody")
+	for i, want := range []bool{false, true, false, false} {
+		page, err := log.Page(context.Background(), domain.Position(i), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := page[0]; e.Erased != want || (e.Fact == nil) != want || len(e.Leaf) == 0 {
+			t.Errorf("entry %d: erased %v, want %v", i, e.Erased, want)
+		}
+	}
+}
+
+func creation(tenant domain.TenantID) domain.Group {
+	return domain.Group{Drafts: []domain.Draft{{
+		Tenant: tenant, Stream: domain.Stream{Kind: domain.StreamTenant, ID: domain.NewUUID()},
+		Fact: &domain.TenantCreated{Tenant: domain.TenantConfig{ID: tenant, Name: "A"}},
+	}}}
+}
