@@ -1,0 +1,30 @@
+package localpg
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// ErrOwned is returned when another living process owns the directory.
+var ErrOwned = errors.New("another process is using this directory (hint: stop it, or choose another data directory)")
+
+// lockDir takes the directory for this process. Closing the file, or dying, gives it up.
+//
+// The file is closed on exec (Go's default), so a server that outlives us doesn't hold the lock.
+func lockDir(dir string) (*os.File, error) {
+	file, err := os.OpenFile(filepath.Join(dir, "owner.lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the lock of %s (hint: it must be writable for this user): %w", dir, err)
+	}
+	err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		err = ErrOwned
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", dir, err), file.Close())
+	}
+	return file, nil
+}
