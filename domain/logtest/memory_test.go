@@ -10,6 +10,16 @@ import (
 	"github.com/hooktrail/hooktrail/domain/logtest"
 )
 
+func TestMemory_Conformance(t *testing.T) {
+	t.Parallel()
+	logtest.Conformance(t, logtest.Hooks{
+		Open: func(*testing.T) domain.Log { return logtest.NewMemory(nil) },
+		Heartbeat: func(_ *testing.T, log domain.Log, node domain.UUID) {
+			log.(*logtest.Memory).Heartbeat(node)
+		},
+	})
+}
+
 func TestMemory_Await(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
