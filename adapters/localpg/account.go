@@ -90,7 +90,7 @@ func (a account) reach(path string) error {
 			return fmt.Errorf("look at %s: %w", dir, err)
 		}
 		if !a.passes(info) {
-			return fmt.Errorf("Postgres runs as %s, who can't pass through %s (mode %o) to reach %s "+
+			return fmt.Errorf("the server runs as %s, who can't pass through %s (mode %o) to reach %s "+
 				"(hint: chmod o+x %s, or choose a data directory elsewhere)", a.name, dir, info.Mode().Perm(), path, dir)
 		}
 		if dir == filepath.Dir(dir) {

@@ -55,9 +55,14 @@ func installations(ctx context.Context, named string, as account) ([]installatio
 		}
 		return []installation{found}, nil
 	}
+	return usable(ctx, candidates(ctx), as)
+}
+
+// usable are those of the directories whose binaries run and are new enough, newest first.
+func usable(ctx context.Context, dirs []string, as account) ([]installation, error) {
 	var all []installation
 	var unusable []error
-	for _, bin := range candidates(ctx) {
+	for _, bin := range dirs {
 		found, err := inspect(ctx, bin, as)
 		if err != nil {
 			unusable = append(unusable, err)

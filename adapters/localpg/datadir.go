@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -43,16 +44,23 @@ func majorOf(data string) (int, error) {
 	return major, nil
 }
 
-// prepareDir makes dir for the account and refuses one that is a cluster itself.
+// prepareDir makes dir. One that holds something else is refused: it would be given to the account of the server.
 func prepareDir(dir string) error {
-	if _, err := os.Stat(filepath.Join(dir, "PG_VERSION")); err == nil {
-		return fmt.Errorf("%s is itself a Postgres data directory, made by something else; nothing was changed (hint: choose another directory)", dir)
-	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return fmt.Errorf("make the directory above %s: %w", dir, err)
 	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("make %s: %w", dir, err)
+	err := os.Mkdir(dir, 0o700)
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("look into the directory (hint: it must be this user's): %w", err)
+	}
+	ours := func(entry fs.DirEntry) bool { return entry.Name() == lockName }
+	if len(entries) > 0 && !slices.ContainsFunc(entries, ours) {
+		return fmt.Errorf("%s is not empty and wasn't made by this program (%s is missing); nothing was changed "+
+			"(hint: choose a directory that is empty or absent)", dir, lockName)
 	}
 	return nil
 }

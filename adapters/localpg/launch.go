@@ -60,15 +60,16 @@ func (s *Server) launchOnce(ctx context.Context, from installation, settings map
 	if err != nil {
 		return "", err
 	}
-	defer logFile.Close()
+	defer func() { err = errors.Join(err, logFile.Close()) }()
 	start, err := logFile.Seek(0, io.SeekEnd)
 	if err != nil {
 		return "", fmt.Errorf("find the end of the server's log: %w", err)
 	}
-	if s.port, err = freePort(); err != nil {
+	if s.port, err = freePort(ctx); err != nil {
 		return "", err
 	}
-	cmd := exec.Command(filepath.Join(from.bin, "postgres"), arguments(s.data(), settings, s.port)...)
+	// Not ctx, which ends with the start.
+	cmd := exec.CommandContext(context.Background(), filepath.Join(from.bin, "postgres"), arguments(s.data(), settings, s.port)...)
 	cmd.Dir, cmd.Env, cmd.SysProcAttr = s.data(), environment(), s.as.attributes()
 	cmd.Stdout, cmd.Stderr = logFile, logFile
 	dieWithParent(cmd.SysProcAttr)
@@ -83,7 +84,7 @@ func (s *Server) launchOnce(ctx context.Context, from installation, settings map
 		err = errors.Join(err, s.run.terminate())
 	}
 	said = readFrom(logFile.Name(), start)
-	return said, fmt.Errorf("PostgreSQL %d didn't come up: %w; its log says: %s", from.major, err, lastLines([]byte(said)))
+	return said, fmt.Errorf("the server of PostgreSQL %d didn't come up: %w; its log says: %s", from.major, err, lastLines([]byte(said)))
 }
 
 // spawn starts cmd on a thread that lives as long as the child: see dieWithParent.
@@ -190,8 +191,8 @@ func readFrom(path string, offset int64) string {
 }
 
 // freePort asks the kernel for one. Somebody else may take it before Postgres does: launch tries again then.
-func freePort() (int, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func freePort(ctx context.Context) (int, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, fmt.Errorf("find a free loopback port: %w", err)
 	}

@@ -94,7 +94,7 @@ const (
 )
 
 // errUnclean says that the server had to be killed; its log repairs the data at the next start.
-var errUnclean = errors.New("Postgres didn't shut down in time and was killed; it will recover at its next start")
+var errUnclean = errors.New("it didn't shut down in time and was killed; it will recover at its next start")
 
 // terminate stops the postmaster, harder and harder; gone waits for its end.
 func terminate(pid int, gone func(within time.Duration) bool) error {
@@ -116,7 +116,7 @@ func terminate(pid int, gone func(within time.Duration) bool) error {
 	if gone(killed) {
 		return errUnclean
 	}
-	return fmt.Errorf("Postgres, process %d, can't be stopped (hint: look at what its disk is doing)", pid)
+	return fmt.Errorf("process %d, Postgres, can't be stopped (hint: look at what its disk is doing)", pid)
 }
 
 // signal sends sig to a process; one that is gone is no error.

@@ -8,6 +8,9 @@ import (
 	"syscall"
 )
 
+// lockName is the file whose lock is the ownership of its directory, and the mark of a directory of ours.
+const lockName = "owner.lock"
+
 // ErrOwned is returned when another living process owns the directory.
 var ErrOwned = errors.New("another process is using this directory (hint: stop it, or choose another data directory)")
 
@@ -15,7 +18,7 @@ var ErrOwned = errors.New("another process is using this directory (hint: stop i
 //
 // The file is closed on exec (Go's default), so a server that outlives us doesn't hold the lock.
 func lockDir(dir string) (*os.File, error) {
-	file, err := os.OpenFile(filepath.Join(dir, "owner.lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	file, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the lock of %s (hint: it must be writable for this user): %w", dir, err)
 	}
