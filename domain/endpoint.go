@@ -115,6 +115,7 @@ func (e Endpoint) RotateKey(key SigningKey, overlap time.Duration, now time.Time
 	if overlap < 0 || overlap > time.Duration(MaxGap) {
 		return nil, Invalid("overlap", "lies between 0s and 720h")
 	}
+	key.Until = time.Time{}
 	config := e.EndpointConfig
 	config.Keys = []SigningKey{key}
 	until := now.Add(overlap).UTC().Truncate(time.Microsecond)
@@ -164,6 +165,21 @@ func (e Endpoint) Resume() (*EndpointResumed, error) {
 	return &EndpointResumed{e.EndpointConfig}, nil
 }
 
+// Disable decides that the product itself stops delivering, for a reason that people will read; nil when it did already.
+func (e Endpoint) Disable(reason string) (*EndpointDisabled, error) {
+	if e.Deleted {
+		return nil, ErrNotFound
+	}
+	if err := ValidateText("reason", reason, 1, 255); err != nil {
+		return nil, err
+	}
+	if e.Disabled != "" {
+		return nil, nil
+	}
+	e.Disabled = reason
+	return &EndpointDisabled{e.EndpointConfig}, nil
+}
+
 // Delete decides on the endpoint's end.
 func (e Endpoint) Delete() (*EndpointDeleted, error) {
 	if e.Deleted {
@@ -205,7 +221,7 @@ func (c EndpointConfig) validate(https bool) error {
 		return Invalid("concurrency", "lies between 1 and %d", MaxConcurrency)
 	case c.Timeout < MinTimeout || c.Timeout > MaxTimeout:
 		return Invalid("timeout", "lies between 100ms and 120s")
-	case c.RateLimit != nil && (c.RateLimit.PerSecond < 0.01 || c.RateLimit.PerSecond > 1e6):
+	case c.RateLimit != nil && !(c.RateLimit.PerSecond >= 0.01 && c.RateLimit.PerSecond <= 1e6): // so that NaN is refused
 		return Invalid("rate_limit.per_second", "lies between 0.01 and 1000000")
 	case c.RateLimit != nil && (c.RateLimit.Burst < 1 || c.RateLimit.Burst > 1e6):
 		return Invalid("rate_limit.burst", "lies between 1 and 1000000")

@@ -32,6 +32,7 @@ const (
 	MaxDataBytes     = 256 << 10 // default; the server can be configured otherwise
 	MaxBatchEvents   = 1000
 	maxAttributeText = 1024
+	maxExtensions    = 32
 )
 
 // Validate refuses attributes that may not be appended. now bounds nothing: producers may report old events.
@@ -55,6 +56,21 @@ func (a EventAttributes) Validate() error {
 	}
 	if y := a.OccurredAt.UTC().Year(); !a.OccurredAt.IsZero() && (y < 1970 || y > 9999) {
 		return Invalid("occurred_at", "lies between the years 1970 and 9999")
+	}
+	return validateExtensions(a.Extensions)
+}
+
+// validateExtensions holds the names to CloudEvents 1.0 §3.1 (lower-case letters and digits).
+func validateExtensions(extensions map[string]string) error {
+	if len(extensions) > maxExtensions {
+		return Invalid("extensions", "at most %d", maxExtensions)
+	}
+	for name, value := range extensions {
+		plain := !strings.ContainsFunc(name, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') })
+		if len(name) < 1 || len(name) > 64 || !plain || ValidateText("", value, 0, maxAttributeText) != nil {
+			return Invalid("extensions", "names have 1 to 64 of a-z and 0-9, values at most %d bytes without control characters",
+				maxAttributeText)
+		}
 	}
 	return nil
 }

@@ -149,8 +149,8 @@ func (l *Leaf) setCommitment(part, value string) error {
 }
 
 func parseDecimal[N ~int | ~int64](s string) (N, error) {
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil {
+	n, err := strconv.ParseInt(s, 10, 63)
+	if err != nil || n < 0 {
 		return 0, errors.New("not a decimal integer")
 	}
 	return N(n), nil

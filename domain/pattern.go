@@ -8,8 +8,16 @@ type EventType string // "offer.issued"
 // operationalPrefix begins the types of events that the product itself appends; a "*" never matches them.
 const operationalPrefix = "hooktrail."
 
-// Validate refuses what is no event type that a producer may use.
+// Validate refuses what is no event type that a producer may use; those of the product itself are such, for whoever
+// could append them could forge what the product says of itself.
 func (t EventType) Validate(field string) error {
+	if t.Operational() {
+		return Invalid(field, "an event type that begins with %s is the server's own", operationalPrefix)
+	}
+	return t.validateForm(field)
+}
+
+func (t EventType) validateForm(field string) error {
 	if len(t) < 1 || len(t) > 255 {
 		return Invalid(field, "an event type has 1 to 255 characters")
 	}
@@ -47,7 +55,7 @@ func (p Pattern) Validate(field string) error {
 		}
 		plain = append(plain, segment)
 	}
-	if err := EventType(strings.Join(plain, ".")).Validate(field); err != nil {
+	if err := EventType(strings.Join(plain, ".")).validateForm(field); err != nil {
 		return Invalid(field, `an event type pattern is a type such as offer.issued, in which * stands for one segment or, last, for all the rest`)
 	}
 	return nil

@@ -90,7 +90,7 @@ func (s Schedule) validateExponential(field string) error {
 	case s.MaxElapsed < s.First || s.MaxElapsed > maxExponential:
 		return Invalid(field+".max_elapsed", "lies between first and 2160h")
 	case len(s.expand()) > MaxGaps:
-		return Invalid(field, "makes more than %d attempts: raise first or factor, or lower max_elapsed", MaxGaps)
+		return Invalid(field, "makes more than %d retries: raise first or factor, or lower max_elapsed", MaxGaps)
 	}
 	return nil
 }

@@ -1,0 +1,140 @@
+package domain_test
+
+import (
+	"strings"
+	"time"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// id makes the ids of the examples: the same ones in every run, which golden files need.
+func id(n byte) domain.UUID {
+	return domain.UUID{0x01, 0x93, 0x9f, 0x2e, 0x8a, 0x00, 0x7c, 0x3d, 0x9d, 0x4e, 0x1f, 0x2a, 0x3b, 0x4c, 0x5d, n}
+}
+
+var noon = time.Date(2026, 7, 1, 12, 0, 0, 123456000, time.UTC)
+
+func exampleEndpoint() domain.EndpointConfig {
+	return domain.EndpointConfig{
+		Name: "Orders <live> & more", URL: "https://receiver.example/hooks?a=1&b=2",
+		Profile: "standard-webhooks", ProfileDigest: "sha256:0a1b",
+		Keys: []domain.SigningKey{
+			{ID: id(20), Fingerprint: "f20", PublicKey: "whpk_x"},
+			{ID: id(21), Fingerprint: "f21", Until: noon},
+		},
+		Auth:        &domain.EndpointAuth{Type: "api_key", In: "header", Name: "X-Key", Secret: id(22), Fingerprint: "f22"},
+		Headers:     []domain.SecretHeader{{Name: "X-Team", Secret: id(23), Fingerprint: "f23"}},
+		RateLimit:   &domain.RateLimit{PerSecond: 0.5, Burst: 3},
+		Concurrency: 32, Ordered: true, Timeout: domain.DefaultTimeout, Retry: domain.DefaultSchedule(),
+		ExternalID: "crm-7", Metadata: map[string]string{"team": "é", "cost": "7"}, Paused: true, Disabled: "gone",
+	}
+}
+
+func exampleSubscription() domain.SubscriptionConfig {
+	return domain.SubscriptionConfig{
+		Endpoint: id(1), EventTypes: []domain.Pattern{"offer.*", "invoice.paid"}, Filter: `data.amount > 10 && subject != ""`,
+		Paused: true,
+	}
+}
+
+func exampleKey() domain.KeyConfig {
+	return domain.KeyConfig{
+		ID: id(30), Role: domain.RoleReceiver, Name: "Receiver", Principal: "ann@example.org", PrincipalID: id(31),
+		Endpoint: id(1), ExpiresAt: noon, Hash: []byte(strings.Repeat("h", 32)),
+		MadeBy: domain.Actor{Principal: id(32), Credential: id(33)}, Instance: true, Imported: true,
+	}
+}
+
+func exampleTenant() domain.TenantConfig {
+	return domain.TenantConfig{ID: "acme", Name: "Acme", WebhooksEnabled: true, HTTPSOnly: true}
+}
+
+func exampleEvent() *domain.EventAppended {
+	return &domain.EventAppended{
+		Event: domain.EventAttributes{
+			ID: "offer-4711", Source: "/tenants/acme", Type: "offer.issued", Subject: "customer/42", OccurredAt: noon,
+			SchemaVersion: "v1", DataSchema: "https://schemas.example/offer",
+			Extensions: map[string]string{"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "region": "ü"},
+			Test:       &domain.TestTarget{Endpoint: id(1)},
+		},
+		Data: []byte(`{"amount": 12.50, "currency":"EUR"}`),
+	}
+}
+
+func exampleRouting() *domain.EventRouted {
+	return &domain.EventRouted{
+		Deliveries: []domain.RoutedDelivery{{
+			ID: id(2), Endpoint: id(1), EndpointVersion: 3,
+			Subscriptions: []domain.SubscriptionMatch{{ID: id(4), Version: 1}, {ID: id(5), Version: 2}},
+		}},
+		Skipped:  []domain.Skipped{{Subscription: id(6), Version: 1, Endpoint: id(7), Reason: domain.SkipSubscriptionPaused}},
+		Complete: true,
+	}
+}
+
+func exampleStart() *domain.AttemptStarted {
+	return &domain.AttemptStarted{
+		Number: 1, EndpointVersion: 3, ProfileDigest: "sha256:0a1b", Keys: []domain.UUID{id(20), id(21)},
+		At: noon, TimeoutMS: 15000, Node: id(40),
+	}
+}
+
+func exampleFinish() *domain.AttemptFinished {
+	return &domain.AttemptFinished{
+		Result: domain.AttemptResult{
+			Number: 1, Outcome: domain.OutcomeFailed, StatusCode: 503, Error: "status_503", Detail: "the receiver said <no>",
+			DurationUS: 1234, FinishedAt: noon, Status: domain.DeliveryRetrying, NextAttemptAt: noon.Add(5 * time.Second),
+			Request: domain.SentRequest{
+				Method: "POST", URL: "https://receiver.example/hooks", BodySHA256: strings.Repeat("ab", 32), BodyBytes: 1024,
+				Headers: []domain.Header{
+					{Name: "Content-Type", Value: "application/json"}, {Name: "User-Agent", Value: "Hooktrail/1"},
+					{Name: "Webhook-Id", Value: "offer-4711"}, {Name: "Webhook-Timestamp", Value: "1751371200"},
+					{Name: "Webhook-Signature", Value: "[redacted]"},
+				},
+			},
+			Response: domain.CapturedAnswer{
+				Headers:    []domain.Header{{Name: "Content-Length", Value: "4"}, {Name: "Date", Value: "Wed, 01 Jul 2026 12:00:00 GMT"}},
+				BodySHA256: strings.Repeat("cd", 32), BodyBytes: 4, Truncated: true, Masked: true,
+			},
+			RemoteAddr: "192.0.2.1:443", TLS: &domain.TLSInfo{Version: "TLS 1.3", CertificateSHA256: strings.Repeat("ef", 32)},
+			Timings: &domain.AttemptTimings{DNS: 1, Connect: 2, TLS: 3, FirstByte: 4},
+		},
+		Body: []byte("busy"),
+	}
+}
+
+// examples has one fact of every kind, each with every member set.
+func examples() map[domain.Kind]domain.Fact {
+	facts := []domain.Fact{
+		&domain.TenantCreated{Tenant: exampleTenant()},
+		&domain.TenantUpdated{Tenant: exampleTenant()},
+		&domain.TenantDeleted{Tenant: exampleTenant()},
+		&domain.TenantRegistered{ID: "acme", Stream: id(50)},
+		&domain.TenantUnregistered{ID: "acme", Stream: id(50)},
+		&domain.KeyCreated{Key: exampleKey()},
+		&domain.KeyRevoked{Key: exampleKey()},
+		&domain.EndpointCreated{Endpoint: exampleEndpoint()},
+		&domain.EndpointUpdated{Endpoint: exampleEndpoint()},
+		&domain.EndpointKeyRotated{Endpoint: exampleEndpoint()},
+		&domain.EndpointPaused{Endpoint: exampleEndpoint()},
+		&domain.EndpointResumed{Endpoint: exampleEndpoint()},
+		&domain.EndpointDisabled{Endpoint: exampleEndpoint()},
+		&domain.EndpointDeleted{Endpoint: exampleEndpoint()},
+		&domain.SubscriptionCreated{Subscription: exampleSubscription()},
+		&domain.SubscriptionUpdated{Subscription: exampleSubscription()},
+		&domain.SubscriptionPaused{Subscription: exampleSubscription()},
+		&domain.SubscriptionResumed{Subscription: exampleSubscription()},
+		&domain.SubscriptionDeleted{Subscription: exampleSubscription()},
+		exampleEvent(), exampleRouting(), exampleStart(), exampleFinish(),
+		&domain.DeliveryRedriven{Attempts: 10, NextAttemptAt: noon},
+		&domain.DeliveryCancelled{Reason: domain.CancelEndpointDeleted},
+		&domain.ServerStarted{Node: id(40), Version: "v1.0.0", ConfigurationDigest: "0a1b", EgressAllow: []string{"10.0.0.0/8"}},
+		&domain.LeaseTaken{Node: id(40), Leases: []domain.LeaseEpoch{{Name: "shard/07", Epoch: 3}}},
+		&domain.FollowerStopped{Follower: "views", Position: 17, Problem: "unknown kind"},
+	}
+	byKind := make(map[domain.Kind]domain.Fact, len(facts))
+	for _, f := range facts {
+		byKind[f.Kind()] = f
+	}
+	return byKind
+}
