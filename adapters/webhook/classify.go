@@ -1,0 +1,118 @@
+package webhook
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+)
+
+// classify turns an error of net/http into a code and a text that may be recorded: no URL, no name server's address.
+func classify(err error, remote string) (ErrorCode, string) {
+	to := ""
+	if remote != "" {
+		to = " " + remote
+	}
+	var dns *net.DNSError
+	var handshake *handshakeError
+	switch {
+	case errors.Is(err, ErrAddressRefused):
+		return AddressRefused, refusedText(err)
+	case errors.Is(err, context.Canceled):
+		return Cancelled, "the attempt was cancelled"
+	case isTimeout(err):
+		return Timeout, timeoutText(err, to)
+	case errors.As(err, &dns):
+		if dns.IsNotFound {
+			return DNSFailed, "the host's name does not exist in the DNS"
+		}
+		return DNSFailed, "the host's name could not be resolved"
+	case errors.As(err, &handshake):
+		return TLSFailed, handshakeText(handshake.err)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return ConnectionRefused, "the receiver refused the connection"
+	case isReset(err):
+		return ConnectionReset, "the connection" + to + " ended before the answer"
+	case isDial(err):
+		return ConnectionFailed, "no connection could be made: " + reason(err)
+	}
+	return ProtocolError, "the answer could not be read: " + err.Error()
+}
+
+// refusedText is the guard's own sentence, without what the dialer puts before it.
+func refusedText(err error) string {
+	text := err.Error()
+	return text[max(strings.Index(text, ErrAddressRefused.Error()), 0):]
+}
+
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
+}
+
+func timeoutText(err error, to string) string {
+	var dns *net.DNSError
+	var handshake *handshakeError
+	switch {
+	case errors.As(err, &dns):
+		return "the host's name could not be resolved in time"
+	case errors.As(err, &handshake):
+		return "the TLS handshake did not end in time"
+	case isDial(err):
+		return "no connection could be made in time"
+	case to == "":
+		return "the time was up before there was a connection"
+	}
+	return "no answer from" + to + " in time"
+}
+
+// isReset says whether an existing connection ended. net/http has an error of its own, without a type, for a kept-alive
+// connection that the receiver closed just as the request went out.
+func isReset(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF) ||
+		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+		strings.Contains(err.Error(), "server closed idle connection") || strings.Contains(err.Error(), "connection lost")
+}
+
+func isDial(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+// reason is the system's word for what went wrong.
+func reason(err error) string {
+	var number syscall.Errno
+	if errors.As(err, &number) {
+		return number.Error()
+	}
+	return "the address is not usable"
+}
+
+// handshakeText says what a receiver's operator must mend.
+func handshakeText(err error) string {
+	var authority x509.UnknownAuthorityError
+	var hostname x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var record tls.RecordHeaderError
+	var verification *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &authority):
+		return "the certificate is signed by an unknown authority (a self-signed one needs its CA configured by the operator)"
+	case errors.As(err, &hostname):
+		return "the certificate is for another host name"
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "the certificate has expired or is not valid yet"
+	case errors.As(err, &verification):
+		return "the certificate is not valid: " + verification.Err.Error()
+	case errors.As(err, &record):
+		return "the receiver does not speak TLS at this port"
+	case isReset(err):
+		return "the receiver ended the TLS handshake"
+	}
+	return "the TLS handshake failed: " + err.Error()
+}

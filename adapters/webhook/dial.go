@@ -1,0 +1,124 @@
+package webhook
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// Bounds of making a connection; an attempt's own timeout may be shorter.
+const (
+	connectTimeout   = 10 * time.Second
+	handshakeTimeout = 10 * time.Second
+	keepAlive        = 30 * time.Second
+)
+
+// dialer makes guarded connections and remembers what making them took.
+type dialer struct {
+	guard    *Guard
+	resolver *net.Resolver // nil: the system's
+	tls      *tls.Config
+}
+
+// conn is a connection to a receiver with what is recorded of it. All fields but used are set before net/http sees it.
+type conn struct {
+	net.Conn
+	remote  string
+	tls     *domain.TLSInfo // nil without TLS
+	timings domain.AttemptTimings
+	used    atomic.Bool // whether a request has gone over it: only the first one waited for it to be made
+}
+
+// dial is http.Transport.DialContext.
+func (d *dialer) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	return d.open(ctx, network, addr)
+}
+
+func (d *dialer) open(ctx context.Context, network, addr string) (*conn, error) {
+	start := time.Now()
+	var resolved atomic.Int64 // several addresses may be tried at once
+	nd := net.Dialer{
+		Timeout: connectTimeout, KeepAlive: keepAlive, Resolver: d.resolver,
+		ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
+			resolved.CompareAndSwap(0, int64(time.Since(start)))
+			return d.check(address)
+		},
+	}
+	c, err := nd.DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	dns := time.Duration(resolved.Load())
+	return &conn{Conn: c, remote: c.RemoteAddr().String(), timings: domain.AttemptTimings{
+		DNS: dns.Microseconds(), Connect: max((time.Since(start) - dns).Microseconds(), 1),
+	}}, nil
+}
+
+// check asks the guard about the address that a socket is about to connect to.
+func (d *dialer) check(address string) error {
+	target, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return fmt.Errorf("%w: %q is no address", ErrAddressRefused, address)
+	}
+	return d.guard.Check(target.Addr())
+}
+
+// dialTLS is http.Transport.DialTLSContext: it shakes hands itself, so that time and certificate can be kept with the
+// connection instead of being asked for with every request.
+func (d *dialer) dialTLS(ctx context.Context, network, addr string) (net.Conn, error) {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, fmt.Errorf("read the address %q: %w", addr, err)
+	}
+	c, err := d.open(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	config := d.tls.Clone()
+	config.ServerName = host
+	secured := tls.Client(c, config)
+	start := time.Now()
+	limited, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	if err := secured.HandshakeContext(limited); err != nil {
+		_ = c.Close() // the handshake's error is the one to report
+		return nil, &handshakeError{c.remote, err}
+	}
+	c.timings.TLS = max(time.Since(start).Microseconds(), 1)
+	c.tls = tlsInfo(secured.ConnectionState())
+	return secured, nil
+}
+
+func tlsInfo(state tls.ConnectionState) *domain.TLSInfo {
+	sum := sha256.Sum256(state.PeerCertificates[0].Raw) // a verified handshake has at least one
+	return &domain.TLSInfo{Version: tls.VersionName(state.Version), CertificateSHA256: hex.EncodeToString(sum[:])}
+}
+
+// handshakeError is a TLS handshake that failed.
+type handshakeError struct {
+	remote string
+	err    error
+}
+
+func (e *handshakeError) Error() string {
+	return "TLS handshake with " + e.remote + ": " + e.err.Error()
+}
+func (e *handshakeError) Unwrap() error { return e.err }
+
+// connOf finds our connection under what net/http hands out.
+func connOf(c net.Conn) *conn {
+	if secured, ok := c.(*tls.Conn); ok {
+		c = secured.NetConn()
+	}
+	own, _ := c.(*conn)
+	return own
+}

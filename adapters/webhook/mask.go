@@ -1,0 +1,139 @@
+package webhook
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// masked stands in a captured answer where one of the endpoint's own secrets stood.
+const masked = "[masked]"
+
+// Lengths below which a form of a secret is not looked for: it would hit ordinary text.
+const (
+	minMasked        = 4
+	minMaskedEncoded = 6
+)
+
+// masks are the forms of an endpoint's secrets that answers are searched for, longest first.
+type masks struct {
+	forms   [][]byte
+	longest int
+}
+
+// newMasks lists each secret as it is, percent-encoded, inside a JSON string, in hex, and in base64 at each of the three
+// places that it can have in what is encoded (so it is found inside an encoded "user:secret" as well).
+func newMasks(secrets []string) masks {
+	seen := map[string]bool{}
+	var m masks
+	for _, secret := range secrets {
+		for _, form := range secretForms(secret) {
+			if seen[form] {
+				continue
+			}
+			seen[form] = true
+			m.forms = append(m.forms, []byte(form))
+			m.longest = max(m.longest, len(form))
+		}
+	}
+	slices.SortFunc(m.forms, func(a, b []byte) int { return len(b) - len(a) })
+	return m
+}
+
+func secretForms(secret string) []string {
+	if len(secret) < minMasked {
+		return nil
+	}
+	forms := []string{secret}
+	query, path := url.QueryEscape(secret), url.PathEscape(secret)
+	every := percentAll(secret)
+	forms = append(forms, query, lowerEscapes(query), path, lowerEscapes(path), every, lowerEscapes(every))
+	if utf8.ValidString(secret) {
+		forms = append(forms, jsonForms(secret)...)
+	}
+	if len(secret) >= minMaskedEncoded {
+		forms = append(forms, hex.EncodeToString([]byte(secret)), strings.ToUpper(hex.EncodeToString([]byte(secret))))
+		forms = append(forms, base64Forms(secret)...)
+	}
+	return forms
+}
+
+// percentAll escapes every byte that isn't unreserved (RFC 3986 §2.3); QueryEscape writes a space as "+".
+func percentAll(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
+
+// lowerEscapes writes the hexadecimal digits of escapes in lower case, as some encoders do.
+func lowerEscapes(s string) string {
+	b := []byte(s)
+	for i := 0; i+2 < len(b); i++ {
+		if b[i] == '%' {
+			copy(b[i+1:i+3], bytes.ToLower(b[i+1:i+3]))
+		}
+	}
+	return string(b)
+}
+
+// jsonForms are the ways in which encoders write a text inside a JSON string: escaping as little as possible, <, > and &
+// too, the slash, or everything that isn't ASCII.
+func jsonForms(s string) []string {
+	least := string(appendPart(nil, s))
+	forms := []string{least, strings.ReplaceAll(least, "/", `\/`)}
+	if html, err := json.Marshal(s); err == nil {
+		forms = append(forms, string(html[1:len(html)-1]))
+	}
+	var ascii strings.Builder
+	for _, r := range least {
+		if r < utf8.RuneSelf {
+			ascii.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.AppendRune(nil, r) {
+			ascii.WriteString(`\u`)
+			ascii.WriteString(hex.EncodeToString([]byte{byte(unit >> 8), byte(unit)}))
+		}
+	}
+	return append(forms, ascii.String())
+}
+
+// base64Forms are the characters that depend on the secret alone, for each of the three ways in which its bytes can
+// fall into base64's groups, in both alphabets; and those with "/" escaped as in JSON.
+func base64Forms(secret string) []string {
+	var forms []string
+	for shift := range 3 {
+		padded := append(make([]byte, shift), secret...)
+		first := (shift*8 + 5) / 6   // characters that also hold bits from before
+		whole := len(padded) * 8 / 6 // characters without bits from behind
+		standard := base64.RawStdEncoding.EncodeToString(padded)[first:whole]
+		address := base64.RawURLEncoding.EncodeToString(padded)[first:whole]
+		if len(standard) < minMaskedEncoded {
+			continue
+		}
+		forms = append(forms, standard, address, strings.ReplaceAll(standard, "/", `\/`), percentAll(standard))
+	}
+	return forms
+}
+
+// apply replaces the secrets in a text and says whether there were any. Without any it returns b itself.
+func (m masks) apply(b []byte) ([]byte, bool) {
+	hit := false
+	for _, form := range m.forms {
+		if bytes.Contains(b, form) {
+			b, hit = bytes.ReplaceAll(b, form, []byte(masked)), true
+		}
+	}
+	return b, hit
+}
+
+// text is apply for a text.
+func (m masks) text(s string) (string, bool) {
+	b, hit := m.apply([]byte(s))
+	if !hit {
+		return s, false
+	}
+	return string(b), true
+}

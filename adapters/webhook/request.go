@@ -1,0 +1,62 @@
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// Method is the HTTP method of every webhook.
+const Method = http.MethodPost
+
+// Request is one attempt's request, to the byte.
+type Request struct {
+	URL    string      // for the log: query parameters redacted
+	Header http.Header // as sent: it holds credentials, and values shared with other requests
+	Body   []byte
+
+	target *Target
+}
+
+// BodySHA256 is the hash of the body in hex.
+func (r *Request) BodySHA256() string {
+	sum := sha256.Sum256(r.Body)
+	return hex.EncodeToString(sum[:])
+}
+
+// LogHeader returns the headers as they may be recorded: in order of name, in lower case, credentials and custom values
+// redacted. Signatures stay: they are part of the evidence, and say nothing about the key.
+func (r *Request) LogHeader() []domain.Header {
+	list := make([]domain.Header, 0, len(r.Header))
+	for name, values := range r.Header {
+		value := redacted
+		if !r.target.secret[name] {
+			value = strings.Join(values, ", ")
+		}
+		list = append(list, domain.Header{Name: strings.ToLower(name), Value: value})
+	}
+	sortHeader(list)
+	return list
+}
+
+func sortHeader(list []domain.Header) {
+	slices.SortFunc(list, func(a, b domain.Header) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// http makes the request that net/http sends. A bytes.Reader lets it write header and body in one piece, and GetBody
+// lets it take another connection as long as nothing was written to the first.
+func (r *Request) http(ctx context.Context) *http.Request {
+	out := r.target.template.WithContext(ctx)
+	out.Header = r.Header
+	out.ContentLength = int64(len(r.Body))
+	out.Body = io.NopCloser(bytes.NewReader(r.Body))
+	out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(r.Body)), nil }
+	return out
+}

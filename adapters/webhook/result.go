@@ -1,0 +1,97 @@
+package webhook
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// ErrorCode is why an attempt got no usable answer. The set may grow; a code never changes its meaning.
+type ErrorCode string
+
+// Why an attempt failed, beyond its status code.
+const (
+	DNSFailed         ErrorCode = "dns_failed"         // the name doesn't resolve
+	AddressRefused    ErrorCode = "address_refused"    // by the egress guard; nothing was sent
+	ConnectionRefused ErrorCode = "connection_refused" // nobody listens
+	ConnectionFailed  ErrorCode = "connection_failed"  // no connection for another reason, such as no route
+	ConnectionReset   ErrorCode = "connection_reset"   // ended before the answer; the request may have been received
+	TLSFailed         ErrorCode = "tls_failed"         // handshake or certificate
+	Timeout           ErrorCode = "timeout"            // no answer in time; the request may have been received
+	ProtocolError     ErrorCode = "protocol_error"     // the answer isn't HTTP, or its header is too large
+	Redirect          ErrorCode = "redirect_refused"   // the answer points elsewhere, where it isn't followed
+	Cancelled         ErrorCode = "cancelled"          // by this process, which is ending; the request may have been received
+)
+
+// Bounds of what is read of an answer.
+const (
+	KeptBodyBytes   = 16 << 10 // of its body, kept
+	ReadBodyBytes   = 8 << 20  // of its body, read and hashed; then the connection is closed
+	maxHeaderBytes  = 32 << 10
+	maxErrorText    = 300
+	maxRetryAfter   = 24 * time.Hour
+	maxLoggedHeader = 64 // header lines of an answer that are kept
+)
+
+// Result is what came of sending one request. What it says of the answer holds none of the endpoint's own secrets.
+type Result struct {
+	StatusCode int       // 0: no answer
+	ErrorCode  ErrorCode // "": an answer that isn't a redirect
+	Error      string    // for a person; ""  without ErrorCode
+
+	Started    time.Time
+	Finished   time.Time // gaps of a retry schedule run from here
+	Timings    domain.AttemptTimings
+	RemoteAddr string          // that was connected to; "": no connection
+	TLS        *domain.TLSInfo // nil: no TLS
+
+	Header []domain.Header // in lower case and order of name
+	Body   []byte          // at most KeptBodyBytes
+	// BodySHA256, in hex, and BodyBytes are of everything that was read. If something was masked, the hash is of what is
+	// kept, masked: a hash of the rest would let a guessed secret be confirmed.
+	BodySHA256 string
+	BodyBytes  int64
+	Truncated  bool   // more came than is kept, or more was coming than was read
+	BodyError  string // why reading the body ended early; the status code counts all the same
+	Masked     bool   // a secret of the endpoint stood in header, body or error and was replaced by [masked]
+
+	// RetryAfter is what the receiver asked for, at most 24 h; 0: nothing. Whether it counts is the profile's choice.
+	RetryAfter time.Duration
+}
+
+// Duration is how long the whole exchange took.
+func (r *Result) Duration() time.Duration { return r.Finished.Sub(r.Started) }
+
+// retryAfter reads the header in both of its forms (RFC 9110 §10.2.3).
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	value := h.Get("Retry-After")
+	if value == "" {
+		return 0
+	}
+	if seconds, err := strconv.ParseInt(value, 10, 64); err == nil {
+		return time.Duration(min(max(seconds, 0), int64(maxRetryAfter/time.Second))) * time.Second
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	return min(max(at.Sub(now), 0), maxRetryAfter)
+}
+
+// captureHeader lists an answer's headers as they may be recorded.
+func (r *Result) captureHeader(h http.Header, m masks) {
+	r.Header = make([]domain.Header, 0, min(len(h), maxLoggedHeader))
+	for name, values := range h {
+		if len(r.Header) == maxLoggedHeader {
+			break
+		}
+		value, hit := m.text(strings.ToValidUTF8(strings.Join(values, ", "), "\uFFFD"))
+		name, hitName := m.text(strings.ToLower(name))
+		r.Masked = r.Masked || hit || hitName
+		r.Header = append(r.Header, domain.Header{Name: name, Value: value})
+	}
+	sortHeader(r.Header)
+}

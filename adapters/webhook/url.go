@@ -1,0 +1,112 @@
+package webhook
+
+import (
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// redacted stands for a secret in what is recorded and shown.
+const redacted = "[redacted]"
+
+// CheckURL refuses what can't or mustn't be an endpoint's URL, when it is configured. It accepts only what every URL
+// parser reads alike: no user name, no fragment, no backslash, no host in octal, decimal or short form. Where a host's
+// name leads is another question, answered each time it is dialled. The error is a *domain.InvalidError on url.
+func CheckURL(raw string, httpsOnly bool) error {
+	refuse := func(format string, args ...any) error { return domain.Invalid("url", format, args...) }
+	if err := domain.ValidateURL("url", raw, httpsOnly); err != nil {
+		return err
+	}
+	if strings.ContainsAny(raw, "\\\"<>^`{|}") {
+		return refuse(`holds none of \ " < > ^ { | } or a backtick: percent-encode them`)
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		return refuse("must be an absolute URL such as https://receiver.example/hooks")
+	}
+	if port := u.Port(); port != "" || strings.HasSuffix(u.Host, ":") {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || strconv.FormatUint(n, 10) != port {
+			return refuse("has a port from 1 to 65535, or none")
+		}
+	}
+	return checkHost(u.Hostname(), strings.HasPrefix(u.Host, "["))
+}
+
+// checkHost takes a host without port and brackets.
+func checkHost(host string, brackets bool) error {
+	refuse := func(format string, args ...any) error { return domain.Invalid("url", format, args...) }
+	if brackets {
+		addr, err := netip.ParseAddr(host)
+		if err != nil || addr.Zone() != "" || !addr.Is6() {
+			return refuse("has an IPv6 address without a zone between its brackets")
+		}
+		return nil
+	}
+	if len(host) > 253 {
+		return refuse("has a host of at most 253 characters")
+	}
+	labels := strings.Split(host, ".")
+	for _, label := range labels {
+		if label == "" || len(label) > 63 || strings.ContainsFunc(label, func(r rune) bool { return !hostRune(r) }) ||
+			strings.HasPrefix(label, "-") || strings.HasSuffix(label, "-") {
+			return refuse("has a host of labels with 1 to 63 letters, digits and hyphens, in punycode where needed, and no dot at its end")
+		}
+	}
+	// A name whose last label is a number is an address in somebody's eyes (inet_aton takes octal, hexadecimal and short
+	// forms), so only the one form that nobody reads differently is let through.
+	if last := labels[len(labels)-1]; numberLike(last) {
+		if addr, err := netip.ParseAddr(host); err != nil || addr.String() != host {
+			return refuse("has an IPv4 address only as four decimal numbers without leading zeros")
+		}
+	}
+	return nil
+}
+
+func hostRune(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_'
+}
+
+// numberLike says whether a label could be read as a number: digits, or 0x and hexadecimal digits.
+func numberLike(label string) bool {
+	digits := "0123456789"
+	if rest, ok := strings.CutPrefix(strings.ToLower(label), "0x"); ok {
+		label, digits = rest, digits+"abcdef"
+	}
+	return strings.Trim(strings.ToLower(label), digits) == ""
+}
+
+// RedactURL replaces the values of query parameters, any of which may be a credential. Of a URL that can't be parsed
+// nothing is shown.
+func RedactURL(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return redacted
+	}
+	if u.User != nil {
+		u.User = url.User("redacted")
+	}
+	if u.RawQuery != "" {
+		params := strings.Split(u.RawQuery, "&")
+		for i, param := range params {
+			if name, _, ok := strings.Cut(param, "="); ok {
+				params[i] = name + "=" + redacted
+			}
+		}
+		u.RawQuery = strings.Join(params, "&")
+	}
+	return u.String()
+}
+
+// hasQuery says whether a URL has a query parameter of one of these names, in any spelling.
+func hasQuery(u *url.URL, names ...string) bool {
+	for name := range u.Query() {
+		if slices.ContainsFunc(names, func(n string) bool { return n != "" && strings.EqualFold(n, name) }) {
+			return true
+		}
+	}
+	return false
+}
