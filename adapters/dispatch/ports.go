@@ -1,0 +1,111 @@
+package dispatch
+
+import (
+	"context"
+	"time"
+
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/projections"
+)
+
+// Sender makes one HTTP attempt. It is called from many goroutines at once. It must give up by the shipment's deadline,
+// or when ctx ends, and always says how the attempt ended.
+type Sender interface {
+	Send(ctx context.Context, s Shipment) Answer
+}
+
+// Shipment is everything that one attempt needs. What it points to is shared and must not be changed.
+type Shipment struct {
+	Endpoint domain.Endpoint // in the version that Attempt names
+	Event    Event
+	Delivery domain.Delivery // as it is with the attempt open
+	Attempt  domain.AttemptStarted
+	// Deadline is when the attempt's timeout, counted from the commit of its start, has passed. It is a local time with
+	// a monotonic reading.
+	Deadline time.Time
+}
+
+// Event is an event as the log has it.
+type Event struct {
+	ID         domain.UUID // the internal one
+	Sequence   domain.Sequence
+	RecordedAt time.Time
+	Fact       *domain.EventAppended
+}
+
+// Answer is how an attempt ended.
+type Answer struct {
+	// Result has everything but Number, Status and NextAttemptAt. Its outcome is succeeded or failed.
+	Result    domain.AttemptResult
+	Body      []byte    // of the answer, as far as it is kept
+	Permanent bool      // the receiver refused for good
+	NotBefore time.Time // asked for by the receiver; zero: nothing asked
+}
+
+// State is what router and dispatcher read of the views to begin with. Every answer says which position it reflects:
+// what came later they fold themselves from the log, so a view may be any amount behind. Each method's rows and position
+// come from one snapshot. All tenants are meant.
+type State interface {
+	// LoadConfig returns the configuration as it was at the greatest position not beyond at that the views reflect, which
+	// is the Config's Cursor. The caller owns what it gets.
+	LoadConfig(ctx context.Context, at domain.Position) (*projections.Config, error)
+	// FirstUnrouted returns the position of the first event.appended without a complete routing, 0 for none, and the
+	// position as of which that holds. Events of deleted tenants aren't meant: nothing routes them any more.
+	FirstUnrouted(ctx context.Context) (first, as domain.Position, err error)
+	// Outstanding returns the endpoints that have unfinished deliveries, or deliveries with an open attempt.
+	Outstanding(ctx context.Context) (endpoints []domain.UUID, as domain.Position, err error)
+	// Waiting returns deliveries of one endpoint in the order of their keys: those that aren't ended (pending, retrying)
+	// and those that have an open attempt whatever their status.
+	Waiting(ctx context.Context, q WaitingQuery) (rows []Waiting, as domain.Position, err error)
+	// Deliveries returns deliveries by id, ended or not, in any order. An unknown id is left out.
+	Deliveries(ctx context.Context, ids []domain.UUID) (rows []Waiting, as domain.Position, err error)
+}
+
+// WaitingQuery asks for the waiting deliveries of one endpoint.
+type WaitingQuery struct {
+	Endpoint domain.UUID
+	After    Key // exclusive; the zero value is before all
+	Limit    int // at most this many; it is positive
+}
+
+// Waiting is one delivery as a view has it.
+type Waiting struct {
+	Delivery domain.Delivery
+	Position domain.Position // of the entry that created it
+	// Version is that of its stream, as of the answer's position; domain.AnyVersion where the view doesn't know it.
+	Version int
+}
+
+// Key is the place of a waiting delivery among those of its endpoint, which are tried in this order: first by Due, then by
+// Position. No two of an endpoint share one.
+type Key struct {
+	Due      time.Time       // NextAttemptAt; the zero time, before all others, while an attempt is open
+	Position domain.Position // of the entry that created the delivery
+}
+
+// Leases says who lives and who holds what. Taking over isn't among its methods: that is an append (domain.Take).
+type Leases interface {
+	// Heartbeat says that a node lives now, by the database's clock, and returns how things stand after it.
+	Heartbeat(ctx context.Context, node domain.UUID) (Standing, error)
+	// Retire removes a node's heartbeat, so that what it still holds is free at once.
+	Retire(ctx context.Context, node domain.UUID) error
+}
+
+// Standing is who lives and who holds what, from one snapshot.
+type Standing struct {
+	Leases []Lease // that were ever taken, in any order, of every name
+	Nodes  []Node  // whose heartbeat is kept, in any order
+}
+
+// Lease is one lease as it stands.
+type Lease struct {
+	Name  string // "router", "shard/07"
+	Owner domain.UUID
+	Epoch int64
+}
+
+// Node is a process as its heartbeat shows it.
+type Node struct {
+	ID  domain.UUID
+	Age time.Duration // of its last heartbeat, by the database's clock
+}
