@@ -12,4 +12,13 @@
 //
 // Configuration keeps every version with the sequence from which it held; deliveries and attempts carry the sequences at
 // which they were created, started, finished and ended. So "as of" is a selection on intervals, not a second fold.
+//
+// Destroyed content doesn't stop a fold, and isn't passed over either: the entry still says what it was and which thing
+// it is about, so the row is marked. An erased event keeps its place without its attributes; its deliveries are ended as
+// cancelled, reason erased, and a delivery whose routing was destroyed is a row with nothing but its id. A version of
+// configuration whose content was destroyed counts as deleted until the next version. Attempts of which the start was
+// destroyed aren't listed.
+//
+// An unknown kind, content that can't be opened although nobody erased it, and a step of a delivery that nobody made
+// stop the fold.
 package projections

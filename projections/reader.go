@@ -14,10 +14,14 @@ type AsOf struct {
 	Set      bool
 }
 
-// Page is one page of a list in order of creation. Lists go by the creation's sequence: After continues behind a row.
+// Page is one page of a list in order of creation. Lists go by the creation's sequence, then by id: a list continues
+// behind the row whose Created.Sequence and ID are given.
 type Page struct {
-	After      *domain.Sequence // exclusive; nil: from the beginning (or the end, when Descending)
-	Limit      int
+	After *domain.Sequence // exclusive; nil: from the beginning (or the end, when Descending)
+	// AfterID tells deliveries apart that one routing made, so that a page may end between them. Zero: behind (or, when
+	// Descending, before) all rows of that sequence.
+	AfterID    domain.UUID
+	Limit      int // must be positive
 	Descending bool
 }
 
@@ -40,7 +44,7 @@ type EventFilter struct {
 
 // Reader answers reads of views. A Reader belongs to one snapshot of one tenant: all its answers reflect the same
 // sequence. Lists are in order of creation; a thing that doesn't exist (as of that moment, in that tenant) is
-// domain.ErrNotFound. Deleted configuration isn't listed, and is not found, from its deletion on.
+// domain.ErrNotFound. Deleted configuration (a revoked key too) isn't listed, and is not found, from its deletion on.
 //
 // Two exist: Memory, and the Postgres views.
 type Reader interface {
@@ -75,8 +79,9 @@ type Reader interface {
 
 // Views opens Readers.
 type Views interface {
-	// Read calls f with a Reader on one snapshot of a tenant's views that reflects at least a sequence. It waits for the
-	// fold to get there until ctx ends, and then fails with ErrBehind. The Reader is valid only during f.
+	// Read calls f with a Reader on one snapshot of a tenant's views that reflects at least a sequence (-1: whatever is
+	// there, also of a tenant that doesn't exist). It waits for the fold to get there until ctx ends, and then fails with
+	// ErrBehind. The Reader is valid only during f, and not for concurrent use. f must not call Read again.
 	Read(ctx context.Context, tenant domain.TenantID, atLeast domain.Sequence, f func(Reader) error) error
 	// Tenants lists tenants in order of id, behind the one given, not the instance's own.
 	Tenants(ctx context.Context, after domain.TenantID, limit int) ([]Tenant, error)

@@ -53,7 +53,8 @@ type Event struct {
 	Erased   bool
 }
 
-// Delivery is a delivery as of some sequence.
+// Delivery is a delivery as of some sequence. It is due at once when it is made. EventSequence is the cause that its
+// routing's entry names.
 type Delivery struct {
 	domain.Delivery
 	Created Origin

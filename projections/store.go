@@ -7,7 +7,8 @@ import "github.com/hooktrail/hooktrail/domain"
 // Two exist: Memory, and the page buffer of the Postgres views, which keeps the net change of a page of entries and
 // writes it with one statement a table.
 type Store interface {
-	// PutTenant and the other configuration puts add a version; the version before it held until then.
+	// PutTenant and the other configuration puts add a version; the version before it held until then. Created is zero
+	// unless the version is the first: the Store carries it over.
 	PutTenant(Tenant) error
 	PutKey(Key) error
 	PutEndpoint(Endpoint) error
@@ -24,6 +25,9 @@ type Store interface {
 	FinishAttempt(tenant domain.TenantID, delivery domain.UUID, result domain.AttemptResult, bodySize int, at Origin) error
 	RedriveDelivery(tenant domain.TenantID, delivery domain.UUID, fact domain.DeliveryRedriven, at Origin) error
 	CancelDelivery(tenant domain.TenantID, delivery domain.UUID, reason domain.CancelReason, at Origin) error
+	// EraseDelivery ends a delivery of which an entry's content was destroyed. The Store adds one that it doesn't know,
+	// since the routing that named it may be destroyed too.
+	EraseDelivery(tenant domain.TenantID, delivery domain.UUID, at Origin) error
 
 	// Advance says that everything up to an entry of a tenant is applied.
 	Advance(tenant domain.TenantID, at Origin) error

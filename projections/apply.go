@@ -1,0 +1,191 @@
+package projections
+
+import (
+	"crypto/sha256"
+	"fmt"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// Apply folds one entry into a Store. Entries must come in order of position, each once. An error names the entry; the
+// caller stops there, for an entry left out would be wrong in every answer after it.
+func Apply(s Store, e domain.Entry) error {
+	if err := apply(s, e); err != nil {
+		return fmt.Errorf("fold %s at position %d (%s, sequence %d): %w", e.Kind, e.Position, e.Tenant, e.Sequence, err)
+	}
+	return s.Advance(e.Tenant, OriginOf(e))
+}
+
+// OriginOf says where an entry stands.
+func OriginOf(e domain.Entry) Origin {
+	return Origin{Position: e.Position, Sequence: e.Sequence, RecordedAt: e.RecordedAt}
+}
+
+func apply(s Store, e domain.Entry) error {
+	switch {
+	case e.Kind.Version() == 0:
+		return fmt.Errorf("this program doesn't know the kind (a newer program wrote it): upgrade this one")
+	case e.Fact == nil && e.Erased:
+		return applyErased(s, e)
+	case e.Fact == nil:
+		return fmt.Errorf("the content can't be opened although it wasn't erased: check the key-encryption key")
+	}
+	switch f := e.Fact.(type) {
+	case *domain.EventAppended:
+		return s.PutEvent(event(e, f))
+	case *domain.EventRouted:
+		return route(s, e, f)
+	case *domain.AttemptStarted, *domain.AttemptFinished, *domain.DeliveryRedriven, *domain.DeliveryCancelled:
+		return applyDelivery(s, e)
+	case *domain.TenantRegistered, *domain.TenantUnregistered, *domain.ServerStarted, *domain.LeaseTaken,
+		*domain.FollowerStopped:
+		return nil // what the instance says of itself stands in the log and makes no row
+	default:
+		return applyConfig(s, e)
+	}
+}
+
+func applyDelivery(s Store, e domain.Entry) error {
+	id, at := e.Stream.ID, OriginOf(e)
+	switch f := e.Fact.(type) {
+	case *domain.AttemptStarted:
+		return s.StartAttempt(Attempt{Delivery: id, Tenant: e.Tenant, Started: *f, Begun: at})
+	case *domain.AttemptFinished:
+		return s.FinishAttempt(e.Tenant, id, f.Result, len(f.Body), at)
+	case *domain.DeliveryRedriven:
+		return s.RedriveDelivery(e.Tenant, id, *f, at)
+	case *domain.DeliveryCancelled:
+		if f.Reason == domain.CancelErased { // what made the delivery may be destroyed by now
+			return s.EraseDelivery(e.Tenant, id, at)
+		}
+		return s.CancelDelivery(e.Tenant, id, f.Reason, at)
+	}
+	return unhandled(e)
+}
+
+func applyConfig(s Store, e domain.Entry) error {
+	switch f := e.Fact.(type) {
+	case *domain.TenantCreated:
+		return putTenant(s, e, f.Tenant, false)
+	case *domain.TenantUpdated:
+		return putTenant(s, e, f.Tenant, false)
+	case *domain.TenantDeleted:
+		return putTenant(s, e, f.Tenant, true)
+	case *domain.KeyCreated:
+		return putKey(s, e, f.Key, false)
+	case *domain.KeyRevoked:
+		return putKey(s, e, f.Key, true)
+	case *domain.EndpointCreated:
+		return putEndpoint(s, e, f.Endpoint, false)
+	case *domain.EndpointUpdated:
+		return putEndpoint(s, e, f.Endpoint, false)
+	case *domain.EndpointKeyRotated:
+		return putEndpoint(s, e, f.Endpoint, false)
+	case *domain.EndpointPaused:
+		return putEndpoint(s, e, f.Endpoint, false)
+	case *domain.EndpointResumed:
+		return putEndpoint(s, e, f.Endpoint, false)
+	case *domain.EndpointDisabled:
+		return putEndpoint(s, e, f.Endpoint, false)
+	case *domain.EndpointDeleted:
+		return putEndpoint(s, e, f.Endpoint, true)
+	case *domain.SubscriptionCreated:
+		return putSubscription(s, e, f.Subscription, false)
+	case *domain.SubscriptionUpdated:
+		return putSubscription(s, e, f.Subscription, false)
+	case *domain.SubscriptionPaused:
+		return putSubscription(s, e, f.Subscription, false)
+	case *domain.SubscriptionResumed:
+		return putSubscription(s, e, f.Subscription, false)
+	case *domain.SubscriptionDeleted:
+		return putSubscription(s, e, f.Subscription, true)
+	}
+	return unhandled(e)
+}
+
+// applyErased folds an entry whose content was destroyed. The entry itself still says what it was and which thing it
+// was about, so nothing is left out: the row is marked.
+func applyErased(s Store, e domain.Entry) error {
+	id, at := e.Stream.ID, OriginOf(e)
+	switch e.Kind {
+	case domain.KindEventAppended:
+		return s.PutEvent(Event{ID: id, Tenant: e.Tenant, LeafHash: leafHash(e.Leaf), Created: at, Erased: true})
+	case domain.KindEventRouted:
+		// Whether it was the last of several can't be told any more; nothing of an erased event is routed on.
+		return s.RouteEvent(e.Tenant, id, at)
+	}
+	switch e.Stream.Kind {
+	case domain.StreamDelivery:
+		return s.EraseDelivery(e.Tenant, id, at)
+	case domain.StreamTenant:
+		return putTenant(s, e, domain.TenantConfig{ID: e.Tenant}, true)
+	case domain.StreamKey:
+		return putKey(s, e, domain.KeyConfig{ID: id}, true)
+	case domain.StreamEndpoint:
+		return putEndpoint(s, e, domain.EndpointConfig{}, true)
+	case domain.StreamSubscription:
+		return putSubscription(s, e, domain.SubscriptionConfig{}, true)
+	}
+	return nil // the instance's own facts make no row
+}
+
+func event(e domain.Entry, f *domain.EventAppended) Event {
+	return Event{
+		ID: e.Stream.ID, Tenant: e.Tenant, Attrs: f.Event, LeafHash: leafHash(e.Leaf), DataSize: len(f.Data), Created: OriginOf(e),
+	}
+}
+
+func route(s Store, e domain.Entry, f *domain.EventRouted) error {
+	at := OriginOf(e)
+	for _, r := range f.Deliveries {
+		d := Delivery{Delivery: domain.Delivery{
+			ID: r.ID, Tenant: e.Tenant, Event: e.Stream.ID, EventSequence: e.Cause,
+			Endpoint: r.Endpoint, EndpointVersion: r.EndpointVersion, Subscriptions: r.Subscriptions,
+			Status: domain.DeliveryPending, NextAttemptAt: e.RecordedAt,
+		}, Created: at, Updated: at}
+		if err := s.PutDelivery(d); err != nil {
+			return err
+		}
+	}
+	if !f.Complete {
+		return nil
+	}
+	return s.RouteEvent(e.Tenant, e.Stream.ID, at)
+}
+
+func created(e domain.Entry) Origin {
+	if e.StreamVersion == 1 {
+		return OriginOf(e)
+	}
+	return Origin{}
+}
+
+func putTenant(s Store, e domain.Entry, c domain.TenantConfig, deleted bool) error {
+	t := domain.Tenant{TenantConfig: c, Stream: e.Stream.ID, Version: e.StreamVersion, Deleted: deleted}
+	return s.PutTenant(Tenant{Tenant: t, Created: created(e), Updated: OriginOf(e)})
+}
+
+func putKey(s Store, e domain.Entry, c domain.KeyConfig, revoked bool) error {
+	k := domain.Key{KeyConfig: c, Tenant: e.Tenant, Version: e.StreamVersion, Revoked: revoked}
+	return s.PutKey(Key{Key: k, Created: created(e), Updated: OriginOf(e)})
+}
+
+func putEndpoint(s Store, e domain.Entry, c domain.EndpointConfig, deleted bool) error {
+	n := domain.Endpoint{ID: e.Stream.ID, Tenant: e.Tenant, Version: e.StreamVersion, Deleted: deleted, EndpointConfig: c}
+	return s.PutEndpoint(Endpoint{Endpoint: n, Created: created(e), Updated: OriginOf(e)})
+}
+
+func putSubscription(s Store, e domain.Entry, c domain.SubscriptionConfig, deleted bool) error {
+	n := domain.Subscription{ID: e.Stream.ID, Tenant: e.Tenant, Version: e.StreamVersion, Deleted: deleted, SubscriptionConfig: c}
+	return s.PutSubscription(Subscription{Subscription: n, Created: created(e), Updated: OriginOf(e)})
+}
+
+func unhandled(e domain.Entry) error {
+	return fmt.Errorf("no fold for %T: this is a defect of the program", e.Fact)
+}
+
+// leafHash is RFC 6962 §2.1's hash of a leaf.
+func leafHash(leaf []byte) [32]byte {
+	b := make([]byte, 1, 1024)
+	return sha256.Sum256(append(b, leaf...))
+}

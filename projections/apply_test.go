@@ -1,0 +1,189 @@
+package projections_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/projections"
+)
+
+// oneOfEach is a history with an entry of every kind. Streams are named by their last byte.
+func oneOfEach() []domain.Entry {
+	id := func(n byte) domain.UUID { return domain.UUID{15: n} }
+	tenant := domain.TenantConfig{ID: "acme", Name: "Acme"}
+	endpoint := domain.EndpointConfig{Name: "e", URL: "https://e.example"}
+	subscription := domain.SubscriptionConfig{Endpoint: id(3), EventTypes: []domain.Pattern{"*"}}
+	key := domain.KeyConfig{ID: id(2), Name: "k"}
+	due := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	finish := func(n int, s domain.DeliveryStatus) *domain.AttemptFinished {
+		return &domain.AttemptFinished{Result: domain.AttemptResult{Number: n, Status: s}}
+	}
+	routed := func(last bool, ids ...byte) *domain.EventRouted {
+		f := &domain.EventRouted{Complete: last}
+		for _, n := range ids {
+			f.Deliveries = append(f.Deliveries, domain.RoutedDelivery{ID: id(n), Endpoint: id(3), EndpointVersion: 1})
+		}
+		return f
+	}
+	steps := []struct {
+		kind domain.StreamKind
+		id   byte
+		fact domain.Fact
+	}{
+		{domain.StreamTenant, 1, &domain.TenantCreated{Tenant: tenant}},
+		{domain.StreamTenant, 1, &domain.TenantUpdated{Tenant: tenant}},
+		{domain.StreamTenant, 9, &domain.TenantRegistered{ID: "other"}},
+		{domain.StreamTenant, 9, &domain.TenantUnregistered{ID: "other"}},
+		{domain.StreamKey, 2, &domain.KeyCreated{Key: key}},
+		{domain.StreamKey, 2, &domain.KeyRevoked{Key: key}},
+		{domain.StreamEndpoint, 3, &domain.EndpointCreated{Endpoint: endpoint}},
+		{domain.StreamEndpoint, 3, &domain.EndpointUpdated{Endpoint: endpoint}},
+		{domain.StreamEndpoint, 3, &domain.EndpointKeyRotated{Endpoint: endpoint}},
+		{domain.StreamEndpoint, 3, &domain.EndpointPaused{Endpoint: endpoint}},
+		{domain.StreamEndpoint, 3, &domain.EndpointResumed{Endpoint: endpoint}},
+		{domain.StreamEndpoint, 3, &domain.EndpointDisabled{Endpoint: endpoint}},
+		{domain.StreamSubscription, 4, &domain.SubscriptionCreated{Subscription: subscription}},
+		{domain.StreamSubscription, 4, &domain.SubscriptionUpdated{Subscription: subscription}},
+		{domain.StreamSubscription, 4, &domain.SubscriptionPaused{Subscription: subscription}},
+		{domain.StreamSubscription, 4, &domain.SubscriptionResumed{Subscription: subscription}},
+		{domain.StreamEvent, 5, &domain.EventAppended{Event: domain.EventAttributes{ID: "x", Source: "s", Type: "a"}, Data: []byte("1")}},
+		{domain.StreamEvent, 5, routed(false, 6)},
+		{domain.StreamEvent, 5, routed(true, 7)},
+		{domain.StreamDelivery, 6, &domain.AttemptStarted{Number: 1}},
+		{domain.StreamDelivery, 6, finish(1, domain.DeliveryDead)},
+		{domain.StreamDelivery, 6, &domain.DeliveryRedriven{Attempts: 1, NextAttemptAt: due}},
+		{domain.StreamDelivery, 6, &domain.AttemptStarted{Number: 2}},
+		{domain.StreamDelivery, 6, finish(2, domain.DeliverySucceeded)},
+		{domain.StreamDelivery, 7, &domain.DeliveryCancelled{Reason: domain.CancelEndpointDeleted}},
+		{domain.StreamSubscription, 4, &domain.SubscriptionDeleted{Subscription: subscription}},
+		{domain.StreamEndpoint, 3, &domain.EndpointDeleted{Endpoint: endpoint}},
+		{domain.StreamServer, 8, &domain.ServerStarted{}},
+		{domain.StreamLease, 8, &domain.LeaseTaken{}},
+		{domain.StreamServer, 8, &domain.FollowerStopped{}},
+		{domain.StreamTenant, 1, &domain.TenantDeleted{Tenant: tenant}},
+	}
+	versions := make(map[domain.Stream]int)
+	entries := make([]domain.Entry, len(steps))
+	for i, s := range steps {
+		stream := domain.Stream{Kind: s.kind, ID: id(s.id)}
+		versions[stream]++
+		entries[i] = domain.Entry{
+			Position: domain.Position(i + 1), Tenant: "acme", Sequence: domain.Sequence(i),
+			Stream: stream, StreamVersion: versions[stream], Kind: s.fact.Kind(), KindVersion: 1,
+			RecordedAt: due.Add(time.Duration(i) * time.Microsecond), Leaf: []byte("{}"), Fact: s.fact,
+		}
+	}
+	return entries
+}
+
+func TestApply_EveryKind(t *testing.T) {
+	t.Parallel()
+	entries := oneOfEach()
+	seen := make(map[domain.Kind]bool)
+	for _, e := range entries {
+		seen[e.Kind] = true
+	}
+	for _, k := range domain.Kinds() {
+		if !seen[k] {
+			t.Errorf("the history has no %s: add one, and a fold for it", k)
+		}
+	}
+	m := projections.NewMemory()
+	for _, e := range entries {
+		if err := projections.Apply(m, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestApply_ErasedConfiguration(t *testing.T) {
+	t.Parallel()
+	for i, erased := range oneOfEach() {
+		if erased.Stream.Kind == domain.StreamEvent || erased.Stream.Kind == domain.StreamDelivery {
+			continue
+		}
+		m := projections.NewMemory()
+		for n, e := range oneOfEach() {
+			if n == i {
+				e.Fact, e.Erased = nil, true
+			}
+			if err := projections.Apply(m, e); err != nil {
+				t.Fatalf("%s at %d erased: %v", erased.Kind, i, err)
+			}
+		}
+		err := m.Read(t.Context(), "acme", 0, func(r projections.Reader) error {
+			as := projections.AsOf{Sequence: erased.Sequence, Set: true}
+			if erased.Stream.Kind == domain.StreamEndpoint {
+				if _, err := r.Endpoint(t.Context(), erased.Stream.ID, as); !errors.Is(err, domain.ErrNotFound) {
+					t.Errorf("version %d of an endpoint is used without its content: %v", erased.StreamVersion, err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestApply_WholeEventErased(t *testing.T) {
+	t.Parallel()
+	m := projections.NewMemory()
+	for _, e := range oneOfEach() {
+		switch {
+		case e.Kind == domain.KindDeliveryCancelled: // what an erasure itself says remains
+			e.Fact = &domain.DeliveryCancelled{Reason: domain.CancelErased}
+		case e.Stream.Kind == domain.StreamEvent, e.Stream.Kind == domain.StreamDelivery:
+			e.Fact, e.Erased = nil, true
+		}
+		if err := projections.Apply(m, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := m.Read(t.Context(), "acme", 0, func(r projections.Reader) error {
+		event, err := r.EventBySequence(t.Context(), 16)
+		if err != nil {
+			return err
+		}
+		if !event.Erased || event.Attrs.ID != "" || event.Routed.Sequence != 18 {
+			t.Errorf("the event isn't marked: %+v", event)
+		}
+		rows, err := r.Deliveries(t.Context(), projections.DeliveryFilter{}, projections.Page{Limit: 9}, projections.AsOf{})
+		if len(rows) != 2 {
+			t.Fatalf("%d deliveries", len(rows))
+		}
+		for _, d := range rows {
+			if d.Status != domain.DeliveryGivenUp || !d.Erased() || d.Open || !d.NextAttemptAt.IsZero() {
+				t.Errorf("the delivery isn't ended: %+v", d)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestApply_StopsAtWhatItCannotFold(t *testing.T) {
+	t.Parallel()
+	first := oneOfEach()[0]
+	for name, change := range map[string]func(*domain.Entry){
+		"a kind of a newer program":      func(e *domain.Entry) { e.Kind, e.Fact = "tenant.moved", nil },
+		"content that isn't erased":      func(e *domain.Entry) { e.Fact = nil },
+		"a position that leaves one out": func(e *domain.Entry) { e.Position = 2 },
+		"a delivery that nobody made": func(e *domain.Entry) {
+			e.Fact, e.Kind = &domain.AttemptStarted{Number: 1}, domain.KindAttemptStarted
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := first
+			change(&e)
+			if err := projections.Apply(projections.NewMemory(), e); err == nil {
+				t.Error("folded")
+			}
+		})
+	}
+}

@@ -1,0 +1,163 @@
+package projections
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// Config is the configuration in force at one position, with which the router matches and the dispatcher sends: a Store
+// that keeps the current version of what isn't deleted, and nothing else. It is not safe for concurrent use.
+type Config struct {
+	noDeliveries
+	cursor    domain.Position
+	tenants   map[domain.TenantID]*tenantConfig
+	endpoints map[domain.UUID]Endpoint
+}
+
+// tenantConfig is one tenant's part, kept together since an event is matched against one tenant's subscriptions.
+type tenantConfig struct {
+	tenant        Tenant
+	subscriptions map[domain.UUID]Subscription
+	// matching remembers which subscriptions choose a type. It is emptied whenever one of the subscriptions changes.
+	matching map[domain.EventType][]Subscription
+}
+
+// maxMatching bounds tenantConfig.matching: types are the producers' choice.
+const maxMatching = 4096
+
+// NewConfig returns an empty configuration, as of before the first entry.
+func NewConfig() *Config {
+	return &Config{tenants: make(map[domain.TenantID]*tenantConfig), endpoints: make(map[domain.UUID]Endpoint)}
+}
+
+// Cursor is the position as of which the configuration holds.
+func (c *Config) Cursor() domain.Position { return c.cursor }
+
+// SetCursor says as of which position the rows hold that were put without folding.
+func (c *Config) SetCursor(at domain.Position) { c.cursor = at }
+
+// Tenant returns a tenant; false when there is none, or none any more.
+func (c *Config) Tenant(id domain.TenantID) (Tenant, bool) {
+	t, ok := c.tenants[id]
+	if !ok || t.tenant.ID == "" {
+		return Tenant{}, false
+	}
+	return t.tenant, true
+}
+
+// Endpoint returns an endpoint; false when there is none, or none any more.
+func (c *Config) Endpoint(id domain.UUID) (Endpoint, bool) {
+	e, ok := c.endpoints[id]
+	return e, ok
+}
+
+// Endpoints returns every tenant's endpoints, in no order.
+func (c *Config) Endpoints() []Endpoint { return slices.Collect(maps.Values(c.endpoints)) }
+
+// Subscription returns a tenant's subscription; false when there is none, or none any more.
+func (c *Config) Subscription(tenant domain.TenantID, id domain.UUID) (Subscription, bool) {
+	t, ok := c.tenants[tenant]
+	if !ok {
+		return Subscription{}, false
+	}
+	s, ok := t.subscriptions[id]
+	return s, ok
+}
+
+// Subscriptions returns a tenant's subscriptions in order of id.
+func (c *Config) Subscriptions(tenant domain.TenantID) []Subscription {
+	t, ok := c.tenants[tenant]
+	if !ok {
+		return nil
+	}
+	return slices.SortedFunc(maps.Values(t.subscriptions), func(a, b Subscription) int { return compareUUID(a.ID, b.ID) })
+}
+
+// Matching returns a tenant's subscriptions whose types choose one, paused ones too, in order of id. The result is
+// remembered and not to be changed.
+func (c *Config) Matching(tenant domain.TenantID, typ domain.EventType) []Subscription {
+	t, ok := c.tenants[tenant]
+	if !ok {
+		return nil
+	}
+	if known, ok := t.matching[typ]; ok {
+		return known
+	}
+	chosen := slices.DeleteFunc(c.Subscriptions(tenant), func(s Subscription) bool { return !s.Matches(typ) })
+	if len(t.matching) >= maxMatching {
+		clear(t.matching)
+	}
+	t.matching[typ] = chosen
+	return chosen
+}
+
+// Clone returns a copy that can be folded on by itself. Rows are shared: they are never changed in place.
+func (c *Config) Clone() *Config {
+	n := &Config{cursor: c.cursor, tenants: make(map[domain.TenantID]*tenantConfig, len(c.tenants)), endpoints: maps.Clone(c.endpoints)}
+	for id, t := range c.tenants {
+		n.tenants[id] = &tenantConfig{
+			tenant: t.tenant, subscriptions: maps.Clone(t.subscriptions), matching: make(map[domain.EventType][]Subscription),
+		}
+	}
+	return n
+}
+
+// PutTenant implements Store.
+func (c *Config) PutTenant(row Tenant) error {
+	t := c.of(row.ID)
+	if row.Deleted {
+		row = Tenant{}
+	} else if row.Created == (Origin{}) {
+		row.Created = t.tenant.Created
+	}
+	t.tenant = row
+	return nil
+}
+
+// PutKey implements Store; keys are the Directory's.
+func (c *Config) PutKey(Key) error { return nil }
+
+// PutEndpoint implements Store.
+func (c *Config) PutEndpoint(row Endpoint) error {
+	if row.Deleted {
+		delete(c.endpoints, row.ID)
+		return nil
+	}
+	if row.Created == (Origin{}) {
+		row.Created = c.endpoints[row.ID].Created
+	}
+	c.endpoints[row.ID] = row
+	return nil
+}
+
+// PutSubscription implements Store.
+func (c *Config) PutSubscription(row Subscription) error {
+	t := c.of(row.Tenant)
+	clear(t.matching)
+	if row.Deleted {
+		delete(t.subscriptions, row.ID)
+		return nil
+	}
+	if row.Created == (Origin{}) {
+		row.Created = t.subscriptions[row.ID].Created
+	}
+	t.subscriptions[row.ID] = row
+	return nil
+}
+
+func (c *Config) of(id domain.TenantID) *tenantConfig {
+	t, ok := c.tenants[id]
+	if !ok {
+		t = &tenantConfig{subscriptions: make(map[domain.UUID]Subscription), matching: make(map[domain.EventType][]Subscription)}
+		c.tenants[id] = t
+	}
+	return t
+}
+
+// Advance implements Store.
+func (c *Config) Advance(_ domain.TenantID, at Origin) error {
+	c.cursor = at.Position
+	return nil
+}

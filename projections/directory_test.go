@@ -1,0 +1,86 @@
+package projections_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/domain/logtest"
+	"github.com/hooktrail/hooktrail/projections"
+)
+
+func appendFact(t *testing.T, log domain.Log, tenant domain.TenantID, kind domain.StreamKind, id domain.UUID, f domain.Fact) domain.Entry {
+	t.Helper()
+	entries, err := domain.AppendOne(t.Context(), log, domain.Group{Drafts: []domain.Draft{{
+		Tenant: tenant, Stream: domain.Stream{Kind: kind, ID: id}, Expected: domain.AnyVersion, Fact: f,
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return entries[0]
+}
+
+func TestDirectory_FollowsKeysAndTenants(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		log := logtest.NewMemory(time.Now)
+		d := projections.NewDirectory(nil, nil, 0)
+		ended := make(chan error)
+		go func() { ended <- d.Follow(ctx, log) }()
+		tenant, id := domain.NewUUID(), domain.NewUUID()
+		hash := sha256.Sum256([]byte("a key"))
+		config := domain.KeyConfig{ID: id, Name: "k", Role: domain.RoleAdmin, Hash: hash[:]}
+		appendFact(t, log, "acme", domain.StreamTenant, tenant, &domain.TenantCreated{Tenant: domain.TenantConfig{ID: "acme"}})
+		made := appendFact(t, log, "acme", domain.StreamKey, id, &domain.KeyCreated{Key: config})
+		if err := d.Await(ctx, made.Position); err != nil {
+			t.Fatal(err)
+		}
+		if k, ok := d.KeyByHash(hash); !ok || k.ID != id || k.Tenant != "acme" || k.Created.Position != made.Position {
+			t.Errorf("the key isn't known: %+v", k)
+		}
+		if _, ok := d.Tenant("acme"); !ok {
+			t.Error("the tenant isn't known")
+		}
+		appendFact(t, log, "acme", domain.StreamKey, id, &domain.KeyRevoked{Key: config})
+		gone := appendFact(t, log, "acme", domain.StreamTenant, tenant, &domain.TenantDeleted{Tenant: domain.TenantConfig{ID: "acme"}})
+		if err := d.Await(ctx, gone.Position); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := d.KeyByHash(hash); ok {
+			t.Error("the revoked key still opens")
+		}
+		if _, ok := d.Tenant("acme"); ok {
+			t.Error("the deleted tenant is still there")
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("follow ended with %v", err)
+		}
+		if err := d.Await(ctx, gone.Position+1); err == nil {
+			t.Error("awaited an entry that never came")
+		}
+	})
+}
+
+func TestDirectory_RevocationWithoutContent(t *testing.T) {
+	t.Parallel()
+	hash := sha256.Sum256([]byte("a key"))
+	key := projections.Key{Key: domain.Key{KeyConfig: domain.KeyConfig{ID: domain.UUID{1}, Hash: hash[:]}, Tenant: "acme", Version: 1}}
+	log := logtest.NewMemory(time.Now)
+	appendFact(t, log, "acme", domain.StreamTenant, domain.UUID{2}, &domain.TenantCreated{Tenant: domain.TenantConfig{ID: "acme"}})
+	last := appendFact(t, log, "acme", domain.StreamKey, domain.UUID{1}, &domain.KeyRevoked{Key: domain.KeyConfig{ID: domain.UUID{1}}})
+	d := projections.NewDirectory(nil, []projections.Key{key}, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() { _ = d.Follow(ctx, log) }()
+	if err := d.Await(ctx, last.Position); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := d.KeyByHash(hash); ok {
+		t.Error("the revoked key still opens")
+	}
+}

@@ -1,0 +1,122 @@
+package projections_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/domain/logtest"
+	"github.com/hooktrail/hooktrail/projections"
+	"github.com/hooktrail/hooktrail/projections/historytest"
+)
+
+// The memory as of every sequence is the fold of the log up to there.
+func TestMemory_AsOfIsTheFoldOfThePrefix(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		h := historytest.New(t, logtest.NewMemory(time.Now))
+		for range rapid.IntRange(1, 60).Draw(t, "steps") {
+			h.Step()
+		}
+		prefix := projections.NewMemory()
+		for _, e := range h.Entries {
+			if err := projections.Apply(prefix, e); err != nil {
+				t.Fatal(err)
+			}
+			then := snapshot(t, h.Views, e.Tenant, projections.AsOf{Sequence: e.Sequence, Set: true})
+			if diff := cmp.Diff(snapshot(t, prefix, e.Tenant, projections.AsOf{}), then); diff != "" {
+				t.Fatalf("%s as of %d (-fold of the prefix +memory):\n%s", e.Tenant, e.Sequence, diff)
+			}
+		}
+	})
+}
+
+func snapshot(t *rapid.T, m *projections.Memory, tenant domain.TenantID, as projections.AsOf) (s historytest.Snapshot) {
+	err := m.Read(context.Background(), tenant, -1, func(r projections.Reader) (err error) {
+		if s, err = historytest.Take(context.Background(), r, as, 3); err != nil {
+			return err
+		}
+		_, err = historytest.Events(context.Background(), r, 3)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestMemory_ReadWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := logtest.NewMemory(time.Now)
+		m := projections.NewMemory()
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- m.Follow(ctx, log) }()
+		go func() {
+			time.Sleep(time.Second)
+			appendFact(t, log, "acme", domain.StreamTenant, domain.UUID{1}, &domain.TenantCreated{Tenant: domain.TenantConfig{ID: "acme"}})
+		}()
+		none := func(r projections.Reader) error { return nil }
+		short, stop := context.WithTimeout(ctx, time.Millisecond)
+		defer stop()
+		if err := m.Read(short, "acme", 0, none); !errors.Is(err, projections.ErrBehind) {
+			t.Errorf("read of what isn't there yet: %v", err)
+		}
+		if err := m.Read(ctx, "acme", 0, none); err != nil {
+			t.Error(err)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestMemory_SequenceAt(t *testing.T) {
+	t.Parallel()
+	m := projections.NewMemory()
+	entries := oneOfEach()
+	for _, e := range entries {
+		if err := projections.Apply(m, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := m.Read(t.Context(), "acme", 0, func(r projections.Reader) error {
+		for at, want := range map[time.Time]domain.Sequence{
+			entries[0].RecordedAt.Add(-1): -1, entries[0].RecordedAt: 0, entries[5].RecordedAt: 5,
+			entries[5].RecordedAt.Add(999): 5, entries[5].RecordedAt.Add(time.Hour): domain.Sequence(len(entries) - 1),
+		} {
+			if got, err := r.SequenceAt(t.Context(), at); err != nil || got != want {
+				t.Errorf("at %s: %d, %v; want %d", at, got, err, want)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestMemory_UnknownTenant(t *testing.T) {
+	t.Parallel()
+	err := projections.NewMemory().Read(t.Context(), "nobody", -1, func(r projections.Reader) error {
+		if r.Sequence() != -1 {
+			t.Error("a tenant without a log has a sequence")
+		}
+		s, err := historytest.Take(t.Context(), r, projections.AsOf{}, 10)
+		if s.Tenant != nil {
+			t.Error("it exists")
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,213 @@
+package projections
+
+import (
+	"context"
+	"sort"
+	"time"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// memoryReader answers as of the sequence at which it was opened. Rows are never changed once they stand in a history,
+// but for an attempt's result, which is hidden until its sequence.
+type memoryReader struct {
+	m      *Memory
+	tenant *memoryTenant // nil: the tenant has no log yet
+	id     domain.TenantID
+	last   domain.Sequence
+}
+
+func (r *memoryReader) Sequence() domain.Sequence { return r.last }
+
+func (r *memoryReader) SequenceAt(_ context.Context, at time.Time) (domain.Sequence, error) {
+	t := r.lock()
+	defer r.m.mu.RUnlock()
+	n := sort.Search(int(r.last)+1, func(i int) bool { return t.recorded[i].After(at) })
+	return domain.Sequence(n - 1), nil
+}
+
+func (r *memoryReader) Tenant(_ context.Context, as AsOf) (Tenant, error) {
+	t := r.lock()
+	defer r.m.mu.RUnlock()
+	for i := len(t.versions) - 1; i >= 0; i-- {
+		if v := t.versions[i]; v.Updated.Sequence <= r.at(as) {
+			return found(&v, !v.Deleted)
+		}
+	}
+	return Tenant{}, domain.ErrNotFound
+}
+
+func (r *memoryReader) Key(_ context.Context, id domain.UUID, as AsOf) (Key, error) {
+	t := r.lock()
+	defer r.m.mu.RUnlock()
+	row := t.keys.at(t.keys.byID[id], r.at(as))
+	return found(row, row != nil && !row.Revoked)
+}
+
+func (r *memoryReader) Keys(_ context.Context, page Page, as AsOf) ([]Key, error) {
+	t := r.lock()
+	defer r.m.mu.RUnlock()
+	return t.keys.page(page, r.at(as), func(k *Key) bool { return !k.Revoked }), nil
+}
+
+func (r *memoryReader) Endpoint(_ context.Context, id domain.UUID, as AsOf) (Endpoint, error) {
+	t := r.lock()
+	defer r.m.mu.RUnlock()
+	row := t.endpoints.at(t.endpoints.byID[id], r.at(as))
+	return found(row, row != nil && !row.Deleted)
+}
+
+func (r *memoryReader) Endpoints(_ context.Context, page Page, as AsOf) ([]Endpoint, error) {
+	t := r.lock()
+	defer r.m.mu.RUnlock()
+	return t.endpoints.page(page, r.at(as), func(e *Endpoint) bool { return !e.Deleted }), nil
+}
+
+func (r *memoryReader) EndpointVersion(_ context.Context, id domain.UUID, version int) (Endpoint, error) {
+	t := r.lock()
+	defer r.m.mu.RUnlock()
+	h := t.endpoints.byID[id]
+	if h == nil || version < 1 || version > len(h.states) || h.states[version-1].Updated.Sequence > r.last {
+		return Endpoint{}, domain.ErrNotFound
+	}
+	return h.states[version-1], nil
+}
+
+func (r *memoryReader) Subscription(_ context.Context, id domain.UUID, as AsOf) (Subscription, error) {
+	t := r.lock()
+	defer r.m.mu.RUnlock()
+	row := t.subscriptions.at(t.subscriptions.byID[id], r.at(as))
+	return found(row, row != nil && !row.Deleted)
+}
+
+func (r *memoryReader) Subscriptions(_ context.Context, endpoint domain.UUID, page Page, as AsOf) ([]Subscription, error) {
+	t := r.lock()
+	defer r.m.mu.RUnlock()
+	return t.subscriptions.page(page, r.at(as), func(s *Subscription) bool {
+		return !s.Deleted && (endpoint.IsZero() || s.Endpoint == endpoint)
+	}), nil
+}
+
+func (r *memoryReader) Event(_ context.Context, id domain.UUID) (Event, error) {
+	t := r.lock()
+	defer r.m.mu.RUnlock()
+	return found(t.events.at(t.events.byID[id], r.last), true)
+}
+
+func (r *memoryReader) EventByProducerID(ctx context.Context, source, id string) (Event, error) {
+	t := r.lock()
+	event, ok := t.byProducer[producerID{source, id}]
+	r.m.mu.RUnlock()
+	if !ok {
+		return Event{}, domain.ErrNotFound
+	}
+	return r.Event(ctx, event)
+}
+
+func (r *memoryReader) EventBySequence(_ context.Context, sequence domain.Sequence) (Event, error) {
+	t := r.lock()
+	defer r.m.mu.RUnlock()
+	before := sequence - 1
+	rows := t.events.page(Page{After: &before, Limit: 1}, r.last, func(*Event) bool { return true })
+	if len(rows) == 0 || rows[0].Created.Sequence != sequence {
+		return Event{}, domain.ErrNotFound
+	}
+	return rows[0], nil
+}
+
+func (r *memoryReader) Events(_ context.Context, f EventFilter, page Page) ([]Event, error) {
+	t := r.lock()
+	defer r.m.mu.RUnlock()
+	var sentTo map[domain.UUID]bool
+	if !f.Endpoint.IsZero() {
+		sentTo = make(map[domain.UUID]bool)
+		for _, h := range t.deliveries.order {
+			if d := t.deliveries.at(h, r.last); d != nil && d.Endpoint == f.Endpoint {
+				sentTo[d.Event] = true
+			}
+		}
+	}
+	return t.events.page(page, r.last, func(e *Event) bool {
+		return (f.Type == "" || e.Attrs.Type == f.Type) && (f.Subject == "" || e.Attrs.Subject == f.Subject) &&
+			(sentTo == nil || sentTo[e.ID]) && within(e.Created, f.From, f.To)
+	}), nil
+}
+
+func (r *memoryReader) Delivery(_ context.Context, id domain.UUID, as AsOf) (Delivery, error) {
+	t := r.lock()
+	defer r.m.mu.RUnlock()
+	return found(t.deliveries.at(t.deliveries.byID[id], r.at(as)), true)
+}
+
+func (r *memoryReader) Deliveries(_ context.Context, f DeliveryFilter, page Page, as AsOf) ([]Delivery, error) {
+	t := r.lock()
+	defer r.m.mu.RUnlock()
+	return t.deliveries.page(page, r.at(as), func(d *Delivery) bool {
+		return (f.Event.IsZero() || d.Event == f.Event) && (f.Endpoint.IsZero() || d.Endpoint == f.Endpoint) &&
+			(f.Subscription.IsZero() || d.MatchedBy(f.Subscription)) && (f.Status == "" || d.Status == f.Status) &&
+			within(d.Created, f.From, f.To)
+	}), nil
+}
+
+func (r *memoryReader) Attempts(_ context.Context, delivery domain.UUID, as AsOf) ([]Attempt, error) {
+	t := r.lock()
+	defer r.m.mu.RUnlock()
+	if t.deliveries.at(t.deliveries.byID[delivery], r.at(as)) == nil {
+		return nil, domain.ErrNotFound
+	}
+	return attemptsAt(t.attempts[delivery], r.at(as)), nil
+}
+
+// lock takes the lock for reading and returns the tenant's views, empty ones when it has none.
+func (r *memoryReader) lock() *memoryTenant {
+	r.m.mu.RLock()
+	if r.tenant == nil {
+		return &memoryTenant{}
+	}
+	return r.tenant
+}
+
+// at is the sequence that a read shows, never one after the snapshot.
+func (r *memoryReader) at(as AsOf) domain.Sequence {
+	if as.Set {
+		return min(as.Sequence, r.last)
+	}
+	return r.last
+}
+
+// attemptsAt returns the attempts started by a sequence, without the results of those not finished by then.
+func attemptsAt(all []Attempt, as domain.Sequence) []Attempt {
+	var rows []Attempt
+	for _, a := range all {
+		if a.Begun.Sequence > as {
+			break
+		}
+		if a.Result != nil && a.Finished.Sequence > as {
+			a.Result, a.Finished, a.BodySize = nil, Origin{}, 0
+		}
+		rows = append(rows, a)
+	}
+	return rows
+}
+
+// MatchedBy says whether a subscription is among those that made the delivery.
+func (d *Delivery) MatchedBy(subscription domain.UUID) bool {
+	for _, s := range d.Subscriptions {
+		if s.ID == subscription {
+			return true
+		}
+	}
+	return false
+}
+
+func found[T any](row *T, ok bool) (T, error) {
+	if row == nil || !ok {
+		var none T
+		return none, domain.ErrNotFound
+	}
+	return *row, nil
+}
+
+func within(o Origin, from, to time.Time) bool {
+	return (from.IsZero() || !o.RecordedAt.Before(from)) && (to.IsZero() || o.RecordedAt.Before(to))
+}

@@ -1,0 +1,175 @@
+package projections
+
+import (
+	"fmt"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// PutTenant implements Store.
+func (m *Memory) PutTenant(row Tenant) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := m.tenant(row.ID)
+	if len(t.versions) > 0 {
+		row.Created = t.versions[0].Created
+	}
+	t.versions = append(t.versions, row)
+	return nil
+}
+
+// PutKey implements Store.
+func (m *Memory) PutKey(row Key) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	keys := &m.tenant(row.Tenant).keys
+	if last := keys.last(row.ID); last != nil {
+		row.Created = last.Created
+	}
+	keys.add(row.ID, row)
+	return nil
+}
+
+// PutEndpoint implements Store.
+func (m *Memory) PutEndpoint(row Endpoint) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	endpoints := &m.tenant(row.Tenant).endpoints
+	if last := endpoints.last(row.ID); last != nil {
+		row.Created = last.Created
+	}
+	endpoints.add(row.ID, row)
+	return nil
+}
+
+// PutSubscription implements Store.
+func (m *Memory) PutSubscription(row Subscription) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	subscriptions := &m.tenant(row.Tenant).subscriptions
+	if last := subscriptions.last(row.ID); last != nil {
+		row.Created = last.Created
+	}
+	subscriptions.add(row.ID, row)
+	return nil
+}
+
+// PutEvent implements Store.
+func (m *Memory) PutEvent(row Event) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := m.tenant(row.Tenant)
+	t.events.add(row.ID, row)
+	if !row.Erased {
+		t.byProducer[producerID{row.Attrs.Source, row.Attrs.ID}] = row.ID
+	}
+	return nil
+}
+
+// RouteEvent implements Store.
+func (m *Memory) RouteEvent(tenant domain.TenantID, event domain.UUID, at Origin) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	events := &m.tenant(tenant).events
+	last := events.last(event)
+	if last == nil {
+		return fmt.Errorf("event %s: %w", event, domain.ErrNotFound)
+	}
+	row := *last
+	row.Routed = at
+	events.add(event, row)
+	return nil
+}
+
+// PutDelivery implements Store.
+func (m *Memory) PutDelivery(row Delivery) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.tenant(row.Tenant).deliveries.add(row.ID, row)
+	return nil
+}
+
+// StartAttempt implements Store.
+func (m *Memory) StartAttempt(row Attempt) error {
+	return m.step(row.Tenant, row.Delivery, func(t *memoryTenant, d *Delivery) error {
+		t.attempts[d.ID] = append(t.attempts[d.ID], row)
+		return d.AttemptStarted(row)
+	})
+}
+
+// FinishAttempt implements Store.
+func (m *Memory) FinishAttempt(tenant domain.TenantID, delivery domain.UUID, r domain.AttemptResult, bodySize int, at Origin) error {
+	return m.step(tenant, delivery, func(t *memoryTenant, d *Delivery) error {
+		attempts := t.attempts[d.ID]
+		for i := range attempts {
+			if attempts[i].Started.Number == r.Number {
+				attempts[i].Result, attempts[i].Finished, attempts[i].BodySize = &r, at, bodySize
+			}
+		}
+		return d.AttemptFinished(r, at)
+	})
+}
+
+// RedriveDelivery implements Store.
+func (m *Memory) RedriveDelivery(tenant domain.TenantID, delivery domain.UUID, f domain.DeliveryRedriven, at Origin) error {
+	return m.step(tenant, delivery, func(_ *memoryTenant, d *Delivery) error {
+		d.Redriven(f, at)
+		return nil
+	})
+}
+
+// CancelDelivery implements Store.
+func (m *Memory) CancelDelivery(tenant domain.TenantID, delivery domain.UUID, reason domain.CancelReason, at Origin) error {
+	return m.step(tenant, delivery, func(_ *memoryTenant, d *Delivery) error {
+		d.Cancelled(reason, at)
+		return nil
+	})
+}
+
+// EraseDelivery implements Store.
+func (m *Memory) EraseDelivery(tenant domain.TenantID, delivery domain.UUID, at Origin) error {
+	m.mu.Lock()
+	deliveries := &m.tenant(tenant).deliveries
+	if deliveries.last(delivery) == nil {
+		deliveries.add(delivery, ErasedDelivery(tenant, delivery, at))
+		m.mu.Unlock()
+		return nil
+	}
+	m.mu.Unlock()
+	return m.step(tenant, delivery, func(_ *memoryTenant, d *Delivery) error {
+		d.ContentErased(at)
+		return nil
+	})
+}
+
+// Advance implements Store.
+func (m *Memory) Advance(tenant domain.TenantID, at Origin) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := m.tenant(tenant)
+	if at.Position != m.cursor+1 || at.Sequence != domain.Sequence(len(t.recorded)) {
+		return fmt.Errorf("position %d doesn't follow %d, or sequence %d of %s isn't the next", at.Position, m.cursor, at.Sequence, tenant)
+	}
+	t.recorded = append(t.recorded, at.RecordedAt)
+	m.cursor = at.Position
+	close(m.moved)
+	m.moved = make(chan struct{})
+	return nil
+}
+
+// step adds the state to which f brings a delivery.
+func (m *Memory) step(tenant domain.TenantID, delivery domain.UUID, f func(*memoryTenant, *Delivery) error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := m.tenant(tenant)
+	last := t.deliveries.last(delivery)
+	if last == nil {
+		return fmt.Errorf("delivery %s: %w", delivery, domain.ErrNotFound)
+	}
+	row := *last
+	if err := f(t, &row); err != nil {
+		return err
+	}
+	t.deliveries.add(delivery, row)
+	return nil
+}
