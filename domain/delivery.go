@@ -59,6 +59,9 @@ type SentRequest struct {
 	Headers    []Header `json:"headers,omitempty"`
 	BodySHA256 string   `json:"body_sha256"` // hex
 	BodyBytes  int      `json:"body_bytes"`
+	// Keys are those that signed, where that isn't every key that the attempt's start names: a format that carries one
+	// signature signs with one of them.
+	Keys []UUID `json:"keys,omitempty"`
 }
 
 // CapturedAnswer is what came back, as far as it is kept.
