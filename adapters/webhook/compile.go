@@ -289,7 +289,7 @@ func (r *reader) signed(p *Profile, n *node) {
 // headerOf returns the header whose whole value is one field, or "".
 func (p *Profile) headerOf(f field) string {
 	for _, h := range p.headers {
-		if len(h.parts) == 1 && h.parts[0].literal == "" && h.parts[0].field == f && h.parts[0].how == plain {
+		if len(h.parts) == 1 && h.parts[0].literal == "" && h.parts[0].field == f && h.parts[0].how == plain && !h.optional {
 			return h.name
 		}
 	}

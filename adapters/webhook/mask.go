@@ -22,10 +22,7 @@ const (
 )
 
 // masks are the forms of an endpoint's secrets that answers are searched for, longest first.
-type masks struct {
-	forms   [][]byte
-	longest int
-}
+type masks struct{ forms []string }
 
 // newMasks lists each secret as it is, percent-encoded, inside a JSON string, in hex, and in base64 at each of the three
 // places that it can have in what is encoded (so it is found inside an encoded "user:secret" as well).
@@ -38,11 +35,10 @@ func newMasks(secrets []string) masks {
 				continue
 			}
 			seen[form] = true
-			m.forms = append(m.forms, []byte(form))
-			m.longest = max(m.longest, len(form))
+			m.forms = append(m.forms, form)
 		}
 	}
-	slices.SortFunc(m.forms, func(a, b []byte) int { return len(b) - len(a) })
+	slices.SortFunc(m.forms, func(a, b string) int { return len(b) - len(a) })
 	return m
 }
 
@@ -122,8 +118,8 @@ func base64Forms(secret string) []string {
 func (m masks) apply(b []byte) ([]byte, bool) {
 	hit := false
 	for _, form := range m.forms {
-		if bytes.Contains(b, form) {
-			b, hit = bytes.ReplaceAll(b, form, []byte(masked)), true
+		if len(form) <= len(b) && bytes.Contains(b, []byte(form)) {
+			b, hit = bytes.ReplaceAll(b, []byte(form), []byte(masked)), true
 		}
 	}
 	return b, hit
@@ -131,9 +127,11 @@ func (m masks) apply(b []byte) ([]byte, bool) {
 
 // text is apply for a text.
 func (m masks) text(s string) (string, bool) {
-	b, hit := m.apply([]byte(s))
-	if !hit {
-		return s, false
+	hit := false
+	for _, form := range m.forms {
+		if strings.Contains(s, form) {
+			s, hit = strings.ReplaceAll(s, form, masked), true
+		}
 	}
-	return string(b), true
+	return s, hit
 }

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 )
@@ -63,7 +64,7 @@ func indexOf(names []string, source []byte) int {
 func asText(value []byte) ([]byte, bool) {
 	switch value[0] {
 	case '"':
-		return value[1 : len(value)-1], true
+		return value[1:max(len(value)-1, 1)], true
 	case '{', '[':
 		return nil, false
 	case 'n':
@@ -106,16 +107,19 @@ func (s *scanner) skipString() []byte {
 	if s.data[start] != '"' {
 		return nil
 	}
-	for s.at < len(s.data) {
-		c := s.data[s.at]
-		s.at++
-		if c == '\\' {
-			s.at = min(s.at+1, len(s.data))
-		} else if c == '"' {
+	for {
+		quote := bytes.IndexByte(s.data[s.at:], '"')
+		if quote < 0 {
+			s.at = len(s.data)
+			return nil
+		}
+		escape := bytes.IndexByte(s.data[s.at:s.at+quote], '\\')
+		if escape < 0 {
+			s.at += quote + 1
 			return s.data[start:s.at]
 		}
+		s.at = min(s.at+escape+2, len(s.data)) // the escaped byte may be a quote
 	}
-	return nil
 }
 
 // value steps over one value of any depth.

@@ -1,0 +1,125 @@
+package webhook
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+// FuzzBuild_dataArrivesAsAppended: whatever JSON is appended stands in the body byte for byte, and the body is JSON.
+func FuzzBuild_dataArrivesAsAppended(f *testing.F) {
+	for _, data := range []string{
+		`{"a":19.90,"b":12345678901234567890,"b2":1e400}`, `[1,2 , 3]`, `"x\u0000\ud800"`, ` null `, `{"café":"<&>","\"":"\\"}`,
+		`{"FolderName":"a\"","EntityId":1}`, `-0`, "{\n\t\"a\" : [ ] }",
+	} {
+		f.Add([]byte(data), "order.paid", "sub\"ject")
+	}
+	set, err := Embedded()
+	if err != nil {
+		f.Fatal(err)
+	}
+	var targets []*Target
+	for _, p := range set.All() {
+		targets = append(targets, sampleTarget(f, p, "https://r.example/hook"))
+	}
+	f.Fuzz(func(t *testing.T, data []byte, typ, subject string) {
+		if !json.Valid(data) || !utf8.Valid(data) || !utf8.ValidString(typ) || !utf8.ValidString(subject) {
+			return // never appended
+		}
+		e := sampleEvent()
+		e.Data, e.Type, e.Subject = data, typ, subject
+		for _, target := range targets {
+			checkSplice(t, target, e)
+		}
+	})
+}
+
+func checkSplice(t *testing.T, target *Target, e *Event) {
+	w := writer{target: target, event: e, attempt: Attempt{Number: 1, At: time.Unix(1700137999, 0)}}
+	body, err := w.body()
+	name := target.profile.Name
+	if err != nil {
+		if name != "coherent-spark" {
+			t.Fatalf("%s: %v", name, err)
+		}
+		return
+	}
+	if !json.Valid(body) {
+		t.Fatalf("%s makes bad JSON: %q", name, body)
+	}
+	if name != "coherent-spark" && !bytes.Contains(body, e.Data) {
+		t.Fatalf("%s lost the data's bytes: %q", name, body)
+	}
+	if name == "standard-webhooks" {
+		checkMembers(t, body, e)
+	}
+}
+
+// checkMembers decodes a body as a receiver would.
+func checkMembers(t *testing.T, body []byte, e *Event) {
+	var got struct {
+		Type string
+		Data json.RawMessage
+	}
+	if err := json.Unmarshal(body, &got); err != nil || got.Type != e.Type || !bytes.Equal(got.Data, bytes.TrimSpace(e.Data)) {
+		t.Fatalf("type %q and data %q became %q (%v)", e.Type, e.Data, body, err)
+	}
+}
+
+// FuzzMembersOf: the scan finds what encoding/json finds, and never leaves its bounds, whatever the bytes.
+func FuzzMembersOf(f *testing.F) {
+	for _, data := range []string{`{"a":"x","b":1}`, `{"b":{"a":1},"a":[]}`, `{"a":"\\\"","\u0062":null}`, `{`, `{"a"`, `{"a":`, `[`, `{"a":tru`, `{]`, `{,,}`, `{"a" "b"}`} {
+		f.Add([]byte(data))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		names := []string{"a", "b"}
+		found := make([][]byte, 2)
+		err := membersOf(data, names, found)
+		if !json.Valid(data) || !utf8.Valid(data) {
+			return // only that it ends
+		}
+		var want map[string]json.RawMessage
+		_ = json.Unmarshal(data, &want) // data that is no object has no members
+		for i, name := range names {
+			compareMember(t, data, want[name], found[i], err)
+		}
+	})
+}
+
+func compareMember(t *testing.T, data, want, got []byte, err error) {
+	switch {
+	case len(want) == 0 || string(want) == "null":
+		want = nil
+	case want[0] == '{' || want[0] == '[':
+		if err == nil && !duplicates(data) {
+			t.Fatalf("%q is not refused", data)
+		}
+		return
+	case want[0] == '"':
+		want = want[1 : len(want)-1]
+	}
+	if err == nil && !bytes.Equal(want, got) && !duplicates(data) {
+		t.Fatalf("in %q: got %q, want %q", data, got, want)
+	}
+}
+
+// duplicates says whether a name stands twice at the top, which appending refuses.
+func duplicates(data []byte) bool {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	if token, err := dec.Token(); err != nil || token != json.Delim('{') {
+		return false
+	}
+	seen := map[string]bool{}
+	for dec.More() {
+		token, _ := dec.Token()
+		name, _ := token.(string)
+		var skip json.RawMessage
+		if seen[name] || dec.Decode(&skip) != nil {
+			return true
+		}
+		seen[name] = true
+	}
+	return false
+}
