@@ -41,11 +41,15 @@ func Check(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
+	return check(ctx, cfg)
+}
+
+func check(ctx context.Context, cfg *pgx.ConnConfig) (err error) {
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
 		return fmt.Errorf("connect to check the schema: %w", err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
+	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
 	want, err := SchemaVersion()
 	if err != nil {
 		return err

@@ -90,7 +90,10 @@ func TestCheck_schemaAhead(t *testing.T) {
 	db := migratetest.Open(t)
 	exec(t, connect(t, db.AdminURL), `INSERT INTO schema_version (version_id, is_applied) VALUES (999999, true)`)
 	if err := migrations.Check(t.Context(), db.URL); !errors.Is(err, migrations.ErrSchemaAhead) {
-		t.Errorf("got %v, expected ErrSchemaAhead", err)
+		t.Errorf("check: got %v, expected ErrSchemaAhead", err)
+	}
+	if err := migrations.Up(t.Context(), db.AdminURL, migrations.Options{}); !errors.Is(err, migrations.ErrSchemaAhead) {
+		t.Errorf("migrate: got %v, expected ErrSchemaAhead", err)
 	}
 }
 
@@ -235,7 +238,7 @@ func connect(t *testing.T, url string) *pgx.Conn {
 	if err != nil {
 		t.Fatalf("connect: %v", err)
 	}
-	t.Cleanup(func() { conn.Close(context.Background()) })
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
 	return conn
 }
 
@@ -250,7 +253,7 @@ func canLogIn(t *testing.T, adminURL, role, password string, want bool) {
 		t.Errorf("%s logs in: %v, expected %v", role, err, want)
 	}
 	if err == nil {
-		conn.Close(t.Context())
+		_ = conn.Close(t.Context())
 	}
 }
 

@@ -175,12 +175,12 @@ func ServerURL(migrateURL, role, password string) (string, error) {
 }
 
 // changeRoles runs do in a transaction, again when another one of the cluster changed the same rows of the catalogue.
-func changeRoles(ctx context.Context, cfg *pgx.ConnConfig, do func(pgx.Tx) error) error {
+func changeRoles(ctx context.Context, cfg *pgx.ConnConfig, do func(pgx.Tx) error) (err error) {
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
+	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
 	for try := 1; ; try++ {
 		err := pgx.BeginFunc(ctx, conn, do)
 		if !raced(err) || try == raceTries {

@@ -43,10 +43,9 @@ func defaults() map[string]string {
 		// Short statements: compiling them costs more than it gains.
 		"jit": "off",
 
-		"password_encryption": "scram-sha-256",
-		"timezone":            "UTC",
-		"log_timezone":        "UTC",
-		"lc_messages":         "C",
+		"timezone":     "UTC",
+		"log_timezone": "UTC",
+		"lc_messages":  "C", // launch reads what a failed server said
 		// Errors go to the client, which knows what is secret in them; a statement or a value must not reach a file.
 		"log_min_messages":        "log",
 		"log_min_error_statement": "panic",

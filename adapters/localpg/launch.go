@@ -138,7 +138,7 @@ func (p *process) terminate() error {
 	if p.ended() {
 		return errors.Join(errEnded, p.err)
 	}
-	if err := terminate(p.pid, p.endsWithin); err != nil {
+	if err := terminate(context.Background(), p.pid, p.endsWithin); err != nil {
 		return err
 	}
 	return p.err

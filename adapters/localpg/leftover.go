@@ -31,10 +31,7 @@ func readPostmaster(data string) (postmaster, error) {
 		return postmaster{}, fmt.Errorf("read postmaster.pid: %w", err)
 	}
 	lines := strings.Split(string(text), "\n")
-	pid, err := strconv.Atoi(strings.TrimSpace(lines[0]))
-	if err != nil {
-		return postmaster{}, nil // being written
-	}
+	pid, _ := strconv.Atoi(strings.TrimSpace(lines[0])) // 0 while it is being written
 	// A single-user server stands there with its id negated.
 	return postmaster{pid: max(pid, -pid), ready: len(lines) > 7 && strings.TrimSpace(lines[7]) == "ready"}, nil
 }
@@ -69,10 +66,10 @@ func stopLeftover(ctx context.Context, data string, log *slog.Logger) error {
 		return os.Remove(filepath.Join(data, "postmaster.pid"))
 	}
 	log.Warn("stopping_leftover_postgres", slog.Int("pid", left.pid))
-	err = terminate(left.pid, func(within time.Duration) bool { return waitGone(ctx, left.pid, within) })
+	err = terminate(ctx, left.pid, func(within time.Duration) bool { return waitGone(ctx, left.pid, within) })
 	if errors.Is(err, errUnclean) {
 		log.Warn("killed_leftover_postgres", slog.Int("pid", left.pid)) // no reason not to start: recovery follows
-		return ctx.Err()
+		return nil
 	}
 	return err
 }
@@ -96,13 +93,16 @@ const (
 // errUnclean says that the server had to be killed; its log repairs the data at the next start.
 var errUnclean = errors.New("it didn't shut down in time and was killed; it will recover at its next start")
 
-// terminate stops the postmaster, harder and harder; gone waits for its end.
-func terminate(pid int, gone func(within time.Duration) bool) error {
+// terminate stops the postmaster, harder and harder; gone waits for its end. When ctx ends, nothing harder follows.
+func terminate(ctx context.Context, pid int, gone func(within time.Duration) bool) error {
 	if err := signal(pid, syscall.SIGINT); err != nil {
 		return err
 	}
 	if gone(fastShutdown) {
 		return nil
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	if err := signal(pid, syscall.SIGQUIT); err != nil {
 		return err

@@ -95,7 +95,7 @@ rm -rf -- "$1"
 
 // startGuard starts the guard of dir; closing what it returns, or dying, sets it to work.
 func startGuard(dir string) (io.Closer, error) {
-	cmd := exec.Command("sh", "-c", guardScript, "guard", dir)
+	cmd := exec.CommandContext(context.Background(), "sh", "-c", guardScript, "guard", dir)
 	cmd.Dir = "/"
 	// Ctrl-C and what else hits our process group must not hit the guard.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -121,7 +121,7 @@ func TestCluster_isClosedAndChecked(t *testing.T) {
 	if err != nil {
 		t.Fatalf("connect: %v", err)
 	}
-	t.Cleanup(func() { conn.Close(context.Background()) })
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
 	for name, want := range map[string]string{
 		"data_checksums": "on", "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "password_encryption": "scram-sha-256",
 		"server_encoding": "UTF8", "TimeZone": "UTC", "jit": "off", "fsync": "off",
@@ -175,7 +175,7 @@ func TestDefaults_areDurable(t *testing.T) {
 	if err != nil {
 		t.Fatalf("connect: %v", err)
 	}
-	t.Cleanup(func() { conn.Close(context.Background()) })
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
 	for _, name := range []string{"fsync", "full_page_writes", "synchronous_commit", "wal_compression"} {
 		var got string
 		if err := conn.QueryRow(t.Context(), `SELECT current_setting($1)`, name).Scan(&got); err != nil || got == "off" {
@@ -202,6 +202,6 @@ func TestServer_withoutTemplate(t *testing.T) {
 	if err != nil {
 		t.Fatalf("connect as the server: %v", err)
 	}
-	conn.Close(t.Context())
+	_ = conn.Close(t.Context())
 	drop(t, s, "single")
 }

@@ -3,6 +3,7 @@ package migratetest
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -125,12 +126,12 @@ func (s *server) migrated(ctx context.Context, name string) error {
 }
 
 // exec runs one statement outside any test's database.
-func (s *server) exec(ctx context.Context, sql string) error {
+func (s *server) exec(ctx context.Context, sql string) (err error) {
 	conn, err := pgx.Connect(ctx, s.adminURL)
 	if err != nil {
 		return err
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
+	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
 	_, err = conn.Exec(ctx, sql)
 	return err
 }

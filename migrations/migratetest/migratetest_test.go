@@ -42,7 +42,7 @@ func row(t *testing.T, url, sql string) queried {
 	if err != nil {
 		t.Fatalf("connect: %v", err)
 	}
-	t.Cleanup(func() { conn.Close(t.Context()) })
+	t.Cleanup(func() { _ = conn.Close(t.Context()) })
 	return queried{t, conn.QueryRow(t.Context(), sql)}
 }
 
