@@ -18,6 +18,7 @@ func (d *Delivery) AttemptStarted(a Attempt) error {
 	d.Attempts, d.Open = a.Started.Number, true
 	d.NextAttemptAt = noTime
 	d.Updated = a.Begun
+	d.Version++
 	return nil
 }
 
@@ -65,6 +66,7 @@ func ErasedDelivery(tenant domain.TenantID, id domain.UUID, at Origin) Delivery 
 // cancelled) leaves the time of the first.
 func (d *Delivery) become(s domain.DeliveryStatus, next time.Time, at Origin) {
 	d.Updated = at
+	d.Version++
 	if d.Erased() {
 		s, next = domain.DeliveryGivenUp, noTime
 	}

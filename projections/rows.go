@@ -61,6 +61,7 @@ type Delivery struct {
 	Updated Origin // of the last entry that changed it
 	Ended   Origin // zero while it isn't ended
 	Cancel  domain.CancelReason
+	Version int // of its stream: how many entries it has had since the routing
 }
 
 // Attempt is one attempt of a delivery. Result is nil until it is finished.
