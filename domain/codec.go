@@ -43,13 +43,29 @@ func EncodeFact(f Fact) ([]Part, error) {
 			}
 			continue
 		}
-		b, err := json.Marshal(field.value)
+		b, err := encodePart(field.value)
 		if err != nil {
 			return nil, fmt.Errorf("encode %s part %s: %w", f.Kind(), field.name, err)
 		}
 		parts = append(parts, Part{field.name, b})
 	}
 	return parts, nil
+}
+
+// Room for a usual part of JSON: an attempt's result names the headers of request and answer.
+const (
+	usualPart   = 448
+	usualResult = 1408
+)
+
+func encodePart(value any) ([]byte, error) {
+	switch hand := value.(type) {
+	case *AttemptResult:
+		return hand.appendJSON(make([]byte, 0, usualResult))
+	case handCoded:
+		return hand.appendJSON(make([]byte, 0, usualPart))
+	}
+	return json.Marshal(value)
 }
 
 // DecodeFact makes the fact again from its parts. Raw parts are aliased. A kind or version that this program doesn't
@@ -76,6 +92,9 @@ func decodePart(field partField, parts []Part) error {
 		}
 		if raw, ok := field.value.(*[]byte); ok {
 			*raw = p.Bytes
+			return nil
+		}
+		if hand, ok := field.value.(handCoded); ok && hand.scanJSON(p.Bytes) {
 			return nil
 		}
 		if err := json.Unmarshal(p.Bytes, field.value); err != nil {

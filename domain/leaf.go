@@ -5,7 +5,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -91,67 +90,74 @@ func ParseLeaf(b []byte) (Leaf, error) {
 	if len(b) > MaxLeafBytes {
 		return l, fmt.Errorf("leaf: longer than %d bytes", MaxLeafBytes)
 	}
-	var members map[string]string
-	if err := json.Unmarshal(b, &members); err != nil {
-		return l, errors.New("leaf: not a JSON object of strings")
-	}
-	for name, value := range members {
-		if err := l.set(name, value); err != nil {
-			return l, fmt.Errorf("leaf: member %s: %w", strconv.Quote(name), err)
-		}
-	}
-	if !bytes.Equal(l.Append(nil), b) {
-		return l, errors.New("leaf: not in canonical form")
+	s := scan{text: string(b)}
+	l.scan(&s)
+	if s.bad || s.text != "" || !bytes.Equal(l.Append(nil), b) {
+		return Leaf{}, errors.New("leaf: not in the canonical form, or not of this kind")
 	}
 	return l, nil
 }
 
-func (l *Leaf) set(name, value string) (err error) {
-	if part, ok := strings.CutPrefix(name, "commitment."); ok {
-		return l.setCommitment(part, value)
+// scan goes through the members in their order. What it is lenient about, such as a UUID in capitals, comparing with Append finds.
+func (l *Leaf) scan(s *scan) {
+	s.after(`{`)
+	if s.is(`"actor":`) {
+		l.By.Principal = s.uuid()
+		s.after(`,`)
 	}
-	switch name {
-	case "actor":
-		l.By.Principal, err = ParseUUID(value)
-	case "credential":
-		l.By.Credential, err = ParseUUID(value)
-	case "data_key":
-		l.DataKey, err = ParseUUID(value)
-	case "cause":
-		l.Cause, err = parseDecimal[Sequence](value)
-	case "sequence":
-		l.Sequence, err = parseDecimal[Sequence](value)
-	case "kind_version":
-		l.KindVersion, err = parseDecimal[int](value)
-	case "stream_version":
-		l.StreamVersion, err = parseDecimal[int](value)
-	case "stream":
-		l.Stream, err = ParseStream(value)
-	case "recorded_at":
-		l.RecordedAt, err = time.Parse(leafTime, value)
-	case "kind":
-		l.Kind = Kind(value)
-	case "origin":
-		l.Origin = value
-	default:
-		err = errors.New("unknown")
+	if s.is(`"cause":`) {
+		l.Cause = Sequence(s.decimal())
+		s.after(`,`)
 	}
-	return err
+	for !s.bad && s.is(`"commitment.`) {
+		c := s.commitment()
+		if n := len(l.Commitments); n > 0 && l.Commitments[n-1].Part >= c.Part {
+			s.bad = true // a duplicate, which Append would write as well
+		}
+		l.Commitments = append(l.Commitments, c)
+		s.after(`,`)
+	}
+	if s.is(`"credential":`) {
+		l.By.Credential = s.uuid()
+		s.after(`,`)
+	}
+	if s.is(`"data_key":`) {
+		l.DataKey = s.uuid()
+		s.after(`,`)
+	}
+	l.Kind = Kind(s.after(`"kind":`).string())
+	l.KindVersion = int(s.after(`,"kind_version":`).decimal())
+	l.Origin = s.after(`,"origin":`).string()
+	l.RecordedAt = s.after(`,"recorded_at":`).time()
+	l.Sequence = Sequence(s.after(`,"sequence":`).decimal())
+	l.Stream = s.after(`,"stream":`).stream()
+	l.StreamVersion = int(s.after(`,"stream_version":`).decimal())
+	s.after(`}`)
 }
 
-func (l *Leaf) setCommitment(part, value string) error {
-	b, err := base64.RawURLEncoding.DecodeString(value)
-	if err != nil || len(b) != sha256.Size {
-		return errors.New("not 32 bytes in unpadded base64url")
-	}
-	l.Commitments = append(l.Commitments, Commitment{Part: part, Value: [sha256.Size]byte(b)})
-	return nil
+// decimal takes a string that holds an integer, not negative.
+func (s *scan) decimal() int64 {
+	s.after(`"`)
+	n := s.int()
+	s.after(`"`)
+	s.bad = s.bad || n < 0
+	return n
 }
 
-func parseDecimal[N ~int | ~int64](s string) (N, error) {
-	n, err := strconv.ParseInt(s, 10, 63)
-	if err != nil || n < 0 {
-		return 0, errors.New("not a decimal integer")
+func (s *scan) stream() Stream {
+	stream, err := ParseStream(s.string())
+	s.bad = s.bad || err != nil
+	return stream
+}
+
+// commitment takes the rest of a member's name, and its value.
+func (s *scan) commitment() (c Commitment) {
+	c.Part = s.content()
+	value, err := base64.RawURLEncoding.DecodeString(s.after(`:`).string())
+	if err != nil || len(value) != len(c.Value) {
+		s.bad = true
+		return c
 	}
-	return N(n), nil
+	c.Value = [sha256.Size]byte(value)
+	return c
 }
