@@ -1,0 +1,42 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// maxPage bounds a page whatever its reader asks for.
+const maxPage = 50_000
+
+// Page implements domain.Log. What this process appended lately comes from memory.
+func (l *Log) Page(ctx context.Context, after domain.Position, limit int) ([]domain.Entry, error) {
+	limit = min(max(limit, 1), maxPage)
+	after = max(after, 0)
+	if page := l.recent.page(after, limit); len(page) > 0 {
+		return page, nil
+	}
+	const sql = `SELECT ` + entryColumnsSQL + ` FROM entries WHERE position > $1 ORDER BY position LIMIT $2`
+	rows, err := l.pool.Query(ctx, sql, int64(after), limit)
+	if err != nil {
+		return nil, domainError("read a page of the log", err)
+	}
+	sealed, err := readRows(rows)
+	if err != nil {
+		return nil, domainError("read a page of the log", err)
+	}
+	for i := range sealed {
+		if want := after + 1 + domain.Position(i); sealed[i].Position != want {
+			return nil, fmt.Errorf("the log has a hole at position %d (hint: restore the database; nothing goes on behind a hole)", want)
+		}
+	}
+	entries, err := l.openEntries(ctx, sealed)
+	if err != nil {
+		return nil, fmt.Errorf("read a page of the log: %w", err)
+	}
+	if n := len(entries); n > 0 {
+		l.growth.grow(entries[n-1].Position)
+	}
+	return entries, nil
+}

@@ -1,0 +1,196 @@
+package postgres
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/klauspost/compress/zstd"
+	"github.com/tink-crypto/tink-go/v2/tink"
+)
+
+// The first byte of a content under its seal says how its parts are kept.
+const (
+	partsRaw  = 0
+	partsZstd = 1
+)
+
+// maxContentBytes bounds what the parts of one entry may have together, before compression.
+const maxContentBytes = 16 << 20
+
+var errContentDamaged = errors.New("the content is damaged")
+
+// codec compresses and seals the contents of entries. Safe for concurrent use.
+//
+// A content is sealed(form, number of parts, the parts' salts, the parts), the parts raw or compressed, each as length
+// and name, length and bytes. The salts stand apart because nothing compresses them.
+type codec struct {
+	encoder *zstd.Encoder
+	decoder *zstd.Decoder
+	buffers sync.Pool // of *sealBuffers
+}
+
+type sealBuffers struct{ parts, plain, context []byte }
+
+func newCodec() (*codec, error) {
+	// The seal detects damage: no checksum. Contents are small: neither is a large window.
+	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderCRC(false), zstd.WithWindowSize(128<<10), zstd.WithLowerEncoderMem(true))
+	if err != nil {
+		return nil, err
+	}
+	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(2*maxContentBytes))
+	if err != nil {
+		return nil, err
+	}
+	return &codec{encoder: encoder, decoder: decoder, buffers: sync.Pool{New: func() any { return new(sealBuffers) }}}, nil
+}
+
+// seal commits to each part and returns the commitments, in the order of their names as in the leaf, and the content.
+func (c *codec) seal(key tink.AEAD, origin string, parts []domain.Part) ([]domain.Commitment, []byte, error) {
+	size := 0
+	for _, p := range parts {
+		size += len(p.Bytes)
+	}
+	if size > maxContentBytes {
+		return nil, nil, fmt.Errorf("a content of %d bytes is over %d: %w", size, maxContentBytes, domain.ErrRefused)
+	}
+	buf := c.buffers.Get().(*sealBuffers)
+	defer c.buffers.Put(buf)
+
+	salts := make([]byte, len(parts)*domain.SaltBytes, 4*domain.SaltBytes)
+	_, _ = rand.Read(salts) // never fails
+	commitments := make([]domain.Commitment, len(parts))
+	for i, p := range parts {
+		commitments[i] = domain.Commit(p.Name, salts[i*domain.SaltBytes:(i+1)*domain.SaltBytes], p.Bytes)
+	}
+	slices.SortFunc(commitments, func(x, y domain.Commitment) int { return strings.Compare(x.Part, y.Part) })
+	buf.plain = c.pack(buf, salts, parts)
+	buf.context = appendContext(buf.context[:0], origin, commitments)
+	content, err := key.Encrypt(buf.plain, buf.context)
+	if err != nil {
+		return nil, nil, fmt.Errorf("seal: %w", err)
+	}
+	return commitments, content, nil
+}
+
+func (c *codec) pack(buf *sealBuffers, salts []byte, parts []domain.Part) []byte {
+	raw := buf.parts[:0]
+	for _, p := range parts {
+		raw = append(binary.AppendUvarint(raw, uint64(len(p.Name))), p.Name...)
+		raw = append(binary.AppendUvarint(raw, uint64(len(p.Bytes))), p.Bytes...)
+	}
+	buf.parts = raw
+	head := append(append(buf.plain[:0], partsZstd, byte(len(parts))), salts...)
+	plain := c.encoder.EncodeAll(raw, head)
+	if len(plain)-len(head) >= len(raw) {
+		plain = append(plain[:len(head)], raw...)
+		plain[0] = partsRaw
+	}
+	return plain
+}
+
+// open returns a content's parts and their salts.
+func (c *codec) open(key tink.AEAD, leaf, content []byte) ([]domain.Part, []byte, error) {
+	context, err := leafContext(leaf)
+	if err != nil {
+		return nil, nil, err
+	}
+	plain, err := key.Decrypt(content, context)
+	if err != nil || len(plain) < 2 {
+		return nil, nil, errContentDamaged
+	}
+	form, n, rest := plain[0], int(plain[1]), plain[2:]
+	if len(rest) < n*domain.SaltBytes {
+		return nil, nil, errContentDamaged
+	}
+	salts, raw := rest[:n*domain.SaltBytes], rest[n*domain.SaltBytes:]
+	switch form {
+	case partsRaw:
+	case partsZstd:
+		if raw, err = c.decoder.DecodeAll(raw, nil); err != nil {
+			return nil, nil, errContentDamaged
+		}
+	default:
+		return nil, nil, fmt.Errorf("the content has form %d: a newer program wrote it", form)
+	}
+	parts, err := unpack(raw, n)
+	return parts, salts, err
+}
+
+func unpack(raw []byte, n int) ([]domain.Part, error) {
+	parts := make([]domain.Part, n)
+	for i := range parts {
+		name, rest, ok := cutCounted(raw)
+		if !ok {
+			return nil, errContentDamaged
+		}
+		content, rest, ok := cutCounted(rest)
+		if !ok {
+			return nil, errContentDamaged
+		}
+		parts[i], raw = domain.Part{Name: string(name), Bytes: content}, rest
+	}
+	if len(raw) > 0 {
+		return nil, errContentDamaged
+	}
+	return parts, nil
+}
+
+func cutCounted(b []byte) (head, rest []byte, ok bool) {
+	n, size := binary.Uvarint(b)
+	if size <= 0 || n > uint64(len(b)-size) {
+		return nil, nil, false
+	}
+	b = b[size:]
+	return b[:n:n], b[n:], true
+}
+
+// appendContext appends a content's associated data: the tree's origin and the commitments as they stand in the leaf. So
+// a content can't be put beside another leaf.
+func appendContext(b []byte, origin string, sorted []domain.Commitment) []byte {
+	b = append(append(b, origin...), '\n')
+	for i := range sorted {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(append(append(b, `"commitment.`...), sorted[i].Part...), `":"`...)
+		b = base64.RawURLEncoding.AppendEncode(b, sorted[i].Value[:])
+		b = append(b, '"')
+	}
+	return b
+}
+
+// leafContext makes the same from a leaf: its members are sorted, so the commitments stand together, and neither names
+// nor values hold a quote.
+func leafContext(leaf []byte) ([]byte, error) {
+	const origin, commitment = `"origin":"`, `"commitment.`
+	_, after, ok := bytes.Cut(leaf, []byte(origin))
+	name, _, closed := bytes.Cut(after, []byte{'"'})
+	begin, last := bytes.Index(leaf, []byte(commitment)), bytes.LastIndex(leaf, []byte(commitment))
+	if !ok || !closed || begin < 0 {
+		return nil, errors.New("the leaf is damaged")
+	}
+	end := last + len(commitment)
+	for range 3 { // the quotes after the name and around the value
+		quote := bytes.IndexByte(leaf[end:], '"')
+		if quote < 0 {
+			return nil, errors.New("the leaf is damaged")
+		}
+		end += quote + 1
+	}
+	context := make([]byte, 0, len(name)+1+end-begin)
+	context = append(append(context, name...), '\n')
+	return append(context, leaf[begin:end]...), nil
+}
+
+func (c *codec) close() {
+	_ = c.encoder.Close() // it has no writer to fail
+	c.decoder.Close()
+}

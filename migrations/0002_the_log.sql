@@ -1,0 +1,262 @@
+-- +goose Up
+-- The log: entries, Merkle tiles and heads, and what an append decides by. adapters/postgres/doc.go says why it looks so.
+SET LOCAL lock_timeout = '10s';
+SET LOCAL statement_timeout = '60s';
+
+-- Fixed-width columns stand first, the widest ahead: no padding between them.
+CREATE TABLE entries (
+    position       bigint      NOT NULL,
+    sequence       bigint      NOT NULL,
+    recorded_at    timestamptz NOT NULL,
+    cause          bigint,
+    stream         uuid        NOT NULL,
+    principal      uuid,
+    credential     uuid,
+    data_key       uuid,
+    stream_version integer     NOT NULL,
+    kind_version   smallint    NOT NULL,
+    tenant         text        NOT NULL,
+    stream_kind    text        NOT NULL,
+    kind           text        NOT NULL,
+    leaf           bytea       NOT NULL,
+    content        bytea,
+    CONSTRAINT entries_pkey PRIMARY KEY (position),
+    CONSTRAINT entries_position_from_one CHECK (position >= 1),
+    CONSTRAINT entries_sequence_from_zero CHECK (sequence >= 0),
+    CONSTRAINT entries_version_from_one CHECK (stream_version >= 1),
+    CONSTRAINT entries_leaf_bounded CHECK (octet_length(leaf) BETWEEN 2 AND 8192),
+    CONSTRAINT entries_content_has_key CHECK ((content IS NULL) = (data_key IS NULL))
+) PARTITION BY RANGE (position);
+
+ALTER TABLE entries ALTER COLUMN content SET STORAGE EXTERNAL;
+ALTER TABLE entries ALTER COLUMN leaf SET STORAGE EXTERNAL;
+CREATE INDEX entries_tenant_sequence ON entries (tenant, sequence);
+CREATE INDEX entries_stream_version ON entries (stream, stream_version);
+
+COMMENT ON TABLE entries IS 'The log. Rows are inserted and never changed; partitioned by position, no DEFAULT partition';
+COMMENT ON COLUMN entries.position IS 'Place in the instance''s log: from 1, gapless, in commit order';
+COMMENT ON COLUMN entries.sequence IS 'Place in the tenant''s log: from 0, gapless; leaf index in the tenant''s Merkle tree';
+COMMENT ON COLUMN entries.recorded_at IS 'Database clock under the append lock, strictly increasing with position';
+COMMENT ON COLUMN entries.cause IS 'Sequence of the entry in the same tenant''s log that led to this one';
+COMMENT ON COLUMN entries.stream IS 'Internal id of the thing that the entry is about';
+COMMENT ON COLUMN entries.principal IS 'Who did it; null: the instance itself';
+COMMENT ON COLUMN entries.credential IS 'The API key that was used';
+COMMENT ON COLUMN entries.data_key IS 'Key under which content is sealed (data_keys.id, which may be destroyed); null without content';
+COMMENT ON COLUMN entries.stream_version IS 'Place in the stream of this tenant and kind: from 1, gapless';
+COMMENT ON COLUMN entries.kind_version IS 'Version of the form in which the fact is kept';
+COMMENT ON COLUMN entries.tenant IS 'Whose log the entry belongs to; _instance is the instance''s own';
+COMMENT ON COLUMN entries.stream_kind IS 'What kind of thing the stream is, such as event or delivery';
+COMMENT ON COLUMN entries.kind IS 'Stored name of the fact, such as event.appended';
+COMMENT ON COLUMN entries.leaf IS 'The exact bytes that went into the tenant''s Merkle tree: canonical JSON';
+COMMENT ON COLUMN entries.content IS 'The fact''s parts with their salts, compressed, then sealed';
+
+CREATE TABLE tiles (
+    tenant text     NOT NULL,
+    level  smallint NOT NULL,
+    index  bigint   NOT NULL,
+    hashes bytea    NOT NULL,
+    CONSTRAINT tiles_pkey PRIMARY KEY (tenant, level, index),
+    CONSTRAINT tiles_level_bounded CHECK (level BETWEEN 0 AND 7),
+    CONSTRAINT tiles_index_from_zero CHECK (index >= 0),
+    CONSTRAINT tiles_are_full CHECK (octet_length(hashes) = 8192)
+);
+ALTER TABLE tiles ALTER COLUMN hashes SET STORAGE EXTERNAL;
+
+COMMENT ON TABLE tiles IS 'Full tiles of the tenants'' Merkle trees (C2SP tlog-tiles, height 8). Rows are inserted and never changed';
+COMMENT ON COLUMN tiles.tenant IS 'Whose tree';
+COMMENT ON COLUMN tiles.level IS 'Tile level: level 0 holds leaf hashes';
+COMMENT ON COLUMN tiles.index IS 'Place in the level, from 0';
+COMMENT ON COLUMN tiles.hashes IS '256 SHA-256 hashes';
+
+-- An append inserts the new heads and deletes the old ones: a row updated in place would bloat under a foreign snapshot.
+CREATE TABLE heads (
+    position    bigint      NOT NULL,
+    size        bigint      NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    deleted     boolean     NOT NULL,
+    tenant      text        NOT NULL,
+    origin      text        NOT NULL,
+    frontier    bytea       NOT NULL,
+    CONSTRAINT heads_pkey PRIMARY KEY (tenant, position),
+    CONSTRAINT heads_size_from_one CHECK (size >= 1),
+    CONSTRAINT heads_frontier_whole CHECK (octet_length(frontier) % 32 = 0 AND octet_length(frontier) <= 1280)
+);
+
+COMMENT ON TABLE heads IS 'Where each tenant''s log ends, and, under the empty name, the instance''s. The row with the highest position holds';
+COMMENT ON COLUMN heads.position IS 'Of the last entry';
+COMMENT ON COLUMN heads.size IS 'Number of entries';
+COMMENT ON COLUMN heads.recorded_at IS 'Of the last entry';
+COMMENT ON COLUMN heads.deleted IS 'The tenant''s log says tenant.deleted';
+COMMENT ON COLUMN heads.tenant IS 'Whose log; empty: the whole instance''s';
+COMMENT ON COLUMN heads.origin IS 'Name of the tenant''s tree, fixed when the tenant is made; empty for the instance';
+COMMENT ON COLUMN heads.frontier IS 'Roots of the full subtrees that make up the tree (RFC 6962), the largest first; empty for the instance';
+
+CREATE TABLE claims (
+    sequence bigint  NOT NULL,
+    count    integer NOT NULL,
+    mac      bytea   NOT NULL,
+    digest   bytea   NOT NULL,
+    CONSTRAINT claims_pkey PRIMARY KEY (mac),
+    CONSTRAINT claims_mac_length CHECK (octet_length(mac) = 32),
+    CONSTRAINT claims_digest_length CHECK (octet_length(digest) = 16),
+    CONSTRAINT claims_sequence_from_zero CHECK (sequence >= 0),
+    CONSTRAINT claims_count_from_one CHECK (count >= 1)
+);
+
+COMMENT ON TABLE claims IS 'Idempotency keys and producer-chosen event ids that were used, for as long as the log';
+COMMENT ON COLUMN claims.sequence IS 'First entry, in the claiming tenant''s log, that answers the claim';
+COMMENT ON COLUMN claims.count IS 'How many entries do';
+COMMENT ON COLUMN claims.mac IS 'HMAC-SHA256 of tenant, scope and key under a key of the instance';
+COMMENT ON COLUMN claims.digest IS 'First 16 bytes of the request''s digest: tells a repetition from a reuse';
+
+CREATE TABLE data_keys (
+    id          uuid        NOT NULL,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    month       date        NOT NULL,
+    tenant      text        NOT NULL,
+    class       text        NOT NULL,
+    subject_mac bytea       NOT NULL,
+    wrapped     bytea       NOT NULL,
+    CONSTRAINT data_keys_pkey PRIMARY KEY (id),
+    CONSTRAINT data_keys_purpose UNIQUE (tenant, subject_mac, class, month),
+    CONSTRAINT data_keys_month_begins CHECK (extract(day FROM month) = 1),
+    CONSTRAINT data_keys_subject_mac_length CHECK (octet_length(subject_mac) IN (0, 32))
+);
+
+COMMENT ON TABLE data_keys IS 'Keys under which content is sealed. To delete a row is to destroy what is sealed under it';
+COMMENT ON COLUMN data_keys.id IS 'Named by entries.data_key and by the leaf';
+COMMENT ON COLUMN data_keys.created_at IS 'When it was made';
+COMMENT ON COLUMN data_keys.month IS 'First day of the month in which it seals';
+COMMENT ON COLUMN data_keys.tenant IS 'Whose content it seals';
+COMMENT ON COLUMN data_keys.class IS 'Retention class of that content';
+COMMENT ON COLUMN data_keys.subject_mac IS 'HMAC-SHA256 of tenant and subject under a key of the instance; empty: about nobody';
+COMMENT ON COLUMN data_keys.wrapped IS 'The key, sealed by the key-encryption key';
+
+CREATE TABLE secrets (
+    id         uuid        NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    tenant     text        NOT NULL,
+    purpose    text        NOT NULL,
+    sealed     bytea       NOT NULL,
+    CONSTRAINT secrets_pkey PRIMARY KEY (id)
+);
+
+COMMENT ON TABLE secrets IS 'Signing keys and credentials that facts name by id. Rows are deleted when a secret is';
+COMMENT ON COLUMN secrets.id IS 'Named by facts';
+COMMENT ON COLUMN secrets.created_at IS 'When it was stored';
+COMMENT ON COLUMN secrets.tenant IS 'Whose';
+COMMENT ON COLUMN secrets.purpose IS 'What for, such as endpoint.signing_key';
+COMMENT ON COLUMN secrets.sealed IS 'The secret, sealed by the key-encryption key for this tenant, id and purpose only';
+
+CREATE TABLE instance (
+    single     boolean     NOT NULL DEFAULT true,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    name       text        NOT NULL,
+    secret     bytea       NOT NULL,
+    CONSTRAINT instance_pkey PRIMARY KEY (single),
+    CONSTRAINT instance_single_row CHECK (single),
+    CONSTRAINT instance_name_characters CHECK (name ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$')
+);
+
+COMMENT ON TABLE instance IS 'What was made once for this database; one row';
+COMMENT ON COLUMN instance.single IS 'Always true: keeps it to one row';
+COMMENT ON COLUMN instance.created_at IS 'At the first start';
+COMMENT ON COLUMN instance.name IS 'First half of the origin of every tenant''s log';
+COMMENT ON COLUMN instance.secret IS 'Root of the keys that claims, subjects and fingerprints are hashed under, sealed by the key-encryption key';
+
+CREATE TABLE leases (
+    owner uuid   NOT NULL,
+    epoch bigint NOT NULL,
+    name  text   NOT NULL,
+    CONSTRAINT leases_pkey PRIMARY KEY (name),
+    CONSTRAINT leases_epoch_from_one CHECK (epoch >= 1)
+);
+
+COMMENT ON TABLE leases IS 'Who may act for a shard, the router, a follower. Changed only under the append lock, by the append that says so';
+COMMENT ON COLUMN leases.owner IS 'The node';
+COMMENT ON COLUMN leases.epoch IS 'Raised by one with every take-over: entries under an older one are refused';
+COMMENT ON COLUMN leases.name IS 'Such as shard/07 or router';
+
+CREATE TABLE heartbeats (
+    node uuid        NOT NULL,
+    at   timestamptz NOT NULL,
+    CONSTRAINT heartbeats_pkey PRIMARY KEY (node)
+) WITH (fillfactor = 50);
+
+COMMENT ON TABLE heartbeats IS 'When each node last said that it lives';
+COMMENT ON COLUMN heartbeats.node IS 'The node';
+COMMENT ON COLUMN heartbeats.at IS 'By the database''s clock';
+
+-- +goose StatementBegin
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION '% of % is refused: the log is only ever added to', TG_OP, TG_TABLE_NAME
+        USING ERRCODE = 'restrict_violation';
+END
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION refuse_change() IS 'Trigger of the tables that are only ever added to';
+
+-- ENABLE ALWAYS: also under session_replication_role = replica.
+CREATE TRIGGER entries_refuse_change BEFORE UPDATE OR DELETE ON entries FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER entries_refuse_truncate BEFORE TRUNCATE ON entries FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+ALTER TABLE entries ENABLE ALWAYS TRIGGER entries_refuse_change;
+ALTER TABLE entries ENABLE ALWAYS TRIGGER entries_refuse_truncate;
+CREATE TRIGGER tiles_refuse_change BEFORE UPDATE OR DELETE ON tiles FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER tiles_refuse_truncate BEFORE TRUNCATE ON tiles FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+ALTER TABLE tiles ENABLE ALWAYS TRIGGER tiles_refuse_change;
+ALTER TABLE tiles ENABLE ALWAYS TRIGGER tiles_refuse_truncate;
+CREATE TRIGGER claims_refuse_change BEFORE UPDATE OR DELETE ON claims FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER claims_refuse_truncate BEFORE TRUNCATE ON claims FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+ALTER TABLE claims ENABLE ALWAYS TRIGGER claims_refuse_change;
+ALTER TABLE claims ENABLE ALWAYS TRIGGER claims_refuse_truncate;
+
+-- CREATE TABLE … PARTITION OF would lock the parent against readers; LIKE and ATTACH don't. A row trigger on the parent is
+-- cloned to the partition by ATTACH, a statement trigger isn't: TRUNCATE of a partition would pass.
+-- +goose StatementBegin
+CREATE FUNCTION make_entries_partitions(ahead bigint) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    width CONSTANT bigint := 10000000;
+    wanted bigint;
+    number bigint;
+    part text;
+    made integer := 0;
+BEGIN
+    IF ahead < 0 OR ahead > 10 * width THEN
+        RAISE EXCEPTION 'make_entries_partitions: ahead must lie between 0 and %', 10 * width
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtextextended('hooktrail/entries/partitions', 0));
+    SELECT (coalesce(max(position), 0) + ahead) / width INTO wanted FROM public.heads WHERE tenant = '';
+    SELECT coalesce(max(substring(c.relname FROM '^entries_(\d+)$')::bigint) + 1, 0) INTO number
+      FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'public.entries'::regclass;
+    WHILE number <= wanted LOOP
+        part := 'entries_' || lpad(number::text, 6, '0');
+        EXECUTE format('CREATE TABLE public.%I (LIKE public.entries INCLUDING ALL)', part);
+        EXECUTE format('ALTER TABLE public.entries ATTACH PARTITION public.%I FOR VALUES FROM (%s) TO (%s)',
+            part, number * width, (number + 1) * width);
+        EXECUTE format('CREATE TRIGGER entries_refuse_truncate BEFORE TRUNCATE ON public.%I'
+            ' FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change()', part);
+        EXECUTE format('ALTER TABLE public.%I ENABLE ALWAYS TRIGGER entries_refuse_change', part);
+        EXECUTE format('ALTER TABLE public.%I ENABLE ALWAYS TRIGGER entries_refuse_truncate', part);
+        EXECUTE format('COMMENT ON TABLE public.%I IS %L', part,
+            format('Entries of the positions %s to %s', greatest(number * width, 1), (number + 1) * width - 1));
+        number := number + 1;
+        made := made + 1;
+    END LOOP;
+    RETURN made;
+END
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION make_entries_partitions(bigint) IS
+    'Makes the partitions of entries up to so many positions after the log''s end; returns how many it made';
+SELECT make_entries_partitions(10000000);
+
+REVOKE EXECUTE ON FUNCTION refuse_change() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION make_entries_partitions(bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION make_entries_partitions(bigint) TO hooktrail_server;
+GRANT SELECT, INSERT ON entries, tiles, claims, data_keys, instance TO hooktrail_server;
+GRANT SELECT, INSERT, DELETE ON heads, secrets TO hooktrail_server;
+GRANT SELECT, INSERT, UPDATE ON leases TO hooktrail_server;
+GRANT SELECT, INSERT, UPDATE, DELETE ON heartbeats TO hooktrail_server;
