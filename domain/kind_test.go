@@ -1,0 +1,112 @@
+package domain_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// TestKinds holds the table of kinds against the constants in its source, and the facts against the table.
+func TestKinds(t *testing.T) {
+	t.Parallel()
+	constants := kindConstants(t)
+	if len(constants) == 0 {
+		t.Fatal("kind.go has no constants: the test reads it wrongly")
+	}
+	kinds := domain.Kinds()
+	slices.Sort(kinds)
+	slices.Sort(constants)
+	if !slices.Equal(kinds, constants) {
+		t.Errorf("the table has %v, the constants are %v", kinds, constants)
+	}
+	form := regexp.MustCompile(`^[a-z]+\.[a-z_]+$`)
+	facts := examples()
+	for _, k := range kinds {
+		if !form.MatchString(string(k)) {
+			t.Errorf("%s isn't subject.past_tense in lower case", k)
+		}
+		if k.Version() < 1 {
+			t.Errorf("%s has version %d", k, k.Version())
+		}
+		if facts[k] == nil {
+			t.Errorf("%s has no example in examples_test.go", k)
+		}
+	}
+	if v := domain.Kind("event.dreamt").Version(); v != 0 {
+		t.Errorf("an unknown kind has version %d", v)
+	}
+}
+
+func kindConstants(t *testing.T) (kinds []domain.Kind) {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "kind.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok || len(spec.Values) != 1 || !strings.HasPrefix(spec.Names[0].Name, "Kind") {
+			return true
+		}
+		if literal, ok := spec.Values[0].(*ast.BasicLit); ok {
+			text, err := strconv.Unquote(literal.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			kinds = append(kinds, domain.Kind(text))
+		}
+		return true
+	})
+	return kinds
+}
+
+// TestFacts_Sealed: every type of facts.go that says its kind is in the table, by its own kind: no two share one.
+func TestFacts_Sealed(t *testing.T) {
+	t.Parallel()
+	file, err := parser.ParseFile(token.NewFileSet(), "facts.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	methods := 0
+	sealed := false
+	for _, decl := range file.Decls {
+		if f, ok := decl.(*ast.FuncDecl); ok && f.Name.Name == "Kind" {
+			methods++
+		}
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		if i, ok := n.(*ast.InterfaceType); ok {
+			for _, m := range i.Methods.List {
+				sealed = sealed || len(m.Names) == 1 && !m.Names[0].IsExported()
+			}
+		}
+		return true
+	})
+	if methods != len(domain.Kinds()) {
+		t.Errorf("%d types say their kind, the table has %d", methods, len(domain.Kinds()))
+	}
+	if !sealed {
+		t.Error("Fact has no unexported method: other packages could add facts that no log can say")
+	}
+}
+
+func TestKind_AfterDeletion(t *testing.T) {
+	t.Parallel()
+	var still []domain.Kind
+	for _, k := range domain.Kinds() {
+		if k.AfterDeletion() {
+			still = append(still, k)
+		}
+	}
+	slices.Sort(still)
+	if want := []domain.Kind{domain.KindAttemptFinished, domain.KindDeliveryCancelled}; !slices.Equal(still, want) {
+		t.Errorf("a deleted tenant's log takes %v, want %v", still, want)
+	}
+}
