@@ -76,11 +76,16 @@ func lookUpClaims(ctx context.Context, tx pgx.Tx, requests []*request) (map[[32]
 	if _, err := tx.Exec(ctx, `ROLLBACK TO SAVEPOINT claims`); err != nil {
 		return nil, err
 	}
+	return readClaims(ctx, tx, macs, tenants)
+}
+
+// readClaims reads which claims, each of a tenant, stand in the log.
+func readClaims(ctx context.Context, db querier, macs [][]byte, tenants []string) (map[[32]byte]claimed, error) {
 	const sql = `
 		SELECT DISTINCT c.mac, c.digest, c.sequence, c.count,
 		       (SELECT e.recorded_at FROM entries e WHERE e.tenant = w.tenant AND e.sequence = c.sequence)
 		  FROM unnest($1::bytea[], $2::text[]) AS w (mac, tenant) JOIN claims c USING (mac)`
-	rows, err := tx.Query(ctx, sql, macs, tenants)
+	rows, err := db.Query(ctx, sql, macs, tenants)
 	if err != nil {
 		return nil, err
 	}

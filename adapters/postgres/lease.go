@@ -57,3 +57,9 @@ func (l *Log) Leases(ctx context.Context) ([]Lease, error) {
 	})
 	return leases, domainError("read the leases", err)
 }
+
+// Retire forgets a node's heartbeat, so that what it still holds is free at once.
+func (l *Log) Retire(ctx context.Context, node domain.UUID) error {
+	_, err := l.pool.Exec(ctx, `DELETE FROM heartbeats WHERE node = $1`, [16]byte(node))
+	return domainError("retire", err)
+}
