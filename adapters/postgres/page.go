@@ -12,6 +12,9 @@ const maxPage = 50_000
 
 // Page implements domain.Log. What this process appended lately comes from memory.
 func (l *Log) Page(ctx context.Context, after domain.Position, limit int) ([]domain.Entry, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("read a page of the log: %w", err)
+	}
 	limit = min(max(limit, 1), maxPage)
 	after = max(after, 0)
 	if page := l.recent.page(after, limit); len(page) > 0 {
