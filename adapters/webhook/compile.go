@@ -227,7 +227,7 @@ func (r *reader) signature(p *Profile, n *node) {
 	s := &signatureRule{
 		header:    textproto.CanonicalMIMEHeaderKey(r.text(n, "header")),
 		hex:       r.choice(n, "encoding", "hex", "base64") == "hex",
-		separator: r.text(n, "separator"),
+		separator: r.matching(n, "separator", `^[ ,;|]{1,2}$`, "is one or two of space, comma, semicolon and |, which no signature can hold"),
 		prefixes:  map[algorithm]string{},
 	}
 	p.signature = s
@@ -236,9 +236,6 @@ func (r *reader) signature(p *Profile, n *node) {
 	}
 	if slices.ContainsFunc(p.headers, func(h headerRule) bool { return h.name == s.header }) {
 		r.fault(n.pointer+"/header", "is set among the headers already")
-	}
-	if !headerText(s.separator) {
-		r.fault(n.pointer+"/separator", "holds only visible ASCII characters and spaces")
 	}
 	r.algorithms(s, n.member("algorithms"))
 	r.signed(p, n)
@@ -252,6 +249,9 @@ func (r *reader) algorithms(s *signatureRule, n *node) {
 		prefix := r.text(n, name)
 		if !headerText(prefix) {
 			r.fault(n.pointer+"/"+name, "holds only visible ASCII characters and spaces")
+		}
+		if s.separator != "" && strings.Contains(prefix, s.separator) {
+			r.fault(n.pointer+"/"+name, "holds the separator, which would cut the signature in two")
 		}
 		s.prefixes[algorithm(name)] = prefix
 	}

@@ -22,7 +22,10 @@ const (
 )
 
 // masks are the forms of an endpoint's secrets that answers are searched for, longest first.
-type masks struct{ forms []string }
+type masks struct {
+	forms    []string
+	shortest int // most headers and bodies are shorter, and need no search
+}
 
 // newMasks lists each secret as it is, percent-encoded, inside a JSON string, in hex, and in base64 at each of the three
 // places that it can have in what is encoded (so it is found inside an encoded "user:secret" as well).
@@ -36,6 +39,9 @@ func newMasks(secrets []string) masks {
 			}
 			seen[form] = true
 			m.forms = append(m.forms, form)
+			if m.shortest == 0 || len(form) < m.shortest {
+				m.shortest = len(form)
+			}
 		}
 	}
 	slices.SortFunc(m.forms, func(a, b string) int { return len(b) - len(a) })
@@ -78,7 +84,7 @@ func lowerEscapes(s string) string {
 // too, the slash, or everything that isn't ASCII.
 func jsonForms(s string) []string {
 	least := string(appendPart(nil, s))
-	forms := []string{least, strings.ReplaceAll(least, "/", `\/`)}
+	forms := []string{least}
 	if html, err := json.Marshal(s); err == nil {
 		forms = append(forms, string(html[1:len(html)-1]))
 	}
@@ -93,7 +99,11 @@ func jsonForms(s string) []string {
 			ascii.WriteString(hex.EncodeToString([]byte{byte(unit >> 8), byte(unit)}))
 		}
 	}
-	return append(forms, ascii.String())
+	forms = append(forms, ascii.String())
+	for _, form := range forms {
+		forms = append(forms, strings.ReplaceAll(form, "/", `\/`))
+	}
+	return forms
 }
 
 // base64Forms are the characters that depend on the secret alone, for each of the three ways in which its bytes can
@@ -116,6 +126,9 @@ func base64Forms(secret string) []string {
 
 // apply replaces the secrets in a text and says whether there were any. Without any it returns b itself.
 func (m masks) apply(b []byte) ([]byte, bool) {
+	if len(b) < m.shortest {
+		return b, false
+	}
 	hit := false
 	for _, form := range m.forms {
 		if len(form) <= len(b) && bytes.Contains(b, []byte(form)) {
@@ -127,9 +140,12 @@ func (m masks) apply(b []byte) ([]byte, bool) {
 
 // text is apply for a text.
 func (m masks) text(s string) (string, bool) {
+	if len(s) < m.shortest {
+		return s, false
+	}
 	hit := false
 	for _, form := range m.forms {
-		if strings.Contains(s, form) {
+		if len(form) <= len(s) && strings.Contains(s, form) {
 			s, hit = strings.ReplaceAll(s, form, masked), true
 		}
 	}

@@ -84,6 +84,8 @@ func TestParseProfile_saysWhereItIsWrong(t *testing.T) {
 		{`${timestamp}:${body}`, `${type}:${body}`, "/signature/content"},
 		{`"hex"`, `"base32"`, "/signature/encoding"},
 		{`{"hmac-sha256": ""}`, `{"md5": ""}`, "/signature/algorithms/md5"},
+		{`"encoding": "hex"`, `"encoding": "hex", "separator": "0"`, "/signature/separator"},
+		{`"algorithms": {"hmac-sha256": ""}`, `"separator": ",", "algorithms": {"hmac-sha256": "v1,"}`, "/signature/algorithms/hmac-sha256"},
 		{`{"hmac-sha256": ""}`, `{}`, "/signature/algorithms"},
 		{`{"hmac-sha256": ""}`, `{"hmac-sha256": "", "ed25519": "e"}`, "/signature/algorithms"},
 		{`"key": {"format": "text", "generated": true},`, ``, "/key"},
