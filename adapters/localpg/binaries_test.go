@@ -55,9 +55,7 @@ func fake(t *testing.T, version string) string {
 	dir := t.TempDir()
 	for _, program := range []string{"initdb", "postgres"} {
 		script := "#!/bin/sh\necho '" + program + " (PostgreSQL) " + version + " (Debian)'\n"
-		if err := os.WriteFile(filepath.Join(dir, program), []byte(script), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		writeProgram(t, filepath.Join(dir, program), []byte(script))
 	}
 	return dir
 }

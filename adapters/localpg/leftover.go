@@ -46,7 +46,7 @@ func StopLeftover(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(stopLeftover(ctx, filepath.Join(dir, "data"), slog.New(slog.DiscardHandler)), lock.Close())
+	return errors.Join(stopLeftover(ctx, filepath.Join(dir, "data"), slog.New(slog.DiscardHandler)), unlock(lock))
 }
 
 // stopLeftover stops the server that a dead process left running in data. The caller holds the directory's lock.

@@ -14,7 +14,7 @@ const lockName = "owner.lock"
 // ErrOwned is returned when another living process owns the directory.
 var ErrOwned = errors.New("another process is using this directory (hint: stop it, or choose another data directory)")
 
-// lockDir takes the directory for this process. Closing the file, or dying, gives it up.
+// lockDir takes the directory for this process. unlock, or dying, gives it up.
 //
 // The file is closed on exec (Go's default), so a server that outlives us doesn't hold the lock.
 func lockDir(dir string) (*os.File, error) {
@@ -30,4 +30,10 @@ func lockDir(dir string) (*os.File, error) {
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", dir, err), file.Close())
 	}
 	return file, nil
+}
+
+// unlock gives the directory up. Closing the file alone could leave it locked for a moment: a child that another goroutine
+// has forked has the file open until its own exec.
+func unlock(file *os.File) error {
+	return errors.Join(syscall.Flock(int(file.Fd()), syscall.LOCK_UN), file.Close())
 }

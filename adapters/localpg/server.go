@@ -62,7 +62,7 @@ func start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.lock.Close())
+			err = errors.Join(err, unlock(s.lock))
 		}
 	}()
 	from, err := s.prepare(ctx, cfg.BinDir, settings["fsync"] != "off")
@@ -192,5 +192,5 @@ func (s *Server) Stop() error {
 func (s *Server) shutDown() error {
 	err := s.run.terminate()
 	s.log.Info("postgres_stopped", slog.Bool("clean", err == nil))
-	return errors.Join(err, s.lock.Close())
+	return errors.Join(err, unlock(s.lock))
 }
