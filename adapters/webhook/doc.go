@@ -6,6 +6,36 @@
 // [Verify] is the receiver's side of the same document. When to try, and what an outcome means for the delivery, is
 // decided elsewhere.
 //
+// # Documents
+//
+// Members of a profile's document; the files under profiles/ are examples.
+//
+//	name, version        what endpoints call it; a change needs a new version
+//	description          optional
+//	transport            "https" or "http_or_https"
+//	content_type         of the body
+//	envelope             the body: any JSON, with fields in its strings
+//	headers              optional: names and values with fields
+//	signature            optional: header; content, what is signed, with "${body}" once and otherwise only fields that
+//	                     stand alone in a header; encoding, "hex" or "base64"; algorithms, "hmac-sha256" and "ed25519"
+//	                     each with what stands before its signatures; separator, if the format can carry several
+//	key                  with a signature: format, "text" (the key's own bytes) or "whsec"; generated, whether an
+//	                     endpoint without a key gets one
+//	auth                 optional: required; types, of "api_key", "basic", "bearer"; header, query: an API key's default
+//	success              statuses, "2xx" or from "200" to "299"
+//	timeout              optional, such as "30s"
+//	retry                "default" or a schedule as endpoints have it
+//	honours_retry_after  whether Retry-After, 410, 429 and 503 bend the schedule
+//	event_types          optional: the vendor's catalogue
+//
+// A field is written "${name}" and "$${" stands for "${". The fields: id (the producer's, or the event's UUID where that
+// is not unique without its source), producer_id, internal_id, webhook_id (id without dots), sequence, tenant, source,
+// type, subject, schema_version, data_schema, occurred_at, endpoint_id, attempt, timestamp (the attempt's, in Unix
+// seconds), data, data.NAME (a member of the data as text). A string that is one field becomes what the field is in JSON;
+// "${sequence|string}" makes a string of a number, "${data|array}" wraps data that is no array, "${source|percent}"
+// percent-encodes in a header. A member or header whose name ends in "?" is left out with an empty field; the member
+// "..." and a header name that ends in "..." spread "${extensions}", the CloudEvents extension attributes.
+//
 // # Decisions
 //
 // A profile is data. A vendor's format is a document under profiles/, never code, and an operator's own format has the

@@ -2,12 +2,15 @@ package webhook
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"math"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -21,31 +24,34 @@ const (
 	minMaskedEncoded = 6
 )
 
-// masks are the forms of an endpoint's secrets that answers are searched for, longest first.
+// masks looks for an endpoint's secrets in what its receiver answered.
 type masks struct {
-	forms    []string
-	shortest int // most headers and bodies are shorter, and need no search
+	// shortest is a lower bound of what a form's length can be: most answers are shorter, and need no search.
+	shortest int
+	// forms lists what to look for, longest first. It is made when first needed and takes some kilobytes.
+	forms func() []string
 }
 
-// newMasks lists each secret as it is, percent-encoded, inside a JSON string, in hex, and in base64 at each of the three
-// places that it can have in what is encoded (so it is found inside an encoded "user:secret" as well).
+// newMasks looks for each secret as it is, percent-encoded, inside a JSON string, in hex, and in base64 at each of the
+// three places that it can have in what is encoded (so it is found inside an encoded "user:secret" as well).
 func newMasks(secrets []string) masks {
-	seen := map[string]bool{}
-	var m masks
+	m := masks{shortest: math.MaxInt, forms: sync.OnceValue(func() []string { return formsOf(secrets) })}
 	for _, secret := range secrets {
-		for _, form := range secretForms(secret) {
-			if seen[form] {
-				continue
-			}
-			seen[form] = true
-			m.forms = append(m.forms, form)
-			if m.shortest == 0 || len(form) < m.shortest {
-				m.shortest = len(form)
-			}
+		if len(secret) >= minMasked {
+			m.shortest = min(m.shortest, len(secret)) // no encoding makes it shorter
 		}
 	}
-	slices.SortFunc(m.forms, func(a, b string) int { return len(b) - len(a) })
 	return m
+}
+
+// formsOf lists the forms of all secrets, each once.
+func formsOf(secrets []string) []string {
+	var forms []string
+	for _, secret := range secrets {
+		forms = append(forms, secretForms(secret)...)
+	}
+	slices.SortFunc(forms, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	return slices.Compact(forms)
 }
 
 func secretForms(secret string) []string {
@@ -130,7 +136,7 @@ func (m masks) apply(b []byte) ([]byte, bool) {
 		return b, false
 	}
 	hit := false
-	for _, form := range m.forms {
+	for _, form := range m.forms() {
 		if len(form) <= len(b) && bytes.Contains(b, []byte(form)) {
 			b, hit = bytes.ReplaceAll(b, []byte(form), []byte(masked)), true
 		}
@@ -144,7 +150,7 @@ func (m masks) text(s string) (string, bool) {
 		return s, false
 	}
 	hit := false
-	for _, form := range m.forms {
+	for _, form := range m.forms() {
 		if len(form) <= len(s) && strings.Contains(s, form) {
 			s, hit = strings.ReplaceAll(s, form, masked), true
 		}

@@ -136,6 +136,31 @@ func (n *node) member(name string) *node {
 	return nil
 }
 
+// append writes a node as JSON again.
+func (n *node) append(b []byte) []byte {
+	switch n.kind {
+	case kindString:
+		return appendString(b, n.text)
+	case kindArray, kindObject:
+		open, end := byte('['), byte(']')
+		if n.kind == kindObject {
+			open, end = '{', '}'
+		}
+		b = append(b, open)
+		for i, item := range n.items {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			if n.kind == kindObject {
+				b = append(appendString(b, n.names[i]), ':')
+			}
+			b = item.append(b)
+		}
+		return append(b, end)
+	}
+	return append(b, n.text...)
+}
+
 // pointerEscaper escapes a member name for a JSON pointer (RFC 6901 §3).
 func pointerEscaper() *strings.Replacer { return strings.NewReplacer("~", "~0", "/", "~1") }
 

@@ -23,7 +23,7 @@ type TargetConfig struct {
 }
 
 // Target is one version of an endpoint's configuration, ready to build requests for. It is immutable and safe for
-// concurrent use; making one costs some 20 µs, so keep it as long as the configuration holds.
+// concurrent use. Making one costs more than a request, so keep it as long as the configuration holds.
 type Target struct {
 	profile    *Profile
 	endpointID string
