@@ -72,8 +72,7 @@ type WaitingQuery struct {
 type Waiting struct {
 	Delivery domain.Delivery
 	Position domain.Position // of the entry that created it
-	// Version is that of its stream, as of the answer's position; domain.AnyVersion where the view doesn't know it.
-	Version int
+	Version  int             // of its stream, as of the answer's position: exactly, for appends expect it
 }
 
 // Key is the place of a waiting delivery among those of its endpoint, which are tried in this order: first by Due, then by

@@ -1,0 +1,185 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+	"time"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// Error codes of attempts that this package itself ends.
+const (
+	errorInternal   = "internal"           // a panic while sending
+	errorTooLate    = "too_late"           // the timeout had passed before the first byte: nothing was sent
+	errorNotSent    = "not_sent"           // the answer to the start was lost: nothing was sent
+	errorUnreadable = "content_unreadable" // the event can't be read: nothing was sent
+)
+
+// attempt is one attempt on its way: prepared, started, sent.
+type attempt struct {
+	item     *item
+	delivery domain.Delivery // as it was when the attempt was prepared
+	endpoint domain.Endpoint
+	event    *Event
+	broken   error // the event can't be read
+	fact     *domain.AttemptStarted
+	version  int // of the delivery's stream before the start; after it once that is known
+
+	started   bool
+	submitted time.Time // when the append of the start was submitted
+	returned  time.Time // when it was answered
+}
+
+// prepare makes the next attempt of an item that was claimed; mu is held. Its event is fetched later, outside of mu.
+func (d *Dispatcher) prepare(it *item, now time.Time) *attempt {
+	a := &attempt{item: it, delivery: it.delivery, endpoint: *it.lane.config, event: it.event, version: it.version}
+	it.event = nil
+	keys := a.endpoint.SigningKeys(now)
+	ids := make([]domain.UUID, len(keys))
+	for i := range keys {
+		ids[i] = keys[i].ID
+	}
+	a.fact = &domain.AttemptStarted{
+		Number: it.delivery.Attempts + 1, EndpointVersion: a.endpoint.Version, ProfileDigest: a.endpoint.ProfileDigest,
+		Keys: ids, At: now.UTC().Truncate(time.Microsecond), TimeoutMS: time.Duration(a.endpoint.Timeout).Milliseconds(),
+		Node: d.set.Node,
+	}
+	return a
+}
+
+// fetch gets the attempt's event; errErased when there is none left to send, or ctx's error.
+func (d *Dispatcher) fetch(ctx context.Context, a *attempt) error {
+	if a.event != nil {
+		return nil
+	}
+	tenant, sequence := a.delivery.Tenant, a.delivery.EventSequence
+	return d.persist(ctx, "read an event to send", func() error {
+		var err error
+		a.event, err = d.contents.get(ctx, tenant, sequence)
+		switch {
+		case errors.Is(err, errUnreadable):
+			a.broken = err // the attempt fails, and the schedule goes on
+			return nil
+		case errors.Is(err, errErased):
+			return nil // the caller sees that there is no event
+		}
+		return err
+	})
+}
+
+// draft is the intent, to be committed before the first byte leaves.
+func (a *attempt) draft() domain.Draft {
+	return domain.Draft{
+		Tenant: a.delivery.Tenant, Stream: domain.Stream{Kind: domain.StreamDelivery, ID: a.delivery.ID},
+		Expected: a.version, Cause: a.delivery.EventSequence, Subject: a.subject(), Fact: a.fact,
+	}
+}
+
+// subject is whom the attempt's content is about.
+func (a *attempt) subject() string {
+	if a.event == nil {
+		return ""
+	}
+	return a.event.Fact.Event.Subject
+}
+
+// commenced notes the commit of the start.
+func (a *attempt) commenced(submitted, returned time.Time, version int) {
+	a.started, a.submitted, a.returned, a.version = true, submitted, returned, version
+	a.delivery.Attempts, a.delivery.Open, a.delivery.NextAttemptAt = a.fact.Number, true, time.Time{}
+}
+
+// perform sends the attempt and returns how it ended. What was stopped between commit and here doesn't send any more.
+func (d *Dispatcher) perform(a *attempt) Answer {
+	timeout := time.Duration(a.endpoint.Timeout)
+	switch {
+	case a.broken != nil:
+		return failure(errorUnreadable, a.broken.Error())
+	case time.Since(a.submitted) >= timeout:
+		return failure(errorTooLate, "the timeout had passed before anything could be sent; nothing was sent")
+	}
+	began := time.Now()
+	answer := d.guarded(Shipment{
+		Endpoint: a.endpoint, Event: *a.event, Delivery: a.delivery, Attempt: *a.fact, Deadline: a.returned.Add(timeout),
+	})
+	if answer.Result.FinishedAt.IsZero() {
+		answer.Result.FinishedAt = time.Now()
+	}
+	if answer.Result.DurationUS == 0 {
+		answer.Result.DurationUS = time.Since(began).Microseconds()
+	}
+	return answer
+}
+
+// guarded turns a panic of the sender into a failed attempt.
+func (d *Dispatcher) guarded(s Shipment) (answer Answer) {
+	defer func() {
+		if p := recover(); p != nil {
+			d.set.Logger.Error("a send panicked: this is a defect", "delivery", s.Delivery.ID, "attempt", s.Attempt.Number,
+				"error", unforeseen(p), "stack", string(debug.Stack()))
+			answer = failure(errorInternal, "the sender failed; the server's own log says more")
+		}
+	}()
+	return d.set.Sender.Send(d.send, s)
+}
+
+func failure(code, detail string) Answer {
+	return Answer{Result: domain.AttemptResult{
+		Outcome: domain.OutcomeFailed, Error: code, Detail: detail, FinishedAt: time.Now(),
+	}}
+}
+
+// ending is the end of one attempt on its way into the log.
+type ending struct {
+	item    *item
+	tenant  domain.TenantID
+	cause   domain.Sequence
+	subject string
+	version int // of the delivery's stream before it
+	fact    *domain.AttemptFinished
+	event   *Event // nil when the end is another's
+	plain   bool   // everything that the log could refuse was taken out
+}
+
+// decide makes an attempt's end, with what follows from it.
+func (d *Dispatcher) decide(a *attempt, answer Answer) *ending {
+	r := answer.Result
+	r.Number = a.fact.Number
+	r.FinishedAt = r.FinishedAt.UTC().Truncate(time.Microsecond)
+	verdict := domain.Verdict{Outcome: r.Outcome, Permanent: answer.Permanent, NotBefore: answer.NotBefore}
+	r.Status, r.NextAttemptAt = a.endpoint.Retry.Decide(
+		r.Number, a.delivery.ScheduleBase, verdict, r.FinishedAt, d.set.Random())
+	return &ending{
+		item: a.item, tenant: a.delivery.Tenant, cause: a.delivery.EventSequence, subject: a.subject(), version: a.version,
+		fact: &domain.AttemptFinished{Result: r, Body: answer.Body}, event: a.event,
+	}
+}
+
+func (e *ending) draft() domain.Draft {
+	return domain.Draft{
+		Tenant: e.tenant, Stream: domain.Stream{Kind: domain.StreamDelivery, ID: e.item.delivery.ID},
+		Expected: e.version, Cause: e.cause, Subject: e.subject, Fact: e.fact,
+	}
+}
+
+// simplify leaves only what no log can refuse.
+func (e *ending) simplify() {
+	r := e.fact.Result
+	e.plain = true
+	e.fact = &domain.AttemptFinished{Result: domain.AttemptResult{
+		Number: r.Number, Outcome: r.Outcome, StatusCode: r.StatusCode, Error: r.Error, DurationUS: r.DurationUS,
+		FinishedAt: r.FinishedAt, Status: r.Status, NextAttemptAt: r.NextAttemptAt,
+		Detail: "the log refused the rest of the result",
+	}}
+}
+
+// overtaken says that the delivery was cancelled while the attempt was under way: it ends as it did, but isn't retried.
+func (e *ending) overtaken(version int) {
+	fact := *e.fact
+	if fact.Result.Status != domain.DeliverySucceeded {
+		fact.Result.Status, fact.Result.NextAttemptAt = domain.DeliveryGivenUp, time.Time{}
+	}
+	e.fact, e.version = &fact, version
+}

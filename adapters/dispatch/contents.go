@@ -1,0 +1,111 @@
+package dispatch
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// contentOverhead is what an event costs in memory beside its data, roughly.
+const contentOverhead = 1024
+
+// contents keeps the newest events in memory, up to a number of bytes, and reads others from the log. Safe for
+// concurrent use.
+type contents struct {
+	log domain.Log
+
+	mu    sync.Mutex // guards all below; nothing else is locked while it is held
+	free  int        // bytes; negative only within put
+	byKey map[contentKey]*list.Element
+	order list.List // of *content, the one used last in front
+}
+
+type contentKey struct {
+	tenant   domain.TenantID
+	sequence domain.Sequence
+}
+
+type content struct {
+	key   contentKey
+	event *Event
+}
+
+func newContents(log domain.Log, bytes int) *contents {
+	return &contents{log: log, free: bytes, byKey: make(map[contentKey]*list.Element)}
+}
+
+var (
+	// errErased: the event's content was destroyed.
+	errErased = errors.New("the event was erased")
+	// errUnreadable: the content can't be opened although it wasn't erased.
+	errUnreadable = errors.New("the content can't be opened: check the key-encryption key")
+)
+
+// put keeps an event.
+func (c *contents) put(tenant domain.TenantID, e *Event) {
+	key := contentKey{tenant, e.Sequence}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, ok := c.byKey[key]; ok {
+		return
+	}
+	c.byKey[key] = c.order.PushFront(&content{key, e})
+	c.free -= size(e)
+	for c.free < 0 {
+		oldest := c.order.Back()
+		gone := c.order.Remove(oldest).(*content)
+		delete(c.byKey, gone.key)
+		c.free += size(gone.event)
+	}
+}
+
+// peek returns an event if it is in memory, else nil.
+func (c *contents) peek(tenant domain.TenantID, sequence domain.Sequence) *Event {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	found, ok := c.byKey[contentKey{tenant, sequence}]
+	if !ok {
+		return nil
+	}
+	c.order.MoveToFront(found)
+	return found.Value.(*content).event
+}
+
+// get returns an event, from the log if need be; errErased when there is nothing left of it.
+func (c *contents) get(ctx context.Context, tenant domain.TenantID, sequence domain.Sequence) (*Event, error) {
+	if e := c.peek(tenant, sequence); e != nil {
+		return e, nil
+	}
+	to := sequence + 1
+	entries, err := c.log.Select(ctx, domain.Query{Tenant: tenant, From: &sequence, To: &to, Limit: 1})
+	if err != nil {
+		return nil, fmt.Errorf("read event %d of tenant %s: %w", sequence, tenant, err)
+	}
+	if len(entries) == 0 || entries[0].Kind != domain.KindEventAppended {
+		return nil, fmt.Errorf("read event %d of tenant %s: no event stands there in the log", sequence, tenant)
+	}
+	if entries[0].Erased {
+		return nil, errErased
+	}
+	e := eventOf(&entries[0])
+	if e == nil {
+		return nil, fmt.Errorf("read event %d of tenant %s: %w", sequence, tenant, errUnreadable)
+	}
+	c.put(tenant, e)
+	return e, nil
+}
+
+// eventOf returns the event of an event.appended, nil when its content can't be read.
+func eventOf(e *domain.Entry) *Event {
+	fact, ok := e.Fact.(*domain.EventAppended)
+	if !ok {
+		return nil
+	}
+	return &Event{ID: e.Stream.ID, Sequence: e.Sequence, RecordedAt: e.RecordedAt, Fact: fact}
+}
+
+func size(e *Event) int { return len(e.Fact.Data) + contentOverhead }

@@ -1,0 +1,249 @@
+package dispatch
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/projections"
+	"golang.org/x/sync/errgroup"
+)
+
+// Dispatcher routes events and delivers them. Make one with New and call Run once.
+//
+// Locks: turn is taken before mu. No I/O takes place and nothing blocks while mu is held; reading the log may take place
+// under turn.
+type Dispatcher struct {
+	set      Settings
+	metrics  *metrics
+	contents *contents
+	sooner   chan struct{} // a wake earlier than all others was asked for
+	router   chan lead     // the router's lease was taken by this node
+
+	// turn is held by who moves the fold on: the feed for a page, a loader for the rest of its way.
+	turn sync.Mutex
+
+	mu       sync.Mutex          // guards all below, and all of shards, lanes and items; released by unlock
+	position domain.Position     // up to which the log is folded; changed under turn and mu
+	moved    chan struct{}       // closed when position moves, if somebody waits; else nil
+	config   *projections.Config // at position
+	shards   [Shards]*shard      // that this node holds; nil: it doesn't
+	leading  *lead               // the router's lease, nil: not held
+	waiting  int                 // items in windows
+	running  int                 // attempts
+	dirty    []*lane             // to be pumped before mu is released
+	wakes    wakeHeap            // lanes by time
+	stopping bool                // no attempt starts any more
+
+	tasks    sync.WaitGroup // everything that works on items
+	troubled atomic.Int64   // when trouble last spoke, in Unix nanoseconds
+	// send ends when attempts under way are to be broken off; io when nothing may be appended or read any more.
+	send, io context.Context
+}
+
+// New returns a dispatcher that has not yet begun. It fails on incomplete Settings or metrics registered twice.
+func New(set Settings) (*Dispatcher, error) {
+	set = set.withDefaults()
+	if err := set.validate(); err != nil {
+		return nil, err
+	}
+	d := &Dispatcher{
+		set:      set,
+		contents: newContents(set.Log, set.ContentBytes),
+		sooner:   make(chan struct{}, 1),
+		router:   make(chan lead, 1),
+	}
+	var err error
+	d.metrics, err = newMetrics(set.Metrics, d)
+	return d, err
+}
+
+// Run routes and delivers until ctx ends, and returns nil then: after it has let the attempts under way finish, within
+// Settings.Grace, and given up its leases. Anything but an unreachable log or view (which it outwaits) ends it with an
+// error: an entry that can't be folded above all, since what came after would be wrong.
+func (d *Dispatcher) Run(ctx context.Context) error {
+	// What must go on while attempts finish outlives ctx.
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	var broken context.CancelFunc
+	d.send, broken = context.WithCancel(life)
+	defer broken()
+	d.io = life
+
+	if err := d.begin(ctx); err != nil || ctx.Err() != nil {
+		return err
+	}
+	g, life := errgroup.WithContext(life)
+	g.Go(func() error { return d.feed(life) })
+	g.Go(func() error { return d.watchClock(life) })
+	g.Go(func() error { return d.keepLeases(life) })
+	g.Go(func() error { return d.route(life, ctx) })
+	g.Go(func() error {
+		select {
+		case <-ctx.Done():
+		case <-life.Done(): // one of the others failed
+		}
+		d.drain(broken)
+		end()
+		return nil
+	})
+	err := g.Wait()
+	d.retire()
+	return err
+}
+
+// begin loads the configuration from which the fold goes on.
+func (d *Dispatcher) begin(ctx context.Context) error {
+	err := d.persist(ctx, "read the configuration", func() error {
+		head, err := d.set.Log.Head(ctx)
+		if err != nil {
+			return err
+		}
+		d.config, err = d.set.State.LoadConfig(ctx, head)
+		return err
+	})
+	if err != nil {
+		return nil // ctx ended
+	}
+	d.position = d.config.Cursor()
+	return nil
+}
+
+// drain lets the attempts under way finish and be recorded.
+func (d *Dispatcher) drain(breakOff context.CancelFunc) {
+	d.mu.Lock()
+	d.stopping = true
+	running := d.running
+	d.unlock()
+	d.set.Logger.Info("dispatcher stops", "attempts_under_way", running)
+
+	idle := make(chan struct{})
+	go func() {
+		d.tasks.Wait()
+		close(idle)
+	}()
+	for _, step := range []struct {
+		wait time.Duration
+		then func()
+	}{{d.set.Grace, breakOff}, {recordGrace, func() {}}} {
+		timer := time.NewTimer(step.wait)
+		select {
+		case <-idle:
+			timer.Stop()
+			return
+		case <-timer.C:
+			step.then()
+		}
+	}
+	d.set.Logger.Warn("dispatcher stopped with attempts whose end isn't recorded: they will be closed as unknown")
+}
+
+// recordGrace is how long the outcomes of attempts that were broken off may take to be recorded.
+const recordGrace = 5 * time.Second
+
+// retire gives up what this node holds, once nothing of it is at work any more.
+func (d *Dispatcher) retire() {
+	d.tasks.Wait()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(d.io), 2*time.Second)
+	defer cancel()
+	if err := d.set.Leases.Retire(ctx, d.set.Node); err != nil {
+		d.set.Logger.Warn("leases not given up: others take them over when they expire", "error", err)
+	}
+}
+
+// spawnTask runs something that works on items of a shard; mu is held. While the dispatcher stops nothing new begins: the
+// next owner of the shard finds the same to do.
+func (d *Dispatcher) spawnTask(sh *shard, f func()) {
+	if d.stopping || sh.lost {
+		return
+	}
+	sh.running++
+	d.tasks.Add(1)
+	go func() {
+		defer d.tasks.Done()
+		f()
+		d.mu.Lock()
+		sh.running--
+		d.unlock()
+	}()
+}
+
+// await returns when the fold has moved beyond a position, or with ctx's error.
+func (d *Dispatcher) await(ctx context.Context, beyond domain.Position) error {
+	d.mu.Lock()
+	for d.position <= beyond {
+		if d.moved == nil {
+			d.moved = make(chan struct{})
+		}
+		moved := d.moved
+		d.mu.Unlock()
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		d.mu.Lock()
+	}
+	d.mu.Unlock()
+	return nil
+}
+
+// persist calls f until it succeeds, and fails only when ctx ends. It says once what is the matter.
+func (d *Dispatcher) persist(ctx context.Context, what string, f func() error) error {
+	pause, told := backoff{}, false
+	for {
+		err := f()
+		if err == nil {
+			if told {
+				d.set.Logger.Info("works again", "what", what)
+			}
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if !told {
+			d.set.Logger.Warn("failed and is tried again", "what", what, "error", err)
+			told = true
+		}
+		if err := pause.wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// backoff spaces tries that fail because something else is unreachable. The zero value is ready.
+type backoff struct{ tries int }
+
+// wait blocks for 10 ms, 20 ms, … at most about 1 s, or until ctx ends.
+func (b *backoff) wait(ctx context.Context) error {
+	pause := 10 * time.Millisecond << min(b.tries, 7)
+	b.tries++
+	timer := time.NewTimer(min(pause, time.Second)/2 + time.Duration(rand.Int64N(int64(pause))))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// trouble says that the log doesn't take what must go into it, at most once a second.
+func (d *Dispatcher) trouble(what string, err error) {
+	now := time.Now().UnixNano()
+	last := d.troubled.Load()
+	if now-last < int64(time.Second) || !d.troubled.CompareAndSwap(last, now) {
+		return
+	}
+	d.set.Logger.Warn("the log takes nothing for now; tried again until it does", "what", what, "error", err)
+}
+
+func random() float64 { return rand.Float64() }
+
+// unforeseen names a defect for the log.
+func unforeseen(p any) error { return fmt.Errorf("panic: %v", p) }

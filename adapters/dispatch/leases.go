@@ -1,0 +1,170 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// keepLeases beats, takes leases that are free and hands over what is too much, until ctx ends. What was taken comes to
+// pass when the fold gets to the fact (applyLease): there is one way in, whoever took it for this node.
+func (d *Dispatcher) keepLeases(ctx context.Context) error {
+	ticker := time.NewTicker(d.set.Beat)
+	defer ticker.Stop()
+	var steady, last time.Time // since when this node has beaten without a gap; when it last did
+	failing := false
+	for {
+		standing, err := d.set.Leases.Heartbeat(ctx, d.set.Node)
+		now := time.Now()
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			if !failing {
+				d.set.Logger.Warn("no heartbeat: others may take over what this node holds", "error", err)
+			}
+			failing = true
+		default:
+			if now.Sub(last) > d.set.Expiry {
+				steady = now
+			}
+			last, failing = now, false
+			d.tend(ctx, standing, now.Sub(steady) >= d.set.Expiry)
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// tend takes and hands over according to how things stand. Until this node has beaten steadily for as long as a lease
+// lasts, others' heartbeats may be old for the same reason as its own were (the database was away), so it takes only
+// from nodes that are known to be dead.
+func (d *Dispatcher) tend(ctx context.Context, standing Standing, steady bool) {
+	p := planOf(standing, d.set, steady)
+	d.mu.Lock()
+	stopping := d.stopping
+	d.unlock()
+	if stopping {
+		return
+	}
+	if len(p.take) > 0 {
+		err := d.takeLeases(ctx, d.set.Node, p.take, d.set.Displaced)
+		// Fenced: another node was faster. It is planned again at the next beat.
+		if err != nil && !errors.Is(err, domain.ErrFenced) {
+			d.trouble("take leases", err)
+		}
+	}
+	for to, leases := range d.yield(p.give) {
+		if err := d.takeLeases(ctx, to, leases, []domain.UUID{d.set.Node}); err != nil && !errors.Is(err, domain.ErrFenced) {
+			d.trouble("hand leases over", err)
+		}
+	}
+}
+
+// takeLeases has a node hold leases in their next epochs, all or none.
+func (d *Dispatcher) takeLeases(ctx context.Context, node domain.UUID, leases []Lease, displaced []domain.UUID) error {
+	fact := &domain.LeaseTaken{Node: node}
+	group := domain.Group{Drafts: []domain.Draft{{
+		Tenant: domain.InstanceTenant, Stream: domain.Stream{Kind: domain.StreamLease, ID: node},
+		Expected: domain.AnyVersion, Fact: fact,
+	}}}
+	for _, l := range leases {
+		fact.Leases = append(fact.Leases, domain.LeaseEpoch{Name: l.Name, Epoch: l.Epoch + 1})
+		group.Takes = append(group.Takes, domain.Take{
+			Lease: l.Name, Owner: node, Epoch: l.Epoch + 1, Expiry: d.set.Expiry, Displaced: displaced,
+		})
+	}
+	if _, err := domain.AppendOne(ctx, d.set.Log, group); err != nil {
+		return fmt.Errorf("take %d leases: %w", len(leases), err)
+	}
+	return nil
+}
+
+// yield stops work on shards that are to go and returns those on which nothing is under way any more.
+func (d *Dispatcher) yield(give map[string]domain.UUID) map[domain.UUID][]Lease {
+	d.mu.Lock()
+	defer d.unlock()
+	free := make(map[domain.UUID][]Lease)
+	for _, sh := range d.shards {
+		if sh == nil {
+			continue
+		}
+		fence := sh.fences[0]
+		to, going := give[fence.Lease]
+		if sh.giving && !going { // the plan has changed: go on
+			for _, l := range sh.lanes {
+				d.touch(l)
+			}
+		}
+		sh.giving = going
+		if going && sh.ready && sh.running == 0 {
+			free[to] = append(free[to], Lease{Name: fence.Lease, Owner: fence.Owner, Epoch: fence.Epoch})
+		}
+	}
+	return free
+}
+
+// applyLease folds who holds what.
+func (d *Dispatcher) applyLease(e *domain.Entry) {
+	f, ok := e.Fact.(*domain.LeaseTaken)
+	if !ok {
+		return
+	}
+	var taken []*shard
+	for _, l := range f.Leases {
+		fence := domain.Fence{Lease: l.Name, Owner: f.Node, Epoch: l.Epoch}
+		if l.Name == routerLease {
+			d.applyRouterLease(e.Position, fence)
+			continue
+		}
+		index, ok := shardIndex(l.Name)
+		if !ok {
+			continue
+		}
+		if sh := d.shards[index]; sh != nil {
+			d.drop(sh)
+		}
+		if f.Node == d.set.Node && !d.stopping {
+			d.shards[index] = newShard(index, fence)
+			taken = append(taken, d.shards[index])
+		}
+	}
+	if len(taken) > 0 {
+		d.set.Logger.Info("shards taken", "shards", len(taken), "position", e.Position)
+		d.tasks.Add(1)
+		go func() {
+			defer d.tasks.Done()
+			d.load(taken)
+		}()
+	}
+}
+
+// lose drops a shard that the log says isn't held any more.
+func (d *Dispatcher) lose(sh *shard) {
+	d.mu.Lock()
+	d.drop(sh)
+	d.unlock()
+}
+
+// drop forgets a shard; mu is held. What is under way finds out by shard.lost.
+func (d *Dispatcher) drop(sh *shard) {
+	if sh.lost {
+		return
+	}
+	sh.lost = true
+	if d.shards[sh.index] == sh {
+		d.shards[sh.index] = nil
+	}
+	for _, l := range sh.lanes {
+		d.sleepLane(l)
+		d.waiting -= len(l.window.items)
+	}
+	sh.items, sh.lanes = nil, nil
+	d.set.Logger.Info("shard given up", "lease", sh.fences[0].Lease, "epoch", sh.fences[0].Epoch)
+}

@@ -1,0 +1,127 @@
+package dispatch
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics is what the package measures.
+type metrics struct {
+	attempts  [3]prometheus.Counter // by outcome: succeeded, failed, unknown
+	cancelled prometheus.Counter
+	events    prometheus.Counter
+	started   prometheus.Counter
+	latency   prometheus.Histogram
+	lag       prometheus.Histogram
+}
+
+// newMetrics registers everything with a registerer, if there is one.
+func newMetrics(r prometheus.Registerer, d *Dispatcher) (*metrics, error) {
+	outcomes := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "hooktrail_dispatch_attempts_total", Help: "Delivery attempts whose end was recorded by this node, by outcome.",
+	}, []string{"outcome"})
+	m := &metrics{
+		attempts: [3]prometheus.Counter{
+			outcomes.WithLabelValues(string(domain.OutcomeSucceeded)),
+			outcomes.WithLabelValues(string(domain.OutcomeFailed)),
+			outcomes.WithLabelValues(string(domain.OutcomeUnknown)),
+		},
+		cancelled: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "hooktrail_dispatch_cancelled_total", Help: "Deliveries that this node cancelled.",
+		}),
+		events: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "hooktrail_dispatch_routed_events_total", Help: "Events that this node routed.",
+		}),
+		started: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "hooktrail_dispatch_routed_started_total", Help: "First attempts that were started in the commit that routed their event.",
+		}),
+		latency: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "hooktrail_dispatch_delivery_latency_seconds",
+			Help:    "Time from an event's append to the recorded end of its successful delivery, retries included.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 2, 22),
+		}),
+		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "hooktrail_dispatch_routing_lag_seconds",
+			Help:    "Time from an event's append to its routing.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 18),
+		}),
+	}
+	if r == nil {
+		return m, nil
+	}
+	gauge := func(name, help string, value func() int) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			return float64(value())
+		})
+	}
+	all := []prometheus.Collector{
+		outcomes, m.cancelled, m.events, m.started, m.latency, m.lag,
+		gauge("hooktrail_dispatch_in_flight", "Attempts under way on this node.", func() int { return d.running }),
+		gauge("hooktrail_dispatch_waiting", "Waiting deliveries in this node's memory, due or not.", func() int { return d.waiting }),
+		gauge("hooktrail_dispatch_shards", "Shards that this node holds.", d.shardCount),
+		gauge("hooktrail_dispatch_leading", "1 while this node routes events.", func() int {
+			if d.leading == nil {
+				return 0
+			}
+			return 1
+		}),
+	}
+	for _, c := range all {
+		if err := r.Register(c); err != nil {
+			return nil, fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	return m, nil
+}
+
+// shardCount is how many shards this node holds; mu is held.
+func (d *Dispatcher) shardCount() int {
+	n := 0
+	for _, sh := range d.shards {
+		if sh != nil {
+			n++
+		}
+	}
+	return n
+}
+
+func (m *metrics) count(o domain.AttemptOutcome) {
+	switch o {
+	case domain.OutcomeSucceeded:
+		m.attempts[0].Inc()
+	case domain.OutcomeFailed:
+		m.attempts[1].Inc()
+	case domain.OutcomeUnknown:
+		m.attempts[2].Inc()
+	}
+}
+
+// finished counts an attempt of this node.
+func (m *metrics) finished(e *ending, at time.Time) {
+	m.count(e.fact.Result.Outcome)
+	if e.event != nil && e.fact.Result.Outcome == domain.OutcomeSucceeded {
+		m.latency.Observe(at.Sub(e.event.RecordedAt).Seconds())
+	}
+}
+
+// filed counts what was said about a delivery without an attempt.
+func (m *metrics) filed(f domain.Fact) {
+	switch f := f.(type) {
+	case *domain.AttemptFinished:
+		m.count(f.Result.Outcome)
+	case *domain.DeliveryCancelled:
+		m.cancelled.Inc()
+	}
+}
+
+// routed counts an event.
+func (m *metrics) routed(ev *routedEvent, at time.Time) {
+	m.events.Inc()
+	m.started.Add(float64(len(ev.attempts)))
+	m.lag.Observe(at.Sub(ev.entry.RecordedAt).Seconds())
+}

@@ -1,0 +1,97 @@
+package dispatch
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// plan is what one node does about the leases of shards and router.
+type plan struct {
+	take []Lease                // as they stand
+	give map[string]domain.UUID // name → the node that gets it
+}
+
+// planOf says what a node does. Every node comes to the same distribution from the same standing, so that they seldom
+// try the same: a free lease goes to the living node that has the fewest, and while two differ by more than one, the
+// fuller one gives to the emptier one.
+func planOf(s Standing, set Settings, steady bool) plan {
+	nodes := livingNodes(s, set)
+	held := make(map[domain.UUID][]Lease, len(nodes))
+	known := make(map[string]Lease, len(s.Leases))
+	for _, l := range s.Leases {
+		known[l.Name] = l
+	}
+	p := plan{give: make(map[string]domain.UUID)}
+	var free []Lease
+	for _, name := range append([]string{routerLease}, shardLeases[:]...) {
+		l, ok := known[name]
+		switch {
+		case !ok:
+			free = append(free, Lease{Name: name})
+		case slices.Contains(nodes, l.Owner):
+			held[l.Owner] = append(held[l.Owner], l)
+		case steady || slices.Contains(set.Displaced, l.Owner):
+			free = append(free, l)
+		}
+	}
+	for _, l := range free {
+		to := fewest(nodes, held)
+		held[to] = append(held[to], l)
+		if to == set.Node {
+			p.take = append(p.take, l)
+		}
+	}
+	if len(free) == 0 {
+		p.rebalance(nodes, held, set.Node)
+	}
+	return p
+}
+
+// rebalance notes what this node gives away. The router's lease stays where it is.
+func (p *plan) rebalance(nodes []domain.UUID, held map[domain.UUID][]Lease, self domain.UUID) {
+	for {
+		from, to := most(nodes, held), fewest(nodes, held)
+		n := len(held[from])
+		if n-len(held[to]) <= 1 || held[from][n-1].Name == routerLease {
+			return
+		}
+		l := held[from][n-1]
+		held[from] = held[from][:n-1]
+		held[to] = append([]Lease{l}, held[to]...)
+		if from == self {
+			p.give[l.Name] = to
+		}
+	}
+}
+
+// livingNodes returns the nodes that may hold leases, this one among them, in order.
+func livingNodes(s Standing, set Settings) []domain.UUID {
+	nodes := []domain.UUID{set.Node}
+	for _, n := range s.Nodes {
+		if n.ID != set.Node && n.Age <= set.Expiry && !slices.Contains(set.Displaced, n.ID) {
+			nodes = append(nodes, n.ID)
+		}
+	}
+	slices.SortFunc(nodes, func(a, b domain.UUID) int { return bytes.Compare(a[:], b[:]) })
+	return nodes
+}
+
+func fewest(nodes []domain.UUID, held map[domain.UUID][]Lease) domain.UUID {
+	return slices.MinFunc(nodes, func(a, b domain.UUID) int { return len(held[a]) - len(held[b]) })
+}
+
+func most(nodes []domain.UUID, held map[domain.UUID][]Lease) domain.UUID {
+	return slices.MaxFunc(nodes, func(a, b domain.UUID) int { return len(held[a]) - len(held[b]) })
+}
+
+// shardIndex returns the shard of which a lease is the lease.
+func shardIndex(lease string) (int, bool) {
+	if !strings.HasPrefix(lease, "shard/") {
+		return 0, false
+	}
+	index := slices.Index(shardLeases[:], lease)
+	return index, index >= 0
+}

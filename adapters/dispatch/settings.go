@@ -1,0 +1,95 @@
+package dispatch
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Defaults of Settings.
+const (
+	DefaultWindow       = 4096
+	DefaultBudget       = 400_000
+	DefaultContentBytes = 64 << 20
+	DefaultExpiry       = 3 * time.Second
+	DefaultBeat         = time.Second
+	DefaultGrace        = 20 * time.Second
+)
+
+// Settings is what a Dispatcher is made of.
+type Settings struct {
+	Log    domain.Log
+	State  State
+	Leases Leases
+	Sender Sender
+
+	// Match evaluates a subscription's filter on an event. It is called only for subscriptions that have one; nil: none
+	// can be evaluated, and what has a filter is skipped as failed.
+	Match func(s domain.Subscription, e *domain.EventAppended) (bool, error)
+
+	// Node is this process: a new id at each start. It holds the leases and stands in every attempt.
+	Node domain.UUID
+	// Displaced are nodes that are known to be dead, such as the one that ran on this data directory before. What they
+	// hold is taken over at once.
+	Displaced []domain.UUID
+
+	// Window is how many waiting deliveries of one endpoint are kept in memory at least before the rest is left to the
+	// view; 0: DefaultWindow.
+	Window int
+	// Budget is how many are kept in all; past it, an endpoint keeps smallWindow. 0: DefaultBudget.
+	Budget int
+	// ContentBytes bounds the events kept in memory for sending; 0: DefaultContentBytes.
+	ContentBytes int
+	// Expiry is how old a node's last heartbeat must be for its leases to be free; 0: DefaultExpiry.
+	Expiry time.Duration
+	// Beat is the pause between heartbeats; 0: DefaultBeat.
+	Beat time.Duration
+	// Grace is how long attempts under way may take after Run's context has ended; 0: DefaultGrace.
+	Grace time.Duration
+
+	Logger  *slog.Logger          // nil: slog.Default()
+	Metrics prometheus.Registerer // nil: metrics are kept but not offered
+	// Random gives numbers in [0, 1) for the jitter of schedules and is called from many goroutines; nil: math/rand/v2.
+	Random func() float64
+}
+
+func (s Settings) withDefaults() Settings {
+	orInt := func(value *int, standard int) {
+		if *value == 0 {
+			*value = standard
+		}
+	}
+	orTime := func(value *time.Duration, standard time.Duration) {
+		if *value == 0 {
+			*value = standard
+		}
+	}
+	orInt(&s.Window, DefaultWindow)
+	orInt(&s.Budget, DefaultBudget)
+	orInt(&s.ContentBytes, DefaultContentBytes)
+	orTime(&s.Expiry, DefaultExpiry)
+	orTime(&s.Beat, DefaultBeat)
+	orTime(&s.Grace, DefaultGrace)
+	if s.Logger == nil {
+		s.Logger = slog.Default()
+	}
+	if s.Random == nil {
+		s.Random = random
+	}
+	return s
+}
+
+func (s Settings) validate() error {
+	switch {
+	case s.Log == nil || s.State == nil || s.Leases == nil || s.Sender == nil:
+		return errors.New("dispatch: log, state, leases and sender are needed")
+	case s.Node.IsZero():
+		return errors.New("dispatch: the node needs an id")
+	case s.Window < 2 || s.Budget < 1:
+		return errors.New("dispatch: the window has at least 2 deliveries, the budget at least 1")
+	}
+	return nil
+}
