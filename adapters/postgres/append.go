@@ -92,6 +92,27 @@ func (l *Log) Append(ctx context.Context, groups ...domain.Group) []domain.Outco
 	if len(groups) == 0 {
 		return nil
 	}
+	outcomes := l.appendOnce(ctx, groups)
+	var again []int
+	for i := range outcomes {
+		if errors.Is(outcomes[i].Err, domain.ErrKeyDestroyed) {
+			again = append(again, i)
+		}
+	}
+	if len(again) == 0 {
+		return outcomes
+	}
+	destroyed := make([]domain.Group, len(again)) // their keys; they are sealed under new ones
+	for n, i := range again {
+		destroyed[n] = groups[i]
+	}
+	for n, outcome := range l.appendOnce(ctx, destroyed) {
+		outcomes[again[n]] = outcome
+	}
+	return outcomes
+}
+
+func (l *Log) appendOnce(ctx context.Context, groups []domain.Group) []domain.Outcome {
 	c := newCall(len(groups))
 	requests := l.prepare(ctx, c, groups)
 	if len(requests) > 0 {

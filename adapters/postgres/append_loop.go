@@ -21,8 +21,8 @@ const (
 	// connectTimeout bounds one try to connect, commitTimeout one transaction with the wait for the lock.
 	connectTimeout = 2 * time.Second
 	commitTimeout  = 12 * time.Second
-	// retryTimeout is how long a batch whose connection was lost is tried again before its callers hear of it.
-	retryTimeout = 3 * time.Second
+	// retryTimeout is how long a batch is tried again, after a lost connection or lock, before its callers hear of it.
+	retryTimeout = 6 * time.Second
 	// minBackoff and maxBackoff bound the pause between tries to connect.
 	minBackoff = 20 * time.Millisecond
 	maxBackoff = time.Second
@@ -80,11 +80,11 @@ func (a *appender) append(ctx context.Context, requests []*request) {
 			a.append(ctx, requests[:len(requests)/2])
 			a.append(ctx, requests[len(requests)/2:])
 			return
-		case !errors.Is(err, errLost), time.Now().After(deadline):
+		case !errors.Is(err, errAgain) || time.Now().After(deadline):
 			a.fail(requests, err)
 			return
 		}
-		a.log.logger.WarnContext(ctx, "append_connection_lost", slog.Any("error", err))
+		a.log.logger.WarnContext(ctx, "append_tried_again", slog.Any("error", err))
 		if !pause(ctx, backoff) {
 			a.fail(requests, err)
 			return
@@ -93,8 +93,8 @@ func (a *appender) append(ctx context.Context, requests []*request) {
 	}
 }
 
-// errLost: the connection was lost, and nothing was appended. The batch may be tried again.
-var errLost = errors.New("the connection to the database was lost")
+// errAgain: nothing was appended, for a reason that may pass. The batch may be tried again.
+var errAgain = errors.New("nothing was appended")
 
 // tryCommit connects if need be and commits once. After a commit of unknown outcome it looks for the batch in the log, so
 // that an error means that nothing was appended, unless it is errUnknownOutcome because the database stays away.
@@ -102,14 +102,16 @@ func (a *appender) tryCommit(ctx context.Context, requests []*request) (*batch, 
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
 	if err := a.connect(ctx); err != nil {
-		return nil, fmt.Errorf("%w: %w", errLost, err)
+		return nil, fmt.Errorf("%w: %w", errAgain, err)
 	}
 	b, err := a.commit(ctx, requests)
 	switch {
 	case err == nil:
 		return b, nil
 	case !errors.Is(err, errUnknownOutcome) && a.conn == nil:
-		return nil, fmt.Errorf("%w: %w", errLost, err)
+		return nil, fmt.Errorf("%w: %w", errAgain, err)
+	case sqlState(err) == lockNotAvailable:
+		return nil, fmt.Errorf("%w: %w", errAgain, errors.Join(err, a.evict(ctx)))
 	case !errors.Is(err, errUnknownOutcome):
 		return nil, err
 	}
@@ -121,7 +123,27 @@ func (a *appender) tryCommit(ctx context.Context, requests []*request) (*batch, 
 	case found:
 		return b, nil
 	}
-	return nil, fmt.Errorf("%w during the commit, which didn't happen", errLost)
+	return nil, fmt.Errorf("%w: %w", errAgain, err)
+}
+
+// evict ends the session of a process that was stopped while it held the append lock, in the middle of sending its
+// statements: then the server waits for the rest of them, and idle_in_transaction_session_timeout doesn't count.
+func (a *appender) evict(ctx context.Context) error {
+	const sql = `
+		SELECT count(pg_terminate_backend(l.pid)) FROM pg_locks l JOIN pg_stat_activity s USING (pid)
+		 WHERE l.locktype = 'advisory' AND l.granted AND l.mode = 'ExclusiveLock' AND l.objsubid = 1
+		   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+		   AND l.classid::bigint << 32 | l.objid::bigint = hashtextextended('hooktrail/log', 0)
+		   AND s.wait_event = 'ClientRead' AND s.query_start < clock_timestamp() - interval '2 seconds'`
+	var evicted int
+	if err := a.conn.QueryRow(ctx, sql).Scan(&evicted); err != nil {
+		a.drop()
+		return fmt.Errorf("end the session that holds the append lock: %w", err)
+	}
+	if evicted > 0 {
+		a.log.logger.WarnContext(ctx, "append_lock_holder_evicted")
+	}
+	return nil
 }
 
 // find says whether a batch is in the log. It takes the lock: a commit that is still under way holds it. The leaf is

@@ -113,8 +113,8 @@ func (l *Log) open(ctx context.Context, config Config) (err error) {
 // that was stopped; keepalives do so of one whose machine is gone.
 var (
 	appendSettings = map[string]string{
-		"idle_in_transaction_session_timeout": "2s", "statement_timeout": "10s",
-		"tcp_keepalives_idle": "2", "tcp_keepalives_interval": "1", "tcp_keepalives_count": "3", "tcp_user_timeout": "5s",
+		"idle_in_transaction_session_timeout": "2s", "lock_timeout": "2500ms", "statement_timeout": "10s",
+		"tcp_keepalives_idle": "2", "tcp_keepalives_interval": "1", "tcp_keepalives_count": "3",
 		"jit": "off", "plan_cache_mode": "force_generic_plan",
 	}
 	listenSettings = map[string]string{"idle_in_transaction_session_timeout": "10s", "tcp_keepalives_idle": "10"}

@@ -16,20 +16,23 @@ import (
 // opened is a log that runs, on a database of its own.
 type opened struct {
 	*postgres.Log
-	db   migratetest.Database
-	key  *postgres.MasterKey
-	stop func()
+	db      migratetest.Database
+	key     *postgres.MasterKey
+	keyFile string
+	stop    func()
 }
 
 // open opens the log of a new database, runs it and bootstraps it.
 func open(t testing.TB, configure ...func(*postgres.Config)) *opened {
 	t.Helper()
 	db := migratetest.Open(t)
-	key, err := postgres.LoadOrCreateMasterKey(filepath.Join(t.TempDir(), "master.json"))
+	keyFile := filepath.Join(t.TempDir(), "master.json")
+	key, err := postgres.LoadOrCreateMasterKey(keyFile)
 	if err != nil {
 		t.Fatal(err)
 	}
 	log := reopen(t, db, key, configure...)
+	log.keyFile = keyFile
 	if err := postgres.Bootstrap(t.Context(), log); err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +61,7 @@ func reopen(t testing.TB, db migratetest.Database, key *postgres.MasterKey, conf
 		log.Close()
 	})
 	t.Cleanup(stop)
-	return &opened{log, db, key, stop}
+	return &opened{Log: log, db: db, key: key, stop: stop}
 }
 
 // check verifies the whole log.

@@ -5,17 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/jackc/pgx/v5"
 )
 
-// Select implements domain.Log. Members of the query that aren't sequences become a range of sequences first where they
-// can (times, by bisection: recorded_at grows with the sequence), so that each query runs along one index.
+// Select implements domain.Log. It goes along the tenant's sequences, or along one stream. Times become sequences first.
 func (l *Log) Select(ctx context.Context, q domain.Query) ([]domain.Entry, error) {
 	if q.Limit < 1 {
 		return nil, errors.New("select: the limit must be positive")
+	}
+	if err := l.resolveTimes(ctx, &q); err != nil {
+		return nil, domainError("select from the log", err)
 	}
 	sql, args := selectSQL(q)
 	rows, err := l.pool.Query(ctx, sql, args)
@@ -58,12 +59,6 @@ func selectSQL(q domain.Query) (string, pgx.NamedArgs) {
 	if q.To != nil {
 		add("sequence < @to", "to", int64(*q.To))
 	}
-	if !q.Since.IsZero() {
-		add("recorded_at >= @since", "since", ceilMicrosecond(q.Since))
-	}
-	if !q.Until.IsZero() {
-		add("recorded_at < @until", "until", ceilMicrosecond(q.Until))
-	}
 	if prefix, ok := strings.CutSuffix(string(q.Kind), "*"); ok && strings.HasSuffix(prefix, ".") {
 		add("starts_with(kind, @kind)", "kind", prefix)
 	} else if q.Kind != "" {
@@ -86,13 +81,4 @@ func selectSQL(q domain.Query) (string, pgx.NamedArgs) {
 	}
 	return "SELECT " + columns + " FROM entries WHERE " + strings.Join(where, " AND ") +
 		" ORDER BY sequence " + order + " LIMIT @limit", args
-}
-
-// ceilMicrosecond is the first whole microsecond not before t: what the log's times compare with equally.
-func ceilMicrosecond(t time.Time) time.Time {
-	whole := t.Truncate(time.Microsecond)
-	if whole.Before(t) {
-		whole = whole.Add(time.Microsecond)
-	}
-	return whole
 }

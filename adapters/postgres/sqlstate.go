@@ -10,6 +10,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
+// lockNotAvailable is the SQLSTATE of a lock_timeout.
+const lockNotAvailable = "55P03"
+
 // sqlState is the SQLSTATE of an error, empty if the server sent none.
 func sqlState(err error) string {
 	var refused *pgconn.PgError

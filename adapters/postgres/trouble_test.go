@@ -1,0 +1,599 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/hooktrail/hooktrail/adapters/postgres"
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/jackc/pgx/v5"
+)
+
+// waitFor polls for what another process or goroutine does.
+func waitFor(t testing.TB, what string, done func() bool) {
+	t.Helper()
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	deadline := time.After(20 * time.Second)
+	for !done() {
+		select {
+		case <-ticker.C:
+		case <-deadline:
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+func claim(key string, first, count int) domain.Claim {
+	return domain.Claim{Tenant: domain.DefaultTenant, Scope: "test", Key: key, Digest: [32]byte{1}, First: first, Count: count}
+}
+
+// appendSurely appends until it is known to be in the log, as a client with an idempotency key does.
+func appendSurely(ctx context.Context, log domain.Log, key string) error {
+	g := group(event(`{"key":"` + key + `"}`))
+	g.Claims = []domain.Claim{claim(key, 0, 1)}
+	for {
+		_, err := domain.AppendOne(ctx, log, g)
+		var claimed *domain.ClaimedError
+		if err == nil || errors.As(err, &claimed) {
+			return nil
+		}
+		if !errors.Is(err, domain.ErrUnavailable) && !errors.Is(err, domain.ErrBusy) || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+func countEvents(t testing.TB, log *opened) int {
+	t.Helper()
+	admin := connect(t, log.db.AdminURL)
+	var n int
+	if err := admin.QueryRow(t.Context(), `SELECT count(*) FROM entries WHERE kind = 'event.appended'`).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestLog_KilledConnections appends 10,000 events while the append connections are killed at random: each is in the log
+// exactly once, and the log is whole.
+func TestLog_KilledConnections(t *testing.T) {
+	t.Parallel()
+	log := open(t)
+	const events, callers = 10_000, 100
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	killer := connect(t, log.db.AdminURL)
+	killing, stopKilling := context.WithCancel(ctx)
+	var kills int
+	var background sync.WaitGroup
+	background.Go(func() {
+		for killing.Err() == nil {
+			const sql = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'hooktrail append'`
+			var n int
+			if err := killer.QueryRow(ctx, sql).Scan(&n); err != nil {
+				t.Error(err)
+				return
+			}
+			kills += n
+			select {
+			case <-killing.Done():
+			case <-time.After(time.Duration(rand.IntN(150)) * time.Millisecond):
+			}
+		}
+	})
+	var next atomic.Int64
+	var work sync.WaitGroup
+	for range callers {
+		work.Go(func() {
+			for i := next.Add(1); i <= events; i = next.Add(1) {
+				if err := appendSurely(ctx, log, fmt.Sprint(i)); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	work.Wait()
+	stopKilling()
+	background.Wait()
+	log.check(t)
+	if n := countEvents(t, log); n != events {
+		t.Errorf("%d events are in the log, want %d", n, events)
+	}
+	if kills < 3 {
+		t.Errorf("only %d connections were killed: nothing was tried", kills)
+	}
+}
+
+// TestLog_StoppedProcess stops another process by SIGSTOP while it holds the append lock.
+func TestLog_StoppedProcess(t *testing.T) {
+	t.Parallel()
+	log := open(t)
+	admin := connect(t, log.db.AdminURL)
+	other := exec.CommandContext(t.Context(), os.Args[0])
+	other.Env = append(os.Environ(), appenderURL+"="+log.db.URL, appenderKey+"="+log.keyFile)
+	var stderr strings.Builder
+	other.Stderr = &stderr
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	before := head(t, log)
+	waitFor(t, "the other process to append", func() bool { return head(t, log) > before })
+	signal := func(s syscall.Signal) {
+		if err := other.Process.Signal(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	waitFor(t, "the other process to be stopped with the lock", func() bool {
+		signal(syscall.SIGSTOP)
+		first := holder(t, admin)
+		if first != 0 && first == holder(t, admin) && stillHeld(t, admin) {
+			return true
+		}
+		signal(syscall.SIGCONT)
+		return false
+	})
+	begin := time.Now()
+	log.mustAppend(t, group(event(`{}`)))
+	if took := time.Since(begin); took > 3*time.Second || took < 100*time.Millisecond {
+		t.Errorf("the append took %v; want it to wait, and at most 3 s", took)
+	}
+	log.check(t)
+	signal(syscall.SIGCONT)
+	before = head(t, log)
+	waitFor(t, "the other process to append again", func() bool { return head(t, log) > before+100 })
+	signal(syscall.SIGTERM)
+	if err := other.Wait(); err != nil {
+		t.Errorf("the other process: %v\n%s", err, &stderr)
+	}
+	log.check(t)
+}
+
+func head(t testing.TB, log domain.Log) domain.Position {
+	t.Helper()
+	position, err := log.Head(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return position
+}
+
+// holder is the backend that holds the append lock, 0 if none does.
+func holder(t testing.TB, admin *pgx.Conn) (pid int) {
+	t.Helper()
+	const sql = `
+		SELECT coalesce(max(pid), 0) FROM pg_locks
+		 WHERE locktype = 'advisory' AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
+	if err := admin.QueryRow(t.Context(), sql).Scan(&pid); err != nil {
+		t.Fatal(err)
+	}
+	return pid
+}
+
+// stillHeld says whether the lock's holder waits for its stopped client rather than finishing by itself.
+func stillHeld(t testing.TB, admin *pgx.Conn) bool {
+	t.Helper()
+	pid := holder(t, admin)
+	mustExec(t, admin, `SELECT pg_sleep(0.05)`) // a commit under way ends in it
+	return pid != 0 && pid == holder(t, admin)
+}
+
+// TestLog_RefusedValue has the database refuse one append of a full batch.
+func TestLog_RefusedValue(t *testing.T) {
+	t.Parallel()
+	log := open(t)
+	admin := connect(t, log.db.AdminURL)
+	mustExec(t, admin, `ALTER TABLE entries ADD CONSTRAINT refused_by_test CHECK (stream_kind <> 'hold')`)
+	groups := make([]domain.Group, 1000)
+	for i := range groups {
+		groups[i] = group(event(fmt.Sprint(i)))
+	}
+	const bad = 637
+	groups[bad].Drafts[0].Stream.Kind = domain.StreamHold
+	for i, outcome := range log.Append(t.Context(), groups...) {
+		if i != bad && outcome.Err != nil {
+			t.Errorf("group %d: %v", i, outcome.Err)
+		}
+		if i == bad && !errors.Is(outcome.Err, domain.ErrRefused) {
+			t.Errorf("group %d: %v, want %v", i, outcome.Err, domain.ErrRefused)
+		}
+	}
+	log.check(t)
+	if n := countEvents(t, log); n != len(groups)-1 {
+		t.Errorf("%d events are in the log", n)
+	}
+}
+
+// TestLog_ManyProcesses has four Logs append at once.
+func TestLog_ManyProcesses(t *testing.T) {
+	t.Parallel()
+	first := open(t)
+	logs := []*opened{first}
+	for range 3 {
+		logs = append(logs, reopen(t, first.db, first.key))
+	}
+	shared := first.mustAppend(t, group(event(`{}`)))[0].Stream
+	const rounds, callers = 30, 8
+	var competed atomic.Int64
+	var work sync.WaitGroup
+	for n, log := range logs {
+		for c := range callers {
+			work.Go(func() {
+				version := 1
+				for i := range rounds {
+					if err := appendSurely(t.Context(), log, fmt.Sprint(n, c, i)); err != nil {
+						t.Error(err)
+					}
+					d := event(`{}`)
+					d.Stream, d.Expected = shared, version
+					entries, err := domain.AppendOne(t.Context(), log, group(d))
+					switch {
+					case err == nil:
+						competed.Add(1)
+						version = entries[0].StreamVersion
+					case errors.Is(err, domain.ErrConflict):
+						version++
+					default:
+						t.Error(err)
+					}
+				}
+			})
+		}
+	}
+	work.Wait()
+	for _, log := range logs {
+		log.check(t)
+	}
+	if n, want := countEvents(t, first), 1+len(logs)*rounds*callers+int(competed.Load()); n != want {
+		t.Errorf("%d events are in the log, want %d", n, want)
+	}
+}
+
+// lossyProxy passes bytes to the database until it sees a COMMIT, of which it takes either the request or the answer away.
+type lossyProxy struct {
+	net.Listener
+	target  string
+	swallow atomic.Int32 // swallowRequest, swallowAnswer or 0
+}
+
+const (
+	swallowRequest = 1
+	swallowAnswer  = 2
+)
+
+func newLossyProxy(t *testing.T, db string) (p *lossyProxy, through string) {
+	t.Helper()
+	u, err := url.Parse(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p = &lossyProxy{Listener: listener, target: u.Host}
+	t.Cleanup(func() { _ = listener.Close() })
+	go p.serve()
+	u.Host = listener.Addr().String()
+	return p, u.String()
+}
+
+func (p *lossyProxy) serve() {
+	for {
+		client, err := p.Accept()
+		if err != nil {
+			return
+		}
+		server, err := net.Dial("tcp", p.target)
+		if err != nil {
+			_ = client.Close()
+			continue
+		}
+		go p.pass(client, server)
+		go func() {
+			_, _ = io.Copy(client, server)
+			_ = client.Close()
+		}()
+	}
+}
+
+// pass copies what the client sends. The connection with the COMMIT is cut before or after it was handed on.
+func (p *lossyProxy) pass(client, server net.Conn) {
+	defer client.Close()
+	defer server.Close()
+	buf := make([]byte, 1<<20)
+	for {
+		n, err := client.Read(buf)
+		if err != nil {
+			return
+		}
+		cut := int32(0)
+		if strings.Contains(string(buf[:n]), "hooktrail_log") { // the notification's channel goes with the COMMIT
+			cut = p.swallow.Swap(0)
+		}
+		if cut == swallowRequest {
+			return
+		}
+		if cut == swallowAnswer {
+			_ = client.Close()
+		}
+		if _, err := server.Write(buf[:n]); err != nil || cut != 0 {
+			waitForEOF(server)
+			return
+		}
+	}
+}
+
+// waitForEOF lets the server finish what it was sent: it closes when it finds the client gone.
+func waitForEOF(server net.Conn) {
+	if tcp, ok := server.(*net.TCPConn); ok {
+		_ = tcp.CloseWrite()
+	}
+	_ = server.SetReadDeadline(time.Now().Add(5 * time.Second))
+	_, _ = io.Copy(io.Discard, server)
+}
+
+// TestLog_UnknownOutcome loses the connection during the COMMIT, before and after the database got it.
+func TestLog_UnknownOutcome(t *testing.T) {
+	t.Parallel()
+	direct := open(t)
+	proxy, through := newLossyProxy(t, direct.db.URL)
+	db := direct.db
+	db.URL = through
+	log := reopen(t, db, direct.key)
+	log.mustAppend(t, group(event(`{}`)))
+	for _, swallow := range []int32{swallowRequest, swallowAnswer} {
+		for i := range 5 {
+			before := head(t, direct)
+			proxy.swallow.Store(swallow)
+			entries := log.mustAppend(t, group(event(`{}`), event(`{}`)))
+			if proxy.swallow.Load() != 0 {
+				t.Fatal("no COMMIT passed the proxy")
+			}
+			if entries[0].Position != before+1 || head(t, direct) != before+2 {
+				t.Errorf("round %d: appended at %d, the head is %d, expected two entries after %d", i, entries[0].Position, head(t, direct), before)
+			}
+			page, err := direct.Page(t.Context(), before, 10)
+			if err != nil || len(page) != 2 || string(page[0].Leaf) != string(entries[0].Leaf) {
+				t.Errorf("round %d: the log holds %+v, %v", i, page, err)
+			}
+			direct.check(t)
+		}
+	}
+}
+
+// TestLog_DatabaseAway has the append answered while the database refuses connections, and resumes.
+func TestLog_DatabaseAway(t *testing.T) {
+	t.Parallel()
+	log := open(t)
+	admin := connect(t, strings.Replace(log.db.AdminURL, "/"+log.db.Name, "/postgres", 1))
+	mustExec(t, admin, `ALTER DATABASE `+log.db.Name+` ALLOW_CONNECTIONS false`)
+	mustExec(t, admin, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1`, log.db.Name)
+	begin := time.Now()
+	if _, err := domain.AppendOne(t.Context(), log, group(event(`{}`))); !errors.Is(err, domain.ErrUnavailable) {
+		t.Errorf("append: %v, want %v", err, domain.ErrUnavailable)
+	}
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("it took %v to answer", took)
+	}
+	begin = time.Now()
+	if _, err := domain.AppendOne(t.Context(), log, group(event(`{}`))); !errors.Is(err, domain.ErrUnavailable) {
+		t.Errorf("second append: %v, want %v", err, domain.ErrUnavailable)
+	}
+	if took := time.Since(begin); took > time.Second {
+		t.Errorf("the second took %v to answer", took)
+	}
+	mustExec(t, admin, `ALTER DATABASE `+log.db.Name+` ALLOW_CONNECTIONS true`)
+	waitFor(t, "appends to go on", func() bool {
+		_, err := domain.AppendOne(t.Context(), log, group(event(`{}`)))
+		return err == nil
+	})
+	log.check(t)
+}
+
+// TestLog_ErasedKey destroys the data key of one subject.
+func TestLog_ErasedKey(t *testing.T) {
+	t.Parallel()
+	log := open(t)
+	about := func(subject string) domain.Group {
+		d := event(`{"about":"` + subject + `"}`)
+		d.Subject, d.Reason = subject, "because"
+		return group(d)
+	}
+	log.mustAppend(t, about("ann"), about("bob"))
+	admin := connect(t, log.db.AdminURL)
+	var key [16]byte
+	const sql = `SELECT data_key FROM entries WHERE tenant = 'default' AND sequence = 1`
+	if err := admin.QueryRow(t.Context(), sql).Scan(&key); err != nil {
+		t.Fatal(err)
+	}
+	mustExec(t, admin, `DELETE FROM data_keys WHERE id = $1`, key)
+	entries, err := log.Select(t.Context(), domain.Query{Tenant: domain.DefaultTenant, Kind: domain.KindEventAppended, Limit: 10})
+	if err != nil || len(entries) != 2 {
+		t.Fatalf("select: %v, %v", entries, err)
+	}
+	if ann := entries[0]; !ann.Erased || ann.Fact != nil || ann.Reason != "" || len(ann.Leaf) == 0 {
+		t.Errorf("ann's event is %+v", ann)
+	}
+	if bob := entries[1]; bob.Erased || bob.Fact == nil || bob.Reason != "because" {
+		t.Errorf("bob's event is %+v", bob)
+	}
+	log.check(t)
+	// The first append finds the key gone under the lock; it is sealed again under a new one.
+	again := log.mustAppend(t, about("ann"))
+	var renewed [16]byte
+	if err := admin.QueryRow(t.Context(), `SELECT data_key FROM entries WHERE position = $1`, int64(again[0].Position)).Scan(&renewed); err != nil || renewed == key {
+		t.Errorf("sealed again under %x, %v", renewed, err)
+	}
+	log.check(t)
+}
+
+// TestLog_Restart goes on with trees that another Log left unfinished.
+func TestLog_Restart(t *testing.T) {
+	t.Parallel()
+	log := open(t)
+	for range 4 {
+		for _, n := range []int{1, 130, 255, 256, 257} {
+			g := group()
+			for range n {
+				g.Drafts = append(g.Drafts, event(`{}`))
+			}
+			log.mustAppend(t, g)
+			log.stop()
+			log = reopen(t, log.db, log.key)
+		}
+	}
+	log.mustAppend(t, group(event(`{}`)))
+	log.check(t)
+}
+
+// snapshotFor is how long the foreign snapshot stays open; from a minute on the test is strict.
+var snapshotFor = flag.Duration("foreign-snapshot", 4*time.Second, "how long TestLog_ForeignSnapshot keeps a foreign snapshot open")
+
+// TestLog_ForeignSnapshot appends with a foreign snapshot open, as pg_dump's: the rate must not fall by more than a fifth.
+func TestLog_ForeignSnapshot(t *testing.T) {
+	t.Parallel()
+	log := open(t)
+	admin := connect(t, log.db.AdminURL)
+	const sample = time.Second
+	free := commitsIn(t, log, sample)
+	mustExec(t, admin, `BEGIN ISOLATION LEVEL REPEATABLE READ`)
+	mustExec(t, admin, `SELECT count(*) FROM heads`)
+	commitsIn(t, log, *snapshotFor-2*sample)
+	held := commitsIn(t, log, sample)
+	mustExec(t, admin, `COMMIT`)
+	free = (free + commitsIn(t, log, sample)) / 2
+	t.Logf("%d commits/s without a foreign snapshot, %d with one that was open for %v", free, held, *snapshotFor)
+	least := 0.4 // so short a sample, beside other tests, scatters
+	if *snapshotFor >= time.Minute {
+		least = 0.8
+	}
+	if float64(held) < least*float64(free) {
+		t.Errorf("with a foreign snapshot %d commits/s, without one %d", held, free)
+	}
+	log.check(t)
+}
+
+// commitsIn appends one by one for a while and returns how many a second that were.
+func commitsIn(t testing.TB, log domain.Log, d time.Duration) int {
+	t.Helper()
+	begin, n := time.Now(), 0
+	for ; time.Since(begin) < d; n++ {
+		if _, err := domain.AppendOne(t.Context(), log, group(event(`{}`))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return int(float64(n) / d.Seconds())
+}
+
+// TestLog_Stopped answers appends before Run, and after its end, in bounded time.
+func TestLog_Stopped(t *testing.T) {
+	t.Parallel()
+	log := open(t)
+	log.mustAppend(t, group(event(`{}`)))
+	idle, err := postgres.OpenLog(t.Context(), postgres.Config{URL: log.db.URL, MasterKey: log.key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer idle.Close()
+	if _, err := domain.AppendOne(t.Context(), idle, group(event(`{}`))); !errors.Is(err, domain.ErrUnavailable) {
+		t.Errorf("append before Run: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := idle.Run(ctx); err != nil {
+		t.Errorf("run: %v", err)
+	}
+	if _, err := domain.AppendOne(t.Context(), idle, group(event(`{}`))); !errors.Is(err, domain.ErrUnavailable) {
+		t.Errorf("append after Run: %v", err)
+	}
+	if err := idle.Run(ctx); err == nil {
+		t.Error("a log ran twice")
+	}
+}
+
+func TestLoadOrCreateMasterKey(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "key.json")
+	var work sync.WaitGroup
+	for range 8 {
+		work.Go(func() {
+			if _, err := postgres.LoadOrCreateMasterKey(path); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	work.Wait()
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the key's file: %v, %v", info, err)
+	}
+	if names, err := os.ReadDir(filepath.Dir(path)); err != nil || len(names) != 1 {
+		t.Errorf("the key's directory holds %v, %v", names, err)
+	}
+	log := open(t)
+	other, err := postgres.LoadOrCreateMasterKey(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = postgres.OpenLog(t.Context(), postgres.Config{URL: log.db.URL, MasterKey: other})
+	if err == nil || !strings.Contains(err.Error(), "HOOKTRAIL_MASTER_KEY_FILE") {
+		t.Errorf("opened with another key: %v", err)
+	}
+	if err := os.WriteFile(path, []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := postgres.LoadMasterKey(path); err == nil {
+		t.Error("an empty keyset was taken for a key")
+	}
+}
+
+func TestLog_Secrets(t *testing.T) {
+	t.Parallel()
+	log := open(t)
+	id := domain.NewUUID()
+	if err := log.PutSecret(t.Context(), "default", id, "endpoint.signing_key", []byte("whsec")); err != nil {
+		t.Fatal(err)
+	}
+	if err := log.PutSecret(t.Context(), "default", id, "endpoint.signing_key", []byte("other")); !errors.Is(err, domain.ErrRefused) {
+		t.Errorf("stored twice: %v", err)
+	}
+	if got, err := log.Secret(t.Context(), "default", id, "endpoint.signing_key"); err != nil || string(got) != "whsec" {
+		t.Errorf("read %q, %v", got, err)
+	}
+	for _, other := range []struct{ tenant, purpose string }{{"acme", "endpoint.signing_key"}, {"default", "endpoint.auth"}} {
+		if _, err := log.Secret(t.Context(), domain.TenantID(other.tenant), id, other.purpose); !errors.Is(err, domain.ErrNotFound) {
+			t.Errorf("read as %v: %v", other, err)
+		}
+	}
+	admin := connect(t, log.db.AdminURL)
+	mustExec(t, admin, `UPDATE secrets SET tenant = 'acme'`)
+	if _, err := log.Secret(t.Context(), "acme", id, "endpoint.signing_key"); err == nil {
+		t.Error("a secret moved to another tenant's row was opened")
+	}
+	if err := log.DeleteSecret(t.Context(), "acme", id); err != nil {
+		t.Error(err)
+	}
+	if _, err := log.Secret(t.Context(), "acme", id, "endpoint.signing_key"); !errors.Is(err, domain.ErrNotFound) {
+		t.Errorf("read after deletion: %v", err)
+	}
+	a, b := log.Fingerprint("default", []byte("x")), log.Fingerprint("acme", []byte("x"))
+	if a == b || len(a) != 16 || a != log.Fingerprint("default", []byte("x")) {
+		t.Errorf("fingerprints %q and %q", a, b)
+	}
+}
