@@ -1,7 +1,9 @@
 package dispatch
 
 import (
+	"context"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -80,4 +82,305 @@ func TestDispatcher_RetrySchedule(t *testing.T) {
 		}
 		w.check()
 	})
+}
+
+// settings that make hours pass quickly.
+func slowBeat(s *Settings) { s.Beat, s.Expiry = time.Hour, 3*time.Hour }
+
+func TestDispatcher_Redrive(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		w.subscribe(w.endpoint(func(c *domain.EndpointConfig) {
+			c.Retry = domain.Schedule{Gaps: []domain.Duration{domain.Duration(time.Minute)}}
+		}), "*")
+		w.receiver.answer = fails
+		n := w.start(slowBeat)
+		w.event("a")
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		d := w.deliveries()[0]
+		if d.Status != domain.DeliveryDead {
+			t.Fatalf("the delivery is %s", d.Status)
+		}
+		fact, err := d.Redrive(time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.append(acme, domain.Stream{Kind: domain.StreamDelivery, ID: d.ID}, d.Version, d.EventSequence, fact)
+		synctest.Wait()
+		w.receiver.set(succeeds)
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		n.end(t)
+		want := []string{
+			"started 1", "failed 1 retrying", "started 2", "failed 2 dead", "redriven after 2",
+			"started 3", "failed 3 retrying", "started 4", "succeeded 4 succeeded",
+		}
+		if got := w.story(d.ID); !slices.Equal(got, want) {
+			t.Errorf("the log tells %q\nwant %q", got, want)
+		}
+		w.check()
+	})
+}
+
+func TestDispatcher_Permanent(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		w.subscribe(w.endpoint(nil), "*")
+		w.receiver.answer = func(s Shipment) Answer {
+			a := fails(s)
+			a.Permanent = true
+			return a
+		}
+		n := w.start(nil)
+		w.event("a")
+		time.Sleep(10 * time.Second)
+		n.end(t)
+		if got, want := w.story(w.deliveries()[0].ID), []string{"started 1", "failed 1 dead"}; !slices.Equal(got, want) {
+			t.Errorf("the log tells %q", got)
+		}
+		w.check()
+	})
+}
+
+func TestDispatcher_Concurrency(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		w.subscribe(w.endpoint(func(c *domain.EndpointConfig) { c.Concurrency = 7 }), "*")
+		w.receiver.took = 10 * time.Millisecond
+		n := w.start(nil)
+		time.Sleep(5 * time.Second)
+		began := time.Now()
+		for range 700 {
+			w.event("a")
+		}
+		time.Sleep(time.Minute)
+		n.end(t)
+		requests := w.receiver.seen()
+		if len(requests) != 700 || w.receiver.most != 7 {
+			t.Errorf("%d requests, at most %d at once", len(requests), w.receiver.most)
+		}
+		if took := requests[699].at.Sub(began); took > 1100*time.Millisecond {
+			t.Errorf("700 requests of 10ms, 7 at once, took %v", took)
+		}
+		w.check()
+	})
+}
+
+func TestDispatcher_RateLimit(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		limit := func(perSecond float64, burst int) func(*domain.EndpointConfig) {
+			return func(c *domain.EndpointConfig) { c.RateLimit = &domain.RateLimit{PerSecond: perSecond, Burst: burst} }
+		}
+		endpoint := w.endpoint(limit(10, 5))
+		w.subscribe(endpoint, "*")
+		n := w.start(nil)
+		time.Sleep(5 * time.Second)
+		began := time.Now()
+		for range 100 {
+			w.event("a")
+		}
+		time.Sleep(2*time.Second + 50*time.Millisecond)
+		if got := len(w.receiver.seen()); got != 25 {
+			t.Errorf("%d requests in 2 s at 10/s with a burst of 5", got)
+		}
+		w.change(endpoint, func(c domain.EndpointConfig) domain.Fact {
+			limit(100, 5)(&c)
+			return &domain.EndpointUpdated{Endpoint: c}
+		})
+		time.Sleep(time.Minute)
+		n.end(t)
+		requests := w.receiver.seen()
+		if took := requests[99].at.Sub(began); len(requests) != 100 || took > 3*time.Second {
+			t.Errorf("%d requests in %v after the limit was raised", len(requests), took)
+		}
+		w.check()
+	})
+}
+
+func TestDispatcher_PauseAndResume(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		endpoint := w.endpoint(nil)
+		w.subscribe(endpoint, "*")
+		n := w.start(nil)
+		time.Sleep(5 * time.Second)
+		w.change(endpoint, func(c domain.EndpointConfig) domain.Fact {
+			c.Paused = true
+			return &domain.EndpointPaused{Endpoint: c}
+		})
+		synctest.Wait()
+		w.event("a")
+		w.event("b")
+		time.Sleep(time.Hour)
+		if got := w.receiver.seen(); len(got) != 0 {
+			t.Fatalf("%d requests to a paused endpoint", len(got))
+		}
+		if got := w.deliveries(); len(got) != 2 || got[0].Status != domain.DeliveryPending {
+			t.Fatalf("deliveries of a paused endpoint: %+v", got)
+		}
+		w.change(endpoint, func(c domain.EndpointConfig) domain.Fact {
+			c.Paused = false
+			return &domain.EndpointResumed{Endpoint: c}
+		})
+		synctest.Wait()
+		n.end(t)
+		if got := w.receiver.seen(); len(got) != 2 {
+			t.Errorf("%d requests after the pause", len(got))
+		}
+		w.check()
+	})
+}
+
+func TestDispatcher_Cancels(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		end  func(w *world, endpoint, subscription domain.UUID)
+		want domain.CancelReason
+	}{
+		"endpoint deleted": {func(w *world, endpoint, _ domain.UUID) {
+			w.change(endpoint, func(c domain.EndpointConfig) domain.Fact { return &domain.EndpointDeleted{Endpoint: c} })
+		}, domain.CancelEndpointDeleted},
+		"subscriptions deleted": {func(w *world, endpoint, subscription domain.UUID) {
+			w.append(acme, subscriptionStream(subscription), domain.AnyVersion, 0, &domain.SubscriptionDeleted{
+				Subscription: domain.SubscriptionConfig{Endpoint: endpoint, EventTypes: []domain.Pattern{"*"}},
+			})
+		}, domain.CancelSubscriptionsDeleted},
+		"tenant deleted": {func(w *world, _, _ domain.UUID) {
+			row, _ := w.views.config(w.t).Tenant(acme)
+			w.append(acme, domain.Stream{Kind: domain.StreamTenant, ID: row.Stream}, domain.AnyVersion, 0, &domain.TenantDeleted{Tenant: row.TenantConfig})
+		}, domain.CancelTenantDeleted},
+	}
+	for name, test := range tests {
+		for _, window := range []int{DefaultWindow, 2} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				bubble(t, func(t *testing.T, w *world) {
+					endpoint := w.endpoint(nil)
+					subscription := w.subscribe(endpoint, "*")
+					w.receiver.answer = fails
+					n := w.start(func(s *Settings) { s.Window = window })
+					for range 20 {
+						w.event("a")
+					}
+					time.Sleep(4 * time.Second)
+					w.receiver.took = 3 * time.Second // the next attempts are under way when the end comes
+					time.Sleep(2 * time.Second)
+					test.end(w, endpoint, subscription)
+					time.Sleep(10 * time.Minute)
+					n.end(t)
+					for _, d := range w.deliveries() {
+						if d.Status != domain.DeliveryGivenUp || d.Cancel != test.want {
+							t.Errorf("a delivery is %s (%s): %q", d.Status, d.Cancel, w.story(d.ID))
+						}
+					}
+					w.check()
+				})
+			})
+		}
+	}
+}
+
+func TestDispatcher_PanicOfASend(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		w.subscribe(w.endpoint(nil), "*")
+		w.receiver.answer = func(Shipment) Answer { panic("a defect") }
+		n := w.start(nil)
+		w.event("a")
+		time.Sleep(5 * time.Second)
+		w.receiver.set(succeeds)
+		time.Sleep(time.Minute)
+		n.end(t)
+		want := []string{"started 1", "failed 1 retrying internal", "started 2", "succeeded 2 succeeded"}
+		if got := w.story(w.deliveries()[0].ID); !slices.Equal(got, want) {
+			t.Errorf("the log tells %q", got)
+		}
+	})
+}
+
+// TestDispatcher_TooLate: a process that stood still between commit and send doesn't send.
+func TestDispatcher_TooLate(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		w.subscribe(w.endpoint(nil), "*")
+		still := &slow{Log: w.memory}
+		n := w.start(func(s *Settings) { s.Log = still })
+		time.Sleep(5 * time.Second)
+		still.pause(time.Duration(domain.DefaultTimeout))
+		w.event("a")
+		time.Sleep(2 * time.Second)
+		still.pause(0)
+		time.Sleep(time.Minute)
+		n.end(t)
+		want := []string{"started 1", "failed 1 retrying too_late", "started 2", "succeeded 2 succeeded"}
+		if got := w.story(w.deliveries()[0].ID); !slices.Equal(got, want) {
+			t.Errorf("the log tells %q", got)
+		}
+		if got := len(w.receiver.seen()); got != 1 {
+			t.Errorf("%d requests", got)
+		}
+		w.check()
+	})
+}
+
+// slow is a log that answers appends late.
+type slow struct {
+	domain.Log
+	mu    sync.Mutex
+	delay time.Duration
+}
+
+func (l *slow) pause(d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.delay = d
+}
+
+// Append implements domain.Log.
+func (l *slow) Append(ctx context.Context, groups ...domain.Group) []domain.Outcome {
+	l.mu.Lock()
+	delay := l.delay
+	l.mu.Unlock()
+	outcomes := l.Log.Append(ctx, groups...)
+	time.Sleep(delay)
+	return outcomes
+}
+
+func TestDispatcher_Shutdown(t *testing.T) {
+	t.Parallel()
+	for name, took := range map[string]time.Duration{"finished": 5 * time.Second, "broken off": time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T, w *world) {
+				w.subscribe(w.endpoint(func(c *domain.EndpointConfig) { c.Timeout, c.Concurrency = domain.MaxTimeout, 2 }), "*")
+				w.receiver.took = took
+				n := w.start(nil)
+				time.Sleep(5 * time.Second)
+				for range 4 {
+					w.event("a")
+				}
+				synctest.Wait()
+				began := time.Now()
+				n.end(t)
+				if got, want := time.Since(began), min(took, DefaultGrace); got != want {
+					t.Errorf("stopped after %v, want %v", got, want)
+				}
+				if got := len(w.receiver.seen()); got != 2 {
+					t.Errorf("%d requests: none may begin while the dispatcher stops", got)
+				}
+				w.check()
+				n = w.start(func(s *Settings) { s.Displaced = []domain.UUID{n.set.Node} })
+				time.Sleep(time.Hour)
+				n.end(t)
+				for _, d := range w.deliveries() {
+					if d.Status != domain.DeliverySucceeded {
+						t.Errorf("a delivery is %s: %q", d.Status, w.story(d.ID))
+					}
+				}
+				w.check()
+			})
+		})
+	}
 }
