@@ -100,12 +100,7 @@ func (m *Memory) StartAttempt(row Attempt) error {
 // FinishAttempt implements Store.
 func (m *Memory) FinishAttempt(tenant domain.TenantID, delivery domain.UUID, r domain.AttemptResult, bodySize int, at Origin) error {
 	return m.step(tenant, delivery, func(t *memoryTenant, d *Delivery) error {
-		attempts := t.attempts[d.ID]
-		for i := range attempts {
-			if attempts[i].Started.Number == r.Number {
-				attempts[i].Result, attempts[i].Finished, attempts[i].BodySize = &r, at, bodySize
-			}
-		}
+		finish(t.attempts[d.ID], r, bodySize, at)
 		return d.AttemptFinished(r, at)
 	})
 }
