@@ -3,7 +3,6 @@ package logtest
 import (
 	"bytes"
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -149,108 +148,4 @@ func testAwait(f *fixture) {
 			f.Errorf("%d of 10 waits weren't ended by the append", late)
 		}
 	})
-}
-
-func testSelect(f *fixture) {
-	ann := domain.Actor{Principal: domain.NewUUID(), Credential: domain.NewUUID()}
-	bob := domain.Actor{Principal: domain.NewUUID(), Credential: domain.NewUUID()}
-	var own []domain.Entry
-	for i := range 12 {
-		event := f.event()
-		routed := f.on(event.Stream, 1)
-		cancelled := f.on(domain.Stream{Kind: domain.StreamDelivery, ID: domain.NewUUID()}, 0)
-		cancelled.Fact, cancelled.Reason = &domain.DeliveryCancelled{Reason: domain.CancelErased}, "asked for"
-		event.By, cancelled.By = ann, bob
-		if i%2 == 0 {
-			event.By = bob
-		}
-		own = append(own, f.append(group(event, routed, cancelled))...)
-	}
-	f.create("neighbour")
-	neighbour := f.event()
-	neighbour.Tenant, neighbour.By = "neighbour", ann
-	f.append(group(neighbour))
-	begin := f.one(domain.Entry{Tenant: f.tenant, Sequence: 0})
-	own = append([]domain.Entry{begin}, own...)
-
-	at := func(i int) *domain.Sequence { return &own[i].Sequence }
-	for name, q := range map[string]domain.Query{
-		"everything":           {},
-		"from":                 {From: at(5)},
-		"to":                   {To: at(5)},
-		"from zero":            {From: new(domain.Sequence)},
-		"to zero":              {To: new(domain.Sequence)},
-		"a range":              {From: at(3), To: at(20)},
-		"an empty range":       {From: at(20), To: at(3)},
-		"since":                {Since: own[7].RecordedAt},
-		"until":                {Until: own[7].RecordedAt},
-		"just after":           {Since: own[7].RecordedAt.Add(time.Microsecond)},
-		"a time range":         {Since: own[7].RecordedAt, Until: own[17].RecordedAt},
-		"before all":           {Until: own[0].RecordedAt},
-		"after all":            {Since: own[36].RecordedAt.Add(time.Hour)},
-		"a kind":               {Kind: domain.KindEventRouted},
-		"a prefix":             {Kind: "event.*"},
-		"an unknown kind":      {Kind: "event.nonsense"},
-		"no prefix":            {Kind: "event"},
-		"part of a word":       {Kind: "even.*"},
-		"a stream":             {Stream: own[4].Stream},
-		"an unknown stream":    {Stream: domain.Stream{Kind: domain.StreamEvent, ID: domain.NewUUID()}},
-		"a stream's other id":  {Stream: domain.Stream{Kind: domain.StreamDelivery, ID: own[4].Stream.ID}},
-		"a principal":          {Actor: ann.Principal},
-		"a credential":         {Actor: bob.Credential},
-		"nobody":               {Actor: domain.NewUUID()},
-		"all at once":          {From: at(2), To: at(30), Since: own[4].RecordedAt, Kind: "event.*", Actor: bob.Principal},
-		"kind and time":        {Kind: domain.KindDeliveryCancelled, Until: own[12].RecordedAt},
-		"stream and kind":      {Stream: own[4].Stream, Kind: domain.KindEventRouted},
-		"another tenant":       {Tenant: "neighbour"},
-		"a tenant without log": {Tenant: "unknown"},
-	} {
-		if q.Tenant == "" {
-			q.Tenant = f.tenant
-		}
-		f.step(name, func(f *fixture) { f.selects(q) })
-	}
-	f.step("a limit must be positive", func(f *fixture) {
-		for _, limit := range []int{0, -1} {
-			if _, err := f.log.Select(f.Context(), domain.Query{Tenant: f.tenant, Limit: limit}); err == nil {
-				f.Errorf("limit %d was accepted", limit)
-			}
-		}
-	})
-}
-
-// selects holds a query's answers, in both directions, limited and as headers, against a plain reading of the log.
-func (f *fixture) selects(q domain.Query) {
-	f.Helper()
-	var want []domain.Entry
-	for _, e := range Verify(f.T, f.log) {
-		if e.Tenant == q.Tenant && matches(q, e) {
-			want = append(want, e)
-		}
-	}
-	for _, q.Descending = range []bool{false, true} {
-		if q.Descending {
-			slices.Reverse(want)
-		}
-		for _, q.Limit = range []int{1000, 1, 5} {
-			for _, q.HeadersOnly = range []bool{false, true} {
-				f.selected(q, want[:min(len(want), q.Limit)])
-			}
-		}
-	}
-}
-
-func (f *fixture) selected(q domain.Query, want []domain.Entry) {
-	f.Helper()
-	got, err := f.log.Select(f.Context(), q)
-	if err != nil || len(got) != len(want) {
-		f.Fatalf("%+v: %d entries and error %v, want %d entries", q, len(got), err, len(want))
-	}
-	for i, e := range got {
-		w := want[i]
-		if q.HeadersOnly {
-			w.Fact, w.Reason = nil, ""
-		}
-		sameEntry(f.T, e, w)
-	}
 }
