@@ -13,8 +13,12 @@ type Lease struct {
 	Name  string
 	Owner domain.UUID
 	Epoch int64
-	// SinceBeat is how long ago, by the database's clock, the owner said that it lives. Negative: it never did.
-	SinceBeat time.Duration
+}
+
+// Node is a process that has said that it lives.
+type Node struct {
+	ID  domain.UUID
+	Age time.Duration // of its last heartbeat, by the database's clock
 }
 
 // heartbeatsKept is how long a node that beats no more is remembered. Its leases have expired long before.
@@ -36,26 +40,28 @@ func (l *Log) Heartbeat(ctx context.Context, node domain.UUID) error {
 	return domainError("forget old heartbeats", err)
 }
 
-// Leases returns every lease that was ever taken, by name.
-func (l *Log) Leases(ctx context.Context) ([]Lease, error) {
+// Standing returns every lease that was ever taken and every node that is remembered, from one snapshot.
+func (l *Log) Standing(ctx context.Context) (leases []Lease, nodes []Node, err error) {
 	const sql = `
-		SELECT l.name, l.owner, l.epoch,
-		       coalesce((extract(epoch FROM clock_timestamp() - h.at) * 1000000)::bigint, -1)
-		  FROM leases l LEFT JOIN heartbeats h ON h.node = l.owner ORDER BY l.name`
+		SELECT name, owner, epoch, 0::bigint FROM leases
+		UNION ALL
+		SELECT '', node, 0, (extract(epoch FROM clock_timestamp() - at) * 1000000)::bigint FROM heartbeats`
 	rows, err := l.pool.Query(ctx, sql)
 	if err != nil {
-		return nil, domainError("read the leases", err)
+		return nil, nil, domainError("read the leases", err)
 	}
-	leases, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Lease, error) {
-		var lease Lease
-		var owner [16]byte
-		var micros int64
-		err := row.Scan(&lease.Name, &owner, &lease.Epoch, &micros)
-		lease.Owner = owner
-		lease.SinceBeat = time.Duration(micros) * time.Microsecond
-		return lease, err
+	var name string
+	var id [16]byte
+	var epoch, micros int64
+	_, err = pgx.ForEachRow(rows, []any{&name, &id, &epoch, &micros}, func() error {
+		if name == "" {
+			nodes = append(nodes, Node{ID: id, Age: time.Duration(micros) * time.Microsecond})
+		} else {
+			leases = append(leases, Lease{Name: name, Owner: id, Epoch: epoch})
+		}
+		return nil
 	})
-	return leases, domainError("read the leases", err)
+	return leases, nodes, domainError("read the leases", err)
 }
 
 // Retire forgets a node's heartbeat, so that what it still holds is free at once.
