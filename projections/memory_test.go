@@ -20,7 +20,7 @@ import (
 func TestMemory_AsOfIsTheFoldOfThePrefix(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		h := historytest.New(t, logtest.NewMemory(time.Now))
+		h := historytest.New(t, logtest.NewMemory(time.Now), projections.NewMemory())
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			h.Step()
 		}

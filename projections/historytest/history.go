@@ -17,11 +17,12 @@ import (
 type History struct {
 	t   *rapid.T
 	log domain.Log
-	// Views is the fold of everything appended.
+	// Views is the fold of the whole log.
 	Views *projections.Memory
-	// Entries is everything appended, in order.
+	// Entries is everything that the History appended, in order.
 	Entries []domain.Entry
 
+	prefix    string
 	tenants   []domain.TenantID
 	unrouted  []domain.Entry // events of which no routing is complete
 	endpoints []domain.Endpoint
@@ -31,11 +32,14 @@ type History struct {
 	owner     map[domain.UUID]domain.TenantID
 }
 
-// New begins a history in an empty log with the instance's log and one tenant.
-func New(t *rapid.T, log domain.Log) *History {
-	h := &History{t: t, log: log, Views: projections.NewMemory(), owner: make(map[domain.UUID]domain.TenantID)}
-	h.addTenant(domain.InstanceTenant)
-	h.addTenant("t-0")
+// New begins a history in a log of which views is the fold, with one tenant and, in an empty log, the instance's own.
+func New(t *rapid.T, log domain.Log, views *projections.Memory) *History {
+	h := &History{t: t, log: log, Views: views, owner: make(map[domain.UUID]domain.TenantID)}
+	if views.Cursor() == 0 {
+		h.addTenant(domain.InstanceTenant)
+	}
+	h.prefix = fmt.Sprintf("t-%d-", views.Cursor())
+	h.addTenant(domain.TenantID(h.prefix + "0"))
 	return h
 }
 
@@ -76,7 +80,7 @@ func (h *History) addTenant(id domain.TenantID) {
 
 func (h *History) tenant() {
 	if len(h.tenants) < 3 && rapid.Bool().Draw(h.t, "new tenant") {
-		h.addTenant(domain.TenantID(fmt.Sprintf("t-%d", len(h.tenants))))
+		h.addTenant(domain.TenantID(fmt.Sprint(h.prefix, len(h.tenants))))
 		return
 	}
 	id := h.anyTenant()

@@ -1,0 +1,249 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/hooktrail/hooktrail/adapters/postgres"
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// Idle means idle: no transaction id is consumed, so nothing is written.
+func TestFollower_IdleWritesNothing(t *testing.T) {
+	t.Parallel()
+	var reads atomic.Int64
+	f := openFolded(t, func(l domain.Log) domain.Log { return &watchedLog{Log: l, awaits: &reads} })
+	settle(t, f, f.mustAppend(t, group(event(`1`)))[0])
+	admin := connect(t, f.db.AdminURL)
+	locked := func() (n int) {
+		if err := admin.QueryRow(t.Context(), `
+			SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND backend_xid IS NOT NULL`, f.db.Name).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	written := func() (rows int64) {
+		if err := admin.QueryRow(t.Context(), `
+			SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_user_tables WHERE relname IN ('cursors', 'events', 'deliveries')`).Scan(&rows); err != nil {
+			t.Fatal(err)
+		}
+		return rows
+	}
+	before := reads.Load()
+	rows := int64(-1)
+	waitFor(t, "the follower to look three times", func() bool {
+		if n := locked(); n > 0 && reads.Load() > before {
+			t.Fatalf("%d transactions have an id while nothing is appended", n)
+		}
+		if reads.Load() == before+1 && rows < 0 {
+			rows = written()
+		}
+		return reads.Load() >= before+3
+	})
+	if now := written(); rows >= 0 && now != rows {
+		t.Errorf("%d rows written while idle", now-rows)
+	}
+}
+
+// watchedLog counts the waits and can spoil entries.
+type watchedLog struct {
+	domain.Log
+	awaits *atomic.Int64
+	spoil  func(*domain.Entry)
+}
+
+func (l *watchedLog) Await(ctx context.Context, after domain.Position) {
+	if l.awaits != nil {
+		l.awaits.Add(1)
+	}
+	l.Log.Await(ctx, after)
+}
+
+func (l *watchedLog) Page(ctx context.Context, after domain.Position, limit int) ([]domain.Entry, error) {
+	entries, err := l.Log.Page(ctx, after, limit)
+	if l.spoil == nil {
+		return entries, err
+	}
+	spoilt := append([]domain.Entry(nil), entries...)
+	for i := range spoilt {
+		l.spoil(&spoilt[i])
+	}
+	return spoilt, err
+}
+
+// A fold that fails stops at its entry: what is before it is there, nothing behind it is, and the log says so once.
+func TestFollower_StopsAndSaysSo(t *testing.T) {
+	t.Parallel()
+	log := open(t)
+	var bad atomic.Int64
+	spoilt := &watchedLog{Log: log, spoil: func(e *domain.Entry) {
+		if int64(e.Position) == bad.Load() {
+			e.Kind = "event.from_the_future"
+		}
+	}}
+	made := log.mustAppend(t, group(event(`1`)), group(event(`22`)), group(event(`333`)))
+	bad.Store(int64(made[1].Position))
+	registry := prometheus.NewRegistry()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	for range 2 { // two processes, one fact
+		f := postgres.NewFollower(postgres.FollowerConfig{
+			Pool: newPool(t, log.db.URL), Log: spoilt, Logger: slog.New(slog.DiscardHandler), Registerer: registry,
+		})
+		done := make(chan error, 1)
+		go func() { done <- f.Run(ctx) }()
+		t.Cleanup(func() {
+			cancel()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		})
+		waitFor(t, "the follower to stop", func() bool {
+			return testutil.ToFloat64(stoppedGauge(t, registry)) == 1
+		})
+		registry = prometheus.NewRegistry()
+	}
+	said := func() []domain.Entry {
+		entries, err := log.Select(t.Context(), domain.Query{Tenant: domain.InstanceTenant, Kind: domain.KindFollowerStopped, Limit: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return entries
+	}
+	waitFor(t, "the fact", func() bool { return len(said()) > 0 })
+	if all := said(); len(all) != 1 {
+		t.Fatalf("%d facts", len(all))
+	} else if fact := all[0].Fact.(*domain.FollowerStopped); fact.Position != made[1].Position || !strings.Contains(fact.Problem, "event.from_the_future") {
+		t.Errorf("the fact says %+v", fact)
+	}
+	conn := connect(t, log.db.AdminURL)
+	var events int
+	var cursor domain.Position
+	err := conn.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM events), (SELECT position FROM cursors WHERE tenant = '')`).Scan(&events, &cursor)
+	if err != nil || events != 1 || cursor != made[0].Position {
+		t.Errorf("%d events at cursor %d, want 1 at %d: %v", events, cursor, made[0].Position, err)
+	}
+}
+
+func stoppedGauge(t testing.TB, registry *prometheus.Registry) prometheus.Collector {
+	t.Helper()
+	return gathered{registry}
+}
+
+// gathered makes the one value of hooktrail_follower_stopped a collector that testutil can read.
+type gathered struct{ registry *prometheus.Registry }
+
+func (g gathered) Describe(chan<- *prometheus.Desc) {}
+
+func (g gathered) Collect(ch chan<- prometheus.Metric) {
+	families, err := g.registry.Gather()
+	if err != nil {
+		return
+	}
+	for _, family := range families {
+		if family.GetName() == "hooktrail_follower_stopped" {
+			desc := prometheus.NewDesc("stopped", "", nil, nil)
+			ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, family.GetMetric()[0].GetGauge().GetValue())
+		}
+	}
+}
+
+// Rows and cursor are one: connections that are killed at any moment leave neither a row twice nor one out.
+func TestFollower_KilledConnections(t *testing.T) {
+	t.Parallel()
+	f := openFolded(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	killed := make(chan int)
+	go func() { killed <- killFollowers(ctx, f.db.AdminURL, f.db.Name) }()
+	const events = 1500
+	var last domain.Entry
+	for range events / 5 {
+		for _, o := range f.Append(ctx, group(event(`1`), event(`2`), event(`3`), event(`4`), event(`5`))) {
+			if o.Err != nil {
+				t.Fatal(o.Err)
+			}
+			last = o.Entries[4]
+		}
+	}
+	cancel()
+	if n := <-killed; n == 0 {
+		t.Error("no connection was killed: the test shows nothing")
+	}
+	waitFor(t, "the follower to recover", func() bool {
+		short, stop := context.WithTimeout(t.Context(), time.Second)
+		defer stop()
+		_, err := headOfViews(short, f)
+		return err == nil
+	})
+	settle(t, f, last)
+	differences, err := f.views.VerifyViews(t.Context(), nil)
+	if err != nil || len(differences) > 0 {
+		t.Errorf("%+v %v", differences, err)
+	}
+	conn := connect(t, f.db.AdminURL)
+	var rows int
+	if err := conn.QueryRow(t.Context(), `SELECT count(*) FROM events`).Scan(&rows); err != nil || rows != events {
+		t.Errorf("%d events, %v", rows, err)
+	}
+}
+
+func headOfViews(ctx context.Context, f *folded) (as domain.Position, err error) {
+	_, as, err = f.views.FirstUnrouted(ctx)
+	return as, err
+}
+
+// killFollowers ends connections that fold until ctx ends, and says how many.
+func killFollowers(ctx context.Context, url, database string) (n int) {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return 0
+	}
+	defer func() { _ = conn.Close(context.Background()) }()
+	for {
+		var killed int
+		// The queries of the follower's transactions, by what they touch.
+		err := conn.QueryRow(ctx, `
+			SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+			 WHERE datname = $1 AND pid <> pg_backend_pid() AND state <> 'idle' AND query ~ 'cursors|INSERT INTO events'`, database).Scan(&killed)
+		if errors.Is(err, context.Canceled) || ctx.Err() != nil {
+			return n
+		}
+		n += killed
+	}
+}
+
+// Several processes may follow: each entry is folded once.
+func TestFollower_Several(t *testing.T) {
+	t.Parallel()
+	f := openFolded(t, nil)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	for range 2 {
+		follower := postgres.NewFollower(postgres.FollowerConfig{Pool: newPool(t, f.db.URL), Log: f.opened, Logger: slog.New(slog.DiscardHandler)})
+		done := make(chan error, 1)
+		go func() { done <- follower.Run(ctx) }()
+		t.Cleanup(func() {
+			cancel()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for range 100 {
+		settle(t, f, f.mustAppend(t, group(event(`1`)))[0])
+	}
+	differences, err := f.views.VerifyViews(t.Context(), nil)
+	if err != nil || len(differences) > 0 {
+		t.Errorf("%+v %v", differences, err)
+	}
+}

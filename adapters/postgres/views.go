@@ -1,0 +1,122 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/projections"
+)
+
+// pollViews is how often a waiting reader looks for what another process folded.
+const pollViews = 20 * time.Millisecond
+
+// Views are the tables that the Follower writes, as projections.Views. Safe for concurrent use.
+type Views struct {
+	pool     *pgxpool.Pool
+	log      domain.Log
+	follower *Follower
+}
+
+var _ projections.Views = (*Views)(nil)
+
+// NewViews makes Views. The pool must not be the one that log uses: a Reader holds a connection while it, or who reads,
+// asks the log. follower is this process's, which is asked to hurry when a reader waits; it may be nil.
+func NewViews(pool *pgxpool.Pool, log domain.Log, follower *Follower) *Views {
+	return &Views{pool: pool, log: log, follower: follower}
+}
+
+// errViewBehind has Read wait.
+var errViewBehind = errors.New("not there yet")
+
+// Read implements projections.Views.
+func (v *Views) Read(ctx context.Context, tenant domain.TenantID, atLeast domain.Sequence, f func(projections.Reader) error) error {
+	read := func() error {
+		return v.snapshot(ctx, tenant, func(tx pgx.Tx) error {
+			r := &viewReader{tx: tx, log: v.log, tenant: tenant}
+			if err := r.begin(ctx); err != nil {
+				return fmt.Errorf("read the views of tenant %s: %w", tenant, err)
+			}
+			if r.last < atLeast {
+				return errViewBehind
+			}
+			return f(r)
+		})
+	}
+	err := read()
+	if !errors.Is(err, errViewBehind) {
+		return err
+	}
+	var moved <-chan struct{}
+	if v.follower != nil {
+		var done func()
+		moved, done = v.follower.want()
+		defer done()
+	}
+	for {
+		// Look again first: it may have moved before want.
+		if err := read(); !errors.Is(err, errViewBehind) {
+			return err
+		}
+		timer := time.NewTimer(pollViews)
+		select {
+		case <-moved:
+			moved = v.follower.next()
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			return fmt.Errorf("read sequence %d of tenant %s: %w", atLeast, tenant, projections.ErrBehind)
+		}
+	}
+}
+
+// snapshot calls f in a read-only transaction with one snapshot that sees one tenant's rows ("*": all).
+func (v *Views) snapshot(ctx context.Context, tenant domain.TenantID, f func(pgx.Tx) error) error {
+	tx, err := v.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return domainError("read the views", err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // it changed nothing
+	if _, err := tx.Exec(ctx, `SELECT set_config('hooktrail.tenant', $1, true)`, string(tenant)); err != nil {
+		return domainError("read the views", err)
+	}
+	return f(tx)
+}
+
+// everyTenant is the setting under which rows of all tenants are seen.
+const everyTenant domain.TenantID = "*"
+
+// Tenants implements projections.Views.
+func (v *Views) Tenants(ctx context.Context, after domain.TenantID, limit int) (tenants []projections.Tenant, err error) {
+	const sql = `SELECT ` + configColumns + ` FROM tenants
+		WHERE tenant COLLATE "C" > $1 COLLATE "C" AND tenant <> $2 AND to_sequence IS NULL AND NOT deleted
+		ORDER BY tenant COLLATE "C" LIMIT $3`
+	err = v.snapshot(ctx, everyTenant, func(tx pgx.Tx) error {
+		rows, err := queryConfig(ctx, tx, sql, string(after), string(domain.InstanceTenant), limit)
+		if err != nil {
+			return err
+		}
+		tenants, err = decodeAll(rows, configRow.asTenant)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the tenants: %w", err)
+	}
+	return tenants, nil
+}
+
+func queryConfig(ctx context.Context, q viewsQuerier, sql string, args ...any) ([]configRow, error) {
+	rows, err := q.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, domainError("read configuration", err)
+	}
+	all, err := pgx.CollectRows(rows, scanConfig)
+	return all, domainError("read configuration", err)
+}

@@ -1,0 +1,134 @@
+package postgres
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/projections"
+)
+
+// column makes one column of an unnest out of rows.
+func column[R, C any](rows []R, of func(*R) C) pgtype.FlatArray[C] {
+	c := make([]C, len(rows))
+	for i := range rows {
+		c[i] = of(&rows[i])
+	}
+	return c
+}
+
+// timeOf is null for the zero time.
+func timeOf(t time.Time) pgtype.Timestamptz { return pgtype.Timestamptz{Time: t, Valid: !t.IsZero()} }
+
+// textOf is null for the empty text.
+func textOf(s string) pgtype.Text { return pgtype.Text{String: s, Valid: s != ""} }
+
+// ofOrigin is null for an origin that isn't there.
+func ofOrigin(o projections.Origin, n int64) pgtype.Int8 {
+	return pgtype.Int8{Int64: n, Valid: o != projections.Origin{}}
+}
+
+// nullOrigin scans an origin of which all three columns may be null.
+type nullOrigin struct {
+	position, sequence pgtype.Int8
+	at                 pgtype.Timestamptz
+}
+
+func (n nullOrigin) origin() projections.Origin {
+	if !n.position.Valid {
+		return projections.Origin{}
+	}
+	return projections.Origin{
+		Position: domain.Position(n.position.Int64), Sequence: domain.Sequence(n.sequence.Int64), RecordedAt: n.at.Time.UTC(),
+	}
+}
+
+func timeFrom(t pgtype.Timestamptz) time.Time {
+	if !t.Valid {
+		return time.Time{}
+	}
+	return t.Time.UTC()
+}
+
+// packedMatch is the length of one subscription in deliveries.subscriptions: an id and a version. It takes a third of
+// what two arrays would.
+const packedMatch = 20
+
+func packMatches(matches []domain.SubscriptionMatch) []byte {
+	b := make([]byte, 0, packedMatch*len(matches))
+	for _, m := range matches {
+		b = append(b, m.ID[:]...)
+		b = binary.BigEndian.AppendUint32(b, uint32(m.Version))
+	}
+	return b
+}
+
+func unpackMatches(b []byte) []domain.SubscriptionMatch {
+	if len(b) < packedMatch {
+		return nil
+	}
+	matches := make([]domain.SubscriptionMatch, 0, len(b)/packedMatch)
+	for ; len(b) >= packedMatch; b = b[packedMatch:] {
+		matches = append(matches, domain.SubscriptionMatch{ID: domain.UUID(b[:16]), Version: int(binary.BigEndian.Uint32(b[16:]))})
+	}
+	return matches
+}
+
+// usualSchemaVersion is that of events whose producer names none.
+const usualSchemaVersion = "v1"
+
+// eventColumns are an event's attributes as the table has them: what can be told from other columns is null.
+type eventColumns struct {
+	subject, source, producerID pgtype.Text
+	more                        []byte
+}
+
+func attributeColumns(e *projections.Event) (c eventColumns, err error) {
+	if e.Erased {
+		return c, nil
+	}
+	rest := e.Attrs
+	c.subject = textOf(rest.Subject)
+	if rest.Source != defaultSource(e.Tenant) {
+		c.source = pgtype.Text{String: rest.Source, Valid: true}
+	}
+	if rest.ID != e.ID.String() {
+		c.producerID = pgtype.Text{String: rest.ID, Valid: true}
+	}
+	rest.Subject, rest.Source, rest.ID, rest.Type = "", "", "", ""
+	usual := rest.SchemaVersion == usualSchemaVersion && rest.OccurredAt.IsZero() && rest.DataSchema == "" &&
+		len(rest.Extensions) == 0 && rest.Test == nil
+	if !usual {
+		c.more, err = json.Marshal(rest)
+	}
+	return c, err
+}
+
+// attributes is the inverse of attributeColumns.
+func (c eventColumns) attributes(e *projections.Event, typ string) error {
+	if e.Erased {
+		return nil
+	}
+	e.Attrs.SchemaVersion = usualSchemaVersion
+	if c.more != nil {
+		if err := json.Unmarshal(c.more, &e.Attrs); err != nil {
+			return fmt.Errorf("decode an event of the views: %w (hint: rebuild the views)", err)
+		}
+	}
+	e.Attrs.Type, e.Attrs.Subject = domain.EventType(typ), c.subject.String
+	e.Attrs.Source, e.Attrs.ID = defaultSource(e.Tenant), e.ID.String()
+	if c.source.Valid {
+		e.Attrs.Source = c.source.String
+	}
+	if c.producerID.Valid {
+		e.Attrs.ID = c.producerID.String
+	}
+	return nil
+}
+
+// defaultSource is the source of events whose producer names none.
+func defaultSource(tenant domain.TenantID) string { return "/tenants/" + string(tenant) }

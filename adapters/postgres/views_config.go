@@ -1,0 +1,178 @@
+package postgres
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/projections"
+)
+
+// configRow is one version in any of the four tables of configuration.
+type configRow struct {
+	id       domain.UUID
+	endpoint domain.UUID // of a subscription
+	tenant   domain.TenantID
+	version  int
+	deleted  bool
+	created  projections.Origin
+	from     projections.Origin
+	config   []byte
+}
+
+// PutTenant implements projections.Store.
+func (p *viewsPage) PutTenant(t projections.Tenant) (err error) {
+	row := configRow{id: t.Stream, tenant: t.ID, version: t.Version, deleted: t.Deleted, created: t.Created, from: t.Updated}
+	p.tenants, err = p.putConfig(p.tenants, row, t.TenantConfig)
+	return err
+}
+
+// PutKey implements projections.Store.
+func (p *viewsPage) PutKey(k projections.Key) (err error) {
+	row := configRow{id: k.ID, tenant: k.Tenant, version: k.Version, deleted: k.Revoked, created: k.Created, from: k.Updated}
+	p.keys, err = p.putConfig(p.keys, row, k.KeyConfig)
+	return err
+}
+
+// PutEndpoint implements projections.Store.
+func (p *viewsPage) PutEndpoint(e projections.Endpoint) (err error) {
+	row := configRow{id: e.ID, tenant: e.Tenant, version: e.Version, deleted: e.Deleted, created: e.Created, from: e.Updated}
+	p.endpoints, err = p.putConfig(p.endpoints, row, e.EndpointConfig)
+	return err
+}
+
+// PutSubscription implements projections.Store.
+func (p *viewsPage) PutSubscription(s projections.Subscription) (err error) {
+	row := configRow{
+		id: s.ID, endpoint: s.Endpoint, tenant: s.Tenant, version: s.Version, deleted: s.Deleted, created: s.Created, from: s.Updated,
+	}
+	p.subscriptions, err = p.putConfig(p.subscriptions, row, s.SubscriptionConfig)
+	return err
+}
+
+func (p *viewsPage) putConfig(rows []configRow, row configRow, config any) ([]configRow, error) {
+	if row.version == 1 {
+		p.created[row.id] = row.created
+	}
+	first, ok := p.created[row.id]
+	if !ok {
+		return nil, fmt.Errorf("version %d follows none: %w", row.version, domain.ErrNotFound)
+	}
+	row.created = first
+	var err error
+	row.config, err = json.Marshal(config)
+	return append(rows, row), err
+}
+
+// The statements of the four tables differ only in names. Every version that another follows gets its end: those of
+// earlier pages and those just inserted alike.
+const (
+	insertConfigSQL = `
+		INSERT INTO %[1]s (id, %[2]s created_position, created_sequence, created_at, from_position, from_sequence, from_at, version, deleted, tenant, config)
+		SELECT id, %[2]s created_position, created_sequence, created_at, from_position, from_sequence, from_at, version, deleted, tenant, config
+		  FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::timestamptz[], $6::bigint[], $7::bigint[], $8::timestamptz[],
+		              $9::integer[], $10::boolean[], $11::text[], $12::bytea[])
+		    AS page (id, endpoint, created_position, created_sequence, created_at, from_position, from_sequence, from_at,
+		             version, deleted, tenant, config)`
+	endConfigSQL = `
+		UPDATE %[1]s AS old SET to_position = page.to_position, to_sequence = page.to_sequence
+		  FROM unnest($1::uuid[], $2::integer[], $3::bigint[], $4::bigint[], $5::text[])
+		    AS page (id, version, to_position, to_sequence, tenant)
+		 WHERE old.%[2]s = page.%[2]s AND old.version = page.version - 1`
+)
+
+// queueConfig adds the statements for one table.
+func queueConfig(b *pgx.Batch, table string, rows []configRow) {
+	if len(rows) == 0 {
+		return
+	}
+	extra, key := "", "id"
+	switch table {
+	case "subscriptions":
+		extra = "endpoint,"
+	case "tenants":
+		key = "tenant" // its primary key
+	}
+	b.Queue(fmt.Sprintf(insertConfigSQL, table, extra),
+		column(rows, func(r *configRow) pgtype.UUID { return nullable(r.id) }),
+		column(rows, func(r *configRow) pgtype.UUID { return pgtype.UUID{Bytes: r.endpoint, Valid: true} }),
+		column(rows, func(r *configRow) int64 { return int64(r.created.Position) }),
+		column(rows, func(r *configRow) int64 { return int64(r.created.Sequence) }),
+		column(rows, func(r *configRow) pgtype.Timestamptz { return timeOf(r.created.RecordedAt) }),
+		column(rows, func(r *configRow) int64 { return int64(r.from.Position) }),
+		column(rows, func(r *configRow) int64 { return int64(r.from.Sequence) }),
+		column(rows, func(r *configRow) pgtype.Timestamptz { return timeOf(r.from.RecordedAt) }),
+		column(rows, func(r *configRow) int32 { return int32(r.version) }),
+		column(rows, func(r *configRow) bool { return r.deleted }),
+		column(rows, func(r *configRow) string { return string(r.tenant) }),
+		column(rows, func(r *configRow) []byte { return r.config }),
+	)
+	b.Queue(fmt.Sprintf(endConfigSQL, table, key),
+		column(rows, func(r *configRow) pgtype.UUID { return nullable(r.id) }),
+		column(rows, func(r *configRow) int32 { return int32(r.version) }),
+		column(rows, func(r *configRow) int64 { return int64(r.from.Position) }),
+		column(rows, func(r *configRow) int64 { return int64(r.from.Sequence) }),
+		column(rows, func(r *configRow) string { return string(r.tenant) }),
+	)
+}
+
+// configColumns are those that scanConfig expects. The subscriptions' endpoint stands in their configuration.
+const configColumns = `id, tenant, version, deleted, created_position, created_sequence, created_at, from_position, from_sequence, from_at, config`
+
+func scanConfig(row pgx.CollectableRow) (c configRow, err error) {
+	var id pgtype.UUID
+	err = row.Scan(&id, &c.tenant, &c.version, &c.deleted, &c.created.Position, &c.created.Sequence, &c.created.RecordedAt,
+		&c.from.Position, &c.from.Sequence, &c.from.RecordedAt, &c.config)
+	c.id = id.Bytes
+	c.created.RecordedAt, c.from.RecordedAt = c.created.RecordedAt.UTC(), c.from.RecordedAt.UTC()
+	return c, err
+}
+
+func (c configRow) asTenant() (t projections.Tenant, err error) {
+	t = projections.Tenant{Created: c.created, Updated: c.from}
+	t.Stream, t.Version, t.Deleted = c.id, c.version, c.deleted
+	return t, c.decode(&t.TenantConfig)
+}
+
+func (c configRow) asKey() (k projections.Key, err error) {
+	k = projections.Key{Created: c.created, Updated: c.from}
+	k.Tenant, k.Version, k.Revoked = c.tenant, c.version, c.deleted
+	return k, c.decode(&k.KeyConfig)
+}
+
+func (c configRow) asEndpoint() (e projections.Endpoint, err error) {
+	e = projections.Endpoint{Created: c.created, Updated: c.from}
+	e.ID, e.Tenant, e.Version, e.Deleted = c.id, c.tenant, c.version, c.deleted
+	return e, c.decode(&e.EndpointConfig)
+}
+
+func (c configRow) asSubscription() (s projections.Subscription, err error) {
+	s = projections.Subscription{Created: c.created, Updated: c.from}
+	s.ID, s.Tenant, s.Version, s.Deleted = c.id, c.tenant, c.version, c.deleted
+	return s, c.decode(&s.SubscriptionConfig)
+}
+
+func (c configRow) decode(into any) error {
+	if err := json.Unmarshal(c.config, into); err != nil {
+		return fmt.Errorf("decode a configuration of the views: %w (hint: rebuild the views)", err)
+	}
+	return nil
+}
+
+// decodeAll turns scanned rows into rows of the projections.
+func decodeAll[T any](rows []configRow, as func(configRow) (T, error)) ([]T, error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	all := make([]T, len(rows))
+	for i, row := range rows {
+		var err error
+		if all[i], err = as(row); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}

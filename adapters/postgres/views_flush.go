@@ -1,0 +1,260 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/projections"
+)
+
+// flush writes the page, one statement a table and kind of change, in one round trip.
+func (p *viewsPage) flush(ctx context.Context, tx pgx.Tx) error {
+	var b pgx.Batch
+	queueConfig(&b, "tenants", p.tenants)
+	queueConfig(&b, "keys", p.keys)
+	queueConfig(&b, "endpoints", p.endpoints)
+	queueConfig(&b, "subscriptions", p.subscriptions)
+	if err := p.queueEvents(&b); err != nil {
+		return err
+	}
+	p.queueDeliveries(&b)
+	p.queueAttempts(&b)
+	p.queueChanges(&b)
+	p.queueReached(&b)
+	return tx.SendBatch(ctx, &b).Close()
+}
+
+// whole refuses an update that didn't find all of its rows: the view and the log have come apart.
+func whole(table string, want int) func(pgconn.CommandTag) error {
+	return func(tag pgconn.CommandTag) error {
+		if got := int(tag.RowsAffected()); got < want {
+			return fmt.Errorf("update %s: %d of %d rows are missing (hint: rebuild the views)", table, want-got, want)
+		}
+		return nil
+	}
+}
+
+const (
+	insertEventsSQL = `
+		INSERT INTO events (id, position, sequence, recorded_at, routed_position, routed_sequence, routed_at, data_size, erased,
+		                    tenant, leaf_hash, type, subject, source, producer_id, more)
+		SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::bigint[], $6::bigint[], $7::timestamptz[],
+		                     $8::integer[], $9::boolean[], $10::text[], $11::bytea[], $12::text[], $13::text[], $14::text[], $15::text[], $16::bytea[])`
+	routeEventsSQL = `
+		UPDATE events SET routed_position = page.position, routed_sequence = page.sequence, routed_at = page.at
+		  FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::timestamptz[]) AS page (id, position, sequence, at)
+		 WHERE events.id = page.id`
+)
+
+func (p *viewsPage) queueEvents(b *pgx.Batch) error {
+	if rows := p.events; len(rows) > 0 {
+		attributes := make([]eventColumns, len(rows))
+		for i, e := range rows {
+			var err error
+			if attributes[i], err = attributeColumns(e); err != nil {
+				return fmt.Errorf("encode event %s: %w", e.ID, err)
+			}
+		}
+		type row = *projections.Event
+		b.Queue(insertEventsSQL,
+			column(rows, func(e *row) pgtype.UUID { return nullable((*e).ID) }),
+			column(rows, func(e *row) int64 { return int64((*e).Created.Position) }),
+			column(rows, func(e *row) int64 { return int64((*e).Created.Sequence) }),
+			column(rows, func(e *row) pgtype.Timestamptz { return timeOf((*e).Created.RecordedAt) }),
+			column(rows, func(e *row) pgtype.Int8 { return ofOrigin((*e).Routed, int64((*e).Routed.Position)) }),
+			column(rows, func(e *row) pgtype.Int8 { return ofOrigin((*e).Routed, int64((*e).Routed.Sequence)) }),
+			column(rows, func(e *row) pgtype.Timestamptz { return timeOf((*e).Routed.RecordedAt) }),
+			column(rows, func(e *row) int32 { return int32((*e).DataSize) }),
+			column(rows, func(e *row) bool { return (*e).Erased }),
+			column(rows, func(e *row) string { return string((*e).Tenant) }),
+			column(rows, func(e *row) []byte { return (*e).LeafHash[:] }),
+			column(rows, func(e *row) string { return string((*e).Attrs.Type) }),
+			column(attributes, func(c *eventColumns) pgtype.Text { return c.subject }),
+			column(attributes, func(c *eventColumns) pgtype.Text { return c.source }),
+			column(attributes, func(c *eventColumns) pgtype.Text { return c.producerID }),
+			column(attributes, func(c *eventColumns) []byte { return c.more }),
+		)
+	}
+	if rows := p.routed; len(rows) > 0 {
+		b.Queue(routeEventsSQL,
+			column(rows, func(r *routedEvent) pgtype.UUID { return nullable(r.id) }),
+			column(rows, func(r *routedEvent) int64 { return int64(r.at.Position) }),
+			column(rows, func(r *routedEvent) int64 { return int64(r.at.Sequence) }),
+			column(rows, func(r *routedEvent) pgtype.Timestamptz { return timeOf(r.at.RecordedAt) }),
+		).Exec(whole("events", len(rows)))
+	}
+	return nil
+}
+
+const (
+	insertDeliveriesSQL = `
+		INSERT INTO deliveries (id, updated_position, updated_sequence, updated_at, ended_position, ended_sequence, ended_at,
+		                        next_attempt_at, attempts, schedule_base, version, open, status, cancel_reason,
+		                        event, endpoint, event_sequence, created_position, created_sequence, created_at, endpoint_version,
+		                        tenant, subscriptions)
+		SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::bigint[], $6::bigint[], $7::timestamptz[],
+		                     $8::timestamptz[], $9::integer[], $10::integer[], $11::integer[], $12::boolean[], $13::text[], $14::text[],
+		                     $15::uuid[], $16::uuid[], $17::bigint[], $18::bigint[], $19::bigint[], $20::timestamptz[], $21::integer[],
+		                     $22::text[], $23::bytea[])`
+	updateDeliveriesSQL = `
+		UPDATE deliveries SET updated_position = page.updated_position, updated_sequence = page.updated_sequence, updated_at = page.updated_at,
+		       ended_position = page.ended_position, ended_sequence = page.ended_sequence, ended_at = page.ended_at,
+		       next_attempt_at = page.next_attempt_at, attempts = page.attempts, schedule_base = page.schedule_base,
+		       version = page.version, open = page.open, status = page.status, cancel_reason = page.cancel_reason
+		  FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::bigint[], $6::bigint[], $7::timestamptz[],
+		              $8::timestamptz[], $9::integer[], $10::integer[], $11::integer[], $12::boolean[], $13::text[], $14::text[])
+		    AS page (id, updated_position, updated_sequence, updated_at, ended_position, ended_sequence, ended_at,
+		             next_attempt_at, attempts, schedule_base, version, open, status, cancel_reason)
+		 WHERE deliveries.id = page.id`
+)
+
+func (p *viewsPage) queueDeliveries(b *pgx.Batch) {
+	var made, moved []*deliveryRow
+	for _, d := range p.order {
+		if d.made {
+			made = append(made, d)
+		} else {
+			moved = append(moved, d)
+		}
+	}
+	if len(made) > 0 {
+		type row = *deliveryRow
+		b.Queue(insertDeliveriesSQL, append(movingColumns(made),
+			column(made, func(d *row) pgtype.UUID { return nullable((*d).Event) }),
+			column(made, func(d *row) pgtype.UUID { return nullable((*d).Endpoint) }),
+			column(made, func(d *row) int64 { return int64((*d).EventSequence) }),
+			column(made, func(d *row) int64 { return int64((*d).Created.Position) }),
+			column(made, func(d *row) int64 { return int64((*d).Created.Sequence) }),
+			column(made, func(d *row) pgtype.Timestamptz { return timeOf((*d).Created.RecordedAt) }),
+			column(made, func(d *row) int32 { return int32((*d).EndpointVersion) }),
+			column(made, func(d *row) string { return string((*d).Tenant) }),
+			column(made, func(d *row) []byte { return packMatches((*d).Subscriptions) }),
+		)...)
+	}
+	if len(moved) > 0 {
+		b.Queue(updateDeliveriesSQL, movingColumns(moved)...).Exec(whole("deliveries", len(moved)))
+	}
+}
+
+// movingColumns are the id and those columns of a delivery that change while it lives.
+func movingColumns(rows []*deliveryRow) []any {
+	type row = *deliveryRow
+	return []any{
+		column(rows, func(d *row) pgtype.UUID { return nullable((*d).ID) }),
+		column(rows, func(d *row) int64 { return int64((*d).Updated.Position) }),
+		column(rows, func(d *row) int64 { return int64((*d).Updated.Sequence) }),
+		column(rows, func(d *row) pgtype.Timestamptz { return timeOf((*d).Updated.RecordedAt) }),
+		column(rows, func(d *row) pgtype.Int8 { return ofOrigin((*d).Ended, int64((*d).Ended.Position)) }),
+		column(rows, func(d *row) pgtype.Int8 { return ofOrigin((*d).Ended, int64((*d).Ended.Sequence)) }),
+		column(rows, func(d *row) pgtype.Timestamptz { return timeOf((*d).Ended.RecordedAt) }),
+		column(rows, func(d *row) pgtype.Timestamptz { return timeOf((*d).NextAttemptAt) }),
+		column(rows, func(d *row) int32 { return int32((*d).Attempts) }),
+		column(rows, func(d *row) int32 { return int32((*d).ScheduleBase) }),
+		column(rows, func(d *row) int32 { return int32((*d).Version) }),
+		column(rows, func(d *row) bool { return (*d).Open }),
+		column(rows, func(d *row) string { return string((*d).Status) }),
+		column(rows, func(d *row) pgtype.Text { return textOf(string((*d).Cancel)) }),
+	}
+}
+
+const (
+	insertAttemptsSQL = `
+		INSERT INTO attempts (delivery, number, finished_position, finished_sequence, finished_at, next_attempt_at, status,
+		                      begun_position, begun_sequence, begun_at, tenant)
+		SELECT * FROM unnest($1::uuid[], $2::integer[], $3::bigint[], $4::bigint[], $5::timestamptz[], $6::timestamptz[], $7::text[],
+		                     $8::bigint[], $9::bigint[], $10::timestamptz[], $11::text[])`
+	finishAttemptsSQL = `
+		UPDATE attempts SET finished_position = page.position, finished_sequence = page.sequence, finished_at = page.at,
+		       next_attempt_at = page.next, status = page.status
+		  FROM unnest($1::uuid[], $2::integer[], $3::bigint[], $4::bigint[], $5::timestamptz[], $6::timestamptz[], $7::text[])
+		    AS page (delivery, number, position, sequence, at, next, status)
+		 WHERE attempts.delivery = page.delivery AND attempts.number = page.number`
+)
+
+func (p *viewsPage) queueAttempts(b *pgx.Batch) {
+	var begun, finished []*attemptRow
+	missing := 0 // an erased delivery may lack an attempt's start
+	for _, a := range p.attempted {
+		switch {
+		case a.begun != projections.Origin{}:
+			begun = append(begun, a)
+		case p.deliveries[a.key.delivery].Erased():
+			missing++
+			fallthrough
+		default:
+			finished = append(finished, a)
+		}
+	}
+	type row = *attemptRow
+	if len(begun) > 0 {
+		b.Queue(insertAttemptsSQL, append(finishColumns(begun),
+			column(begun, func(a *row) int64 { return int64((*a).begun.Position) }),
+			column(begun, func(a *row) int64 { return int64((*a).begun.Sequence) }),
+			column(begun, func(a *row) pgtype.Timestamptz { return timeOf((*a).begun.RecordedAt) }),
+			column(begun, func(a *row) string { return string((*a).tenant) }),
+		)...)
+	}
+	if len(finished) > 0 {
+		b.Queue(finishAttemptsSQL, finishColumns(finished)...).Exec(whole("attempts", len(finished)-missing))
+	}
+}
+
+func finishColumns(rows []*attemptRow) []any {
+	type row = *attemptRow
+	return []any{
+		column(rows, func(a *row) pgtype.UUID { return nullable((*a).key.delivery) }),
+		column(rows, func(a *row) int32 { return int32((*a).key.number) }),
+		column(rows, func(a *row) pgtype.Int8 { return ofOrigin((*a).finished, int64((*a).finished.Position)) }),
+		column(rows, func(a *row) pgtype.Int8 { return ofOrigin((*a).finished, int64((*a).finished.Sequence)) }),
+		column(rows, func(a *row) pgtype.Timestamptz { return timeOf((*a).finished.RecordedAt) }),
+		column(rows, func(a *row) pgtype.Timestamptz { return timeOf((*a).next) }),
+		column(rows, func(a *row) pgtype.Text { return textOf(string((*a).status)) }),
+	}
+}
+
+const insertChangesSQL = `
+	INSERT INTO delivery_changes (delivery, position, sequence, recorded_at, next_attempt_at, schedule_base, tenant, status, cancel_reason, change)
+	SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::timestamptz[], $6::integer[],
+	                     $7::text[], $8::text[], $9::text[], $10::text[])`
+
+func (p *viewsPage) queueChanges(b *pgx.Batch) {
+	rows := p.changes
+	if len(rows) == 0 {
+		return
+	}
+	b.Queue(insertChangesSQL,
+		column(rows, func(c *deliveryChange) pgtype.UUID { return nullable(c.ID) }),
+		column(rows, func(c *deliveryChange) int64 { return int64(c.Updated.Position) }),
+		column(rows, func(c *deliveryChange) int64 { return int64(c.Updated.Sequence) }),
+		column(rows, func(c *deliveryChange) pgtype.Timestamptz { return timeOf(c.Updated.RecordedAt) }),
+		column(rows, func(c *deliveryChange) pgtype.Timestamptz { return timeOf(c.NextAttemptAt) }),
+		column(rows, func(c *deliveryChange) int32 { return int32(c.ScheduleBase) }),
+		column(rows, func(c *deliveryChange) string { return string(c.Tenant) }),
+		column(rows, func(c *deliveryChange) string { return string(c.Status) }),
+		column(rows, func(c *deliveryChange) pgtype.Text { return textOf(string(c.Cancel)) }),
+		column(rows, func(c *deliveryChange) string { return c.change }),
+	)
+}
+
+// reachedSQL moves the tenants' cursors: the new rows in, the old ones out. Both halves see the table as it was before.
+const reachedSQL = `
+	WITH page AS (SELECT * FROM unnest($2::text[], $3::bigint[], $4::bigint[]) AS page (tenant, position, sequence)),
+	     gone AS (DELETE FROM cursors USING page WHERE cursors.follower = $1 AND cursors.tenant = page.tenant)
+	INSERT INTO cursors (follower, tenant, position, sequence) SELECT $1, tenant, position, sequence FROM page`
+
+func (p *viewsPage) queueReached(b *pgx.Batch) {
+	tenants := make([]domain.TenantID, 0, len(p.reached))
+	for id := range p.reached {
+		tenants = append(tenants, id)
+	}
+	b.Queue(reachedSQL, viewsFollower,
+		column(tenants, func(t *domain.TenantID) string { return string(*t) }),
+		column(tenants, func(t *domain.TenantID) int64 { return int64(p.reached[*t].Position) }),
+		column(tenants, func(t *domain.TenantID) int64 { return int64(p.reached[*t].Sequence) }),
+	)
+}

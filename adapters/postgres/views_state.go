@@ -1,0 +1,217 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/projections"
+)
+
+// What router, dispatcher and authentication begin with. Every answer comes with the position that it reflects, from the
+// same snapshot, and is about all tenants: the caller folds what came later itself.
+
+// WaitingKey is the place of a waiting delivery among those of its endpoint: by Due, then by Position.
+type WaitingKey struct {
+	Due      time.Time       // zero, before all others, while an attempt is open
+	Position domain.Position // of the entry that created the delivery
+}
+
+// WaitingQuery asks for the waiting deliveries of one endpoint.
+type WaitingQuery struct {
+	Endpoint domain.UUID
+	After    WaitingKey // exclusive; the zero value is before all
+	Limit    int        // at most this many
+}
+
+// WaitingDelivery is a delivery with what a dispatcher needs to go on with it.
+type WaitingDelivery struct {
+	Delivery domain.Delivery
+	Position domain.Position // of the entry that created it
+	Version  int             // of its stream
+}
+
+// LoadConfig returns the configuration as it was at a position, or, when the views aren't there yet, as they have it; which
+// one, its Cursor says. The caller owns it.
+func (v *Views) LoadConfig(ctx context.Context, at domain.Position) (*projections.Config, error) {
+	config := projections.NewConfig()
+	err := v.snapshotOfAll(ctx, func(tx pgx.Tx, cursor domain.Position) error {
+		config.SetCursor(min(at, cursor))
+		return loadConfig(ctx, tx, config, config.Cursor())
+	})
+	if err != nil {
+		return nil, fmt.Errorf("load the configuration: %w", err)
+	}
+	return config, nil
+}
+
+// heldAtSQL selects the versions that held at position $1.
+const heldAtSQL = ` WHERE from_position <= $1 AND (to_position IS NULL OR to_position > $1) AND NOT deleted`
+
+func loadConfig(ctx context.Context, tx pgx.Tx, into projections.Store, at domain.Position) error {
+	if err := putAll(ctx, tx, "tenants", at, configRow.asTenant, into.PutTenant); err != nil {
+		return err
+	}
+	if err := putAll(ctx, tx, "keys", at, configRow.asKey, into.PutKey); err != nil {
+		return err
+	}
+	if err := putAll(ctx, tx, "endpoints", at, configRow.asEndpoint, into.PutEndpoint); err != nil {
+		return err
+	}
+	return putAll(ctx, tx, "subscriptions", at, configRow.asSubscription, into.PutSubscription)
+}
+
+func putAll[T any](ctx context.Context, tx pgx.Tx, table string, at domain.Position, as func(configRow) (T, error), put func(T) error) error {
+	rows, err := queryConfig(ctx, tx, `SELECT `+configColumns+` FROM `+table+heldAtSQL, int64(at))
+	if err != nil {
+		return err
+	}
+	all, err := decodeAll(rows, as)
+	for _, row := range all {
+		if err == nil {
+			err = put(row)
+		}
+	}
+	return err
+}
+
+// LoadDirectory returns the keys and tenants in force, to be kept up to date by its Follow.
+func (v *Views) LoadDirectory(ctx context.Context) (*projections.Directory, error) {
+	var directory *projections.Directory
+	err := v.snapshotOfAll(ctx, func(tx pgx.Tx, cursor domain.Position) error {
+		var tenants []projections.Tenant
+		var keys []projections.Key
+		err := putAll(ctx, tx, "tenants", cursor, configRow.asTenant, func(t projections.Tenant) error {
+			tenants = append(tenants, t)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		err = putAll(ctx, tx, "keys", cursor, configRow.asKey, func(k projections.Key) error {
+			keys = append(keys, k)
+			return nil
+		})
+		directory = projections.NewDirectory(tenants, keys, cursor)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("load the keys: %w", err)
+	}
+	return directory, nil
+}
+
+// FirstUnrouted returns the position of the first event without a complete routing, 0 for none. Events of deleted tenants
+// aren't meant: nothing routes them any more.
+func (v *Views) FirstUnrouted(ctx context.Context) (first, as domain.Position, err error) {
+	const sql = `
+		SELECT position FROM events
+		 WHERE routed_position IS NULL
+		   AND NOT EXISTS (SELECT FROM tenants AS t WHERE t.tenant = events.tenant AND t.to_sequence IS NULL AND t.deleted)
+		 ORDER BY position LIMIT 1`
+	err = v.snapshotOfAll(ctx, func(tx pgx.Tx, cursor domain.Position) error {
+		as = cursor
+		err := tx.QueryRow(ctx, sql).Scan(&first)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		return domainError("read events", err)
+	})
+	if err != nil {
+		return 0, 0, fmt.Errorf("find the first event that isn't routed: %w", err)
+	}
+	return first, as, nil
+}
+
+// Outstanding returns the endpoints that have unfinished deliveries, or deliveries with an open attempt.
+func (v *Views) Outstanding(ctx context.Context) (endpoints []domain.UUID, as domain.Position, err error) {
+	// One step down the index an endpoint, however many deliveries wait.
+	const sql = `
+		WITH RECURSIVE waiting (endpoint) AS (
+			(SELECT endpoint FROM deliveries WHERE open OR status IN ('pending', 'retrying') ORDER BY endpoint LIMIT 1)
+			UNION ALL
+			SELECT (SELECT d.endpoint FROM deliveries AS d
+			         WHERE (d.open OR d.status IN ('pending', 'retrying')) AND d.endpoint > w.endpoint ORDER BY d.endpoint LIMIT 1)
+			  FROM waiting AS w WHERE w.endpoint IS NOT NULL
+		)
+		SELECT endpoint FROM waiting WHERE endpoint IS NOT NULL`
+	err = v.snapshotOfAll(ctx, func(tx pgx.Tx, cursor domain.Position) error {
+		as = cursor
+		rows, err := tx.Query(ctx, sql)
+		if err != nil {
+			return domainError("read deliveries", err)
+		}
+		ids, err := pgx.CollectRows(rows, pgx.RowTo[pgtype.UUID])
+		for _, id := range ids {
+			endpoints = append(endpoints, id.Bytes)
+		}
+		return domainError("read deliveries", err)
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("find the endpoints with waiting deliveries: %w", err)
+	}
+	return endpoints, as, nil
+}
+
+// Waiting returns deliveries of one endpoint in the order of their keys: those that aren't ended, and those that have an
+// open attempt whatever their status.
+func (v *Views) Waiting(ctx context.Context, q WaitingQuery) (rows []WaitingDelivery, as domain.Position, err error) {
+	const sql = `SELECT ` + deliveryColumns + ` FROM deliveries
+		WHERE (open OR status IN ('pending', 'retrying')) AND endpoint = $1
+		  AND (coalesce(next_attempt_at, '-infinity'::timestamptz), created_position) > ($2::timestamptz, $3)
+		ORDER BY coalesce(next_attempt_at, '-infinity'::timestamptz), created_position LIMIT $4`
+	due := pgtype.Timestamptz{Time: q.After.Due, Valid: true}
+	if q.After.Due.IsZero() {
+		due = pgtype.Timestamptz{InfinityModifier: pgtype.NegativeInfinity, Valid: true}
+	}
+	return v.waiting(ctx, sql, nullable(q.Endpoint), due, int64(q.After.Position), q.Limit)
+}
+
+// Deliveries returns deliveries by id, ended or not, in any order. An unknown id is left out.
+func (v *Views) Deliveries(ctx context.Context, ids []domain.UUID) (rows []WaitingDelivery, as domain.Position, err error) {
+	const sql = `SELECT ` + deliveryColumns + ` FROM deliveries WHERE id = ANY ($1)`
+	return v.waiting(ctx, sql, column(ids, func(id *domain.UUID) pgtype.UUID { return nullable(*id) }))
+}
+
+func (v *Views) waiting(ctx context.Context, sql string, args ...any) (waiting []WaitingDelivery, as domain.Position, err error) {
+	err = v.snapshotOfAll(ctx, func(tx pgx.Tx, cursor domain.Position) error {
+		as = cursor
+		rows, err := tx.Query(ctx, sql, args...)
+		if err != nil {
+			return domainError("read deliveries", err)
+		}
+		deliveries, err := pgx.CollectRows(rows, scanDelivery)
+		for _, d := range deliveries {
+			waiting = append(waiting, WaitingDelivery{Delivery: d.Delivery, Position: d.Created.Position, Version: d.Version})
+		}
+		return domainError("read deliveries", err)
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("load waiting deliveries: %w", err)
+	}
+	return waiting, as, nil
+}
+
+// snapshotOfAll calls f in a read-only transaction that sees every tenant's rows, with the position that they reflect.
+func (v *Views) snapshotOfAll(ctx context.Context, f func(tx pgx.Tx, cursor domain.Position) error) error {
+	return v.snapshot(ctx, everyTenant, func(tx pgx.Tx) error {
+		cursor, err := viewsCursor(ctx, tx)
+		if err != nil {
+			return domainError("read the cursor", err)
+		}
+		return f(tx, cursor)
+	})
+}
+
+// viewsCursor is the position that the views reflect, 0 for none yet.
+func viewsCursor(ctx context.Context, q viewsQuerier) (domain.Position, error) {
+	const sql = `SELECT coalesce((SELECT position FROM cursors WHERE follower = $1 AND tenant = '' ORDER BY position DESC LIMIT 1), 0)`
+	var cursor domain.Position
+	err := q.QueryRow(ctx, sql, viewsFollower).Scan(&cursor)
+	return cursor, err
+}
