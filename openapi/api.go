@@ -1,0 +1,67 @@
+package openapi
+
+import "github.com/hooktrail/hooktrail/domain"
+
+// Who may call an operation. The operator may everything, in every tenant.
+func roles(more ...domain.Role) []domain.Role {
+	return append([]domain.Role{domain.RoleOperator}, more...)
+}
+
+// register lists every operation. What isn't here isn't in the document.
+func register(a *api) {
+	const (
+		admin, auditor, producer, receiver = domain.RoleAdmin, domain.RoleAuditor, domain.RoleProducer, domain.RoleReceiver
+		tenant                             = "/v1/tenants/{tenant}"
+	)
+	add(a, "create-tenant", "POST /v1/tenants", "Create a tenant", roles(), createTenant)
+	add(a, "list-tenants", "GET /v1/tenants", "List tenants", roles(), listTenants)
+	add(a, "get-tenant", "GET "+tenant, "Get a tenant", roles(admin, auditor), getTenant)
+	add(a, "update-tenant", "PATCH "+tenant, "Change a tenant", roles(admin), patchTenant)
+	add(a, "delete-tenant", "DELETE "+tenant, "Delete a tenant", roles(), deleteTenant)
+
+	add(a, "create-instance-key", "POST /v1/keys", "Create a key of the instance", roles(), createInstanceKey)
+	add(a, "list-instance-keys", "GET /v1/keys", "List the instance's keys", roles(), listInstanceKeys)
+	add(a, "revoke-instance-key", "DELETE /v1/keys/{id}", "Revoke a key of the instance", roles(), deleteInstanceKey)
+	add(a, "create-key", "POST "+tenant+"/keys", "Create a key", roles(admin), createKey)
+	add(a, "list-keys", "GET "+tenant+"/keys", "List keys", roles(admin, auditor), listKeys)
+	add(a, "revoke-key", "DELETE "+tenant+"/keys/{id}", "Revoke a key", roles(admin), deleteKey)
+	add(a, "get-whoami", "GET /v1/whoami", "Say what the key may do", domain.Roles(), whoami)
+
+	add(a, "append-event", "POST "+tenant+"/events", "Append an event", roles(producer), appendEvent, documentEvent)
+	add(a, "append-events", "POST "+tenant+"/events/batch", "Append a batch of events", roles(producer), appendEvents, documentBatch)
+	add(a, "list-events", "GET "+tenant+"/events", "List events", roles(admin, auditor, producer, receiver), listEvents, answers[pageOut[eventOut]])
+	add(a, "get-event", "GET "+tenant+"/events/{id}", "Get an event", roles(admin, auditor, producer, receiver), getEvent, answers[eventOut])
+	add(a, "get-event-by-sequence", "GET "+tenant+"/events/by-sequence/{sequence}", "Get an event by its sequence", roles(admin, auditor, producer, receiver), getEventBySequence, answers[eventOut])
+	add(a, "get-event-routing", "GET "+tenant+"/events/{id}/routing", "Get an event's routing", roles(admin, auditor, producer), getRouting)
+
+	add(a, "create-endpoint", "POST "+tenant+"/endpoints", "Create an endpoint", roles(admin), createEndpoint)
+	add(a, "list-endpoints", "GET "+tenant+"/endpoints", "List endpoints", roles(admin, auditor), listEndpoints)
+	add(a, "get-endpoint", "GET "+tenant+"/endpoints/{id}", "Get an endpoint", roles(admin, auditor, receiver), getEndpoint)
+	add(a, "update-endpoint", "PATCH "+tenant+"/endpoints/{id}", "Change an endpoint", roles(admin), patchEndpoint)
+	add(a, "delete-endpoint", "DELETE "+tenant+"/endpoints/{id}", "Delete an endpoint", roles(admin), deleteEndpoint)
+	add(a, "rotate-endpoint-key", "POST "+tenant+"/endpoints/{id}/rotate-key", "Rotate an endpoint's signing key", roles(admin, receiver), rotateKey)
+	add(a, "pause-endpoint", "POST "+tenant+"/endpoints/{id}/pause", "Pause an endpoint", roles(admin), pauseEndpoint)
+	add(a, "resume-endpoint", "POST "+tenant+"/endpoints/{id}/resume", "Resume an endpoint", roles(admin), resumeEndpoint)
+
+	add(a, "create-subscription", "POST "+tenant+"/subscriptions", "Create a subscription", roles(admin), createSubscription)
+	add(a, "list-subscriptions", "GET "+tenant+"/subscriptions", "List subscriptions", roles(admin, auditor), listSubscriptions)
+	add(a, "get-subscription", "GET "+tenant+"/subscriptions/{id}", "Get a subscription", roles(admin, auditor), getSubscription)
+	add(a, "update-subscription", "PATCH "+tenant+"/subscriptions/{id}", "Change a subscription", roles(admin), patchSubscription)
+	add(a, "delete-subscription", "DELETE "+tenant+"/subscriptions/{id}", "Delete a subscription", roles(admin), deleteSubscription)
+	add(a, "pause-subscription", "POST "+tenant+"/subscriptions/{id}/pause", "Pause a subscription", roles(admin), pauseSubscription)
+	add(a, "resume-subscription", "POST "+tenant+"/subscriptions/{id}/resume", "Resume a subscription", roles(admin), resumeSubscription)
+
+	add(a, "list-deliveries", "GET "+tenant+"/deliveries", "List deliveries", roles(admin, auditor, receiver), listDeliveries)
+	add(a, "get-delivery", "GET "+tenant+"/deliveries/{id}", "Get a delivery", roles(admin, auditor, receiver), getDelivery)
+	add(a, "list-attempts", "GET "+tenant+"/deliveries/{id}/attempts", "List a delivery's attempts", roles(admin, auditor, receiver), listAttempts)
+	add(a, "get-attempt-body", "GET "+tenant+"/deliveries/{id}/attempts/{number}/body", "Get the body that an attempt sent", roles(admin, auditor, receiver), getAttemptBody, exactBytes)
+	add(a, "redrive-delivery", "POST "+tenant+"/deliveries/{id}/redrive", "Redrive a dead delivery", roles(admin, receiver), redrive)
+
+	add(a, "list-log", "GET "+tenant+"/log", "Ask the log", roles(admin, auditor), listLog, answers[pageOut[entryOut]], alsoInstance)
+	add(a, "get-log-entry", "GET "+tenant+"/log/{sequence}", "Get an entry of the log", roles(admin, auditor), getLogEntry, answers[entryOut], alsoInstance)
+	add(a, "tail-log", "GET "+tenant+"/log/tail", "Follow the log", roles(admin, auditor), tailLog, eventStream, alsoInstance)
+
+	add(a, "get-livez", "GET /livez", "Say whether the process lives", nil, livez)
+	add(a, "get-readyz", "GET /readyz", "Say whether this node can append and serve", nil, readyz)
+	add(a, "get-metrics", "GET /metrics", "Get metrics for Prometheus", roles(domain.RoleMonitor), metrics, plainText)
+}

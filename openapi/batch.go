@@ -1,0 +1,281 @@
+package openapi
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+type appendEventsIn struct {
+	TenantPath
+	PostHeader
+}
+
+// batch is a request of several events and what became of each.
+type batch struct {
+	c      *call
+	events []submission
+	ids    []domain.UUID
+	same   []int           // the earlier event of the batch that this one repeats, or itself
+	done   []*domain.Entry // by event; nil: not yet in the log
+	fresh  bool            // whether this request appended any
+}
+
+// appendEvents appends all events of a batch or none. Those that were appended before count as they are.
+func appendEvents(ctx context.Context, c *call, _ *appendEventsIn) (*receiptAnswer, error) {
+	b, err := c.readBatch()
+	if err != nil {
+		return nil, err
+	}
+	for range maxDecisions {
+		group, events := b.group()
+		if len(group.Drafts) == 0 {
+			return b.answer(false)
+		}
+		entries, err := domain.AppendOne(ctx, c.Log, group)
+		var taken *domain.ClaimedError
+		switch {
+		case err == nil:
+			b.fresh = true
+			for i := range entries {
+				b.done[events[i]] = &entries[i]
+			}
+			return b.answer(false)
+		case !errors.As(err, &taken):
+			return nil, err
+		case c.idempotency != "" && taken.Claim == 0:
+			return b.replay(ctx, taken)
+		}
+		if err := b.find(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return nil, domain.ErrConflict
+}
+
+// readBatch reads the events of a request, in any of its forms.
+func (c *call) readBatch() (*batch, error) {
+	events, err := c.readEvents()
+	if err != nil {
+		return nil, err
+	}
+	b := &batch{c: c, events: events, ids: make([]domain.UUID, len(events)), same: make([]int, len(events)), done: make([]*domain.Entry, len(events))}
+	seen := make(map[[2]string]int)
+	for i := range events {
+		b.ids[i], b.same[i] = domain.NewUUID(), i
+		s := &events[i]
+		if err := s.complete(c.tenant, b.ids[i], c.Limits.DataBytes); err != nil {
+			return nil, within(c.eventPath(i), err)
+		}
+		s.data = bytes.Clone(s.data) // what keeps one event mustn't keep the whole request
+		if !s.named {
+			continue
+		}
+		name := [2]string{s.attrs.Source, s.attrs.ID}
+		if first, ok := seen[name]; ok {
+			if events[first].digest() != s.digest() {
+				return nil, idConflict(c.eventPath(i) + ".id")
+			}
+			b.same[i] = first
+			continue
+		}
+		seen[name] = i
+	}
+	return b, nil
+}
+
+// eventPath is where an event stands in the request.
+func (c *call) eventPath(i int) string {
+	if c.contentType == typeJSON {
+		return "body.events[" + strconv.Itoa(i) + "]"
+	}
+	return "body[" + strconv.Itoa(i) + "]"
+}
+
+func (c *call) readEvents() ([]submission, error) {
+	elements, checked, err := c.elements()
+	if err != nil {
+		return nil, err
+	}
+	if len(elements) == 0 {
+		return nil, invalid("body.events", "has at least one event")
+	}
+	if len(elements) > c.Limits.BatchEvents {
+		text := fmt.Sprintf("has at most %d events", c.Limits.BatchEvents)
+		return nil, refuse(http.StatusRequestEntityTooLarge, "batch_too_large", "body.events: "+text, fault{"body.events", text})
+	}
+	parse := parseEvent
+	if c.contentType == typeCloudBatch {
+		parse = parseCloudEvent
+	}
+	events := make([]submission, len(elements))
+	var members []domain.Member
+	for i, raw := range elements {
+		if members, err = c.members(raw, checked, members[:0]); err != nil {
+			return nil, ambiguous(c.eventPath(i), err)
+		}
+		if events[i], err = parse(members); err != nil {
+			return nil, within(c.eventPath(i), err)
+		}
+	}
+	return events, nil
+}
+
+// members splits one event; into is reused.
+func (c *call) members(raw []byte, checked bool, into []domain.Member) ([]domain.Member, error) {
+	if checked && raw[0] == '{' {
+		return splitChecked(raw, into), nil
+	}
+	return domain.SplitObject(raw)
+}
+
+// elements returns the raw events of the body, and whether they are checked as JSON already.
+func (c *call) elements() (elements [][]byte, checked bool, err error) {
+	switch c.contentType {
+	case typeNDJSON:
+		for line := range bytes.SplitSeq(c.body, []byte("\n")) {
+			if line = bytes.TrimSpace(line); len(line) > 0 {
+				elements = append(elements, line)
+			}
+		}
+		return elements, false, nil
+	case typeCloudBatch:
+		elements, err = domain.SplitArray(c.body)
+		return elements, true, ambiguous("body", err)
+	}
+	members, err := domain.SplitObject(c.body)
+	if err != nil {
+		return nil, false, ambiguous("body", err)
+	}
+	for _, m := range members {
+		switch {
+		case m.Name != "events":
+			return nil, false, invalid("body."+clip(m.Name), "is no member of a batch")
+		case m.Raw[0] != '[':
+			return nil, false, invalid("body.events", "must be an array")
+		}
+		return elementsChecked(m.Raw), true, nil
+	}
+	return nil, false, invalid("body.events", "is missing")
+}
+
+// group is what is still to be appended, and which event each draft is.
+func (b *batch) group() (group domain.Group, events []int) {
+	for i := range b.events {
+		if b.done[i] == nil && b.same[i] == i {
+			group.Drafts = append(group.Drafts, b.events[i].draft(b.c, b.ids[i]))
+			events = append(events, i)
+		}
+	}
+	if b.c.idempotency != "" && len(events) > 0 {
+		group.Claims = append(group.Claims, b.c.claim(b.c.tenant, 0, len(events)))
+	}
+	for draft, i := range events {
+		if b.events[i].named {
+			group.Claims = append(group.Claims, b.events[i].claim(b.c.tenant, draft))
+		}
+	}
+	return group, events
+}
+
+// find looks up which events were appended before, and refuses the batch if one had other members then.
+func (b *batch) find(ctx context.Context) error {
+	var claims []domain.Claim
+	var events []int
+	for i := range b.events {
+		if b.events[i].named && b.done[i] == nil && b.same[i] == i {
+			claims, events = append(claims, b.events[i].claim(b.c.tenant, 0)), append(events, i)
+		}
+	}
+	found, err := b.c.Claimed(ctx, claims)
+	if err != nil {
+		return err
+	}
+	for n, taken := range found {
+		switch {
+		case taken == nil:
+		case !taken.Same:
+			return idConflict(b.c.eventPath(events[n]) + ".id")
+		default:
+			to := taken.Sequence + 1
+			entries, err := b.c.Log.Select(ctx, domain.Query{Tenant: b.c.tenant, From: &taken.Sequence, To: &to, Limit: 1})
+			if err != nil {
+				return err
+			}
+			if _, err := appended(entries, 0); err != nil {
+				return err
+			}
+			b.done[events[n]] = &entries[0]
+		}
+	}
+	return nil
+}
+
+// replay answers a repetition: from the entries that the first request appended, and for the rest, from those that were
+// there before it.
+func (b *batch) replay(ctx context.Context, taken *domain.ClaimedError) (*receiptAnswer, error) {
+	entries, err := b.c.earlier(ctx, b.c.tenant, taken)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.find(ctx); err != nil {
+		return nil, err
+	}
+	next := 0
+	for i := range b.events {
+		if b.done[i] != nil || b.same[i] != i {
+			continue
+		}
+		for next < len(entries) && b.has(entries[next].Sequence) {
+			next++
+		}
+		if _, err := appended(entries, next); err != nil {
+			return nil, err
+		}
+		b.done[i] = &entries[next]
+		next++
+	}
+	b.fresh = true
+	return b.answer(true)
+}
+
+func (b *batch) has(n domain.Sequence) bool {
+	for _, e := range b.done {
+		if e != nil && e.Sequence == n {
+			return true
+		}
+	}
+	return false
+}
+
+// answer writes the receipts: 201 if any event is new by this request, else 200.
+func (b *batch) answer(replayed bool) (*receiptAnswer, error) {
+	out := &receiptAnswer{Status: http.StatusOK, ContentType: typeJSON, Body: append(make([]byte, 0, 32+200*len(b.events)), `{"items":[`...)}
+	if b.fresh {
+		out.Status = http.StatusCreated
+	}
+	if replayed {
+		out.Replayed = "true"
+	}
+	var last domain.Sequence
+	for i := range b.events {
+		e := b.done[b.same[i]]
+		if i > 0 {
+			out.Body = append(out.Body, ',')
+		}
+		attrs := &b.events[b.same[i]].attrs
+		if fact, ok := e.Fact.(*domain.EventAppended); ok {
+			attrs = &fact.Event // an earlier request's event may have got its id there
+		}
+		out.Body = appendReceipt(out.Body, e, attrs)
+		last = max(last, e.Sequence)
+	}
+	out.Body = append(out.Body, `]}`...)
+	out.Sequence = sequenceText(last)
+	return out, nil
+}

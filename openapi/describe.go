@@ -1,0 +1,282 @@
+package openapi
+
+import (
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// describe fills in what the document says of the whole.
+func describe(doc *huma.OpenAPI) {
+	doc.Info.Description = `An event log with webhook delivery. Events, every change of configuration and every delivery attempt are entries of one
+immutable, tamper-evident log; signed webhooks go out from it.
+
+**Errors** are problem documents (RFC 9457) with a stable ` + "`code`" + `. **Lists** take ` + "`limit`, `cursor` and `order`" + `; a walk reflects the
+sequence at which it began. **Idempotency-Key** makes every POST repeatable. ` + "`as_of` and `as_of_sequence`" + ` show configuration and deliveries at any
+past moment; ` + "`Hooktrail-Sequence`" + ` says which sequence an answer reflects. Enumerations are open: more values may come.`
+	doc.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
+	doc.Servers = []*huma.Server{{URL: "/", Description: "This server"}}
+	doc.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"key": {Type: "http", Scheme: "bearer", Description: "An API key: Authorization: Bearer ht_…"},
+	}
+	doc.Security = []map[string][]string{{"key": {}}}
+	doc.Tags = []*huma.Tag{
+		{Name: "Tenants", Description: "Each tenant has a log, keys, endpoints and subscriptions of its own."},
+		{Name: "Keys", Description: "API keys, their roles and the principals behind them."},
+		{Name: "Events", Description: "What producers submit; data is kept and given back byte for byte."},
+		{Name: "Endpoints", Description: "Receivers: URL, wire format, keys and limits."},
+		{Name: "Subscriptions", Description: "Which event types go to which endpoint."},
+		{Name: "Deliveries", Description: "One event for one endpoint, its attempts, and what was sent in each."},
+		{Name: "Log", Description: "The audit query."},
+		{Name: "Health", Description: "For orchestrators and monitoring."},
+	}
+}
+
+// tagOf is the section of the document in which a path stands.
+func tagOf(path string) string {
+	for _, tag := range []string{"keys", "events", "endpoints", "subscriptions", "deliveries", "log"} {
+		if strings.Contains(path+"/", "/"+tag+"/") {
+			return strings.ToUpper(tag[:1]) + tag[1:]
+		}
+	}
+	switch {
+	case path == "/v1/whoami":
+		return "Keys"
+	case strings.HasPrefix(path, "/v1/"):
+		return "Tenants"
+	}
+	return "Health"
+}
+
+// description is what the document says of an operation, with its roles.
+func description(id string, who []domain.Role) string {
+	text := descriptions()[id]
+	if text == "" {
+		panic("openapi: " + id + " has no description")
+	}
+	if len(who) == 0 {
+		return text + "\n\nNo key is needed."
+	}
+	return text + "\n\nRoles: " + strings.Join(rolesOf(who), ", ") + "."
+}
+
+func descriptions() map[string]string {
+	return map[string]string{
+		"create-tenant":         "Begins a tenant's log. The id is chosen for ever, also when the tenant is deleted.",
+		"list-tenants":          "In order of id.",
+		"get-tenant":            "The tenant's switches, now or as of a moment.",
+		"update-tenant":         "A merge patch (RFC 7396). Switching webhooks off keeps on logging events; routing records that nothing was sent.",
+		"delete-tenant":         "Ends the tenant: its keys open nothing any more and nothing is sent. Its log stays.",
+		"create-instance-key":   "Keys of the instance are operator and monitor keys. The key itself is shown in this answer and never again.",
+		"list-instance-keys":    "Keys that aren't revoked, now or as of a moment.",
+		"revoke-instance-key":   "Takes effect at once in this process, and in others as they read the log.",
+		"create-key":            "The key itself is shown in this answer and never again, also not to a repetition with the same Idempotency-Key.",
+		"list-keys":             "Keys that aren't revoked, now or as of a moment.",
+		"revoke-key":            "Takes effect at once in this process, and in others as they read the log.",
+		"get-whoami":            "What the key that is sent is, and what it may do.",
+		"append-event":          "Takes the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.",
+		"append-events":         "All events or none, in their order: an object with events, NDJSON with an event a line, or a CloudEvents batch. Events that were appended before are answered with their first receipts.",
+		"list-events":           "With their data. A producer sees what its principal appended, a receiver what was sent to its endpoint. A page can have fewer items than asked for when the data is large.",
+		"get-event":             "The event with its data, byte for byte.",
+		"get-event-by-sequence": "The event with its data, byte for byte.",
+		"get-event-routing":     "Where the event went and which matching subscriptions were passed over, as it was decided then.",
+		"create-endpoint":       "The signing key is shown in this answer and never again. Credentials are kept sealed, outside the log.",
+		"list-endpoints":        "Endpoints that aren't deleted, now or as of a moment.",
+		"get-endpoint":          "Its whole configuration, now or as of a moment; key ids and keyed fingerprints, never a key.",
+		"update-endpoint":       "A merge patch (RFC 7396). The profile stays; the signing key is rotated by an operation of its own.",
+		"delete-endpoint":       "Its waiting deliveries are cancelled and its credentials destroyed.",
+		"rotate-endpoint-key":   "During the overlap both keys sign where the format can carry two signatures. The new key is shown in this answer and never again.",
+		"pause-endpoint":        "Deliveries wait until it is resumed.",
+		"resume-endpoint":       "Ends a pause, or an automatic disabling.",
+		"create-subscription":   "Events of the types that are appended from now on go to the endpoint: one delivery an event and endpoint, however many subscriptions match.",
+		"list-subscriptions":    "Subscriptions that aren't deleted, now or as of a moment.",
+		"get-subscription":      "Its whole configuration, now or as of a moment.",
+		"update-subscription":   "A merge patch (RFC 7396). The endpoint stays.",
+		"delete-subscription":   "Waiting deliveries that no other subscription asked for are cancelled.",
+		"pause-subscription":    "What it would match from now on is skipped, and routing says so.",
+		"resume-subscription":   "Ends a pause. What was skipped meanwhile stays skipped.",
+		"list-deliveries":       "In order of creation, now or as of a moment. It reflects what the view has; min_sequence demands more.",
+		"get-delivery":          "Where the delivery stands, now or as of a moment.",
+		"list-attempts":         "All attempts, with what was sent and what came back.",
+		"get-attempt-body":      "The exact bytes, built again from the log and checked against the hash that was recorded.",
+		"redrive-delivery":      "Sets a dead delivery going again, with its schedule from the start. Attempt numbers go on.",
+		"list-log":              "The audit query: every entry of the tenant's log, or those that the filters choose. The operator may ask the instance's own log, under the name _instance.",
+		"get-log-entry":         "One entry, with the exact bytes that went into the tenant's Merkle tree.",
+		"tail-log":              "Server-Sent Events: an entry each, its sequence as the id. Without Last-Event-ID or from_sequence it begins with what is appended next. A comment comes at least every 15 seconds.",
+		"get-livez":             "The process answers.",
+		"get-readyz":            "503 only when this node can't append or serve.",
+		"get-metrics":           "In Prometheus' text format.",
+	}
+}
+
+// schemaOf registers a type and refers to it.
+func schemaOf[T any](a *huma.OpenAPI) *huma.Schema {
+	return a.Components.Schemas.Schema(reflect.TypeFor[T](), true, "")
+}
+
+// documented is an answer or body whose schema is put in when all is registered: its type isn't the handler's.
+type documented struct {
+	schema  func(*huma.OpenAPI) *huma.Schema
+	example any
+}
+
+// documentedKey is where metadata has the schemas of what is read and written by hand.
+const documentedKey = "documented"
+
+type handwritten struct {
+	bodies  map[string]documented // by content type
+	answers map[string]documented // by content type
+	status  []string
+}
+
+// answers documents an answer that is written by hand.
+func answers[T any](op *huma.Operation) {
+	op.Metadata[documentedKey] = handwritten{
+		answers: map[string]documented{typeJSON: {schema: schemaOf[T]}}, status: []string{"200"},
+	}
+}
+
+// documentEvent documents the forms of an event; gate takes no other content types.
+func documentEvent(op *huma.Operation) {
+	byHand(op)
+	op.Metadata[documentedKey] = handwritten{
+		bodies: map[string]documented{
+			typeJSON:       {schema: schemaOf[eventIn], example: json.RawMessage(`{"id":"order-4711","type":"offer.issued","subject":"customer-17","data":{"amount":12.50}}`)},
+			typeCloudEvent: {schema: schemaOf[cloudEventIn]},
+		},
+		answers: map[string]documented{typeJSON: {schema: schemaOf[receiptOut]}}, status: []string{"200", "201"},
+	}
+}
+
+func documentBatch(op *huma.Operation) {
+	byHand(op)
+	op.Metadata[documentedKey] = handwritten{
+		bodies: map[string]documented{
+			typeJSON:       {schema: schemaOf[eventsIn]},
+			typeNDJSON:     {schema: lines},
+			typeCloudBatch: {schema: cloudEvents},
+		},
+		answers: map[string]documented{typeJSON: {schema: schemaOf[receiptsOut]}}, status: []string{"200", "201"},
+	}
+}
+
+func lines(*huma.OpenAPI) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Description: "An event a line, each as in append-event."}
+}
+
+func cloudEvents(doc *huma.OpenAPI) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeArray, Items: schemaOf[cloudEventIn](doc)}
+}
+
+func exactBytes(op *huma.Operation) {
+	op.Metadata[documentedKey] = handwritten{answers: map[string]documented{"application/octet-stream": {schema: octets}}, status: []string{"200"}}
+}
+
+func eventStream(op *huma.Operation) {
+	op.Metadata[documentedKey] = handwritten{answers: map[string]documented{"text/event-stream": {schema: plain}}, status: []string{"200"}}
+}
+
+func plainText(op *huma.Operation) {
+	op.Metadata[documentedKey] = handwritten{answers: map[string]documented{"text/plain": {schema: plain}}, status: []string{"200"}}
+}
+
+func octets(*huma.OpenAPI) *huma.Schema { return &huma.Schema{Type: huma.TypeString, Format: "binary"} }
+
+func plain(*huma.OpenAPI) *huma.Schema { return &huma.Schema{Type: huma.TypeString} }
+
+// byHand has the operation read its body itself.
+func byHand(op *huma.Operation) {
+	who, _ := op.Metadata[accessKey].(access)
+	who.byHand = true
+	op.Metadata[accessKey] = who
+}
+
+// alsoInstance lets the operator ask the instance's own log.
+func alsoInstance(op *huma.Operation) {
+	who, _ := op.Metadata[accessKey].(access)
+	who.instance = true
+	op.Metadata[accessKey] = who
+}
+
+// eventIn documents an event in the product's own form.
+type eventIn struct {
+	ID            string            `json:"id,omitempty" minLength:"1" maxLength:"256" pattern:"^[!-~]+$" doc:"The producer's own, unique with the source; made by the server by default." example:"order-4711"`
+	Source        string            `json:"source,omitempty" maxLength:"1024" doc:"/tenants/{tenant} by default." example:"/billing"`
+	Type          string            `json:"type" minLength:"1" maxLength:"255" doc:"Segments of letters, digits, _ and -, with dots between." example:"offer.issued"`
+	Subject       string            `json:"subject,omitempty" maxLength:"1024" doc:"Whom the event is about: what is erased when that person is." example:"customer-17"`
+	OccurredAt    stamp             `json:"occurred_at,omitzero" doc:"When it happened; when it is recorded by default." example:"2026-07-01T12:00:00Z"`
+	SchemaVersion string            `json:"schema_version,omitempty" maxLength:"1024" doc:"The version of the type's schema; v1 by default." example:"v1"`
+	DataSchema    string            `json:"dataschema,omitempty" maxLength:"1024" doc:"Where the schema is." example:"https://schemas.example/offer/1"`
+	Extensions    map[string]string `json:"extensions,omitempty" doc:"CloudEvents extension attributes." example:"{\"partner\":\"north\"}"`
+	Data          json.RawMessage   `json:"data" doc:"Any JSON value, kept byte for byte: at most 256 KiB unless the server is configured otherwise, no duplicate member names." example:"{\"amount\":12.50}"`
+}
+
+// eventsIn documents a batch in the product's own form.
+type eventsIn struct {
+	Events []eventIn `json:"events" minItems:"1" maxItems:"1000" doc:"All are appended, in this order, or none."`
+}
+
+// cloudEventIn documents CloudEvents' JSON format. Extension attributes stand beside the others.
+type cloudEventIn struct {
+	_               struct{}        `additionalProperties:"true"`
+	SpecVersion     string          `json:"specversion" enum:"1.0" doc:"1.0" example:"1.0"`
+	ID              string          `json:"id" minLength:"1" maxLength:"256" doc:"Unique with the source." example:"order-4711"`
+	Source          string          `json:"source" minLength:"1" maxLength:"1024" doc:"Where it comes from." example:"/billing"`
+	Type            string          `json:"type" minLength:"1" maxLength:"255" doc:"What happened." example:"offer.issued"`
+	Subject         string          `json:"subject,omitempty" maxLength:"1024" doc:"Whom the event is about." example:"customer-17"`
+	Time            stamp           `json:"time,omitzero" doc:"When it happened." example:"2026-07-01T12:00:00Z"`
+	DataSchema      string          `json:"dataschema,omitempty" maxLength:"1024" doc:"Where the schema is." example:"https://schemas.example/offer/1"`
+	DataContentType string          `json:"datacontenttype,omitempty" doc:"application/json, or another JSON type." example:"application/json"`
+	Data            json.RawMessage `json:"data" doc:"Any JSON value, kept byte for byte." example:"{\"amount\":12.50}"`
+}
+
+// tidy puts in what is read and written by hand, once every operation is registered.
+func tidy(doc *huma.OpenAPI) {
+	for _, item := range doc.Paths {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Patch, item.Delete} {
+			if op == nil {
+				continue
+			}
+			if h, ok := op.Metadata[documentedKey].(handwritten); ok {
+				h.document(doc, op)
+			}
+			if !slices.Contains([]string{http.MethodPost, http.MethodPatch}, op.Method) {
+				op.RequestBody = nil
+			}
+		}
+	}
+}
+
+func (h handwritten) document(doc *huma.OpenAPI, op *huma.Operation) {
+	if len(h.bodies) > 0 {
+		op.RequestBody = &huma.RequestBody{Required: true, Content: media(doc, h.bodies)}
+	}
+	var headers map[string]*huma.Param
+	for status, r := range op.Responses {
+		if strings.HasPrefix(status, "2") && r.Headers != nil {
+			headers = r.Headers
+		}
+	}
+	delete(headers, "Content-Type") // OpenAPI says it elsewhere
+	for _, status := range h.status {
+		if op.Responses[status] == nil {
+			op.Responses[status] = &huma.Response{Description: map[string]string{"200": "OK", "201": "Created"}[status]}
+		}
+		op.Responses[status].Headers = headers
+		op.Responses[status].Content = media(doc, h.answers)
+	}
+}
+
+func media(doc *huma.OpenAPI, by map[string]documented) map[string]*huma.MediaType {
+	content := make(map[string]*huma.MediaType, len(by))
+	for name, d := range by {
+		content[name] = &huma.MediaType{Schema: d.schema(doc), Example: d.example}
+	}
+	return content
+}

@@ -1,0 +1,23 @@
+// Package openapi is the HTTP surface: the operations, the document that describes them, problems, authentication.
+//
+// # Decisions
+//
+// Huma registers the operations, so that the document can't differ from what is served. api.go lists them all; an
+// operation is a free function from an authenticated call and its input to an answer.
+//
+// Who may do what is decided before anything of the request but its path and key is looked at: 401, 404, 403, in that
+// order. So a stranger learns nothing from a validation message, and another tenant's things look like none at all.
+//
+// Events go in and out byte for byte. Their bodies are read and written by hand (envelope.go, receipt.go): encoding/json
+// compacts and escapes what passes through it, and reflection costs more than the append itself.
+//
+// A POST is answered from the entries that it appended. A repetition under the same idempotency key reads those entries
+// again and runs the same code over them, so no answer has to be kept anywhere; what is shown once (keys) isn't in the log
+// and so can't come back.
+//
+// Cursors carry the sequence at which the list began and a checksum over filters and tenant. They are no secret and grant
+// nothing: the checksum only keeps a cursor from being used with another list.
+//
+// Inputs and answers share members by embedding (TenantPath, AsOfQuery and so on). Those types are exported only because
+// Huma overlooks embedded types that aren't.
+package openapi

@@ -1,0 +1,283 @@
+package openapi
+
+import (
+	"context"
+	"net/textproto"
+	"slices"
+	"strings"
+
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/projections"
+)
+
+type patchEndpointIn struct {
+	ThingPath
+	MatchHeader
+	Body endpointPatch `contentType:"application/merge-patch+json"`
+}
+
+type endpointPatch struct {
+	Name        patch[string]             `json:"name,omitzero" minLength:"1" maxLength:"255" doc:"For people." example:"orders at Acme"`
+	URL         patch[string]             `json:"url,omitzero" maxLength:"2048" doc:"Where requests go." example:"https://receiver.example/hooks"`
+	Auth        patch[authPatch]          `json:"auth,omitzero" doc:"Merged into what there is, unless the type changes; a secret that isn't given stays. null: none."`
+	Headers     patch[map[string]*string] `json:"headers,omitzero" maxProperties:"16" doc:"Merged by name; null takes a header away." example:"{\"X-Team\":\"billing\"}"`
+	RateLimit   patch[rateLimitPatch]     `json:"rate_limit,omitzero" doc:"null: no limit."`
+	Concurrency patch[int]                `json:"concurrency,omitzero" minimum:"1" maximum:"1024" doc:"null: 32." example:"32"`
+	Ordered     patch[bool]               `json:"ordered,omitzero" doc:"null: false." example:"false"`
+	Timeout     patch[string]             `json:"timeout,omitzero" maxLength:"32" doc:"null: the profile's, or 15s." example:"15s"`
+	Retry       patch[retryPatch]         `json:"retry,omitzero" doc:"null: the profile's schedule, or the product's."`
+	ExternalID  patch[string]             `json:"external_id,omitzero" maxLength:"255" doc:"null: none." example:"crm-42"`
+	Metadata    patch[map[string]*string] `json:"metadata,omitzero" maxProperties:"32" doc:"Merged by name." example:"{\"team\":\"billing\"}"`
+	ReasonBody
+}
+
+type authPatch struct {
+	Type     patch[string] `json:"type,omitzero" doc:"api_key, basic or bearer." example:"api_key"`
+	In       patch[string] `json:"in,omitzero" doc:"header or query." example:"header"`
+	Name     patch[string] `json:"name,omitzero" maxLength:"128" doc:"The header or parameter of an API key." example:"X-Api-Key"`
+	Value    patch[string] `json:"value,omitzero" maxLength:"4096" doc:"The API key." example:"7hJk3nQx"`
+	Username patch[string] `json:"username,omitzero" maxLength:"255" doc:"Of basic." example:"hooktrail"`
+	Password patch[string] `json:"password,omitzero" maxLength:"4096" doc:"Of basic." example:"correct horse battery staple"`
+	Token    patch[string] `json:"token,omitzero" maxLength:"4096" doc:"Of bearer." example:"eyJhbGciOiJIUzI1NiJ9.e30.x"`
+}
+
+type rateLimitPatch struct {
+	PerSecond patch[float64] `json:"per_second,omitzero" minimum:"0.01" maximum:"1000000" doc:"Requests a second." example:"50"`
+	Burst     patch[int]     `json:"burst,omitzero" minimum:"1" maximum:"1000000" doc:"Requests at once after a pause." example:"100"`
+}
+
+type retryPatch struct {
+	Schedule    patch[[]string] `json:"schedule,omitzero" maxItems:"100" doc:"The gaps between attempts." example:"[\"5s\",\"5m\"]"`
+	First       patch[string]   `json:"first,omitzero" maxLength:"32" doc:"The first gap." example:"1m"`
+	Factor      patch[float64]  `json:"factor,omitzero" minimum:"0" maximum:"100" doc:"How many times the gap before a gap is." example:"2"`
+	MaxInterval patch[string]   `json:"max_interval,omitzero" maxLength:"32" doc:"The longest gap." example:"1h"`
+	MaxElapsed  patch[string]   `json:"max_elapsed,omitzero" maxLength:"32" doc:"How long it is tried." example:"72h"`
+	Jitter      patch[float64]  `json:"jitter,omitzero" minimum:"0" maximum:"0.5" doc:"By how much of itself each gap varies at random." example:"0.1"`
+}
+
+func patchEndpoint(ctx context.Context, c *call, in *patchEndpointIn) (*oneOut[endpointOut], error) {
+	id, err := in.id()
+	if err != nil {
+		return nil, err
+	}
+	if err := checkReason("body.reason", in.Body.Reason); err != nil {
+		return nil, err
+	}
+	var secrets secretValues
+	e, err := c.change(ctx, func(ctx context.Context) (domain.Group, error) {
+		c.forget(ctx, &secrets)
+		row, err := c.endpointNow(ctx, id)
+		if err != nil {
+			return domain.Group{}, err
+		}
+		if err := in.check(row.Version); err != nil {
+			return domain.Group{}, err
+		}
+		fact, err := c.patched(ctx, row, in.Body, &secrets)
+		if err != nil {
+			return domain.Group{}, err
+		}
+		return c.endpointGroup(row.Endpoint, fact, in.Body.Reason), nil
+	})
+	c.dropRefused(ctx, err, secrets.kept)
+	if err != nil {
+		return nil, err
+	}
+	row, err := c.endpointOf(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	return &oneOut[endpointOut]{Sequence: sequenceText(e.Sequence), ETag: etag(e.StreamVersion), Body: c.showEndpoint(row)}, nil
+}
+
+// patched decides on the merged configuration, judged as a whole before new secrets are kept.
+func (c *call) patched(ctx context.Context, row projections.Endpoint, p endpointPatch, secrets *secretValues) (*domain.EndpointUpdated, error) {
+	profile, ok := c.Profiles.Lookup(row.Profile)
+	if !ok {
+		return nil, refuse(409, "unknown_profile", "This server doesn't know the endpoint's profile any more.")
+	}
+	config := row.EndpointConfig
+	if err := p.merge(&config, profile); err != nil {
+		return nil, err
+	}
+	auth, headers, err := c.mergeSecrets(p, row.EndpointConfig, config.URL)
+	if err != nil {
+		return nil, err
+	}
+	https, err := c.httpsOnly(ctx, profile)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := row.Update(config, https); err != nil {
+		return nil, err
+	}
+	if err := c.keepPatched(ctx, &config, auth, headers, secrets); err != nil {
+		return nil, err
+	}
+	return row.Update(config, https)
+}
+
+// merge applies all that is no secret.
+func (p endpointPatch) merge(config *domain.EndpointConfig, profile Profile) (err error) {
+	p.Name.apply(&config.Name, "")
+	p.URL.apply(&config.URL, "")
+	p.Concurrency.apply(&config.Concurrency, domain.DefaultConcurrency)
+	p.Ordered.apply(&config.Ordered, false)
+	p.ExternalID.apply(&config.ExternalID, "")
+	if p.Metadata.Set {
+		config.Metadata = mergeText(config.Metadata, p.Metadata)
+	}
+	if p.RateLimit.Set {
+		config.RateLimit = mergeRate(p.RateLimit, config.RateLimit)
+	}
+	switch {
+	case p.Timeout.Null:
+		config.Timeout = profile.Timeout
+	case p.Timeout.Set:
+		if config.Timeout, err = duration("timeout", p.Timeout.Value); err != nil {
+			return err
+		}
+	}
+	switch {
+	case p.Retry.Null:
+		config.Retry = profile.Retry
+	case p.Retry.Set:
+		config.Retry, err = p.Retry.Value.merge(config.Retry)
+	}
+	return err
+}
+
+// mergeRate merges a rate limit; null takes it away.
+func mergeRate(p patch[rateLimitPatch], have *domain.RateLimit) *domain.RateLimit {
+	if p.Null {
+		return nil
+	}
+	merged := domain.RateLimit{}
+	if have != nil {
+		merged = *have
+	}
+	p.Value.PerSecond.apply(&merged.PerSecond, 0)
+	p.Value.Burst.apply(&merged.Burst, 0)
+	return &merged
+}
+
+func (p retryPatch) merge(s domain.Schedule) (domain.Schedule, error) {
+	shown := showRetry(s)
+	in := retryIn(shown)
+	p.Schedule.apply(&in.Schedule, nil)
+	p.First.apply(&in.First, "")
+	p.Factor.apply(&in.Factor, 0)
+	p.MaxInterval.apply(&in.MaxInterval, "")
+	p.MaxElapsed.apply(&in.MaxElapsed, "")
+	p.Jitter.apply(&in.Jitter, 0)
+	return in.schedule()
+}
+
+// merge applies the patch to the credential that there is. What stays of it is Unchanged.
+func (p authPatch) merge(a *domain.EndpointAuth) (Auth, error) {
+	in := authIn{}
+	if a != nil && (!p.Type.Set || p.Type.Value == a.Type) {
+		in = authIn{Type: a.Type, In: a.In, Name: a.Name, Value: Unchanged}
+		switch a.Type {
+		case "basic":
+			in = authIn{Type: a.Type, Username: a.Name, Password: Unchanged}
+		case "bearer":
+			in = authIn{Type: a.Type, Token: Unchanged}
+		}
+	}
+	p.Type.apply(&in.Type, "")
+	p.In.apply(&in.In, "")
+	p.Name.apply(&in.Name, "")
+	p.Value.apply(&in.Value, "")
+	p.Username.apply(&in.Username, "")
+	p.Password.apply(&in.Password, "")
+	p.Token.apply(&in.Token, "")
+	return in.auth()
+}
+
+// authKept is the credential that an endpoint has, its secret Unchanged.
+func authKept(a *domain.EndpointAuth) Auth {
+	if a == nil {
+		return Auth{}
+	}
+	return Auth{Type: a.Type, In: a.In, Name: a.Name, Value: Unchanged}
+}
+
+// patchedHeader is a custom header after the patch; its value is in hand, or stays under its secret.
+type patchedHeader struct {
+	domain.SecretHeader
+	value string
+}
+
+// mergeSecrets merges credentials and headers and has the profile judge the whole target.
+func (c *call) mergeSecrets(p endpointPatch, config domain.EndpointConfig, url string) (auth Auth, headers []patchedHeader, err error) {
+	auth = authKept(config.Auth)
+	switch {
+	case p.Auth.Null:
+		auth = Auth{}
+	case p.Auth.Set:
+		if auth, err = p.Auth.Value.merge(config.Auth); err != nil {
+			return auth, nil, err
+		}
+	}
+	if headers, err = c.mergeHeaders(p.Headers, config.Headers); err != nil {
+		return auth, nil, err
+	}
+	target := Target{Profile: config.Profile, URL: url, Auth: auth}
+	for _, h := range headers {
+		target.Headers = append(target.Headers, domain.Header{Name: h.Name, Value: h.value})
+	}
+	auth, err = c.checkTarget(target)
+	return auth, headers, err
+}
+
+func (c *call) mergeHeaders(p patch[map[string]*string], have []domain.SecretHeader) ([]patchedHeader, error) {
+	var merged []patchedHeader
+	for _, h := range have {
+		merged = append(merged, patchedHeader{h, Unchanged})
+	}
+	if p.Null {
+		return nil, nil
+	}
+	given := make(map[string]string)
+	for name, value := range p.Value {
+		canonical := textproto.CanonicalMIMEHeaderKey(name)
+		merged = slices.DeleteFunc(merged, func(h patchedHeader) bool { return h.Name == canonical })
+		if value != nil {
+			given[name] = *value
+		}
+	}
+	fresh, err := c.customHeaders(given)
+	for _, h := range fresh {
+		merged = append(merged, patchedHeader{domain.SecretHeader{Name: h.Name}, h.Value})
+	}
+	slices.SortFunc(merged, func(a, b patchedHeader) int { return strings.Compare(a.Name, b.Name) })
+	return merged, err
+}
+
+// keepPatched keeps what is new and names what stays.
+func (c *call) keepPatched(ctx context.Context, config *domain.EndpointConfig, auth Auth, headers []patchedHeader, secrets *secretValues) error {
+	old := config.Auth
+	config.Auth = nil
+	switch {
+	case auth.Type == "":
+	case auth.Value == Unchanged && old != nil:
+		config.Auth = &domain.EndpointAuth{Type: auth.Type, In: auth.In, Name: auth.Name, Secret: old.Secret, Fingerprint: old.Fingerprint}
+	default:
+		if err := c.keepAuth(ctx, config, auth, secrets); err != nil {
+			return err
+		}
+	}
+	config.Headers = nil
+	for _, h := range headers {
+		if h.Secret.IsZero() {
+			id, fingerprint, err := c.keep(ctx, PurposeHeader, h.value, secrets)
+			if err != nil {
+				return err
+			}
+			h.Secret, h.Fingerprint = id, fingerprint
+		}
+		config.Headers = append(config.Headers, h.SecretHeader)
+	}
+	return nil
+}

@@ -1,0 +1,381 @@
+package openapi
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/projections"
+)
+
+// endpointOut is an endpoint as the API shows it: no secret but the signing key, once.
+type endpointOut struct {
+	ID             domain.UUID          `json:"id" format:"uuid" doc:"The endpoint's id." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
+	Name           string               `json:"name" doc:"For people." example:"orders at Acme"`
+	URL            string               `json:"url" doc:"Where requests go. Values in its query are masked but for admins and operators." example:"https://receiver.example/hooks"`
+	Profile        string               `json:"profile" doc:"The wire format." example:"standard-webhooks"`
+	ProfileDigest  string               `json:"profile_digest" doc:"SHA-256 of the profile's document, which never changes under an endpoint." example:"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"`
+	Status         string               `json:"status" enum:"active,paused,disabled" doc:"Whether deliveries are attempted." example:"active"`
+	DisabledReason string               `json:"disabled_reason,omitempty" doc:"Why the server stopped delivering." example:"gone"`
+	SigningKey     string               `json:"signing_key,omitempty" doc:"Shown once, when it is made." example:"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"`
+	Keys           []signingKeyOut      `json:"keys" doc:"The keys that sign: the current one first, then those in their overlap."`
+	Auth           *authOut             `json:"auth,omitempty" doc:"How the server authenticates itself to the receiver."`
+	Headers        map[string]secretOut `json:"headers,omitempty" doc:"Custom headers, by name."`
+	RateLimit      *rateLimit           `json:"rate_limit,omitempty" doc:"How many requests are sent."`
+	Concurrency    int                  `json:"concurrency" doc:"How many requests are under way at once." example:"32"`
+	Ordered        bool                 `json:"ordered" doc:"One event at a time, in the order of their sequences." example:"false"`
+	Timeout        domain.Duration      `json:"timeout" doc:"How long an attempt may take." example:"15s"`
+	Retry          retryOut             `json:"retry" doc:"When a failed delivery is tried again."`
+	ExternalID     string               `json:"external_id,omitempty" doc:"What the client calls the endpoint." example:"crm-42"`
+	Metadata       map[string]string    `json:"metadata,omitempty" doc:"What the client likes to keep with it." example:"{\"team\":\"billing\"}"`
+	Versions
+}
+
+type signingKeyOut struct {
+	ID          domain.UUID `json:"id" format:"uuid" doc:"The key's id, in every attempt that it signed." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d72"`
+	Fingerprint string      `json:"fingerprint" doc:"A keyed hash: the same key has the same, and it tells nothing about the key." example:"q83vEjRWeJo"`
+	PublicKey   string      `json:"public_key,omitempty" doc:"Of an asymmetric key." example:"whpk_0jNpnzbCZX1wZ9dgGwIR3bBOEJwOoQWpyeiPSSFFS9o="`
+	Until       stamp       `json:"until,omitzero" doc:"The end of its overlap; absent for the current key." example:"2026-07-02T12:00:00Z"`
+}
+
+type authOut struct {
+	Type        string `json:"type" enum:"api_key,basic,bearer" doc:"The kind of credential." example:"api_key"`
+	In          string `json:"in,omitempty" enum:"header,query" doc:"Where an API key goes." example:"header"`
+	Name        string `json:"name,omitempty" doc:"The header or parameter of an API key." example:"X-Api-Key"`
+	Username    string `json:"username,omitempty" doc:"Of basic." example:"hooktrail"`
+	Fingerprint string `json:"fingerprint" doc:"A keyed hash of the secret." example:"q83vEjRWeJo"`
+}
+
+type secretOut struct {
+	Fingerprint string `json:"fingerprint" doc:"A keyed hash of the value." example:"q83vEjRWeJo"`
+}
+
+type rateLimit struct {
+	PerSecond float64 `json:"per_second" minimum:"0.01" maximum:"1000000" doc:"Requests a second." example:"50"`
+	Burst     int     `json:"burst" minimum:"1" maximum:"1000000" doc:"Requests at once after a pause." example:"100"`
+}
+
+// retryOut is a schedule in one of its two forms.
+type retryOut struct {
+	Schedule    []string `json:"schedule,omitempty" doc:"The gaps between attempts." example:"[\"5s\",\"5m\"]"`
+	First       string   `json:"first,omitempty" doc:"The first gap of the exponential form." example:"1m0s"`
+	Factor      float64  `json:"factor,omitempty" doc:"How many times the gap before a gap is." example:"2"`
+	MaxInterval string   `json:"max_interval,omitempty" doc:"The longest gap." example:"1h0m0s"`
+	MaxElapsed  string   `json:"max_elapsed,omitempty" doc:"How long it is tried." example:"72h0m0s"`
+	Jitter      float64  `json:"jitter,omitempty" doc:"By how much of itself each gap varies at random." example:"0.1"`
+}
+
+func (c *call) showEndpoint(e projections.Endpoint) endpointOut {
+	out := endpointOut{
+		ID: e.ID, Name: e.Name, URL: e.URL, Profile: e.Profile, ProfileDigest: e.ProfileDigest, Status: "active", DisabledReason: e.Disabled,
+		Keys: []signingKeyOut{}, Concurrency: e.Concurrency, Ordered: e.Ordered, Timeout: e.Timeout, Retry: showRetry(e.Retry),
+		ExternalID: e.ExternalID, Metadata: e.Metadata, Versions: version(e.Version, e.Created, e.Updated),
+	}
+	if !c.whole() {
+		out.URL = maskQuery(e.URL)
+	}
+	switch {
+	case e.Disabled != "":
+		out.Status = "disabled"
+	case e.Paused:
+		out.Status = "paused"
+	}
+	for _, k := range e.Keys {
+		out.Keys = append(out.Keys, signingKeyOut{k.ID, k.Fingerprint, k.PublicKey, stamp(k.Until)})
+	}
+	out.Auth = showAuth(e.Auth)
+	for _, h := range e.Headers {
+		if out.Headers == nil {
+			out.Headers = make(map[string]secretOut, len(e.Headers))
+		}
+		out.Headers[h.Name] = secretOut{h.Fingerprint}
+	}
+	if r := e.RateLimit; r != nil {
+		out.RateLimit = &rateLimit{r.PerSecond, r.Burst}
+	}
+	return out
+}
+
+func showAuth(a *domain.EndpointAuth) *authOut {
+	if a == nil {
+		return nil
+	}
+	out := &authOut{Type: a.Type, In: a.In, Name: a.Name, Fingerprint: a.Fingerprint}
+	if a.Type == "basic" {
+		out.Name, out.Username = "", a.Name
+	}
+	return out
+}
+
+func showRetry(s domain.Schedule) retryOut {
+	out := retryOut{Factor: s.Factor, Jitter: s.Jitter}
+	for _, gap := range s.Gaps {
+		out.Schedule = append(out.Schedule, time.Duration(gap).String())
+	}
+	for to, d := range map[*string]domain.Duration{&out.First: s.First, &out.MaxInterval: s.MaxInterval, &out.MaxElapsed: s.MaxElapsed} {
+		if d != 0 {
+			*to = time.Duration(d).String()
+		}
+	}
+	return out
+}
+
+type getEndpointIn struct {
+	ThingPath
+	AsOfQuery
+}
+
+func getEndpoint(ctx context.Context, c *call, in *getEndpointIn) (*oneOut[endpointOut], error) {
+	id, err := in.id()
+	if err != nil {
+		return nil, err
+	}
+	if !c.opens(id) {
+		return nil, notFound()
+	}
+	m, err := c.moment(ctx, in.AsOfQuery, fresh, nil)
+	if err != nil {
+		return nil, err
+	}
+	var row projections.Endpoint
+	n, err := c.view(ctx, m, func(r projections.Reader, as projections.AsOf) (err error) {
+		row, err = r.Endpoint(ctx, id, as)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &oneOut[endpointOut]{Sequence: sequenceText(n), ETag: etag(row.Version), Body: c.showEndpoint(row)}, nil
+}
+
+type listEndpointsIn struct {
+	TenantPath
+	ListQuery
+	AsOfQuery
+}
+
+func listEndpoints(ctx context.Context, c *call, in *listEndpointsIn) (*listOut[endpointOut], error) {
+	l, err := c.list(in.ListQuery, in.AsOf.Value, in.AsOfSequence)
+	if err != nil {
+		return nil, err
+	}
+	m, err := c.moment(ctx, in.AsOfQuery, fresh, l.pinned())
+	if err != nil {
+		return nil, err
+	}
+	var rows []projections.Endpoint
+	n, err := c.view(ctx, m, func(r projections.Reader, as projections.AsOf) (err error) {
+		rows, err = r.Endpoints(ctx, l.page(), as)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return paged(l, n, rows, func(e *projections.Endpoint) domain.Sequence { return e.Created.Sequence },
+		func(e *projections.Endpoint) endpointOut { return c.showEndpoint(*e) }), nil
+}
+
+// endpointNow loads the newest version of an endpoint that the call may change.
+func (c *call) endpointNow(ctx context.Context, id domain.UUID) (row projections.Endpoint, err error) {
+	if !c.opens(id) {
+		return row, notFound()
+	}
+	_, err = c.now(ctx, func(r projections.Reader) (err error) {
+		row, err = r.Endpoint(ctx, id, projections.AsOf{})
+		return err
+	})
+	return row, err
+}
+
+// endpointOf makes the row that an entry of an endpoint's stream leads to.
+func (c *call) endpointOf(ctx context.Context, e domain.Entry) (projections.Endpoint, error) {
+	config, ok := endpointConfig(e.Fact)
+	if !ok {
+		return projections.Endpoint{}, unreadable(e)
+	}
+	at := projections.OriginOf(e)
+	row := projections.Endpoint{
+		Endpoint: domain.Endpoint{ID: e.Stream.ID, Tenant: e.Tenant, Version: e.StreamVersion, EndpointConfig: config}, Created: at, Updated: at,
+	}
+	if e.StreamVersion == 1 {
+		return row, nil
+	}
+	created, err := c.created(ctx, e.Stream)
+	row.Created = created
+	return row, err
+}
+
+// created says where a thing's stream begins.
+func (c *call) created(ctx context.Context, stream domain.Stream) (projections.Origin, error) {
+	first, err := c.Log.Select(ctx, domain.Query{Tenant: c.tenant, Stream: stream, Limit: 1, HeadersOnly: true})
+	if err != nil {
+		return projections.Origin{}, err
+	}
+	if len(first) == 0 {
+		return projections.Origin{}, fmt.Errorf("the log has no entry of %s", stream)
+	}
+	return projections.OriginOf(first[0]), nil
+}
+
+func endpointConfig(fact domain.Fact) (domain.EndpointConfig, bool) {
+	switch f := fact.(type) {
+	case *domain.EndpointCreated:
+		return f.Endpoint, true
+	case *domain.EndpointUpdated:
+		return f.Endpoint, true
+	case *domain.EndpointKeyRotated:
+		return f.Endpoint, true
+	case *domain.EndpointPaused:
+		return f.Endpoint, true
+	case *domain.EndpointResumed:
+		return f.Endpoint, true
+	}
+	return domain.EndpointConfig{}, false
+}
+
+// endpointGroup is a change of an endpoint on its way into the log.
+func (c *call) endpointGroup(e domain.Endpoint, fact domain.Fact, reason string) domain.Group {
+	return domain.Group{Drafts: []domain.Draft{{
+		Tenant: c.tenant, Stream: domain.Stream{Kind: domain.StreamEndpoint, ID: e.ID}, Expected: e.Version, By: c.by(), Fact: fact, Reason: reason,
+	}}}
+}
+
+type endpointActionIn struct {
+	ThingPath
+	PostHeader
+	Body *ReasonBody
+}
+
+func (in *endpointActionIn) reason() string {
+	if in.Body == nil {
+		return ""
+	}
+	return in.Body.Reason
+}
+
+func pauseEndpoint(ctx context.Context, c *call, in *endpointActionIn) (*madeOut[endpointOut], error) {
+	return switchEndpoint(ctx, c, in, func(e domain.Endpoint) (domain.Fact, error) {
+		fact, err := e.Pause()
+		if fact == nil {
+			return nil, err
+		}
+		return fact, err
+	})
+}
+
+func resumeEndpoint(ctx context.Context, c *call, in *endpointActionIn) (*madeOut[endpointOut], error) {
+	return switchEndpoint(ctx, c, in, func(e domain.Endpoint) (domain.Fact, error) {
+		fact, err := e.Resume()
+		if fact == nil {
+			return nil, err
+		}
+		return fact, err
+	})
+}
+
+// switchEndpoint pauses or resumes; an endpoint that is in that state already is answered as it is.
+func switchEndpoint(
+	ctx context.Context, c *call, in *endpointActionIn, decide func(domain.Endpoint) (domain.Fact, error),
+) (*madeOut[endpointOut], error) {
+	id, err := in.id()
+	if err != nil {
+		return nil, err
+	}
+	if err := checkReason("body.reason", in.reason()); err != nil {
+		return nil, err
+	}
+	var row projections.Endpoint
+	return once(ctx, c, post[madeOut[endpointOut]]{
+		decide: func(ctx context.Context) (domain.Group, error) {
+			if row, err = c.endpointNow(ctx, id); err != nil {
+				return domain.Group{}, err
+			}
+			fact, err := decide(row.Endpoint)
+			if fact == nil || err != nil {
+				return domain.Group{}, err
+			}
+			return c.endpointGroup(row.Endpoint, fact, in.reason()), nil
+		},
+		idle: func(context.Context) (*madeOut[endpointOut], error) {
+			return &madeOut[endpointOut]{
+				Sequence: sequenceText(row.Updated.Sequence), ETag: etag(row.Version), Location: c.endpointPath(id), Body: c.showEndpoint(row),
+			}, nil
+		},
+		answer: func(ctx context.Context, entries []domain.Entry, replayed bool) (*madeOut[endpointOut], error) {
+			row, err := c.endpointOf(ctx, entries[0])
+			if err != nil {
+				return nil, err
+			}
+			return made(entries[0], replayed, c.endpointPath(id), c.showEndpoint(row)), nil
+		},
+	})
+}
+
+func (c *call) endpointPath(id domain.UUID) string {
+	return "/v1/tenants/" + string(c.tenant) + "/endpoints/" + id.String()
+}
+
+type deleteEndpointIn struct {
+	ThingPath
+	MatchHeader
+	ReasonQuery
+}
+
+// deleteEndpoint ends an endpoint and destroys its credentials.
+func deleteEndpoint(ctx context.Context, c *call, in *deleteEndpointIn) (*goneOut, error) {
+	id, err := in.id()
+	if err != nil {
+		return nil, err
+	}
+	if err := checkReason("query.reason", in.Reason); err != nil {
+		return nil, err
+	}
+	var row projections.Endpoint
+	e, err := c.change(ctx, func(ctx context.Context) (domain.Group, error) {
+		if row, err = c.endpointNow(ctx, id); err != nil {
+			return domain.Group{}, err
+		}
+		if err := in.check(row.Version); err != nil {
+			return domain.Group{}, err
+		}
+		fact, err := row.Delete()
+		if err != nil {
+			return domain.Group{}, err
+		}
+		return c.endpointGroup(row.Endpoint, fact, in.Reason), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.dropSecrets(ctx, secretsOf(row.EndpointConfig)...)
+	return &goneOut{Sequence: sequenceText(e.Sequence)}, nil
+}
+
+// secretsOf names all secrets of a configuration.
+func secretsOf(config domain.EndpointConfig) []domain.UUID {
+	var ids []domain.UUID
+	for _, k := range config.Keys {
+		ids = append(ids, k.ID)
+	}
+	if config.Auth != nil {
+		ids = append(ids, config.Auth.Secret)
+	}
+	for _, h := range config.Headers {
+		ids = append(ids, h.Secret)
+	}
+	return ids
+}
+
+// dropSecrets destroys secrets that nothing names any more. A failure leaves them sealed and unused: the change itself
+// stands, so it is logged and not answered.
+func (c *call) dropSecrets(ctx context.Context, ids ...domain.UUID) {
+	if len(ids) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), defaultWait)
+	defer cancel()
+	if err := c.Secrets.Delete(ctx, c.tenant, ids...); err != nil {
+		c.Logger.ErrorContext(ctx, "secrets of an endpoint could not be destroyed", "tenant", string(c.tenant), "error", err)
+	}
+}

@@ -1,0 +1,414 @@
+package openapi
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/textproto"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/projections"
+)
+
+type createEndpointIn struct {
+	PostHeader
+	TenantPath
+	Body endpointIn
+}
+
+type endpointIn struct {
+	Name        string            `json:"name" minLength:"1" maxLength:"255" doc:"For people." example:"orders at Acme"`
+	URL         string            `json:"url" maxLength:"2048" doc:"Where requests go: http or https, any port that isn't denied." example:"https://receiver.example/hooks"`
+	Profile     string            `json:"profile,omitempty" maxLength:"64" doc:"The wire format; standard-webhooks by default." example:"standard-webhooks"`
+	SigningKey  string            `json:"signing_key,omitempty" maxLength:"1024" doc:"In the profile's own form; made by the server by default." example:"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"`
+	Auth        *authIn           `json:"auth,omitempty" doc:"How the server authenticates itself to the receiver."`
+	Headers     map[string]string `json:"headers,omitempty" maxProperties:"16" doc:"Custom headers. Their values are kept as secrets." example:"{\"X-Team\":\"billing\"}"`
+	RateLimit   *rateLimit        `json:"rate_limit,omitempty" doc:"How many requests are sent; no limit by default."`
+	Concurrency int               `json:"concurrency,omitempty" minimum:"1" maximum:"1024" doc:"How many requests are under way at once; 32 by default." example:"32"`
+	Ordered     bool              `json:"ordered,omitempty" doc:"One event at a time, in the order of their sequences." example:"false"`
+	Timeout     string            `json:"timeout,omitempty" maxLength:"32" doc:"How long an attempt may take, 100ms to 120s; the profile's, or 15s, by default." example:"15s"`
+	Retry       *retryIn          `json:"retry,omitempty" doc:"When a failed delivery is tried again; the profile's schedule, or 5s, 5m, 30m, 2h, 5h, 10h, 14h, 20h, 24h ± 10 %, by default."`
+	ExternalID  string            `json:"external_id,omitempty" maxLength:"255" doc:"What the client calls the endpoint." example:"crm-42"`
+	Metadata    map[string]string `json:"metadata,omitempty" maxProperties:"32" doc:"What the client likes to keep with it." example:"{\"team\":\"billing\"}"`
+	ReasonBody
+}
+
+type authIn struct {
+	Type     string `json:"type" enum:"api_key,basic,bearer" doc:"The kind of credential." example:"api_key"`
+	In       string `json:"in,omitempty" enum:"header,query" doc:"Where an API key goes; header by default." example:"header"`
+	Name     string `json:"name,omitempty" maxLength:"128" doc:"The header or parameter of an API key; some profiles have a default." example:"X-Api-Key"`
+	Value    string `json:"value,omitempty" maxLength:"4096" doc:"The API key." example:"7hJk3nQx"`
+	Username string `json:"username,omitempty" maxLength:"255" doc:"Of basic." example:"hooktrail"`
+	Password string `json:"password,omitempty" maxLength:"4096" doc:"Of basic." example:"correct horse battery staple"`
+	Token    string `json:"token,omitempty" maxLength:"4096" doc:"Of bearer." example:"eyJhbGciOiJIUzI1NiJ9.e30.x"`
+}
+
+// secretField is the member that holds the secret of a type.
+func secretField(kind string) string {
+	switch kind {
+	case "basic":
+		return "auth.password"
+	case "bearer":
+		return "auth.token"
+	}
+	return "auth.value"
+}
+
+func (in *authIn) auth() (Auth, error) {
+	if in == nil {
+		return Auth{}, nil
+	}
+	a := Auth{Type: in.Type, In: in.In, Name: in.Name, Value: in.Value}
+	wrong := in.Username != "" || in.Password != "" || in.Token != ""
+	switch in.Type {
+	case "basic":
+		a.Name, a.Value = in.Username, in.Password
+		wrong = in.In != "" || in.Name != "" || in.Value != "" || in.Token != ""
+	case "bearer":
+		a.Value = in.Token
+		wrong = in.In != "" || in.Name != "" || in.Value != "" || in.Username != "" || in.Password != ""
+	}
+	if wrong {
+		return a, domain.Invalid("auth", "api_key has in, name and value; basic has username and password; bearer has token")
+	}
+	return a, nil
+}
+
+type retryIn struct {
+	Schedule    []string `json:"schedule,omitempty" maxItems:"100" doc:"The gaps between attempts. Either these, or first, factor and max_elapsed." example:"[\"5s\",\"5m\"]"`
+	First       string   `json:"first,omitempty" maxLength:"32" doc:"The first gap." example:"1m"`
+	Factor      float64  `json:"factor,omitempty" minimum:"0" maximum:"100" doc:"How many times the gap before a gap is." example:"2"`
+	MaxInterval string   `json:"max_interval,omitempty" maxLength:"32" doc:"The longest gap; no limit by default." example:"1h"`
+	MaxElapsed  string   `json:"max_elapsed,omitempty" maxLength:"32" doc:"How long it is tried." example:"72h"`
+	Jitter      float64  `json:"jitter,omitempty" minimum:"0" maximum:"0.5" doc:"By how much of itself each gap varies at random." example:"0.1"`
+}
+
+// schedule reads a schedule; nil is the zero one, which takes over the defaults.
+func (in *retryIn) schedule() (domain.Schedule, error) {
+	if in == nil {
+		return domain.Schedule{}, nil
+	}
+	s := domain.Schedule{Factor: in.Factor, Jitter: in.Jitter}
+	for i, text := range in.Schedule {
+		gap, err := duration("retry.schedule["+strconv.Itoa(i)+"]", text)
+		if err != nil {
+			return s, err
+		}
+		s.Gaps = append(s.Gaps, gap)
+	}
+	var err error
+	if s.First, err = duration("retry.first", in.First); err != nil {
+		return s, err
+	}
+	if s.MaxInterval, err = duration("retry.max_interval", in.MaxInterval); err != nil {
+		return s, err
+	}
+	if s.MaxElapsed, err = duration("retry.max_elapsed", in.MaxElapsed); err != nil {
+		return s, err
+	}
+	return s, s.Validate("retry")
+}
+
+func duration(field, text string) (domain.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return 0, domain.Invalid(field, `is a duration such as "30s", "5m" or "72h"`)
+	}
+	return domain.Duration(d), nil
+}
+
+// secretValues are the credentials of an endpoint that are in hand.
+type secretValues struct {
+	signingKey, publicKey string
+	auth                  Auth
+	headers               []domain.Header
+	kept                  []domain.UUID // where Put has put them, to be dropped if the append is refused
+}
+
+func createEndpoint(ctx context.Context, c *call, in *createEndpointIn) (*madeOut[endpointOut], error) {
+	var secrets secretValues
+	out, err := once(ctx, c, post[madeOut[endpointOut]]{
+		decide: func(ctx context.Context) (domain.Group, error) { return c.newEndpoint(ctx, in.Body, &secrets) },
+		answer: func(ctx context.Context, entries []domain.Entry, replayed bool) (*madeOut[endpointOut], error) {
+			if replayed {
+				c.dropSecrets(ctx, secrets.kept...) // another request was faster
+			}
+			secrets.kept = nil
+			row, err := c.endpointOf(ctx, entries[0])
+			if err != nil {
+				return nil, err
+			}
+			body := c.showEndpoint(row)
+			if !replayed {
+				body.SigningKey = secrets.signingKey
+			}
+			return made(entries[0], replayed, c.endpointPath(row.ID), body), nil
+		},
+	})
+	c.dropRefused(ctx, err, secrets.kept)
+	return out, err
+}
+
+// dropRefused destroys secrets whose endpoint certainly wasn't appended. When that isn't certain they stay, sealed.
+func (c *call) dropRefused(ctx context.Context, err error, ids []domain.UUID) {
+	unknown := errors.Is(err, domain.ErrUnavailable) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	if err != nil && !unknown {
+		c.dropSecrets(ctx, ids...)
+	}
+}
+
+// newEndpoint checks everything before it keeps a secret, and keeps the secrets before the fact that names them.
+func (c *call) newEndpoint(ctx context.Context, in endpointIn, secrets *secretValues) (domain.Group, error) {
+	config, https, err := c.endpointConfig(ctx, in, secrets)
+	if err != nil {
+		return domain.Group{}, err
+	}
+	if _, err := domain.CreateEndpoint(config, https); err != nil {
+		return domain.Group{}, err
+	}
+	if err := checkReason("body.reason", in.Reason); err != nil {
+		return domain.Group{}, err
+	}
+	if err := c.keepSecrets(ctx, &config, secrets); err != nil {
+		return domain.Group{}, err
+	}
+	fact, err := domain.CreateEndpoint(config, https)
+	if err != nil {
+		return domain.Group{}, err
+	}
+	return c.endpointGroup(domain.Endpoint{ID: domain.NewUUID()}, fact, in.Reason), nil
+}
+
+// endpointConfig resolves what a client asks for. The secrets aren't kept yet.
+func (c *call) endpointConfig(ctx context.Context, in endpointIn, secrets *secretValues) (config domain.EndpointConfig, https bool, err error) {
+	name := in.Profile
+	if name == "" {
+		name = "standard-webhooks"
+	}
+	profile, ok := c.Profiles.Lookup(name)
+	if !ok {
+		return config, false, domain.Invalid("profile", "is one of %s", strings.Join(c.Profiles.Names(), ", "))
+	}
+	config = domain.EndpointConfig{
+		Name: in.Name, URL: in.URL, Profile: profile.Name, ProfileDigest: profile.Digest, Concurrency: in.Concurrency, Ordered: in.Ordered,
+		ExternalID: in.ExternalID, Metadata: in.Metadata, Timeout: profile.Timeout, Retry: profile.Retry,
+	}
+	if in.RateLimit != nil {
+		config.RateLimit = &domain.RateLimit{PerSecond: in.RateLimit.PerSecond, Burst: in.RateLimit.Burst}
+	}
+	if in.Timeout != "" {
+		if config.Timeout, err = duration("timeout", in.Timeout); err != nil {
+			return config, false, err
+		}
+	}
+	if in.Retry != nil {
+		if config.Retry, err = in.Retry.schedule(); err != nil {
+			return config, false, err
+		}
+	}
+	https, err = c.httpsOnly(ctx, profile)
+	if err != nil {
+		return config, false, err
+	}
+	return config, https, c.checkSecrets(profile, in, secrets)
+}
+
+// checkSecrets reads the credentials and has the profile judge them.
+func (c *call) checkSecrets(profile Profile, in endpointIn, secrets *secretValues) (err error) {
+	if secrets.signingKey, secrets.publicKey, err = c.Profiles.NewKey(profile.Name, in.SigningKey); err != nil {
+		return err
+	}
+	if secrets.auth, err = in.Auth.auth(); err != nil {
+		return err
+	}
+	if secrets.headers, err = c.customHeaders(in.Headers); err != nil {
+		return err
+	}
+	secrets.auth, err = c.checkTarget(Target{profile.Name, in.URL, secrets.auth, secrets.headers})
+	return err
+}
+
+// checkTarget has the profile judge a target, and names the credential's member as this API does.
+func (c *call) checkTarget(t Target) (Auth, error) {
+	auth, err := c.Profiles.Check(t)
+	var wrong *domain.InvalidError
+	if errors.As(err, &wrong) && wrong.Field == "auth.value" {
+		return auth, domain.Invalid(secretField(t.Auth.Type), "%s", wrong.Text)
+	}
+	if errors.As(err, &wrong) && wrong.Field == "auth.name" && t.Auth.Type == "basic" {
+		return auth, domain.Invalid("auth.username", "%s", wrong.Text)
+	}
+	return auth, err
+}
+
+// customHeaders brings headers into the order of their names, in canonical form.
+func (c *call) customHeaders(in map[string]string) ([]domain.Header, error) {
+	var headers []domain.Header
+	for _, name := range slices.Sorted(maps.Keys(in)) {
+		if err := c.Profiles.CheckHeader("headers."+clip(name), name, in[name]); err != nil {
+			return nil, err
+		}
+		canonical := textproto.CanonicalMIMEHeaderKey(name)
+		if slices.ContainsFunc(headers, func(h domain.Header) bool { return h.Name == canonical }) {
+			return nil, domain.Invalid("headers."+clip(name), "stands twice")
+		}
+		headers = append(headers, domain.Header{Name: canonical, Value: in[name]})
+	}
+	return headers, nil
+}
+
+// httpsOnly says whether an endpoint's URL must begin with https.
+func (c *call) httpsOnly(ctx context.Context, profile Profile) (bool, error) {
+	var tenant projections.Tenant
+	_, err := c.now(ctx, func(r projections.Reader) (err error) {
+		tenant, err = r.Tenant(ctx, projections.AsOf{})
+		return err
+	})
+	return profile.HTTPSOnly || tenant.HTTPSOnly, err
+}
+
+// keepSecrets puts every secret that is in hand where it belongs and names it in the configuration.
+func (c *call) keepSecrets(ctx context.Context, config *domain.EndpointConfig, secrets *secretValues) error {
+	if secrets.signingKey != "" {
+		id, fingerprint, err := c.keep(ctx, PurposeSigningKey, secrets.signingKey, secrets)
+		if err != nil {
+			return err
+		}
+		config.Keys = []domain.SigningKey{{ID: id, Fingerprint: fingerprint, PublicKey: secrets.publicKey}}
+	}
+	if a := secrets.auth; a.Type != "" {
+		if err := c.keepAuth(ctx, config, a, secrets); err != nil {
+			return err
+		}
+	}
+	config.Headers = nil
+	for _, h := range secrets.headers {
+		id, fingerprint, err := c.keep(ctx, PurposeHeader, h.Value, secrets)
+		if err != nil {
+			return err
+		}
+		config.Headers = append(config.Headers, domain.SecretHeader{Name: h.Name, Secret: id, Fingerprint: fingerprint})
+	}
+	return nil
+}
+
+func (c *call) keepAuth(ctx context.Context, config *domain.EndpointConfig, a Auth, secrets *secretValues) error {
+	id, fingerprint, err := c.keep(ctx, PurposeAuth, a.Value, secrets)
+	if err != nil {
+		return err
+	}
+	config.Auth = &domain.EndpointAuth{Type: a.Type, In: a.In, Name: a.Name, Secret: id, Fingerprint: fingerprint}
+	return nil
+}
+
+func (c *call) keep(ctx context.Context, purpose, value string, secrets *secretValues) (domain.UUID, string, error) {
+	id, fingerprint, err := c.Secrets.Put(ctx, c.tenant, purpose, value)
+	if err == nil {
+		secrets.kept = append(secrets.kept, id)
+	}
+	return id, fingerprint, err
+}
+
+type rotateKeyIn struct {
+	ThingPath
+	PostHeader
+	Body *rotateIn
+}
+
+type rotateIn struct {
+	Overlap    string `json:"overlap,omitempty" maxLength:"32" doc:"How long the old keys stay valid beside the new one, at most 720h; 24h by default." example:"24h"`
+	SigningKey string `json:"signing_key,omitempty" maxLength:"1024" doc:"The new key in the profile's own form; made by the server by default." example:"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"`
+	ReasonBody
+}
+
+// defaultOverlap gives a receiver a day to take the new key over.
+const defaultOverlap = domain.Duration(24 * time.Hour)
+
+func rotateKey(ctx context.Context, c *call, in *rotateKeyIn) (*madeOut[endpointOut], error) {
+	id, err := in.id()
+	if err != nil {
+		return nil, err
+	}
+	var body rotateIn
+	if in.Body != nil {
+		body = *in.Body
+	}
+	var secrets secretValues
+	out, err := once(ctx, c, post[madeOut[endpointOut]]{
+		decide: func(ctx context.Context) (domain.Group, error) { return c.newSigningKey(ctx, id, body, &secrets) },
+		answer: func(ctx context.Context, entries []domain.Entry, replayed bool) (*madeOut[endpointOut], error) {
+			if replayed {
+				c.dropSecrets(ctx, secrets.kept...)
+			}
+			secrets.kept = nil
+			row, err := c.endpointOf(ctx, entries[0])
+			if err != nil {
+				return nil, err
+			}
+			shown := c.showEndpoint(row)
+			if !replayed {
+				shown.SigningKey = secrets.signingKey
+			}
+			return made(entries[0], replayed, c.endpointPath(id), shown), nil
+		},
+	})
+	c.dropRefused(ctx, err, secrets.kept)
+	return out, err
+}
+
+func (c *call) newSigningKey(ctx context.Context, id domain.UUID, in rotateIn, secrets *secretValues) (domain.Group, error) {
+	row, err := c.endpointNow(ctx, id)
+	if err != nil {
+		return domain.Group{}, err
+	}
+	overlap := defaultOverlap
+	if in.Overlap != "" {
+		if overlap, err = duration("overlap", in.Overlap); err != nil {
+			return domain.Group{}, err
+		}
+	}
+	if err := checkReason("body.reason", in.Reason); err != nil {
+		return domain.Group{}, err
+	}
+	// Judged with a stand-in first: a secret is kept only for what will be appended.
+	if _, err := row.RotateKey(domain.SigningKey{}, time.Duration(overlap), c.Clock()); err != nil {
+		return domain.Group{}, err
+	}
+	if secrets.signingKey == "" {
+		if secrets.signingKey, secrets.publicKey, err = c.Profiles.NewKey(row.Profile, in.SigningKey); err != nil {
+			return domain.Group{}, err
+		}
+		if secrets.signingKey == "" {
+			return domain.Group{}, refuse(409, "profile_has_no_key", "The endpoint's profile doesn't sign: there is no key to rotate.")
+		}
+	}
+	key, err := c.rotated(ctx, secrets)
+	if err != nil {
+		return domain.Group{}, err
+	}
+	fact, err := row.RotateKey(key, time.Duration(overlap), c.Clock())
+	if err != nil {
+		return domain.Group{}, err
+	}
+	return c.endpointGroup(row.Endpoint, fact, in.Reason), nil
+}
+
+// rotated keeps the new key; of a rotation that is decided anew only the last copy stays.
+func (c *call) rotated(ctx context.Context, secrets *secretValues) (domain.SigningKey, error) {
+	c.forget(ctx, secrets)
+	id, fingerprint, err := c.keep(ctx, PurposeSigningKey, secrets.signingKey, secrets)
+	return domain.SigningKey{ID: id, Fingerprint: fingerprint, PublicKey: secrets.publicKey}, err
+}
+
+// forget destroys what an earlier round of the same decision kept.
+func (c *call) forget(ctx context.Context, secrets *secretValues) {
+	c.dropSecrets(ctx, secrets.kept...)
+	secrets.kept = nil
+}

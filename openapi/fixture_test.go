@@ -1,0 +1,417 @@
+package openapi_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hooktrail/hooktrail/adapters/webhook"
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/domain/logtest"
+	"github.com/hooktrail/hooktrail/openapi"
+	"github.com/hooktrail/hooktrail/projections"
+)
+
+// fixture is the HTTP surface over the log and the views in memory, with the tenants acme and other.
+type fixture struct {
+	t       testing.TB
+	handler http.Handler
+	log     *claimLog
+	views   *projections.Memory
+	secrets *secrets
+	server  openapi.Server
+	logged  *bytes.Buffer // what the server logged; read it when nothing runs
+
+	operator string // the operator's key
+	ready    error
+}
+
+func newFixture(t testing.TB) *fixture {
+	t.Helper()
+	f := &fixture{t: t, log: newClaimLog(), views: projections.NewMemory(), secrets: newSecrets(), logged: new(bytes.Buffer)}
+	directory := projections.NewDirectory(nil, nil, 0)
+	ctx, stop := context.WithCancel(context.Background())
+	var following sync.WaitGroup
+	for _, follow := range []func(context.Context, domain.Log) error{f.views.Follow, directory.Follow} {
+		following.Go(func() {
+			if err := follow(ctx, f.log); err != nil {
+				t.Errorf("follow the log: %v", err)
+			}
+		})
+	}
+	t.Cleanup(func() { stop(); following.Wait() })
+	profiles, err := webhook.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.server = openapi.Server{
+		Log: f.log, Views: f.views, Directory: directory, Secrets: f.secrets.port(), Profiles: profilePort(profiles),
+		Claimed: f.log.claimed, AttemptBody: attemptBody(profiles), Ready: func(context.Context) error { return f.ready },
+		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/plain; version=0.0.4")
+			_, _ = io.WriteString(w, "up 1\n")
+		}),
+		Logger: slog.New(slog.NewTextHandler(f.logged, nil)), Version: "test",
+	}
+	if f.handler, err = openapi.NewHandler(f.server); err != nil {
+		t.Fatal(err)
+	}
+	f.begin()
+	return f
+}
+
+// begin makes the instance's log, an operator's key and two tenants, as a first start does.
+func (f *fixture) begin() {
+	f.t.Helper()
+	f.operator = openapi.NewKey()
+	hash := openapi.HashKey(f.operator)
+	id := domain.NewUUID()
+	f.append(domain.Draft{
+		Tenant: domain.InstanceTenant, Stream: domain.Stream{Kind: domain.StreamTenant, ID: domain.NewUUID()},
+		Fact: &domain.TenantCreated{Tenant: domain.TenantConfig{ID: domain.InstanceTenant, Name: "instance"}},
+	}, domain.Draft{
+		Tenant: domain.InstanceTenant, Stream: domain.Stream{Kind: domain.StreamKey, ID: id},
+		Fact: &domain.KeyCreated{Key: domain.KeyConfig{
+			ID: id, Role: domain.RoleOperator, Name: "first", Principal: "first", PrincipalID: domain.NewUUID(), Hash: hash[:], Instance: true,
+		}},
+	})
+	for _, tenant := range []string{"acme", "other"} {
+		f.post(f.operator, "/v1/tenants", `{"id":"`+tenant+`"}`).want(http.StatusCreated)
+	}
+}
+
+func (f *fixture) append(drafts ...domain.Draft) []domain.Entry {
+	f.t.Helper()
+	entries, err := domain.AppendOne(context.Background(), f.log, domain.Group{Drafts: drafts})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return entries
+}
+
+// key makes a key of a role in a tenant; more is what the body has beside role and name.
+func (f *fixture) key(tenant string, role domain.Role, more ...string) string {
+	f.t.Helper()
+	path := "/v1/tenants/" + tenant + "/keys"
+	if role == domain.RoleOperator || role == domain.RoleMonitor {
+		path = "/v1/keys"
+	}
+	body := fmt.Sprintf(`{"role":%q,"name":"a %s"%s}`, role, role, strings.Join(more, ""))
+	return f.post(f.operator, path, body).want(http.StatusCreated).text("key")
+}
+
+// answer is what came back.
+type answer struct {
+	t      testing.TB
+	Code   int
+	Header http.Header
+	Body   []byte
+}
+
+// do sends a request; header is a list of names and values.
+func (f *fixture) do(key, method, target, body string, header ...string) answer {
+	f.t.Helper()
+	r := httptest.NewRequestWithContext(context.Background(), method, target, strings.NewReader(body))
+	if body == "" {
+		r.Body, r.ContentLength = http.NoBody, 0
+	}
+	if key != "" {
+		r.Header.Set("Authorization", "Bearer "+key)
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	f.handler.ServeHTTP(w, r)
+	return answer{t: f.t, Code: w.Code, Header: w.Header(), Body: w.Body.Bytes()}
+}
+
+func (f *fixture) get(key, target string, header ...string) answer {
+	f.t.Helper()
+	return f.do(key, http.MethodGet, target, "", header...)
+}
+
+func (f *fixture) post(key, target, body string, header ...string) answer {
+	f.t.Helper()
+	return f.do(key, http.MethodPost, target, body, header...)
+}
+
+func (f *fixture) patch(key, target, body string, header ...string) answer {
+	f.t.Helper()
+	return f.do(key, http.MethodPatch, target, body, append([]string{"Content-Type", "application/merge-patch+json"}, header...)...)
+}
+
+// want stops the test at another status.
+func (a answer) want(code int) answer {
+	a.t.Helper()
+	if a.Code != code {
+		a.t.Fatalf("status %d, want %d: %s", a.Code, code, a.Body)
+	}
+	return a
+}
+
+// problem stops the test at another status or code, and returns the document.
+func (a answer) problem(status int, code string) answer {
+	a.t.Helper()
+	a.want(status)
+	if got := a.Header.Get("Content-Type"); got != "application/problem+json" {
+		a.t.Fatalf("content type %q, want a problem document: %s", got, a.Body)
+	}
+	if got := a.text("code"); got != code {
+		a.t.Fatalf("code %q, want %q: %s", got, code, a.Body)
+	}
+	return a
+}
+
+// names stops the test unless the problem names a location.
+func (a answer) names(location string) answer {
+	a.t.Helper()
+	var doc struct {
+		Errors []struct{ Location string }
+	}
+	a.into(&doc)
+	for _, e := range doc.Errors {
+		if e.Location == location {
+			return a
+		}
+	}
+	a.t.Fatalf("names no %s: %s", location, a.Body)
+	return a
+}
+
+func (a answer) into(v any) {
+	a.t.Helper()
+	if err := json.Unmarshal(a.Body, v); err != nil {
+		a.t.Fatalf("%v: %s", err, a.Body)
+	}
+}
+
+// value returns a member by its dotted path.
+func (a answer) value(path string) any {
+	a.t.Helper()
+	var v any
+	a.into(&v)
+	for name := range strings.SplitSeq(path, ".") {
+		switch at := v.(type) {
+		case map[string]any:
+			v = at[name]
+		case []any:
+			var i int
+			if _, err := fmt.Sscan(name, &i); err != nil || i >= len(at) {
+				a.t.Fatalf("no %s in %s", path, a.Body)
+			}
+			v = at[i]
+		default:
+			a.t.Fatalf("no %s in %s", path, a.Body)
+		}
+	}
+	return v
+}
+
+func (a answer) text(path string) string {
+	a.t.Helper()
+	s, ok := a.value(path).(string)
+	if !ok {
+		a.t.Fatalf("%s is no text in %s", path, a.Body)
+	}
+	return s
+}
+
+func (a answer) number(path string) int {
+	a.t.Helper()
+	n, ok := a.value(path).(float64)
+	if !ok {
+		a.t.Fatalf("%s is no number in %s", path, a.Body)
+	}
+	return int(n)
+}
+
+// claimLog is the log in memory with a record of its claims, for the look-up that the port doesn't have.
+type claimLog struct {
+	*logtest.Memory
+
+	mu   sync.Mutex // guards made
+	made map[[3]string]domain.ClaimedError
+	sums map[[3]string][32]byte
+}
+
+func newClaimLog() *claimLog {
+	return &claimLog{Memory: logtest.NewMemory(nil), made: make(map[[3]string]domain.ClaimedError), sums: make(map[[3]string][32]byte)}
+}
+
+func claimName(c domain.Claim) [3]string { return [3]string{string(c.Tenant), c.Scope, c.Key} }
+
+func (l *claimLog) Append(ctx context.Context, groups ...domain.Group) []domain.Outcome {
+	outcomes := l.Memory.Append(ctx, groups...)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, o := range outcomes {
+		for _, c := range groups[i].Claims {
+			if o.Err == nil {
+				first := o.Entries[c.First]
+				l.made[claimName(c)] = domain.ClaimedError{Sequence: first.Sequence, Count: c.Count, At: first.RecordedAt}
+				l.sums[claimName(c)] = c.Digest
+			}
+		}
+	}
+	return outcomes
+}
+
+func (l *claimLog) claimed(_ context.Context, claims []domain.Claim) ([]*domain.ClaimedError, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	found := make([]*domain.ClaimedError, len(claims))
+	for i, c := range claims {
+		if made, ok := l.made[claimName(c)]; ok {
+			made.Claim, made.Same = i, l.sums[claimName(c)] == c.Digest
+			found[i] = &made
+		}
+	}
+	return found, nil
+}
+
+// secrets keeps secrets in memory and remembers every one that it ever saw.
+type secrets struct {
+	mu   sync.Mutex // guards both
+	kept map[domain.UUID]string
+	ever []string
+}
+
+func newSecrets() *secrets { return &secrets{kept: make(map[domain.UUID]string)} }
+
+func (s *secrets) port() openapi.Secrets {
+	return openapi.Secrets{
+		Put: func(_ context.Context, tenant domain.TenantID, purpose, value string) (domain.UUID, string, error) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			id := domain.NewUUID()
+			s.kept[id] = value
+			s.ever = append(s.ever, value)
+			mac := hmac.New(sha256.New, []byte("fingerprints"))
+			_, _ = fmt.Fprintf(mac, "%s/%s/%s", tenant, purpose, value)
+			return id, base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:8]), nil
+		},
+		Delete: func(_ context.Context, _ domain.TenantID, ids ...domain.UUID) error {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			for _, id := range ids {
+				delete(s.kept, id)
+			}
+			return nil
+		},
+	}
+}
+
+func (s *secrets) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.kept)
+}
+
+func profilePort(set *webhook.Profiles) openapi.Profiles {
+	named := func(name string) (*webhook.Profile, error) {
+		if p := set.Named(name); p != nil {
+			return p, nil
+		}
+		return nil, domain.Invalid("profile", "is unknown")
+	}
+	return openapi.Profiles{
+		Lookup: func(name string) (openapi.Profile, bool) {
+			p := set.Named(name)
+			if p == nil {
+				return openapi.Profile{}, false
+			}
+			return openapi.Profile{
+				Name: p.Name, Digest: p.Digest, HTTPSOnly: p.HTTPSOnly, Signs: p.Signs(), Retry: p.Retry, Timeout: domain.Duration(p.Timeout),
+			}, true
+		},
+		Names: func() []string {
+			var names []string
+			for _, p := range set.All() {
+				names = append(names, p.Name)
+			}
+			return slices.Compact(names)
+		},
+		NewKey: func(name, given string) (string, string, error) {
+			p, err := named(name)
+			if err != nil {
+				return "", "", err
+			}
+			if given == "" && p.KeyGenerated {
+				given = p.NewSigningKey()
+			}
+			if given == "" {
+				return "", "", nil
+			}
+			key, err := p.ParseKey(domain.NewUUID(), given)
+			if err != nil {
+				return "", "", err
+			}
+			return given, key.PublicKey(), nil
+		},
+		Check: func(t openapi.Target) (openapi.Auth, error) {
+			p, err := named(t.Profile)
+			if err != nil {
+				return t.Auth, err
+			}
+			auth := webhook.Auth(t.Auth)
+			_, err = webhook.NewTarget(webhook.TargetConfig{Profile: p, URL: t.URL, Auth: auth, Headers: t.Headers})
+			return openapi.Auth(p.WithDefaults(auth)), err
+		},
+		CheckHeader: set.CheckHeader,
+	}
+}
+
+// attemptBody builds bodies as the sender does.
+func attemptBody(set *webhook.Profiles) func(context.Context, openapi.SentAttempt) ([]byte, error) {
+	return func(_ context.Context, sent openapi.SentAttempt) ([]byte, error) {
+		profile := set.ByDigest(sent.Started.ProfileDigest)
+		fact, ok := sent.Event.Fact.(*domain.EventAppended)
+		if profile == nil || !ok {
+			return nil, errors.New("no profile or no event")
+		}
+		target, err := webhook.NewTarget(webhook.TargetConfig{Profile: profile, URL: sent.Endpoint.URL})
+		if err != nil {
+			return nil, err
+		}
+		request, err := target.Build(&webhook.Event{
+			ID: fact.Event.ID, InternalID: sent.Event.Stream.ID, Sequence: int64(sent.Event.Sequence), Tenant: string(sent.Event.Tenant),
+			Source: fact.Event.Source, Type: string(fact.Event.Type), OccurredAt: sent.Event.RecordedAt, Data: fact.Data,
+			SchemaVersion: fact.Event.SchemaVersion,
+		}, webhook.Attempt{Number: sent.Started.Number, At: sent.Started.At})
+		if err != nil {
+			return nil, err
+		}
+		return request.Body, nil
+	}
+}
+
+// head is the last position of the whole log: nothing was appended as long as it stays.
+func (f *fixture) head() domain.Position {
+	f.t.Helper()
+	head, err := f.log.Head(context.Background())
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return head
+}
+
+// now is a time of the log's clock that certainly lies between two entries.
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }

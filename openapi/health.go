@@ -1,0 +1,36 @@
+package openapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+)
+
+// healthOut says that all is well; when it isn't, there is a problem instead.
+type healthOut struct {
+	Status string `json:"status" enum:"ok" doc:"ok" example:"ok"`
+}
+
+// livez says that the process answers.
+func livez(context.Context, *call, *struct{}) (*plainOut[healthOut], error) {
+	return &plainOut[healthOut]{healthOut{"ok"}}, nil
+}
+
+// readyz says whether this node can append and serve. Why it can't is for the operator, who reads the log.
+func readyz(ctx context.Context, c *call, _ *struct{}) (*plainOut[healthOut], error) {
+	if err := c.Ready(ctx); err != nil {
+		c.Logger.WarnContext(ctx, "not ready", "error", err)
+		return nil, refuse(http.StatusServiceUnavailable, "not_ready", "This node can't append or serve at the moment; its log says why.")
+	}
+	return &plainOut[healthOut]{healthOut{"ok"}}, nil
+}
+
+// metrics hands over to the handler of the program's metrics.
+func metrics(_ context.Context, c *call, _ *struct{}) (*huma.StreamResponse, error) {
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		r, w := humago.Unwrap(hc)
+		c.Metrics.ServeHTTP(w, r)
+	}}, nil
+}

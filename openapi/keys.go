@@ -1,0 +1,264 @@
+package openapi
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/projections"
+)
+
+// keyOut is an API key as the API shows it: never the key, but once.
+type keyOut struct {
+	ID          domain.UUID `json:"id" format:"uuid" doc:"The key's id: the credential in the log." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6e"`
+	Key         string      `json:"key,omitempty" doc:"The key itself, shown once." example:"ht_GGSUcSPcZ4y2vJx7XnYbYHcXn4x0S3zHFoqXq9jZ0qA"`
+	Role        domain.Role `json:"role" doc:"What the key may do; more roles may come." example:"producer"`
+	Name        string      `json:"name" doc:"For people." example:"billing service"`
+	Principal   string      `json:"principal" doc:"The person or system behind the key." example:"billing"`
+	PrincipalID domain.UUID `json:"principal_id" format:"uuid" doc:"The principal in the log: the actor." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6f"`
+	EndpointID  domain.UUID `json:"endpoint_id,omitzero" format:"uuid" doc:"A receiver's one endpoint." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
+	ExpiresAt   stamp       `json:"expires_at,omitzero" doc:"The key opens nothing from then on." example:"2027-07-01T00:00:00Z"`
+	CreatedBy   domain.UUID `json:"created_by,omitzero" format:"uuid" doc:"The key with which it was made." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d71"`
+	Versions
+}
+
+func showKey(k projections.Key) keyOut {
+	return keyOut{
+		ID: k.ID, Role: k.Role, Name: k.Name, Principal: k.Principal, PrincipalID: k.PrincipalID, EndpointID: k.Endpoint,
+		ExpiresAt: stamp(k.ExpiresAt), CreatedBy: k.MadeBy.Credential, Versions: version(k.Version, k.Created, k.Updated),
+	}
+}
+
+type keyIn struct {
+	Role       string    `json:"role" doc:"operator and monitor for keys of the instance; admin, producer, auditor, privacy and receiver for those of a tenant." example:"producer"`
+	Name       string    `json:"name" minLength:"1" maxLength:"255" doc:"For people." example:"billing service"`
+	Principal  string    `json:"principal,omitempty" maxLength:"255" doc:"The person or system behind the key; the name by default. Keys of one principal are one actor." example:"billing"`
+	EndpointID string    `json:"endpoint_id,omitempty" format:"uuid" doc:"A receiver's one endpoint." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
+	ExpiresAt  time.Time `json:"expires_at,omitzero" doc:"The key opens nothing from then on; never by default." example:"2027-07-01T00:00:00Z"`
+	ReasonBody
+}
+
+type createKeyIn struct {
+	TenantPath
+	PostHeader
+	Body keyIn
+}
+
+type createInstanceKeyIn struct {
+	PostHeader
+	Body keyIn
+}
+
+func createKey(ctx context.Context, c *call, in *createKeyIn) (*madeOut[keyOut], error) {
+	return newKey(ctx, c, in.Body, "/v1/tenants/"+string(c.tenant)+"/keys/")
+}
+
+func createInstanceKey(ctx context.Context, c *call, in *createInstanceKeyIn) (*madeOut[keyOut], error) {
+	c.tenant = domain.InstanceTenant
+	return newKey(ctx, c, in.Body, "/v1/keys/")
+}
+
+// newKey makes a key and shows it this once.
+func newKey(ctx context.Context, c *call, in keyIn, path string) (*madeOut[keyOut], error) {
+	secret := NewKey()
+	return once(ctx, c, post[madeOut[keyOut]]{
+		decide: func(ctx context.Context) (domain.Group, error) {
+			fact, err := c.decideKey(ctx, in, secret)
+			if err != nil {
+				return domain.Group{}, err
+			}
+			return domain.Group{Drafts: []domain.Draft{{
+				Tenant: c.tenant, Stream: domain.Stream{Kind: domain.StreamKey, ID: fact.Key.ID}, By: c.by(), Fact: fact, Reason: in.Reason,
+			}}}, checkReason("body.reason", in.Reason)
+		},
+		answer: func(ctx context.Context, entries []domain.Entry, replayed bool) (*madeOut[keyOut], error) {
+			e := entries[0]
+			fact, ok := e.Fact.(*domain.KeyCreated)
+			if !ok {
+				return nil, unreadable(e)
+			}
+			if err := c.await(ctx, e.Position); err != nil {
+				return nil, err
+			}
+			at := projections.OriginOf(e)
+			body := showKey(projections.Key{Key: domain.Key{KeyConfig: fact.Key, Version: 1}, Created: at, Updated: at})
+			if !replayed {
+				body.Key = secret
+			}
+			return made(e, replayed, path+fact.Key.ID.String(), body), nil
+		},
+	})
+}
+
+func (c *call) decideKey(ctx context.Context, in keyIn, secret string) (*domain.KeyCreated, error) {
+	hash := HashKey(secret)
+	config := domain.KeyConfig{
+		ID: domain.NewUUID(), Role: domain.Role(in.Role), Name: in.Name, Principal: in.Principal, ExpiresAt: instant(in.ExpiresAt),
+		Hash: hash[:], MadeBy: c.by(), Instance: c.tenant == domain.InstanceTenant,
+	}
+	if config.Principal == "" {
+		config.Principal = config.Name
+	}
+	if in.EndpointID != "" {
+		id, err := parseID("body.endpoint_id", in.EndpointID)
+		if err != nil {
+			return nil, err
+		}
+		config.Endpoint = id
+	}
+	fact, err := domain.CreateKey(config, c.Clock())
+	if err != nil {
+		return nil, err
+	}
+	_, err = c.now(ctx, func(r projections.Reader) error {
+		if !config.Endpoint.IsZero() {
+			if _, err := r.Endpoint(ctx, config.Endpoint, projections.AsOf{}); err != nil {
+				return domain.Invalid("endpoint_id", "names an endpoint of this tenant")
+			}
+		}
+		var err error
+		fact.Key.PrincipalID, err = principalID(ctx, r, config.Principal)
+		return err
+	})
+	return fact, err
+}
+
+// principalID finds a principal by the keys that it has, so that all of them act as one in the log.
+func principalID(ctx context.Context, r projections.Reader, principal string) (domain.UUID, error) {
+	page := projections.Page{Limit: 1000}
+	for {
+		keys, err := r.Keys(ctx, page, projections.AsOf{})
+		if err != nil {
+			return domain.UUID{}, err
+		}
+		i := slices.IndexFunc(keys, func(k projections.Key) bool { return k.Principal == principal })
+		if i >= 0 {
+			return keys[i].PrincipalID, nil
+		}
+		if len(keys) < page.Limit {
+			return domain.NewUUID(), nil
+		}
+		page.After = &keys[len(keys)-1].Created.Sequence
+	}
+}
+
+type listKeysIn struct {
+	TenantPath
+	ListQuery
+	AsOfQuery
+}
+
+type listInstanceKeysIn struct {
+	ListQuery
+	AsOfQuery
+}
+
+func listKeys(ctx context.Context, c *call, in *listKeysIn) (*listOut[keyOut], error) {
+	return keyList(ctx, c, in.ListQuery, in.AsOfQuery)
+}
+
+func listInstanceKeys(ctx context.Context, c *call, in *listInstanceKeysIn) (*listOut[keyOut], error) {
+	c.tenant = domain.InstanceTenant
+	return keyList(ctx, c, in.ListQuery, in.AsOfQuery)
+}
+
+func keyList(ctx context.Context, c *call, in ListQuery, as AsOfQuery) (*listOut[keyOut], error) {
+	l, err := c.list(in, as.AsOf.Value, as.AsOfSequence)
+	if err != nil {
+		return nil, err
+	}
+	m, err := c.moment(ctx, as, fresh, l.pinned())
+	if err != nil {
+		return nil, err
+	}
+	var rows []projections.Key
+	n, err := c.view(ctx, m, func(r projections.Reader, as projections.AsOf) (err error) {
+		rows, err = r.Keys(ctx, l.page(), as)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return paged(l, n, rows, func(k *projections.Key) domain.Sequence { return k.Created.Sequence },
+		func(k *projections.Key) keyOut { return showKey(*k) }), nil
+}
+
+type deleteKeyIn struct {
+	ThingPath
+	ReasonQuery
+}
+
+type deleteInstanceKeyIn struct {
+	ID string `path:"id" format:"uuid" doc:"The key's id." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6e"`
+	ReasonQuery
+}
+
+func deleteKey(ctx context.Context, c *call, in *deleteKeyIn) (*goneOut, error) {
+	return revokeKey(ctx, c, in.ID, in.Reason)
+}
+
+func deleteInstanceKey(ctx context.Context, c *call, in *deleteInstanceKeyIn) (*goneOut, error) {
+	c.tenant = domain.InstanceTenant
+	if in.ID == c.key.ID.String() {
+		return nil, refuse(409, "own_key", "A key of the instance isn't revoked with itself: make another one, and revoke this one with that.")
+	}
+	return revokeKey(ctx, c, in.ID, in.Reason)
+}
+
+// revokeKey ends a key. When it answers, this process lets the key in no more; others follow as they read the log.
+func revokeKey(ctx context.Context, c *call, text, reason string) (*goneOut, error) {
+	id, err := parseID("path.id", text)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkReason("query.reason", reason); err != nil {
+		return nil, err
+	}
+	e, err := c.change(ctx, func(ctx context.Context) (domain.Group, error) {
+		var row projections.Key
+		_, err := c.now(ctx, func(r projections.Reader) (err error) {
+			row, err = r.Key(ctx, id, projections.AsOf{})
+			return err
+		})
+		if err != nil {
+			return domain.Group{}, err
+		}
+		fact, err := row.Revoke()
+		if err != nil {
+			return domain.Group{}, err
+		}
+		return domain.Group{Drafts: []domain.Draft{{
+			Tenant: c.tenant, Stream: domain.Stream{Kind: domain.StreamKey, ID: id}, Expected: row.Version, By: c.by(), Fact: fact, Reason: reason,
+		}}}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &goneOut{Sequence: sequenceText(e.Sequence)}, c.await(ctx, e.Position)
+}
+
+// whoamiOut is what a key may do.
+type whoamiOut struct {
+	KeyID       domain.UUID `json:"key_id" format:"uuid" doc:"The key that was sent." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6e"`
+	Role        domain.Role `json:"role" doc:"What it may do." example:"producer"`
+	Name        string      `json:"name" doc:"Its name." example:"billing service"`
+	Principal   string      `json:"principal" doc:"The person or system behind it." example:"billing"`
+	PrincipalID domain.UUID `json:"principal_id" format:"uuid" doc:"The principal in the log." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6f"`
+	Tenant      string      `json:"tenant,omitempty" doc:"The tenant it is for; absent for a key of the instance." example:"acme"`
+	EndpointID  domain.UUID `json:"endpoint_id,omitzero" format:"uuid" doc:"A receiver's one endpoint." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
+	ExpiresAt   stamp       `json:"expires_at,omitzero" doc:"The key opens nothing from then on." example:"2027-07-01T00:00:00Z"`
+}
+
+type plainOut[T any] struct{ Body T }
+
+func whoami(_ context.Context, c *call, _ *struct{}) (*plainOut[whoamiOut], error) {
+	out := whoamiOut{
+		KeyID: c.key.ID, Role: c.key.Role, Name: c.key.Name, Principal: c.key.Principal, PrincipalID: c.key.PrincipalID,
+		EndpointID: c.key.Endpoint, ExpiresAt: stamp(c.key.ExpiresAt),
+	}
+	if !c.key.Instance {
+		out.Tenant = string(c.key.Tenant)
+	}
+	return &plainOut[whoamiOut]{out}, nil
+}

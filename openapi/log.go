@@ -1,0 +1,265 @@
+package openapi
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// entryOut is an entry as the audit query shows it. Its data is spliced in.
+type entryOut struct {
+	Sequence      int64        `json:"sequence" doc:"The entry's place in the tenant's log: its leaf's index in the tenant's Merkle tree." example:"41"`
+	Kind          string       `json:"kind" doc:"What it says; more kinds may come." example:"endpoint.created"`
+	KindVersion   int          `json:"kind_version" doc:"The version of the kind's form." example:"1"`
+	Stream        string       `json:"stream" doc:"The thing that it is about." example:"endpoint/01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
+	StreamVersion int          `json:"stream_version" doc:"Counts the stream's entries, from 1." example:"1"`
+	Actor         domain.Actor `json:"actor" doc:"Who did it; empty for what the server does by itself."`
+	Cause         int64        `json:"cause,omitempty" doc:"The entry that led to this one." example:"40"`
+	RecordedAt    stamp        `json:"recorded_at" doc:"The database's clock." example:"2026-07-01T12:00:00.123456Z"`
+	Reason        string       `json:"reason,omitempty" doc:"Why a person did it." example:"receiver's maintenance window"`
+	Erased        bool         `json:"erased,omitempty" doc:"The content was destroyed." example:"true"`
+	Leaf          string       `json:"leaf" doc:"The exact bytes in the Merkle tree: canonical JSON." example:"{\"kind\":\"endpoint.created\"}"`
+	LeafHash      string       `json:"leaf_hash" doc:"Their RFC 6962 hash, in standard base64." example:"cTOUDeMlPgClsHbaWuiOa3M0PbcTF6PvLiuZtmTwTVg="`
+	Data          *contentOut  `json:"data,omitempty" doc:"The content: a member for each part that the leaf commits to."`
+}
+
+// contentOut documents an entry's content. Each kind has its own parts.
+type contentOut map[string]any
+
+// showEntry writes an entry.
+func showEntry(b []byte, e *domain.Entry, whole bool) ([]byte, error) {
+	hash := leafHash(e.Leaf)
+	out := entryOut{
+		Sequence: int64(e.Sequence), Kind: string(e.Kind), KindVersion: e.KindVersion, Stream: e.Stream.String(), StreamVersion: e.StreamVersion,
+		Actor: e.By, Cause: int64(e.Cause), RecordedAt: stamp(e.RecordedAt), Reason: e.Reason, Erased: e.Erased,
+		Leaf: string(e.Leaf), LeafHash: base64Of(hash[:]),
+	}
+	if e.Fact == nil {
+		return splice(b, out, "", nil)
+	}
+	data, err := showContent(e.Fact, whole)
+	if err != nil {
+		return nil, err
+	}
+	return splice(b, out, "data", data)
+}
+
+// showContent writes a fact's parts as an object. Event data stays as it was sent; a captured answer isn't text: base64.
+// Hashes of keys are left out: an imported key may be weak enough to be found by its hash.
+func showContent(fact domain.Fact, whole bool) ([]byte, error) {
+	parts, err := domain.EncodeFact(masked(fact, whole))
+	if err != nil {
+		return nil, err
+	}
+	b := []byte{'{'}
+	for i, p := range parts {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(appendText(b, p.Name), ':')
+		switch {
+		case p.Name == domain.PartBody:
+			b = append(base64.StdEncoding.AppendEncode(append(b, '"'), p.Bytes), '"')
+		case fact.Kind() == domain.KindKeyCreated || fact.Kind() == domain.KindKeyRevoked:
+			b = appendWithout(b, p.Bytes, "hash")
+		default:
+			b = append(b, p.Bytes...)
+		}
+	}
+	return append(b, '}'), nil
+}
+
+// appendWithout writes an object without one of its members.
+func appendWithout(b, object []byte, name string) []byte {
+	b = append(b, '{')
+	first := true
+	for _, m := range splitChecked(object, nil) {
+		if m.Name == name {
+			continue
+		}
+		if !first {
+			b = append(b, ',')
+		}
+		first = false
+		b = append(append(appendText(b, m.Name), ':'), m.Raw...)
+	}
+	return append(b, '}')
+}
+
+// masked hides what stands in the query of an endpoint's URL from those who don't configure the tenant.
+func masked(fact domain.Fact, whole bool) domain.Fact {
+	hide := func(c domain.EndpointConfig) domain.EndpointConfig {
+		if !whole {
+			c.URL = maskQuery(c.URL)
+		}
+		return c
+	}
+	switch f := fact.(type) {
+	case *domain.EndpointCreated:
+		return &domain.EndpointCreated{Endpoint: hide(f.Endpoint)}
+	case *domain.EndpointUpdated:
+		return &domain.EndpointUpdated{Endpoint: hide(f.Endpoint)}
+	case *domain.EndpointKeyRotated:
+		return &domain.EndpointKeyRotated{Endpoint: hide(f.Endpoint)}
+	case *domain.EndpointPaused:
+		return &domain.EndpointPaused{Endpoint: hide(f.Endpoint)}
+	case *domain.EndpointResumed:
+		return &domain.EndpointResumed{Endpoint: hide(f.Endpoint)}
+	case *domain.EndpointDisabled:
+		return &domain.EndpointDisabled{Endpoint: hide(f.Endpoint)}
+	case *domain.EndpointDeleted:
+		return &domain.EndpointDeleted{Endpoint: hide(f.Endpoint)}
+	}
+	return fact
+}
+
+// whole says whether a role sees endpoint URLs as they are: who configures them knows them.
+func (c *call) whole() bool {
+	return c.key.Role == domain.RoleOperator || c.key.Role == domain.RoleAdmin
+}
+
+// maskQuery hides the values in a URL's query, where some receivers want a credential.
+func maskQuery(raw string) string {
+	base, query, ok := strings.Cut(raw, "?")
+	if !ok {
+		return raw
+	}
+	pairs := strings.Split(query, "&")
+	for i, pair := range pairs {
+		if name, _, ok := strings.Cut(pair, "="); ok {
+			pairs[i] = name + "=" + url.QueryEscape("[redacted]")
+		}
+	}
+	return base + "?" + strings.Join(pairs, "&")
+}
+
+// LogFilter is what chooses entries.
+type LogFilter struct {
+	FromSequence opt[int64] `query:"from_sequence" minimum:"0" doc:"From this sequence on." example:"0"`
+	ToSequence   opt[int64] `query:"to_sequence" minimum:"0" doc:"Before this sequence." example:"1000"`
+	Kind         string     `query:"kind" maxLength:"64" pattern:"^[a-z_-]+\\.([a-z_]+|\\*)$" doc:"Entries of this kind, or of all whose names begin so: delivery.*" example:"endpoint.updated"`
+	Stream       string     `query:"stream" maxLength:"128" doc:"Entries about this thing." example:"endpoint/01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
+	Actor        string     `query:"actor" format:"uuid" doc:"What this principal or key did." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6f"`
+}
+
+func (in LogFilter) query(tenant domain.TenantID) (domain.Query, error) {
+	q := domain.Query{Tenant: tenant, Kind: domain.Kind(in.Kind)}
+	if in.FromSequence.Set {
+		from := domain.Sequence(in.FromSequence.Value)
+		q.From = &from
+	}
+	if in.ToSequence.Set {
+		to := domain.Sequence(in.ToSequence.Value)
+		q.To = &to
+	}
+	var err error
+	if in.Stream != "" {
+		if q.Stream, err = domain.ParseStream(in.Stream); err != nil {
+			return q, invalid("query.stream", "is a kind and a UUID, such as endpoint/01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70")
+		}
+	}
+	if in.Actor != "" {
+		q.Actor, err = parseID("query.actor", in.Actor)
+	}
+	return q, err
+}
+
+type listLogIn struct {
+	TenantPath
+	ListQuery
+	LogFilter
+	From opt[time.Time] `query:"from" doc:"Recorded at this time or later." example:"2026-07-01T00:00:00Z"`
+	To   opt[time.Time] `query:"to" doc:"Recorded before this time." example:"2026-08-01T00:00:00Z"`
+}
+
+// listLog is the audit query.
+func listLog(ctx context.Context, c *call, in *listLogIn) (*exactOut, error) {
+	q, err := in.query(c.tenant)
+	if err != nil {
+		return nil, err
+	}
+	l, err := c.list(in.ListQuery, fmt.Sprintf("%v %v", in.LogFilter, [2]opt[time.Time]{in.From, in.To}))
+	if err != nil {
+		return nil, err
+	}
+	pinned, err := c.head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if p := l.pinned(); p != nil {
+		pinned = *p
+	}
+	q.Since, q.Until, q.Limit, q.Descending = instant(in.From.Value), instant(in.To.Value), in.Limit+1, in.Order == "desc"
+	l.bound(&q, pinned)
+	entries, err := c.Log.Select(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	return c.entryPage(l, pinned, entries)
+}
+
+func (c *call) entryPage(l *list, pinned domain.Sequence, entries []domain.Entry) (*exactOut, error) {
+	out := &exactOut{ContentType: typeJSON, Sequence: sequenceText(pinned), Body: []byte(`{"items":[`)}
+	next := []byte("null")
+	var err error
+	for i := range entries {
+		if i == l.Limit || len(out.Body) > maxPageBytes {
+			cursor, link := l.next(pinned, bySequence(entries[i-1].Sequence))
+			out.Link, next = link, appendText(nil, *cursor)
+			break
+		}
+		if i > 0 {
+			out.Body = append(out.Body, ',')
+		}
+		if out.Body, err = showEntry(out.Body, &entries[i], c.whole()); err != nil {
+			return nil, err
+		}
+	}
+	out.Body = append(append(append(out.Body, `],"next":`...), next...), '}')
+	return out, nil
+}
+
+// bound narrows a query to the walk's pinned sequence and to what comes behind its cursor.
+func (l *list) bound(q *domain.Query, pinned domain.Sequence) {
+	if end := pinned + 1; q.To == nil || *q.To > end {
+		q.To = &end
+	}
+	if after, ok := l.afterSequence(); ok {
+		beyond(q, after)
+	}
+}
+
+// beyond narrows a query to what comes behind a sequence, in the query's order.
+func beyond(q *domain.Query, after domain.Sequence) {
+	if q.Descending {
+		if q.To == nil || *q.To > after {
+			q.To = &after
+		}
+		return
+	}
+	if from := after + 1; q.From == nil || *q.From < from {
+		q.From = &from
+	}
+}
+
+type getLogEntryIn struct {
+	TenantPath
+	Sequence int64 `path:"sequence" minimum:"0" doc:"The entry's place in the tenant's log." example:"41"`
+}
+
+func getLogEntry(ctx context.Context, c *call, in *getLogEntryIn) (*exactOut, error) {
+	e, err := c.entry(ctx, domain.Sequence(in.Sequence))
+	if err != nil {
+		return nil, err
+	}
+	body, err := showEntry(nil, e, c.whole())
+	if err != nil {
+		return nil, err
+	}
+	return &exactOut{ContentType: typeJSON, Sequence: sequenceText(e.Sequence), Body: body}, nil
+}

@@ -1,0 +1,55 @@
+package openapi
+
+import (
+	"net/http"
+	"strings"
+)
+
+// router is a ServeMux that also takes two patterns which net/http can't put in order: both match
+// /events/by-sequence/routing. It registers them as one and looks at the segments itself.
+type router struct {
+	*http.ServeMux
+	bySequence, routing http.HandlerFunc
+}
+
+// The ends of the two patterns, and of the one that stands for both.
+const (
+	bySequenceEnd = "/events/by-sequence/{sequence}"
+	routingEnd    = "/events/{id}/routing"
+	bothEnd       = "/events/{id}/{part}"
+)
+
+// HandleFunc registers a handler, as http.ServeMux does.
+func (m *router) HandleFunc(pattern string, handler func(http.ResponseWriter, *http.Request)) {
+	var end string
+	switch {
+	case strings.HasSuffix(pattern, bySequenceEnd):
+		end, m.bySequence = bySequenceEnd, handler
+	case strings.HasSuffix(pattern, routingEnd):
+		end, m.routing = routingEnd, handler
+	default:
+		m.ServeMux.HandleFunc(pattern, handler)
+		return
+	}
+	if m.bySequence != nil && m.routing != nil {
+		m.ServeMux.HandleFunc(strings.TrimSuffix(pattern, end)+bothEnd, m.either)
+	}
+}
+
+func (m *router) either(w http.ResponseWriter, r *http.Request) {
+	part := r.PathValue("part")
+	switch {
+	case r.PathValue("id") == "by-sequence":
+		r.SetPathValue("sequence", part)
+		m.bySequence(w, r)
+	case part == "routing":
+		m.routing(w, r)
+	default:
+		writeProblem(w, noPath(http.StatusNotFound))
+	}
+}
+
+// noPath is the answer to a path that isn't served.
+func noPath(status int) *problem {
+	return refuse(status, "not_found", "There is no such path; /docs lists those there are.")
+}

@@ -1,0 +1,103 @@
+package openapi
+
+import (
+	"bytes"
+	"encoding/json"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// What follows cuts JSON that domain.SplitObject or domain.CheckJSON has accepted as part of a larger text: checking
+// each event of a batch a second time would cost more than all else that is done with it.
+
+// splitChecked appends the members of a checked object to a list.
+func splitChecked(object []byte, members []domain.Member) []domain.Member {
+	i := space(object, 1)
+	for object[i] != '}' {
+		end := value(object, i)
+		name := unquote(object[i:end])
+		begin := space(object, space(object, end)+1) // behind the colon
+		end = value(object, begin)
+		members = append(members, domain.Member{Name: name, Raw: object[begin:end:end]})
+		if i = space(object, end); object[i] == ',' {
+			i = space(object, i+1)
+		}
+	}
+	return members
+}
+
+// elementsChecked returns the elements of a checked array.
+func elementsChecked(array []byte) [][]byte {
+	var elements [][]byte
+	i := space(array, 1)
+	for array[i] != ']' {
+		end := value(array, i)
+		elements = append(elements, array[i:end:end])
+		if i = space(array, end); array[i] == ',' {
+			i = space(array, i+1)
+		}
+	}
+	return elements
+}
+
+func space(b []byte, i int) int {
+	for b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r' {
+		i++
+	}
+	return i
+}
+
+// value returns where the value that begins at i ends.
+func value(b []byte, i int) int {
+	switch b[i] {
+	case '"':
+		return stringEnd(b, i)
+	case '{', '[':
+		return bracketEnd(b, i)
+	}
+	for i < len(b) && b[i] != ',' && b[i] != '}' && b[i] != ']' && b[i] > ' ' {
+		i++
+	}
+	return i
+}
+
+func stringEnd(b []byte, i int) int {
+	for i++; ; i++ {
+		n := bytes.IndexByte(b[i:], '"')
+		i += n
+		escapes := 0
+		for b[i-1-escapes] == '\\' {
+			escapes++
+		}
+		if escapes%2 == 0 {
+			return i + 1
+		}
+	}
+}
+
+func bracketEnd(b []byte, i int) int {
+	for depth := 0; ; i++ {
+		switch b[i] {
+		case '"':
+			i = stringEnd(b, i) - 1
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		}
+	}
+}
+
+// unquote reads a checked JSON text.
+func unquote(quoted []byte) string {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return string(quoted[1 : len(quoted)-1])
+	}
+	var s string
+	if json.Unmarshal(quoted, &s) != nil {
+		panic("openapi: a checked text isn't JSON")
+	}
+	return s
+}

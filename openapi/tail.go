@@ -1,0 +1,161 @@
+package openapi
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// How the tail of a log is sent.
+const (
+	tailPage      = 256
+	tailHeartbeat = 15 * time.Second
+	tailPause     = 50 * time.Millisecond // between two looks at a log that grows all the time
+	tailWrite     = 10 * time.Second      // a client that takes longer is gone
+)
+
+type tailLogIn struct {
+	TenantPath
+	LogFilter
+	LastEventID string `header:"Last-Event-ID" maxLength:"20" doc:"The last sequence that was received: the stream goes on behind it." example:"41"`
+}
+
+// tailLog streams entries as they are appended (Server-Sent Events), by hand: an id is a sequence, of which 0 is one.
+func tailLog(ctx context.Context, c *call, in *tailLogIn) (*huma.StreamResponse, error) {
+	q, err := in.query(c.tenant)
+	if err != nil {
+		return nil, err
+	}
+	head, err := c.head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	next := head + 1
+	switch {
+	case in.LastEventID != "":
+		n, err := strconv.ParseInt(in.LastEventID, 10, 64)
+		if err != nil || n < 0 {
+			return nil, invalid("header.Last-Event-ID", "is a sequence of the tenant's log")
+		}
+		next = domain.Sequence(n) + 1
+	case q.From != nil:
+		next = *q.From
+	}
+	q.From, q.Limit = &next, tailPage
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		_, w := humago.Unwrap(hc)
+		t := tail{c: c, w: w, rc: http.NewResponseController(w), query: q, next: next}
+		t.run(hc.Context())
+	}}, nil
+}
+
+// tail is one stream on its way to one client.
+type tail struct {
+	c     *call
+	w     http.ResponseWriter
+	rc    *http.ResponseController
+	query domain.Query
+	next  domain.Sequence // from which to look
+	wrote time.Time
+}
+
+// run ends when the client goes, the log can't be read, or the key opens no more; the client comes back with the last id.
+func (t *tail) run(ctx context.Context) {
+	header := t.w.Header()
+	header.Set("Content-Type", "text/event-stream")
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Accel-Buffering", "no") // a proxy that buffers would hold entries back
+	t.w.WriteHeader(http.StatusOK)
+	if !t.send([]byte(": the log of " + string(t.c.tenant) + "\n\n")) {
+		return
+	}
+	for ctx.Err() == nil && t.stillOpens() {
+		before, err := t.c.Log.Head(ctx)
+		if err != nil {
+			return
+		}
+		sent, ok := t.page(ctx)
+		if !ok {
+			return
+		}
+		if sent == tailPage {
+			continue
+		}
+		if time.Since(t.wrote) >= tailHeartbeat && !t.send([]byte(": still here\n\n")) {
+			return
+		}
+		pause(ctx, tailPause)
+		t.c.Log.Await(ctx, before)
+	}
+}
+
+// page sends what there is, at most tailPage entries.
+func (t *tail) page(ctx context.Context) (sent int, ok bool) {
+	t.query.From = &t.next
+	entries, err := t.c.Log.Select(ctx, t.query)
+	if err != nil {
+		return 0, false
+	}
+	for i := range entries {
+		e := &entries[i]
+		data, err := showEntry(nil, e, t.c.whole())
+		if err != nil {
+			t.c.Logger.ErrorContext(ctx, "an entry can't be shown", "operation", t.c.operation, "error", err)
+			return 0, false
+		}
+		b := strconv.AppendInt([]byte("id: "), int64(e.Sequence), 10)
+		b = append(append(append(b, "\nevent: "...), e.Kind...), "\ndata: "...)
+		if !t.send(append(append(b, oneLine(data)...), "\n\n"...)) {
+			return 0, false
+		}
+		t.next = e.Sequence + 1
+	}
+	return len(entries), true
+}
+
+// oneLine takes line breaks out of an event's data: between JSON's tokens they mean nothing, and in a text none can stand.
+func oneLine(b []byte) []byte {
+	for i, c := range b {
+		if c == '\n' || c == '\r' {
+			b[i] = ' '
+		}
+	}
+	return b
+}
+
+func (t *tail) send(b []byte) bool {
+	_ = t.rc.SetWriteDeadline(time.Now().Add(tailWrite)) // not every writer has deadlines; then the write alone tells
+	if _, err := t.w.Write(b); err != nil {
+		return false
+	}
+	t.wrote = time.Now()
+	return t.rc.Flush() == nil
+}
+
+// stillOpens asks again whether the key is valid: a stream mustn't outlive a revocation.
+func (t *tail) stillOpens() bool {
+	key, ok := t.c.Directory.KeyByHash([32]byte(t.c.key.Hash))
+	if !ok || !key.Valid(t.c.Clock()) {
+		return false
+	}
+	if t.c.tenant == domain.InstanceTenant {
+		return true
+	}
+	_, ok = t.c.Directory.Tenant(t.c.tenant)
+	return ok
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
