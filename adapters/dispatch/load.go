@@ -34,11 +34,12 @@ func (ld *loader) reflect(as domain.Position) {
 	}
 }
 
-// rows reads the first waiting deliveries of an endpoint behind a key, and says up to where they are complete.
-func (ld *loader) rows(ctx context.Context, q WaitingQuery) (horizon Key, more bool, err error) {
+// rows reads the first waiting deliveries of an endpoint behind a key. It returns the last of them when more may wait
+// behind it, else nil.
+func (ld *loader) rows(ctx context.Context, q WaitingQuery) (*item, error) {
 	rows, as, err := ld.d.set.State.Waiting(ctx, q)
 	if err != nil {
-		return Key{}, false, fmt.Errorf("read waiting deliveries: %w", err)
+		return nil, fmt.Errorf("read waiting deliveries: %w", err)
 	}
 	ld.reflect(as)
 	var last *item
@@ -47,9 +48,9 @@ func (ld *loader) rows(ctx context.Context, q WaitingQuery) (horizon Key, more b
 		ld.items[last.delivery.ID] = last
 	}
 	if len(rows) < q.Limit {
-		return Key{}, false, nil
+		return nil, nil
 	}
-	return last.key(), true, nil
+	return last, nil
 }
 
 // itemOf makes an item of a row.
@@ -152,11 +153,7 @@ func (d *Dispatcher) tryLoad(ctx context.Context, shards []*shard) error {
 		return fmt.Errorf("read which endpoints have deliveries waiting: %w", err)
 	}
 	ld.reflect(as)
-	type reach struct {
-		horizon Key
-		more    bool
-	}
-	reached := make(map[domain.UUID]reach)
+	var beyond []reach
 	for _, endpoint := range endpoints {
 		if ld.shards[shardOf(endpoint)] == nil {
 			continue
@@ -165,33 +162,43 @@ func (d *Dispatcher) tryLoad(ctx context.Context, shards []*shard) error {
 		if len(ld.items) > d.set.Budget {
 			limit = min(smallWindow, limit)
 		}
-		horizon, more, err := ld.rows(ctx, WaitingQuery{Endpoint: endpoint, Limit: limit})
+		last, err := ld.rows(ctx, WaitingQuery{Endpoint: endpoint, Limit: limit})
 		if err != nil {
 			return err
 		}
-		reached[endpoint] = reach{horizon, more}
+		if last != nil {
+			beyond = append(beyond, reach{last.delivery.Tenant, endpoint, last.key()})
+		}
 	}
-	return ld.catchUp(ctx, func() {
-		for _, it := range ld.items {
-			sh := ld.shards[shardOf(it.delivery.ID)]
-			if sh.lost || it.stub {
-				continue
-			}
-			it.lane = d.laneOf(sh, it.delivery.Tenant, it.delivery.Endpoint)
-			r := reached[it.delivery.Endpoint]
-			it.lane.window.more, it.lane.window.horizon = r.more, r.horizon
+	return ld.catchUp(ctx, func() { d.mergeShards(ld, beyond) })
+}
+
+// reach says that more of an endpoint's deliveries wait behind a key.
+type reach struct {
+	tenant   domain.TenantID
+	endpoint domain.UUID
+	horizon  Key
+}
+
+// mergeShards sets loaded shards to work.
+func (d *Dispatcher) mergeShards(ld *loader, beyond []reach) {
+	for _, r := range beyond {
+		if sh := ld.shards[shardOf(r.endpoint)]; !sh.lost {
+			l := d.laneOf(sh, r.tenant, r.endpoint)
+			l.window.more, l.window.horizon = true, r.horizon
+			d.touch(l)
 		}
-		open := 0
-		for _, sh := range ld.shards {
-			if sh != nil && !sh.lost {
-				sh.ready = true
-				open += d.adoptItems(sh, ld.items)
-			}
+	}
+	open := 0
+	for _, sh := range ld.shards {
+		if sh != nil && !sh.lost {
+			sh.ready = true
+			open += d.adoptItems(sh, ld.items)
 		}
-		if open > 0 {
-			d.set.Logger.Warn("attempts of another process have no end: they are closed as unknown", "attempts", open)
-		}
-	})
+	}
+	if open > 0 {
+		d.set.Logger.Warn("attempts of another process have no end: they are closed as unknown", "attempts", open)
+	}
 }
 
 // adoptItems takes over a shard's items from a loader and returns how many had an attempt open.
@@ -200,6 +207,9 @@ func (d *Dispatcher) adoptItems(sh *shard, items map[domain.UUID]*item) int {
 	for id, it := range items {
 		if shardOf(id) != sh.index || sh.items[id] != nil {
 			continue
+		}
+		if !it.stub {
+			it.lane = d.laneOf(sh, it.delivery.Tenant, it.delivery.Endpoint)
 		}
 		sh.items[id] = it
 		it.node = domain.UUID{} // an attempt open now is a former owner's, which this node itself may have been
@@ -230,9 +240,13 @@ func (d *Dispatcher) tryPageIn(ctx context.Context, l *lane) error {
 	after, limit := l.window.horizon, d.windowLimit()
 	d.unlock()
 	ld := d.newLoader(l.shard)
-	horizon, more, err := ld.rows(ctx, WaitingQuery{Endpoint: l.endpoint, After: after, Limit: limit})
+	last, err := ld.rows(ctx, WaitingQuery{Endpoint: l.endpoint, After: after, Limit: limit})
 	if err != nil {
 		return err
+	}
+	horizon := Key{}
+	if last != nil {
+		horizon = last.key()
 	}
 	return ld.catchUp(ctx, func() {
 		l.paging = false
@@ -241,7 +255,7 @@ func (d *Dispatcher) tryPageIn(ctx context.Context, l *lane) error {
 		}
 		// If the window was trimmed meanwhile, there would be a gap before what was read: it is read again.
 		if l.window.horizon == after {
-			l.window.more, l.window.horizon = more, horizon
+			l.window.more, l.window.horizon = last != nil, horizon
 			d.mergePage(l, ld.items)
 		}
 		d.touch(l)

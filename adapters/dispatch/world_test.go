@@ -39,7 +39,7 @@ func newWorld(t fatal) *world {
 	w := &world{t: t, memory: logtest.NewMemory(nil)}
 	w.log = w.memory
 	w.views = &views{log: w.memory, memory: projections.NewMemory()}
-	w.leases = &heartbeats{log: w.memory, beats: make(map[domain.UUID]time.Time)}
+	w.leases = &heartbeats{log: w.memory, beats: make(map[domain.UUID]time.Time), held: make(map[string]Lease)}
 	w.receiver = &receiver{w: w, running: make(map[domain.UUID]int)}
 	w.tenant(domain.InstanceTenant)
 	w.tenant(acme)
@@ -236,6 +236,8 @@ type heartbeats struct {
 	mu    sync.Mutex
 	beats map[domain.UUID]time.Time
 	mute  map[domain.UUID]bool // nodes that are cut off
+	held  map[string]Lease     // as of after
+	after domain.Position
 }
 
 // Heartbeat implements Leases.
@@ -251,9 +253,8 @@ func (h *heartbeats) Heartbeat(ctx context.Context, node domain.UUID) (Standing,
 	for id, at := range h.beats {
 		s.Nodes = append(s.Nodes, Node{id, time.Since(at)})
 	}
-	held := make(map[string]Lease)
-	for after := domain.Position(0); ; {
-		entries, err := h.log.Page(ctx, after, 1000)
+	for {
+		entries, err := h.log.Page(ctx, h.after, 1000)
 		if err != nil {
 			return Standing{}, err
 		}
@@ -261,15 +262,15 @@ func (h *heartbeats) Heartbeat(ctx context.Context, node domain.UUID) (Standing,
 			break
 		}
 		for _, e := range entries {
-			after = e.Position
+			h.after = e.Position
 			if f, ok := e.Fact.(*domain.LeaseTaken); ok {
 				for _, l := range f.Leases {
-					held[l.Name] = Lease{l.Name, f.Node, l.Epoch}
+					h.held[l.Name] = Lease{l.Name, f.Node, l.Epoch}
 				}
 			}
 		}
 	}
-	for _, l := range held {
+	for _, l := range h.held {
 		s.Leases = append(s.Leases, l)
 	}
 	return s, nil
@@ -347,7 +348,13 @@ func (v *views) LoadConfig(ctx context.Context, at domain.Position) (*projection
 	return c, nil
 }
 
+// config returns the newest configuration, however far the views lag.
 func (v *views) config(t fatal) *projections.Config {
+	v.mu.Lock()
+	behind := v.behind
+	v.behind = 0
+	v.mu.Unlock()
+	defer v.lag(behind)
 	head, err := v.log.Head(context.Background())
 	if err != nil {
 		t.Fatalf("%v", err)
