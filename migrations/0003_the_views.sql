@@ -188,6 +188,8 @@ CREATE TABLE events (
 );
 CREATE UNIQUE INDEX events_tenant_sequence ON events (tenant, sequence);
 CREATE INDEX events_producer_id ON events (tenant, producer_id) WHERE producer_id IS NOT NULL;
+-- Without the sequence it is small (equal keys are stored once): it serves rare types, the index above serves the others.
+CREATE INDEX events_type ON events (tenant, type);
 CREATE INDEX events_subject ON events (tenant, subject, sequence) WHERE subject IS NOT NULL;
 CREATE INDEX events_unrouted ON events (position) WHERE routed_position IS NULL;
 
