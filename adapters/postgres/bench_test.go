@@ -4,9 +4,14 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
 )
@@ -28,9 +33,39 @@ func payloads() [][]byte {
 	return all
 }
 
-// concurrently has callers append until each of the benchmark's iterations is done.
-func concurrently(b *testing.B, callers, entries int, appendOne func(i int) error) {
+// cpu is what this process has used, and the database's session that appends (0 where there is no /proc). Rates scatter on
+// a shared machine; these don't.
+func cpu(b *testing.B, log *opened) (here, there time.Duration) {
 	b.Helper()
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		b.Fatal(err)
+	}
+	here = time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+	const sql = `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'hooktrail append'`
+	var pid int
+	if err := connect(b, log.db.AdminURL).QueryRow(b.Context(), sql).Scan(&pid); err != nil {
+		b.Fatal(err)
+	}
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return here, 0
+	}
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')'):]))
+	for _, field := range fields[12:14] { // utime and stime, in hundredths of a second
+		n, err := strconv.Atoi(field)
+		if err != nil {
+			b.Fatal(err)
+		}
+		there += time.Duration(n) * 10 * time.Millisecond
+	}
+	return here, there
+}
+
+// concurrently has callers append until each of the benchmark's iterations is done.
+func concurrently(b *testing.B, log *opened, callers, entries int, appendOne func(i int) error) {
+	b.Helper()
+	here, there := cpu(b, log)
 	var next atomic.Int64
 	var work sync.WaitGroup
 	b.ReportAllocs()
@@ -47,7 +82,11 @@ func concurrently(b *testing.B, callers, entries int, appendOne func(i int) erro
 	}
 	work.Wait()
 	b.StopTimer()
-	b.ReportMetric(float64(b.N*entries)/b.Elapsed().Seconds(), "entries/s")
+	total := float64(b.N * entries)
+	b.ReportMetric(total/b.Elapsed().Seconds(), "entries/s")
+	hereAfter, thereAfter := cpu(b, log)
+	b.ReportMetric(float64((hereAfter-here).Microseconds())/total, "go-µs/entry")
+	b.ReportMetric(float64((thereAfter-there).Microseconds())/total, "pg-µs/entry")
 }
 
 func BenchmarkAppend(b *testing.B) {
@@ -55,7 +94,7 @@ func BenchmarkAppend(b *testing.B) {
 	for _, callers := range []int{1, 64, 512} {
 		b.Run(fmt.Sprintf("single/callers=%d", callers), func(b *testing.B) {
 			log := open(b)
-			concurrently(b, callers, 1, func(i int) error {
+			concurrently(b, log, callers, 1, func(i int) error {
 				_, err := domain.AppendOne(context.Background(), log, group(eventOf(data[i%len(data)])))
 				return err
 			})
@@ -63,7 +102,7 @@ func BenchmarkAppend(b *testing.B) {
 	}
 	b.Run("batch=100/callers=8", func(b *testing.B) {
 		log := open(b)
-		concurrently(b, 8, 100, func(i int) error {
+		concurrently(b, log, 8, 100, func(i int) error {
 			drafts := make([]domain.Draft, 100)
 			for j := range drafts {
 				drafts[j] = eventOf(data[(i*100+j)%len(data)])
@@ -74,7 +113,7 @@ func BenchmarkAppend(b *testing.B) {
 	})
 	b.Run("delivery/callers=512", func(b *testing.B) {
 		log := open(b)
-		concurrently(b, 512, 4, func(i int) error { return deliver(log, data[i%len(data)]) })
+		concurrently(b, log, 512, 4, func(i int) error { return deliver(log, data[i%len(data)]) })
 	})
 }
 

@@ -40,12 +40,14 @@ type codec struct {
 type sealBuffers struct{ parts, plain, context []byte }
 
 func newCodec() (*codec, error) {
-	// The seal detects damage: no checksum. Contents are small: neither is a large window.
-	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderCRC(false), zstd.WithWindowSize(128<<10), zstd.WithLowerEncoderMem(true))
+	// The seal detects damage: no checksum. Building Huffman tables costs more time than they save in contents this small.
+	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderCRC(false), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(128<<10),
+		zstd.WithNoEntropyCompression(true), zstd.WithEncoderDictRaw(dictionaryID, []byte(contentDictionary)))
 	if err != nil {
 		return nil, err
 	}
-	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(2*maxContentBytes))
+	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(2*maxContentBytes),
+		zstd.WithDecoderDictRaw(dictionaryID, []byte(contentDictionary)))
 	if err != nil {
 		return nil, err
 	}
