@@ -1,0 +1,465 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/hooktrail/hooktrail/adapters/localpg"
+	"github.com/hooktrail/hooktrail/migrations"
+	"github.com/hooktrail/hooktrail/openapi"
+)
+
+type benchCommand struct {
+	JSON     bool `name:"json" help:"Print one JSON object and nothing else on standard output."`
+	Events   int  `name:"events" default:"80000" help:"Events delivered in the measurement of the delivery rate."`
+	Parallel int  `name:"concurrency" default:"512" help:"The endpoint's concurrency, and that of the limit."`
+}
+
+// benchFigures are what one run measured. Rates are per second of wall time, on this machine, everything on it.
+type benchFigures struct {
+	Version          string  `json:"version"`
+	Machine          string  `json:"machine"`
+	AppendSinglePerS float64 `json:"append_single_per_s"` // POST …/events, 64 callers, 1 KiB
+	AppendBatchPerS  float64 `json:"append_batch_per_s"`  // events/s by POST …/events/batch, 100 a request
+	DeliveredPerS    float64 `json:"delivered_per_s"`     // appended, routed, attempted, recorded; one endpoint
+	LimitPerS        float64 `json:"limit_per_s"`         // the same requests signed and sent without a log
+	DeliveryRatio    float64 `json:"delivery_ratio"`
+	LatencyP50MS     float64 `json:"latency_p50_ms"` // from before the append to the arrival, at 50 events/s
+	LatencyP99MS     float64 `json:"latency_p99_ms"`
+	DBBytesPerEvent  float64 `json:"db_bytes_per_event"` // database growth per event delivered once, views included
+	// DBBytesByTable says where those bytes are, indexes included.
+	DBBytesByTable   map[string]float64 `json:"db_bytes_by_table"`
+	CPUPerDeliveryUS float64            `json:"cpu_per_delivery_us"` // all processes on the machine, receiver and generator included
+	DeliveredEvents  int                `json:"delivered_events"`
+	DurationSeconds  float64            `json:"duration_s"`
+}
+
+// benchBound ends a run that doesn't end by itself.
+const benchBound = 115 * time.Second
+
+// Run starts a Postgres, a server and a receiver of its own, measures, and stops them.
+func (c benchCommand) Run(ctx context.Context, p process) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, benchBound, errors.New("the measurement took too long"))
+	defer cancel()
+	started := time.Now()
+	b, err := startBench(ctx, c, p)
+	if err != nil {
+		return err
+	}
+	defer b.stop()
+	if err := b.measure(ctx); err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			err = fmt.Errorf("%w: %w", cause, err)
+		}
+		return err
+	}
+	b.figures.DurationSeconds = round(time.Since(started).Seconds(), 1)
+	if c.JSON {
+		encoder := json.NewEncoder(p.stdout)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(b.figures)
+	}
+	return b.figures.print(p.stdout)
+}
+
+// bench is one run under way.
+type bench struct {
+	benchCommand
+	dir      string
+	postgres *localpg.Server
+	children []*exec.Cmd
+	api      *apiClient
+	receiver *apiClient
+	db       *pgx.Conn
+	log      io.Writer
+	figures  benchFigures
+}
+
+func startBench(ctx context.Context, c benchCommand, p process) (b *bench, err error) {
+	b = &bench{benchCommand: c, log: p.stderr}
+	defer func() {
+		if err != nil {
+			b.stop()
+		}
+	}()
+	if b.dir, err = os.MkdirTemp("", "hooktrail-bench-"); err != nil {
+		return b, err
+	}
+	// Postgres may run as another account, which must be able to pass through.
+	if err = os.Chmod(b.dir, 0o755); err != nil { //nolint:gosec // holds nothing but two directories of mode 0700
+		return b, err
+	}
+	if b.postgres, err = localpg.Start(ctx, localpg.Config{Dir: filepath.Join(b.dir, postgresDir)}); err != nil {
+		return b, err
+	}
+	adminURL, err := makeDatabase(ctx, b.postgres.URL())
+	if err != nil {
+		return b, err
+	}
+	if b.db, err = pgx.Connect(ctx, adminURL); err != nil {
+		return b, err
+	}
+	address, err := b.startReceiver(ctx)
+	if err != nil {
+		return b, err
+	}
+	b.receiver = newClient("http://"+address, "")
+	return b, b.startServer(ctx, adminURL)
+}
+
+// startReceiver returns the address that the child printed.
+func (b *bench) startReceiver(ctx context.Context) (string, error) {
+	child, err := b.command(ctx, "bench-receiver")
+	if err != nil {
+		return "", err
+	}
+	out, err := child.StdoutPipe()
+	if err != nil {
+		return "", err
+	}
+	if err := b.start(child); err != nil {
+		return "", err
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		return "", fmt.Errorf("the receiver didn't start: %w", err)
+	}
+	return strings.TrimSpace(line), nil
+}
+
+func (b *bench) startServer(ctx context.Context, adminURL string) error {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	address := listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		return err
+	}
+	key := openapi.NewKey()
+	child, err := b.command(ctx, "serve")
+	if err != nil {
+		return err
+	}
+	password, err := b.postgres.RolePassword(serverRole)
+	if err != nil {
+		return err
+	}
+	serverURL, err := migrations.ServerURL(adminURL, serverRole, password)
+	if err != nil {
+		return err
+	}
+	child.Env = append(os.Environ(), "HOOKTRAIL_LISTEN="+address, "HOOKTRAIL_ADMIN_KEY="+key,
+		"HOOKTRAIL_DATA_DIR="+filepath.Join(b.dir, "server"), "HOOKTRAIL_EGRESS_ALLOW=127.0.0.0/8",
+		"HOOKTRAIL_MIGRATE_URL="+adminURL, "HOOKTRAIL_DATABASE_URL="+serverURL, "HOOKTRAIL_LOG_LEVEL=WARN")
+	child.Stderr = b.log
+	if err := b.start(child); err != nil {
+		return err
+	}
+	b.api = newClient("http://"+address, key)
+	return b.api.awaitReady(ctx)
+}
+
+// awaitReady asks /readyz until it is green.
+func (c *apiClient) awaitReady(ctx context.Context) error {
+	for {
+		resp, err := c.send(ctx, http.MethodGet, "/readyz", nil)
+		if err == nil {
+			_ = resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the server didn't become ready: %w", ctx.Err())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func (b *bench) command(ctx context.Context, name string) (*exec.Cmd, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	child := exec.CommandContext(ctx, self, name) //nolint:gosec // this very binary
+	child.Cancel = func() error { return child.Process.Signal(syscall.SIGTERM) }
+	child.WaitDelay = 10 * time.Second
+	return child, nil
+}
+
+func (b *bench) start(child *exec.Cmd) error {
+	if err := child.Start(); err != nil {
+		return err
+	}
+	b.children = append(b.children, child)
+	return nil
+}
+
+// stop ends the children, the server first, and removes what they wrote.
+func (b *bench) stop() {
+	slices.Reverse(b.children)
+	for _, child := range b.children {
+		_ = child.Process.Signal(syscall.SIGTERM)
+		_ = child.Wait()
+	}
+	if b.db != nil {
+		_ = b.db.Close(context.Background())
+	}
+	if b.postgres != nil {
+		if err := b.postgres.Stop(); err != nil {
+			fmt.Fprintln(b.log, "hooktrail: stop Postgres:", err)
+		}
+	}
+	if err := os.RemoveAll(b.dir); err != nil {
+		fmt.Fprintln(b.log, "hooktrail: remove the measurement's directory:", err)
+	}
+}
+
+func (b *bench) say(format string, args ...any) { fmt.Fprintf(b.log, format+"\n", args...) }
+
+// measure runs the measurements one after the other.
+func (b *bench) measure(ctx context.Context) (err error) {
+	f := &b.figures
+	f.Version, f.Machine = fullVersion(), fmt.Sprintf("%d cores, %s, %s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH)
+	if err := b.subscribe(ctx); err != nil {
+		return err
+	}
+	b.say("latency: 50 events/s for 10 s")
+	if err := b.measureLatency(ctx); err != nil {
+		return err
+	}
+	b.say("appends one by one, 64 callers, 8 s")
+	if f.AppendSinglePerS, err = appendRate(ctx, b.api, 64, 1, 8*time.Second); err != nil {
+		return err
+	}
+	if err := b.settle(ctx); err != nil {
+		return err
+	}
+	b.say("appends in batches of 100, 8 s")
+	if f.AppendBatchPerS, err = appendRate(ctx, b.api, 8, 100, 8*time.Second); err != nil {
+		return err
+	}
+	if err := b.settle(ctx); err != nil {
+		return err
+	}
+	b.say("the limit: the same requests without a log, 5 s")
+	before, err := b.measureLimit(ctx, 5*time.Second)
+	if err != nil {
+		return err
+	}
+	b.say("%d deliveries to one endpoint", b.Events)
+	if err := b.measureDeliveries(ctx); err != nil {
+		return err
+	}
+	b.say("the limit again, 5 s")
+	after, err := b.measureLimit(ctx, 5*time.Second)
+	if err != nil {
+		return err
+	}
+	f.LimitPerS = (before + after) / 2
+	f.DeliveryRatio = round(f.DeliveredPerS/f.LimitPerS, 3)
+	for _, figure := range []*float64{&f.AppendSinglePerS, &f.AppendBatchPerS, &f.DeliveredPerS, &f.LimitPerS, &f.DBBytesPerEvent} {
+		*figure = round(*figure, 0)
+	}
+	return nil
+}
+
+// subscribe makes the one endpoint that every delivery goes to.
+func (b *bench) subscribe(ctx context.Context) error {
+	var endpoint struct{ ID string }
+	err := b.api.call(ctx, http.MethodPost, "/v1/tenants/default/endpoints", map[string]any{
+		"name": "bench", "url": b.receiver.base + "/", "concurrency": b.Parallel,
+	}, &endpoint)
+	if err != nil {
+		return err
+	}
+	return b.api.call(ctx, http.MethodPost, "/v1/tenants/default/subscriptions", map[string]any{
+		"endpoint_id": endpoint.ID, "event_types": []string{"bench.delivered"},
+	}, nil)
+}
+
+// measureLatency appends at a steady pace and asks the receiver when the events came.
+func (b *bench) measureLatency(ctx context.Context) error {
+	const perSecond, seconds = 50, 10
+	random := rand.New(rand.NewPCG(1, 2))
+	if err := b.pace(ctx, random, perSecond, 2); err != nil { // connections, caches and plans warm up
+		return err
+	}
+	if err := b.receiver.call(ctx, http.MethodDelete, "/statistics", nil, nil); err != nil {
+		return err
+	}
+	if err := b.pace(ctx, random, perSecond, seconds); err != nil {
+		return err
+	}
+	seen, err := b.arrivals(ctx, perSecond*seconds)
+	if err != nil {
+		return err
+	}
+	slices.Sort(seen.LatencyUS)
+	b.figures.LatencyP50MS = round(float64(seen.LatencyUS[len(seen.LatencyUS)/2])/1000, 2)
+	b.figures.LatencyP99MS = round(float64(seen.LatencyUS[len(seen.LatencyUS)*99/100])/1000, 2)
+	return nil
+}
+
+func (b *bench) pace(ctx context.Context, random *rand.Rand, perSecond, seconds int) error {
+	tick := time.NewTicker(time.Second / time.Duration(perSecond))
+	defer tick.Stop()
+	for range perSecond * seconds {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+		body := benchEvent(random, "bench.delivered", time.Now().UnixNano())
+		if err := b.api.post(ctx, "/v1/tenants/default/events", body); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// arrivals waits until the receiver has got n events since its last reset.
+func (b *bench) arrivals(ctx context.Context, n int) (benchStatistics, error) {
+	for {
+		var seen benchStatistics
+		if err := b.receiver.call(ctx, http.MethodGet, "/statistics", nil, &seen); err != nil {
+			return seen, err
+		}
+		if seen.Count >= int64(n) {
+			return seen, nil
+		}
+		select {
+		case <-ctx.Done():
+			return seen, fmt.Errorf("only %d of %d events arrived: %w", seen.Count, n, ctx.Err())
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// measureDeliveries appends and counts at the receiver; the clock runs from the first append to the last arrival.
+func (b *bench) measureDeliveries(ctx context.Context) error {
+	if err := b.receiver.call(ctx, http.MethodDelete, "/statistics", nil, nil); err != nil {
+		return err
+	}
+	sizeBefore, tablesBefore, err := b.databaseBytes(ctx)
+	if err != nil {
+		return err
+	}
+	counting, stopCounting := context.WithCancel(ctx)
+	defer stopCounting()
+	arrived := b.countArrivals(counting)
+	busyBefore := machineBusy()
+	started := time.Now()
+	if err := feed(ctx, b.api, b.Events, 6000, arrived); err != nil {
+		return err
+	}
+	seen, err := b.arrivals(ctx, b.Events)
+	if err != nil {
+		return err
+	}
+	took := time.Unix(0, seen.LastNS).Sub(started)
+	busy := machineBusy() - busyBefore
+	if err := b.settle(ctx); err != nil {
+		return err
+	}
+	sizeAfter, tablesAfter, err := b.databaseBytes(ctx)
+	if err != nil {
+		return err
+	}
+	b.figures.DBBytesByTable = map[string]float64{}
+	for table, size := range tablesAfter {
+		if grown := float64(size-tablesBefore[table]) / float64(b.Events); grown >= 1 {
+			b.figures.DBBytesByTable[table] = round(grown, 0)
+		}
+	}
+	b.figures.DeliveredEvents = b.Events
+	b.figures.DeliveredPerS = float64(b.Events) / took.Seconds()
+	b.figures.DBBytesPerEvent = float64(sizeAfter-sizeBefore) / float64(b.Events)
+	b.figures.CPUPerDeliveryUS = round(float64(busy.Microseconds())/float64(b.Events), 0)
+	return nil
+}
+
+// databaseBytes is the size of the whole database, and of its tables with their indexes; partitions count as their parent.
+func (b *bench) databaseBytes(ctx context.Context) (whole int64, tables map[string]int64, err error) {
+	const query = `
+		SELECT coalesce(i.inhparent::regclass::text, c.relname), sum(pg_total_relation_size(c.oid))::bigint
+		  FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid
+		 WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace GROUP BY 1`
+	rows, err := b.db.Query(ctx, query)
+	if err != nil {
+		return 0, nil, err
+	}
+	tables = map[string]int64{}
+	var table string
+	var size int64
+	if _, err := pgx.ForEachRow(rows, []any{&table, &size}, func() error { tables[table] = size; return nil }); err != nil {
+		return 0, nil, err
+	}
+	err = b.db.QueryRow(ctx, `SELECT pg_database_size(current_database())`).Scan(&whole)
+	return whole, tables, err
+}
+
+// settle waits until nothing in the database changes any more: routing, views and deliveries have caught up.
+func (b *bench) settle(ctx context.Context) error {
+	const query = `SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint FROM pg_stat_user_tables`
+	var last int64 = -1
+	quiet := 0
+	for quiet < 3 {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(400 * time.Millisecond):
+		}
+		var changes int64
+		if err := b.db.QueryRow(ctx, query).Scan(&changes); err != nil {
+			return err
+		}
+		if quiet++; changes-last > 20 { // heartbeats go on
+			quiet = 0
+		}
+		last = changes
+	}
+	return nil
+}
+
+func (f benchFigures) print(w io.Writer) error {
+	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintf(table, "machine\t%s, hooktrail %s\n", f.Machine, f.Version)
+	fmt.Fprintf(table, "appends accepted, one by one\t%.0f/s\n", f.AppendSinglePerS)
+	fmt.Fprintf(table, "events accepted, batches of 100\t%.0f/s\n", f.AppendBatchPerS)
+	fmt.Fprintf(table, "delivered to one endpoint\t%.0f/s\n", f.DeliveredPerS)
+	fmt.Fprintf(table, "limit without a log\t%.0f/s\n", f.LimitPerS)
+	fmt.Fprintf(table, "delivered/limit\t%.2f\n", f.DeliveryRatio)
+	fmt.Fprintf(table, "append to receipt at 50/s\tp50 %.2f ms, p99 %.2f ms\n", f.LatencyP50MS, f.LatencyP99MS)
+	fmt.Fprintf(table, "database per event delivered once\t%.0f bytes\n", f.DBBytesPerEvent)
+	fmt.Fprintf(table, "CPU per delivery, all processes\t%.0f µs\n", f.CPUPerDeliveryUS)
+	return table.Flush()
+}
+
+func round(x float64, decimals int) float64 {
+	scale := 1.0
+	for range decimals {
+		scale *= 10
+	}
+	return float64(int64(x*scale+0.5)) / scale
+}

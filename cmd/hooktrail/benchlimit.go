@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hooktrail/hooktrail/adapters/webhook"
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// measureLimit signs and sends the same requests, by the same code, to the same receiver, with no log at all: what the
+// machine could deliver if a record cost nothing.
+func (b *bench) measureLimit(ctx context.Context, d time.Duration) (float64, error) {
+	profiles, err := webhook.Embedded()
+	if err != nil {
+		return 0, err
+	}
+	profile := profiles.Named("standard-webhooks")
+	key, err := profile.ParseKey(domain.NewUUID(), profile.NewSigningKey())
+	if err != nil {
+		return 0, err
+	}
+	target, err := webhook.NewTarget(webhook.TargetConfig{
+		Profile: profile, URL: b.receiver.base + "/", Keys: []*webhook.Key{key}, UserAgent: "Hooktrail/" + version,
+	})
+	if err != nil {
+		return 0, err
+	}
+	guard := webhook.NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")})
+	sender, err := webhook.NewSender(webhook.SenderConfig{Guard: guard})
+	if err != nil {
+		return 0, err
+	}
+	defer sender.Close()
+	var sent atomic.Int64
+	started := time.Now()
+	group, ctx := errgroup.WithContext(ctx)
+	for worker := range b.Parallel {
+		group.Go(func() error {
+			random := rand.New(rand.NewPCG(uint64(worker), 3))
+			event := webhook.Event{Tenant: "default", Type: "bench.delivered", SchemaVersion: "v1", Data: benchData(random, 0)}
+			for time.Since(started) < d && ctx.Err() == nil {
+				event.InternalID, event.OccurredAt = domain.NewUUID(), time.Now()
+				request, err := target.Build(&event, webhook.Attempt{Number: 1, At: time.Now()})
+				if err != nil {
+					return err
+				}
+				if result := sender.Send(ctx, request, 10*time.Second); result.StatusCode != http.StatusOK {
+					return fmt.Errorf("the receiver answered %d (%s)", result.StatusCode, result.Error)
+				}
+				sent.Add(1)
+			}
+			return nil
+		})
+	}
+	err = group.Wait()
+	return float64(sent.Load()) / time.Since(started).Seconds(), err
+}
+
+// countArrivals keeps asking the receiver how many events it has got, until ctx ends.
+func (b *bench) countArrivals(ctx context.Context) func() int64 {
+	var count atomic.Int64
+	go func() {
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			var seen benchStatistics
+			if b.receiver.call(ctx, http.MethodGet, "/statistics", nil, &seen) == nil { // else asked again
+				count.Store(seen.Count)
+			}
+		}
+	}()
+	return count.Load
+}
+
+// machineBusy is how long all processors together have worked since the machine started; 0 where that isn't told.
+func machineBusy() time.Duration {
+	const perTick = 10 * time.Millisecond // USER_HZ is 100 on every Linux that Go runs on
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	var busy time.Duration
+	for i, field := range strings.Fields(line) {
+		if i == 0 || i == 4 || i == 5 || i > 8 { // the name, idle, waiting for disks, guests (counted already)
+			continue
+		}
+		ticks, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return 0
+		}
+		busy += time.Duration(ticks) * perTick
+	}
+	return busy
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// benchEventBytes is the size of an event's data in every measurement: 1 KiB, as the peers were measured with.
+const benchEventBytes = 1024
+
+// benchData makes one event's data: an order as a shop would send it, exactly benchEventBytes long, so that compression
+// meets what it meets in use. sentAt, in nanoseconds, lets the receiver tell the latency.
+func benchData(random *rand.Rand, sentAt int64) []byte {
+	b := fmt.Appendf(make([]byte, 0, benchEventBytes), `{"sent_ns":%d,"order_id":"%016x","customer":"%08x","currency":"EUR","lines":[`,
+		sentAt, random.Uint64(), random.Uint32())
+	for len(b) < benchEventBytes-180 {
+		b = fmt.Appendf(b, `{"sku":"%08X","description":"%s","quantity":%d,"unit_price":%d.%02d},`,
+			random.Uint32(), benchWords[random.IntN(len(benchWords))], 1+random.IntN(9), random.IntN(500), random.IntN(100))
+	}
+	b = fmt.Appendf(b[:len(b)-1], `],"note":"`)
+	for len(b) < benchEventBytes-2 {
+		b = append(b, "abcdefghijklmnop qrstuvwxyz"[random.IntN(27)])
+	}
+	return append(b, `"}`...)
+}
+
+var benchWords = [...]string{
+	"espresso beans, dark roast", "oat drink, 1 l", "paper filters, 100 pieces", "hand grinder, steel", "cup, stoneware",
+	"descaler, 500 ml", "milk jug, 350 ml", "thermometer", "scale, 0.1 g", "cleaning brush",
+}
+
+// benchEvent is the body that appends one event.
+func benchEvent(random *rand.Rand, eventType string, sentAt int64) []byte {
+	b := fmt.Appendf(nil, `{"type":%q,"subject":"customer/%d","data":`, eventType, random.IntN(1000))
+	return append(append(b, benchData(random, sentAt)...), '}')
+}
+
+// benchBatch is the body that appends n events.
+func benchBatch(random *rand.Rand, eventType string, n int) []byte {
+	b := []byte(`{"events":[`)
+	for i := range n {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, benchEvent(random, eventType, 0)...)
+	}
+	return append(b, `]}`...)
+}
+
+// post sends a prepared body and expects 201.
+func (c *apiClient) post(ctx context.Context, path string, body []byte) error {
+	resp, err := c.send(ctx, http.MethodPost, path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusCreated {
+		return problemOf(resp)
+	}
+	_, err = io.Copy(io.Discard, resp.Body)
+	return err
+}
+
+// appendRate has callers append bodies of perBody events each for a while and returns events accepted per second.
+func appendRate(ctx context.Context, c *apiClient, callers, perBody int, d time.Duration) (float64, error) {
+	var accepted atomic.Int64
+	started := time.Now()
+	group, ctx := errgroup.WithContext(ctx)
+	for caller := range callers {
+		group.Go(func() error {
+			random := rand.New(rand.NewPCG(uint64(caller), uint64(perBody)))
+			for time.Since(started) < d {
+				path, body := "/v1/tenants/default/events", benchEvent(random, "bench.appended", 0)
+				if perBody > 1 {
+					path, body = path+"/batch", benchBatch(random, "bench.appended", perBody)
+				}
+				if err := c.post(ctx, path, body); err != nil {
+					return err
+				}
+				accepted.Add(int64(perBody))
+			}
+			return nil
+		})
+	}
+	err := group.Wait()
+	return float64(accepted.Load()) / time.Since(started).Seconds(), err
+}
+
+// feed appends total events in batches, keeping at most ahead of them undelivered, as arrived counts.
+func feed(ctx context.Context, c *apiClient, total, ahead int, arrived func() int64) error {
+	const callers, perBody = 4, 100
+	var next atomic.Int64
+	changed := sync.NewCond(new(sync.Mutex))
+	group, ctx := errgroup.WithContext(ctx)
+	stop := make(chan struct{})
+	go func() { // wakes the callers that wait for the receiver
+		tick := time.NewTicker(2 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-ctx.Done():
+				changed.Broadcast()
+				return
+			case <-tick.C:
+				changed.Broadcast()
+			}
+		}
+	}()
+	defer close(stop)
+	for caller := range callers {
+		group.Go(func() error {
+			random := rand.New(rand.NewPCG(uint64(caller), uint64(total)))
+			for {
+				mine := next.Add(perBody)
+				if mine > int64(total) {
+					return nil
+				}
+				body := benchBatch(random, "bench.delivered", perBody)
+				changed.L.Lock()
+				for mine > arrived()+int64(ahead) && ctx.Err() == nil {
+					changed.Wait()
+				}
+				changed.L.Unlock()
+				if err := c.post(ctx, "/v1/tenants/default/events/batch", body); err != nil {
+					return err
+				}
+			}
+		})
+	}
+	return group.Wait()
+}

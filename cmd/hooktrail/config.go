@@ -1,0 +1,93 @@
+package main
+
+import (
+	"log/slog"
+	"net/netip"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/hooktrail/hooktrail/adapters/localpg"
+)
+
+// Files in the data directory.
+const (
+	operatorKeyFile = "operator.key"
+	masterKeyFile   = "master.key"
+	nodeFile        = "node"
+	lockFile        = "node.lock"
+	postgresDir     = "postgres"
+)
+
+// storageFlags say where the log is and what opens it.
+type storageFlags struct {
+	DatabaseURL   string `name:"database-url" env:"HOOKTRAIL_DATABASE_URL" help:"Postgres (14 or newer) to use, as the server's own role. Unset: a private Postgres in the data directory."`
+	MigrateURL    string `name:"migrate-url" env:"HOOKTRAIL_MIGRATE_URL" help:"The same database as a role that may create tables and roles. Needed with database-url unless the schema is there."`
+	DataDir       string `name:"data-dir" env:"HOOKTRAIL_DATA_DIR" type:"path" help:"Where keys, the node's identity and the private Postgres are kept (default: /var/lib/hooktrail as root, else the XDG data directory)."`
+	MasterKeyFile string `name:"master-key-file" env:"HOOKTRAIL_MASTER_KEY_FILE" type:"path" help:"The key that wraps all data keys (default: made once, mode 0600, in the data directory)."`
+	InstanceName  string `name:"instance-name" env:"HOOKTRAIL_INSTANCE_NAME" help:"First half of every log's origin, fixed for a tenant when it is made (default: random, made once)."`
+}
+
+// dataDir is the directory asked for, or the default of this account.
+func dataDir(asked string) (string, error) {
+	if asked != "" {
+		return asked, nil
+	}
+	return localpg.DefaultDir("hooktrail")
+}
+
+// validate refuses what can't be put together.
+func (f storageFlags) validate() error {
+	if f.MigrateURL != "" && f.DatabaseURL == "" {
+		return usagef("HOOKTRAIL_MIGRATE_URL is set without HOOKTRAIL_DATABASE_URL: set both, or neither for a private Postgres")
+	}
+	for name, value := range map[string]string{"HOOKTRAIL_DATABASE_URL": f.DatabaseURL, "HOOKTRAIL_MIGRATE_URL": f.MigrateURL} {
+		if value != "" && !strings.HasPrefix(value, "postgres://") && !strings.HasPrefix(value, "postgresql://") {
+			return usagef("%s must be a URL such as postgres://user:password@host:5432/database", name)
+		}
+	}
+	return validateInstanceName(f.InstanceName)
+}
+
+func validateInstanceName(name string) error {
+	ok := len(name) <= 100
+	for _, c := range name {
+		ok = ok && (c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '.')
+	}
+	if !ok || strings.HasPrefix(name, "-") || strings.HasPrefix(name, ".") {
+		return usagef("HOOKTRAIL_INSTANCE_NAME holds at most 100 of a-z, 0-9, - and ., and begins with a letter or digit (such as log.bank.example)")
+	}
+	return nil
+}
+
+// egressFlags say which addresses endpoints may reach although the guard refuses them.
+type egressFlags struct {
+	EgressAllow []string `name:"egress-allow" env:"HOOKTRAIL_EGRESS_ALLOW" help:"CIDRs that endpoints may reach although they are loopback, private or link-local, comma-separated."`
+}
+
+func (f egressFlags) prefixes() ([]netip.Prefix, error) {
+	var prefixes []netip.Prefix
+	for _, text := range f.EgressAllow {
+		prefix, err := netip.ParsePrefix(strings.TrimSpace(text))
+		if err != nil {
+			return nil, usagef("HOOKTRAIL_EGRESS_ALLOW: %q is no CIDR: write networks such as 10.0.0.0/8, with commas between", text)
+		}
+		prefixes = append(prefixes, prefix.Masked())
+	}
+	return prefixes, nil
+}
+
+// logFlags shape the process's own log, which never holds payloads or secrets.
+type logFlags struct {
+	LogLevel  slog.Level `name:"log-level" env:"HOOKTRAIL_LOG_LEVEL" default:"INFO" help:"debug, info, warn or error."`
+	LogFormat string     `name:"log-format" env:"HOOKTRAIL_LOG_FORMAT" enum:"auto,text,json" default:"auto" help:"text, json, or auto: text on a terminal, else JSON."`
+}
+
+func (f logFlags) logger(out *os.File) *slog.Logger {
+	options := &slog.HandlerOptions{Level: f.LogLevel}
+	if f.LogFormat == "text" || f.LogFormat == "auto" && term.IsTerminal(int(out.Fd())) {
+		return slog.New(slog.NewTextHandler(out, options))
+	}
+	return slog.New(slog.NewJSONHandler(out, options))
+}

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hooktrail/hooktrail/adapters/dispatch"
+	"github.com/hooktrail/hooktrail/adapters/webhook"
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/openapi"
+)
+
+// secretReader opens a stored secret, which opens only for the purpose that it was kept for.
+type secretReader func(ctx context.Context, tenant domain.TenantID, id domain.UUID, purpose string) ([]byte, error)
+
+// courier joins the dispatcher to the webhook adapter: it makes each shipment's request, with the endpoint's secrets,
+// and says how it ended. It implements dispatch.Sender and is safe for concurrent use.
+type courier struct {
+	sender    *webhook.Sender
+	profiles  *webhook.Profiles
+	secrets   secretReader
+	userAgent string
+
+	mu      sync.Mutex
+	targets map[targetKey]*webhook.Target // guarded by mu; bounded by maxTargets
+}
+
+// targetKey is what a target depends on: the configuration's version and the keys still in their overlap.
+type targetKey struct {
+	endpoint domain.UUID
+	version  int
+	keys     string
+}
+
+// maxTargets bounds the targets kept ready; past it all are made anew.
+const maxTargets = 20_000
+
+func newCourier(sender *webhook.Sender, profiles *webhook.Profiles, secrets secretReader) *courier {
+	return &courier{
+		sender: sender, profiles: profiles, secrets: secrets, userAgent: "Hooktrail/" + version,
+		targets: map[targetKey]*webhook.Target{},
+	}
+}
+
+// Send implements dispatch.Sender.
+func (c *courier) Send(ctx context.Context, s dispatch.Shipment) dispatch.Answer {
+	target, err := c.target(ctx, s.Endpoint, s.Attempt)
+	if err != nil {
+		return unsent(err)
+	}
+	request, err := target.Build(wireEvent(s.Endpoint.Tenant, s.Event), wireAttempt(s))
+	if err != nil {
+		return unsent(err)
+	}
+	result := c.sender.Send(ctx, request, time.Until(s.Deadline))
+	answer := dispatch.Answer{Result: recorded(target, request, &result), Body: result.Body}
+	c.judge(target.Profile(), &result, &answer)
+	if signed := target.KeyIDs(); !slices.Equal(signed, s.Attempt.Keys) {
+		answer.Result.Request.Keys = signed
+	}
+	return answer
+}
+
+// judge decides by the profile whether the answer is a success, and what the receiver may ask for.
+func (c *courier) judge(profile *webhook.Profile, result *webhook.Result, answer *dispatch.Answer) {
+	answer.Result.Outcome = domain.OutcomeFailed
+	if result.ErrorCode == "" && profile.Succeeded(result.StatusCode) {
+		answer.Result.Outcome = domain.OutcomeSucceeded
+		return
+	}
+	if result.ErrorCode == webhook.AddressRefused {
+		answer.Permanent = false // the operator may allow the address, or the name may change
+	}
+	if profile.HonoursRetryAfter && result.RetryAfter > 0 {
+		answer.NotBefore = result.Finished.Add(result.RetryAfter)
+	}
+	answer.Permanent = profile.HonoursRetryAfter && result.StatusCode == 410
+}
+
+// unsent is the answer when no request could be made: a fault of the event for good, or of this instance for now.
+func unsent(err error) dispatch.Answer {
+	answer := dispatch.Answer{Result: domain.AttemptResult{
+		Outcome: domain.OutcomeFailed, Error: "not_sendable", Detail: err.Error(), FinishedAt: now(),
+	}}
+	var refused *webhook.RefusedError
+	if errors.As(err, &refused) {
+		answer.Permanent, answer.Result.Error = true, refused.Code
+	}
+	return answer
+}
+
+// recorded is what the log keeps of an exchange.
+func recorded(target *webhook.Target, request *webhook.Request, result *webhook.Result) domain.AttemptResult {
+	timings := result.Timings
+	kept := domain.AttemptResult{
+		StatusCode: result.StatusCode, Error: string(result.ErrorCode), Detail: result.Error,
+		DurationUS: result.Duration().Microseconds(), FinishedAt: result.Finished.UTC().Truncate(time.Microsecond),
+		Request: domain.SentRequest{
+			Method: webhook.Method, URL: request.URL, Headers: request.LogHeader(),
+			BodySHA256: request.BodySHA256(), BodyBytes: len(request.Body),
+		},
+		Response: domain.CapturedAnswer{
+			Headers: result.Header, BodyBytes: result.BodyBytes, Truncated: result.Truncated, Masked: result.Masked,
+		},
+		RemoteAddr: result.RemoteAddr, TLS: result.TLS, Timings: &timings,
+	}
+	if result.BodyBytes > 0 {
+		kept.Response.BodySHA256 = result.BodySHA256
+	}
+	if result.BodyError != "" && kept.Detail == "" {
+		kept.Detail = result.BodyError
+	}
+	return kept
+}
+
+// body builds an attempt's body again, for the API.
+func (c *courier) body(ctx context.Context, sent openapi.SentAttempt) ([]byte, error) {
+	appended, ok := sent.Event.Fact.(*domain.EventAppended)
+	if !ok {
+		return nil, fmt.Errorf("the event's content is gone: %w", domain.ErrNotFound)
+	}
+	endpoint := sent.Endpoint
+	target, err := c.target(ctx, endpoint, sent.Started)
+	if err != nil {
+		return nil, err
+	}
+	event := dispatch.Event{
+		ID: sent.Event.Stream.ID, Sequence: sent.Event.Sequence, RecordedAt: sent.Event.RecordedAt, Fact: appended,
+	}
+	request, err := target.Build(wireEvent(endpoint.Tenant, event), wireAttempt(dispatch.Shipment{Event: event, Attempt: sent.Started}))
+	if err != nil {
+		return nil, err
+	}
+	return request.Body, nil
+}
+
+func wireEvent(tenant domain.TenantID, e dispatch.Event) *webhook.Event {
+	a := e.Fact.Event
+	occurred := a.OccurredAt
+	if occurred.IsZero() {
+		occurred = e.RecordedAt
+	}
+	return &webhook.Event{
+		ID: a.ID, InternalID: e.ID, Sequence: int64(e.Sequence), Tenant: string(tenant), Source: a.Source,
+		Type: string(a.Type), Subject: a.Subject, SchemaVersion: a.SchemaVersion, DataSchema: a.DataSchema,
+		OccurredAt: occurred, Extensions: a.Extensions, Data: e.Fact.Data,
+	}
+}
+
+func wireAttempt(s dispatch.Shipment) webhook.Attempt {
+	return webhook.Attempt{Number: s.Attempt.Number, At: s.Attempt.At, Test: s.Event.Fact.Event.Test != nil}
+}
+
+// target returns the endpoint's target in one version, with the keys that the attempt names.
+func (c *courier) target(ctx context.Context, e domain.Endpoint, a domain.AttemptStarted) (*webhook.Target, error) {
+	var ids strings.Builder
+	for _, id := range a.Keys {
+		ids.WriteString(hex.EncodeToString(id[:]))
+	}
+	key := targetKey{e.ID, e.Version, ids.String()}
+	c.mu.Lock()
+	target := c.targets[key]
+	c.mu.Unlock()
+	if target != nil {
+		return target, nil
+	}
+	target, err := c.newTarget(ctx, e, a.Keys)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.targets) >= maxTargets {
+		clear(c.targets)
+	}
+	c.targets[key] = target
+	return target, nil
+}
+
+func (c *courier) newTarget(ctx context.Context, e domain.Endpoint, keys []domain.UUID) (*webhook.Target, error) {
+	profile := c.profiles.ByDigest(e.ProfileDigest)
+	if profile == nil {
+		return nil, fmt.Errorf("this server doesn't have the profile %s as the endpoint uses it", e.Profile)
+	}
+	config := webhook.TargetConfig{Profile: profile, EndpointID: e.ID.String(), URL: e.URL, UserAgent: c.userAgent}
+	for _, id := range keys {
+		text, err := c.secrets(ctx, e.Tenant, id, openapi.PurposeSigningKey)
+		if err != nil {
+			return nil, fmt.Errorf("open signing key %s: %w", id, err)
+		}
+		key, err := profile.ParseKey(id, string(text))
+		if err != nil {
+			return nil, fmt.Errorf("signing key %s: %w", id, err)
+		}
+		config.Keys = append(config.Keys, key)
+	}
+	if e.Auth != nil {
+		value, err := c.secrets(ctx, e.Tenant, e.Auth.Secret, openapi.PurposeAuth)
+		if err != nil {
+			return nil, fmt.Errorf("open the endpoint's credentials: %w", err)
+		}
+		config.Auth = webhook.Auth{Type: e.Auth.Type, In: e.Auth.In, Name: e.Auth.Name, Value: string(value)}
+	}
+	for _, h := range e.Headers {
+		value, err := c.secrets(ctx, e.Tenant, h.Secret, openapi.PurposeHeader)
+		if err != nil {
+			return nil, fmt.Errorf("open the endpoint's header %s: %w", h.Name, err)
+		}
+		config.Headers = append(config.Headers, domain.Header{Name: h.Name, Value: string(value)})
+	}
+	return webhook.NewTarget(config)
+}
+
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }

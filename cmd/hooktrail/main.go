@@ -1,0 +1,86 @@
+// Command hooktrail is the whole product in one binary: the server, its receiver for trying things out, and the tools
+// of an operator. main hands over to run; each subcommand has a file of its own, and serve.go wires the parts by hand.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes of every subcommand.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+type cli struct {
+	Serve   serveCommand   `cmd:"" help:"Run the server: API, router, dispatcher and views."`
+	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to this version, then exit."`
+	Listen  listenCommand  `cmd:"" help:"Receive webhooks, check their signatures and print them."`
+	Keys    keysCommand    `cmd:"" help:"Make, list and revoke API keys through a running server."`
+	Tail    tailCommand    `cmd:"" help:"Print a tenant's log as it grows."`
+	Bench   benchCommand   `cmd:"" help:"Measure appends, deliveries and latency on this machine."`
+	OpenAPI openapiCommand `cmd:"" name:"openapi" help:"Print the OpenAPI document."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+
+	BenchReceiver benchReceiverCommand `cmd:"" hidden:"" help:"The receiver that bench starts."`
+}
+
+// process is what a subcommand may use of the process around it.
+type process struct {
+	stdout, stderr io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], process{stdout: os.Stdout, stderr: os.Stderr})
+	stop()
+	os.Exit(code)
+}
+
+// run parses the arguments, runs one subcommand until it ends or ctx does, and returns the exit code.
+func run(ctx context.Context, args []string, p process) int {
+	var commands cli
+	parser, err := kong.New(&commands, kong.Name("hooktrail"), kong.Writers(p.stdout, p.stderr),
+		kong.Description("A compliance-grade event log with webhook delivery."),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(p),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	if err != nil {
+		fmt.Fprintln(p.stderr, "hooktrail:", err)
+		return exitUsage
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(p.stderr, "hooktrail: %v (hooktrail --help lists commands and flags)\n", err)
+		return exitUsage
+	}
+	err = parsed.Run()
+	var usage *usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &usage):
+		fmt.Fprintln(p.stderr, "hooktrail:", err)
+		return exitUsage
+	default:
+		fmt.Fprintln(p.stderr, "hooktrail:", err)
+		return exitFailed
+	}
+}
+
+// usageError is a mistake in flags or variables that only shows when they are put together.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string { return e.text }
+
+func usagef(format string, args ...any) error {
+	return &usageError{fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/openapi"
+)
+
+// operatorKey makes sure that there is a key with which the instance can be operated: the one that was given, or, on a
+// new instance, one that is made, printed once and kept in the data directory.
+func (s *server) operatorKey(ctx context.Context) error {
+	if s.AdminKey != "" {
+		return s.importOperatorKey(ctx)
+	}
+	claim := domain.Claim{Tenant: domain.InstanceTenant, Scope: "operator key", Key: "first", Count: 1}
+	made, err := s.entries.Claimed(ctx, []domain.Claim{claim})
+	if err != nil || made[0] != nil {
+		return err
+	}
+	key := openapi.NewKey()
+	path := filepath.Join(s.dir, operatorKeyFile)
+	// Written before it is appended: a key that only the log knows would open nothing.
+	if err := os.WriteFile(path, []byte(key+"\n"), 0o600); err != nil {
+		return fmt.Errorf("keep the operator key: %w", err)
+	}
+	err = s.appendOperatorKey(ctx, key, claim)
+	if taken := new(domain.ClaimedError); errors.As(err, &taken) { // another node was quicker, and has printed its own
+		return os.Remove(path)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.process.stdout, "operator key (shown this once, kept in %s): %s\n", path, key)
+	return err
+}
+
+// importOperatorKey makes the given key valid, once for ever: after its revocation it is refused.
+func (s *server) importOperatorKey(ctx context.Context) error {
+	hash := openapi.HashKey(s.AdminKey)
+	claim := domain.Claim{Tenant: domain.InstanceTenant, Scope: "operator key", Key: hex.EncodeToString(hash[:]), Count: 1}
+	err := s.appendOperatorKey(ctx, s.AdminKey, claim)
+	taken := new(domain.ClaimedError)
+	if !errors.As(err, &taken) {
+		return err
+	}
+	head, err := s.entries.Head(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.directory.Await(ctx, head); err != nil {
+		return err
+	}
+	if _, ok := s.directory.KeyByHash(hash); !ok {
+		return usagef("HOOKTRAIL_ADMIN_KEY was revoked: give another one, or leave it unset to go on with the keys that there are")
+	}
+	return nil
+}
+
+func (s *server) appendOperatorKey(ctx context.Context, key string, claim domain.Claim) error {
+	hash := openapi.HashKey(key)
+	id := domain.NewUUID()
+	fact, err := domain.CreateKey(domain.KeyConfig{
+		ID: id, Role: domain.RoleOperator, Name: "operator", Principal: "operator", PrincipalID: domain.NewUUID(),
+		Hash: hash[:], Instance: true, Imported: s.AdminKey != "",
+	}, now())
+	if err != nil {
+		return err
+	}
+	_, err = domain.AppendOne(ctx, s.entries, domain.Group{
+		Drafts: []domain.Draft{{
+			Tenant: domain.InstanceTenant, Stream: domain.Stream{Kind: domain.StreamKey, ID: id}, Fact: fact,
+		}},
+		Claims: []domain.Claim{claim},
+	})
+	if err != nil {
+		return fmt.Errorf("append the operator key: %w", err)
+	}
+	return nil
+}
+
+// sayStarted puts into the instance's log which program serves from now on, and how it is configured.
+func (s *server) sayStarted(ctx context.Context) error {
+	egress := make([]string, 0, len(s.allow))
+	for _, prefix := range s.allow {
+		egress = append(egress, prefix.String())
+	}
+	_, err := domain.AppendOne(ctx, s.entries, domain.Group{Drafts: []domain.Draft{{
+		Tenant: domain.InstanceTenant, Stream: domain.Stream{Kind: domain.StreamServer, ID: s.node.id},
+		Fact: &domain.ServerStarted{
+			Node: s.node.id, Version: fullVersion(), ConfigurationDigest: s.configurationDigest(egress), EgressAllow: egress,
+		},
+	}}})
+	if err != nil {
+		return fmt.Errorf("append that the server starts: %w", err)
+	}
+	return nil
+}
+
+// configurationDigest tells two configurations apart without saying what is in them. Secrets and URLs have no part in it.
+func (s *server) configurationDigest(egress []string) string {
+	b, _ := json.Marshal([]any{s.Listen, s.MaxDataBytes, egress, s.entries.InstanceName(), s.storage.private != nil}) // plain values
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/hooktrail/hooktrail/adapters/webhook"
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/openapi"
+)
+
+// profilesFor offers the wire formats to the HTTP surface.
+func profilesFor(profiles *webhook.Profiles) openapi.Profiles {
+	return openapi.Profiles{
+		Lookup: func(name string) (openapi.Profile, bool) {
+			p := profiles.Named(name)
+			if p == nil {
+				return openapi.Profile{}, false
+			}
+			return openapi.Profile{
+				Name: p.Name, Digest: p.Digest, HTTPSOnly: p.HTTPSOnly, Signs: p.Signs(), Retry: p.Retry,
+				Timeout: domain.Duration(p.Timeout),
+			}, true
+		},
+		Names: func() []string {
+			var names []string
+			for _, p := range profiles.All() {
+				names = append(names, p.Name)
+			}
+			slices.Sort(names)
+			return slices.Compact(names)
+		},
+		NewKey: func(profile, given string) (string, string, error) {
+			return newSigningKey(profiles.Named(profile), given)
+		},
+		Check:       func(t openapi.Target) (openapi.Auth, error) { return checkTarget(profiles.Named(t.Profile), t) },
+		CheckHeader: profiles.CheckHeader,
+	}
+}
+
+// newSigningKey checks the key that an endpoint brings, or makes the one that its profile wants.
+func newSigningKey(p *webhook.Profile, given string) (secret, public string, err error) {
+	if p == nil {
+		return "", "", domain.Invalid("profile", "names a profile of this server")
+	}
+	secret = given
+	if secret == "" {
+		if !p.KeyGenerated {
+			return "", "", nil
+		}
+		secret = p.NewSigningKey()
+	}
+	key, err := p.ParseKey(domain.NewUUID(), secret)
+	if err != nil {
+		var invalid *domain.InvalidError
+		if errors.As(err, &invalid) {
+			return "", "", invalid
+		}
+		return "", "", domain.Invalid("signing_key", "%v", err)
+	}
+	return secret, key.PublicKey(), nil
+}
+
+// checkTarget refuses an endpoint that its profile can't serve. A secret that stays as it was stands in as a text that
+// every check passes.
+func checkTarget(p *webhook.Profile, t openapi.Target) (openapi.Auth, error) {
+	if p == nil {
+		return openapi.Auth{}, domain.Invalid("profile", "names a profile of this server")
+	}
+	auth := p.WithDefaults(webhook.Auth(t.Auth))
+	_, err := webhook.NewTarget(webhook.TargetConfig{
+		Profile: p, URL: t.URL, Auth: auth, Headers: t.Headers, UserAgent: "Hooktrail/" + strings.TrimSpace(version),
+	})
+	return openapi.Auth(auth), err
+}

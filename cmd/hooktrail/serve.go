@@ -1,0 +1,290 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hooktrail/hooktrail/adapters/dispatch"
+	"github.com/hooktrail/hooktrail/adapters/postgres"
+	"github.com/hooktrail/hooktrail/adapters/webhook"
+	"github.com/hooktrail/hooktrail/openapi"
+	"github.com/hooktrail/hooktrail/projections"
+)
+
+type serveCommand struct {
+	Storage storageFlags `embed:""`
+	Egress  egressFlags  `embed:""`
+	Log     logFlags     `embed:""`
+
+	Listen       string `name:"listen" env:"HOOKTRAIL_LISTEN" default:"127.0.0.1:8080" help:"Address of the API."`
+	AdminKey     string `name:"admin-key" env:"HOOKTRAIL_ADMIN_KEY" help:"The first operator key, 32 or more visible characters; give it as the variable. Unset at the first start: one is made, printed once and kept in the data directory."`
+	MaxDataBytes int    `name:"max-data-bytes" env:"HOOKTRAIL_MAX_DATA_BYTES" default:"262144" help:"Largest event data that is accepted."`
+}
+
+// Run serves until it is interrupted, then finishes what is under way within a bound.
+func (c serveCommand) Run(ctx context.Context, p process) error {
+	allow, err := c.validate()
+	if err != nil {
+		return err
+	}
+	log := c.Log.logger(os.Stderr)
+	dir, err := dataDir(c.Storage.DataDir)
+	if err != nil {
+		return err
+	}
+	// Passable for the account that a private Postgres runs as; what is secret in it has mode 0600.
+	if err := os.MkdirAll(dir, 0o711); err != nil { //nolint:gosec // see above
+		return fmt.Errorf("make the data directory: %w", err)
+	}
+	n, err := newNode(dir)
+	if err != nil {
+		return err
+	}
+	defer n.Close()
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s (HOOKTRAIL_LISTEN chooses another address): %w", c.Listen, err)
+	}
+	defer listener.Close()
+	store, err := c.Storage.open(ctx, dir, log)
+	if err != nil {
+		return err
+	}
+	s := &server{serveCommand: c, process: p, dir: dir, allow: allow, log: log, node: n, storage: store, listener: listener}
+	return errors.Join(s.run(ctx), store.Close())
+}
+
+func (c serveCommand) validate() ([]netip.Prefix, error) {
+	if err := c.Storage.validate(); err != nil {
+		return nil, err
+	}
+	if c.MaxDataBytes < 1024 || c.MaxDataBytes > 4<<20 {
+		return nil, usagef("HOOKTRAIL_MAX_DATA_BYTES lies between 1024 and 4194304")
+	}
+	if c.AdminKey != "" && !visible(c.AdminKey, 32) {
+		return nil, usagef("HOOKTRAIL_ADMIN_KEY has 32 or more visible ASCII characters (openssl rand -base64 32 makes one)")
+	}
+	return c.Egress.prefixes()
+}
+
+func visible(s string, least int) bool {
+	return len(s) >= least && !slices.ContainsFunc([]byte(s), func(b byte) bool { return b <= ' ' || b > '~' })
+}
+
+// server is a serve command with what it has opened.
+type server struct {
+	serveCommand
+	process  process
+	dir      string
+	allow    []netip.Prefix
+	log      *slog.Logger
+	node     *node
+	storage  *storage
+	listener net.Listener
+
+	registry  *prometheus.Registry
+	entries   *postgres.Log
+	reads     *pgxpool.Pool // of the views
+	follower  *postgres.Follower
+	views     *postgres.Views
+	directory *projections.Directory
+	courier   *courier
+	profiles  *webhook.Profiles
+}
+
+// shutdownBound is how long requests and attempts under way may take once the server was told to stop.
+const shutdownBound = 20 * time.Second
+
+// requestBound is how long API requests may still take then.
+const requestBound = 5 * time.Second
+
+// run opens the log and serves. Two groups end one after the other: first what makes work (API, dispatcher), then what
+// the work needs (log, views).
+func (s *server) run(ctx context.Context) error {
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	defer s.close()
+	base, baseCtx := errgroup.WithContext(context.WithoutCancel(ctx))
+	baseCtx, stopBase := context.WithCancel(baseCtx)
+	defer stopBase()
+	base.Go(func() error { return s.entries.Run(baseCtx) })
+	base.Go(func() error { return s.watchPostgres(baseCtx) })
+
+	work, workCtx := errgroup.WithContext(ctx)
+	defer context.AfterFunc(baseCtx, func() { work.Go(func() error { return errBaseEnded }) })()
+	work.Go(func() error { return s.work(workCtx, base, baseCtx, work) })
+	err := work.Wait()
+	stopBase()
+	if err := errors.Join(base.Wait(), err); !onlyEnded(err) {
+		return err
+	}
+	s.log.Info("stopped")
+	return nil
+}
+
+// errBaseEnded stops the work when what it needs has ended; the cause is what that ended with.
+var errBaseEnded = errors.New("the log or the views ended")
+
+// onlyEnded says whether nothing but being told to stop ended the server.
+func onlyEnded(err error) bool {
+	return err == nil || errors.Is(err, context.Canceled) && !errors.Is(err, errBaseEnded)
+}
+
+// work prepares the instance, then starts everything else.
+func (s *server) work(ctx context.Context, base *errgroup.Group, baseCtx context.Context, work *errgroup.Group) error {
+	if err := postgres.Bootstrap(ctx, s.entries); err != nil {
+		return err
+	}
+	if err := s.wire(ctx); err != nil {
+		return err
+	}
+	base.Go(func() error { return s.follower.Run(baseCtx) })
+	base.Go(func() error { return s.directory.Follow(baseCtx, s.entries) })
+	if err := s.operatorKey(ctx); err != nil {
+		return err
+	}
+	if err := s.sayStarted(ctx); err != nil {
+		return err
+	}
+	dispatcher, err := s.dispatcher()
+	if err != nil {
+		return err
+	}
+	work.Go(func() error { return dispatcher.Run(ctx) })
+	work.Go(func() error { return s.serveHTTP(ctx) })
+	return nil
+}
+
+// open loads the master key and opens the log and what reads it.
+func (s *server) open(ctx context.Context) error {
+	path := s.Storage.MasterKeyFile
+	load := postgres.LoadMasterKey // a key that was promised to be somewhere is never made anew
+	if path == "" {
+		path, load = filepath.Join(s.dir, masterKeyFile), postgres.LoadOrCreateMasterKey
+	}
+	master, err := load(path)
+	if err != nil {
+		return err
+	}
+	pool, err := pgxpool.ParseConfig(s.storage.url)
+	if err != nil {
+		return usagef("HOOKTRAIL_DATABASE_URL can't be read: write it like postgres://user:password@host:5432/database")
+	}
+	pool.ConnConfig.RuntimeParams["application_name"] = "hooktrail views"
+	pool.ConnConfig.RuntimeParams["jit"] = "off"
+	pool.MaxConns = viewConnections
+	if s.reads, err = pgxpool.NewWithConfig(ctx, pool); err != nil {
+		return err
+	}
+	s.registry = prometheus.NewRegistry()
+	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	s.entries, err = postgres.OpenLog(ctx, postgres.Config{
+		URL: s.storage.url, MasterKey: master, InstanceName: s.Storage.InstanceName, Logger: s.log, Registerer: s.registry,
+	})
+	return err
+}
+
+// viewConnections bounds the pool of the views: the follower's and those of readers.
+const viewConnections = 12
+
+func (s *server) close() {
+	s.reads.Close()
+	if s.entries != nil {
+		s.entries.Close()
+	}
+}
+
+// wire makes the parts that need a log which runs.
+func (s *server) wire(ctx context.Context) (err error) {
+	if s.profiles, err = webhook.Embedded(); err != nil {
+		return err
+	}
+	sender, err := webhook.NewSender(webhook.SenderConfig{Guard: webhook.NewGuard(s.allow)})
+	if err != nil {
+		return err
+	}
+	s.courier = newCourier(sender, s.profiles, s.entries.Secret)
+	s.follower = postgres.NewFollower(postgres.FollowerConfig{
+		Pool: s.reads, Log: s.entries, Logger: s.log, Registerer: s.registry,
+	})
+	s.views = postgres.NewViews(s.reads, s.entries, s.follower)
+	s.directory, err = s.views.LoadDirectory(ctx)
+	return err
+}
+
+func (s *server) dispatcher() (*dispatch.Dispatcher, error) {
+	return dispatch.New(dispatch.Settings{
+		Log: s.entries, State: viewState{s.views}, Leases: logLeases{s.entries}, Sender: s.courier,
+		Node: s.node.id, Displaced: s.node.displaced, Grace: shutdownBound, Logger: s.log, Metrics: s.registry,
+	})
+}
+
+// serveHTTP answers until ctx ends, then lets requests under way finish.
+func (s *server) serveHTTP(ctx context.Context) error {
+	handler, err := openapi.NewHandler(openapi.Server{
+		Log: s.entries, Views: s.views, Directory: s.directory, Secrets: keptSecrets(s.entries),
+		Profiles: profilesFor(s.profiles), Claimed: s.entries.Claimed, Settle: s.entries.Settle,
+		AttemptBody: s.courier.body, Ready: s.ready, Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
+		Clock: time.Now, Logger: s.log, Version: version, Limits: openapi.Limits{DataBytes: s.MaxDataBytes},
+	})
+	if err != nil {
+		return err
+	}
+	// Requests end by themselves or at the bound, not with ctx: an append under way is to be answered.
+	web := &http.Server{
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 60 * time.Second, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- web.Serve(s.listener) }()
+	s.log.Info("serving", "address", "http://"+s.listener.Addr().String(), "version", fullVersion(), "node", s.node.id.String())
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serve the API: %w", err)
+	case <-ctx.Done():
+	}
+	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestBound)
+	defer cancel()
+	if err := web.Shutdown(bound); err != nil {
+		s.log.Info("requests still under way are broken off", "cause", err) // a log tail never ends by itself
+		return web.Close()
+	}
+	return nil
+}
+
+// ready says why this node can't append or serve.
+func (s *server) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	_, err := s.entries.Head(ctx)
+	return err
+}
+
+// watchPostgres ends the server when its private Postgres ends.
+func (s *server) watchPostgres(ctx context.Context) error {
+	if s.storage.private == nil {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-s.storage.private.Done():
+		return errors.New("the private Postgres ended (its server.log in the data directory says why): start again")
+	}
+}
