@@ -147,6 +147,9 @@ type ending struct {
 func (d *Dispatcher) decide(a *attempt, answer Answer) *ending {
 	r := answer.Result
 	r.Number = a.fact.Number
+	if r.Outcome != domain.OutcomeSucceeded {
+		r.Outcome = domain.OutcomeFailed
+	}
 	r.FinishedAt = r.FinishedAt.UTC().Truncate(time.Microsecond)
 	verdict := domain.Verdict{Outcome: r.Outcome, Permanent: answer.Permanent, NotBefore: answer.NotBefore}
 	r.Status, r.NextAttemptAt = a.endpoint.Retry.Decide(

@@ -10,6 +10,9 @@ import (
 // filings is how many facts about deliveries that nobody sends are appended at once.
 const filings = 250
 
+// maxFilings is how many may wait before no more deliveries are read into windows, all of which may have to be cancelled.
+const maxFilings = 4 * filings
+
 // cancel ends a delivery that will not be tried any more; mu is held.
 func (d *Dispatcher) cancel(it *item, reason domain.CancelReason) {
 	it.phase = held
@@ -70,6 +73,11 @@ func (d *Dispatcher) fileAll(sh *shard) {
 		d.mu.Lock()
 		if len(sh.filings) == 0 || sh.lost {
 			sh.filing, sh.filings = false, nil
+			for _, l := range sh.lanes {
+				if l.window.more {
+					d.touch(l)
+				}
+			}
 			d.unlock()
 			return
 		}

@@ -23,6 +23,8 @@ type Dispatcher struct {
 	contents *contents
 	sooner   chan struct{} // a wake earlier than all others was asked for
 	router   chan lead     // the router's lease was taken by this node
+	// standings has the newest heartbeat's answer for tendLeases.
+	standings chan Standing
 
 	// turn is held by who moves the fold on: the feed for a page, a loader for the rest of its way.
 	turn sync.Mutex
@@ -52,10 +54,11 @@ func New(set Settings) (*Dispatcher, error) {
 		return nil, err
 	}
 	d := &Dispatcher{
-		set:      set,
-		contents: newContents(set.Log, set.ContentBytes),
-		sooner:   make(chan struct{}, 1),
-		router:   make(chan lead, 1),
+		set:       set,
+		contents:  newContents(set.Log, set.ContentBytes),
+		sooner:    make(chan struct{}, 1),
+		router:    make(chan lead, 1),
+		standings: make(chan Standing, 1),
 	}
 	var err error
 	d.metrics, err = newMetrics(set.Metrics, d)
@@ -81,6 +84,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	g.Go(func() error { return d.feed(life) })
 	g.Go(func() error { return d.watchClock(life) })
 	g.Go(func() error { return d.keepLeases(life) })
+	g.Go(func() error { return d.tendLeases(life) })
 	g.Go(func() error { return d.route(life, ctx) })
 	g.Go(func() error {
 		select {

@@ -164,7 +164,8 @@ func (d *Dispatcher) pump(l *lane, now time.Time) {
 	if l.shard.lost {
 		return
 	}
-	if l.window.more && !l.paging && l.shard.ready && len(l.window.items) <= d.windowLimit()/2 {
+	if l.window.more && !l.paging && l.shard.ready && len(l.window.items) <= d.windowLimit()/2 &&
+		len(l.shard.filings) < maxFilings { // else what is paged in to be cancelled would pile up; fileAll comes back
 		d.pageIn(l)
 	}
 	for l.open() {

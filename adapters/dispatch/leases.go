@@ -9,30 +9,27 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// keepLeases beats, takes leases that are free and hands over what is too much, until ctx ends. What was taken comes to
-// pass when the fold gets to the fact (applyLease): there is one way in, whoever took it for this node.
+// keepLeases beats until ctx ends. What follows from how things stand is done beside it (tendLeases): no append may
+// hold up a heartbeat.
 func (d *Dispatcher) keepLeases(ctx context.Context) error {
 	ticker := time.NewTicker(d.set.Beat)
 	defer ticker.Stop()
-	var steady, last time.Time // since when this node has beaten without a gap; when it last did
 	failing := false
 	for {
-		standing, err := d.set.Leases.Heartbeat(ctx, d.set.Node)
-		now := time.Now()
+		standing, err := d.beat(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case err != nil:
-			if !failing {
-				d.set.Logger.Warn("no heartbeat: others may take over what this node holds", "error", err)
+		case err == nil:
+			failing = false
+			select {
+			case <-d.standings: // not looked at yet, and old
+			default:
 			}
+			d.standings <- standing
+		case !failing:
 			failing = true
-		default:
-			if now.Sub(last) > d.set.Expiry {
-				steady = now
-			}
-			last, failing = now, false
-			d.tend(ctx, standing, now.Sub(steady) >= d.set.Expiry)
+			d.set.Logger.Warn("no heartbeat: others may take over what this node holds", "error", err)
 		}
 		select {
 		case <-ticker.C:
@@ -42,11 +39,36 @@ func (d *Dispatcher) keepLeases(ctx context.Context) error {
 	}
 }
 
-// tend takes and hands over according to how things stand. Until this node has beaten steadily for as long as a lease
-// lasts, others' heartbeats may be old for the same reason as its own were (the database was away), so it takes only
-// from nodes that are known to be dead.
-func (d *Dispatcher) tend(ctx context.Context, standing Standing, steady bool) {
-	p := planOf(standing, d.set, steady)
+func (d *Dispatcher) beat(ctx context.Context) (Standing, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.set.Expiry)
+	defer cancel()
+	return d.set.Leases.Heartbeat(ctx, d.set.Node)
+}
+
+// tendLeases takes leases that are free and hands over what is too much, until ctx ends. What was taken comes to pass
+// when the fold gets to the fact (applyLease): there is one way in, whoever took it for this node.
+//
+// Until this node has beaten steadily for as long as a lease lasts, others' heartbeats may be old for the same reason as
+// its own were (the database was away), so it takes only from nodes that are known to be dead.
+func (d *Dispatcher) tendLeases(ctx context.Context) error {
+	var steady, last time.Time // since when this node has beaten without a gap; when it last did
+	for {
+		select {
+		case standing := <-d.standings:
+			now := time.Now()
+			if now.Sub(last) > d.set.Expiry {
+				steady = now
+			}
+			last = now
+			d.tend(ctx, planOf(standing, d.set, now.Sub(steady) >= d.set.Expiry))
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// tend does what is planned.
+func (d *Dispatcher) tend(ctx context.Context, p plan) {
 	d.mu.Lock()
 	stopping := d.stopping
 	d.unlock()
@@ -54,16 +76,17 @@ func (d *Dispatcher) tend(ctx context.Context, standing Standing, steady bool) {
 		return
 	}
 	if len(p.take) > 0 {
-		err := d.takeLeases(ctx, d.set.Node, p.take, d.set.Displaced)
-		// Fenced: another node was faster. It is planned again at the next beat.
-		if err != nil && !errors.Is(err, domain.ErrFenced) {
-			d.trouble("take leases", err)
-		}
+		d.noteTake("take leases", d.takeLeases(ctx, d.set.Node, p.take, d.set.Displaced))
 	}
 	for to, leases := range d.yield(p.give) {
-		if err := d.takeLeases(ctx, to, leases, []domain.UUID{d.set.Node}); err != nil && !errors.Is(err, domain.ErrFenced) {
-			d.trouble("hand leases over", err)
-		}
+		d.noteTake("hand leases over", d.takeLeases(ctx, to, leases, []domain.UUID{d.set.Node}))
+	}
+}
+
+// noteTake says what failed, unless another node was only faster: then it is planned again at the next beat.
+func (d *Dispatcher) noteTake(what string, err error) {
+	if err != nil && !errors.Is(err, domain.ErrFenced) {
+		d.trouble(what, err)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 type loader struct {
 	d      *Dispatcher
 	shards [Shards]*shard // that are loaded; nil: not this one
+	only   domain.UUID    // the one endpoint that is meant; zero: all of the shards
 	items  map[domain.UUID]*item
 	at     domain.Position // up to which items are folded
 	begun  bool            // at says something
@@ -73,7 +74,7 @@ func (ld *loader) fold(e *domain.Entry) {
 		}
 		for i := range f.Deliveries {
 			r := &f.Deliveries[i]
-			if ld.shards[shardOf(r.ID)] != nil && ld.items[r.ID] == nil {
+			if ld.shards[shardOf(r.ID)] != nil && ld.items[r.ID] == nil && (ld.only.IsZero() || ld.only == r.Endpoint) {
 				ld.items[r.ID] = &item{delivery: routed(e, r), position: e.Position}
 			}
 		}
@@ -240,6 +241,7 @@ func (d *Dispatcher) tryPageIn(ctx context.Context, l *lane) error {
 	after, limit := l.window.horizon, d.windowLimit()
 	d.unlock()
 	ld := d.newLoader(l.shard)
+	ld.only = l.endpoint
 	last, err := ld.rows(ctx, WaitingQuery{Endpoint: l.endpoint, After: after, Limit: limit})
 	if err != nil {
 		return err
