@@ -22,7 +22,7 @@ type stage struct {
 	tenants    map[domain.TenantID]tenantStage
 	leases     map[string]leaseRow
 	claims     map[[32]byte]claimant
-	undo       []func() // of the group being decided
+	undo       undoLog // of the group being decided
 }
 
 // tenantStage is a tenant's log as far as it is staged.
@@ -50,12 +50,10 @@ func newStage(base *state, c *checked) *stage {
 // admit decides on a group. An error rejects it alone; domain.ErrRefused and the like aside it is one of the port's.
 func (s *stage) admit(r *request) error {
 	position, recordedAt := s.position, s.recordedAt
-	s.undo = s.undo[:0]
+	s.undo.clear()
 	err := s.decide(r)
 	if err != nil || r.same != nil {
-		for _, undo := range slices.Backward(s.undo) {
-			undo()
-		}
+		s.takeBack()
 		s.position, s.recordedAt = position, recordedAt
 	}
 	return err
@@ -86,7 +84,7 @@ func (s *stage) checkLeases(g domain.Group) error {
 		}
 	}
 	for _, t := range g.Takes {
-		put(s, s.leases, t.Lease, leaseRow{t.Owner, t.Epoch})
+		set(&s.undo.leases, s.leases, t.Lease, leaseRow{t.Owner, t.Epoch})
 	}
 	return nil
 }
@@ -130,10 +128,10 @@ func (s *stage) add(p *prepared) error {
 	s.recordedAt = s.nextTime()
 	p.position, p.recordedAt = s.position, s.recordedAt
 	p.sequence, p.streamVersion = tenant.next, version+1
-	put(s, s.versions, key, version+1)
+	set(&s.undo.versions, s.versions, key, version+1)
 	tenant.next++
 	tenant.deleted = tenant.deleted || p.kind == domain.KindTenantDeleted
-	put(s, s.tenants, p.Tenant, tenant)
+	set(&s.undo.tenants, s.tenants, p.Tenant, tenant)
 	return nil
 }
 
@@ -191,20 +189,48 @@ func (s *stage) claim(r *request) error {
 		}
 	}
 	for i, mac := range r.macs {
-		put(s, s.claims, mac, claimant{r, i})
+		s.claims[mac] = claimant{r, i} // the last thing decided: never taken back
 	}
 	return nil
 }
 
-// put sets a value in one of the stage's maps, and notes how to take it back.
-func put[K comparable, V any](s *stage, m map[K]V, key K, value V) {
+// undoLog holds what the group being decided has changed in the stage.
+type undoLog struct {
+	versions []change[streamKey, int]
+	tenants  []change[domain.TenantID, tenantStage]
+	leases   []change[string, leaseRow]
+}
+
+// change is what a map held before it was set.
+type change[K comparable, V any] struct {
+	key    K
+	before V
+	had    bool
+}
+
+func (u *undoLog) clear() {
+	u.versions, u.tenants, u.leases = u.versions[:0], u.tenants[:0], u.leases[:0]
+}
+
+func (s *stage) takeBack() {
+	takeBack(s.versions, s.undo.versions)
+	takeBack(s.tenants, s.undo.tenants)
+	takeBack(s.leases, s.undo.leases)
+}
+
+// set sets a value in a map and notes what stood there.
+func set[K comparable, V any](undo *[]change[K, V], m map[K]V, key K, value V) {
 	before, had := m[key]
-	s.undo = append(s.undo, func() {
-		if had {
-			m[key] = before
-		} else {
-			delete(m, key)
-		}
-	})
+	*undo = append(*undo, change[K, V]{key, before, had})
 	m[key] = value
+}
+
+func takeBack[K comparable, V any](m map[K]V, changes []change[K, V]) {
+	for _, c := range slices.Backward(changes) {
+		if c.had {
+			m[c.key] = c.before
+		} else {
+			delete(m, c.key)
+		}
+	}
 }

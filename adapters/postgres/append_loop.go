@@ -207,6 +207,7 @@ func (a *appender) connect(ctx context.Context) error {
 		a.log.queue.setDown(domainError("append", err))
 		return err
 	}
+	registerColumns(conn)
 	a.conn, a.state = conn, newState()
 	a.log.queue.setDown(nil)
 	return nil

@@ -20,7 +20,8 @@ type prepared struct {
 	kind        domain.Kind
 	kindVersion int
 	origin      string // under which the content is sealed
-	key         domain.UUID
+	dataKey     *dataKey
+	key         domain.UUID // zero: no content
 	commitments []domain.Commitment
 	content     []byte
 
@@ -41,19 +42,23 @@ func (l *Log) prepare(ctx context.Context, c *call, groups []domain.Group) []*re
 			c.answer(i, domain.Outcome{Err: err})
 			continue
 		}
-		requests = append(requests, &request{group: group, began: now, call: c, index: i})
+		r := &request{group: group, drafts: make([]prepared, len(group.Drafts)), began: now, call: c, index: i}
+		for n := range group.Drafts {
+			kind := group.Drafts[n].Fact.Kind()
+			r.drafts[n] = prepared{Draft: &group.Drafts[n], kind: kind, kindVersion: kind.Version()}
+		}
+		requests = append(requests, r)
 	}
 	origins, err := l.originsOf(ctx, requests)
 	if err != nil {
 		return failAll(requests, err)
 	}
-	keys, err := l.keysOf(ctx, requests, now)
-	if err != nil {
+	if err := l.findKeys(ctx, requests, month(now)); err != nil {
 		return failAll(requests, err)
 	}
 	ready := requests[:0]
 	for _, r := range requests {
-		if err := l.prepareGroup(r, origins, keys); err != nil {
+		if err := l.prepareGroup(r, origins); err != nil {
 			r.fail(err)
 			continue
 		}
@@ -69,19 +74,19 @@ func failAll(requests []*request, err error) []*request {
 	return nil
 }
 
-func (l *Log) prepareGroup(r *request, origins map[domain.TenantID]string, keys map[keyPurpose]*dataKey) error {
-	r.drafts = make([]prepared, len(r.group.Drafts))
-	for i := range r.group.Drafts {
-		d := &r.group.Drafts[i]
-		origin, ok := origins[d.Tenant]
-		if !ok {
-			return fmt.Errorf("append to %s of tenant %s: %w", d.Stream, d.Tenant, domain.ErrUnknownTenant)
+func (l *Log) prepareGroup(r *request, origins map[domain.TenantID]string) error {
+	for i := range r.drafts {
+		p := &r.drafts[i]
+		var known bool
+		if p.origin, known = l.origins.get(p.Tenant); !known {
+			p.origin, known = origins[p.Tenant]
 		}
-		p, err := l.prepareDraft(d, origin, keys[l.purpose(d, r.began)])
-		if err != nil {
-			return fmt.Errorf("append to %s: %w", d.Stream, err)
+		if !known {
+			return fmt.Errorf("append to %s of tenant %s: %w", p.Stream, p.Tenant, domain.ErrUnknownTenant)
 		}
-		r.drafts[i] = p
+		if err := l.sealDraft(p); err != nil {
+			return fmt.Errorf("append to %s: %w", p.Stream, err)
+		}
 		r.bytes += entryOverhead + len(p.content)
 	}
 	r.macs = make([][32]byte, len(r.group.Claims))
@@ -91,88 +96,80 @@ func (l *Log) prepareGroup(r *request, origins map[domain.TenantID]string, keys 
 	return nil
 }
 
-func (l *Log) prepareDraft(d *domain.Draft, origin string, key *dataKey) (prepared, error) {
-	kind := d.Fact.Kind()
-	p := prepared{Draft: d, kind: kind, kindVersion: kind.Version(), origin: origin}
-	parts, err := domain.EncodeFact(d.Fact)
+func (l *Log) sealDraft(p *prepared) error {
+	parts, err := domain.EncodeFact(p.Fact)
 	if err != nil {
-		return p, err
+		return err
 	}
-	if d.Reason != "" {
-		parts = append(parts, domain.Part{Name: domain.PartReason, Bytes: []byte(d.Reason)})
+	if p.Reason != "" {
+		parts = append(parts, domain.Part{Name: domain.PartReason, Bytes: []byte(p.Reason)})
 	}
 	if len(parts) == 0 {
-		return p, nil
+		return nil
 	}
-	p.key = key.id
-	p.commitments, p.content, err = l.codec.seal(key.aead, origin, parts)
-	return p, err
+	p.key = p.dataKey.id
+	p.commitments, p.content, err = l.codec.seal(p.dataKey.aead, p.origin, parts)
+	return err
 }
 
-func (l *Log) purpose(d *domain.Draft, now time.Time) keyPurpose {
-	p := keyPurpose{tenant: d.Tenant, class: classOf(d.Fact.Kind()), month: month(now)}
+func (l *Log) purpose(d *domain.Draft, month string) keyPurpose {
+	p := keyPurpose{tenant: d.Tenant, class: classOf(d.Fact.Kind()), month: month}
 	if d.Subject != "" {
 		p.subject = string(l.instance.subjectMAC(d.Tenant, d.Subject))
 	}
 	return p
 }
 
-// keysOf finds the data keys of all drafts, making the missing ones by one statement.
-func (l *Log) keysOf(ctx context.Context, requests []*request, now time.Time) (map[keyPurpose]*dataKey, error) {
-	found := make(map[keyPurpose]*dataKey)
-	var purposes []keyPurpose
+// findKeys gives each draft its data key, making the missing ones by one statement.
+func (l *Log) findKeys(ctx context.Context, requests []*request, month string) error {
+	var missing []keyPurpose
+	var waiting []*prepared
 	for _, r := range requests {
-		for i := range r.group.Drafts {
-			p := l.purpose(&r.group.Drafts[i], now)
-			if _, ok := found[p]; !ok {
-				found[p] = nil
-				purposes = append(purposes, p)
+		for i := range r.drafts {
+			p := &r.drafts[i]
+			purpose := l.purpose(p.Draft, month)
+			if p.dataKey = l.keys.cached(purpose); p.dataKey == nil {
+				missing = append(missing, purpose)
+				waiting = append(waiting, p)
 			}
 		}
 	}
-	keys, err := l.keys.forSealing(ctx, purposes)
+	if len(missing) == 0 {
+		return nil
+	}
+	keys, err := l.keys.forSealing(ctx, missing)
 	if err != nil {
-		return nil, domainError("append", err)
+		return domainError("append", err)
 	}
-	for i, p := range purposes {
-		found[p] = keys[i]
+	for i, p := range waiting {
+		p.dataKey = keys[missing[i]]
 	}
-	return found, nil
+	return nil
 }
 
-// originsOf finds the origins of the groups' tenants; that of a tenant which one of them creates is known before it is
-// there. The appender checks under the lock that it came out so.
+// originsOf finds the origins of the groups' tenants that aren't known yet; that of a tenant which one of them creates is
+// known before it is there. The appender checks under the lock that it came out so.
 func (l *Log) originsOf(ctx context.Context, requests []*request) (map[domain.TenantID]string, error) {
-	origins := make(map[domain.TenantID]string)
 	var unknown []string
 	for _, r := range requests {
-		for i := range r.group.Drafts {
-			tenant := r.group.Drafts[i].Tenant
-			if _, ok := origins[tenant]; ok {
-				continue
+		for i := range r.drafts {
+			if _, known := l.origins.get(r.drafts[i].Tenant); !known {
+				unknown = append(unknown, string(r.drafts[i].Tenant))
 			}
-			if origin, ok := l.origins.get(tenant); ok {
-				origins[tenant] = origin
-				continue
-			}
-			origins[tenant] = ""
-			unknown = append(unknown, string(tenant))
 		}
 	}
 	if len(unknown) == 0 {
-		return origins, nil
+		return nil, nil
 	}
-	for _, tenant := range unknown {
-		delete(origins, domain.TenantID(tenant))
-	}
+	origins := make(map[domain.TenantID]string)
 	if err := l.readOrigins(ctx, unknown, origins); err != nil {
 		return nil, domainError("read the tenants' origins", err)
 	}
 	for _, r := range requests {
-		for i := range r.group.Drafts {
-			d := &r.group.Drafts[i]
-			if _, known := origins[d.Tenant]; !known && d.Fact.Kind() == domain.KindTenantCreated {
-				origins[d.Tenant] = l.instance.origin(d.Tenant)
+		for i := range r.drafts {
+			p := &r.drafts[i]
+			if _, known := origins[p.Tenant]; !known && p.kind == domain.KindTenantCreated {
+				origins[p.Tenant] = l.instance.origin(p.Tenant)
 			}
 		}
 	}

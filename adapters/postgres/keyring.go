@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -59,7 +61,7 @@ type keyring struct {
 	pool   *pgxpool.Pool
 	master *MasterKey
 
-	mu      sync.Mutex               // guards the two below
+	mu      sync.RWMutex             // guards the two below
 	sealing map[keyPurpose]*dataKey  // only those that were in the database when asked for
 	opened  map[domain.UUID]*dataKey // by id; whether a key still exists is asked each time
 }
@@ -68,45 +70,31 @@ func newKeyring(pool *pgxpool.Pool, master *MasterKey) *keyring {
 	return &keyring{pool: pool, master: master, sealing: make(map[keyPurpose]*dataKey), opened: make(map[domain.UUID]*dataKey)}
 }
 
-// forSealing returns a key for each purpose and makes the missing ones. The caller must have the database confirm, under
-// the append lock, that a key still exists.
-func (k *keyring) forSealing(ctx context.Context, purposes []keyPurpose) ([]*dataKey, error) {
-	keys := make([]*dataKey, len(purposes))
-	missing := k.cachedSealing(purposes, keys)
-	if len(missing) == 0 {
-		return keys, nil
+// cached returns the key for a purpose if it is known. The caller must have the database confirm, under the append lock,
+// that it still exists.
+func (k *keyring) cached(purpose keyPurpose) *dataKey {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.sealing[purpose]
+}
+
+// forSealing returns a key for each purpose and makes the missing ones.
+func (k *keyring) forSealing(ctx context.Context, purposes []keyPurpose) (map[keyPurpose]*dataKey, error) {
+	asked := make(map[keyPurpose]bool)
+	for _, purpose := range purposes {
+		asked[purpose] = true
 	}
-	made, err := k.make(ctx, missing)
+	keys, err := k.make(ctx, slices.Collect(maps.Keys(asked)))
 	if err != nil {
 		return nil, fmt.Errorf("make data keys: %w", err)
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if len(k.sealing)+len(made) > maxCachedKeys {
+	if len(k.sealing)+len(keys) > maxCachedKeys {
 		clear(k.sealing)
 	}
-	for purpose, key := range made {
-		k.sealing[purpose] = key
-	}
-	for i, purpose := range purposes {
-		if keys[i] == nil {
-			keys[i] = made[purpose]
-		}
-	}
+	maps.Copy(k.sealing, keys)
 	return keys, nil
-}
-
-func (k *keyring) cachedSealing(purposes []keyPurpose, keys []*dataKey) (missing []keyPurpose) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	asked := make(map[keyPurpose]bool)
-	for i, purpose := range purposes {
-		if keys[i] = k.sealing[purpose]; keys[i] == nil && !asked[purpose] {
-			asked[purpose] = true
-			missing = append(missing, purpose)
-		}
-	}
-	return missing
 }
 
 // make inserts a key for each purpose that has none and reads which ones stand there now: another process may have been
@@ -197,9 +185,9 @@ func (k *keyring) forOpening(ctx context.Context, ids map[domain.UUID]bool) (map
 }
 
 func (k *keyring) unwrap(tenant domain.TenantID, id domain.UUID, sealed []byte) (*dataKey, error) {
-	k.mu.Lock()
+	k.mu.RLock()
 	key := k.opened[id]
-	k.mu.Unlock()
+	k.mu.RUnlock()
 	if key != nil {
 		return key, nil
 	}

@@ -72,7 +72,6 @@ func (e *sealedEntry) read(values [][]byte, names map[string]string) error {
 
 // timestamp reads microseconds since the year 2000.
 func timestamp(b []byte) time.Time {
-	const unixOf2000 = 946_684_800
 	return time.UnixMicro(unixOf2000*1_000_000 + int64(binary.BigEndian.Uint64(b))).UTC()
 }
 

@@ -4,11 +4,9 @@ import (
 	"context"
 	stdsql "database/sql"
 	"errors"
-	"time"
 
 	"github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
 	"github.com/ThreeDotsLabs/watermill/message"
-	"github.com/hooktrail/hooktrail/domain"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 )
@@ -38,14 +36,17 @@ const insertEntriesSQL = `
 
 // InsertQuery implements sql.SchemaAdapter.
 func (entrySchema) InsertQuery(params sql.InsertQueryParams) (sql.Query, error) {
-	n := len(params.Msgs)
-	c := newEntryColumns(n)
+	entries := make([]*prepared, len(params.Msgs))
 	for i, m := range params.Msgs {
 		p, ok := m.Context().Value(rowKey{}).(*prepared)
 		if !ok {
 			return sql.Query{}, errors.New("the message carries no entry: append through the log")
 		}
-		c.set(i, p)
+		entries[i] = p
+	}
+	c := newEntryColumns(entries)
+	for _, p := range entries {
+		c.add(p)
 	}
 	return sql.Query{Query: insertEntriesSQL, Args: c.args()}, nil
 }
@@ -70,44 +71,67 @@ func (entrySchema) SubscribeIsolationLevel() stdsql.IsolationLevel { return stds
 
 // entryColumns are the rows of one insert, by column.
 type entryColumns struct {
-	positions, sequences                  pgtype.FlatArray[int64]
-	times                                 pgtype.FlatArray[time.Time]
-	causes                                pgtype.FlatArray[pgtype.Int8]
-	streams, principals, credentials, key pgtype.FlatArray[pgtype.UUID]
-	versions                              pgtype.FlatArray[int32]
-	kindVersions                          pgtype.FlatArray[int16]
-	tenants, streamKinds, kinds           pgtype.FlatArray[string]
-	leaves, contents                      pgtype.FlatArray[[]byte]
+	positions, sequences, times, causes           *column
+	streams, principals, credentials, dataKeys    *column
+	versions, kindVersions                        *column
+	tenants, streamKinds, kinds, leaves, contents *column
 }
 
-func newEntryColumns(n int) *entryColumns {
+// newEntryColumns makes columns for these entries, large enough for all they hold.
+func newEntryColumns(entries []*prepared) *entryColumns {
+	n := len(entries)
+	tenants, streamKinds, kinds, leaves, contents := 0, 0, 0, 0, 0
+	for _, p := range entries {
+		tenants += len(p.Tenant)
+		streamKinds += len(p.Stream.Kind)
+		kinds += len(p.kind)
+		leaves += len(p.leaf)
+		contents += len(p.content)
+	}
+	int64s := func() *column { return newColumn(pgtype.Int8OID, n, 8*n) }
+	uuids := func() *column { return newColumn(pgtype.UUIDOID, n, 16*n) }
 	return &entryColumns{
-		positions: make([]int64, n), sequences: make([]int64, n), times: make([]time.Time, n), causes: make([]pgtype.Int8, n),
-		streams: make([]pgtype.UUID, n), principals: make([]pgtype.UUID, n), credentials: make([]pgtype.UUID, n), key: make([]pgtype.UUID, n),
-		versions: make([]int32, n), kindVersions: make([]int16, n),
-		tenants: make([]string, n), streamKinds: make([]string, n), kinds: make([]string, n),
-		leaves: make([][]byte, n), contents: make([][]byte, n),
+		positions: int64s(), sequences: int64s(), causes: int64s(), times: newColumn(pgtype.TimestamptzOID, n, 8*n),
+		streams: uuids(), principals: uuids(), credentials: uuids(), dataKeys: uuids(),
+		versions: newColumn(pgtype.Int4OID, n, 4*n), kindVersions: newColumn(pgtype.Int2OID, n, 2*n),
+		tenants: newColumn(pgtype.TextOID, n, tenants), streamKinds: newColumn(pgtype.TextOID, n, streamKinds),
+		kinds: newColumn(pgtype.TextOID, n, kinds), leaves: newColumn(pgtype.ByteaOID, n, leaves),
+		contents: newColumn(pgtype.ByteaOID, n, contents),
 	}
 }
 
-func (c *entryColumns) set(i int, p *prepared) {
-	c.positions[i], c.sequences[i], c.times[i] = int64(p.position), int64(p.sequence), p.recordedAt
-	c.causes[i] = pgtype.Int8{Int64: int64(p.Cause), Valid: p.Cause != 0}
-	c.streams[i], c.key[i] = nullable(p.Stream.ID), nullable(p.key)
-	c.principals[i], c.credentials[i] = nullable(p.By.Principal), nullable(p.By.Credential)
-	c.versions[i], c.kindVersions[i] = int32(p.streamVersion), int16(p.kindVersion)
-	c.tenants[i], c.streamKinds[i], c.kinds[i] = string(p.Tenant), string(p.Stream.Kind), string(p.kind)
-	c.leaves[i], c.contents[i] = p.leaf, p.content
+func (c *entryColumns) add(p *prepared) {
+	c.positions.int64(int64(p.position))
+	c.sequences.int64(int64(p.sequence))
+	c.times.time(p.recordedAt)
+	if p.Cause == 0 {
+		c.causes.null()
+	} else {
+		c.causes.int64(int64(p.Cause))
+	}
+	c.streams.uuid(p.Stream.ID)
+	c.principals.uuid(p.By.Principal)
+	c.credentials.uuid(p.By.Credential)
+	c.dataKeys.uuid(p.key)
+	c.versions.int32(p.streamVersion)
+	c.kindVersions.int16(p.kindVersion)
+	c.tenants.text(string(p.Tenant))
+	c.streamKinds.text(string(p.Stream.Kind))
+	c.kinds.text(string(p.kind))
+	c.leaves.bytea(p.leaf)
+	if p.content == nil {
+		c.contents.null()
+	} else {
+		c.contents.bytea(p.content)
+	}
 }
 
 func (c *entryColumns) args() []any {
 	return []any{
-		c.positions, c.sequences, c.times, c.causes, c.streams, c.principals, c.credentials, c.key,
+		c.positions, c.sequences, c.times, c.causes, c.streams, c.principals, c.credentials, c.dataKeys,
 		c.versions, c.kindVersions, c.tenants, c.streamKinds, c.kinds, c.leaves, c.contents,
 	}
 }
-
-func nullable(id domain.UUID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: !id.IsZero()} }
 
 // pipelined is a watermill-sql executor that puts statements into a pipeline instead of sending each by itself: the insert travels
 // with the tiles, the heads and the COMMIT in one round trip. What fails shows when the pipeline's results are read.
