@@ -26,7 +26,7 @@ type attemptOut struct {
 	Request          *requestOut           `json:"request,omitempty" doc:"What was sent, credentials redacted."`
 	Response         *responseOut          `json:"response,omitempty" doc:"What came back."`
 	RemoteAddr       string                `json:"remote_addr,omitempty" doc:"The address that was dialled." example:"203.0.113.7:443"`
-	TLS              *domain.TLSInfo       `json:"tls,omitempty" doc:"What was negotiated."`
+	TLS              *tlsOut               `json:"tls,omitempty" doc:"What was negotiated."`
 	Timings          *timingsOut           `json:"timings,omitempty" doc:"The request's phases."`
 	KeyID            domain.UUID           `json:"key_id,omitzero" format:"uuid" doc:"The key that signed." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d72"`
 	KeyIDs           []domain.UUID         `json:"key_ids,omitempty" doc:"All keys that signed, the current one first." example:"[\"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d72\"]"`
@@ -54,6 +54,11 @@ type responseOut struct {
 	BodyBytes  int64             `json:"body_bytes" doc:"How much was read." example:"2"`
 	Truncated  bool              `json:"truncated" doc:"There was more than is kept." example:"false"`
 	Masked     bool              `json:"masked,omitempty" doc:"The endpoint's own secrets stood in it and were masked." example:"false"`
+}
+
+type tlsOut struct {
+	Version           string `json:"version" doc:"The protocol's version." example:"TLS 1.3"`
+	CertificateSHA256 string `json:"certificate_sha256" doc:"In hex, of the receiver's own certificate." example:"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"`
 }
 
 type timingsOut struct {
@@ -103,7 +108,7 @@ func (c *call) showAttempt(ctx context.Context, a *projections.Attempt) (attempt
 	}
 	out.FinishedAt, out.FinishedSequence = stamp(a.Finished.RecordedAt), int64(a.Finished.Sequence)
 	out.Outcome, out.StatusCode, out.Error, out.Detail = r.Outcome, r.StatusCode, r.Error, r.Detail
-	out.DurationMS, out.RemoteAddr, out.TLS, out.Timings = milliseconds(r.DurationUS), r.RemoteAddr, r.TLS, showTimings(r.Timings)
+	out.DurationMS, out.RemoteAddr, out.TLS, out.Timings = milliseconds(r.DurationUS), r.RemoteAddr, (*tlsOut)(r.TLS), showTimings(r.Timings)
 	out.NextAttemptAt, out.DeliveryStatus = stamp(r.NextAttemptAt), r.Status
 	if r.Request.Method != "" {
 		q := r.Request

@@ -236,8 +236,14 @@ type cloudEventIn struct {
 	Data            json.RawMessage `json:"data" doc:"Any JSON value, kept byte for byte." example:"{\"amount\":12.50}"`
 }
 
-// tidy puts in what is read and written by hand, once every operation is registered.
+// tidy puts in what is read and written by hand, once every operation is registered, and opens the answers: a client must
+// bear members that come later. What is sent stays closed.
 func tidy(doc *huma.OpenAPI) {
+	for name, schema := range doc.Components.Schemas.Map() {
+		if closed, ok := schema.AdditionalProperties.(bool); ok && !closed && !sent(name) {
+			schema.AdditionalProperties = nil
+		}
+	}
 	for _, item := range doc.Paths {
 		for _, op := range []*huma.Operation{item.Get, item.Post, item.Patch, item.Delete} {
 			if op == nil {
@@ -251,6 +257,11 @@ func tidy(doc *huma.OpenAPI) {
 			}
 		}
 	}
+}
+
+// sent says whether a schema is of what clients send.
+func sent(name string) bool {
+	return strings.HasSuffix(name, "Request") || strings.HasSuffix(name, "Patch") || name == "RateLimit" || name == "ReasonBody"
 }
 
 func (h handwritten) document(doc *huma.OpenAPI, op *huma.Operation) {

@@ -14,7 +14,7 @@ type Document struct {
 	openapi *huma.OpenAPI
 }
 
-// NewDocument makes the document. version is the program's.
+// NewDocument makes the document. version is the program's: "1.2.3".
 func NewDocument(version string) Document {
 	s := &Server{Version: version, Logger: slog.New(slog.DiscardHandler)}
 	return Document{newAPI(s, &router{ServeMux: http.NewServeMux()}).huma.OpenAPI()}

@@ -65,7 +65,7 @@ func newFixture(t testing.TB) *fixture {
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 			_, _ = io.WriteString(w, "up 1\n")
 		}),
-		Logger: slog.New(slog.NewTextHandler(f.logged, nil)), Version: "test",
+		Logger: slog.New(slog.NewTextHandler(f.logged, nil)), Version: "0.1.0",
 	}
 	if f.handler, err = openapi.NewHandler(f.server); err != nil {
 		t.Fatal(err)

@@ -13,19 +13,25 @@ import (
 
 // entryOut is an entry as the audit query shows it. Its data is spliced in.
 type entryOut struct {
-	Sequence      int64        `json:"sequence" doc:"The entry's place in the tenant's log: its leaf's index in the tenant's Merkle tree." example:"41"`
-	Kind          string       `json:"kind" doc:"What it says; more kinds may come." example:"endpoint.created"`
-	KindVersion   int          `json:"kind_version" doc:"The version of the kind's form." example:"1"`
-	Stream        string       `json:"stream" doc:"The thing that it is about." example:"endpoint/01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
-	StreamVersion int          `json:"stream_version" doc:"Counts the stream's entries, from 1." example:"1"`
-	Actor         domain.Actor `json:"actor" doc:"Who did it; empty for what the server does by itself."`
-	Cause         int64        `json:"cause,omitempty" doc:"The entry that led to this one." example:"40"`
-	RecordedAt    stamp        `json:"recorded_at" doc:"The database's clock." example:"2026-07-01T12:00:00.123456Z"`
-	Reason        string       `json:"reason,omitempty" doc:"Why a person did it." example:"receiver's maintenance window"`
-	Erased        bool         `json:"erased,omitempty" doc:"The content was destroyed." example:"true"`
-	Leaf          string       `json:"leaf" doc:"The exact bytes in the Merkle tree: canonical JSON." example:"{\"kind\":\"endpoint.created\"}"`
-	LeafHash      string       `json:"leaf_hash" doc:"Their RFC 6962 hash, in standard base64." example:"cTOUDeMlPgClsHbaWuiOa3M0PbcTF6PvLiuZtmTwTVg="`
-	Data          *contentOut  `json:"data,omitempty" doc:"The content: a member for each part that the leaf commits to."`
+	Sequence      int64       `json:"sequence" doc:"The entry's place in the tenant's log: its leaf's index in the tenant's Merkle tree." example:"41"`
+	Kind          string      `json:"kind" doc:"What it says; more kinds may come." example:"endpoint.created"`
+	KindVersion   int         `json:"kind_version" doc:"The version of the kind's form." example:"1"`
+	Stream        string      `json:"stream" doc:"The thing that it is about." example:"endpoint/01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
+	StreamVersion int         `json:"stream_version" doc:"Counts the stream's entries, from 1." example:"1"`
+	Actor         actorOut    `json:"actor" doc:"Who did it; empty for what the server does by itself."`
+	Cause         int64       `json:"cause,omitempty" doc:"The entry that led to this one." example:"40"`
+	RecordedAt    stamp       `json:"recorded_at" doc:"The database's clock." example:"2026-07-01T12:00:00.123456Z"`
+	Reason        string      `json:"reason,omitempty" doc:"Why a person did it." example:"receiver's maintenance window"`
+	Erased        bool        `json:"erased,omitempty" doc:"The content was destroyed." example:"true"`
+	Leaf          string      `json:"leaf" doc:"The exact bytes in the Merkle tree: canonical JSON." example:"{\"kind\":\"endpoint.created\"}"`
+	LeafHash      string      `json:"leaf_hash" doc:"Their RFC 6962 hash, in standard base64." example:"cTOUDeMlPgClsHbaWuiOa3M0PbcTF6PvLiuZtmTwTVg="`
+	Data          *contentOut `json:"data,omitempty" doc:"The content: a member for each part that the leaf commits to."`
+}
+
+// actorOut is who did something.
+type actorOut struct {
+	Principal  domain.UUID `json:"principal,omitzero" format:"uuid" doc:"The person or system behind the key." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6f"`
+	Credential domain.UUID `json:"credential,omitzero" format:"uuid" doc:"The key that was used." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6e"`
 }
 
 // contentOut documents an entry's content. Each kind has its own parts.
@@ -36,7 +42,7 @@ func showEntry(b []byte, e *domain.Entry, whole bool) ([]byte, error) {
 	hash := leafHash(e.Leaf)
 	out := entryOut{
 		Sequence: int64(e.Sequence), Kind: string(e.Kind), KindVersion: e.KindVersion, Stream: e.Stream.String(), StreamVersion: e.StreamVersion,
-		Actor: e.By, Cause: int64(e.Cause), RecordedAt: stamp(e.RecordedAt), Reason: e.Reason, Erased: e.Erased,
+		Actor: actorOut(e.By), Cause: int64(e.Cause), RecordedAt: stamp(e.RecordedAt), Reason: e.Reason, Erased: e.Erased,
 		Leaf: string(e.Leaf), LeafHash: base64Of(hash[:]),
 	}
 	if e.Fact == nil {

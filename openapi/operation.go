@@ -51,6 +51,9 @@ func newAPI(s *Server, mux *router) *api {
 // schemaName takes the endings off the Go names of what goes in and out.
 func schemaName(t reflectType, hint string) string {
 	name := huma.DefaultSchemaNamer(t, hint)
+	if base, ok := strings.CutPrefix(name, "PageOut"); ok {
+		return strings.TrimSuffix(base, "Out") + "Page"
+	}
 	if base, ok := strings.CutSuffix(name, "Out"); ok {
 		return base
 	}

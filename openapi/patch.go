@@ -21,7 +21,7 @@ type patch[T any] struct {
 
 // Schema implements huma.SchemaProvider: T's schema, or null.
 func (patch[T]) Schema(r huma.Registry) *huma.Schema {
-	s := *r.Schema(reflect.TypeFor[T](), false, "")
+	s := *huma.SchemaFromType(r, reflect.TypeFor[T]())
 	s.Nullable = true
 	return &s
 }
