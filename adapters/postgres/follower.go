@@ -38,8 +38,6 @@ type FollowerConfig struct {
 	// it reads the log.
 	Pool *pgxpool.Pool
 	Log  domain.Log
-	// Node is appended to the facts as their actor. It may be zero.
-	Node domain.UUID
 	// Logger gets one line a change of state. Nil: slog.Default().
 	Logger *slog.Logger
 	// Registerer takes the metrics. Nil: none are kept.

@@ -37,15 +37,11 @@ var errViewBehind = errors.New("not there yet")
 // Read implements projections.Views.
 func (v *Views) Read(ctx context.Context, tenant domain.TenantID, atLeast domain.Sequence, f func(projections.Reader) error) error {
 	read := func() error {
-		return v.snapshot(ctx, tenant, func(tx pgx.Tx) error {
-			r := &viewReader{tx: tx, log: v.log, tenant: tenant}
-			if err := r.begin(ctx); err != nil {
-				return fmt.Errorf("read the views of tenant %s: %w", tenant, err)
-			}
-			if r.last < atLeast {
+		return v.snapshot(ctx, tenant, func(tx pgx.Tx, at reached) error {
+			if at.sequence < atLeast {
 				return errViewBehind
 			}
-			return f(r)
+			return f(&viewReader{tx: tx, log: v.log, tenant: tenant, last: at.sequence})
 		})
 	}
 	err := read()
@@ -77,17 +73,49 @@ func (v *Views) Read(ctx context.Context, tenant domain.TenantID, atLeast domain
 	}
 }
 
-// snapshot calls f in a read-only transaction with one snapshot that sees one tenant's rows ("*": all).
-func (v *Views) snapshot(ctx context.Context, tenant domain.TenantID, f func(pgx.Tx) error) error {
-	tx, err := v.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+// reached is how far a snapshot's rows reflect the log: a tenant's, or, for all tenants, the whole.
+type reached struct {
+	position domain.Position // 0: nothing yet
+	sequence domain.Sequence // -1: nothing yet
+}
+
+// snapshot calls f in a read-only transaction with one snapshot that sees one tenant's rows, or everyTenant's.
+func (v *Views) snapshot(ctx context.Context, tenant domain.TenantID, f func(pgx.Tx, reached) error) error {
+	conn, err := v.pool.Acquire(ctx)
 	if err != nil {
 		return domainError("read the views", err)
 	}
-	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // it changed nothing
-	if _, err := tx.Exec(ctx, `SELECT set_config('hooktrail.tenant', $1, true)`, string(tenant)); err != nil {
+	defer conn.Release()
+	tx, at, err := beginSnapshot(ctx, conn.Conn(), tenant)
+	if tx != nil {
+		defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // it changed nothing
+	}
+	if err != nil {
 		return domainError("read the views", err)
 	}
-	return f(tx)
+	return f(tx, at)
+}
+
+// beginSnapshot takes one round trip: the statements of a pipeline run one after the other.
+func beginSnapshot(ctx context.Context, conn *pgx.Conn, tenant domain.TenantID) (pgx.Tx, reached, error) {
+	const cursorSQL = `SELECT position, sequence FROM cursors WHERE follower = $1 AND tenant = $2 ORDER BY position DESC LIMIT 1`
+	at, whose := reached{0, -1}, tenant
+	if tenant == everyTenant {
+		whose = ""
+	}
+	var b pgx.Batch
+	b.BeginTx(pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	b.Queue(`SELECT set_config('hooktrail.tenant', $1, true)`, string(tenant))
+	b.Queue(cursorSQL, viewsFollower, string(whose)).QueryRow(func(row pgx.Row) error {
+		err := row.Scan(&at.position, &at.sequence)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		return err
+	})
+	results := conn.SendBatch(ctx, &b)
+	tx := results.Tx()
+	return tx, at, results.Close()
 }
 
 // everyTenant is the setting under which rows of all tenants are seen.
@@ -98,7 +126,7 @@ func (v *Views) Tenants(ctx context.Context, after domain.TenantID, limit int) (
 	const sql = `SELECT ` + configColumns + ` FROM tenants
 		WHERE tenant COLLATE "C" > $1 COLLATE "C" AND tenant <> $2 AND to_sequence IS NULL AND NOT deleted
 		ORDER BY tenant COLLATE "C" LIMIT $3`
-	err = v.snapshot(ctx, everyTenant, func(tx pgx.Tx) error {
+	err = v.snapshot(ctx, everyTenant, func(tx pgx.Tx, _ reached) error {
 		rows, err := queryConfig(ctx, tx, sql, string(after), string(domain.InstanceTenant), limit)
 		if err != nil {
 			return err

@@ -12,14 +12,17 @@ import (
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// column makes one column of an unnest out of rows.
-func column[R, C any](rows []R, of func(*R) C) pgtype.FlatArray[C] {
+// columnOf makes one column of an unnest out of rows.
+func columnOf[R, C any](rows []R, of func(*R) C) pgtype.FlatArray[C] {
 	c := make([]C, len(rows))
 	for i := range rows {
 		c[i] = of(&rows[i])
 	}
 	return c
 }
+
+// idOf is null for the zero id.
+func idOf(id domain.UUID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: !id.IsZero()} }
 
 // timeOf is null for the zero time.
 func timeOf(t time.Time) pgtype.Timestamptz { return pgtype.Timestamptz{Time: t, Valid: !t.IsZero()} }

@@ -13,7 +13,7 @@ import (
 
 // Delivery implements projections.Reader.
 func (r *viewReader) Delivery(ctx context.Context, id domain.UUID, as projections.AsOf) (projections.Delivery, error) {
-	rows, err := r.deliveries(ctx, as, ` AND id = $3`, nullable(id))
+	rows, err := r.deliveries(ctx, as, ` AND id = $3`, idOf(id))
 	if err == nil && len(rows) == 0 {
 		err = domain.ErrNotFound
 	}
@@ -52,7 +52,7 @@ func (r *viewReader) Deliveries(ctx context.Context, f projections.DeliveryFilte
 		c.add(`created_at < $%d`, f.To)
 	}
 	if !f.Endpoint.IsZero() {
-		c.add(`endpoint = $%d`, nullable(f.Endpoint))
+		c.add(`endpoint = $%d`, idOf(f.Endpoint))
 	}
 	if err := r.bySubscription(ctx, &c, f.Subscription); err != nil {
 		return nil, err
@@ -68,9 +68,9 @@ func (r *viewReader) bySubscription(ctx context.Context, c *conditions, subscrip
 	if subscription.IsZero() {
 		return nil
 	}
-	c.add(`position(uuid_send($%d::uuid) IN subscriptions) %% 20 = 1`, nullable(subscription))
+	c.add(`position(uuid_send($%d::uuid) IN subscriptions) %% 20 = 1`, idOf(subscription))
 	const sql = `SELECT endpoint FROM subscriptions WHERE id = $1 AND tenant = $2 AND version = 1`
-	rows, err := r.tx.Query(ctx, sql, nullable(subscription), string(r.tenant))
+	rows, err := r.tx.Query(ctx, sql, idOf(subscription), string(r.tenant))
 	if err != nil {
 		return domainError("read a subscription", err)
 	}
@@ -90,7 +90,7 @@ func (r *viewReader) byEvent(ctx context.Context, c *conditions, event domain.UU
 	if event.IsZero() {
 		return nil
 	}
-	c.add(`event = $%d`, nullable(event))
+	c.add(`event = $%d`, idOf(event))
 	e, err := r.Event(ctx, event)
 	switch {
 	case err == nil:

@@ -53,7 +53,7 @@ func (r *viewReader) event(ctx context.Context, condition string, args ...any) (
 
 // Event implements projections.Reader.
 func (r *viewReader) Event(ctx context.Context, id domain.UUID) (projections.Event, error) {
-	return r.event(ctx, `id = $2`, nullable(id))
+	return r.event(ctx, `id = $2`, idOf(id))
 }
 
 // EventByProducerID implements projections.Reader. An id that the producer didn't choose is the internal one, and a source
@@ -65,7 +65,7 @@ func (r *viewReader) EventByProducerID(ctx context.Context, source, id string) (
 	if err == nil || parseErr != nil || internal.String() != id {
 		return e, err
 	}
-	return r.event(ctx, `id = $2 AND producer_id IS NULL AND source IS NOT DISTINCT FROM $3 AND NOT erased`, nullable(internal), named)
+	return r.event(ctx, `id = $2 AND producer_id IS NULL AND source IS NOT DISTINCT FROM $3 AND NOT erased`, idOf(internal), named)
 }
 
 // EventBySequence implements projections.Reader.
@@ -93,7 +93,7 @@ func (r *viewReader) Events(ctx context.Context, f projections.EventFilter, page
 	if !f.Endpoint.IsZero() {
 		// A delivery is made by one of its event's routings, so it stands between the event and the last of them.
 		c.add(`EXISTS (SELECT FROM deliveries AS d WHERE d.endpoint = $%d AND d.created_sequence > events.sequence
-			AND d.created_sequence <= coalesce(events.routed_sequence, 9223372036854775807) AND d.event = events.id)`, nullable(f.Endpoint))
+			AND d.created_sequence <= coalesce(events.routed_sequence, 9223372036854775807) AND d.event = events.id)`, idOf(f.Endpoint))
 	}
 	return r.events(ctx, `true`+behind+c.sql()+order, c.args...)
 }

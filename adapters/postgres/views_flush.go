@@ -62,30 +62,30 @@ func (p *viewsPage) queueEvents(b *pgx.Batch) error {
 		}
 		type row = *projections.Event
 		b.Queue(insertEventsSQL,
-			column(rows, func(e *row) pgtype.UUID { return nullable((*e).ID) }),
-			column(rows, func(e *row) int64 { return int64((*e).Created.Position) }),
-			column(rows, func(e *row) int64 { return int64((*e).Created.Sequence) }),
-			column(rows, func(e *row) pgtype.Timestamptz { return timeOf((*e).Created.RecordedAt) }),
-			column(rows, func(e *row) pgtype.Int8 { return ofOrigin((*e).Routed, int64((*e).Routed.Position)) }),
-			column(rows, func(e *row) pgtype.Int8 { return ofOrigin((*e).Routed, int64((*e).Routed.Sequence)) }),
-			column(rows, func(e *row) pgtype.Timestamptz { return timeOf((*e).Routed.RecordedAt) }),
-			column(rows, func(e *row) int32 { return int32((*e).DataSize) }),
-			column(rows, func(e *row) bool { return (*e).Erased }),
-			column(rows, func(e *row) string { return string((*e).Tenant) }),
-			column(rows, func(e *row) []byte { return (*e).LeafHash[:] }),
-			column(rows, func(e *row) string { return string((*e).Attrs.Type) }),
-			column(attributes, func(c *eventColumns) pgtype.Text { return c.subject }),
-			column(attributes, func(c *eventColumns) pgtype.Text { return c.source }),
-			column(attributes, func(c *eventColumns) pgtype.Text { return c.producerID }),
-			column(attributes, func(c *eventColumns) []byte { return c.more }),
+			columnOf(rows, func(e *row) pgtype.UUID { return idOf((*e).ID) }),
+			columnOf(rows, func(e *row) int64 { return int64((*e).Created.Position) }),
+			columnOf(rows, func(e *row) int64 { return int64((*e).Created.Sequence) }),
+			columnOf(rows, func(e *row) pgtype.Timestamptz { return timeOf((*e).Created.RecordedAt) }),
+			columnOf(rows, func(e *row) pgtype.Int8 { return ofOrigin((*e).Routed, int64((*e).Routed.Position)) }),
+			columnOf(rows, func(e *row) pgtype.Int8 { return ofOrigin((*e).Routed, int64((*e).Routed.Sequence)) }),
+			columnOf(rows, func(e *row) pgtype.Timestamptz { return timeOf((*e).Routed.RecordedAt) }),
+			columnOf(rows, func(e *row) int32 { return int32((*e).DataSize) }),
+			columnOf(rows, func(e *row) bool { return (*e).Erased }),
+			columnOf(rows, func(e *row) string { return string((*e).Tenant) }),
+			columnOf(rows, func(e *row) []byte { return (*e).LeafHash[:] }),
+			columnOf(rows, func(e *row) string { return string((*e).Attrs.Type) }),
+			columnOf(attributes, func(c *eventColumns) pgtype.Text { return c.subject }),
+			columnOf(attributes, func(c *eventColumns) pgtype.Text { return c.source }),
+			columnOf(attributes, func(c *eventColumns) pgtype.Text { return c.producerID }),
+			columnOf(attributes, func(c *eventColumns) []byte { return c.more }),
 		)
 	}
 	if rows := p.routed; len(rows) > 0 {
 		b.Queue(routeEventsSQL,
-			column(rows, func(r *routedEvent) pgtype.UUID { return nullable(r.id) }),
-			column(rows, func(r *routedEvent) int64 { return int64(r.at.Position) }),
-			column(rows, func(r *routedEvent) int64 { return int64(r.at.Sequence) }),
-			column(rows, func(r *routedEvent) pgtype.Timestamptz { return timeOf(r.at.RecordedAt) }),
+			columnOf(rows, func(r *routedEvent) pgtype.UUID { return idOf(r.id) }),
+			columnOf(rows, func(r *routedEvent) int64 { return int64(r.at.Position) }),
+			columnOf(rows, func(r *routedEvent) int64 { return int64(r.at.Sequence) }),
+			columnOf(rows, func(r *routedEvent) pgtype.Timestamptz { return timeOf(r.at.RecordedAt) }),
 		).Exec(whole("events", len(rows)))
 	}
 	return nil
@@ -125,15 +125,15 @@ func (p *viewsPage) queueDeliveries(b *pgx.Batch) {
 	if len(made) > 0 {
 		type row = *deliveryRow
 		b.Queue(insertDeliveriesSQL, append(movingColumns(made),
-			column(made, func(d *row) pgtype.UUID { return nullable((*d).Event) }),
-			column(made, func(d *row) pgtype.UUID { return nullable((*d).Endpoint) }),
-			column(made, func(d *row) int64 { return int64((*d).EventSequence) }),
-			column(made, func(d *row) int64 { return int64((*d).Created.Position) }),
-			column(made, func(d *row) int64 { return int64((*d).Created.Sequence) }),
-			column(made, func(d *row) pgtype.Timestamptz { return timeOf((*d).Created.RecordedAt) }),
-			column(made, func(d *row) int32 { return int32((*d).EndpointVersion) }),
-			column(made, func(d *row) string { return string((*d).Tenant) }),
-			column(made, func(d *row) []byte { return packMatches((*d).Subscriptions) }),
+			columnOf(made, func(d *row) pgtype.UUID { return idOf((*d).Event) }),
+			columnOf(made, func(d *row) pgtype.UUID { return idOf((*d).Endpoint) }),
+			columnOf(made, func(d *row) int64 { return int64((*d).EventSequence) }),
+			columnOf(made, func(d *row) int64 { return int64((*d).Created.Position) }),
+			columnOf(made, func(d *row) int64 { return int64((*d).Created.Sequence) }),
+			columnOf(made, func(d *row) pgtype.Timestamptz { return timeOf((*d).Created.RecordedAt) }),
+			columnOf(made, func(d *row) int32 { return int32((*d).EndpointVersion) }),
+			columnOf(made, func(d *row) string { return string((*d).Tenant) }),
+			columnOf(made, func(d *row) []byte { return packMatches((*d).Subscriptions) }),
 		)...)
 	}
 	if len(moved) > 0 {
@@ -145,20 +145,20 @@ func (p *viewsPage) queueDeliveries(b *pgx.Batch) {
 func movingColumns(rows []*deliveryRow) []any {
 	type row = *deliveryRow
 	return []any{
-		column(rows, func(d *row) pgtype.UUID { return nullable((*d).ID) }),
-		column(rows, func(d *row) int64 { return int64((*d).Updated.Position) }),
-		column(rows, func(d *row) int64 { return int64((*d).Updated.Sequence) }),
-		column(rows, func(d *row) pgtype.Timestamptz { return timeOf((*d).Updated.RecordedAt) }),
-		column(rows, func(d *row) pgtype.Int8 { return ofOrigin((*d).Ended, int64((*d).Ended.Position)) }),
-		column(rows, func(d *row) pgtype.Int8 { return ofOrigin((*d).Ended, int64((*d).Ended.Sequence)) }),
-		column(rows, func(d *row) pgtype.Timestamptz { return timeOf((*d).Ended.RecordedAt) }),
-		column(rows, func(d *row) pgtype.Timestamptz { return timeOf((*d).NextAttemptAt) }),
-		column(rows, func(d *row) int32 { return int32((*d).Attempts) }),
-		column(rows, func(d *row) int32 { return int32((*d).ScheduleBase) }),
-		column(rows, func(d *row) int32 { return int32((*d).Version) }),
-		column(rows, func(d *row) bool { return (*d).Open }),
-		column(rows, func(d *row) string { return string((*d).Status) }),
-		column(rows, func(d *row) pgtype.Text { return textOf(string((*d).Cancel)) }),
+		columnOf(rows, func(d *row) pgtype.UUID { return idOf((*d).ID) }),
+		columnOf(rows, func(d *row) int64 { return int64((*d).Updated.Position) }),
+		columnOf(rows, func(d *row) int64 { return int64((*d).Updated.Sequence) }),
+		columnOf(rows, func(d *row) pgtype.Timestamptz { return timeOf((*d).Updated.RecordedAt) }),
+		columnOf(rows, func(d *row) pgtype.Int8 { return ofOrigin((*d).Ended, int64((*d).Ended.Position)) }),
+		columnOf(rows, func(d *row) pgtype.Int8 { return ofOrigin((*d).Ended, int64((*d).Ended.Sequence)) }),
+		columnOf(rows, func(d *row) pgtype.Timestamptz { return timeOf((*d).Ended.RecordedAt) }),
+		columnOf(rows, func(d *row) pgtype.Timestamptz { return timeOf((*d).NextAttemptAt) }),
+		columnOf(rows, func(d *row) int32 { return int32((*d).Attempts) }),
+		columnOf(rows, func(d *row) int32 { return int32((*d).ScheduleBase) }),
+		columnOf(rows, func(d *row) int32 { return int32((*d).Version) }),
+		columnOf(rows, func(d *row) bool { return (*d).Open }),
+		columnOf(rows, func(d *row) string { return string((*d).Status) }),
+		columnOf(rows, func(d *row) pgtype.Text { return textOf(string((*d).Cancel)) }),
 	}
 }
 
@@ -193,10 +193,10 @@ func (p *viewsPage) queueAttempts(b *pgx.Batch) {
 	type row = *attemptRow
 	if len(begun) > 0 {
 		b.Queue(insertAttemptsSQL, append(finishColumns(begun),
-			column(begun, func(a *row) int64 { return int64((*a).begun.Position) }),
-			column(begun, func(a *row) int64 { return int64((*a).begun.Sequence) }),
-			column(begun, func(a *row) pgtype.Timestamptz { return timeOf((*a).begun.RecordedAt) }),
-			column(begun, func(a *row) string { return string((*a).tenant) }),
+			columnOf(begun, func(a *row) int64 { return int64((*a).begun.Position) }),
+			columnOf(begun, func(a *row) int64 { return int64((*a).begun.Sequence) }),
+			columnOf(begun, func(a *row) pgtype.Timestamptz { return timeOf((*a).begun.RecordedAt) }),
+			columnOf(begun, func(a *row) string { return string((*a).tenant) }),
 		)...)
 	}
 	if len(finished) > 0 {
@@ -207,13 +207,13 @@ func (p *viewsPage) queueAttempts(b *pgx.Batch) {
 func finishColumns(rows []*attemptRow) []any {
 	type row = *attemptRow
 	return []any{
-		column(rows, func(a *row) pgtype.UUID { return nullable((*a).key.delivery) }),
-		column(rows, func(a *row) int32 { return int32((*a).key.number) }),
-		column(rows, func(a *row) pgtype.Int8 { return ofOrigin((*a).finished, int64((*a).finished.Position)) }),
-		column(rows, func(a *row) pgtype.Int8 { return ofOrigin((*a).finished, int64((*a).finished.Sequence)) }),
-		column(rows, func(a *row) pgtype.Timestamptz { return timeOf((*a).finished.RecordedAt) }),
-		column(rows, func(a *row) pgtype.Timestamptz { return timeOf((*a).next) }),
-		column(rows, func(a *row) pgtype.Text { return textOf(string((*a).status)) }),
+		columnOf(rows, func(a *row) pgtype.UUID { return idOf((*a).key.delivery) }),
+		columnOf(rows, func(a *row) int32 { return int32((*a).key.number) }),
+		columnOf(rows, func(a *row) pgtype.Int8 { return ofOrigin((*a).finished, int64((*a).finished.Position)) }),
+		columnOf(rows, func(a *row) pgtype.Int8 { return ofOrigin((*a).finished, int64((*a).finished.Sequence)) }),
+		columnOf(rows, func(a *row) pgtype.Timestamptz { return timeOf((*a).finished.RecordedAt) }),
+		columnOf(rows, func(a *row) pgtype.Timestamptz { return timeOf((*a).next) }),
+		columnOf(rows, func(a *row) pgtype.Text { return textOf(string((*a).status)) }),
 	}
 }
 
@@ -228,16 +228,16 @@ func (p *viewsPage) queueChanges(b *pgx.Batch) {
 		return
 	}
 	b.Queue(insertChangesSQL,
-		column(rows, func(c *deliveryChange) pgtype.UUID { return nullable(c.ID) }),
-		column(rows, func(c *deliveryChange) int64 { return int64(c.Updated.Position) }),
-		column(rows, func(c *deliveryChange) int64 { return int64(c.Updated.Sequence) }),
-		column(rows, func(c *deliveryChange) pgtype.Timestamptz { return timeOf(c.Updated.RecordedAt) }),
-		column(rows, func(c *deliveryChange) pgtype.Timestamptz { return timeOf(c.NextAttemptAt) }),
-		column(rows, func(c *deliveryChange) int32 { return int32(c.ScheduleBase) }),
-		column(rows, func(c *deliveryChange) string { return string(c.Tenant) }),
-		column(rows, func(c *deliveryChange) string { return string(c.Status) }),
-		column(rows, func(c *deliveryChange) pgtype.Text { return textOf(string(c.Cancel)) }),
-		column(rows, func(c *deliveryChange) string { return c.change }),
+		columnOf(rows, func(c *deliveryChange) pgtype.UUID { return idOf(c.ID) }),
+		columnOf(rows, func(c *deliveryChange) int64 { return int64(c.Updated.Position) }),
+		columnOf(rows, func(c *deliveryChange) int64 { return int64(c.Updated.Sequence) }),
+		columnOf(rows, func(c *deliveryChange) pgtype.Timestamptz { return timeOf(c.Updated.RecordedAt) }),
+		columnOf(rows, func(c *deliveryChange) pgtype.Timestamptz { return timeOf(c.NextAttemptAt) }),
+		columnOf(rows, func(c *deliveryChange) int32 { return int32(c.ScheduleBase) }),
+		columnOf(rows, func(c *deliveryChange) string { return string(c.Tenant) }),
+		columnOf(rows, func(c *deliveryChange) string { return string(c.Status) }),
+		columnOf(rows, func(c *deliveryChange) pgtype.Text { return textOf(string(c.Cancel)) }),
+		columnOf(rows, func(c *deliveryChange) string { return c.change }),
 	)
 }
 
@@ -253,8 +253,8 @@ func (p *viewsPage) queueReached(b *pgx.Batch) {
 		tenants = append(tenants, id)
 	}
 	b.Queue(reachedSQL, viewsFollower,
-		column(tenants, func(t *domain.TenantID) string { return string(*t) }),
-		column(tenants, func(t *domain.TenantID) int64 { return int64(p.reached[*t].Position) }),
-		column(tenants, func(t *domain.TenantID) int64 { return int64(p.reached[*t].Sequence) }),
+		columnOf(tenants, func(t *domain.TenantID) string { return string(*t) }),
+		columnOf(tenants, func(t *domain.TenantID) int64 { return int64(p.reached[*t].Position) }),
+		columnOf(tenants, func(t *domain.TenantID) int64 { return int64(p.reached[*t].Sequence) }),
 	)
 }

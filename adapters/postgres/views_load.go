@@ -84,7 +84,7 @@ func needed(entries []domain.Entry) map[domain.StreamKind][]pgtype.UUID {
 		}
 		if !seen[id] {
 			seen[id] = true
-			need[e.Stream.Kind] = append(need[e.Stream.Kind], nullable(id))
+			need[e.Stream.Kind] = append(need[e.Stream.Kind], idOf(id))
 		}
 	}
 	return need

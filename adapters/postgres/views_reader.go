@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -20,17 +19,6 @@ type viewReader struct {
 	log    domain.Log
 	tenant domain.TenantID
 	last   domain.Sequence
-}
-
-// begin learns which sequence the snapshot reflects.
-func (r *viewReader) begin(ctx context.Context) error {
-	const sql = `SELECT sequence FROM cursors WHERE follower = $1 AND tenant = $2 ORDER BY position DESC LIMIT 1`
-	r.last = -1
-	err := r.tx.QueryRow(ctx, sql, viewsFollower, string(r.tenant)).Scan(&r.last)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil
-	}
-	return domainError("read the cursor", err)
 }
 
 // Sequence implements projections.Reader.
@@ -71,7 +59,7 @@ const heldSQL = ` WHERE tenant = $1 AND from_sequence <= $2 AND (to_sequence IS 
 
 // one reads the version of one thing that held as of a moment.
 func (r *viewReader) one(ctx context.Context, table string, id domain.UUID, as projections.AsOf) (configRow, error) {
-	rows, err := queryConfig(ctx, r.tx, `SELECT `+configColumns+` FROM `+table+heldSQL+` AND id = $3`, string(r.tenant), int64(r.at(as)), nullable(id))
+	rows, err := queryConfig(ctx, r.tx, `SELECT `+configColumns+` FROM `+table+heldSQL+` AND id = $3`, string(r.tenant), int64(r.at(as)), idOf(id))
 	if err == nil && len(rows) == 0 {
 		err = domain.ErrNotFound
 	}
@@ -113,7 +101,7 @@ func pageArgs(page projections.Page) (int64, pgtype.UUID) {
 	case page.After == nil:
 		return -1, highest
 	case !page.AfterID.IsZero():
-		return int64(*page.After), nullable(page.AfterID)
+		return int64(*page.After), idOf(page.AfterID)
 	case page.Descending:
 		return int64(*page.After), lowest
 	}
@@ -171,7 +159,7 @@ func (r *viewReader) Endpoints(ctx context.Context, page projections.Page, as pr
 // EndpointVersion implements projections.Reader.
 func (r *viewReader) EndpointVersion(ctx context.Context, id domain.UUID, version int) (e projections.Endpoint, err error) {
 	const sql = `SELECT ` + configColumns + ` FROM endpoints WHERE tenant = $1 AND id = $2 AND version = $3`
-	rows, err := queryConfig(ctx, r.tx, sql, string(r.tenant), nullable(id), version)
+	rows, err := queryConfig(ctx, r.tx, sql, string(r.tenant), idOf(id), version)
 	if err != nil {
 		return e, err
 	}
@@ -194,7 +182,7 @@ func (r *viewReader) Subscription(ctx context.Context, id domain.UUID, as projec
 func (r *viewReader) Subscriptions(ctx context.Context, endpoint domain.UUID, page projections.Page, as projections.AsOf) ([]projections.Subscription, error) {
 	more, args := "", []any(nil)
 	if !endpoint.IsZero() {
-		more, args = " AND endpoint = $6", []any{nullable(endpoint)}
+		more, args = " AND endpoint = $6", []any{idOf(endpoint)}
 	}
 	rows, err := r.list(ctx, "subscriptions", page, as, more, args...)
 	if err != nil {

@@ -169,13 +169,13 @@ func (v *Views) Waiting(ctx context.Context, q WaitingQuery) (rows []WaitingDeli
 	if q.After.Due.IsZero() {
 		due = pgtype.Timestamptz{InfinityModifier: pgtype.NegativeInfinity, Valid: true}
 	}
-	return v.waiting(ctx, sql, nullable(q.Endpoint), due, int64(q.After.Position), q.Limit)
+	return v.waiting(ctx, sql, idOf(q.Endpoint), due, int64(q.After.Position), q.Limit)
 }
 
 // Deliveries returns deliveries by id, ended or not, in any order. An unknown id is left out.
 func (v *Views) Deliveries(ctx context.Context, ids []domain.UUID) (rows []WaitingDelivery, as domain.Position, err error) {
 	const sql = `SELECT ` + deliveryColumns + ` FROM deliveries WHERE id = ANY ($1)`
-	return v.waiting(ctx, sql, column(ids, func(id *domain.UUID) pgtype.UUID { return nullable(*id) }))
+	return v.waiting(ctx, sql, columnOf(ids, func(id *domain.UUID) pgtype.UUID { return idOf(*id) }))
 }
 
 func (v *Views) waiting(ctx context.Context, sql string, args ...any) (waiting []WaitingDelivery, as domain.Position, err error) {
@@ -199,13 +199,7 @@ func (v *Views) waiting(ctx context.Context, sql string, args ...any) (waiting [
 
 // snapshotOfAll calls f in a read-only transaction that sees every tenant's rows, with the position that they reflect.
 func (v *Views) snapshotOfAll(ctx context.Context, f func(tx pgx.Tx, cursor domain.Position) error) error {
-	return v.snapshot(ctx, everyTenant, func(tx pgx.Tx) error {
-		cursor, err := viewsCursor(ctx, tx)
-		if err != nil {
-			return domainError("read the cursor", err)
-		}
-		return f(tx, cursor)
-	})
+	return v.snapshot(ctx, everyTenant, func(tx pgx.Tx, at reached) error { return f(tx, at.position) })
 }
 
 // viewsCursor is the position that the views reflect, 0 for none yet.

@@ -30,7 +30,7 @@ func (r *viewReader) takeBack(ctx context.Context, rows []projections.Delivery, 
 		if d := &rows[i]; d.Updated.Sequence > at {
 			*d = firstState(*d)
 			byID[d.ID] = d
-			ids = append(ids, nullable(d.ID))
+			ids = append(ids, idOf(d.ID))
 		}
 	}
 	if len(ids) == 0 {
