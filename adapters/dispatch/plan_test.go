@@ -1,0 +1,92 @@
+package dispatch
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// TestPlanOf draws standings and lets every node act on its plan: no two take the same, everything ends up held, and
+// evenly.
+func TestPlanOf(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		nodes := make([]domain.UUID, rapid.IntRange(1, 9).Draw(t, "nodes"))
+		for i := range nodes {
+			nodes[i] = domain.NewUUID()
+		}
+		dead := domain.NewUUID()
+		var s Standing
+		for _, n := range nodes {
+			s.Nodes = append(s.Nodes, Node{n, time.Second})
+		}
+		s.Nodes = append(s.Nodes, Node{dead, time.Minute})
+		held := make(map[string]Lease)
+		for _, name := range append([]string{routerLease}, shardLeases[:]...) {
+			switch i := rapid.IntRange(-2, len(nodes)-1).Draw(t, name); i {
+			case -2: // never taken
+			case -1:
+				held[name] = Lease{name, dead, 3}
+			default:
+				held[name] = Lease{name, nodes[i], 3}
+			}
+		}
+		for range 3 { // take what is free, then hand over, then stay
+			s.Leases = s.Leases[:0]
+			for _, l := range held {
+				s.Leases = append(s.Leases, l)
+			}
+			actOn(t, s, nodes, held)
+		}
+		counts := make(map[domain.UUID]int)
+		for _, l := range held {
+			counts[l.Owner]++
+		}
+		for _, n := range nodes {
+			if got := counts[n]; got < (Shards+1)/len(nodes) || got > Shards/len(nodes)+1 {
+				t.Errorf("one of %d nodes holds %d leases", len(nodes), got)
+			}
+		}
+	})
+}
+
+// actOn has every node do what it plans.
+func actOn(t *rapid.T, s Standing, nodes []domain.UUID, held map[string]Lease) {
+	touched := make(map[string]bool)
+	for _, n := range nodes {
+		p := planOf(s, Settings{Node: n, Expiry: DefaultExpiry}, true)
+		for _, l := range p.take {
+			if touched[l.Name] {
+				t.Fatalf("two nodes take %s", l.Name)
+			}
+			touched[l.Name] = true
+			held[l.Name] = Lease{l.Name, n, l.Epoch + 1}
+		}
+		for name, to := range p.give {
+			if touched[name] || held[name].Owner != n || name == routerLease {
+				t.Fatalf("%s is given away by who doesn't hold it", name)
+			}
+			touched[name] = true
+			held[name] = Lease{name, to, held[name].Epoch + 1}
+		}
+	}
+}
+
+func TestPlanOf_WaitsUntilSteady(t *testing.T) {
+	t.Parallel()
+	self, dead, former := domain.NewUUID(), domain.NewUUID(), domain.NewUUID()
+	s := Standing{
+		Leases: []Lease{{routerLease, dead, 1}, {shardLeases[0], dead, 1}, {shardLeases[1], former, 1}},
+		Nodes:  []Node{{dead, time.Minute}},
+	}
+	set := Settings{Node: self, Expiry: DefaultExpiry, Displaced: []domain.UUID{former}}
+	if got := len(planOf(s, set, false).take); got != Shards-1 {
+		t.Errorf("%d leases are taken at once, want the %d that nobody had or a displaced node has", got, Shards-1)
+	}
+	if got := len(planOf(s, set, true).take); got != Shards+1 {
+		t.Errorf("%d leases are taken by a steady node, want all", got)
+	}
+}
