@@ -226,7 +226,7 @@ CREATE TABLE deliveries (
     ended_position   bigint,
     ended_sequence   bigint,
     ended_at         timestamptz,
-    next_attempt_at  timestamptz,
+    next_attempt_at  timestamptz NOT NULL,
     endpoint_version integer     NOT NULL,
     attempts         integer     NOT NULL,
     schedule_base    integer     NOT NULL,
@@ -245,7 +245,7 @@ CREATE TABLE deliveries (
 ) WITH (fillfactor = 95);
 CREATE INDEX deliveries_tenant_created ON deliveries (tenant, created_sequence);
 CREATE INDEX deliveries_endpoint_created ON deliveries (endpoint, created_sequence);
-CREATE INDEX deliveries_waiting ON deliveries (endpoint, (coalesce(next_attempt_at, '-infinity'::timestamptz)), created_position)
+CREATE INDEX deliveries_waiting ON deliveries (endpoint, next_attempt_at, created_position)
     WHERE open OR status IN ('pending', 'retrying');
 CREATE INDEX deliveries_dead ON deliveries (tenant, created_sequence) WHERE status = 'dead';
 
@@ -263,7 +263,7 @@ COMMENT ON COLUMN deliveries.updated_at IS 'recorded_at of that entry';
 COMMENT ON COLUMN deliveries.ended_position IS 'Position of the entry that ended it; null: not ended';
 COMMENT ON COLUMN deliveries.ended_sequence IS 'Sequence of that entry';
 COMMENT ON COLUMN deliveries.ended_at IS 'recorded_at of that entry';
-COMMENT ON COLUMN deliveries.next_attempt_at IS 'When the next attempt is due; null when ended and while an attempt is open';
+COMMENT ON COLUMN deliveries.next_attempt_at IS 'When the next attempt is due; -infinity (not null, for the index) when ended and while an attempt is open';
 COMMENT ON COLUMN deliveries.endpoint_version IS 'Version of the endpoint that the routing saw';
 COMMENT ON COLUMN deliveries.attempts IS 'Started attempts';
 COMMENT ON COLUMN deliveries.schedule_base IS 'Attempts made before the schedule last began';

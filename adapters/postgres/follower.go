@@ -98,8 +98,7 @@ func (f *Follower) Run(ctx context.Context) error {
 	}
 	stopped := f.handle(ctx, pages)
 	unsubscribe()
-	for m := range pages {
-		m.Nack() // its transaction is rolled back, and the channel closed
+	for range pages { // until the Subscriber has ended; what it still hands out wrote nothing
 	}
 	if stopped != nil {
 		f.sayStopped(ctx, stopped)

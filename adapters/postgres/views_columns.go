@@ -27,6 +27,15 @@ func idOf(id domain.UUID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: !id
 // timeOf is null for the zero time.
 func timeOf(t time.Time) pgtype.Timestamptz { return pgtype.Timestamptz{Time: t, Valid: !t.IsZero()} }
 
+// dueOf is minus infinity, before all others, for the zero time. (A null would need COALESCE in the index, which no
+// condition reaches behind row-level security: Postgres doesn't hold it to be leakproof.)
+func dueOf(t time.Time) pgtype.Timestamptz {
+	if t.IsZero() {
+		return pgtype.Timestamptz{InfinityModifier: pgtype.NegativeInfinity, Valid: true}
+	}
+	return pgtype.Timestamptz{Time: t, Valid: true}
+}
+
 // textOf is null for the empty text.
 func textOf(s string) pgtype.Text { return pgtype.Text{String: s, Valid: s != ""} }
 
@@ -50,8 +59,9 @@ func (n nullOrigin) origin() projections.Origin {
 	}
 }
 
+// timeFrom is the inverse of timeOf and of dueOf.
 func timeFrom(t pgtype.Timestamptz) time.Time {
-	if !t.Valid {
+	if !t.Valid || t.InfinityModifier != pgtype.Finite {
 		return time.Time{}
 	}
 	return t.Time.UTC()

@@ -152,7 +152,7 @@ func movingColumns(rows []*deliveryRow) []any {
 		columnOf(rows, func(d *row) pgtype.Int8 { return ofOrigin((*d).Ended, int64((*d).Ended.Position)) }),
 		columnOf(rows, func(d *row) pgtype.Int8 { return ofOrigin((*d).Ended, int64((*d).Ended.Sequence)) }),
 		columnOf(rows, func(d *row) pgtype.Timestamptz { return timeOf((*d).Ended.RecordedAt) }),
-		columnOf(rows, func(d *row) pgtype.Timestamptz { return timeOf((*d).NextAttemptAt) }),
+		columnOf(rows, func(d *row) pgtype.Timestamptz { return dueOf((*d).NextAttemptAt) }),
 		columnOf(rows, func(d *row) int32 { return int32((*d).Attempts) }),
 		columnOf(rows, func(d *row) int32 { return int32((*d).ScheduleBase) }),
 		columnOf(rows, func(d *row) int32 { return int32((*d).Version) }),

@@ -163,13 +163,9 @@ func (v *Views) Outstanding(ctx context.Context) (endpoints []domain.UUID, as do
 func (v *Views) Waiting(ctx context.Context, q WaitingQuery) (rows []WaitingDelivery, as domain.Position, err error) {
 	const sql = `SELECT ` + deliveryColumns + ` FROM deliveries
 		WHERE (open OR status IN ('pending', 'retrying')) AND endpoint = $1
-		  AND (coalesce(next_attempt_at, '-infinity'::timestamptz), created_position) > ($2::timestamptz, $3)
-		ORDER BY coalesce(next_attempt_at, '-infinity'::timestamptz), created_position LIMIT $4`
-	due := pgtype.Timestamptz{Time: q.After.Due, Valid: true}
-	if q.After.Due.IsZero() {
-		due = pgtype.Timestamptz{InfinityModifier: pgtype.NegativeInfinity, Valid: true}
-	}
-	return v.waiting(ctx, sql, idOf(q.Endpoint), due, int64(q.After.Position), q.Limit)
+		  AND (next_attempt_at, created_position) > ($2::timestamptz, $3)
+		ORDER BY next_attempt_at, created_position LIMIT $4`
+	return v.waiting(ctx, sql, idOf(q.Endpoint), dueOf(q.After.Due), int64(q.After.Position), q.Limit)
 }
 
 // Deliveries returns deliveries by id, ended or not, in any order. An unknown id is left out.
