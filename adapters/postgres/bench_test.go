@@ -113,8 +113,19 @@ func BenchmarkAppend(b *testing.B) {
 	})
 	b.Run("delivery/callers=512", func(b *testing.B) {
 		log := open(b)
+		before := databaseSize(b, log)
 		concurrently(b, log, 512, 4, func(i int) error { return deliver(log, data[i%len(data)]) })
+		b.ReportMetric(float64(databaseSize(b, log)-before)/float64(b.N), "db-bytes/event")
 	})
+}
+
+func databaseSize(b *testing.B, log *opened) (size int64) {
+	b.Helper()
+	conn := connect(b, log.db.AdminURL)
+	if err := conn.QueryRow(b.Context(), `SELECT pg_database_size(current_database())`).Scan(&size); err != nil {
+		b.Fatal(err)
+	}
+	return size
 }
 
 // deliver appends the four entries of an event delivered once, as router and dispatcher do.

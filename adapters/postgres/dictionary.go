@@ -5,7 +5,7 @@ package postgres
 const dictionaryID = 1
 
 // contentDictionary holds what the contents of the most frequent facts have in common, what comes last in a content
-// last: zstd finds these texts there instead of storing them with every entry (measured: a third less, at no more time).
+// last: zstd finds these texts there instead of storing them with every entry (seal.go says when it serves).
 const contentDictionary = `{"method":"POST","url":"https://","headers":[{"name":"User-Agent","value":"Hooktrail/"},` +
 	`{"name":"Content-Type","value":"application/json"},{"name":"Content-Length","value":"1024"},` +
 	`{"name":"Webhook-Id","value":"01"},{"name":"Webhook-Timestamp","value":"17"},` +

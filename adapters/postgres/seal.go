@@ -32,26 +32,47 @@ var errContentDamaged = errors.New("the content is damaged")
 // A content is sealed(form, number of parts, the parts' salts, the parts), the parts raw or compressed, each as length
 // and name, length and bytes. The salts stand apart because nothing compresses them.
 type codec struct {
-	encoder *zstd.Encoder
-	decoder *zstd.Decoder
-	buffers sync.Pool // of *sealBuffers
+	small, medium, large *zstd.Encoder
+	decoder              *zstd.Decoder
+	buffers              sync.Pool // of *sealBuffers
 }
+
+// Up to which size which encoder serves, measured on the facts of deliveries: with the dictionary a small content takes half
+// the space; a larger one gains little by it, but has the encoder restore more of its table; and building Huffman tables
+// costs more time than it saves space until a content is some kilobytes long.
+const (
+	smallContent  = 1 << 10
+	mediumContent = 4 << 10
+)
 
 type sealBuffers struct{ parts, plain, context []byte }
 
 func newCodec() (*codec, error) {
-	// The seal detects damage: no checksum. Building Huffman tables costs more time than they save in contents this small.
-	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderCRC(false), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(128<<10),
-		zstd.WithNoEntropyCompression(true), zstd.WithEncoderDictRaw(dictionaryID, []byte(contentDictionary)))
-	if err != nil {
+	c := &codec{buffers: sync.Pool{New: func() any { return new(sealBuffers) }}}
+	var errs [4]error
+	dictionary := []byte(contentDictionary)
+	// The seal detects damage: no checksum.
+	c.small, errs[0] = zstd.NewWriter(nil, zstd.WithEncoderCRC(false), zstd.WithWindowSize(128<<10),
+		zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithNoEntropyCompression(true), zstd.WithEncoderDictRaw(dictionaryID, dictionary))
+	c.medium, errs[1] = zstd.NewWriter(nil, zstd.WithEncoderCRC(false), zstd.WithWindowSize(128<<10),
+		zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithNoEntropyCompression(true))
+	c.large, errs[2] = zstd.NewWriter(nil, zstd.WithEncoderCRC(false), zstd.WithLowerEncoderMem(true))
+	c.decoder, errs[3] = zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(2*maxContentBytes),
+		zstd.WithDecoderDictRaw(dictionaryID, dictionary))
+	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
-	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(2*maxContentBytes),
-		zstd.WithDecoderDictRaw(dictionaryID, []byte(contentDictionary)))
-	if err != nil {
-		return nil, err
+	return c, nil
+}
+
+func (c *codec) encoder(size int) *zstd.Encoder {
+	switch {
+	case size <= smallContent:
+		return c.small
+	case size <= mediumContent:
+		return c.medium
 	}
-	return &codec{encoder: encoder, decoder: decoder, buffers: sync.Pool{New: func() any { return new(sealBuffers) }}}, nil
+	return c.large
 }
 
 // seal commits to each part and returns the commitments, in the order of their names as in the leaf, and the content.
@@ -90,7 +111,7 @@ func (c *codec) pack(buf *sealBuffers, salts []byte, parts []domain.Part) []byte
 	}
 	buf.parts = raw
 	head := append(append(buf.plain[:0], partsZstd, byte(len(parts))), salts...)
-	plain := c.encoder.EncodeAll(raw, head)
+	plain := c.encoder(len(raw)).EncodeAll(raw, head)
 	if len(plain)-len(head) >= len(raw) {
 		plain = append(plain[:len(head)], raw...)
 		plain[0] = partsRaw
@@ -193,6 +214,5 @@ func leafContext(leaf []byte) ([]byte, error) {
 }
 
 func (c *codec) close() {
-	_ = c.encoder.Close() // it has no writer to fail
-	c.decoder.Close()
+	c.decoder.Close() // encoders that write to nothing hold nothing
 }
