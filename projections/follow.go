@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
@@ -13,12 +14,20 @@ const pageEntries = 1000
 // noTime is the zero time: never, or not yet.
 var noTime time.Time
 
-// Follow hands the entries after a position to f, in order, page by page, until ctx ends (nil) or the log or f fails.
+// unavailablePause is how long a log that can't be read is left alone.
+const unavailablePause = 200 * time.Millisecond
+
+// Follow hands the entries after a position to f, in order, page by page, until ctx ends (nil), f fails, or the log holds
+// what can't be read. A log that is unavailable is tried again for as long as it takes: it says so itself.
 func Follow(ctx context.Context, log domain.Log, after domain.Position, f func([]domain.Entry) error) error {
 	for ctx.Err() == nil {
 		entries, err := log.Page(ctx, after, pageEntries)
 		if ctx.Err() != nil {
 			return nil
+		}
+		if errors.Is(err, domain.ErrUnavailable) {
+			pause(ctx)
+			continue
 		}
 		if err != nil {
 			return err
@@ -33,4 +42,13 @@ func Follow(ctx context.Context, log domain.Log, after domain.Position, f func([
 		after = entries[len(entries)-1].Position
 	}
 	return nil
+}
+
+func pause(ctx context.Context) {
+	timer := time.NewTimer(unavailablePause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
 }

@@ -163,7 +163,7 @@ func (k *keyring) forOpening(ctx context.Context, ids map[domain.UUID]bool) (map
 	}
 	rows, err := k.pool.Query(ctx, `SELECT id, tenant, wrapped FROM data_keys WHERE id = ANY ($1)`, list)
 	if err != nil {
-		return nil, fmt.Errorf("read data keys: %w", err)
+		return nil, domainError("read data keys", err)
 	}
 	defer rows.Close()
 	keys := make(map[domain.UUID]*dataKey, len(list))
@@ -172,14 +172,14 @@ func (k *keyring) forOpening(ctx context.Context, ids map[domain.UUID]bool) (map
 		var tenant domain.TenantID
 		var sealed []byte
 		if err := rows.Scan(&id, &tenant, &sealed); err != nil {
-			return nil, fmt.Errorf("read data keys: %w", err)
+			return nil, domainError("read data keys", err)
 		}
 		if keys[id], err = k.unwrap(tenant, id, sealed); err != nil {
 			return nil, err
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read data keys: %w", err)
+		return nil, domainError("read data keys", err)
 	}
 	return keys, nil
 }

@@ -1,0 +1,586 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/hooktrail/hooktrail/adapters/localpg"
+	"github.com/hooktrail/hooktrail/migrations/migratetest"
+)
+
+// actAsBinary makes the test binary run as hooktrail itself, so that the stories kill a real process.
+const actAsBinary = "HOOKTRAIL_TEST_ACT_AS_BINARY"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(actAsBinary) != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// binary prepares a run of the real program.
+func binary(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, os.Args[0], args...)
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "HOOKTRAIL_") }), actAsBinary+"=1")
+	return cmd
+}
+
+// program is a server under test: the real binary on a data directory.
+type program struct {
+	t       testing.TB
+	dir     string
+	env     []string
+	address string
+	key     string
+	cmd     *exec.Cmd
+	output  lockedBuffer
+	exited  chan error
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+const testOperatorKey = "test-operator-key-of-forty-visible-characters"
+
+// newProgram makes a data directory that a Postgres run as another account can pass through.
+func newProgram(t testing.TB, env ...string) *program {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "hooktrail-story-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	p := &program{t: t, dir: dir, env: env, address: freeAddress(t), key: testOperatorKey}
+	t.Cleanup(func() {
+		p.stop()
+		private := filepath.Join(dir, postgresDir)
+		if _, err := os.Stat(private); err == nil {
+			if err := localpg.StopLeftover(context.Background(), private); err != nil {
+				t.Errorf("stop the leftover Postgres: %v", err)
+			}
+		}
+		_ = os.RemoveAll(dir)
+	})
+	return p
+}
+
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+// start runs the server and waits until it is ready.
+func (p *program) start() {
+	p.t.Helper()
+	p.cmd = binary(context.Background(), "serve")
+	p.cmd.Env = append(p.cmd.Env, "HOOKTRAIL_DATA_DIR="+p.dir, "HOOKTRAIL_LISTEN="+p.address,
+		"HOOKTRAIL_EGRESS_ALLOW=127.0.0.0/8", "HOOKTRAIL_ADMIN_KEY="+p.key, "HOOKTRAIL_LOG_LEVEL=DEBUG")
+	p.cmd.Env = append(p.cmd.Env, p.env...)
+	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
+	if err := p.cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	p.exited = make(chan error, 1)
+	go func() { p.exited <- p.cmd.Wait() }()
+	ctx, cancel := context.WithTimeout(p.t.Context(), time.Minute)
+	defer cancel()
+	ready := make(chan error, 1)
+	go func() { ready <- p.client().awaitReady(ctx) }()
+	select {
+	case err := <-ready:
+		if err != nil {
+			p.t.Fatalf("%v\n%s", err, p.output.String())
+		}
+	case err := <-p.exited:
+		p.exited <- err
+		p.t.Fatalf("the server ended: %v\n%s", err, p.output.String())
+	}
+}
+
+// kill ends the server with SIGKILL, as a power cut does.
+func (p *program) kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.exited
+	p.cmd = nil
+}
+
+// stop ends the server as an operator does, and demands a clean end.
+func (p *program) stop() {
+	if p.cmd == nil {
+		return
+	}
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case err := <-p.exited:
+		if err != nil {
+			p.t.Errorf("the server ended with %v\n%s", err, p.output.String())
+		}
+	case <-time.After(40 * time.Second):
+		_ = p.cmd.Process.Kill()
+		p.t.Errorf("the server didn't end\n%s", p.output.String())
+	}
+	p.cmd = nil
+}
+
+func (p *program) client() *apiClient { return newClient("http://"+p.address, p.key) }
+
+// do calls the API and fails the test on any problem.
+func (p *program) do(method, path string, body, out any) {
+	p.t.Helper()
+	if err := p.client().call(p.t.Context(), method, path, body, out); err != nil {
+		p.t.Fatalf("%s %s: %v", method, path, err)
+	}
+}
+
+// received is a receiver that remembers every request.
+type received struct {
+	mu       sync.Mutex
+	requests []receivedRequest
+	status   func(n int) int // of the n-th request, from 1; nil: 200
+	server   *httptest.Server
+}
+
+type receivedRequest struct {
+	ID, Timestamp, Body string
+	Status              int
+}
+
+func newReceiver(t testing.TB, status func(n int) int) *received {
+	r := &received{status: status}
+	r.server = httptest.NewServer(r)
+	t.Cleanup(r.server.Close)
+	return r
+}
+
+// ServeHTTP implements http.Handler.
+func (r *received) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	body, _ := io.ReadAll(req.Body) // a broken request shows as a wrong body
+	r.mu.Lock()
+	status := http.StatusOK
+	if r.status != nil {
+		status = r.status(len(r.requests) + 1)
+	}
+	r.requests = append(r.requests, receivedRequest{
+		ID: req.Header.Get("Webhook-Id"), Timestamp: req.Header.Get("Webhook-Timestamp"), Body: string(body), Status: status,
+	})
+	r.mu.Unlock()
+	w.WriteHeader(status)
+}
+
+func (r *received) all() []receivedRequest {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.requests)
+}
+
+// eventually asks until it is true.
+func eventually(t testing.TB, within time.Duration, what string, ask func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), within)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !ask() {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("not within %s: %s", within, what)
+		case <-tick.C:
+		}
+	}
+}
+
+// endpointTo makes an endpoint with a subscription to everything and returns its id and signing key.
+func (p *program) endpointTo(url string, more map[string]any) (id, signingKey string) {
+	p.t.Helper()
+	body := map[string]any{"name": "receiver", "url": url}
+	for member, value := range more {
+		body[member] = value
+	}
+	var endpoint struct {
+		ID         string
+		SigningKey string `json:"signing_key"`
+	}
+	p.do("POST", "/v1/tenants/default/endpoints", body, &endpoint)
+	p.do("POST", "/v1/tenants/default/subscriptions", map[string]any{"endpoint_id": endpoint.ID, "event_types": []string{"*"}}, nil)
+	return endpoint.ID, endpoint.SigningKey
+}
+
+type deliveryRow struct {
+	ID       string
+	EventID  string `json:"event_id"`
+	Status   string
+	Attempts int
+}
+
+func (p *program) deliveries() []deliveryRow {
+	p.t.Helper()
+	var all []deliveryRow
+	cursor := ""
+	for {
+		var page struct {
+			Items []deliveryRow
+			Next  *string
+		}
+		p.do("GET", "/v1/tenants/default/deliveries?limit=1000"+cursor, nil, &page)
+		all = append(all, page.Items...)
+		if page.Next == nil {
+			return all
+		}
+		cursor = "&cursor=" + *page.Next
+	}
+}
+
+type logEntry struct {
+	Sequence int64
+	Kind     string
+	Stream   string
+	Data     map[string]json.RawMessage
+}
+
+func (p *program) logEntries(filter string) []logEntry {
+	p.t.Helper()
+	var all []logEntry
+	cursor := ""
+	for {
+		var page struct {
+			Items []logEntry
+			Next  *string
+		}
+		p.do("GET", "/v1/tenants/default/log?limit=1000"+filter+cursor, nil, &page)
+		all = append(all, page.Items...)
+		if page.Next == nil {
+			return all
+		}
+		cursor = "&cursor=" + *page.Next
+	}
+}
+
+// TestStory_EventToWebhook is the main job: an event goes in over HTTP, a signed webhook arrives at `hooktrail listen`,
+// and the log tells everything about it.
+func TestStory_EventToWebhook(t *testing.T) {
+	t.Parallel()
+	p := newProgram(t)
+	p.start()
+	listenAt := freeAddress(t)
+	_, signingKey := p.endpointTo("http://"+listenAt+"/hooks?x=1", nil)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	listen := binary(ctx, "listen", "--listen", listenAt, "--signing-key", signingKey)
+	out, err := listen.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := listen.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 10*time.Second, "the receiver listens", func() bool {
+		conn, err := net.Dial("tcp", listenAt)
+		if err != nil {
+			return false
+		}
+		_ = conn.Close()
+		return true
+	})
+
+	const data = `{"price":19.90,"big":12345678901234567890,"note":"Café \u00e9","z":1,"a":2}`
+	var event struct{ ID string }
+	p.do("POST", "/v1/tenants/default/events", json.RawMessage(`{"type":"offer.issued","subject":"member/42","data":`+data+`}`), &event)
+
+	printed := make(chan string, 1)
+	go func() {
+		var text strings.Builder
+		for lines := bufio.NewScanner(out); lines.Scan() && lines.Text() != "----"; {
+			fmt.Fprintln(&text, lines.Text())
+		}
+		printed <- text.String()
+	}()
+	select {
+	case text := <-printed:
+		for _, want := range []string{"signature: valid; answered 200", "webhook-id: " + event.ID, `"data":` + data} {
+			if !strings.Contains(text, want) {
+				t.Errorf("listen printed no %q:\n%s", want, text)
+			}
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatalf("nothing arrived\n%s", p.output.String())
+	}
+
+	eventually(t, 10*time.Second, "the delivery succeeded", func() bool {
+		all := p.deliveries()
+		return len(all) == 1 && all[0].Status == "succeeded" && all[0].Attempts == 1
+	})
+	var kinds []string
+	for _, e := range p.logEntries("") {
+		kinds = append(kinds, e.Kind)
+	}
+	want := []string{
+		"tenant.created", "endpoint.created", "subscription.created", "event.appended", "event.routed",
+		"delivery.attempt_started", "delivery.attempt_finished",
+	}
+	if !slices.Equal(kinds, want) {
+		t.Errorf("the log holds %v, want %v", kinds, want)
+	}
+}
+
+// TestStory_KillInMidDelivery: kill -9 at random moments loses nothing, marks what is unknown, and afterwards the
+// receiver's own list of requests equals the log's attempts in both directions.
+func TestStory_KillInMidDelivery(t *testing.T) {
+	t.Parallel()
+	const events, kills = 300, 3
+	p := newProgram(t)
+	p.start()
+	receiver := newReceiver(t, func(n int) int {
+		if n%10 == 3 {
+			return http.StatusServiceUnavailable
+		}
+		return http.StatusOK
+	})
+	p.endpointTo(receiver.server.URL, map[string]any{"concurrency": 16, "retry": map[string]any{"schedule": []string{"200ms", "200ms", "200ms", "500ms", "500ms", "1s"}}})
+
+	accepted := map[string]bool{}
+	for i := range events {
+		var event struct{ ID string }
+		body := map[string]any{"type": "story.event", "data": map[string]any{"n": i}}
+		err := p.client().call(t.Context(), "POST", "/v1/tenants/default/events", body, &event)
+		if err != nil {
+			t.Fatalf("append %d: %v", i, err)
+		}
+		accepted[event.ID] = true
+		if i > 0 && i%(events/(kills+1)) == 0 {
+			p.kill()
+			p.start()
+		}
+	}
+	eventually(t, time.Minute, "every delivery ended", func() bool {
+		all := p.deliveries()
+		ended := 0
+		for _, d := range all {
+			if d.Status == "succeeded" || d.Status == "dead" {
+				ended++
+			}
+		}
+		return len(all) == events && ended == events
+	})
+
+	started, finished, unknown := map[string]int{}, map[string]int{}, 0
+	for _, e := range p.logEntries("&kind=delivery.*") {
+		var attempt struct {
+			Number  int
+			Outcome string
+		}
+		for _, part := range []string{"attempt", "result"} {
+			if raw, ok := e.Data[part]; ok {
+				if err := json.Unmarshal(raw, &attempt); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		key := fmt.Sprint(e.Stream, "#", attempt.Number)
+		switch e.Kind {
+		case "delivery.attempt_started":
+			started[key]++
+		case "delivery.attempt_finished":
+			finished[key]++
+			if attempt.Outcome == "unknown" {
+				unknown++
+			}
+		}
+	}
+	for key, n := range started {
+		if n != 1 || finished[key] != 1 {
+			t.Errorf("attempt %s was started %d times and finished %d times", key, n, finished[key])
+		}
+	}
+	if len(finished) != len(started) {
+		t.Errorf("%d attempts started, %d finished", len(started), len(finished))
+	}
+	requests := receiver.all()
+	// An unknown attempt may or may not have reached the receiver; every other one did, and nothing else did.
+	if n := len(requests); n > len(started) || n < len(started)-unknown {
+		t.Errorf("the receiver got %d requests, the log has %d attempts of which %d unknown", n, len(started), unknown)
+	}
+	got := map[string]bool{}
+	for _, r := range requests {
+		if !accepted[r.ID] {
+			t.Errorf("the receiver got %s, which was never accepted", r.ID)
+		}
+		if r.Status == http.StatusOK {
+			got[r.ID] = true
+		}
+	}
+	if len(got) != events {
+		t.Errorf("%d of %d events arrived", len(got), events)
+	}
+	t.Logf("%d attempts, %d unknown, %d requests", len(started), unknown, len(requests))
+}
+
+// TestStory_PostgresGone: without its database the server answers 503 with Retry-After, and goes on by itself when it
+// is back; what was answered with 201 is there, and nothing else.
+func TestStory_PostgresGone(t *testing.T) {
+	t.Parallel()
+	database := migratetest.Open(t)
+	line := newBrokenLine(t, database.URL)
+	p := newProgram(t, "HOOKTRAIL_DATABASE_URL="+line.url)
+	p.start()
+	receiver := newReceiver(t, nil)
+	p.endpointTo(receiver.server.URL, map[string]any{"retry": map[string]any{"schedule": []string{"200ms", "500ms"}}})
+	event := json.RawMessage(`{"type":"story.event","data":{}}`)
+	p.do("POST", "/v1/tenants/default/events", event, nil)
+
+	line.cut()
+	eventually(t, 20*time.Second, "an append is refused", func() bool {
+		resp, err := p.client().send(t.Context(), "POST", "/v1/tenants/default/events", bytes.NewReader(event))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if resp.StatusCode == http.StatusServiceUnavailable && resp.Header.Get("Retry-After") == "" {
+			t.Error("503 without Retry-After")
+		}
+		return resp.StatusCode == http.StatusServiceUnavailable
+	})
+	if status := p.status("GET", "/readyz"); status != http.StatusServiceUnavailable {
+		t.Errorf("/readyz answers %d without a database", status)
+	}
+	if status := p.status("GET", "/livez"); status != http.StatusOK {
+		t.Errorf("/livez answers %d without a database", status)
+	}
+
+	line.mend()
+	accepted := 1
+	eventually(t, 30*time.Second, "an append is accepted again", func() bool {
+		if p.client().call(t.Context(), "POST", "/v1/tenants/default/events", event, nil) != nil {
+			return false
+		}
+		accepted++
+		return true
+	})
+	eventually(t, 30*time.Second, "everything accepted is delivered", func() bool {
+		all := p.deliveries()
+		return len(all) >= accepted && !slices.ContainsFunc(all, func(d deliveryRow) bool { return d.Status != "succeeded" })
+	})
+}
+
+// status calls the API and returns the status alone.
+func (p *program) status(method, path string) int {
+	p.t.Helper()
+	resp, err := p.client().send(p.t.Context(), method, path, nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	return resp.StatusCode
+}
+
+// brokenLine is a TCP connection to a database that can be cut and mended.
+type brokenLine struct {
+	url      string
+	upstream string
+	listener net.Listener
+	mu       sync.Mutex // guards all below
+	broken   bool
+	open     map[net.Conn]bool
+}
+
+func newBrokenLine(t testing.TB, databaseURL string) *brokenLine {
+	t.Helper()
+	u, err := url.Parse(databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &brokenLine{upstream: u.Host, open: map[net.Conn]bool{}}
+	if l.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	u.Host = l.listener.Addr().String()
+	l.url = u.String()
+	go l.accept()
+	t.Cleanup(func() {
+		_ = l.listener.Close()
+		l.cut()
+	})
+	return l
+}
+
+func (l *brokenLine) accept() {
+	for {
+		client, err := l.listener.Accept()
+		if err != nil {
+			return
+		}
+		server, err := net.Dial("tcp", l.upstream)
+		l.mu.Lock()
+		if err != nil || l.broken {
+			_ = client.Close()
+			if err == nil {
+				_ = server.Close()
+			}
+			l.mu.Unlock()
+			continue
+		}
+		l.open[client], l.open[server] = true, true
+		l.mu.Unlock()
+		pump := func(to, from net.Conn) {
+			_, _ = io.Copy(to, from) // ends with either side
+			_, _ = to.Close(), from.Close()
+		}
+		go pump(server, client)
+		go pump(client, server)
+	}
+}
+
+func (l *brokenLine) cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.broken = true
+	for conn := range l.open {
+		_ = conn.Close()
+	}
+	clear(l.open)
+}
+
+func (l *brokenLine) mend() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.broken = false
+}
