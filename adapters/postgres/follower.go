@@ -47,8 +47,19 @@ type FollowerConfig struct {
 // Follower folds the log into the tables of the views. Any number of processes may run one at the same time; each page is
 // folded by whichever gets there first.
 //
+// # Decisions
+//
 // It reads through watermill-sql's Subscriber, where one message is one page: the message says only that there is
-// something to fold. Rows and cursor are written in the Subscriber's transaction.
+// something to fold, the entries come from the log's memory or, unsealed, from its pages. Rows and cursor are written in
+// the Subscriber's transaction. Rejected: a message an entry, of which 12,000/s can be folded, and the stock schema, which
+// writes while idle and stalls behind any open transaction.
+//
+// Every page is acknowledged, also one that failed: the acknowledgement's query then fails with it and rolls it back. A
+// nack would send it again into the same broken transaction. For the same reason there is no acknowledgement deadline: the
+// Subscriber commits what it holds when one passes.
+//
+// The lock that lets one process fold is tried in the statement that looks for work, and the cursor is read again behind
+// it: that statement's snapshot may be older than the lock.
 type Follower struct {
 	config  FollowerConfig
 	metrics *followerMetrics
