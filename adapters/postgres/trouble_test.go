@@ -527,6 +527,91 @@ func TestLog_Stopped(t *testing.T) {
 	}
 }
 
+// TestLog_Busy fills the queue while the lock is held elsewhere.
+func TestLog_Busy(t *testing.T) {
+	t.Parallel()
+	log := open(t, func(c *postgres.Config) { c.QueuedEntries = 10 })
+	admin := connect(t, log.db.AdminURL)
+	mustExec(t, admin, `SELECT pg_advisory_lock(hashtextextended('hooktrail/log', 0))`)
+	var busy, appended atomic.Int32
+	var work sync.WaitGroup
+	for range 40 {
+		work.Go(func() {
+			_, err := domain.AppendOne(t.Context(), log, group(event(`{}`), event(`{}`)))
+			switch {
+			case err == nil:
+				appended.Add(1)
+			case errors.Is(err, domain.ErrBusy):
+				busy.Add(1)
+			default:
+				t.Error(err)
+			}
+		})
+	}
+	waitFor(t, "a full queue", func() bool { return busy.Load() > 0 })
+	mustExec(t, admin, `SELECT pg_advisory_unlock_all()`)
+	work.Wait()
+	if appended.Load() < 5 || appended.Load()+busy.Load() != 40 {
+		t.Errorf("%d appended, %d refused", appended.Load(), busy.Load())
+	}
+	log.check(t)
+}
+
+// TestLog_Notified has one process wake another's reader.
+func TestLog_Notified(t *testing.T) {
+	t.Parallel()
+	writer := open(t)
+	reader := reopen(t, writer.db, writer.key)
+	woken := 0
+	for range 5 {
+		after := head(t, reader)
+		waited := make(chan time.Duration)
+		go func() {
+			begin := time.Now()
+			for begin := time.Now(); time.Since(begin) < 900*time.Millisecond; {
+				reader.Await(t.Context(), after)
+				if page, err := reader.Page(t.Context(), after, 1); err != nil || len(page) > 0 {
+					break
+				}
+			}
+			waited <- time.Since(begin)
+		}()
+		writer.mustAppend(t, group(event(`{}`)))
+		if <-waited < 500*time.Millisecond {
+			woken++
+		}
+	}
+	if woken < 3 { // the first may come before LISTEN
+		t.Errorf("the reader was woken %d times of 5", woken)
+	}
+}
+
+// TestLog_AsOf finds sequences by time.
+func TestLog_AsOf(t *testing.T) {
+	t.Parallel()
+	log := open(t)
+	var entries []domain.Entry
+	for range 20 {
+		entries = append(entries, log.mustAppend(t, group(event(`{}`), event(`{}`), event(`{}`)))...)
+	}
+	for _, e := range entries {
+		for at, want := range map[time.Time]domain.Sequence{
+			e.RecordedAt: e.Sequence, e.RecordedAt.Add(999): e.Sequence, e.RecordedAt.Add(-1): e.Sequence - 1,
+		} {
+			if got, err := log.SequenceAsOf(t.Context(), e.Tenant, at); err != nil || got != want {
+				t.Errorf("as of %v: sequence %d, want %d (%v)", at, got, want, err)
+			}
+		}
+	}
+	var invalid *domain.InvalidError
+	if _, err := log.SequenceAsOf(t.Context(), domain.DefaultTenant, time.Now().Add(time.Hour)); !errors.As(err, &invalid) {
+		t.Errorf("as of the future: %v", err)
+	}
+	if got, err := log.SequenceAsOf(t.Context(), domain.DefaultTenant, time.Unix(0, 0)); err != nil || got != -1 {
+		t.Errorf("as of 1970: %d, %v", got, err)
+	}
+}
+
 func TestLoadOrCreateMasterKey(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "key.json")
