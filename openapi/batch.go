@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/hooktrail/hooktrail/domain"
@@ -98,70 +99,75 @@ func (c *call) eventPath(i int) string {
 }
 
 func (c *call) readEvents() ([]submission, error) {
-	elements, checked, err := c.elements()
-	if err != nil {
-		return nil, err
-	}
-	if len(elements) == 0 {
-		return nil, invalid("body.events", "has at least one event")
-	}
-	if len(elements) > c.Limits.BatchEvents {
-		text := fmt.Sprintf("has at most %d events", c.Limits.BatchEvents)
-		return nil, refuse(http.StatusRequestEntityTooLarge, "batch_too_large", "body.events: "+text, fault{"body.events", text})
-	}
 	parse := parseEvent
 	if c.contentType == typeCloudBatch {
 		parse = parseCloudEvent
 	}
-	events := make([]submission, len(elements))
-	var members []domain.Member
-	for i, raw := range elements {
-		if members, err = c.members(raw, checked, members[:0]); err != nil {
-			return nil, ambiguous(c.eventPath(i), err)
+	var events []submission
+	add := func(members []domain.Member, object bool) error {
+		i := len(events)
+		switch {
+		case i == c.Limits.BatchEvents:
+			text := fmt.Sprintf("has at most %d events", c.Limits.BatchEvents)
+			return refuse(http.StatusRequestEntityTooLarge, "batch_too_large", "body.events: "+text, fault{"body.events", text})
+		case !object:
+			return invalid(c.eventPath(i), "must be an object")
 		}
-		if events[i], err = parse(members); err != nil {
-			return nil, within(c.eventPath(i), err)
+		s, err := parse(members)
+		if err != nil {
+			return within(c.eventPath(i), err)
 		}
+		events = append(events, s)
+		return nil
 	}
-	return events, nil
+	err := c.eachEvent(func() string { return c.eventPath(len(events)) }, add)
+	if err == nil && len(events) == 0 {
+		err = invalid("body.events", "has at least one event")
+	}
+	return events, err
 }
 
-// members splits one event; into is reused.
-func (c *call) members(raw []byte, checked bool, into []domain.Member) ([]domain.Member, error) {
-	if checked && raw[0] == '{' {
-		return splitChecked(raw, into), nil
-	}
-	return domain.SplitObject(raw)
-}
-
-// elements returns the raw events of the body, and whether they are checked as JSON already.
-func (c *call) elements() (elements [][]byte, checked bool, err error) {
+// eachEvent calls add with the members of every event in the body; at says where the next one stands.
+func (c *call) eachEvent(at func() string, add func(members []domain.Member, object bool) error) error {
 	switch c.contentType {
 	case typeNDJSON:
-		for line := range bytes.SplitSeq(c.body, []byte("\n")) {
-			if line = bytes.TrimSpace(line); len(line) > 0 {
-				elements = append(elements, line)
-			}
-		}
-		return elements, false, nil
+		return c.eachLine(at, add)
 	case typeCloudBatch:
-		elements, err = domain.SplitArray(c.body)
-		return elements, true, ambiguous("body", err)
+		if _, err := domain.SplitArray(c.body); err != nil {
+			return ambiguous("body", err)
+		}
+		return eachChecked(bytes.TrimSpace(c.body), add)
 	}
 	members, err := domain.SplitObject(c.body)
 	if err != nil {
-		return nil, false, ambiguous("body", err)
+		return ambiguous("body", err)
 	}
-	for _, m := range members {
-		switch {
-		case m.Name != "events":
-			return nil, false, invalid("body."+clip(m.Name), "is no member of a batch")
-		case m.Raw[0] != '[':
-			return nil, false, invalid("body.events", "must be an array")
+	if i := slices.IndexFunc(members, func(m domain.Member) bool { return m.Name != "events" }); i >= 0 {
+		return invalid("body."+clip(members[i].Name), "is no member of a batch")
+	}
+	switch {
+	case len(members) == 0:
+		return invalid("body.events", "is missing")
+	case members[0].Raw[0] != '[':
+		return invalid("body.events", "must be an array")
+	}
+	return eachChecked(members[0].Raw, add)
+}
+
+func (c *call) eachLine(at func() string, add func(members []domain.Member, object bool) error) error {
+	for line := range bytes.SplitSeq(c.body, []byte("\n")) {
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
 		}
-		return elementsChecked(m.Raw), true, nil
+		members, err := domain.SplitObject(line)
+		if err != nil {
+			return ambiguous(at(), err)
+		}
+		if err := add(members, true); err != nil {
+			return err
+		}
 	}
-	return nil, false, invalid("body.events", "is missing")
+	return nil
 }
 
 // group is what is still to be appended, and which event each draft is.

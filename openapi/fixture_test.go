@@ -36,6 +36,7 @@ type fixture struct {
 	server  openapi.Server
 	logged  *bytes.Buffer // what the server logged; read it when nothing runs
 
+	profiles *webhook.Profiles
 	operator string // the operator's key
 	ready    error
 }
@@ -58,6 +59,7 @@ func newFixture(t testing.TB) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
+	f.profiles = profiles
 	f.server = openapi.Server{
 		Log: f.log, Views: f.views, Directory: directory, Secrets: f.secrets.port(), Profiles: profilePort(profiles),
 		Claimed: f.log.claimed, AttemptBody: attemptBody(profiles), Ready: func(context.Context) error { return f.ready },
@@ -67,11 +69,18 @@ func newFixture(t testing.TB) *fixture {
 		}),
 		Logger: slog.New(slog.NewTextHandler(f.logged, nil)), Version: "0.1.0",
 	}
-	if f.handler, err = openapi.NewHandler(f.server); err != nil {
-		t.Fatal(err)
-	}
+	f.useServer()
 	f.begin()
 	return f
+}
+
+// useServer makes the handler anew after a change of the server.
+func (f *fixture) useServer() {
+	f.t.Helper()
+	var err error
+	if f.handler, err = openapi.NewHandler(f.server); err != nil {
+		f.t.Fatal(err)
+	}
 }
 
 // begin makes the instance's log, an operator's key and two tenants, as a first start does.
@@ -415,3 +424,7 @@ func (f *fixture) head() domain.Position {
 
 // now is a time of the log's clock that certainly lies between two entries.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+
+func sentAttempt(event domain.Entry, endpoint domain.Endpoint, delivery domain.UUID, started domain.AttemptStarted) openapi.SentAttempt {
+	return openapi.SentAttempt{Event: event, Endpoint: endpoint, Delivery: domain.Delivery{ID: delivery}, Started: started}
+}

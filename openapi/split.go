@@ -12,32 +12,47 @@ import (
 
 // splitChecked appends the members of a checked object to a list.
 func splitChecked(object []byte, members []domain.Member) []domain.Member {
-	i := space(object, 1)
-	for object[i] != '}' {
-		end := value(object, i)
-		name := unquote(object[i:end])
-		begin := space(object, space(object, end)+1) // behind the colon
-		end = value(object, begin)
-		members = append(members, domain.Member{Name: name, Raw: object[begin:end:end]})
-		if i = space(object, end); object[i] == ',' {
-			i = space(object, i+1)
-		}
-	}
+	members, _ = splitFrom(object, 0, members)
 	return members
 }
 
-// elementsChecked returns the elements of a checked array.
-func elementsChecked(array []byte) [][]byte {
-	var elements [][]byte
+// splitFrom appends the members of the checked object that begins at i, and returns where it ends.
+func splitFrom(b []byte, i int, members []domain.Member) ([]domain.Member, int) {
+	i = space(b, i+1)
+	for b[i] != '}' {
+		end := value(b, i)
+		name := unquote(b[i:end])
+		begin := space(b, space(b, end)+1) // behind the colon
+		end = value(b, begin)
+		members = append(members, domain.Member{Name: name, Raw: b[begin:end:end]})
+		if i = space(b, end); b[i] == ',' {
+			i = space(b, i+1)
+		}
+	}
+	return members, i + 1
+}
+
+// eachChecked calls do with the members of every object in a checked array, and with none for an element that is no
+// object. The members are do's until it returns.
+func eachChecked(array []byte, do func(members []domain.Member, object bool) error) error {
+	var members []domain.Member
 	i := space(array, 1)
 	for array[i] != ']' {
-		end := value(array, i)
-		elements = append(elements, array[i:end:end])
+		var end int
+		object := array[i] == '{'
+		if object {
+			members, end = splitFrom(array, i, members[:0])
+		} else {
+			members, end = members[:0], value(array, i)
+		}
+		if err := do(members, object); err != nil {
+			return err
+		}
 		if i = space(array, end); array[i] == ',' {
 			i = space(array, i+1)
 		}
 	}
-	return elements
+	return nil
 }
 
 func space(b []byte, i int) int {

@@ -1,0 +1,87 @@
+package openapi_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/projections"
+)
+
+// What the router and the dispatcher append, appended by hand: the HTTP surface only reads it.
+
+// event appends an event with an id and returns its entry.
+func (f *fixture) event(tenant, id string) domain.Entry {
+	f.t.Helper()
+	receipt := f.post(f.operator, "/v1/tenants/"+tenant+"/events", fmt.Sprintf(`{"id":%q,"type":"offer.issued","data":{"id":%q}}`, id, id)).want(http.StatusCreated)
+	at := domain.Sequence(receipt.number("sequence"))
+	to := at + 1
+	entries, err := f.log.Select(context.Background(), domain.Query{Tenant: domain.TenantID(tenant), From: &at, To: &to, Limit: 1})
+	if err != nil || len(entries) != 1 {
+		f.t.Fatal(entries, err)
+	}
+	return entries[0]
+}
+
+// deliver routes an event to an endpoint and returns the delivery.
+func (f *fixture) deliver(event domain.Entry, endpoint string) domain.UUID {
+	f.t.Helper()
+	target, err := domain.ParseUUID(endpoint)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	id := domain.NewUUID()
+	f.append(domain.Draft{
+		Tenant: event.Tenant, Stream: event.Stream, Expected: domain.AnyVersion, Cause: event.Sequence,
+		Fact: &domain.EventRouted{Complete: true, Deliveries: []domain.RoutedDelivery{{
+			ID: id, Endpoint: target, EndpointVersion: 1, Subscriptions: []domain.SubscriptionMatch{{ID: domain.NewUUID(), Version: 1}},
+		}}},
+	})
+	return id
+}
+
+// attempt appends an attempt of a delivery, sent as the sender would, and how it ended.
+func (f *fixture) attempt(event domain.Entry, endpoint string, delivery domain.UUID, number int, status domain.DeliveryStatus) {
+	f.t.Helper()
+	target, err := domain.ParseUUID(endpoint)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	var row projections.Endpoint
+	err = f.views.Read(context.Background(), event.Tenant, event.Sequence, func(r projections.Reader) (err error) {
+		row, err = r.EndpointVersion(context.Background(), target, 1)
+		return err
+	})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	started := domain.AttemptStarted{
+		Number: number, EndpointVersion: 1, ProfileDigest: row.ProfileDigest, Keys: []domain.UUID{row.Keys[0].ID}, At: now(), TimeoutMS: 15000,
+		Node: domain.NewUUID(),
+	}
+	sent, err := attemptBody(f.profiles)(context.Background(), sentAttempt(event, row.Endpoint, delivery, started))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	sum := sha256.Sum256(sent)
+	result := domain.AttemptResult{
+		Number: number, Outcome: domain.OutcomeFailed, StatusCode: 500, DurationUS: 1500, FinishedAt: now(), Status: status,
+		Request: domain.SentRequest{
+			Method: "POST", URL: row.URL, Headers: []domain.Header{{Name: "content-type", Value: "application/json"}},
+			BodySHA256: hex.EncodeToString(sum[:]), BodyBytes: len(sent),
+		},
+		Response:   domain.CapturedAnswer{Headers: []domain.Header{{Name: "x", Value: "1"}, {Name: "x", Value: "2"}}, BodyBytes: 2},
+		RemoteAddr: "203.0.113.7:443", TLS: &domain.TLSInfo{Version: "TLS 1.3", CertificateSHA256: "ab"}, Timings: &domain.AttemptTimings{DNS: 1000, FirstByte: 1400},
+	}
+	if status == domain.DeliverySucceeded {
+		result.Outcome, result.StatusCode = domain.OutcomeSucceeded, 200
+	}
+	stream := domain.Stream{Kind: domain.StreamDelivery, ID: delivery}
+	f.append(
+		domain.Draft{Tenant: event.Tenant, Stream: stream, Expected: domain.AnyVersion, Cause: event.Sequence, Fact: &started},
+		domain.Draft{Tenant: event.Tenant, Stream: stream, Expected: domain.AnyVersion, Cause: event.Sequence, Fact: &domain.AttemptFinished{Result: result, Body: []byte{0xff, 'k'}}},
+	)
+}
