@@ -28,6 +28,8 @@ type cli struct {
 	Keys    keysCommand    `cmd:"" help:"Make, list and revoke API keys through a running server."`
 	Tail    tailCommand    `cmd:"" help:"Print a tenant's log as it grows."`
 	Bench   benchCommand   `cmd:"" help:"Measure appends, deliveries and latency on this machine."`
+	Verify  verifyCommand  `cmd:"" help:"Recompute the log from its leaves and say whether anything was changed."`
+	Rebuild rebuildCommand `cmd:"" help:"Make the views anew from the log."`
 	OpenAPI openapiCommand `cmd:"" name:"openapi" help:"Print the OpenAPI document."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -173,12 +172,7 @@ func (s *server) work(ctx context.Context, base *errgroup.Group, baseCtx context
 
 // open loads the master key and opens the log and what reads it.
 func (s *server) open(ctx context.Context) error {
-	path := s.Storage.MasterKeyFile
-	load := postgres.LoadMasterKey // a key that was promised to be somewhere is never made anew
-	if path == "" {
-		path, load = filepath.Join(s.dir, masterKeyFile), postgres.LoadOrCreateMasterKey
-	}
-	master, err := load(path)
+	master, err := s.Storage.masterKey(s.dir)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/hooktrail/hooktrail/adapters/localpg"
+	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/migrations"
 )
 
@@ -97,6 +98,15 @@ func (f storageFlags) migrate(ctx context.Context, log *slog.Logger) error {
 	return migrations.Up(ctx, f.MigrateURL, migrations.Options{
 		ServerRole: server.User, ServerPassword: server.Password, Logger: log,
 	})
+}
+
+// masterKey reads the key-encryption key. Only the one in the data directory is made when it isn't there: a key that was
+// said to be somewhere is never replaced by a new one, which would open nothing.
+func (f storageFlags) masterKey(dir string) (*postgres.MasterKey, error) {
+	if f.MasterKeyFile != "" {
+		return postgres.LoadMasterKey(f.MasterKeyFile)
+	}
+	return postgres.LoadOrCreateMasterKey(filepath.Join(dir, masterKeyFile))
 }
 
 // Close stops a private Postgres.

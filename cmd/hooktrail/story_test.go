@@ -452,6 +452,18 @@ func TestStory_KillInMidDelivery(t *testing.T) {
 		t.Errorf("%d of %d events arrived", len(got), events)
 	}
 	t.Logf("%d attempts, %d unknown, %d requests", len(started), unknown, len(requests))
+	p.stop()
+	p.verify()
+}
+
+// verify has the binary recompute the log and the views of a server that was stopped.
+func (p *program) verify() {
+	p.t.Helper()
+	cmd := binary(p.t.Context(), "verify", "--views")
+	cmd.Env = append(cmd.Env, "HOOKTRAIL_DATA_DIR="+p.dir)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		p.t.Errorf("hooktrail verify --views: %v\n%s", err, out)
+	}
 }
 
 // TestStory_PostgresGone: without its database the server answers 503 with Retry-After, and goes on by itself when it

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/hooktrail/hooktrail/adapters/postgres"
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+type verifyCommand struct {
+	Storage storageFlags `embed:""`
+	Log     logFlags     `embed:""`
+	Views   bool         `name:"views" help:"Compare the views with a fresh fold of the log, too."`
+}
+
+// Run recomputes everything that the database holds of the log, and exits 1 at the first thing that is wrong.
+func (c verifyCommand) Run(ctx context.Context, p process) error {
+	return c.Storage.withLog(ctx, c.Log, func(log *postgres.Log, views *postgres.Views) error {
+		if err := log.CheckLog(ctx); err != nil {
+			return err
+		}
+		head, err := log.Head(ctx)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(p.stdout, "the log is whole: %d entries\n", head)
+		if !c.Views {
+			return nil
+		}
+		differences, err := views.VerifyViews(ctx, folded(p, head))
+		if err != nil {
+			return err
+		}
+		for _, d := range differences {
+			fmt.Fprintf(p.stdout, "%s: %d rows that the log doesn't yield, %d missing\n", d.Table, d.Wrong, d.Missing)
+		}
+		if len(differences) > 0 {
+			return errors.New("the views differ from the log (hooktrail rebuild makes them anew)")
+		}
+		_, err = fmt.Fprintln(p.stdout, "the views are what the log yields")
+		return err
+	})
+}
+
+type rebuildCommand struct {
+	Storage storageFlags `embed:""`
+	Log     logFlags     `embed:""`
+}
+
+// Run makes the views anew; a server that runs on the same database goes on reading the old ones until then.
+func (c rebuildCommand) Run(ctx context.Context, p process) error {
+	return c.Storage.withLog(ctx, c.Log, func(log *postgres.Log, views *postgres.Views) error {
+		head, err := log.Head(ctx)
+		if err != nil {
+			return err
+		}
+		if err := views.Rebuild(ctx, folded(p, head)); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(p.stdout, "the views are rebuilt")
+		return err
+	})
+}
+
+// folded tells how far a fold has come.
+func folded(p process, head domain.Position) func(domain.Position) {
+	return func(at domain.Position) { fmt.Fprintf(p.stderr, "folded %d of %d entries\n", at, head) }
+}
+
+// withLog opens the log for reading, without appending to it, and calls f. A private Postgres is started for it, which a
+// running server must have given up.
+func (f storageFlags) withLog(ctx context.Context, logs logFlags, do func(*postgres.Log, *postgres.Views) error) (err error) {
+	if err := f.validate(); err != nil {
+		return err
+	}
+	dir, err := dataDir(f.DataDir)
+	if err != nil {
+		return err
+	}
+	logger := logs.logger(os.Stderr)
+	store, err := f.open(ctx, dir, logger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	master, err := f.masterKey(dir)
+	if err != nil {
+		return err
+	}
+	log, err := postgres.OpenLog(ctx, postgres.Config{URL: store.url, MasterKey: master, Logger: logger})
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	pool, err := pgxpool.New(ctx, store.url)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	return do(log, postgres.NewViews(pool, log, nil))
+}
