@@ -30,6 +30,7 @@ type api struct {
 var humaGlobals = sync.OnceFunc(func() {
 	huma.NewError = humaProblem       //nolint:reassign // Huma's own way to set the shape of its errors
 	huma.DefaultArrayNullable = false //nolint:reassign // a list is never null
+	huma.ValidateStrictCasing = true  //nolint:reassign // "Name" isn't name
 })
 
 // newAPI registers every operation on a mux.
