@@ -1,0 +1,89 @@
+package filter
+
+import (
+	"strings"
+
+	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/overloads"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/common/types/traits"
+)
+
+// prices charges for what CEL's own model takes for cheaper than it is.
+type prices struct {
+	patterns map[string]uint64 // of each regular expression, how many instructions it compiled to
+}
+
+// CallCost implements cost.ActualCostEstimator; nil: as CEL has it.
+func (p prices) CallCost(function, _ string, args []ref.Val, result ref.Val) *uint64 {
+	switch function {
+	case operators.Equals, operators.NotEquals:
+		return deep(args[0])
+	case operators.In:
+		return deep(args[1])
+	case operators.Add:
+		if _, gathering := result.(traits.MutableLister); gathering {
+			return nil
+		}
+		return deep(result)
+	case overloads.Size:
+		if text, ok := args[0].(types.String); ok {
+			return price(len(text) / 32)
+		}
+	case overloads.Contains:
+		return deep(args[0]) // CEL multiplies the lengths
+	case overloads.Matches:
+		if text, ok := args[0].(types.String); ok {
+			return price(len(text) * p.size(args[1]) / 16)
+		}
+	default:
+		if len(args) == 2 && args[0].Type() == types.TimestampType && strings.HasPrefix(function, "get") {
+			return price(200) // a time zone is read from a file
+		}
+	}
+	return nil
+}
+
+func (p prices) size(pattern ref.Val) int {
+	text, _ := pattern.(types.String)
+	return int(p.patterns[string(text)])
+}
+
+func price(n int) *uint64 {
+	units := 1 + uint64(n)
+	return &units
+}
+
+// deep charges for all that a value holds, nil for what is one unit anyway.
+func deep(v ref.Val) *uint64 {
+	switch v.(type) {
+	case types.String, types.Bytes, traits.Lister, traits.Mapper, *types.Optional:
+		return price(costLimit - weigh(v, costLimit))
+	}
+	return nil
+}
+
+// weigh returns what is left of a budget after every part of a value was counted, and stops when nothing is.
+func weigh(v ref.Val, left int) int {
+	switch v := v.(type) {
+	case types.String:
+		return left - 1 - len(v)/32
+	case types.Bytes:
+		return left - 1 - len(v)/32
+	case *types.Optional:
+		if v.HasValue() {
+			return weigh(v.GetValue(), left-1)
+		}
+	case traits.Mapper:
+		for it := v.Iterator(); left > 0 && it.HasNext() == types.True; {
+			key := it.Next()
+			left = weigh(v.Get(key), weigh(key, left))
+		}
+	case traits.Lister:
+		for it := v.Iterator(); left > 0 && it.HasNext() == types.True; {
+			left = weigh(it.Next(), left)
+		}
+	}
+	return left - 1
+}
