@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // filters may name time zones, on machines that have no list of them
 
 	"github.com/alecthomas/kong"
 )

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hooktrail/hooktrail/adapters/dispatch"
+	"github.com/hooktrail/hooktrail/adapters/filter"
 	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/adapters/webhook"
 	"github.com/hooktrail/hooktrail/openapi"
@@ -104,6 +105,7 @@ type server struct {
 	directory *projections.Directory
 	courier   *courier
 	profiles  *webhook.Profiles
+	filters   *filter.Filters
 }
 
 // shutdownBound is how long requests and attempts under way may take once the server was told to stop.
@@ -213,6 +215,9 @@ func (s *server) wire(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if s.filters, err = filter.New(); err != nil {
+		return err
+	}
 	s.courier = newCourier(sender, s.profiles, s.entries.Secret)
 	s.follower = postgres.NewFollower(postgres.FollowerConfig{
 		Pool: s.reads, Log: s.entries, Logger: s.log, Registerer: s.registry,
@@ -224,7 +229,7 @@ func (s *server) wire(ctx context.Context) (err error) {
 
 func (s *server) dispatcher() (*dispatch.Dispatcher, error) {
 	return dispatch.New(dispatch.Settings{
-		Log: s.entries, State: viewState{s.views}, Leases: logLeases{s.entries}, Sender: s.courier,
+		Log: s.entries, State: viewState{s.views}, Leases: logLeases{s.entries}, Sender: s.courier, Match: s.filters.Match,
 		Node: s.node.id, Displaced: s.node.displaced, Grace: shutdownBound, Logger: s.log, Metrics: s.registry,
 	})
 }
@@ -234,6 +239,7 @@ func (s *server) serveHTTP(ctx context.Context) error {
 	handler, err := openapi.NewHandler(openapi.Server{
 		Log: s.entries, Views: s.views, Directory: s.directory, Secrets: keptSecrets(s.entries),
 		Profiles: profilesFor(s.profiles), Claimed: s.entries.Claimed, Settle: s.entries.Settle,
+		CheckFilter: s.filters.Check,
 		AttemptBody: s.courier.body, Ready: s.ready, Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
 		Clock: time.Now, Logger: s.log, Version: version, Limits: openapi.Limits{DataBytes: s.MaxDataBytes},
 	})
