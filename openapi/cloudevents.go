@@ -1,8 +1,9 @@
 package openapi
 
 import (
+	"encoding/base64"
+	"encoding/hex"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/hooktrail/hooktrail/domain"
@@ -29,7 +30,7 @@ func parseCloudEvent(members []domain.Member) (submission, error) {
 		case "data":
 			s.data = m.Raw
 		case "data_base64":
-			err = notJSON("data_base64")
+			s.data, err = encodedJSON(m)
 		case "specversion":
 			spec, err = text(m)
 		default:
@@ -45,6 +46,22 @@ func parseCloudEvent(members []domain.Member) (submission, error) {
 	return s, s.checkCloud(spec)
 }
 
+// encodedJSON reads data in base64, in which some senders wrap JSON too.
+func encodedJSON(m domain.Member) ([]byte, error) {
+	encoded, err := text(m)
+	if err != nil {
+		return nil, err
+	}
+	data, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil {
+		return nil, domain.Invalid(m.Name, "must be base64")
+	}
+	if err := domain.CheckJSON("", data); err != nil {
+		return nil, notJSON(m.Name)
+	}
+	return data, nil
+}
+
 // cloudEventOf reads a CloudEvents 1.0 event in binary mode (HTTP binding §3.1): attributes in headers, data as the body.
 func cloudEventOf(header http.Header, body []byte) (submission, error) {
 	s := submission{data: body}
@@ -53,15 +70,34 @@ func cloudEventOf(header http.Header, body []byte) (submission, error) {
 		if !ok || attribute == "specversion" {
 			continue
 		}
-		value, err := url.PathUnescape(values[0]) // §3.1.3.2
-		if err != nil || len(values) > 1 {
-			return s, domain.Invalid(name, "is given once, percent-encoded where needed")
+		if len(values) > 1 {
+			return s, domain.Invalid(name, "is given once")
 		}
-		if err := s.setCloud(attribute, value); err != nil {
+		if err := s.setCloud(attribute, unescape(values[0])); err != nil {
 			return s, err
 		}
 	}
 	return s, s.checkCloud(header.Get("Ce-Specversion"))
+}
+
+// unescape reads a header's value (HTTP binding §3.1.3.2): a quoted text loses its quotes, and what is percent-encoded is
+// decoded. A percent sign that encodes nothing stands for itself: some senders encode nothing at all.
+func unescape(value string) string {
+	if len(value) >= 2 && value[0] == '"' && value[len(value)-1] == '"' {
+		value = strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(value[1 : len(value)-1])
+	}
+	var b strings.Builder
+	for i := 0; i < len(value); i++ {
+		if value[i] == '%' && i+2 < len(value) {
+			if decoded, err := hex.DecodeString(value[i+1 : i+3]); err == nil {
+				b.Write(decoded)
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(value[i])
+	}
+	return b.String()
 }
 
 // setCloud sets an attribute; what CloudEvents doesn't know is an extension and is kept.
