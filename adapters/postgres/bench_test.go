@@ -44,7 +44,7 @@ func cpu(b *testing.B, log *opened) (here, there time.Duration) {
 	here = time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 	const sql = `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'hooktrail append'`
 	var pid int
-	if err := connect(b, log.db.AdminURL).QueryRow(b.Context(), sql).Scan(&pid); err != nil {
+	if err := connect(b, log.db.AdminURL).QueryRow(context.Background(), sql).Scan(&pid); err != nil {
 		b.Fatal(err)
 	}
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))

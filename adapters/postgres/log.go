@@ -110,12 +110,14 @@ func (l *Log) open(ctx context.Context, config Config) (err error) {
 }
 
 // Settings of the connections, by the server's names. idle_in_transaction_session_timeout frees the append lock of a process
-// that was stopped; keepalives do so of one whose machine is gone.
+// that was stopped; keepalives do so of one whose machine is gone. The appender's statements look rows up along an index, and
+// nothing else: a plan made while a table was small must not scan it when it has grown, or bloated under a foreign snapshot.
 var (
 	appendSettings = map[string]string{
 		"idle_in_transaction_session_timeout": "2s", "lock_timeout": "2500ms", "statement_timeout": "10s",
 		"tcp_keepalives_idle": "2", "tcp_keepalives_interval": "1", "tcp_keepalives_count": "3",
 		"jit": "off", "plan_cache_mode": "force_generic_plan",
+		"enable_seqscan": "off", "enable_bitmapscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off",
 	}
 	listenSettings = map[string]string{"idle_in_transaction_session_timeout": "10s", "tcp_keepalives_idle": "10"}
 	readSettings   = map[string]string{"idle_in_transaction_session_timeout": "30s", "statement_timeout": "60s", "jit": "off"}

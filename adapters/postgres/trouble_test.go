@@ -5,13 +5,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net"
-	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -264,119 +261,6 @@ func TestLog_ManyProcesses(t *testing.T) {
 	}
 }
 
-// lossyProxy passes bytes to the database until it sees a COMMIT, of which it takes either the request or the answer away.
-type lossyProxy struct {
-	net.Listener
-	target  string
-	swallow atomic.Int32 // swallowRequest, swallowAnswer or 0
-}
-
-const (
-	swallowRequest = 1
-	swallowAnswer  = 2
-)
-
-func newLossyProxy(t *testing.T, db string) (p *lossyProxy, through string) {
-	t.Helper()
-	u, err := url.Parse(db)
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p = &lossyProxy{Listener: listener, target: u.Host}
-	t.Cleanup(func() { _ = listener.Close() })
-	go p.serve()
-	u.Host = listener.Addr().String()
-	return p, u.String()
-}
-
-func (p *lossyProxy) serve() {
-	for {
-		client, err := p.Accept()
-		if err != nil {
-			return
-		}
-		server, err := net.Dial("tcp", p.target)
-		if err != nil {
-			_ = client.Close()
-			continue
-		}
-		go p.pass(client, server)
-		go func() {
-			_, _ = io.Copy(client, server)
-			_ = client.Close()
-		}()
-	}
-}
-
-// pass copies what the client sends. The connection with the COMMIT is cut before or after it was handed on.
-func (p *lossyProxy) pass(client, server net.Conn) {
-	defer client.Close()
-	defer server.Close()
-	buf := make([]byte, 1<<20)
-	for {
-		n, err := client.Read(buf)
-		if err != nil {
-			return
-		}
-		cut := int32(0)
-		if strings.Contains(string(buf[:n]), "hooktrail_log") { // the notification's channel goes with the COMMIT
-			cut = p.swallow.Swap(0)
-		}
-		if cut == swallowRequest {
-			return
-		}
-		if cut == swallowAnswer {
-			_ = client.Close()
-		}
-		if _, err := server.Write(buf[:n]); err != nil || cut != 0 {
-			waitForEOF(server)
-			return
-		}
-	}
-}
-
-// waitForEOF lets the server finish what it was sent: it closes when it finds the client gone.
-func waitForEOF(server net.Conn) {
-	if tcp, ok := server.(*net.TCPConn); ok {
-		_ = tcp.CloseWrite()
-	}
-	_ = server.SetReadDeadline(time.Now().Add(5 * time.Second))
-	_, _ = io.Copy(io.Discard, server)
-}
-
-// TestLog_UnknownOutcome loses the connection during the COMMIT, before and after the database got it.
-func TestLog_UnknownOutcome(t *testing.T) {
-	t.Parallel()
-	direct := open(t)
-	proxy, through := newLossyProxy(t, direct.db.URL)
-	db := direct.db
-	db.URL = through
-	log := reopen(t, db, direct.key)
-	log.mustAppend(t, group(event(`{}`)))
-	for _, swallow := range []int32{swallowRequest, swallowAnswer} {
-		for i := range 5 {
-			before := head(t, direct)
-			proxy.swallow.Store(swallow)
-			entries := log.mustAppend(t, group(event(`{}`), event(`{}`)))
-			if proxy.swallow.Load() != 0 {
-				t.Fatal("no COMMIT passed the proxy")
-			}
-			if entries[0].Position != before+1 || head(t, direct) != before+2 {
-				t.Errorf("round %d: appended at %d, the head is %d, expected two entries after %d", i, entries[0].Position, head(t, direct), before)
-			}
-			page, err := direct.Page(t.Context(), before, 10)
-			if err != nil || len(page) != 2 || string(page[0].Leaf) != string(entries[0].Leaf) {
-				t.Errorf("round %d: the log holds %+v, %v", i, page, err)
-			}
-			direct.check(t)
-		}
-	}
-}
-
 // TestLog_DatabaseAway has the append answered while the database refuses connections, and resumes.
 func TestLog_DatabaseAway(t *testing.T) {
 	t.Parallel()
@@ -462,43 +346,38 @@ func TestLog_Restart(t *testing.T) {
 	log.check(t)
 }
 
-// snapshotFor is how long the foreign snapshot stays open; from a minute on the test is strict.
+// snapshotFor is how long the foreign snapshot stays open.
 var snapshotFor = flag.Duration("foreign-snapshot", 4*time.Second, "how long TestLog_ForeignSnapshot keeps a foreign snapshot open")
 
-// TestLog_ForeignSnapshot appends with a foreign snapshot open, as pg_dump's: the rate must not fall by more than a fifth.
+// TestLog_ForeignSnapshot appends with a foreign snapshot open, as pg_dump's: that must not slow appends by more than a fifth.
+// It appends to another log without one in turn, so that whatever else the machine does slows both.
 func TestLog_ForeignSnapshot(t *testing.T) {
 	t.Parallel()
-	log := open(t)
-	admin := connect(t, log.db.AdminURL)
-	const sample = time.Second
-	free := commitsIn(t, log, sample)
+	free, held := open(t), open(t)
+	admin := connect(t, held.db.AdminURL)
 	mustExec(t, admin, `BEGIN ISOLATION LEVEL REPEATABLE READ`)
 	mustExec(t, admin, `SELECT count(*) FROM heads`)
-	commitsIn(t, log, *snapshotFor-2*sample)
-	held := commitsIn(t, log, sample)
+	var slower []float64 // of each turn
+	for begin := time.Now(); time.Since(begin) < *snapshotFor; {
+		slower = append(slower, float64(timeOfAppends(t, held))/float64(timeOfAppends(t, free)))
+	}
 	mustExec(t, admin, `COMMIT`)
-	free = (free + commitsIn(t, log, sample)) / 2
-	t.Logf("%d commits/s without a foreign snapshot, %d with one that was open for %v", free, held, *snapshotFor)
-	least := 0.4 // so short a sample, beside other tests, scatters
-	if *snapshotFor >= time.Minute {
-		least = 0.8
+	last := slices.Sorted(slices.Values(slower[len(slower)/2:]))
+	median := last[len(last)/2]
+	t.Logf("with a foreign snapshot open for %v an append takes %.2f times as long, in the median of %d turns", *snapshotFor, median, len(last))
+	if median > 1.25 {
+		t.Errorf("a foreign snapshot makes appends %.2f times as slow", median)
 	}
-	if float64(held) < least*float64(free) {
-		t.Errorf("with a foreign snapshot %d commits/s, without one %d", held, free)
-	}
-	log.check(t)
+	held.check(t)
 }
 
-// commitsIn appends one by one for a while and returns how many a second that were.
-func commitsIn(t testing.TB, log domain.Log, d time.Duration) int {
+func timeOfAppends(t testing.TB, log *opened) time.Duration {
 	t.Helper()
-	begin, n := time.Now(), 0
-	for ; time.Since(begin) < d; n++ {
-		if _, err := domain.AppendOne(t.Context(), log, group(event(`{}`))); err != nil {
-			t.Fatal(err)
-		}
+	begin := time.Now()
+	for range 20 {
+		log.mustAppend(t, group(event(`{}`)))
 	}
-	return int(float64(n) / d.Seconds())
+	return time.Since(begin)
 }
 
 // TestLog_Stopped answers appends before Run, and after its end, in bounded time.
@@ -583,102 +462,5 @@ func TestLog_Notified(t *testing.T) {
 	}
 	if woken < 3 { // the first may come before LISTEN
 		t.Errorf("the reader was woken %d times of 5", woken)
-	}
-}
-
-// TestLog_AsOf finds sequences by time.
-func TestLog_AsOf(t *testing.T) {
-	t.Parallel()
-	log := open(t)
-	var entries []domain.Entry
-	for range 20 {
-		entries = append(entries, log.mustAppend(t, group(event(`{}`), event(`{}`), event(`{}`)))...)
-	}
-	for _, e := range entries {
-		for at, want := range map[time.Time]domain.Sequence{
-			e.RecordedAt: e.Sequence, e.RecordedAt.Add(999): e.Sequence, e.RecordedAt.Add(-1): e.Sequence - 1,
-		} {
-			if got, err := log.SequenceAsOf(t.Context(), e.Tenant, at); err != nil || got != want {
-				t.Errorf("as of %v: sequence %d, want %d (%v)", at, got, want, err)
-			}
-		}
-	}
-	var invalid *domain.InvalidError
-	if _, err := log.SequenceAsOf(t.Context(), domain.DefaultTenant, time.Now().Add(time.Hour)); !errors.As(err, &invalid) {
-		t.Errorf("as of the future: %v", err)
-	}
-	if got, err := log.SequenceAsOf(t.Context(), domain.DefaultTenant, time.Unix(0, 0)); err != nil || got != -1 {
-		t.Errorf("as of 1970: %d, %v", got, err)
-	}
-}
-
-func TestLoadOrCreateMasterKey(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "key.json")
-	var work sync.WaitGroup
-	for range 8 {
-		work.Go(func() {
-			if _, err := postgres.LoadOrCreateMasterKey(path); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	work.Wait()
-	info, err := os.Stat(path)
-	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("the key's file: %v, %v", info, err)
-	}
-	if names, err := os.ReadDir(filepath.Dir(path)); err != nil || len(names) != 1 {
-		t.Errorf("the key's directory holds %v, %v", names, err)
-	}
-	log := open(t)
-	other, err := postgres.LoadOrCreateMasterKey(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = postgres.OpenLog(t.Context(), postgres.Config{URL: log.db.URL, MasterKey: other})
-	if err == nil || !strings.Contains(err.Error(), "HOOKTRAIL_MASTER_KEY_FILE") {
-		t.Errorf("opened with another key: %v", err)
-	}
-	if err := os.WriteFile(path, []byte("{}"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := postgres.LoadMasterKey(path); err == nil {
-		t.Error("an empty keyset was taken for a key")
-	}
-}
-
-func TestLog_Secrets(t *testing.T) {
-	t.Parallel()
-	log := open(t)
-	id := domain.NewUUID()
-	if err := log.PutSecret(t.Context(), "default", id, "endpoint.signing_key", []byte("whsec")); err != nil {
-		t.Fatal(err)
-	}
-	if err := log.PutSecret(t.Context(), "default", id, "endpoint.signing_key", []byte("other")); !errors.Is(err, domain.ErrRefused) {
-		t.Errorf("stored twice: %v", err)
-	}
-	if got, err := log.Secret(t.Context(), "default", id, "endpoint.signing_key"); err != nil || string(got) != "whsec" {
-		t.Errorf("read %q, %v", got, err)
-	}
-	for _, other := range []struct{ tenant, purpose string }{{"acme", "endpoint.signing_key"}, {"default", "endpoint.auth"}} {
-		if _, err := log.Secret(t.Context(), domain.TenantID(other.tenant), id, other.purpose); !errors.Is(err, domain.ErrNotFound) {
-			t.Errorf("read as %v: %v", other, err)
-		}
-	}
-	admin := connect(t, log.db.AdminURL)
-	mustExec(t, admin, `UPDATE secrets SET tenant = 'acme'`)
-	if _, err := log.Secret(t.Context(), "acme", id, "endpoint.signing_key"); err == nil {
-		t.Error("a secret moved to another tenant's row was opened")
-	}
-	if err := log.DeleteSecret(t.Context(), "acme", id); err != nil {
-		t.Error(err)
-	}
-	if _, err := log.Secret(t.Context(), "acme", id, "endpoint.signing_key"); !errors.Is(err, domain.ErrNotFound) {
-		t.Errorf("read after deletion: %v", err)
-	}
-	a, b := log.Fingerprint("default", []byte("x")), log.Fingerprint("acme", []byte("x"))
-	if a == b || len(a) != 16 || a != log.Fingerprint("default", []byte("x")) {
-		t.Errorf("fingerprints %q and %q", a, b)
 	}
 }
