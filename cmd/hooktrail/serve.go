@@ -30,6 +30,7 @@ type serveCommand struct {
 	Storage storageFlags `embed:""`
 	Egress  egressFlags  `embed:""`
 	Log     logFlags     `embed:""`
+	Debug   debugFlags   `embed:""`
 
 	Listen       string `name:"listen" env:"HOOKTRAIL_LISTEN" default:"127.0.0.1:8080" help:"Address of the API."`
 	AdminKey     string `name:"admin-key" env:"HOOKTRAIL_ADMIN_KEY" help:"The first operator key, 32 or more visible characters; give it as the variable. Unset at the first start: one is made, printed once and kept in the data directory."`
@@ -71,6 +72,9 @@ func (c serveCommand) Run(ctx context.Context, p process) error {
 
 func (c serveCommand) validate() ([]netip.Prefix, error) {
 	if err := c.Storage.validate(); err != nil {
+		return nil, err
+	}
+	if err := c.Debug.validate(); err != nil {
 		return nil, err
 	}
 	if c.MaxDataBytes < 1024 || c.MaxDataBytes > 4<<20 {
@@ -169,6 +173,7 @@ func (s *server) work(ctx context.Context, base *errgroup.Group, baseCtx context
 	}
 	work.Go(func() error { return dispatcher.Run(ctx) })
 	work.Go(func() error { return s.serveHTTP(ctx) })
+	work.Go(func() error { return s.Debug.serve(ctx) })
 	return nil
 }
 
