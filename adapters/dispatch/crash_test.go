@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -70,36 +71,115 @@ func crashAt(t *testing.T, w *world, how fault, at int) {
 	w.check()
 }
 
-// TestDispatcher_Deposed: a node that is cut off from its heartbeats loses its shards, and nothing leaves it any more
-// that the log doesn't know.
+// TestDispatcher_Deposed: a node that is cut off from its heartbeats loses its shards, whether its fold still gets to
+// know it or only its appends do, and nothing leaves it any more that the log doesn't know.
 func TestDispatcher_Deposed(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, w *world) {
-		endpoint := w.endpoint(func(c *domain.EndpointConfig) { c.Concurrency = 3 })
-		w.subscribe(endpoint, "*")
-		w.receiver.took = 700 * time.Millisecond
-		old := w.start(nil)
-		for range 30 {
-			w.event("a")
+	for _, blind := range []bool{false, true} {
+		t.Run(fmt.Sprintf("blind %v", blind), func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T, w *world) { depose(t, w, blind) })
+		})
+	}
+}
+
+func depose(t *testing.T, w *world, blind bool) {
+	endpoint := w.endpoint(func(c *domain.EndpointConfig) { c.Concurrency = 3 })
+	w.subscribe(endpoint, "*")
+	w.receiver.took = 700 * time.Millisecond
+	log := &faulty{Log: w.memory}
+	old := w.start(func(s *Settings) { s.Log = log })
+	for range 30 {
+		w.event("a")
+	}
+	time.Sleep(2 * time.Second)
+	w.leases.cut(old.set.Node)
+	log.shut(blind)
+	young := w.start(nil)
+	time.Sleep(10 * time.Second)
+	owner, epoch := w.holder(shardLeases[shardOf(endpoint)])
+	if owner != young.set.Node || epoch != 2 {
+		t.Errorf("the shard is held by %s in epoch %d, want %s in 2", owner, epoch, young.set.Node)
+	}
+	if old.running > 0 {
+		t.Errorf("%d attempts are under way on the deposed node", old.running)
+	}
+	time.Sleep(time.Hour)
+	old.end(t)
+	young.end(t)
+	for _, d := range w.deliveries() {
+		if d.Status != domain.DeliverySucceeded {
+			t.Errorf("a delivery is %s: %q", d.Status, w.story(d.ID))
 		}
-		time.Sleep(2 * time.Second)
-		w.leases.cut(old.set.Node)
-		young := w.start(nil)
-		time.Sleep(10 * time.Second)
-		owner, epoch := w.holder(shardLeases[shardOf(endpoint)])
-		if owner != young.set.Node || epoch != 2 {
-			t.Errorf("the shard is held by %s in epoch %d, want %s in 2", owner, epoch, young.set.Node)
+	}
+	w.check()
+}
+
+// TestRouter_ShardLost: the router finds out by its append that a shard on which it would start an attempt is another's.
+// The event is routed all the same.
+func TestRouter_ShardLost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	endpoint := w.endpoint(nil)
+	w.subscribe(endpoint, "*")
+	d, err := New(w.settings())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.io, d.config = t.Context(), w.views.config(t)
+	name, other := shardLeases[shardOf(endpoint)], domain.NewUUID()
+	for node, lease := range map[domain.UUID]string{d.set.Node: routerLease, other: name} {
+		if err := d.takeLeases(t.Context(), node, []Lease{{Name: lease}}, nil); err != nil {
+			t.Fatal(err)
 		}
-		time.Sleep(time.Hour)
-		old.end(t)
-		young.end(t)
-		for _, d := range w.deliveries() {
-			if d.Status != domain.DeliverySucceeded {
-				t.Errorf("a delivery is %s: %q", d.Status, w.story(d.ID))
-			}
-		}
-		w.check()
-	})
+	}
+	sh := newShard(shardOf(endpoint), domain.Fence{Lease: name, Owner: d.set.Node, Epoch: 1}) // as if it were held
+	sh.ready, d.shards[sh.index] = true, sh
+	r := &router{d: d, config: w.views.config(t), lead: lead{fence: domain.Fence{Lease: routerLease, Owner: d.set.Node, Epoch: 1}}}
+	r.lead.ctx, r.lead.end = context.WithCancel(t.Context())
+	defer r.lead.end()
+	if err := r.page([]domain.Entry{w.event("a")}); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.find(domain.KindEventRouted).Fact.(*domain.EventRouted); len(got.Deliveries) != 1 || !got.Complete {
+		t.Errorf("the event is routed as %+v", got)
+	}
+	if got := w.deliveries(); len(got) != 1 || got[0].Attempts != 0 {
+		t.Errorf("an attempt is started under a lease that another holds: %+v", got)
+	}
+	if r.lead.ctx.Err() != nil || d.running != 0 || len(sh.items) != 0 {
+		t.Errorf("%d slots and %d deliveries are left over", d.running, len(sh.items))
+	}
+}
+
+// TestDispatcher_CancelledUnderWay: an attempt whose delivery is cancelled meanwhile ends all the same, and isn't retried.
+func TestDispatcher_CancelledUnderWay(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]func(Shipment) Answer{"failed": fails, "succeeded": succeeds} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T, w *world) {
+				w.subscribe(w.endpoint(nil), "*")
+				w.receiver.took, w.receiver.answer = time.Second, answer
+				n := w.start(nil)
+				time.Sleep(2 * time.Second)
+				e := w.event("a")
+				synctest.Wait()
+				id := w.deliveries()[0].ID
+				w.append(acme, domain.Stream{Kind: domain.StreamDelivery, ID: id}, 1, e.Sequence, &domain.DeliveryCancelled{Reason: domain.CancelErased})
+				time.Sleep(time.Hour)
+				n.end(t)
+				want := []string{"started 1", "cancelled erased", "failed 1 cancelled"}
+				if name == "succeeded" {
+					want[2] = "succeeded 1 succeeded"
+				}
+				if got := w.story(id); !slices.Equal(got, want) {
+					t.Errorf("the log tells %q", got)
+				}
+				w.check()
+			})
+		})
+	}
 }
 
 // cut has a node's heartbeats fail.
@@ -186,6 +266,7 @@ func TestDispatcher_Model(t *testing.T) {
 			fails:  rapid.IntRange(0, 60).Draw(rt, "failures in a hundred attempts"),
 			lag:    rapid.SampledFrom([]int{0, 1, 7, 40}).Draw(rt, "entries that the views lag"),
 			nodes:  rapid.IntRange(1, 3).Draw(rt, "nodes"),
+			takes:  rapid.SampledFrom([]int{0, 0, 10, 700}).Draw(rt, "milliseconds that a page of a view takes"),
 		}
 		r := new(recorder)
 		synctest.Test(t, func(*testing.T) {
@@ -207,7 +288,7 @@ func TestDispatcher_Model(t *testing.T) {
 type model struct {
 	seed                               uint64
 	steps, window, faults, fails, lag  int
-	nodes                              int
+	nodes, takes                       int
 	random                             *rand.Rand
 	endpoints, paused, gone, untouched []domain.UUID
 }
@@ -215,6 +296,7 @@ type model struct {
 func (m *model) run(w *world) {
 	m.random = rand.New(rand.NewPCG(m.seed, 0)) //nolint:gosec // a test must be repeatable
 	w.views.lag(m.lag)
+	w.views.takes = time.Duration(m.takes) * time.Millisecond
 	w.receiver.took = 50 * time.Millisecond
 	w.receiver.set(m.answer())
 	for range 3 {

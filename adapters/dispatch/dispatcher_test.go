@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -89,38 +90,49 @@ func slowBeat(s *Settings) { s.Beat, s.Expiry = time.Hour, 3*time.Hour }
 
 func TestDispatcher_Redrive(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, w *world) {
-		w.subscribe(w.endpoint(func(c *domain.EndpointConfig) {
-			c.Retry = domain.Schedule{Gaps: []domain.Duration{domain.Duration(time.Minute)}}
-		}), "*")
-		w.receiver.answer = fails
-		n := w.start(slowBeat)
-		w.event("a")
-		time.Sleep(10 * time.Minute)
-		synctest.Wait()
-		d := w.deliveries()[0]
-		if d.Status != domain.DeliveryDead {
-			t.Fatalf("the delivery is %s", d.Status)
-		}
-		fact, err := d.Redrive(time.Now())
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.append(acme, domain.Stream{Kind: domain.StreamDelivery, ID: d.ID}, d.Version, d.EventSequence, fact)
-		synctest.Wait()
-		w.receiver.set(succeeds)
-		time.Sleep(10 * time.Minute)
-		synctest.Wait()
-		n.end(t)
-		want := []string{
-			"started 1", "failed 1 retrying", "started 2", "failed 2 dead", "redriven after 2",
-			"started 3", "failed 3 retrying", "started 4", "succeeded 4 succeeded",
-		}
-		if got := w.story(d.ID); !slices.Equal(got, want) {
-			t.Errorf("the log tells %q\nwant %q", got, want)
-		}
-		w.check()
-	})
+	for _, lag := range []int{0, 3, 100} {
+		t.Run(fmt.Sprintf("views %d entries behind", lag), func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T, w *world) { redrive(t, w, lag) })
+		})
+	}
+}
+
+func redrive(t *testing.T, w *world, lag int) {
+	w.subscribe(w.endpoint(func(c *domain.EndpointConfig) {
+		c.Retry = domain.Schedule{Gaps: []domain.Duration{domain.Duration(time.Minute)}}
+	}), "*")
+	w.receiver.answer = fails
+	n := w.start(slowBeat)
+	w.event("a")
+	time.Sleep(10 * time.Minute)
+	synctest.Wait()
+	d := w.deliveries()[0]
+	if d.Status != domain.DeliveryDead {
+		t.Fatalf("the delivery is %s", d.Status)
+	}
+	w.views.lag(lag)
+	fact, err := d.Redrive(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.append(acme, domain.Stream{Kind: domain.StreamDelivery, ID: d.ID}, d.Version, d.EventSequence, fact)
+	for range lag { // views move on only with the log
+		w.tenant(domain.TenantID("t-" + domain.NewUUID().String()))
+	}
+	time.Sleep(30 * time.Second)
+	w.receiver.set(succeeds)
+	time.Sleep(10 * time.Minute)
+	synctest.Wait()
+	n.end(t)
+	want := []string{
+		"started 1", "failed 1 retrying", "started 2", "failed 2 dead", "redriven after 2",
+		"started 3", "failed 3 retrying", "started 4", "succeeded 4 succeeded",
+	}
+	if got := w.story(d.ID); !slices.Equal(got, want) {
+		t.Errorf("the log tells %q\nwant %q", got, want)
+	}
+	w.check()
 }
 
 func TestDispatcher_Permanent(t *testing.T) {

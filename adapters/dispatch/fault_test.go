@@ -2,9 +2,11 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"sync"
+	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
 )
@@ -30,6 +32,16 @@ type faulty struct {
 	plan  func(call int) fault
 	calls int
 	dead  bool
+	blind bool // reads find nothing new
+
+	conflicts int
+}
+
+// shut has reads find nothing new.
+func (l *faulty) shut(blind bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.blind = blind
 }
 
 // Append implements domain.Log.
@@ -55,6 +67,11 @@ func (l *faulty) Append(ctx context.Context, groups ...domain.Group) []domain.Ou
 		return refused(len(groups), domain.ErrUnavailable)
 	}
 	outcomes := l.Log.Append(ctx, groups...)
+	for _, o := range outcomes {
+		if errors.Is(o.Err, domain.ErrConflict) {
+			l.conflicts++
+		}
+	}
 	if f == lose || f == vanish {
 		l.dead = f == vanish
 		return refused(len(groups), domain.ErrUnavailable)
@@ -90,7 +107,30 @@ func (l *faulty) Page(ctx context.Context, after domain.Position, limit int) ([]
 	if err := l.gone(); err != nil {
 		return nil, err
 	}
+	l.mu.Lock()
+	blind := l.blind
+	l.mu.Unlock()
+	if blind {
+		return nil, nil
+	}
 	return l.Log.Page(ctx, after, limit)
+}
+
+// Await implements domain.Log.
+func (l *faulty) Await(ctx context.Context, after domain.Position) {
+	l.mu.Lock()
+	blind := l.blind
+	l.mu.Unlock()
+	if !blind {
+		l.Log.Await(ctx, after)
+		return
+	}
+	timer := time.NewTimer(time.Second)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // Select implements domain.Log.

@@ -57,7 +57,8 @@ func backlog(t *testing.T, w *world, window, lag int) []string {
 		}
 		return succeeds(s)
 	}
-	n := w.start(func(s *Settings) { s.Window = window })
+	log := &faulty{Log: w.memory}
+	n := w.start(func(s *Settings) { s.Window, s.Log = window, log })
 	time.Sleep(5 * time.Second)
 	began := time.Now()
 	for i := range 120 {
@@ -82,6 +83,9 @@ func backlog(t *testing.T, w *world, window, lag int) []string {
 	time.Sleep(time.Hour)
 	n.end(t)
 	w.check()
+	if log.conflicts > 0 {
+		t.Errorf("window %d, views %d entries behind: %d appends were in vain", window, lag, log.conflicts)
+	}
 	requests := w.receiver.seen()
 	slices.SortFunc(requests, func(a, b request) int {
 		return cmp.Or(a.at.Compare(b.at), cmp.Compare(numbers[a.event], numbers[b.event]))

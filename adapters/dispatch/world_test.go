@@ -289,7 +289,8 @@ type views struct {
 	log *logtest.Memory
 
 	mu     sync.Mutex
-	behind int // entries that the views lag
+	behind int           // entries that the views lag
+	takes  time.Duration // that a page of waiting deliveries takes
 	memory *projections.Memory
 }
 
@@ -424,6 +425,12 @@ func (v *views) Outstanding(ctx context.Context) (endpoints []domain.UUID, as do
 
 // Waiting implements State.
 func (v *views) Waiting(ctx context.Context, q WaitingQuery) ([]Waiting, domain.Position, error) {
+	rows, as, err := v.page(ctx, q)
+	time.Sleep(v.takes) // the log goes on meanwhile
+	return rows, as, err
+}
+
+func (v *views) page(ctx context.Context, q WaitingQuery) ([]Waiting, domain.Position, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	rows, as, err := v.rows(ctx, func(d *projections.Delivery) bool { return d.Endpoint == q.Endpoint && unfinished(d) })
@@ -512,11 +519,24 @@ func (w *world) check() {
 		number   int
 	}
 	started, unsent := make(map[key]bool), make(map[key]bool)
+	holders, nodes := make(map[string]domain.UUID), make(map[key]domain.UUID)
 	for _, e := range w.entries() {
+		holder := holders[shardLeases[shardOf(e.Stream.ID)]]
 		switch f := e.Fact.(type) {
+		case *domain.LeaseTaken:
+			for _, l := range f.Leases {
+				holders[l.Name] = f.Node
+			}
 		case *domain.AttemptStarted:
 			started[key{e.Stream.ID, f.Number}] = true
+			nodes[key{e.Stream.ID, f.Number}] = f.Node
+			if f.Node != holder {
+				w.t.Errorf("position %d: an attempt is started by who doesn't hold the shard", e.Position)
+			}
 		case *domain.AttemptFinished:
+			if nodes[key{e.Stream.ID, f.Result.Number}] != holder && f.Result.Outcome != domain.OutcomeUnknown {
+				w.t.Errorf("position %d: an attempt ends as %s after its node lost the shard", e.Position, f.Result.Outcome)
+			}
 			if f.Result.Error == errorNotSent || f.Result.Error == errorTooLate || f.Result.Outcome == domain.OutcomeUnknown {
 				unsent[key{e.Stream.ID, f.Result.Number}] = true // or perhaps not
 			}
