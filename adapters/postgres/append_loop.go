@@ -209,6 +209,7 @@ func (a *appender) connect(ctx context.Context) error {
 	}
 	registerColumns(conn)
 	a.conn, a.state = conn, newState()
+	a.log.appending.Store(conn.PgConn().PID())
 	a.log.queue.setDown(nil)
 	return nil
 }

@@ -106,6 +106,9 @@ func (l *Log) listenOnce(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("wait for a notification: %w", err)
 		}
+		if notification.PID == l.appending.Load() {
+			continue // the appender wakes by itself, once the entries are in memory: earlier, they would be read from the table
+		}
 		position, err := strconv.ParseInt(notification.Payload, 10, 64)
 		if err != nil {
 			l.growth.wakeAll()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
@@ -52,6 +53,7 @@ type Log struct {
 	recent       *recent
 	growth       *growth
 	partitions   *partitions
+	appending    atomic.Uint32 // process id of the session that this process appends by
 }
 
 var _ domain.Log = (*Log)(nil)

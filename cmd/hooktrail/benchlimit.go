@@ -6,9 +6,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/netip"
-	"os"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -86,26 +83,4 @@ func (b *bench) countArrivals(ctx context.Context) func() int64 {
 		}
 	}()
 	return count.Load
-}
-
-// machineBusy is how long all processors together have worked since the machine started; 0 where that isn't told.
-func machineBusy() time.Duration {
-	const perTick = 10 * time.Millisecond // USER_HZ is 100 on every Linux that Go runs on
-	text, err := os.ReadFile("/proc/stat")
-	if err != nil {
-		return 0
-	}
-	line, _, _ := strings.Cut(string(text), "\n")
-	var busy time.Duration
-	for i, field := range strings.Fields(line) {
-		if i == 0 || i == 4 || i == 5 || i > 8 { // the name, idle, waiting for disks, guests (counted already)
-			continue
-		}
-		ticks, err := strconv.ParseInt(field, 10, 64)
-		if err != nil {
-			return 0
-		}
-		busy += time.Duration(ticks) * perTick
-	}
-	return busy
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -42,6 +43,9 @@ func (c serveCommand) Run(ctx context.Context, p process) error {
 	allow, err := c.validate()
 	if err != nil {
 		return err
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
 	}
 	log := c.Log.logger(os.Stderr)
 	dir, err := dataDir(c.Storage.DataDir)
@@ -111,6 +115,10 @@ type server struct {
 	profiles  *webhook.Profiles
 	filters   *filter.Filters
 }
+
+// gcPercent trades memory for processor time: what lives is bounded (queues, windows, caches) and small beside what passes
+// through. GOGC overrides it.
+const gcPercent = 400
 
 // shutdownBound is how long requests and attempts under way may take once the server was told to stop.
 const shutdownBound = 20 * time.Second
