@@ -45,6 +45,9 @@ func (s *Server) authenticate(ctx context.Context, authorization string) (domain
 		}
 		key, ok = s.Directory.KeyByHash(hash)
 	}
+	if ok && !key.Instance {
+		_, ok = s.Directory.Tenant(key.Tenant) // a deleted tenant's keys open nothing
+	}
 	if !ok || !key.Valid(s.Clock()) {
 		return domain.Key{}, unauthorized("The key is unknown, expired or revoked.")
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"log/slog"
 	"mime"
 	"net/http"
 	"slices"
@@ -217,7 +218,8 @@ func callOf(ctx context.Context) *call {
 func (c *call) failed(ctx context.Context, err error) error {
 	p := problemOf(err)
 	if p.Status == http.StatusInternalServerError && !errors.Is(ctx.Err(), context.Canceled) {
-		c.Logger.ErrorContext(ctx, "operation failed", "operation", c.operation, "tenant", string(c.tenant), "error", err)
+		c.Logger.LogAttrs(ctx, slog.LevelError, "operation failed", slog.String("operation", c.operation),
+			slog.String("tenant", string(c.tenant)), slog.Any("error", err))
 	}
 	return p
 }

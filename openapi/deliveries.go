@@ -3,6 +3,7 @@ package openapi
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
@@ -226,7 +227,7 @@ func (c *call) redriven(ctx context.Context, in ThingPath, reason string) (domai
 		}
 		_, err = r.Endpoint(ctx, row.Endpoint, projections.AsOf{})
 		if isNotFound(err) {
-			return refuse(409, "endpoint_deleted", "The delivery's endpoint is deleted: there is nowhere to send it.")
+			return refuse(http.StatusConflict, "endpoint_deleted", "The delivery's endpoint is deleted: there is nowhere to send it.")
 		}
 		return err
 	})
@@ -235,7 +236,7 @@ func (c *call) redriven(ctx context.Context, in ThingPath, reason string) (domai
 	}
 	fact, err := row.Redrive(c.Clock())
 	if isConflict(err) {
-		return domain.Group{}, refuse(409, "not_dead", "Only a dead delivery can be redriven; this one is "+string(row.Status)+".")
+		return domain.Group{}, refuse(http.StatusConflict, "not_dead", "Only a dead delivery can be redriven; this one is "+string(row.Status)+".")
 	}
 	if err != nil {
 		return domain.Group{}, err

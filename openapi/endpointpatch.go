@@ -2,6 +2,7 @@ package openapi
 
 import (
 	"context"
+	"net/http"
 	"net/textproto"
 	"slices"
 	"strings"
@@ -94,7 +95,7 @@ func patchEndpoint(ctx context.Context, c *call, in *patchEndpointIn) (*oneOut[e
 func (c *call) patched(ctx context.Context, row projections.Endpoint, p endpointPatch, secrets *secretValues) (*domain.EndpointUpdated, error) {
 	profile, ok := c.Profiles.Lookup(row.Profile)
 	if !ok {
-		return nil, refuse(409, "unknown_profile", "This server doesn't know the endpoint's profile any more.")
+		return nil, refuse(http.StatusConflict, "unknown_profile", "This server doesn't know the endpoint's profile any more.")
 	}
 	config := row.EndpointConfig
 	if err := p.merge(&config, profile); err != nil {

@@ -3,6 +3,7 @@ package openapi
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
@@ -376,6 +377,7 @@ func (c *call) dropSecrets(ctx context.Context, ids ...domain.UUID) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), defaultWait)
 	defer cancel()
 	if err := c.Secrets.Delete(ctx, c.tenant, ids...); err != nil {
-		c.Logger.ErrorContext(ctx, "secrets of an endpoint could not be destroyed", "tenant", string(c.tenant), "error", err)
+		c.Logger.LogAttrs(ctx, slog.LevelError, "secrets of an endpoint could not be destroyed",
+			slog.String("tenant", string(c.tenant)), slog.Any("error", err))
 	}
 }

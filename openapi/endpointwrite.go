@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"net/http"
 	"net/textproto"
 	"slices"
 	"strconv"
@@ -386,7 +387,7 @@ func (c *call) newSigningKey(ctx context.Context, id domain.UUID, in rotateIn, s
 			return domain.Group{}, err
 		}
 		if secrets.signingKey == "" {
-			return domain.Group{}, refuse(409, "profile_has_no_key", "The endpoint's profile doesn't sign: there is no key to rotate.")
+			return domain.Group{}, refuse(http.StatusConflict, "profile_has_no_key", "The endpoint's profile doesn't sign: there is no key to rotate.")
 		}
 	}
 	key, err := c.rotated(ctx, secrets)

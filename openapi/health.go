@@ -2,6 +2,7 @@ package openapi
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -21,7 +22,7 @@ func livez(context.Context, *call, *struct{}) (*plainOut[healthOut], error) {
 // readyz says whether this node can append and serve. Why it can't is for the operator, who reads the log.
 func readyz(ctx context.Context, c *call, _ *struct{}) (*plainOut[healthOut], error) {
 	if err := c.Ready(ctx); err != nil {
-		c.Logger.WarnContext(ctx, "not ready", "error", err)
+		c.Logger.LogAttrs(ctx, slog.LevelWarn, "not ready", slog.Any("error", err))
 		return nil, refuse(http.StatusServiceUnavailable, "not_ready", "This node can't append or serve at the moment; its log says why.")
 	}
 	return &plainOut[healthOut]{healthOut{"ok"}}, nil

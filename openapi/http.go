@@ -94,5 +94,6 @@ func (a *api) recovered(next http.Handler) http.Handler {
 }
 
 func (a *api) panicked(ctx context.Context, fault any) {
-	a.server.Logger.ErrorContext(ctx, "an operation panicked", "fault", fmt.Sprint(fault), "stack", string(debug.Stack()))
+	a.server.Logger.LogAttrs(ctx, slog.LevelError, "an operation panicked", slog.String("fault", fmt.Sprint(fault)),
+		slog.String("stack", string(debug.Stack())))
 }

@@ -2,6 +2,7 @@ package openapi
 
 import (
 	"context"
+	"net/http"
 	"slices"
 	"time"
 
@@ -201,7 +202,7 @@ func deleteKey(ctx context.Context, c *call, in *deleteKeyIn) (*goneOut, error) 
 func deleteInstanceKey(ctx context.Context, c *call, in *deleteInstanceKeyIn) (*goneOut, error) {
 	c.tenant = domain.InstanceTenant
 	if in.ID == c.key.ID.String() {
-		return nil, refuse(409, "own_key", "A key of the instance isn't revoked with itself: make another one, and revoke this one with that.")
+		return nil, refuse(http.StatusConflict, "own_key", "A key of the instance isn't revoked with itself: make another one, and revoke this one with that.")
 	}
 	return revokeKey(ctx, c, in.ID, in.Reason)
 }

@@ -143,6 +143,22 @@ func TestKey_Lifetime(t *testing.T) {
 		problem(http.StatusUnprocessableEntity, "validation_failed").names("body.expires_at")
 }
 
+func TestTenant_Deleted(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	admin := f.key("other", domain.RoleAdmin)
+	f.get(admin, "/v1/whoami").want(http.StatusOK)
+	f.do(f.operator, http.MethodDelete, "/v1/tenants/other?reason=left", "").want(http.StatusNoContent)
+	f.get(admin, "/v1/whoami").problem(http.StatusUnauthorized, "unauthorized")
+	f.get(f.operator, "/v1/tenants/other").problem(http.StatusNotFound, "not_found")
+	f.post(f.operator, "/v1/tenants/other/events", `{"type":"a.b","data":1}`).problem(http.StatusNotFound, "not_found")
+	f.post(f.operator, "/v1/tenants", `{"id":"other"}`).problem(http.StatusConflict, "tenant_exists")
+	if got := ids(f.get(f.operator, "/v1/tenants").want(http.StatusOK)); got != `"acme"` {
+		t.Errorf("tenants %s", got)
+	}
+	f.do(f.operator, http.MethodDelete, "/v1/tenants/acme", "", "If-Match", `"9"`).problem(http.StatusPreconditionFailed, "precondition_failed")
+}
+
 func TestKey_Principal(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -2,6 +2,7 @@ package openapi
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
@@ -106,7 +107,7 @@ func (t *tail) page(ctx context.Context) (sent int, ok bool) {
 		e := &entries[i]
 		data, err := showEntry(nil, e, t.c.whole())
 		if err != nil {
-			t.c.Logger.ErrorContext(ctx, "an entry can't be shown", "operation", t.c.operation, "error", err)
+			t.c.Logger.LogAttrs(ctx, slog.LevelError, "an entry can't be shown", slog.String("operation", t.c.operation), slog.Any("error", err))
 			return 0, false
 		}
 		b := strconv.AppendInt([]byte("id: "), int64(e.Sequence), 10)

@@ -63,7 +63,7 @@ func createTenant(ctx context.Context, c *call, in *createTenantIn) (*madeOut[te
 	if in.Body.HTTPSOnly != nil {
 		config.HTTPSOnly = *in.Body.HTTPSOnly
 	}
-	return once(ctx, c, post[madeOut[tenantOut]]{
+	out, err := once(ctx, c, post[madeOut[tenantOut]]{
 		tenant: domain.InstanceTenant,
 		first:  1,
 		decide: func(context.Context) (domain.Group, error) {
@@ -84,11 +84,19 @@ func createTenant(ctx context.Context, c *call, in *createTenantIn) (*madeOut[te
 			return firstTenant(ctx, c, registered.ID, replayed)
 		},
 	})
+	if isConflict(err) {
+		err = tenantExists() // one that was deleted, or made at the same moment
+	}
+	return out, err
+}
+
+func tenantExists() *problem {
+	return refuse(http.StatusConflict, "tenant_exists", "There is, or was, a tenant of this id.")
 }
 
 func (c *call) newTenant(fact *domain.TenantCreated, reason string) (domain.Group, error) {
 	if _, taken := c.Directory.Tenant(fact.Tenant.ID); taken {
-		return domain.Group{}, refuse(http.StatusConflict, "tenant_exists", "There is, or was, a tenant of this id.")
+		return domain.Group{}, tenantExists()
 	}
 	if err := checkReason("body.reason", reason); err != nil {
 		return domain.Group{}, err
