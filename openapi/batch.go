@@ -103,7 +103,7 @@ func (c *call) readEvents() ([]submission, error) {
 	if c.contentType == typeCloudBatch {
 		parse = parseCloudEvent
 	}
-	var events []submission
+	events := make([]submission, 0, 128) // a usual batch grows no further
 	add := func(members []domain.Member, object bool) error {
 		i := len(events)
 		switch {
@@ -172,6 +172,7 @@ func (c *call) eachLine(at func() string, add func(members []domain.Member, obje
 
 // group is what is still to be appended, and which event each draft is.
 func (b *batch) group() (group domain.Group, events []int) {
+	group.Drafts, events = make([]domain.Draft, 0, len(b.events)), make([]int, 0, len(b.events))
 	for i := range b.events {
 		if b.done[i] == nil && b.same[i] == i {
 			group.Drafts = append(group.Drafts, b.events[i].draft(b.c, b.ids[i]))
