@@ -26,6 +26,13 @@ func (t *Target) Build(e *Event, a Attempt) (*Request, error) {
 	return &Request{URL: t.loggedURL, Header: header, Body: body, target: t}, nil
 }
 
+// Body writes the body alone, which no secret has a part in: so what was sent can be made again after the endpoint's keys
+// are destroyed. endpointID is the one of the TargetConfig.
+func (p *Profile) Body(endpointID string, e *Event, a Attempt) ([]byte, error) {
+	w := writer{target: &Target{profile: p, endpointID: endpointID}, event: e, attempt: a}
+	return w.body()
+}
+
 // writer writes one request.
 type writer struct {
 	target  *Target

@@ -120,24 +120,20 @@ func recorded(target *webhook.Target, request *webhook.Request, result *webhook.
 }
 
 // body builds an attempt's body again, for the API.
-func (c *courier) body(ctx context.Context, sent openapi.SentAttempt) ([]byte, error) {
+func (c *courier) body(_ context.Context, sent openapi.SentAttempt) ([]byte, error) {
 	appended, ok := sent.Event.Fact.(*domain.EventAppended)
 	if !ok {
 		return nil, fmt.Errorf("the event's content is gone: %w", domain.ErrNotFound)
 	}
-	endpoint := sent.Endpoint
-	target, err := c.target(ctx, endpoint, sent.Started)
-	if err != nil {
-		return nil, err
+	profile := c.profiles.ByDigest(sent.Endpoint.ProfileDigest)
+	if profile == nil {
+		return nil, fmt.Errorf("this server doesn't have the profile %s as the endpoint used it", sent.Endpoint.Profile)
 	}
 	event := dispatch.Event{
 		ID: sent.Event.Stream.ID, Sequence: sent.Event.Sequence, RecordedAt: sent.Event.RecordedAt, Fact: appended,
 	}
-	request, err := target.Build(wireEvent(endpoint.Tenant, event), wireAttempt(dispatch.Shipment{Event: event, Attempt: sent.Started}))
-	if err != nil {
-		return nil, err
-	}
-	return request.Body, nil
+	attempt := wireAttempt(dispatch.Shipment{Event: event, Attempt: sent.Started})
+	return profile.Body(sent.Endpoint.ID.String(), wireEvent(sent.Endpoint.Tenant, event), attempt)
 }
 
 func wireEvent(tenant domain.TenantID, e dispatch.Event) *webhook.Event {

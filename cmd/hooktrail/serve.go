@@ -259,9 +259,12 @@ func (s *server) serveHTTP(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Requests end by themselves or at the bound, not with ctx: an append under way is to be answered.
+	// Requests outlive ctx for a while: an append under way is to be answered. Who follows the log is let go halfway.
+	requests, endRequests := context.WithCancel(context.WithoutCancel(ctx))
+	defer endRequests()
 	web := &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 60 * time.Second, IdleTimeout: 2 * time.Minute,
+		BaseContext: func(net.Listener) context.Context { return requests },
+		Handler:     handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 60 * time.Second, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	ended := make(chan error, 1)
@@ -274,8 +277,9 @@ func (s *server) serveHTTP(ctx context.Context) error {
 	}
 	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestBound)
 	defer cancel()
+	defer time.AfterFunc(requestBound/2, endRequests).Stop()
 	if err := web.Shutdown(bound); err != nil {
-		s.log.Info("requests still under way are broken off", "cause", err) // a log tail never ends by itself
+		s.log.Info("requests still under way are broken off", "cause", err)
 		return web.Close()
 	}
 	return nil

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -301,7 +303,7 @@ func TestStory_EventToWebhook(t *testing.T) {
 	p := newProgram(t)
 	p.start()
 	listenAt := freeAddress(t)
-	_, signingKey := p.endpointTo("http://"+listenAt+"/hooks?x=1", nil)
+	endpointID, signingKey := p.endpointTo("http://"+listenAt+"/hooks?x=1", nil)
 
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -349,6 +351,16 @@ func TestStory_EventToWebhook(t *testing.T) {
 		all := p.deliveries()
 		return len(all) == 1 && all[0].Status == "succeeded" && all[0].Attempts == 1
 	})
+	// The body can be made again to the byte, also after the endpoint's keys are destroyed and the server is another.
+	delivery := p.deliveries()[0]
+	var attempts struct {
+		Items []struct {
+			Request struct {
+				BodySHA256 string `json:"body_sha256"`
+			}
+		}
+	}
+	p.do("GET", "/v1/tenants/default/deliveries/"+delivery.ID+"/attempts", nil, &attempts)
 	var kinds []string
 	for _, e := range p.logEntries("") {
 		kinds = append(kinds, e.Kind)
@@ -359,6 +371,21 @@ func TestStory_EventToWebhook(t *testing.T) {
 	}
 	if !slices.Equal(kinds, want) {
 		t.Errorf("the log holds %v, want %v", kinds, want)
+	}
+	p.do("DELETE", "/v1/tenants/default/endpoints/"+endpointID, nil, nil)
+	p.stop()
+	p.start()
+	resp, err := p.client().send(t.Context(), "GET", "/v1/tenants/default/deliveries/"+delivery.ID+"/attempts/1/body", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, resp.Body); err != nil {
+		t.Fatal(err)
+	}
+	if got := hex.EncodeToString(sum.Sum(nil)); got != attempts.Items[0].Request.BodySHA256 {
+		t.Errorf("the body made again (status %d) has the hash %s, the log says %s", resp.StatusCode, got, attempts.Items[0].Request.BodySHA256)
 	}
 }
 
