@@ -112,12 +112,8 @@ func (l *Log) sealDraft(p *prepared) error {
 	return err
 }
 
-func (l *Log) purpose(d *domain.Draft, month string) keyPurpose {
-	p := keyPurpose{tenant: d.Tenant, class: classOf(d.Fact.Kind()), month: month}
-	if d.Subject != "" {
-		p.subject = string(l.instance.subjectMAC(d.Tenant, d.Subject))
-	}
-	return p
+func purposeOf(d *domain.Draft, month string) keyPurpose {
+	return keyPurpose{tenant: d.Tenant, subject: d.Subject, class: classOf(d.Fact.Kind()), month: month}
 }
 
 // findKeys gives each draft its data key, making the missing ones by one statement.
@@ -127,7 +123,7 @@ func (l *Log) findKeys(ctx context.Context, requests []*request, month string) e
 	for _, r := range requests {
 		for i := range r.drafts {
 			p := &r.drafts[i]
-			purpose := l.purpose(p.Draft, month)
+			purpose := purposeOf(p.Draft, month)
 			if p.dataKey = l.keys.cached(purpose); p.dataKey == nil {
 				missing = append(missing, purpose)
 				waiting = append(waiting, p)

@@ -42,10 +42,10 @@ func classOf(kind domain.Kind) string {
 	return classConfiguration
 }
 
-// keyPurpose is what a data key is for. subject is a keyed hash, empty for nobody.
+// keyPurpose is what a data key is for. It stands in memory only: the table has a keyed hash of the subject.
 type keyPurpose struct {
 	tenant  domain.TenantID
-	subject string
+	subject string // empty: about nobody
 	class   string
 	month   string // "2026-11-01"
 }
@@ -58,16 +58,19 @@ type dataKey struct {
 
 // keyring makes data keys, opens them with the master key and keeps them in memory. Safe for concurrent use.
 type keyring struct {
-	pool   *pgxpool.Pool
-	master *MasterKey
+	pool     *pgxpool.Pool
+	master   *MasterKey
+	instance *instance
 
 	mu      sync.RWMutex             // guards the two below
 	sealing map[keyPurpose]*dataKey  // only those that were in the database when asked for
 	opened  map[domain.UUID]*dataKey // by id; whether a key still exists is asked each time
 }
 
-func newKeyring(pool *pgxpool.Pool, master *MasterKey) *keyring {
-	return &keyring{pool: pool, master: master, sealing: make(map[keyPurpose]*dataKey), opened: make(map[domain.UUID]*dataKey)}
+func newKeyring(pool *pgxpool.Pool, master *MasterKey, in *instance) *keyring {
+	return &keyring{
+		pool: pool, master: master, instance: in, sealing: make(map[keyPurpose]*dataKey), opened: make(map[domain.UUID]*dataKey),
+	}
 }
 
 // cached returns the key for a purpose if it is known. The caller must have the database confirm, under the append lock,
@@ -103,6 +106,7 @@ func (k *keyring) make(ctx context.Context, purposes []keyPurpose) (map[keyPurpo
 	n := len(purposes)
 	ids, wrapped := make([][16]byte, n), make([][]byte, n)
 	tenants, macs, classes, months := make([]string, n), make([][]byte, n), make([]string, n), make([]string, n)
+	hashed := make(map[keyPurpose]keyPurpose, n) // the purpose as the table has it → as it was asked for
 	for i, p := range purposes {
 		id, raw := domain.NewUUID(), make([]byte, dataKeyBytes)
 		_, _ = rand.Read(raw) // never fails
@@ -111,7 +115,9 @@ func (k *keyring) make(ctx context.Context, purposes []keyPurpose) (map[keyPurpo
 			return nil, err
 		}
 		ids[i], wrapped[i] = id, sealed
-		tenants[i], macs[i], classes[i], months[i] = string(p.tenant), []byte(p.subject), p.class, p.month
+		macs[i] = k.instance.subjectMAC(p.tenant, p.subject)
+		tenants[i], classes[i], months[i] = string(p.tenant), p.class, p.month
+		hashed[keyPurpose{p.tenant, string(macs[i]), p.class, p.month}] = p
 	}
 	const insert = `
 		INSERT INTO data_keys (id, tenant, subject_mac, class, month, wrapped)
@@ -132,12 +138,13 @@ func (k *keyring) make(ctx context.Context, purposes []keyPurpose) (map[keyPurpo
 	keys := make(map[keyPurpose]*dataKey, n)
 	for rows.Next() {
 		var id [16]byte
-		var p keyPurpose
+		var stored keyPurpose
 		var mac, sealed []byte
-		if err := rows.Scan(&id, &p.tenant, &mac, &p.class, &p.month, &sealed); err != nil {
+		if err := rows.Scan(&id, &stored.tenant, &mac, &stored.class, &stored.month, &sealed); err != nil {
 			return nil, err
 		}
-		p.subject = string(mac)
+		stored.subject = string(mac)
+		p := hashed[stored]
 		if keys[p], err = k.unwrap(p.tenant, id, sealed); err != nil {
 			return nil, err
 		}

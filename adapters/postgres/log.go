@@ -106,7 +106,7 @@ func (l *Log) open(ctx context.Context, config Config) (err error) {
 	if l.instance, err = openInstance(ctx, l.pool, l.master, config.InstanceName); err != nil {
 		return err
 	}
-	l.keys = newKeyring(l.pool, l.master)
+	l.keys = newKeyring(l.pool, l.master, l.instance)
 	l.partitions = newPartitions(l.pool, l.logger)
 	return nil
 }

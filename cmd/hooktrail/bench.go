@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -49,6 +50,7 @@ type benchFigures struct {
 	DBBytesByTable map[string]float64 `json:"db_bytes_by_table"`
 	// CPUPerDeliveryUS is the processor time of each process; the generator is this one, which appends.
 	CPUPerDeliveryUS map[string]float64 `json:"cpu_per_delivery_us"`
+	EntriesPerCommit float64            `json:"entries_per_commit"` // mean size of a group commit while delivering
 	DeliveredEvents  int                `json:"delivered_events"`
 	DurationSeconds  float64            `json:"duration_s"`
 }
@@ -374,6 +376,10 @@ func (b *bench) measureDeliveries(ctx context.Context) error {
 	defer stopCounting()
 	arrived := b.countArrivals(counting)
 	busyBefore := b.processors()
+	entriesBefore, commitsBefore, err := b.commits(ctx)
+	if err != nil {
+		return err
+	}
 	started := time.Now()
 	if err := feed(ctx, b.api, b.Events, 6000, arrived); err != nil {
 		return err
@@ -383,6 +389,11 @@ func (b *bench) measureDeliveries(ctx context.Context) error {
 		return err
 	}
 	took := time.Unix(0, seen.LastNS).Sub(started)
+	entries, commits, err := b.commits(ctx)
+	if err != nil {
+		return err
+	}
+	b.figures.EntriesPerCommit = round((entries-entriesBefore)/(commits-commitsBefore), 0)
 	if err := b.settle(ctx); err != nil {
 		return err
 	}
@@ -401,6 +412,28 @@ func (b *bench) measureDeliveries(ctx context.Context) error {
 	b.figures.DeliveredPerS = float64(b.Events) / took.Seconds()
 	b.figures.DBBytesPerEvent = float64(sizeAfter-sizeBefore) / float64(b.Events)
 	return nil
+}
+
+// commits reads from the server's metrics how many entries it has appended in how many commits.
+func (b *bench) commits(ctx context.Context) (entries, commits float64, err error) {
+	resp, err := b.api.send(ctx, http.MethodGet, "/metrics", nil)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer resp.Body.Close()
+	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		switch name {
+		case "hooktrail_log_batch_entries_sum":
+			entries, err = strconv.ParseFloat(value, 64)
+		case "hooktrail_log_batch_entries_count":
+			commits, err = strconv.ParseFloat(value, 64)
+		}
+		if err != nil {
+			return 0, 0, fmt.Errorf("read the server's metrics: %w", err)
+		}
+	}
+	return entries, commits, nil
 }
 
 // databaseBytes is the size of the whole database, and of its tables with their indexes; partitions count as their parent.
