@@ -1,7 +1,6 @@
 package dispatch
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -113,43 +112,6 @@ func depose(t *testing.T, w *world, blind bool) {
 		}
 	}
 	w.check()
-}
-
-// TestRouter_ShardLost: the router finds out by its append that a shard on which it would start an attempt is another's.
-// The event is routed all the same.
-func TestRouter_ShardLost(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	endpoint := w.endpoint(nil)
-	w.subscribe(endpoint, "*")
-	d, err := New(w.settings())
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.io, d.config = t.Context(), w.views.config(t)
-	name, other := shardLeases[shardOf(endpoint)], domain.NewUUID()
-	for node, lease := range map[domain.UUID]string{d.set.Node: routerLease, other: name} {
-		if err := d.takeLeases(t.Context(), node, []Lease{{Name: lease}}, nil); err != nil {
-			t.Fatal(err)
-		}
-	}
-	sh := newShard(shardOf(endpoint), domain.Fence{Lease: name, Owner: d.set.Node, Epoch: 1}) // as if it were held
-	sh.ready, d.shards[sh.index] = true, sh
-	r := &router{d: d, config: w.views.config(t), lead: lead{fence: domain.Fence{Lease: routerLease, Owner: d.set.Node, Epoch: 1}}}
-	r.lead.ctx, r.lead.end = context.WithCancel(t.Context())
-	defer r.lead.end()
-	if err := r.page([]domain.Entry{w.event("a")}); err != nil {
-		t.Fatal(err)
-	}
-	if got := w.find(domain.KindEventRouted).Fact.(*domain.EventRouted); len(got.Deliveries) != 1 || !got.Complete {
-		t.Errorf("the event is routed as %+v", got)
-	}
-	if got := w.deliveries(); len(got) != 1 || got[0].Attempts != 0 {
-		t.Errorf("an attempt is started under a lease that another holds: %+v", got)
-	}
-	if r.lead.ctx.Err() != nil || d.running != 0 || len(sh.items) != 0 {
-		t.Errorf("%d slots and %d deliveries are left over", d.running, len(sh.items))
-	}
 }
 
 // TestDispatcher_CancelledUnderWay: an attempt whose delivery is cancelled meanwhile ends all the same, and isn't retried.

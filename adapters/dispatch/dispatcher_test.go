@@ -117,6 +117,7 @@ func redrive(t *testing.T, w *world, lag int) {
 		t.Fatal(err)
 	}
 	w.append(acme, domain.Stream{Kind: domain.StreamDelivery, ID: d.ID}, d.Version, d.EventSequence, fact)
+	synctest.Wait()
 	for range lag { // views move on only with the log
 		w.tenant(domain.TenantID("t-" + domain.NewUUID().String()))
 	}
@@ -301,7 +302,7 @@ func TestDispatcher_PanicOfASend(t *testing.T) {
 		w.receiver.answer = func(Shipment) Answer { panic("a defect") }
 		n := w.start(nil)
 		w.event("a")
-		time.Sleep(5 * time.Second)
+		time.Sleep(4 * time.Second)
 		w.receiver.set(succeeds)
 		time.Sleep(time.Minute)
 		n.end(t)

@@ -38,6 +38,12 @@ type item struct {
 // key is the item's place in its lane.
 func (it *item) key() Key { return Key{it.delivery.NextAttemptAt, it.position} }
 
+// due says whether an attempt may be made now. A first one always may: its time is the database's, whose clock may be ahead
+// of this one.
+func (it *item) due(now time.Time) bool {
+	return it.delivery.Status == domain.DeliveryPending || !it.delivery.NextAttemptAt.After(now)
+}
+
 // compare orders keys.
 func (k Key) compare(other Key) int {
 	if c := k.Due.Compare(other.Due); c != 0 {

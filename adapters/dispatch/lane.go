@@ -186,8 +186,8 @@ func (d *Dispatcher) claim(l *lane, now time.Time) *item {
 		if it == nil {
 			return nil
 		}
-		if due := it.delivery.NextAttemptAt; due.After(now) {
-			d.wakeLane(l, due)
+		if !it.due(now) {
+			d.wakeLane(l, it.delivery.NextAttemptAt)
 			return nil
 		}
 		reason := d.doom(it)

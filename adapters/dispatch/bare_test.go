@@ -1,0 +1,182 @@
+package dispatch
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// bare makes a dispatcher that isn't running and believes that it holds an endpoint's shard in epoch 1; holder is who
+// really does.
+func bare(t *testing.T, w *world, endpoint domain.UUID, holder func(self domain.UUID) domain.UUID) (*Dispatcher, *shard) {
+	t.Helper()
+	d, err := New(w.settings())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.io, d.send = context.Background(), context.Background()
+	d.config = w.views.config(t)
+	d.position = d.config.Cursor()
+	name := shardLeases[shardOf(endpoint)]
+	for lease, node := range map[string]domain.UUID{routerLease: d.set.Node, name: holder(d.set.Node)} {
+		if err := d.takeLeases(context.Background(), node, []Lease{{Name: lease}}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sh := newShard(shardOf(endpoint), domain.Fence{Lease: name, Owner: d.set.Node, Epoch: 1})
+	sh.ready, d.shards[sh.index] = true, sh
+	return d, sh
+}
+
+func itself(self domain.UUID) domain.UUID { return self }
+func another(domain.UUID) domain.UUID     { return domain.NewUUID() }
+
+// routedTo routes an event to an endpoint by hand and returns the item of its delivery.
+func (w *world) routedTo(sh *shard, d *Dispatcher, endpoint domain.UUID) *item {
+	e := w.event("a")
+	r := domain.RoutedDelivery{ID: newDelivery(endpoint), Endpoint: endpoint, EndpointVersion: 1}
+	entry := w.append(acme, e.Stream, 1, e.Sequence, &domain.EventRouted{Deliveries: []domain.RoutedDelivery{r}, Complete: true})
+	it := &item{delivery: routed(&entry, &r), position: entry.Position, lane: d.laneOf(sh, acme, endpoint)}
+	sh.items[r.ID] = it
+	return it
+}
+
+// TestRouter_ShardLost: the router finds out by its append that a shard on which it would start an attempt is another's.
+// The event is routed all the same.
+func TestRouter_ShardLost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	endpoint := w.endpoint(nil)
+	w.subscribe(endpoint, "*")
+	d, sh := bare(t, w, endpoint, another)
+	r := &router{d: d, config: w.views.config(t), lead: lead{fence: domain.Fence{Lease: routerLease, Owner: d.set.Node, Epoch: 1}}}
+	r.lead.ctx, r.lead.end = context.WithCancel(t.Context())
+	defer r.lead.end()
+	if err := r.page([]domain.Entry{w.event("a")}); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.find(domain.KindEventRouted).Fact.(*domain.EventRouted); len(got.Deliveries) != 1 || !got.Complete {
+		t.Errorf("the event is routed as %+v", got)
+	}
+	if got := w.deliveries(); len(got) != 1 || got[0].Attempts != 0 {
+		t.Errorf("an attempt is started under a lease that another holds: %+v", got)
+	}
+	if r.lead.ctx.Err() != nil || d.running != 0 || len(sh.items) != 0 {
+		t.Errorf("%d slots and %d deliveries are left over", d.running, len(sh.items))
+	}
+}
+
+// TestWorker_Fenced: under a lease that is lost neither a start nor an end gets into the log, and nothing is sent.
+func TestWorker_Fenced(t *testing.T) {
+	t.Parallel()
+	t.Run("start", func(t *testing.T) {
+		t.Parallel()
+		bubble(t, func(t *testing.T, w *world) {
+			endpoint := w.endpoint(nil)
+			d, sh := bare(t, w, endpoint, another)
+			it := w.routedTo(sh, d, endpoint)
+			d.mu.Lock()
+			d.settle(it)
+			d.unlock()
+			d.tasks.Wait()
+			if got := w.story(it.delivery.ID); len(got) != 0 || len(w.receiver.seen()) != 0 {
+				t.Errorf("the log tells %q, %d requests", got, len(w.receiver.seen()))
+			}
+			if !sh.lost || d.shards[sh.index] != nil || d.running != 0 {
+				t.Error("the shard isn't given up")
+			}
+		})
+	})
+	t.Run("end", func(t *testing.T) {
+		t.Parallel()
+		bubble(t, func(t *testing.T, w *world) {
+			endpoint := w.endpoint(nil)
+			d, sh := bare(t, w, endpoint, itself)
+			it := w.routedTo(sh, d, endpoint)
+			w.receiver.took = time.Second
+			d.mu.Lock()
+			d.settle(it)
+			d.unlock()
+			synctest.Wait()
+			taken := []Lease{{Name: sh.fences[0].Lease, Owner: d.set.Node, Epoch: 1}}
+			if err := d.takeLeases(t.Context(), domain.NewUUID(), taken, []domain.UUID{d.set.Node}); err != nil {
+				t.Fatal(err)
+			}
+			d.tasks.Wait()
+			if got, want := w.story(it.delivery.ID), []string{"started 1"}; !slices.Equal(got, want) {
+				t.Errorf("the log tells %q", got)
+			}
+			if !sh.lost || d.running != 0 {
+				t.Error("the shard isn't given up")
+			}
+		})
+	})
+	t.Run("cancellation", func(t *testing.T) {
+		t.Parallel()
+		bubble(t, func(t *testing.T, w *world) {
+			endpoint := w.endpoint(nil)
+			d, sh := bare(t, w, endpoint, another)
+			it := w.routedTo(sh, d, endpoint)
+			d.mu.Lock()
+			d.cancel(it, domain.CancelEndpointDeleted)
+			d.unlock()
+			d.tasks.Wait()
+			if got := w.story(it.delivery.ID); len(got) != 0 || !sh.lost {
+				t.Errorf("the log tells %q, the shard is given up: %v", got, sh.lost)
+			}
+		})
+	})
+}
+
+// TestWindow_TrimmedWhileRead: what was read behind a horizon isn't taken when the window has become smaller meanwhile,
+// for what lies between would be forgotten.
+func TestWindow_TrimmedWhileRead(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		endpoint := w.endpoint(func(c *domain.EndpointConfig) { c.Paused = true })
+		d, sh := bare(t, w, endpoint, itself)
+		var all []*item
+		for range 6 {
+			all = append(all, w.routedTo(sh, d, endpoint))
+		}
+		clear(sh.items)
+		l := sh.lanes[endpoint]
+		d.config.SetCursor(all[5].position)
+		d.position, d.set.Window = all[5].position, 2
+		d.mu.Lock()
+		for _, it := range all[:4] {
+			sh.items[it.delivery.ID] = it
+			l.window.put(it)
+		}
+		l.window.more, l.window.horizon, l.paging = true, all[3].key(), true
+		d.waiting = 4
+		d.unlock()
+		w.views.takes = time.Second
+		go func() {
+			time.Sleep(time.Millisecond)
+			d.mu.Lock()
+			d.forget(l.window.trim(2))
+			d.unlock()
+		}()
+		if err := d.tryPageIn(t.Context(), l); err != nil {
+			t.Fatal(err)
+		}
+		d.tasks.Wait()
+		if got := len(l.window.items); got != 2 || l.window.horizon != all[1].key() {
+			t.Fatalf("%d deliveries in the window, up to %v", got, l.window.horizon)
+		}
+		d.mu.Lock()
+		l.window.remove(l.window.first())
+		d.waiting--
+		d.touch(l)
+		d.unlock()
+		d.tasks.Wait()
+		if got := len(l.window.items); got != 3 || l.window.first() != all[1] || l.window.horizon != all[3].key() {
+			t.Errorf("%d deliveries in the window, up to %v", got, l.window.horizon)
+		}
+	})
+}
