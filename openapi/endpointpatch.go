@@ -24,7 +24,7 @@ type endpointPatch struct {
 	Headers     patch[map[string]*string] `json:"headers,omitzero" maxProperties:"16" doc:"Merged by name; null takes a header away." example:"{\"X-Team\":\"billing\"}"`
 	RateLimit   patch[rateLimitPatch]     `json:"rate_limit,omitzero" doc:"null: no limit."`
 	Concurrency patch[int]                `json:"concurrency,omitzero" minimum:"1" maximum:"1024" doc:"null: 32." example:"32"`
-	Ordered     patch[bool]               `json:"ordered,omitzero" doc:"null: false." example:"false"`
+	Ordered     patch[bool]               `json:"ordered,omitzero" doc:"Not available in this version: true is refused. null: false." example:"false"`
 	Timeout     patch[string]             `json:"timeout,omitzero" maxLength:"32" doc:"null: the profile's, or 15s." example:"15s"`
 	Retry       patch[retryPatch]         `json:"retry,omitzero" doc:"null: the profile's schedule, or the product's."`
 	ExternalID  patch[string]             `json:"external_id,omitzero" maxLength:"255" doc:"null: none." example:"crm-42"`
@@ -123,6 +123,9 @@ func (p endpointPatch) merge(config *domain.EndpointConfig, profile Profile) (er
 	p.Name.apply(&config.Name, "")
 	p.URL.apply(&config.URL, "")
 	p.Concurrency.apply(&config.Concurrency, domain.DefaultConcurrency)
+	if err := checkOrdered(p.Ordered.Value); err != nil {
+		return err
+	}
 	p.Ordered.apply(&config.Ordered, false)
 	p.ExternalID.apply(&config.ExternalID, "")
 	if p.Metadata.Set {

@@ -25,7 +25,7 @@ type endpointOut struct {
 	Headers        map[string]secretOut `json:"headers,omitempty" doc:"Custom headers, by name."`
 	RateLimit      *rateLimit           `json:"rate_limit,omitempty" doc:"How many requests are sent."`
 	Concurrency    int                  `json:"concurrency" doc:"How many requests are under way at once." example:"32"`
-	Ordered        bool                 `json:"ordered" doc:"One event at a time, in the order of their sequences." example:"false"`
+	Ordered        bool                 `json:"ordered" doc:"One event at a time, in the order of their sequences; always false in this version." example:"false"`
 	Timeout        domain.Duration      `json:"timeout" doc:"How long an attempt may take." example:"15s"`
 	Retry          retryOut             `json:"retry" doc:"When a failed delivery is tried again."`
 	ExternalID     string               `json:"external_id,omitempty" doc:"What the client calls the endpoint." example:"crm-42"`

@@ -14,7 +14,7 @@ func TestEndpoint_Patch(t *testing.T) {
 	f := newFixture(t)
 	made := f.post(f.operator, "/v1/tenants/acme/endpoints", `{"name":"e","url":"https://receiver.example/","auth":{"type":"basic","username":"u","password":"first password"},
 		"headers":{"x-one":"1","X-Two":"2"},"rate_limit":{"per_second":5,"burst":10},"timeout":"30s","retry":{"first":"1m","factor":2,"max_elapsed":"72h"},
-		"metadata":{"a":"1","b":"2"},"external_id":"x","concurrency":4,"ordered":true}`).want(http.StatusCreated)
+		"metadata":{"a":"1","b":"2"},"external_id":"x","concurrency":4,"ordered":false}`).want(http.StatusCreated)
 	target := "/v1/tenants/acme/endpoints/" + made.text("id")
 	etag := `"1"`
 	for _, c := range []struct{ patch, want string }{

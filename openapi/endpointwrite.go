@@ -30,7 +30,7 @@ type endpointIn struct {
 	Headers     map[string]string `json:"headers,omitempty" maxProperties:"16" doc:"Custom headers. Their values are kept as secrets." example:"{\"X-Team\":\"billing\"}"`
 	RateLimit   *rateLimit        `json:"rate_limit,omitempty" doc:"How many requests are sent; no limit by default."`
 	Concurrency int               `json:"concurrency,omitempty" minimum:"1" maximum:"1024" doc:"How many requests are under way at once; 32 by default." example:"32"`
-	Ordered     bool              `json:"ordered,omitempty" doc:"One event at a time, in the order of their sequences." example:"false"`
+	Ordered     bool              `json:"ordered,omitempty" doc:"One event at a time, in the order of their sequences. Not available in this version: true is refused." example:"false"`
 	Timeout     string            `json:"timeout,omitempty" maxLength:"32" doc:"How long an attempt may take, 100ms to 120s; the profile's, or 15s, by default." example:"15s"`
 	Retry       *retryIn          `json:"retry,omitempty" doc:"When a failed delivery is tried again; the profile's schedule, or 5s, 5m, 30m, 2h, 5h, 10h, 14h, 20h, 24h ± 10 %, by default."`
 	ExternalID  string            `json:"external_id,omitempty" maxLength:"255" doc:"What the client calls the endpoint." example:"crm-42"`
@@ -197,8 +197,11 @@ func (c *call) endpointConfig(ctx context.Context, in endpointIn, secrets *secre
 	if !ok {
 		return config, false, domain.Invalid("profile", "is one of %s", strings.Join(c.Profiles.Names(), ", "))
 	}
+	if err := checkOrdered(in.Ordered); err != nil {
+		return config, false, err
+	}
 	config = domain.EndpointConfig{
-		Name: in.Name, URL: in.URL, Profile: profile.Name, ProfileDigest: profile.Digest, Concurrency: in.Concurrency, Ordered: in.Ordered,
+		Name: in.Name, URL: in.URL, Profile: profile.Name, ProfileDigest: profile.Digest, Concurrency: in.Concurrency,
 		ExternalID: in.ExternalID, Metadata: in.Metadata, Timeout: profile.Timeout, Retry: profile.Retry,
 	}
 	if in.RateLimit != nil {
@@ -219,6 +222,14 @@ func (c *call) endpointConfig(ctx context.Context, in endpointIn, secrets *secre
 		return config, false, err
 	}
 	return config, https, c.checkSecrets(profile, in, secrets)
+}
+
+// checkOrdered refuses what isn't kept: an endpoint that is said to be ordered and isn't would mislead its receiver.
+func checkOrdered(asked bool) error {
+	if asked {
+		return domain.Invalid("ordered", "isn't available in this version of the server: leave it out, or send false")
+	}
+	return nil
 }
 
 // checkSecrets reads the credentials and has the profile judge them.

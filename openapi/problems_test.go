@@ -78,6 +78,8 @@ func TestProblems(t *testing.T) {
 		{"bad gap", "POST", endpoints, `{"name":"a","url":"https://a.example/","retry":{"schedule":["5s","` + secretValue + `"]}}`, nil, 422, "validation_failed", "body.retry.schedule[1]"},
 		{"bad timeout", "POST", endpoints, `{"name":"a","url":"https://a.example/","timeout":"3h"}`, nil, 422, "validation_failed", "body.timeout"},
 		{"bad password", "POST", endpoints, `{"name":"a","url":"https://a.example/","auth":{"type":"bearer","token":"a ` + secretValue + `"}}`, nil, 422, "validation_failed", "body.auth.token"},
+		{"ordered endpoint", "POST", endpoints, `{"name":"a","url":"https://a.example/","ordered":true}`, nil, 422, "validation_failed", "body.ordered"},
+		{"endpoint that becomes ordered", "PATCH", endpoints + "/" + endpoint, `{"ordered":true}`, []string{"Content-Type", "application/merge-patch+json"}, 422, "validation_failed", "body.ordered"},
 		{"members of another type", "POST", endpoints, `{"name":"a","url":"https://a.example/","auth":{"type":"bearer","value":"` + secretValue + `"}}`, nil, 422, "validation_failed", "body.auth"},
 		{"hop-by-hop header", "POST", endpoints, `{"name":"a","url":"https://a.example/","headers":{"Connection":"` + secretValue + `"}}`, nil, 422, "validation_failed", "body.headers.Connection"},
 		{"header with a line break", "POST", endpoints, `{"name":"a","url":"https://a.example/","headers":{"X-A":"a\r\n` + secretValue + `"}}`, nil, 422, "validation_failed", "body.headers.X-A"},

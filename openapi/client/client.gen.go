@@ -732,7 +732,7 @@ type Endpoint struct {
 	// Examples: orders at Acme
 	Name string `json:"name"`
 
-	// Ordered One event at a time, in the order of their sequences.
+	// Ordered One event at a time, in the order of their sequences; always false in this version.
 	//
 	// Examples: false
 	Ordered bool `json:"ordered"`
@@ -870,7 +870,7 @@ type EndpointPatch struct {
 	// Examples: orders at Acme
 	Name *string `json:"name,omitempty"`
 
-	// Ordered null: false.
+	// Ordered Not available in this version: true is refused. null: false.
 	//
 	// Examples: false
 	Ordered *bool `json:"ordered,omitempty"`
@@ -967,7 +967,7 @@ type EndpointRequest struct {
 	// Examples: orders at Acme
 	Name string `json:"name"`
 
-	// Ordered One event at a time, in the order of their sequences.
+	// Ordered One event at a time, in the order of their sequences. Not available in this version: true is refused.
 	//
 	// Examples: false
 	Ordered *bool `json:"ordered,omitempty"`
