@@ -226,7 +226,7 @@ func TestDispatcher_Model(t *testing.T) {
 			window: rapid.SampledFrom([]int{2, 3, 8, DefaultWindow}).Draw(rt, "window"),
 			faults: rapid.IntRange(0, 30).Draw(rt, "faults in a hundred appends"),
 			fails:  rapid.IntRange(0, 60).Draw(rt, "failures in a hundred attempts"),
-			lag:    rapid.SampledFrom([]int{0, 1, 7, 40}).Draw(rt, "entries that the views lag"),
+			lag:    rapid.SampledFrom([]int{0, 1, 7, 40, 300}).Draw(rt, "entries that the views lag"),
 			nodes:  rapid.IntRange(1, 3).Draw(rt, "nodes"),
 			takes:  rapid.SampledFrom([]int{0, 0, 10, 700}).Draw(rt, "milliseconds that a page of a view takes"),
 		}

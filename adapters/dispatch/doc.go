@@ -1,3 +1,47 @@
 // Package dispatch turns events into webhooks: the router says in the log to whom each event goes, the dispatcher makes
 // the attempts and says in the log how they ended.
+//
+// Its working state is a fold of the log in memory. For each endpoint a lane holds a window: the first of its waiting
+// deliveries by due time and position. A worker (a goroutine for each attempt that may be under way) takes the first that
+// is due, appends the intent, sends, and appends the end together with the next intent. One goroutine folds the log
+// (feed), one routes while this node leads (router), one watches the clock for all lanes, two keep the leases.
+//
+// # Decisions
+//
+// The fold moves items, answers only release them. What a worker appended comes back through the feed like everybody's
+// entries, and only the feed changes what is known of a delivery; the answer of an append tells the worker which version
+// the fold has to reach before the delivery may be taken up again. Rejected: applying outcomes when Append returns. That
+// is a second fold, which disagrees with the first whenever an answer is lost. Consequence: a retry is planned a moment
+// after its commit, when the feed gets there.
+//
+// Nothing here is believed, the log decides. Every append expects its stream's version and stands under the fences of the
+// leases it acts under. So a stale item, a repeated append after a lost answer, a second router or a deposed node can
+// only fail, and each failure has one meaning: conflict is "the fold will tell", fenced is "drop the shard", unavailable
+// is "ask again until it is known". An outcome is never dropped while its process lives and holds the shard.
+//
+// The router folds configuration by itself, at the position of the event that it routes; the dispatcher has its own fold,
+// at the feed's. They run at different speeds, and an event must be matched against the configuration at its position.
+// The router meets the dispatcher only where it takes slots for attempts that begin with the routing.
+//
+// There is no overlay of touched deliveries. Reading more into a window, and recovering a shard, are the same thing
+// (loader): the view's rows at its position, corrected by folding the log from there to where the feed is. The log is
+// the overlay; it costs no memory and may be of any length. A delivery that was touched while it lay beyond every window
+// is a stub until its row is read.
+//
+// A delivery's id ends in the six bits in which its endpoint's ends: its shard. An entry of a delivery's stream names no
+// endpoint, and without this every node would have to know every delivery to tell which are its own. There are 64 shards
+// for ever.
+//
+// A lease changes hands only by lease.taken, and a node holds what the fold says that it holds. Handing a shard over is an
+// append by who has it, in the name of who gets it, after the last attempt on it has ended: nothing becomes unknown by
+// it, and other shards don't notice. A node whose own heartbeat had a gap takes nothing from others until it has beaten
+// for a whole expiry, since the gap may have been the database's.
+//
+// A first attempt is always due: its time in the log is the database's, whose clock may be ahead of this one. Later ones
+// are due by the local clock of whoever has the shard.
+//
+// What is cancelled or closed as unknown names no subject: it says nothing about the event.
+//
+// An endpoint's "ordered" isn't honoured here yet: deliveries of one endpoint go out in the order in which they are due,
+// as many at once as its concurrency allows.
 package dispatch

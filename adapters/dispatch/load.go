@@ -12,16 +12,28 @@ import (
 // they reflect. It does so beside the feed, on items of its own, and hands them over when it has caught up with it. A
 // loader needs no memory of what was touched since: the log is that.
 type loader struct {
-	d      *Dispatcher
-	shards [Shards]*shard // that are loaded; nil: not this one
-	only   domain.UUID    // the one endpoint that is meant; zero: all of the shards
-	items  map[domain.UUID]*item
-	at     domain.Position // up to which items are folded
-	begun  bool            // at says something
+	d       *Dispatcher
+	shards  [Shards]*shard // that are loaded; nil: not this one
+	only    domain.UUID    // the one endpoint that is meant; zero: all of the shards
+	after   Key            // behind which deliveries are meant: those up to it are in the window already
+	limit   int            // of deliveries of one endpoint, about
+	items   map[domain.UUID]*item
+	reached map[domain.UUID]*reach // by endpoint
+	at      domain.Position        // up to which items are folded
+	begun   bool                   // at says something
 }
 
-func (d *Dispatcher) newLoader(shards ...*shard) *loader {
-	ld := &loader{d: d, items: make(map[domain.UUID]*item)}
+// reach says how far an endpoint's waiting deliveries are gathered.
+type reach struct {
+	tenant   domain.TenantID
+	endpoint domain.UUID
+	more     bool // others are, or may be, waiting behind horizon
+	horizon  Key
+	items    int // gathered, at most
+}
+
+func (d *Dispatcher) newLoader(limit int, shards ...*shard) *loader {
+	ld := &loader{d: d, limit: limit, items: make(map[domain.UUID]*item), reached: make(map[domain.UUID]*reach)}
 	for _, sh := range shards {
 		ld.shards[sh.index] = sh
 	}
@@ -35,23 +47,60 @@ func (ld *loader) reflect(as domain.Position) {
 	}
 }
 
-// rows reads the first waiting deliveries of an endpoint behind a key. It returns the last of them when more may wait
-// behind it, else nil.
-func (ld *loader) rows(ctx context.Context, q WaitingQuery) (*item, error) {
+// reach returns how far an endpoint's deliveries are gathered.
+func (ld *loader) reach(tenant domain.TenantID, endpoint domain.UUID) *reach {
+	r := ld.reached[endpoint]
+	if r == nil {
+		r = &reach{tenant: tenant, endpoint: endpoint}
+		ld.reached[endpoint] = r
+	}
+	return r
+}
+
+// rows reads the first waiting deliveries of an endpoint behind a key.
+func (ld *loader) rows(ctx context.Context, q WaitingQuery) error {
 	rows, as, err := ld.d.set.State.Waiting(ctx, q)
 	if err != nil {
-		return nil, fmt.Errorf("read waiting deliveries: %w", err)
+		return fmt.Errorf("read waiting deliveries: %w", err)
 	}
 	ld.reflect(as)
-	var last *item
 	for i := range rows {
-		last = itemOf(&rows[i])
-		ld.items[last.delivery.ID] = last
+		it := itemOf(&rows[i])
+		ld.items[it.delivery.ID] = it
+		r := ld.reach(it.delivery.Tenant, q.Endpoint)
+		r.items++
+		r.more, r.horizon = len(rows) >= q.Limit, it.key()
 	}
-	if len(rows) < q.Limit {
-		return nil, nil
+	return nil
+}
+
+// add takes a delivery that was routed after the rows were read, unless it lies beyond.
+func (ld *loader) add(it *item) {
+	r := ld.reach(it.delivery.Tenant, it.delivery.Endpoint)
+	if k := it.key(); k.compare(ld.after) <= 0 || r.more && k.compare(r.horizon) > 0 {
+		return
 	}
-	return last, nil
+	ld.items[it.delivery.ID] = it
+	if r.items++; r.items > 2*ld.limit {
+		ld.trim(r)
+	}
+}
+
+// trim leaves the first deliveries of an endpoint, so that a view that is far behind costs no more memory.
+func (ld *loader) trim(r *reach) {
+	var w window
+	for _, it := range ld.items {
+		if it.delivery.Endpoint == r.endpoint && !it.stub && !it.delivery.Open && it.key().compare(ld.after) > 0 {
+			w.items = append(w.items, it)
+		}
+	}
+	if r.items = len(w.items); r.items <= ld.limit {
+		return
+	}
+	for _, it := range w.trim(ld.limit) {
+		delete(ld.items, it.delivery.ID)
+	}
+	r.items, r.more, r.horizon = ld.limit, true, w.horizon
 }
 
 // itemOf makes an item of a row.
@@ -75,7 +124,7 @@ func (ld *loader) fold(e *domain.Entry) {
 		for i := range f.Deliveries {
 			r := &f.Deliveries[i]
 			if ld.shards[shardOf(r.ID)] != nil && ld.items[r.ID] == nil && (ld.only.IsZero() || ld.only == r.Endpoint) {
-				ld.items[r.ID] = &item{delivery: routed(e, r), position: e.Position}
+				ld.add(&item{delivery: routed(e, r), position: e.Position})
 			}
 		}
 	case domain.StreamDelivery:
@@ -148,43 +197,30 @@ func (d *Dispatcher) load(shards []*shard) {
 }
 
 func (d *Dispatcher) tryLoad(ctx context.Context, shards []*shard) error {
-	ld := d.newLoader(shards...)
+	ld := d.newLoader(d.set.Window, shards...)
 	endpoints, as, err := d.set.State.Outstanding(ctx)
 	if err != nil {
 		return fmt.Errorf("read which endpoints have deliveries waiting: %w", err)
 	}
 	ld.reflect(as)
-	var beyond []reach
 	for _, endpoint := range endpoints {
 		if ld.shards[shardOf(endpoint)] == nil {
 			continue
 		}
-		limit := d.set.Window
 		if len(ld.items) > d.set.Budget {
-			limit = min(smallWindow, limit)
+			ld.limit = min(smallWindow, ld.limit)
 		}
-		last, err := ld.rows(ctx, WaitingQuery{Endpoint: endpoint, Limit: limit})
-		if err != nil {
+		if err := ld.rows(ctx, WaitingQuery{Endpoint: endpoint, Limit: ld.limit}); err != nil {
 			return err
 		}
-		if last != nil {
-			beyond = append(beyond, reach{last.delivery.Tenant, endpoint, last.key()})
-		}
 	}
-	return ld.catchUp(ctx, func() { d.mergeShards(ld, beyond) })
-}
-
-// reach says that more of an endpoint's deliveries wait behind a key.
-type reach struct {
-	tenant   domain.TenantID
-	endpoint domain.UUID
-	horizon  Key
+	return ld.catchUp(ctx, func() { d.mergeShards(ld) })
 }
 
 // mergeShards sets loaded shards to work.
-func (d *Dispatcher) mergeShards(ld *loader, beyond []reach) {
-	for _, r := range beyond {
-		if sh := ld.shards[shardOf(r.endpoint)]; !sh.lost {
+func (d *Dispatcher) mergeShards(ld *loader) {
+	for _, r := range ld.reached {
+		if sh := ld.shards[shardOf(r.endpoint)]; r.more && !sh.lost {
 			l := d.laneOf(sh, r.tenant, r.endpoint)
 			l.window.more, l.window.horizon = true, r.horizon
 			d.touch(l)
@@ -240,15 +276,10 @@ func (d *Dispatcher) tryPageIn(ctx context.Context, l *lane) error {
 	d.mu.Lock()
 	after, limit := l.window.horizon, d.windowLimit()
 	d.unlock()
-	ld := d.newLoader(l.shard)
-	ld.only = l.endpoint
-	last, err := ld.rows(ctx, WaitingQuery{Endpoint: l.endpoint, After: after, Limit: limit})
-	if err != nil {
+	ld := d.newLoader(limit, l.shard)
+	ld.only, ld.after = l.endpoint, after
+	if err := ld.rows(ctx, WaitingQuery{Endpoint: l.endpoint, After: after, Limit: limit}); err != nil {
 		return err
-	}
-	horizon := Key{}
-	if last != nil {
-		horizon = last.key()
 	}
 	return ld.catchUp(ctx, func() {
 		l.paging = false
@@ -257,7 +288,8 @@ func (d *Dispatcher) tryPageIn(ctx context.Context, l *lane) error {
 		}
 		// If the window was trimmed meanwhile, there would be a gap before what was read: it is read again.
 		if l.window.horizon == after {
-			l.window.more, l.window.horizon = last != nil, horizon
+			r := ld.reach(l.tenant, l.endpoint)
+			l.window.more, l.window.horizon = r.more, r.horizon
 			d.mergePage(l, ld.items)
 		}
 		d.touch(l)
