@@ -69,17 +69,26 @@ func (l *list) pinned() *domain.Sequence {
 	return &l.at.pinned
 }
 
+// Lengths of an item's place in a cursor: a sequence, and for deliveries an id too.
+const (
+	placeSequence = 8
+	placeID       = placeSequence + len(domain.UUID{})
+)
+
 // page asks a view for one item more than is shown: it tells whether there is a next page.
 func (l *list) page() projections.Page {
 	p := projections.Page{Limit: l.Limit + 1, Descending: l.Order == "desc"}
 	if after, ok := l.afterSequence(); ok {
 		p.After = &after
+		if len(l.at.after) == placeID {
+			p.AfterID = domain.UUID(l.at.after[placeSequence:])
+		}
 	}
 	return p
 }
 
 func (l *list) afterSequence() (domain.Sequence, bool) {
-	if l.at == nil || len(l.at.after) != 8 {
+	if l.at == nil || len(l.at.after) < placeSequence {
 		return 0, false
 	}
 	return domain.Sequence(binary.BigEndian.Uint64(l.at.after)), true
@@ -98,12 +107,17 @@ func (l *list) next(pinned domain.Sequence, after []byte) (*string, string) {
 
 func bySequence(n domain.Sequence) []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) }
 
-// paged makes the answer from at most limit+1 rows. created is a row's place in the list.
-func paged[R, T any](l *list, reflected domain.Sequence, rows []R, created func(*R) domain.Sequence, show func(*R) T) *listOut[T] {
+// bySequenceAndID is the place of what one entry made several of.
+func bySequenceAndID(n domain.Sequence, id domain.UUID) []byte {
+	return append(bySequence(n), id[:]...)
+}
+
+// paged makes the answer from at most limit+1 rows. place is a row's place in the list.
+func paged[R, T any](l *list, reflected domain.Sequence, rows []R, place func(*R) []byte, show func(*R) T) *listOut[T] {
 	out := &listOut[T]{Sequence: sequenceText(reflected), Body: pageOut[T]{Items: make([]T, 0, len(rows))}}
 	for i := range rows {
 		if i == l.Limit {
-			out.Body.Next, out.Link = l.next(reflected, bySequence(created(&rows[i-1])))
+			out.Body.Next, out.Link = l.next(reflected, place(&rows[i-1]))
 			break
 		}
 		out.Body.Items = append(out.Body.Items, show(&rows[i]))

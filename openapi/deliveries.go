@@ -135,7 +135,7 @@ func listDeliveries(ctx context.Context, c *call, in *listDeliveriesIn) (*listOu
 	if err != nil {
 		return nil, err
 	}
-	return paged(l, n, rows, func(d *projections.Delivery) domain.Sequence { return d.Created.Sequence },
+	return paged(l, n, rows, func(d *projections.Delivery) []byte { return bySequenceAndID(d.Created.Sequence, d.ID) },
 		func(d *projections.Delivery) deliveryOut { return showDelivery(d, names[d.Event]) }), nil
 }
 

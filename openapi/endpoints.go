@@ -173,7 +173,7 @@ func listEndpoints(ctx context.Context, c *call, in *listEndpointsIn) (*listOut[
 	if err != nil {
 		return nil, err
 	}
-	return paged(l, n, rows, func(e *projections.Endpoint) domain.Sequence { return e.Created.Sequence },
+	return paged(l, n, rows, func(e *projections.Endpoint) []byte { return bySequence(e.Created.Sequence) },
 		func(e *projections.Endpoint) endpointOut { return c.showEndpoint(*e) }), nil
 }
 

@@ -29,18 +29,25 @@ func (f *fixture) event(tenant, id string) domain.Entry {
 // deliver routes an event to an endpoint and returns the delivery.
 func (f *fixture) deliver(event domain.Entry, endpoint string) domain.UUID {
 	f.t.Helper()
-	target, err := domain.ParseUUID(endpoint)
-	if err != nil {
-		f.t.Fatal(err)
+	return f.fanOut(event, domain.NewUUID(), endpoint)[0]
+}
+
+// fanOut routes an event to endpoints in one entry, by one subscription, and returns the deliveries.
+func (f *fixture) fanOut(event domain.Entry, subscription domain.UUID, endpoints ...string) (ids []domain.UUID) {
+	f.t.Helper()
+	fact := &domain.EventRouted{Complete: true}
+	for _, endpoint := range endpoints {
+		target, err := domain.ParseUUID(endpoint)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		ids = append(ids, domain.NewUUID())
+		fact.Deliveries = append(fact.Deliveries, domain.RoutedDelivery{
+			ID: ids[len(ids)-1], Endpoint: target, EndpointVersion: 1, Subscriptions: []domain.SubscriptionMatch{{ID: subscription, Version: 1}},
+		})
 	}
-	id := domain.NewUUID()
-	f.append(domain.Draft{
-		Tenant: event.Tenant, Stream: event.Stream, Expected: domain.AnyVersion, Cause: event.Sequence,
-		Fact: &domain.EventRouted{Complete: true, Deliveries: []domain.RoutedDelivery{{
-			ID: id, Endpoint: target, EndpointVersion: 1, Subscriptions: []domain.SubscriptionMatch{{ID: domain.NewUUID(), Version: 1}},
-		}}},
-	})
-	return id
+	f.append(domain.Draft{Tenant: event.Tenant, Stream: event.Stream, Expected: domain.AnyVersion, Cause: event.Sequence, Fact: fact})
+	return ids
 }
 
 // attempt appends an attempt of a delivery, sent as the sender would, and how it ended.

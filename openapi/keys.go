@@ -181,7 +181,7 @@ func keyList(ctx context.Context, c *call, in ListQuery, as AsOfQuery) (*listOut
 	if err != nil {
 		return nil, err
 	}
-	return paged(l, n, rows, func(k *projections.Key) domain.Sequence { return k.Created.Sequence },
+	return paged(l, n, rows, func(k *projections.Key) []byte { return bySequence(k.Created.Sequence) },
 		func(k *projections.Key) keyOut { return showKey(*k) }), nil
 }
 

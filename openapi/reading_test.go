@@ -100,6 +100,37 @@ func TestPaging(t *testing.T) {
 	}
 }
 
+// TestPaging_FanOut walks deliveries that one entry made: pages end between them, and none is lost or shown twice.
+func TestPaging_FanOut(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	var endpoints []string
+	for range 7 {
+		endpoints = append(endpoints, domain.NewUUID().String())
+	}
+	before, event, after := f.event("acme", "before"), f.event("acme", "a"), f.event("acme", "after")
+	subscription := domain.NewUUID()
+	f.fanOut(before, subscription, endpoints[0])
+	f.fanOut(event, subscription, endpoints...)
+	f.fanOut(after, domain.NewUUID(), endpoints[6])
+	f.settle()
+	for query, want := range map[string]int{"": 9, "&event_id=a": 7, "&subscription_id=" + subscription.String(): 8, "&endpoint_id=" + endpoints[6]: 2} {
+		whole, _ := f.walk("/v1/tenants/acme/deliveries?limit=1000" + query)
+		if len(whole) != want {
+			t.Fatalf("%q: %d deliveries, want %d", query, len(whole), want)
+		}
+		for _, order := range []string{"asc", "desc"} {
+			got, _ := f.walk("/v1/tenants/acme/deliveries?limit=2&order=" + order + query)
+			if order == "desc" {
+				slices.Reverse(got)
+			}
+			if fmt.Sprint(got) != fmt.Sprint(whole) {
+				t.Errorf("%q %s: walked\n%v, want\n%v", query, order, got, whole)
+			}
+		}
+	}
+}
+
 // TestAsOf reads every configuration at every sequence it ever had, and at its time, and finds what was answered then.
 func TestAsOf(t *testing.T) {
 	t.Parallel()

@@ -190,7 +190,7 @@ func listSubscriptions(ctx context.Context, c *call, in *listSubscriptionsIn) (*
 	if err != nil {
 		return nil, err
 	}
-	return paged(l, n, rows, func(s *projections.Subscription) domain.Sequence { return s.Created.Sequence },
+	return paged(l, n, rows, func(s *projections.Subscription) []byte { return bySequence(s.Created.Sequence) },
 		func(s *projections.Subscription) subscriptionOut { return showSubscription(*s) }), nil
 }
 
