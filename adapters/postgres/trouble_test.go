@@ -346,35 +346,44 @@ func TestLog_Restart(t *testing.T) {
 	log.check(t)
 }
 
-// snapshotFor is how long the foreign snapshot stays open.
-var snapshotFor = flag.Duration("foreign-snapshot", 4*time.Second, "how long TestLog_ForeignSnapshot keeps a foreign snapshot open")
+// snapshotFor is how long the foreign snapshot stays open: .ci/run sets a minute.
+var snapshotFor = flag.Duration("foreign-snapshot", 6*time.Second, "how long TestLog_ForeignSnapshot keeps a foreign snapshot open")
 
 // TestLog_ForeignSnapshot appends with a foreign snapshot open, as pg_dump's: that must not slow appends by more than a fifth.
-// It appends to another log without one in turn, so that whatever else the machine does slows both.
+// Between its short turns it appends to another log without one, before and after each, so that whatever else the machine
+// does slows both alike, and a drift cancels out.
 func TestLog_ForeignSnapshot(t *testing.T) {
 	t.Parallel()
 	free, held := open(t), open(t)
+	for range 20 { // connections, plans, pages of the tables
+		timeOfAppends(t, free)
+		timeOfAppends(t, held)
+	}
 	admin := connect(t, held.db.AdminURL)
 	mustExec(t, admin, `BEGIN ISOLATION LEVEL REPEATABLE READ`)
 	mustExec(t, admin, `SELECT count(*) FROM heads`)
-	var slower []float64 // of each turn
+	var slower []float64 // in each turn
 	for begin := time.Now(); time.Since(begin) < *snapshotFor; {
-		slower = append(slower, float64(timeOfAppends(t, held))/float64(timeOfAppends(t, free)))
+		without := timeOfAppends(t, free)
+		with := timeOfAppends(t, held) + timeOfAppends(t, held)
+		without += timeOfAppends(t, free)
+		slower = append(slower, float64(with)/float64(without))
 	}
 	mustExec(t, admin, `COMMIT`)
-	last := slices.Sorted(slices.Values(slower[len(slower)/2:]))
+	last := slices.Sorted(slices.Values(slower[len(slower)/2:])) // the first half met fewer dead rows
 	median := last[len(last)/2]
 	t.Logf("with a foreign snapshot open for %v an append takes %.2f times as long, in the median of %d turns", *snapshotFor, median, len(last))
-	if median > 1.25 {
-		t.Errorf("a foreign snapshot makes appends %.2f times as slow", median)
+	if median > 1.20 {
+		t.Errorf("a foreign snapshot makes appends %.2f times as slow, at most 1.20 is expected", median)
 	}
 	held.check(t)
 }
 
+// timeOfAppends is the time of a few appends, one after the other.
 func timeOfAppends(t testing.TB, log *opened) time.Duration {
 	t.Helper()
 	begin := time.Now()
-	for range 20 {
+	for range 5 {
 		log.mustAppend(t, group(event(`{}`)))
 	}
 	return time.Since(begin)
