@@ -15,6 +15,17 @@ type Hooks struct {
 	Open func(t *testing.T) domain.Log
 	// Heartbeat says to a log that Open returned that a node lives now.
 	Heartbeat func(t *testing.T, log domain.Log, node domain.UUID)
+	// Check verifies what Verify can't see of a log, such as roots and tiles. Nil: there is no more.
+	Check func(t *testing.T, log domain.Log)
+}
+
+// verify verifies the whole log.
+func (h Hooks) verify(t *testing.T, log domain.Log) {
+	t.Helper()
+	Verify(t, log)
+	if h.Check != nil {
+		h.Check(t, log)
+	}
 }
 
 // Conformance is the suite that every domain.Log must pass. Its parts run in parallel, each on a log of its own.
@@ -42,7 +53,7 @@ func Conformance(t *testing.T, hooks Hooks) {
 			f := &fixture{T: t, log: log, tenant: "suite", hooks: hooks}
 			f.create(f.tenant)
 			part.run(f)
-			Verify(t, log)
+			hooks.verify(t, log)
 		})
 	}
 }
@@ -62,7 +73,7 @@ func (f *fixture) step(name string, run func(f *fixture)) {
 		inner := *f
 		inner.T = t
 		run(&inner)
-		Verify(t, f.log)
+		f.hooks.verify(t, f.log)
 	})
 }
 
