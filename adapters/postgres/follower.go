@@ -27,7 +27,7 @@ const (
 	// write nearly every delivery twice or more, pages of 20,000 one in ten.
 	maxFolded = 20_000
 	// gatherFor is how long entries are gathered under load, unless a reader waits for them.
-	gatherFor = 250 * time.Millisecond
+	gatherFor = time.Second
 	// foldTimeout bounds one page's statements.
 	foldTimeout = 60 * time.Second
 )

@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -51,6 +50,7 @@ type benchFigures struct {
 	// CPUPerDeliveryUS is the processor time of each process; the generator is this one, which appends.
 	CPUPerDeliveryUS map[string]float64 `json:"cpu_per_delivery_us"`
 	EntriesPerCommit float64            `json:"entries_per_commit"` // mean size of a group commit while delivering
+	LimitCPUUS       float64            `json:"limit_cpu_us"`       // processor time of one request of the limit, sender and receiver
 	DeliveredEvents  int                `json:"delivered_events"`
 	DurationSeconds  float64            `json:"duration_s"`
 }
@@ -269,23 +269,11 @@ func (b *bench) measure(ctx context.Context) (err error) {
 	if err := b.settle(ctx); err != nil {
 		return err
 	}
-	b.say("the limit: the same requests without a log, 5 s")
-	before, err := b.measureLimit(ctx, 5*time.Second)
-	if err != nil {
-		return err
-	}
-	b.say("%d deliveries to one endpoint", b.Events)
+	b.say("%d deliveries to one endpoint, and the limit without a log, in turns", b.Events)
 	if err := b.measureDeliveries(ctx); err != nil {
 		return err
 	}
-	b.say("the limit again, 5 s")
-	after, err := b.measureLimit(ctx, 5*time.Second)
-	if err != nil {
-		return err
-	}
-	f.LimitPerS = (before + after) / 2
-	f.DeliveryRatio = round(f.DeliveredPerS/f.LimitPerS, 3)
-	for _, figure := range []*float64{&f.AppendSinglePerS, &f.AppendBatchPerS, &f.DeliveredPerS, &f.LimitPerS, &f.DBBytesPerEvent} {
+	for _, figure := range []*float64{&f.AppendSinglePerS, &f.AppendBatchPerS} {
 		*figure = round(*figure, 0)
 	}
 	return nil
@@ -363,99 +351,6 @@ func (b *bench) arrivals(ctx context.Context, n int) (benchStatistics, error) {
 	}
 }
 
-// measureDeliveries appends and counts at the receiver; the clock runs from the first append to the last arrival.
-func (b *bench) measureDeliveries(ctx context.Context) error {
-	if err := b.receiver.call(ctx, http.MethodDelete, "/statistics", nil, nil); err != nil {
-		return err
-	}
-	sizeBefore, tablesBefore, err := b.databaseBytes(ctx)
-	if err != nil {
-		return err
-	}
-	counting, stopCounting := context.WithCancel(ctx)
-	defer stopCounting()
-	arrived := b.countArrivals(counting)
-	busyBefore := b.processors()
-	entriesBefore, commitsBefore, err := b.commits(ctx)
-	if err != nil {
-		return err
-	}
-	started := time.Now()
-	if err := feed(ctx, b.api, b.Events, 6000, arrived); err != nil {
-		return err
-	}
-	seen, err := b.arrivals(ctx, b.Events)
-	if err != nil {
-		return err
-	}
-	took := time.Unix(0, seen.LastNS).Sub(started)
-	entries, commits, err := b.commits(ctx)
-	if err != nil {
-		return err
-	}
-	b.figures.EntriesPerCommit = round((entries-entriesBefore)/(commits-commitsBefore), 0)
-	if err := b.settle(ctx); err != nil {
-		return err
-	}
-	sizeAfter, tablesAfter, err := b.databaseBytes(ctx)
-	if err != nil {
-		return err
-	}
-	b.figures.DBBytesByTable = map[string]float64{}
-	for table, size := range tablesAfter {
-		if grown := float64(size-tablesBefore[table]) / float64(b.Events); grown >= 1 {
-			b.figures.DBBytesByTable[table] = round(grown, 0)
-		}
-	}
-	b.figures.CPUPerDeliveryUS = b.processors().perDelivery(busyBefore, b.Events) // the views have caught up
-	b.figures.DeliveredEvents = b.Events
-	b.figures.DeliveredPerS = float64(b.Events) / took.Seconds()
-	b.figures.DBBytesPerEvent = float64(sizeAfter-sizeBefore) / float64(b.Events)
-	return nil
-}
-
-// commits reads from the server's metrics how many entries it has appended in how many commits.
-func (b *bench) commits(ctx context.Context) (entries, commits float64, err error) {
-	resp, err := b.api.send(ctx, http.MethodGet, "/metrics", nil)
-	if err != nil {
-		return 0, 0, err
-	}
-	defer resp.Body.Close()
-	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
-		name, value, _ := strings.Cut(lines.Text(), " ")
-		switch name {
-		case "hooktrail_log_batch_entries_sum":
-			entries, err = strconv.ParseFloat(value, 64)
-		case "hooktrail_log_batch_entries_count":
-			commits, err = strconv.ParseFloat(value, 64)
-		}
-		if err != nil {
-			return 0, 0, fmt.Errorf("read the server's metrics: %w", err)
-		}
-	}
-	return entries, commits, nil
-}
-
-// databaseBytes is the size of the whole database, and of its tables with their indexes; partitions count as their parent.
-func (b *bench) databaseBytes(ctx context.Context) (whole int64, tables map[string]int64, err error) {
-	const query = `
-		SELECT coalesce(i.inhparent::regclass::text, c.relname), sum(pg_total_relation_size(c.oid))::bigint
-		  FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid
-		 WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace GROUP BY 1`
-	rows, err := b.db.Query(ctx, query)
-	if err != nil {
-		return 0, nil, err
-	}
-	tables = map[string]int64{}
-	var table string
-	var size int64
-	if _, err := pgx.ForEachRow(rows, []any{&table, &size}, func() error { tables[table] = size; return nil }); err != nil {
-		return 0, nil, err
-	}
-	err = b.db.QueryRow(ctx, `SELECT pg_database_size(current_database())`).Scan(&whole)
-	return whole, tables, err
-}
-
 // settle waits until nothing in the database changes any more: routing, views and deliveries have caught up.
 func (b *bench) settle(ctx context.Context) error {
 	const query = `SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint FROM pg_stat_user_tables`
@@ -492,6 +387,7 @@ func (f benchFigures) print(w io.Writer) error {
 	cpu := f.CPUPerDeliveryUS
 	fmt.Fprintf(table, "CPU per delivery\tserver %.0f + Postgres %.0f + receiver %.0f + generator %.0f µs\n",
 		cpu["server"], cpu["postgres"], cpu["receiver"], cpu["generator"])
+	fmt.Fprintf(table, "CPU per request of the limit\t%.0f µs\n", f.LimitCPUUS)
 	return table.Flush()
 }
 

@@ -17,26 +17,26 @@ import (
 
 // measureLimit signs and sends the same requests, by the same code, to the same receiver, with no log at all: what the
 // machine could deliver if a record cost nothing.
-func (b *bench) measureLimit(ctx context.Context, d time.Duration) (float64, error) {
+func (b *bench) measureLimit(ctx context.Context, d time.Duration) (requests int64, took time.Duration, err error) {
 	profiles, err := webhook.Embedded()
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	profile := profiles.Named("standard-webhooks")
 	key, err := profile.ParseKey(domain.NewUUID(), profile.NewSigningKey())
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	target, err := webhook.NewTarget(webhook.TargetConfig{
 		Profile: profile, URL: b.receiver.base + "/", Keys: []*webhook.Key{key}, UserAgent: "Hooktrail/" + version,
 	})
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	guard := webhook.NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")})
 	sender, err := webhook.NewSender(webhook.SenderConfig{Guard: guard})
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer sender.Close()
 	var sent atomic.Int64
@@ -61,7 +61,7 @@ func (b *bench) measureLimit(ctx context.Context, d time.Duration) (float64, err
 		})
 	}
 	err = group.Wait()
-	return float64(sent.Load()) / time.Since(started).Seconds(), err
+	return sent.Load(), time.Since(started), err
 }
 
 // countArrivals keeps asking the receiver how many events it has got, until ctx ends.

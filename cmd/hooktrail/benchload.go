@@ -95,9 +95,22 @@ func appendRate(ctx context.Context, c *apiClient, callers, perBody int, d time.
 	return float64(accepted.Load()) / time.Since(started).Seconds(), err
 }
 
+// feedBatch is how many events a request of feed appends.
+const feedBatch = 100
+
+// feedBodies makes the requests that feed sends in turn: before the clock runs, since a producer's work isn't measured.
+func feedBodies() [][]byte {
+	random := rand.New(rand.NewPCG(4, 5))
+	bodies := make([][]byte, 100)
+	for i := range bodies {
+		bodies[i] = benchBatch(random, "bench.delivered", feedBatch)
+	}
+	return bodies
+}
+
 // feed appends total events in batches, keeping at most ahead of them undelivered, as arrived counts.
-func feed(ctx context.Context, c *apiClient, total, ahead int, arrived func() int64) error {
-	const callers, perBody = 4, 100
+func feed(ctx context.Context, c *apiClient, bodies [][]byte, total, ahead int, arrived func() int64) error {
+	const callers = 16
 	var next atomic.Int64
 	changed := sync.NewCond(new(sync.Mutex))
 	group, ctx := errgroup.WithContext(ctx)
@@ -118,15 +131,14 @@ func feed(ctx context.Context, c *apiClient, total, ahead int, arrived func() in
 		}
 	}()
 	defer close(stop)
-	for caller := range callers {
+	for range callers {
 		group.Go(func() error {
-			random := rand.New(rand.NewPCG(uint64(caller), uint64(total)))
 			for {
-				mine := next.Add(perBody)
+				mine := next.Add(feedBatch)
 				if mine > int64(total) {
 					return nil
 				}
-				body := benchBatch(random, "bench.delivered", perBody)
+				body := bodies[int(mine/feedBatch)%len(bodies)]
 				changed.L.Lock()
 				for mine > arrived()+int64(ahead) && ctx.Err() == nil {
 					changed.Wait()
