@@ -57,7 +57,8 @@ func (a *api) gate(hc huma.Context, next func(huma.Context)) {
 	if c.idempotency != "" {
 		leave, ok := a.flights.enter(c.scope(), c.idempotency)
 		if !ok {
-			writeProblem(w, refuse(http.StatusConflict, "idempotency_in_progress", "A request with this Idempotency-Key is being worked on."))
+			writeProblem(w, refuse(http.StatusConflict, "idempotency_in_progress", "A request with this Idempotency-Key is being worked on.",
+				fault{"header.Idempotency-Key", "stands in a request that isn't answered yet"}))
 			return
 		}
 		defer leave()

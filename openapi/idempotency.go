@@ -115,7 +115,8 @@ func (c *call) claimed(ctx context.Context, tenant domain.TenantID) (*domain.Cla
 // earlier reads what an earlier request with the same idempotency key appended.
 func (c *call) earlier(ctx context.Context, tenant domain.TenantID, claim *domain.ClaimedError) ([]domain.Entry, error) {
 	if !claim.Same {
-		return nil, refuse(http.StatusConflict, "idempotency_mismatch", "The Idempotency-Key was used for another request. Nothing was done.")
+		return nil, refuse(http.StatusConflict, "idempotency_mismatch", "The Idempotency-Key was used for another request. Nothing was done.",
+			fault{"header.Idempotency-Key", "was used for a request with another body, path or query"})
 	}
 	to := claim.Sequence + domain.Sequence(claim.Count)
 	return c.Log.Select(ctx, domain.Query{Tenant: tenant, From: &claim.Sequence, To: &to, Limit: claim.Count})

@@ -63,7 +63,7 @@ func TestIdempotency(t *testing.T) {
 		if c.body == "" {
 			other = `{}`
 		}
-		f.post(f.operator, c.target, other, "Idempotency-Key", key).problem(http.StatusConflict, "idempotency_mismatch")
+		f.post(f.operator, c.target, other, "Idempotency-Key", key).problem(http.StatusConflict, "idempotency_mismatch").names("header.Idempotency-Key")
 	}
 }
 
