@@ -172,7 +172,7 @@ func milliseconds(us int64) float64 {
 type getAttemptBodyIn struct {
 	ThingPath
 	Number int `path:"number" minimum:"1" doc:"The attempt's number." example:"1"`
-	WaitQuery
+	AsOfQuery
 }
 
 // bytesOut is a body in the form in which it was sent. It is never shown as a page, whatever stands in it.
@@ -188,7 +188,7 @@ func getAttemptBody(ctx context.Context, c *call, in *getAttemptBodyIn) (*bytesO
 	var sent SentAttempt
 	var result *domain.AttemptResult
 	var event projections.Event
-	_, _, _, err := c.delivery(ctx, in.ThingPath, AsOfQuery{WaitQuery: in.WaitQuery}, func(r projections.Reader, as projections.AsOf, row projections.Delivery) error {
+	_, _, _, err := c.delivery(ctx, in.ThingPath, in.AsOfQuery, func(r projections.Reader, as projections.AsOf, row projections.Delivery) error {
 		attempts, err := r.Attempts(ctx, row.ID, as)
 		if err != nil {
 			return err

@@ -75,7 +75,7 @@ func (c *call) eventByID(ctx context.Context, in *listEventsIn) (*exactOut, erro
 		return nil, invalid("query.id", "is given without filters")
 	}
 	w := eventPage{c: c, l: &list{ListQuery: in.ListQuery, c: c}}
-	row, n, err := c.findEvent(ctx, in.ID, in.Source, in.WaitQuery)
+	row, n, err := c.findEvent(ctx, in.ID, in.Source, AsOfQuery{WaitQuery: in.WaitQuery})
 	w.pinned = n
 	if err == nil {
 		err = w.read(ctx, row.Created.Sequence)
@@ -91,6 +91,9 @@ const ownScan = 10_000
 
 // ownEvents lists what a producer's principal appended, from the log itself.
 func (c *call) ownEvents(ctx context.Context, l *list, in *listEventsIn) (*exactOut, error) {
+	if err := c.reached(ctx, in.WaitQuery); err != nil {
+		return nil, err
+	}
 	pinned, err := c.head(ctx)
 	if err != nil {
 		return nil, err

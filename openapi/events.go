@@ -82,15 +82,25 @@ func splice(b []byte, object any, name string, raw []byte) ([]byte, error) {
 	return append(append(append(b, ':'), raw...), '}'), nil
 }
 
-type getEventIn struct {
+// EventPath names an event.
+type EventPath struct {
 	TenantPath
-	ID     string `path:"id" maxLength:"256" doc:"The producer's id, or the event's internal one. An id that can't stand in a path goes through ?id= of the list." example:"order-4711"`
-	Source string `query:"source" maxLength:"1024" doc:"The source that the id is unique in; /tenants/{tenant} by default." example:"/billing"`
+	ID     string `path:"id" maxLength:"256" doc:"The producer's id or, if no producer called an event so, the internal one. An id that can't stand in a path goes through ?id= of the list." example:"order-4711"`
+	Source string `query:"source" maxLength:"1024" doc:"The source that the id is unique in. Without it: /tenants/{tenant}, then the internal ids." example:"/billing"`
+}
+
+type getEventIn struct {
+	EventPath
 	WaitQuery
 }
 
+type getRoutingIn struct {
+	EventPath
+	AsOfQuery
+}
+
 func getEvent(ctx context.Context, c *call, in *getEventIn) (*exactOut, error) {
-	row, n, err := c.findEvent(ctx, in.ID, in.Source, in.WaitQuery)
+	row, n, err := c.findEvent(ctx, in.ID, in.Source, AsOfQuery{WaitQuery: in.WaitQuery})
 	if err != nil {
 		return nil, err
 	}
@@ -165,17 +175,23 @@ func (c *call) mayRead(ctx context.Context, r projections.Reader, event domain.U
 	return err
 }
 
-// findEvent finds an event by the producer's id or, where no source is given, by its internal one.
-func (c *call) findEvent(ctx context.Context, id, source string, wait WaitQuery) (row projections.Event, n domain.Sequence, err error) {
-	n, err = c.one(ctx, AsOfQuery{WaitQuery: wait}, func(r projections.Reader, _ projections.AsOf) error {
+// findEvent finds an event that was there at a moment.
+func (c *call) findEvent(ctx context.Context, id, source string, in AsOfQuery) (row projections.Event, n domain.Sequence, err error) {
+	n, err = c.one(ctx, in, func(r projections.Reader, as projections.AsOf) error {
 		if row, err = c.eventNamed(ctx, r, id, source); err != nil {
 			return err
+		}
+		if as.Set && row.Created.Sequence > as.Sequence {
+			return domain.ErrNotFound
 		}
 		return c.mayRead(ctx, r, row.ID)
 	})
 	return row, n, err
 }
 
+// eventNamed finds an event by the producer's id or, where no source is given and no producer's event has it, by its
+// internal one. A producer that calls an event by another's internal id hides that one from this look-up, and from no
+// other: by-sequence, the list and the log show both.
 func (c *call) eventNamed(ctx context.Context, r projections.Reader, id, source string) (projections.Event, error) {
 	given := source != ""
 	if !given {
@@ -223,8 +239,8 @@ type skippedOut struct {
 }
 
 // getRouting reads the routing's entries: they say it all, and say it as of when it was decided.
-func getRouting(ctx context.Context, c *call, in *getEventIn) (*oneOut[routingOut], error) {
-	row, _, err := c.findEvent(ctx, in.ID, in.Source, in.WaitQuery)
+func getRouting(ctx context.Context, c *call, in *getRoutingIn) (*oneOut[routingOut], error) {
+	row, reflected, err := c.findEvent(ctx, in.ID, in.Source, in.AsOfQuery)
 	if err != nil {
 		return nil, err
 	}
@@ -237,10 +253,15 @@ func getRouting(ctx context.Context, c *call, in *getEventIn) (*oneOut[routingOu
 		EventID: c.eventName(row.ID, row.Attrs), EventSequence: int64(row.Created.Sequence), Deliveries: []routedOut{}, Skipped: []skippedOut{},
 	}
 	from := row.Created.Sequence
+	query := domain.Query{
+		Tenant: c.tenant, From: &from, Stream: domain.Stream{Kind: domain.StreamEvent, ID: row.ID}, Kind: domain.KindEventRouted, Limit: 100,
+	}
+	if in.AsOf.Set || in.AsOfSequence.Set {
+		to := reflected + 1
+		query.To = &to
+	}
 	for {
-		entries, err := c.Log.Select(ctx, domain.Query{
-			Tenant: c.tenant, From: &from, Stream: domain.Stream{Kind: domain.StreamEvent, ID: row.ID}, Kind: domain.KindEventRouted, Limit: 100,
-		})
+		entries, err := c.Log.Select(ctx, query)
 		if err != nil {
 			return nil, err
 		}
@@ -251,7 +272,7 @@ func getRouting(ctx context.Context, c *call, in *getEventIn) (*oneOut[routingOu
 			from = entries[i].Sequence + 1
 		}
 		if len(entries) < 100 {
-			return &oneOut[routingOut]{Sequence: sequenceText(max(from-1, row.Created.Sequence)), Body: out}, nil
+			return &oneOut[routingOut]{Sequence: sequenceText(max(from-1, reflected)), Body: out}, nil
 		}
 	}
 }

@@ -181,6 +181,7 @@ type listLogIn struct {
 	LogFilter
 	From opt[time.Time] `query:"from" doc:"Recorded at this time or later." example:"2026-07-01T00:00:00Z"`
 	To   opt[time.Time] `query:"to" doc:"Recorded before this time." example:"2026-08-01T00:00:00Z"`
+	WaitQuery
 }
 
 // listLog is the audit query.
@@ -191,6 +192,9 @@ func listLog(ctx context.Context, c *call, in *listLogIn) (*exactOut, error) {
 	}
 	l, err := c.list(in.ListQuery, fmt.Sprintf("%v %v", in.LogFilter, [2]opt[time.Time]{in.From, in.To}))
 	if err != nil {
+		return nil, err
+	}
+	if err := c.reached(ctx, in.WaitQuery); err != nil {
 		return nil, err
 	}
 	pinned, err := c.head(ctx)
@@ -256,9 +260,13 @@ func beyond(q *domain.Query, after domain.Sequence) {
 type getLogEntryIn struct {
 	TenantPath
 	Sequence int64 `path:"sequence" minimum:"0" doc:"The entry's place in the tenant's log." example:"41"`
+	WaitQuery
 }
 
 func getLogEntry(ctx context.Context, c *call, in *getLogEntryIn) (*exactOut, error) {
+	if err := c.reached(ctx, in.WaitQuery); err != nil {
+		return nil, err
+	}
 	e, err := c.entry(ctx, domain.Sequence(in.Sequence))
 	if err != nil {
 		return nil, err

@@ -77,6 +77,9 @@ func add[I, O any](a *api, id, pattern, summary string, roles []domain.Role, han
 		Extensions: map[string]any{"x-roles": rolesOf(roles)},
 		Errors:     errorsOf(method, path, roles),
 	}
+	if _, ok := any(*new(I)).(interface{ check(version int) error }); ok { // it has a MatchHeader
+		op.Errors = append(op.Errors, http.StatusPreconditionFailed)
+	}
 	if len(roles) == 0 {
 		op.Security = []map[string][]string{}
 	}
@@ -118,9 +121,9 @@ func errorsOf(method, path string, roles []domain.Role) []int {
 	case http.MethodPost:
 		list = append(list, http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	case http.MethodPatch:
-		list = append(list, http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusPreconditionFailed)
+		list = append(list, http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	case http.MethodDelete:
-		list = append(list, http.StatusConflict, http.StatusPreconditionFailed)
+		list = append(list, http.StatusConflict)
 	case http.MethodGet:
 		list = append(list, http.StatusBadRequest)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -122,6 +123,64 @@ func TestProblems(t *testing.T) {
 	}
 	if strings.Contains(f.logged.String(), secretValue) {
 		t.Errorf("the log of the server holds a value: %s", f.logged)
+	}
+}
+
+// TestProblems_Generated sends every operation of the document what none may take, with ids of what is really there.
+func TestProblems_Generated(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	acme := oneOfEach(f, "acme")
+	f.settle()
+	before := f.head()
+	refused := func(name string, got answer, status int, code, location string) {
+		if got.Code != status || got.text("code") != code || strings.Contains(string(got.Body), secretValue) {
+			t.Errorf("%s: status %d %s, want %d %s", name, got.Code, got.Body, status, code)
+		} else if location != "" {
+			got.names(location)
+		}
+		if after := f.head(); after != before {
+			t.Fatalf("%s: %d entries were appended", name, after-before)
+		}
+	}
+	var cursors, bodies, conditions int
+	for _, op := range operations(t, f) {
+		target := acme.target(op, "acme")
+		key := f.operator
+		if len(op.Roles) == 0 {
+			key = ""
+		}
+		harmless := map[bool]string{true: `{}`}[op.Body != ""]
+		refused(op.ID+" with an unknown parameter", f.do(key, op.Method, target+"?colour="+secretValue, harmless, "Content-Type", op.Body),
+			422, "validation_failed", "query.colour")
+		if slices.Contains(op.Query, "cursor") {
+			cursors++
+			refused(op.ID+" with a bad cursor", f.get(key, target+"?cursor="+secretValue), 400, "invalid_cursor", "query.cursor")
+		}
+		if slices.Contains(op.Header, "If-Match") {
+			conditions++
+			refused(op.ID+" of a stale version", f.do(key, op.Method, target, harmless, "Content-Type", op.Body, "If-Match", `"99"`),
+				412, "precondition_failed", "header.If-Match")
+		}
+		for _, contentType := range op.Bodies {
+			bodies++
+			send := func(body string) answer { return f.do(key, op.Method, target, body, "Content-Type", contentType) }
+			open, end, at := "", "", "body"
+			switch {
+			case strings.Contains(contentType, "batch"):
+				open, end = "[", "]"
+			case contentType == "application/x-ndjson":
+				at = "body[0]"
+			}
+			name := op.ID + " with " + contentType
+			refused(name+" that is malformed", send(open+`{"reason":"`+secretValue), 400, "malformed_body", at)
+			refused(name+" of two minds", send(open+`{"reason":"a","reason":"`+secretValue+`"}`+end), 422, "ambiguous_json", at)
+			refused(name+" of no UTF-8", send(open+"{\"reason\":\"\xff"+secretValue+"\"}"+end), 422, "ambiguous_json", at)
+			refused(name+" that is too large", send(open+strings.Repeat(" ", 8<<20)+"{}"+end), 413, "body_too_large", "")
+		}
+	}
+	if cursors < 8 || bodies < 15 || conditions < 6 {
+		t.Errorf("tried %d cursors, %d bodies and %d conditions: the document has lost some", cursors, bodies, conditions)
 	}
 }
 

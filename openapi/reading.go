@@ -18,10 +18,14 @@ const (
 	maxWait     = 30 * time.Second
 )
 
+// openAppend is longer than any append lives, by as much as clocks may differ: an entry that isn't committed yet is
+// recorded later than that long ago.
+const openAppend = 30 * time.Second
+
 // AsOfQuery fixes the moment that a read shows. Operations embed it.
 type AsOfQuery struct {
-	AsOf         opt[time.Time] `query:"as_of" doc:"Show the state as of this time: after every entry recorded at or before it. Not in the future." example:"2026-07-01T12:00:00Z"`
-	AsOfSequence opt[int64]     `query:"as_of_sequence" minimum:"0" doc:"Show the state as it was after this entry of the tenant's log." example:"41"`
+	AsOf         opt[time.Time] `query:"as_of" doc:"Show the state as of this time: after every entry recorded at or before it. In the future: 422." example:"2026-07-01T12:00:00Z"`
+	AsOfSequence opt[int64]     `query:"as_of_sequence" minimum:"0" doc:"Show the state as it was after this entry of the tenant's log. Beyond its end: 422." example:"41"`
 	WaitQuery
 }
 
@@ -82,19 +86,24 @@ func (c *call) moment(ctx context.Context, in AsOfQuery, f freshness, pinned *do
 	return m, nil
 }
 
-// momentAt reads the log's end after every append that may still carry an earlier time has ended.
+// momentAt reads the log's end. A time so recent that an append under way may still carry an earlier one waits for those to
+// end, which takes the lock that every append needs: older times must not.
 func (c *call) momentAt(ctx context.Context, m moment, at time.Time) (moment, error) {
 	if at.After(c.Clock()) {
 		return m, refuse(http.StatusUnprocessableEntity, "as_of_in_future", "as_of lies in the future.", fault{"query.as_of", "lies in the future"})
 	}
-	if c.Settle != nil {
+	head, recorded, err := c.end(ctx, c.tenant)
+	if err != nil {
+		return m, err
+	}
+	// Times grow with the sequence, so behind an entry of a later time nothing earlier can come.
+	if !at.Before(recorded) && c.Settle != nil && c.Clock().Sub(at) < openAppend {
 		if err := c.Settle(ctx); err != nil {
 			return m, err
 		}
-	}
-	head, err := c.head(ctx)
-	if err != nil {
-		return m, err
+		if head, err = c.head(ctx); err != nil {
+			return m, err
+		}
 	}
 	m.at, m.atLeast = at.UTC(), max(m.atLeast, head)
 	return m, nil
@@ -104,14 +113,44 @@ func (c *call) momentAt(ctx context.Context, m moment, at time.Time) (moment, er
 func (c *call) head(ctx context.Context) (domain.Sequence, error) { return c.headOf(ctx, c.tenant) }
 
 func (c *call) headOf(ctx context.Context, tenant domain.TenantID) (domain.Sequence, error) {
+	head, _, err := c.end(ctx, tenant)
+	return head, err
+}
+
+// end is the last sequence of a tenant's log, and when that entry was recorded; -1 for none.
+func (c *call) end(ctx context.Context, tenant domain.TenantID) (domain.Sequence, time.Time, error) {
 	last, err := c.Log.Select(ctx, domain.Query{Tenant: tenant, Descending: true, Limit: 1, HeadersOnly: true})
 	if err != nil {
-		return 0, err
+		return 0, time.Time{}, err
 	}
 	if len(last) == 0 {
-		return -1, nil
+		return -1, time.Time{}, nil
 	}
-	return last[0].Sequence, nil
+	return last[0].Sequence, last[0].RecordedAt, nil
+}
+
+// reached returns when the log of the call's tenant has the sequence that a read of the log itself demands.
+func (c *call) reached(ctx context.Context, in WaitQuery) error {
+	if !in.MinSequence.Set {
+		return nil
+	}
+	waiting, cancel := context.WithTimeout(ctx, waitOf(in.Prefer))
+	defer cancel()
+	for {
+		before, err := c.Log.Head(ctx)
+		if err != nil {
+			return err
+		}
+		head, err := c.head(ctx)
+		if err != nil || head >= domain.Sequence(in.MinSequence.Value) {
+			return err
+		}
+		if waiting.Err() != nil {
+			return projections.ErrBehind
+		}
+		c.Log.Await(waiting, before)
+		pause(waiting, tailPause)
+	}
 }
 
 // view reads the views of the call's tenant at a moment and returns the sequence that the answer reflects.

@@ -1,6 +1,7 @@
 package openapi_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -95,9 +96,14 @@ func TestPaging(t *testing.T) {
 		})
 	}
 	tenants, _ := f.walk("/v1/tenants?limit=1")
-	if len(tenants) != 2 {
-		t.Errorf("walked %d tenants", len(tenants))
+	if len(tenants) != 2 || tenants[0]["id"] != "acme" || tenants[1]["id"] != "other" {
+		t.Errorf("walked %v", tenants)
 	}
+	down, _ := f.walk("/v1/tenants?limit=1&order=desc")
+	if slices.Reverse(down); fmt.Sprint(down) != fmt.Sprint(tenants) {
+		t.Errorf("walked %v downwards, %v upwards", down, tenants)
+	}
+	f.get(f.operator, "/v1/tenants?min_sequence=99", "Prefer", "wait=0").problem(http.StatusServiceUnavailable, "view_behind")
 }
 
 // TestPaging_FanOut walks deliveries that one entry made: pages end between them, and none is lost or shown twice.
@@ -246,6 +252,109 @@ func TestEvent_Names(t *testing.T) {
 	f.get(f.operator, target+"/by-sequence/0").problem(http.StatusNotFound, "not_found")
 }
 
+// TestEvent_Shadowed: a producer may call an event by another one's internal id; a look-up by it finds the producer's, and
+// the other one is found by what only it has.
+func TestEvent_Shadowed(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	const target = "/v1/tenants/acme/events"
+	f.post(f.operator, target, `{"id":"first","type":"a.b","data":1}`).want(http.StatusCreated)
+	uuid := f.get(f.operator, target+"/first").want(http.StatusOK).text("uuid")
+	if got := f.get(f.operator, target+"/"+uuid).want(http.StatusOK); got.text("id") != "first" {
+		t.Errorf("%s", got.Body)
+	}
+	second := f.post(f.operator, target, `{"id":"`+uuid+`","type":"a.b","data":2}`).want(http.StatusCreated)
+	for _, path := range []string{"/" + uuid, "/" + uuid + "?source=/tenants/acme", "/by-sequence/" + second.Header.Get("Hooktrail-Sequence")} {
+		if got := f.get(f.operator, target+path+map[bool]string{true: "&", false: "?"}[strings.Contains(path, "?")]+"min_sequence="+second.Header.Get("Hooktrail-Sequence")).
+			want(http.StatusOK); got.number("data") != 2 || got.text("uuid") == uuid {
+			t.Errorf("%s: %s", path, got.Body)
+		}
+	}
+	if got := f.get(f.operator, target+"/first").want(http.StatusOK); got.number("data") != 1 || got.text("uuid") != uuid {
+		t.Errorf("%s", got.Body)
+	}
+}
+
+// TestEvents_Times lists events by when they were recorded: from inclusive, to exclusive.
+func TestEvents_Times(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	var at []string
+	for _, id := range []string{"a", "b", "c"} {
+		at = append(at, domain.FormatTime(f.event("acme", id).RecordedAt))
+	}
+	f.settle()
+	producer := f.key("acme", domain.RoleProducer, `,"principal":"first"`) // no event of its own
+	for query, want := range map[string]string{
+		"from=" + at[1]: `"b","c"`, "to=" + at[1]: `"a"`, "from=" + at[1] + "&to=" + at[2]: `"b"`, "from=" + at[0] + "&order=desc": `"c","b","a"`, "to=" + at[0]: "",
+	} {
+		if got := ids(f.get(f.operator, "/v1/tenants/acme/events?"+query).want(http.StatusOK)); got != want {
+			t.Errorf("events?%s: %s, want %s", query, got, want)
+		}
+		if got := ids(f.get(producer, "/v1/tenants/acme/events?"+query).want(http.StatusOK)); got != "" {
+			t.Errorf("events?%s: a producer of none sees %s", query, got)
+		}
+	}
+}
+
+// TestMinSequence: every kind of read waits for what isn't there yet, and gives up in time.
+func TestMinSequence(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	producer := f.key("acme", domain.RoleProducer)
+	reads := map[string]string{
+		"/v1/tenants/acme": f.operator, "/v1/tenants/acme/log": f.operator, "/v1/tenants/acme/log/0": f.operator, "/v1/tenants/acme/events": producer,
+		"/v1/tenants/acme/deliveries": f.operator,
+	}
+	for path, key := range reads {
+		f.get(key, path+"?min_sequence=2", "Prefer", "wait=0").problem(http.StatusServiceUnavailable, "view_behind")
+	}
+	answers := make(chan answer, len(reads))
+	for path, key := range reads {
+		go func() { answers <- f.get(key, path+"?min_sequence=2", "Prefer", "wait=30") }()
+	}
+	if e := f.event("acme", "a"); e.Sequence != 2 {
+		t.Fatalf("the event's sequence is %d", e.Sequence)
+	}
+	for range reads {
+		if got := <-answers; got.Code != http.StatusOK {
+			t.Errorf("status %d: %s", got.Code, got.Body)
+		}
+	}
+}
+
+// TestAsOf_Settle: only a moment into which an append may still fall waits for the appends under way.
+func TestAsOf_Settle(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	var settled int
+	ahead := time.Duration(0)
+	f.server.Settle = func(context.Context) error { settled++; return nil }
+	f.server.Clock = func() time.Time { return time.Now().Add(ahead) }
+	f.useServer()
+	first, last := f.event("acme", "a"), f.event("acme", "b")
+	for _, c := range []struct {
+		name string
+		at   time.Time
+		wait bool
+	}{
+		{"before the last entry", first.RecordedAt, false},
+		{"at the last entry", last.RecordedAt, true},
+		{"after the last entry", now(), true},
+	} {
+		settled = 0
+		f.get(f.operator, "/v1/tenants/acme?as_of="+domain.FormatTime(c.at)).want(http.StatusOK)
+		if (settled > 0) != c.wait {
+			t.Errorf("%s: waited %d times", c.name, settled)
+		}
+	}
+	settled, ahead = 0, time.Minute
+	f.get(f.operator, "/v1/tenants/acme?as_of="+domain.FormatTime(now())).want(http.StatusOK)
+	if settled > 0 {
+		t.Error("waited for appends that ended long ago")
+	}
+}
+
 func TestDelivery(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -253,7 +362,8 @@ func TestDelivery(t *testing.T) {
 	endpoint := f.post(f.operator, acme+"/endpoints", `{"name":"e","url":"https://receiver.example/"}`).want(http.StatusCreated).text("id")
 	event := f.event("acme", "x")
 	f.get(f.operator, acme+"/events/x/routing").want(http.StatusOK)
-	id := f.deliver(event, endpoint)
+	subscription := domain.NewUUID()
+	id := f.fanOut(event, subscription, endpoint)[0]
 	routing := f.get(f.operator, acme+"/events/x/routing").want(http.StatusOK)
 	if routing.value("complete") != true || routing.text("deliveries.0.id") != id.String() || routing.text("deliveries.0.endpoint_id") != endpoint {
 		t.Errorf("routing %s", routing.Body)
@@ -280,6 +390,17 @@ func TestDelivery(t *testing.T) {
 		t.Errorf("sent %v %s", body.Header, body.Body)
 	}
 	f.get(f.operator, path+"/attempts/3/body").problem(http.StatusNotFound, "not_found")
+	second := "?as_of_sequence=" + fmt.Sprint(attempts.number("items.1.started_sequence"))
+	f.get(f.operator, path+"/attempts/2/body"+second).want(http.StatusOK)
+	first := "?as_of_sequence=" + fmt.Sprint(attempts.number("items.1.started_sequence")-1)
+	f.get(f.operator, path+"/attempts/2/body"+first).problem(http.StatusNotFound, "not_found")
+	for at, complete := range map[int]bool{routing.number("sequence"): true, routing.number("sequence") - 1: false} {
+		then := f.get(f.operator, acme+"/events/x/routing?as_of_sequence="+fmt.Sprint(at)).want(http.StatusOK)
+		if then.value("complete") != complete || then.Header.Get("Hooktrail-Sequence") != fmt.Sprint(at) {
+			t.Errorf("as of %d: %v %s", at, then.Header, then.Body)
+		}
+	}
+	f.get(f.operator, acme+"/events/x/routing?as_of_sequence="+fmt.Sprint(int(event.Sequence)-1)).problem(http.StatusNotFound, "not_found")
 
 	f.post(f.operator, acme+"/endpoints/"+endpoint+"/pause", "").want(http.StatusOK)
 	redriven := f.post(f.operator, path+"/redrive", `{"reason":"fixed"}`).want(http.StatusOK)
@@ -288,7 +409,7 @@ func TestDelivery(t *testing.T) {
 	}
 	f.post(f.operator, path+"/redrive", "").problem(http.StatusConflict, "not_dead")
 	for filter, want := range map[string]int{
-		"event_id=x": 1, "event_id=y": 0, "endpoint_id=" + endpoint: 1, "status=retrying": 1, "status=dead": 0, "subscription_id=" + id.String(): 0,
+		"event_id=x": 1, "event_id=y": 0, "endpoint_id=" + endpoint: 1, "status=retrying": 1, "status=dead": 0, "subscription_id=" + id.String(): 0, "subscription_id=" + subscription.String(): 1,
 		"event_id=" + event.Stream.ID.String(): 1, "to=2001-01-01T00:00:00Z": 0, "from=2001-01-01T00:00:00Z": 1,
 	} {
 		list := f.get(f.operator, acme+"/deliveries?"+filter).want(http.StatusOK)

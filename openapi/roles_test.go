@@ -3,6 +3,7 @@ package openapi_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -16,6 +17,9 @@ type documented struct {
 	ID, Method, Path string
 	Roles            []string
 	Body             string // the content type of its body, "" for none
+	Bodies           []string
+	Query, Header    []string // names of its parameters
+	Statuses         []string
 }
 
 // operations reads the served document.
@@ -28,16 +32,27 @@ func operations(t *testing.T, f *fixture) []documented {
 			RequestBody struct {
 				Content map[string]json.RawMessage
 			}
+			Parameters []struct{ Name, In string }
+			Responses  map[string]json.RawMessage
 		}
 	}
 	f.get("", "/openapi.json").want(http.StatusOK).into(&doc)
 	var list []documented
 	for path, item := range doc.Paths {
 		for method, op := range item {
-			d := documented{op.OperationID, strings.ToUpper(method), path, op.Roles, ""}
-			for contentType := range op.RequestBody.Content {
+			d := documented{ID: op.OperationID, Method: strings.ToUpper(method), Path: path, Roles: op.Roles, Statuses: slices.Sorted(maps.Keys(op.Responses))}
+			d.Bodies = slices.Sorted(maps.Keys(op.RequestBody.Content))
+			for _, contentType := range d.Bodies {
 				if d.Body == "" || contentType == "application/json" {
 					d.Body = contentType
+				}
+			}
+			for _, p := range op.Parameters {
+				switch p.In {
+				case "query":
+					d.Query = append(d.Query, p.Name)
+				case "header":
+					d.Header = append(d.Header, p.Name)
 				}
 			}
 			list = append(list, d)
@@ -97,6 +112,7 @@ func TestRoles(t *testing.T) {
 			if !strings.Contains(op.Path, "{tenant}") {
 				return
 			}
+			// Not the operator's key, which opens every tenant, nor the monitor's, which opens none: it got its 403 above.
 			for role, key := range other {
 				if role != string(domain.RoleOperator) && role != string(domain.RoleMonitor) {
 					op.call(f, key, "acme").problem(http.StatusNotFound, "not_found")
@@ -111,6 +127,69 @@ func TestRoles(t *testing.T) {
 	}
 }
 
+// things is one of each thing in a tenant, by the segment of the path before its id.
+type things struct {
+	id       map[string]string
+	sequence domain.Sequence // of the event
+}
+
+// oneOfEach makes a thing of each kind in a tenant, so that ids in paths are of what is really there.
+func oneOfEach(f *fixture, tenant string) things {
+	f.t.Helper()
+	path := "/v1/tenants/" + tenant
+	made := things{id: make(map[string]string)}
+	add := func(kind, body string) {
+		made.id[kind] = f.post(f.operator, path+"/"+kind, body).want(http.StatusCreated).text("id")
+	}
+	add("keys", `{"role":"auditor","name":"a"}`)
+	add("endpoints", `{"name":"e","url":"https://receiver.example/"}`)
+	add("subscriptions", `{"endpoint_id":"`+made.id["endpoints"]+`","event_types":["*"]}`)
+	event := f.event(tenant, "of-"+tenant)
+	delivery := f.deliver(event, made.id["endpoints"])
+	f.attempt(event, made.id["endpoints"], delivery, 1, domain.DeliveryDead)
+	made.id["events"], made.id["deliveries"], made.sequence = "of-"+tenant, delivery.String(), event.Sequence
+	return made
+}
+
+// target fills in an operation's path with a thing of the kind that it is about.
+func (t things) target(op documented, tenant string) string {
+	before, _, _ := strings.Cut(op.Path, "/{id}")
+	return strings.NewReplacer("{tenant}", tenant, "{id}", t.id[before[strings.LastIndexByte(before, '/')+1:]],
+		"{sequence}", fmt.Sprint(int(t.sequence)), "{number}", "1").Replace(op.Path)
+}
+
+// TestRoles_Foreign calls every operation on one thing with the id of another tenant's, under the caller's own tenant: a
+// look-up that forgets the tenant would find it.
+func TestRoles_Foreign(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	keys := keyring(f, "other")
+	for n := range 20 { // so that acme's sequences lie beyond the end of the other log
+		f.event("acme", fmt.Sprint(n))
+	}
+	acme := oneOfEach(f, "acme")
+	f.settle()
+	before := f.head()
+	for _, op := range operations(t, f) {
+		if !strings.Contains(op.Path, "/{id}") && !strings.Contains(op.Path, "/{sequence}") {
+			continue
+		}
+		if op.Method == http.MethodGet { // so that what isn't found below is there
+			f.get(f.operator, acme.target(op, "acme")).want(http.StatusOK)
+		}
+		for _, role := range op.Roles {
+			got := f.do(keys[role], op.Method, acme.target(op, "other"), map[bool]string{true: `{}`}[op.Body != ""], "Content-Type", op.Body)
+			if got.Code != http.StatusNotFound || got.text("code") != "not_found" {
+				t.Errorf("%s as %s: status %d %s", op.ID, role, got.Code, got.Body)
+			}
+		}
+	}
+	if after := f.head(); after != before {
+		t.Errorf("%d entries were appended about another tenant's things", after-before)
+	}
+	f.do(f.operator, http.MethodDelete, "/v1/tenants/acme/keys/"+acme.id["keys"], "").want(http.StatusNoContent)
+}
+
 // TestRoles_Document holds the document's words to what is enforced: each operation names its roles, and the operator has all.
 func TestRoles_Document(t *testing.T) {
 	t.Parallel()
@@ -119,6 +198,9 @@ func TestRoles_Document(t *testing.T) {
 		open := strings.HasSuffix(op.Path, "livez") || strings.HasSuffix(op.Path, "readyz")
 		if open != (len(op.Roles) == 0) || !open && !slices.Contains(op.Roles, "operator") {
 			t.Errorf("%s has roles %v", op.ID, op.Roles)
+		}
+		if slices.Contains(op.Header, "If-Match") != slices.Contains(op.Statuses, "412") {
+			t.Errorf("%s takes %v and answers %v", op.ID, op.Header, op.Statuses)
 		}
 	}
 }

@@ -22,7 +22,7 @@ type Server struct {
 	// Claimed looks claims up without appending: for each, who made it before, or nil.
 	Claimed func(ctx context.Context, claims []domain.Claim) ([]*domain.ClaimedError, error)
 	// Settle returns when every append that had begun before has ended, so that no entry can still come to stand before
-	// the present. Nil: appends are never seen late.
+	// the present. It holds up appends, so it is called only where the answer depends on it. Nil: appends are never seen late.
 	Settle func(ctx context.Context) error
 	// CheckFilter refuses a subscription's filter that doesn't compile. Nil: this program has no filters, and any is refused.
 	CheckFilter func(filter string) error

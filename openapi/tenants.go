@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
+	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/projections"
@@ -140,11 +142,13 @@ func unreadable(e domain.Entry) error {
 type listTenantsIn struct {
 	Limit  int    `query:"limit" default:"50" minimum:"1" maximum:"1000" doc:"At most this many items." example:"50"`
 	Cursor string `query:"cursor" maxLength:"512" doc:"The next of an earlier page." example:"AAAAAAAAACkAAAAAAAAAGPt1z3mJ0mQk"`
+	Order  string `query:"order" enum:"asc,desc" default:"asc" doc:"By id." example:"desc"`
+	WaitQuery
 }
 
 // listTenants goes by id, which never changes.
 func listTenants(ctx context.Context, c *call, in *listTenantsIn) (*listOut[tenantOut], error) {
-	l, err := c.list(ListQuery{Limit: in.Limit, Cursor: in.Cursor})
+	l, err := c.list(ListQuery{Limit: in.Limit, Cursor: in.Cursor, Order: in.Order})
 	if err != nil {
 		return nil, err
 	}
@@ -152,14 +156,19 @@ func listTenants(ctx context.Context, c *call, in *listTenantsIn) (*listOut[tena
 	if err != nil {
 		return nil, err
 	}
-	if err := c.seen(ctx, head); err != nil {
+	head = max(head, domain.Sequence(in.MinSequence.Value))
+	if err := c.seen(ctx, head, waitOf(in.Prefer)); err != nil {
 		return nil, err
 	}
 	var after domain.TenantID
 	if l.at != nil {
 		after = domain.TenantID(l.at.after)
 	}
-	rows, err := c.Views.Tenants(ctx, after, in.Limit+1)
+	read := c.Views.Tenants
+	if in.Order == "desc" {
+		read = c.tenantsDown
+	}
+	rows, err := read(ctx, after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
@@ -174,9 +183,34 @@ func listTenants(ctx context.Context, c *call, in *listTenantsIn) (*listOut[tena
 	return out, nil
 }
 
+// tenantsDown lists tenants in falling order of id, before the one given ("": from the end). Views list upwards, so it goes
+// through all and keeps the last: there are as many as customers, and only the operator asks.
+func (c *call) tenantsDown(ctx context.Context, before domain.TenantID, limit int) ([]projections.Tenant, error) {
+	const step = 1000
+	var last []projections.Tenant
+	var after domain.TenantID
+	for {
+		rows, err := c.Views.Tenants(ctx, after, step)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			if before == "" || row.ID < before {
+				last = append(last, row)
+			}
+		}
+		last = last[max(0, len(last)-limit):]
+		if len(rows) < step {
+			slices.Reverse(last)
+			return last, nil
+		}
+		after = rows[len(rows)-1].ID
+	}
+}
+
 // seen returns when the views have folded the instance's log up to a sequence, and with it every tenant's beginning.
-func (c *call) seen(ctx context.Context, atLeast domain.Sequence) error {
-	ctx, cancel := context.WithTimeout(ctx, defaultWait)
+func (c *call) seen(ctx context.Context, atLeast domain.Sequence, wait time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	return c.Views.Read(ctx, domain.InstanceTenant, atLeast, func(projections.Reader) error { return nil })
 }

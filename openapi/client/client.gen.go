@@ -183,6 +183,24 @@ func (e ListInstanceKeysParamsOrder) Valid() bool {
 	}
 }
 
+// Defines values for ListTenantsParamsOrder.
+const (
+	ListTenantsParamsOrderAsc  ListTenantsParamsOrder = "asc"
+	ListTenantsParamsOrderDesc ListTenantsParamsOrder = "desc"
+)
+
+// Valid indicates whether the value is a known member of the ListTenantsParamsOrder enum.
+func (e ListTenantsParamsOrder) Valid() bool {
+	switch e {
+	case ListTenantsParamsOrderAsc:
+		return true
+	case ListTenantsParamsOrderDesc:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListDeliveriesParamsOrder.
 const (
 	ListDeliveriesParamsOrderAsc  ListDeliveriesParamsOrder = "asc"
@@ -2028,10 +2046,10 @@ type ListInstanceKeysParams struct {
 	// Order By creation.
 	Order *ListInstanceKeysParamsOrder `form:"order,omitempty" json:"order,omitempty"`
 
-	// AsOf Show the state as of this time: after every entry recorded at or before it. Not in the future.
+	// AsOf Show the state as of this time: after every entry recorded at or before it. In the future: 422.
 	AsOf *time.Time `form:"as_of,omitempty" json:"as_of,omitempty"`
 
-	// AsOfSequence Show the state as it was after this entry of the tenant's log.
+	// AsOfSequence Show the state as it was after this entry of the tenant's log. Beyond its end: 422.
 	AsOfSequence *int64 `form:"as_of_sequence,omitempty" json:"as_of_sequence,omitempty"`
 
 	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
@@ -2063,7 +2081,19 @@ type ListTenantsParams struct {
 
 	// Cursor The next of an earlier page.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Order By id.
+	Order *ListTenantsParamsOrder `form:"order,omitempty" json:"order,omitempty"`
+
+	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
+	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
+
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30.
+	Prefer *string `json:"Prefer,omitempty"`
 }
+
+// ListTenantsParamsOrder defines parameters for ListTenants.
+type ListTenantsParamsOrder string
 
 // CreateTenantParams defines parameters for CreateTenant.
 type CreateTenantParams struct {
@@ -2082,10 +2112,10 @@ type DeleteTenantParams struct {
 
 // GetTenantParams defines parameters for GetTenant.
 type GetTenantParams struct {
-	// AsOf Show the state as of this time: after every entry recorded at or before it. Not in the future.
+	// AsOf Show the state as of this time: after every entry recorded at or before it. In the future: 422.
 	AsOf *time.Time `form:"as_of,omitempty" json:"as_of,omitempty"`
 
-	// AsOfSequence Show the state as it was after this entry of the tenant's log.
+	// AsOfSequence Show the state as it was after this entry of the tenant's log. Beyond its end: 422.
 	AsOfSequence *int64 `form:"as_of_sequence,omitempty" json:"as_of_sequence,omitempty"`
 
 	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
@@ -2130,10 +2160,10 @@ type ListDeliveriesParams struct {
 	// To Routed before this time.
 	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
 
-	// AsOf Show the state as of this time: after every entry recorded at or before it. Not in the future.
+	// AsOf Show the state as of this time: after every entry recorded at or before it. In the future: 422.
 	AsOf *time.Time `form:"as_of,omitempty" json:"as_of,omitempty"`
 
-	// AsOfSequence Show the state as it was after this entry of the tenant's log.
+	// AsOfSequence Show the state as it was after this entry of the tenant's log. Beyond its end: 422.
 	AsOfSequence *int64 `form:"as_of_sequence,omitempty" json:"as_of_sequence,omitempty"`
 
 	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
@@ -2151,10 +2181,10 @@ type ListDeliveriesParamsStatus string
 
 // GetDeliveryParams defines parameters for GetDelivery.
 type GetDeliveryParams struct {
-	// AsOf Show the state as of this time: after every entry recorded at or before it. Not in the future.
+	// AsOf Show the state as of this time: after every entry recorded at or before it. In the future: 422.
 	AsOf *time.Time `form:"as_of,omitempty" json:"as_of,omitempty"`
 
-	// AsOfSequence Show the state as it was after this entry of the tenant's log.
+	// AsOfSequence Show the state as it was after this entry of the tenant's log. Beyond its end: 422.
 	AsOfSequence *int64 `form:"as_of_sequence,omitempty" json:"as_of_sequence,omitempty"`
 
 	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
@@ -2166,10 +2196,10 @@ type GetDeliveryParams struct {
 
 // ListAttemptsParams defines parameters for ListAttempts.
 type ListAttemptsParams struct {
-	// AsOf Show the state as of this time: after every entry recorded at or before it. Not in the future.
+	// AsOf Show the state as of this time: after every entry recorded at or before it. In the future: 422.
 	AsOf *time.Time `form:"as_of,omitempty" json:"as_of,omitempty"`
 
-	// AsOfSequence Show the state as it was after this entry of the tenant's log.
+	// AsOfSequence Show the state as it was after this entry of the tenant's log. Beyond its end: 422.
 	AsOfSequence *int64 `form:"as_of_sequence,omitempty" json:"as_of_sequence,omitempty"`
 
 	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
@@ -2181,6 +2211,12 @@ type ListAttemptsParams struct {
 
 // GetAttemptBodyParams defines parameters for GetAttemptBody.
 type GetAttemptBodyParams struct {
+	// AsOf Show the state as of this time: after every entry recorded at or before it. In the future: 422.
+	AsOf *time.Time `form:"as_of,omitempty" json:"as_of,omitempty"`
+
+	// AsOfSequence Show the state as it was after this entry of the tenant's log. Beyond its end: 422.
+	AsOfSequence *int64 `form:"as_of_sequence,omitempty" json:"as_of_sequence,omitempty"`
+
 	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
 	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
 
@@ -2205,10 +2241,10 @@ type ListEndpointsParams struct {
 	// Order By creation.
 	Order *ListEndpointsParamsOrder `form:"order,omitempty" json:"order,omitempty"`
 
-	// AsOf Show the state as of this time: after every entry recorded at or before it. Not in the future.
+	// AsOf Show the state as of this time: after every entry recorded at or before it. In the future: 422.
 	AsOf *time.Time `form:"as_of,omitempty" json:"as_of,omitempty"`
 
-	// AsOfSequence Show the state as it was after this entry of the tenant's log.
+	// AsOfSequence Show the state as it was after this entry of the tenant's log. Beyond its end: 422.
 	AsOfSequence *int64 `form:"as_of_sequence,omitempty" json:"as_of_sequence,omitempty"`
 
 	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
@@ -2238,10 +2274,10 @@ type DeleteEndpointParams struct {
 
 // GetEndpointParams defines parameters for GetEndpoint.
 type GetEndpointParams struct {
-	// AsOf Show the state as of this time: after every entry recorded at or before it. Not in the future.
+	// AsOf Show the state as of this time: after every entry recorded at or before it. In the future: 422.
 	AsOf *time.Time `form:"as_of,omitempty" json:"as_of,omitempty"`
 
-	// AsOfSequence Show the state as it was after this entry of the tenant's log.
+	// AsOfSequence Show the state as it was after this entry of the tenant's log. Beyond its end: 422.
 	AsOfSequence *int64 `form:"as_of_sequence,omitempty" json:"as_of_sequence,omitempty"`
 
 	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
@@ -2340,7 +2376,7 @@ type GetEventBySequenceParams struct {
 
 // GetEventParams defines parameters for GetEvent.
 type GetEventParams struct {
-	// Source The source that the id is unique in; /tenants/{tenant} by default.
+	// Source The source that the id is unique in. Without it: /tenants/{tenant}, then the internal ids.
 	Source *string `form:"source,omitempty" json:"source,omitempty"`
 
 	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
@@ -2352,8 +2388,14 @@ type GetEventParams struct {
 
 // GetEventRoutingParams defines parameters for GetEventRouting.
 type GetEventRoutingParams struct {
-	// Source The source that the id is unique in; /tenants/{tenant} by default.
+	// Source The source that the id is unique in. Without it: /tenants/{tenant}, then the internal ids.
 	Source *string `form:"source,omitempty" json:"source,omitempty"`
+
+	// AsOf Show the state as of this time: after every entry recorded at or before it. In the future: 422.
+	AsOf *time.Time `form:"as_of,omitempty" json:"as_of,omitempty"`
+
+	// AsOfSequence Show the state as it was after this entry of the tenant's log. Beyond its end: 422.
+	AsOfSequence *int64 `form:"as_of_sequence,omitempty" json:"as_of_sequence,omitempty"`
 
 	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
 	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
@@ -2373,10 +2415,10 @@ type ListKeysParams struct {
 	// Order By creation.
 	Order *ListKeysParamsOrder `form:"order,omitempty" json:"order,omitempty"`
 
-	// AsOf Show the state as of this time: after every entry recorded at or before it. Not in the future.
+	// AsOf Show the state as of this time: after every entry recorded at or before it. In the future: 422.
 	AsOf *time.Time `form:"as_of,omitempty" json:"as_of,omitempty"`
 
-	// AsOfSequence Show the state as it was after this entry of the tenant's log.
+	// AsOfSequence Show the state as it was after this entry of the tenant's log. Beyond its end: 422.
 	AsOfSequence *int64 `form:"as_of_sequence,omitempty" json:"as_of_sequence,omitempty"`
 
 	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
@@ -2432,6 +2474,12 @@ type ListLogParams struct {
 
 	// To Recorded before this time.
 	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
+	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
+
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30.
+	Prefer *string `json:"Prefer,omitempty"`
 }
 
 // ListLogParamsOrder defines parameters for ListLog.
@@ -2458,6 +2506,15 @@ type TailLogParams struct {
 	LastEventID *string `json:"Last-Event-ID,omitempty"`
 }
 
+// GetLogEntryParams defines parameters for GetLogEntry.
+type GetLogEntryParams struct {
+	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
+	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
+
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30.
+	Prefer *string `json:"Prefer,omitempty"`
+}
+
 // ListSubscriptionsParams defines parameters for ListSubscriptions.
 type ListSubscriptionsParams struct {
 	// Limit At most this many items.
@@ -2472,10 +2529,10 @@ type ListSubscriptionsParams struct {
 	// EndpointId Those of this endpoint.
 	EndpointId *openapi_types.UUID `form:"endpoint_id,omitempty" json:"endpoint_id,omitempty"`
 
-	// AsOf Show the state as of this time: after every entry recorded at or before it. Not in the future.
+	// AsOf Show the state as of this time: after every entry recorded at or before it. In the future: 422.
 	AsOf *time.Time `form:"as_of,omitempty" json:"as_of,omitempty"`
 
-	// AsOfSequence Show the state as it was after this entry of the tenant's log.
+	// AsOfSequence Show the state as it was after this entry of the tenant's log. Beyond its end: 422.
 	AsOfSequence *int64 `form:"as_of_sequence,omitempty" json:"as_of_sequence,omitempty"`
 
 	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
@@ -2505,10 +2562,10 @@ type DeleteSubscriptionParams struct {
 
 // GetSubscriptionParams defines parameters for GetSubscription.
 type GetSubscriptionParams struct {
-	// AsOf Show the state as of this time: after every entry recorded at or before it. Not in the future.
+	// AsOf Show the state as of this time: after every entry recorded at or before it. In the future: 422.
 	AsOf *time.Time `form:"as_of,omitempty" json:"as_of,omitempty"`
 
-	// AsOfSequence Show the state as it was after this entry of the tenant's log.
+	// AsOfSequence Show the state as it was after this entry of the tenant's log. Beyond its end: 422.
 	AsOfSequence *int64 `form:"as_of_sequence,omitempty" json:"as_of_sequence,omitempty"`
 
 	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
@@ -2911,7 +2968,7 @@ type ClientInterface interface {
 
 	// ListTenants List tenants
 	//
-	// In order of id.
+	// In order of id, as they are now, on every page: there is no as_of, since each tenant has a log of its own. Hooktrail-Sequence and min_sequence speak of the instance's log.
 	//
 	// Roles: operator.
 	//
@@ -3009,7 +3066,7 @@ type ClientInterface interface {
 
 	// GetAttemptBody Get the body that an attempt sent
 	//
-	// The exact bytes, built again from the log and checked against the hash that was recorded.
+	// The exact bytes, built again from the log and checked against the hash that was recorded. With as_of, 404 unless the attempt had begun by then.
 	//
 	// Roles: admin, auditor, operator, receiver.
 	//
@@ -3261,7 +3318,7 @@ type ClientInterface interface {
 
 	// GetEvent Get an event
 	//
-	// The event with its data, byte for byte.
+	// The event with its data, byte for byte. Where a producer called an event by another one's internal id, this finds the producer's; get-event-by-sequence finds either.
 	//
 	// Roles: admin, auditor, operator, producer, receiver.
 	//
@@ -3270,7 +3327,7 @@ type ClientInterface interface {
 
 	// GetEventRouting Get an event's routing
 	//
-	// Where the event went and which matching subscriptions were passed over, as it was decided then.
+	// Where the event went and which matching subscriptions were passed over, as it was decided then; with as_of, as far as it was routed at that moment.
 	//
 	// Roles: admin, auditor, operator, producer.
 	//
@@ -3342,7 +3399,7 @@ type ClientInterface interface {
 	// Roles: admin, auditor, operator.
 	//
 	// Corresponds with GET /v1/tenants/{tenant}/log/{sequence} (the `GetLogEntry` operationId).
-	GetLogEntry(ctx context.Context, tenant string, sequence int64, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetLogEntry(ctx context.Context, tenant string, sequence int64, params *GetLogEntryParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListSubscriptions List subscriptions
 	//
@@ -3608,7 +3665,7 @@ func (c *Client) RevokeInstanceKey(ctx context.Context, id openapi_types.UUID, p
 
 // ListTenants List tenants
 //
-// In order of id.
+// In order of id, as they are now, on every page: there is no as_of, since each tenant has a log of its own. Hooktrail-Sequence and min_sequence speak of the instance's log.
 //
 // Roles: operator.
 //
@@ -3806,7 +3863,7 @@ func (c *Client) ListAttempts(ctx context.Context, tenant string, id openapi_typ
 
 // GetAttemptBody Get the body that an attempt sent
 //
-// The exact bytes, built again from the log and checked against the hash that was recorded.
+// The exact bytes, built again from the log and checked against the hash that was recorded. With as_of, 404 unless the attempt had begun by then.
 //
 // Roles: admin, auditor, operator, receiver.
 //
@@ -4298,7 +4355,7 @@ func (c *Client) GetEventBySequence(ctx context.Context, tenant string, sequence
 
 // GetEvent Get an event
 //
-// The event with its data, byte for byte.
+// The event with its data, byte for byte. Where a producer called an event by another one's internal id, this finds the producer's; get-event-by-sequence finds either.
 //
 // Roles: admin, auditor, operator, producer, receiver.
 //
@@ -4317,7 +4374,7 @@ func (c *Client) GetEvent(ctx context.Context, tenant string, id string, params 
 
 // GetEventRouting Get an event's routing
 //
-// Where the event went and which matching subscriptions were passed over, as it was decided then.
+// Where the event went and which matching subscriptions were passed over, as it was decided then; with as_of, as far as it was routed at that moment.
 //
 // Roles: admin, auditor, operator, producer.
 //
@@ -4459,8 +4516,8 @@ func (c *Client) TailLog(ctx context.Context, tenant string, params *TailLogPara
 // Roles: admin, auditor, operator.
 //
 // Corresponds with GET /v1/tenants/{tenant}/log/{sequence} (the `GetLogEntry` operationId).
-func (c *Client) GetLogEntry(ctx context.Context, tenant string, sequence int64, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetLogEntryRequest(c.Server, tenant, sequence)
+func (c *Client) GetLogEntry(ctx context.Context, tenant string, sequence int64, params *GetLogEntryParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetLogEntryRequest(c.Server, tenant, sequence, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5093,6 +5150,30 @@ func NewListTenantsRequest(server string, params *ListTenantsParams) (*http.Requ
 
 		}
 
+		if params.Order != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "order", *params.Order, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.MinSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "min_sequence", *params.MinSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -5102,6 +5183,21 @@ func NewListTenantsRequest(server string, params *ListTenantsParams) (*http.Requ
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.Prefer != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -5870,6 +5966,30 @@ func NewGetAttemptBodyRequest(server string, tenant string, id openapi_types.UUI
 		// styled parameters, preserving literal commas as delimiters
 		// per the OpenAPI spec (e.g. "color=blue,black,brown").
 		var rawQueryFragments []string
+
+		if params.AsOf != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "as_of", *params.AsOf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AsOfSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "as_of_sequence", *params.AsOfSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
 
 		if params.MinSequence != nil {
 
@@ -7207,6 +7327,30 @@ func NewGetEventRoutingRequest(server string, tenant string, id string, params *
 
 		}
 
+		if params.AsOf != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "as_of", *params.AsOf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AsOfSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "as_of_sequence", *params.AsOfSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.MinSequence != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "min_sequence", *params.MinSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
@@ -7669,6 +7813,18 @@ func NewListLogRequest(server string, tenant string, params *ListLogParams) (*ht
 
 		}
 
+		if params.MinSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "min_sequence", *params.MinSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -7678,6 +7834,21 @@ func NewListLogRequest(server string, tenant string, params *ListLogParams) (*ht
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.Prefer != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -7808,7 +7979,7 @@ func NewTailLogRequest(server string, tenant string, params *TailLogParams) (*ht
 }
 
 // NewGetLogEntryRequest constructs an http.Request for the GetLogEntry method
-func NewGetLogEntryRequest(server string, tenant string, sequence int64) (*http.Request, error) {
+func NewGetLogEntryRequest(server string, tenant string, sequence int64, params *GetLogEntryParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -7840,9 +8011,51 @@ func NewGetLogEntryRequest(server string, tenant string, sequence int64) (*http.
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.MinSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "min_sequence", *params.MinSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.Prefer != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -8605,7 +8818,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListTenantsWithResponse List tenants
 	//
-	// In order of id.
+	// In order of id, as they are now, on every page: there is no as_of, since each tenant has a log of its own. Hooktrail-Sequence and min_sequence speak of the instance's log.
 	//
 	// Roles: operator.
 	//
@@ -8715,7 +8928,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetAttemptBodyWithResponse Get the body that an attempt sent
 	//
-	// The exact bytes, built again from the log and checked against the hash that was recorded.
+	// The exact bytes, built again from the log and checked against the hash that was recorded. With as_of, 404 unless the attempt had begun by then.
 	//
 	// Roles: admin, auditor, operator, receiver.
 	//
@@ -8979,7 +9192,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetEventWithResponse Get an event
 	//
-	// The event with its data, byte for byte.
+	// The event with its data, byte for byte. Where a producer called an event by another one's internal id, this finds the producer's; get-event-by-sequence finds either.
 	//
 	// Roles: admin, auditor, operator, producer, receiver.
 	//
@@ -8990,7 +9203,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetEventRoutingWithResponse Get an event's routing
 	//
-	// Where the event went and which matching subscriptions were passed over, as it was decided then.
+	// Where the event went and which matching subscriptions were passed over, as it was decided then; with as_of, as far as it was routed at that moment.
 	//
 	// Roles: admin, auditor, operator, producer.
 	//
@@ -9074,7 +9287,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/tenants/{tenant}/log/{sequence} (the `GetLogEntry` operationId).
-	GetLogEntryWithResponse(ctx context.Context, tenant string, sequence int64, reqEditors ...RequestEditorFn) (*GetLogEntryResponse, error)
+	GetLogEntryWithResponse(ctx context.Context, tenant string, sequence int64, params *GetLogEntryParams, reqEditors ...RequestEditorFn) (*GetLogEntryResponse, error)
 
 	// ListSubscriptionsWithResponse List subscriptions
 	//
@@ -9644,8 +9857,6 @@ type RevokeInstanceKeyResponse struct {
 	ApplicationproblemJSON404 *Problem
 	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationproblemJSON409 *Problem
-	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
-	ApplicationproblemJSON412 *Problem
 	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
 	ApplicationproblemJSON422 *Problem
 	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -9674,11 +9885,6 @@ func (r RevokeInstanceKeyResponse) GetApplicationproblemJSON404() *Problem {
 // GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
 func (r RevokeInstanceKeyResponse) GetApplicationproblemJSON409() *Problem {
 	return r.ApplicationproblemJSON409
-}
-
-// GetApplicationproblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
-func (r RevokeInstanceKeyResponse) GetApplicationproblemJSON412() *Problem {
-	return r.ApplicationproblemJSON412
 }
 
 // GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
@@ -12559,8 +12765,6 @@ type RevokeKeyResponse struct {
 	ApplicationproblemJSON404 *Problem
 	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationproblemJSON409 *Problem
-	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
-	ApplicationproblemJSON412 *Problem
 	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
 	ApplicationproblemJSON422 *Problem
 	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -12589,11 +12793,6 @@ func (r RevokeKeyResponse) GetApplicationproblemJSON404() *Problem {
 // GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
 func (r RevokeKeyResponse) GetApplicationproblemJSON409() *Problem {
 	return r.ApplicationproblemJSON409
-}
-
-// GetApplicationproblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
-func (r RevokeKeyResponse) GetApplicationproblemJSON412() *Problem {
-	return r.ApplicationproblemJSON412
 }
 
 // GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
@@ -13905,7 +14104,7 @@ func (c *ClientWithResponses) RevokeInstanceKeyWithResponse(ctx context.Context,
 
 // ListTenantsWithResponse List tenants
 //
-// In order of id.
+// In order of id, as they are now, on every page: there is no as_of, since each tenant has a log of its own. Hooktrail-Sequence and min_sequence speak of the instance's log.
 //
 // Roles: operator.
 //
@@ -14075,7 +14274,7 @@ func (c *ClientWithResponses) ListAttemptsWithResponse(ctx context.Context, tena
 
 // GetAttemptBodyWithResponse Get the body that an attempt sent
 //
-// The exact bytes, built again from the log and checked against the hash that was recorded.
+// The exact bytes, built again from the log and checked against the hash that was recorded. With as_of, 404 unless the attempt had begun by then.
 //
 // Roles: admin, auditor, operator, receiver.
 //
@@ -14483,7 +14682,7 @@ func (c *ClientWithResponses) GetEventBySequenceWithResponse(ctx context.Context
 
 // GetEventWithResponse Get an event
 //
-// The event with its data, byte for byte.
+// The event with its data, byte for byte. Where a producer called an event by another one's internal id, this finds the producer's; get-event-by-sequence finds either.
 //
 // Roles: admin, auditor, operator, producer, receiver.
 //
@@ -14500,7 +14699,7 @@ func (c *ClientWithResponses) GetEventWithResponse(ctx context.Context, tenant s
 
 // GetEventRoutingWithResponse Get an event's routing
 //
-// Where the event went and which matching subscriptions were passed over, as it was decided then.
+// Where the event went and which matching subscriptions were passed over, as it was decided then; with as_of, as far as it was routed at that moment.
 //
 // Roles: admin, auditor, operator, producer.
 //
@@ -14626,8 +14825,8 @@ func (c *ClientWithResponses) TailLogWithResponse(ctx context.Context, tenant st
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/tenants/{tenant}/log/{sequence} (the `GetLogEntry` operationId).
-func (c *ClientWithResponses) GetLogEntryWithResponse(ctx context.Context, tenant string, sequence int64, reqEditors ...RequestEditorFn) (*GetLogEntryResponse, error) {
-	rsp, err := c.GetLogEntry(ctx, tenant, sequence, reqEditors...)
+func (c *ClientWithResponses) GetLogEntryWithResponse(ctx context.Context, tenant string, sequence int64, params *GetLogEntryParams, reqEditors ...RequestEditorFn) (*GetLogEntryResponse, error) {
+	rsp, err := c.GetLogEntry(ctx, tenant, sequence, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15262,13 +15461,6 @@ func ParseRevokeInstanceKeyResponse(rsp *http.Response) (*RevokeInstanceKeyRespo
 			return nil, err
 		}
 		response.ApplicationproblemJSON409 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON412 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest Problem
@@ -18213,13 +18405,6 @@ func ParseRevokeKeyResponse(rsp *http.Response) (*RevokeKeyResponse, error) {
 			return nil, err
 		}
 		response.ApplicationproblemJSON409 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON412 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest Problem
