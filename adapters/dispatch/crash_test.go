@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,10 +30,9 @@ func TestDispatcher_CrashAtEachAppend(t *testing.T) {
 
 func crashAt(t *testing.T, w *world, how fault, at int) {
 	w.subscribe(w.endpoint(func(c *domain.EndpointConfig) { c.Concurrency = 2 }), "*")
-	first := true
+	var sent atomic.Int32
 	w.receiver.answer = func(s Shipment) Answer {
-		if first {
-			first = false
+		if sent.Add(1) == 1 {
 			return fails(s)
 		}
 		return succeeds(s)
@@ -100,8 +100,11 @@ func depose(t *testing.T, w *world, blind bool) {
 	if owner != young.set.Node || epoch != 2 {
 		t.Errorf("the shard is held by %s in epoch %d, want %s in 2", owner, epoch, young.set.Node)
 	}
-	if old.running > 0 {
-		t.Errorf("%d attempts are under way on the deposed node", old.running)
+	old.mu.Lock()
+	running := old.running
+	old.mu.Unlock()
+	if running > 0 {
+		t.Errorf("%d attempts are under way on the deposed node", running)
 	}
 	time.Sleep(time.Hour)
 	old.end(t)
@@ -408,6 +411,7 @@ func (m *model) heal(w *world, nodes []*node) {
 		log.plan = nil
 		log.mu.Unlock()
 	}
+	w.views.lag(0)
 	time.Sleep(3 * time.Minute)
 	synctest.Wait()
 }

@@ -278,7 +278,7 @@ func TestDispatcher_Cancels(t *testing.T) {
 						w.event("a")
 					}
 					time.Sleep(4 * time.Second)
-					w.receiver.took = 3 * time.Second // the next attempts are under way when the end comes
+					w.receiver.delay(3 * time.Second) // the next attempts are under way when the end comes
 					time.Sleep(2 * time.Second)
 					test.end(w, endpoint, subscription)
 					time.Sleep(10 * time.Minute)

@@ -74,13 +74,17 @@ func (ld *loader) rows(ctx context.Context, q WaitingQuery) error {
 	return nil
 }
 
-// add takes a delivery that was routed after the rows were read, unless it lies beyond.
+// add takes a delivery that was routed after the rows were read, unless it lies beyond. What lies before those that are
+// meant is kept, for it may have moved behind them since.
 func (ld *loader) add(it *item) {
-	r := ld.reach(it.delivery.Tenant, it.delivery.Endpoint)
-	if k := it.key(); k.compare(ld.after) <= 0 || r.more && k.compare(r.horizon) > 0 {
+	r, k := ld.reach(it.delivery.Tenant, it.delivery.Endpoint), it.key()
+	if r.more && k.compare(r.horizon) > 0 {
 		return
 	}
 	ld.items[it.delivery.ID] = it
+	if k.compare(ld.after) <= 0 {
+		return
+	}
 	if r.items++; r.items > 2*ld.limit {
 		ld.trim(r)
 	}

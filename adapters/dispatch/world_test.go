@@ -187,15 +187,15 @@ func (r *receiver) Send(ctx context.Context, s Shipment) Answer {
 	r.requests = append(r.requests, request{s.Delivery.ID, s.Attempt.Number, s.Event.ID, s.Endpoint.ID, time.Now()})
 	r.running[s.Endpoint.ID]++
 	r.most = max(r.most, r.running[s.Endpoint.ID])
-	answer := r.answer
+	answer, took := r.answer, r.took
 	r.mu.Unlock()
 	defer func() {
 		r.mu.Lock()
 		r.running[s.Endpoint.ID]--
 		r.mu.Unlock()
 	}()
-	if r.took > 0 {
-		timer := time.NewTimer(r.took)
+	if took > 0 {
+		timer := time.NewTimer(took)
 		defer timer.Stop()
 		select {
 		case <-timer.C:
@@ -221,6 +221,12 @@ func (r *receiver) set(answer func(Shipment) Answer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.answer = answer
+}
+
+func (r *receiver) delay(took time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.took = took
 }
 
 func (r *receiver) seen() []request {
