@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,7 +23,6 @@ import (
 	"time"
 
 	"github.com/hooktrail/hooktrail/adapters/localpg"
-	"github.com/hooktrail/hooktrail/migrations/migratetest"
 )
 
 // actAsBinary makes the test binary run as hooktrail itself, so that the stories kill a real process.
@@ -389,155 +387,15 @@ func TestStory_EventToWebhook(t *testing.T) {
 	}
 }
 
-// TestStory_KillInMidDelivery: kill -9 at random moments loses nothing, marks what is unknown, and afterwards the
-// receiver's own list of requests equals the log's attempts in both directions.
-func TestStory_KillInMidDelivery(t *testing.T) {
-	t.Parallel()
-	const events, kills = 300, 3
-	p := newProgram(t)
-	p.start()
-	receiver := newReceiver(t, func(n int) int {
-		if n%10 == 3 {
-			return http.StatusServiceUnavailable
-		}
-		return http.StatusOK
-	})
-	p.endpointTo(receiver.server.URL, map[string]any{"concurrency": 16, "retry": map[string]any{"schedule": []string{"200ms", "200ms", "200ms", "500ms", "500ms", "1s"}}})
-
-	accepted := map[string]bool{}
-	for i := range events {
-		var event struct{ ID string }
-		body := map[string]any{"type": "story.event", "data": map[string]any{"n": i}}
-		err := p.client().call(t.Context(), "POST", "/v1/tenants/default/events", body, &event)
-		if err != nil {
-			t.Fatalf("append %d: %v", i, err)
-		}
-		accepted[event.ID] = true
-		if i > 0 && i%(events/(kills+1)) == 0 {
-			p.kill()
-			p.start()
-		}
-	}
-	eventually(t, time.Minute, "every delivery ended", func() bool {
-		all := p.deliveries()
-		ended := 0
-		for _, d := range all {
-			if d.Status == "succeeded" || d.Status == "dead" {
-				ended++
-			}
-		}
-		return len(all) == events && ended == events
-	})
-
-	started, finished, unknown := map[string]int{}, map[string]int{}, 0
-	for _, e := range p.logEntries("&kind=delivery.*") {
-		var attempt struct {
-			Number  int
-			Outcome string
-		}
-		for _, part := range []string{"attempt", "result"} {
-			if raw, ok := e.Data[part]; ok {
-				if err := json.Unmarshal(raw, &attempt); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-		key := fmt.Sprint(e.Stream, "#", attempt.Number)
-		switch e.Kind {
-		case "delivery.attempt_started":
-			started[key]++
-		case "delivery.attempt_finished":
-			finished[key]++
-			if attempt.Outcome == "unknown" {
-				unknown++
-			}
-		}
-	}
-	for key, n := range started {
-		if n != 1 || finished[key] != 1 {
-			t.Errorf("attempt %s was started %d times and finished %d times", key, n, finished[key])
-		}
-	}
-	if len(finished) != len(started) {
-		t.Errorf("%d attempts started, %d finished", len(started), len(finished))
-	}
-	requests := receiver.all()
-	// An unknown attempt may or may not have reached the receiver; every other one did, and nothing else did.
-	if n := len(requests); n > len(started) || n < len(started)-unknown {
-		t.Errorf("the receiver got %d requests, the log has %d attempts of which %d unknown", n, len(started), unknown)
-	}
-	got := map[string]bool{}
-	for _, r := range requests {
-		if !accepted[r.ID] {
-			t.Errorf("the receiver got %s, which was never accepted", r.ID)
-		}
-		if r.Status == http.StatusOK {
-			got[r.ID] = true
-		}
-	}
-	if len(got) != events {
-		t.Errorf("%d of %d events arrived", len(got), events)
-	}
-	t.Logf("%d attempts, %d unknown, %d requests", len(started), unknown, len(requests))
-	p.stop()
-	p.verify()
-}
-
 // verify has the binary recompute the log and the views of a server that was stopped.
 func (p *program) verify() {
 	p.t.Helper()
 	cmd := binary(p.t.Context(), "verify", "--views")
 	cmd.Env = append(cmd.Env, "HOOKTRAIL_DATA_DIR="+p.dir)
+	cmd.Env = append(cmd.Env, p.env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		p.t.Errorf("hooktrail verify --views: %v\n%s", err, out)
 	}
-}
-
-// TestStory_PostgresGone: without its database the server answers 503 with Retry-After, and goes on by itself when it
-// is back; what was answered with 201 is there, and nothing else.
-func TestStory_PostgresGone(t *testing.T) {
-	t.Parallel()
-	database := migratetest.Open(t)
-	line := newBrokenLine(t, database.URL)
-	p := newProgram(t, "HOOKTRAIL_DATABASE_URL="+line.url)
-	p.start()
-	receiver := newReceiver(t, nil)
-	p.endpointTo(receiver.server.URL, map[string]any{"retry": map[string]any{"schedule": []string{"200ms", "500ms"}}})
-	event := json.RawMessage(`{"type":"story.event","data":{}}`)
-	p.do("POST", "/v1/tenants/default/events", event, nil)
-
-	line.cut()
-	eventually(t, 20*time.Second, "an append is refused", func() bool {
-		resp, err := p.client().send(t.Context(), "POST", "/v1/tenants/default/events", bytes.NewReader(event))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		if resp.StatusCode == http.StatusServiceUnavailable && resp.Header.Get("Retry-After") == "" {
-			t.Error("503 without Retry-After")
-		}
-		return resp.StatusCode == http.StatusServiceUnavailable
-	})
-	if status := p.status("GET", "/readyz"); status != http.StatusServiceUnavailable {
-		t.Errorf("/readyz answers %d without a database", status)
-	}
-	if status := p.status("GET", "/livez"); status != http.StatusOK {
-		t.Errorf("/livez answers %d without a database", status)
-	}
-
-	line.mend()
-	accepted := 1
-	eventually(t, 30*time.Second, "an append is accepted again", func() bool {
-		if p.client().call(t.Context(), "POST", "/v1/tenants/default/events", event, nil) != nil {
-			return false
-		}
-		accepted++
-		return true
-	})
-	eventually(t, 30*time.Second, "everything accepted is delivered", func() bool {
-		all := p.deliveries()
-		return len(all) >= accepted && !slices.ContainsFunc(all, func(d deliveryRow) bool { return d.Status != "succeeded" })
-	})
 }
 
 // status calls the API and returns the status alone.
@@ -549,77 +407,4 @@ func (p *program) status(method, path string) int {
 	}
 	defer resp.Body.Close()
 	return resp.StatusCode
-}
-
-// brokenLine is a TCP connection to a database that can be cut and mended.
-type brokenLine struct {
-	url      string
-	upstream string
-	listener net.Listener
-	mu       sync.Mutex // guards all below
-	broken   bool
-	open     map[net.Conn]bool
-}
-
-func newBrokenLine(t testing.TB, databaseURL string) *brokenLine {
-	t.Helper()
-	u, err := url.Parse(databaseURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := &brokenLine{upstream: u.Host, open: map[net.Conn]bool{}}
-	if l.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-		t.Fatal(err)
-	}
-	u.Host = l.listener.Addr().String()
-	l.url = u.String()
-	go l.accept()
-	t.Cleanup(func() {
-		_ = l.listener.Close()
-		l.cut()
-	})
-	return l
-}
-
-func (l *brokenLine) accept() {
-	for {
-		client, err := l.listener.Accept()
-		if err != nil {
-			return
-		}
-		server, err := net.Dial("tcp", l.upstream)
-		l.mu.Lock()
-		if err != nil || l.broken {
-			_ = client.Close()
-			if err == nil {
-				_ = server.Close()
-			}
-			l.mu.Unlock()
-			continue
-		}
-		l.open[client], l.open[server] = true, true
-		l.mu.Unlock()
-		pump := func(to, from net.Conn) {
-			_, _ = io.Copy(to, from) // ends with either side
-			_, _ = to.Close(), from.Close()
-		}
-		go pump(server, client)
-		go pump(client, server)
-	}
-}
-
-func (l *brokenLine) cut() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.broken = true
-	for conn := range l.open {
-		_ = conn.Close()
-	}
-	clear(l.open)
-}
-
-func (l *brokenLine) mend() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.broken = false
 }
