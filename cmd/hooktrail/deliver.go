@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -37,6 +38,9 @@ type targetKey struct {
 	version  int
 	keys     string
 }
+
+// secretsTimeout bounds the reading of an endpoint's secrets: a database that stalls must not hold its slots for long.
+const secretsTimeout = 5 * time.Second
 
 // maxTargets bounds the targets kept ready; past it all are made anew.
 const maxTargets = 20_000
@@ -74,13 +78,13 @@ func (c *courier) judge(profile *webhook.Profile, result *webhook.Result, answer
 		answer.Result.Outcome = domain.OutcomeSucceeded
 		return
 	}
-	if result.ErrorCode == webhook.AddressRefused {
-		answer.Permanent = false // the operator may allow the address, or the name may change
+	if !profile.HonoursRetryAfter {
+		return // the schedule is a promise, whatever the receiver asks for
 	}
-	if profile.HonoursRetryAfter && result.RetryAfter > 0 {
+	answer.Permanent = result.StatusCode == http.StatusGone
+	if result.RetryAfter > 0 {
 		answer.NotBefore = result.Finished.Add(result.RetryAfter)
 	}
-	answer.Permanent = profile.HonoursRetryAfter && result.StatusCode == 410
 }
 
 // unsent is the answer when no request could be made: a fault of the event for good, or of this instance for now.
@@ -166,6 +170,8 @@ func (c *courier) target(ctx context.Context, e domain.Endpoint, a domain.Attemp
 	if target != nil {
 		return target, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, secretsTimeout)
+	defer cancel()
 	target, err := c.newTarget(ctx, e, a.Keys)
 	if err != nil {
 		return nil, err

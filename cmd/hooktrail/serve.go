@@ -52,9 +52,8 @@ func (c serveCommand) Run(ctx context.Context, p process) error {
 	if err != nil {
 		return err
 	}
-	// Passable for the account that a private Postgres runs as; what is secret in it has mode 0600.
-	if err := os.MkdirAll(dir, 0o711); err != nil { //nolint:gosec // see above
-		return fmt.Errorf("make the data directory: %w", err)
+	if err := makeDataDir(dir); err != nil {
+		return err
 	}
 	n, err := newNode(dir)
 	if err != nil {
@@ -140,9 +139,10 @@ func (s *server) run(ctx context.Context) error {
 	base.Go(func() error { return s.watchPostgres(baseCtx) })
 
 	work, workCtx := errgroup.WithContext(ctx)
-	defer context.AfterFunc(baseCtx, func() { work.Go(func() error { return errBaseEnded }) })()
+	baseLives := context.AfterFunc(baseCtx, func() { work.Go(func() error { return errBaseEnded }) })
 	work.Go(func() error { return s.work(workCtx, base, baseCtx, work) })
 	err := work.Wait()
+	baseLives() // from here on its end is wanted
 	stopBase()
 	if err := errors.Join(base.Wait(), err); !onlyEnded(err) {
 		return err

@@ -131,8 +131,8 @@ func (c migrateCommand) Run(ctx context.Context, p process) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return fmt.Errorf("make the data directory: %w", err)
+	if err := makeDataDir(dir); err != nil {
+		return err
 	}
 	s, err := c.Storage.open(ctx, dir, c.Log.logger(os.Stderr))
 	if err != nil {

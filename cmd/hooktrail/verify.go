@@ -82,6 +82,9 @@ func (f storageFlags) withLog(ctx context.Context, logs logFlags, do func(*postg
 	if err != nil {
 		return err
 	}
+	if err := makeDataDir(dir); err != nil {
+		return err
+	}
 	logger := logs.logger(os.Stderr)
 	store, err := f.open(ctx, dir, logger)
 	if err != nil {
