@@ -92,15 +92,13 @@ func (l *Log) open(ctx context.Context, config Config) (err error) {
 	if l.codec, err = newCodec(); err != nil {
 		return err
 	}
-	pool, err := pgxpool.ParseConfig(config.URL)
+	base, err := parseURL(config.URL)
 	if err != nil {
-		return errors.New("read the database URL (postgres://user:password@host:port/database)") // which may hold a password
+		return err
 	}
-	l.appendConfig = connection(pool.ConnConfig, "hooktrail append", appendSettings)
-	l.listenConfig = connection(pool.ConnConfig, "hooktrail listen", listenSettings)
-	pool.ConnConfig = connection(pool.ConnConfig, "hooktrail", readSettings)
-	pool.MaxConns = int32(orDefault(config.ReadConnections, 8))
-	if l.pool, err = pgxpool.NewWithConfig(ctx, pool); err != nil {
+	l.appendConfig = connection(base.ConnConfig, "hooktrail append", appendSettings)
+	l.listenConfig = connection(base.ConnConfig, "hooktrail listen", listenSettings)
+	if l.pool, err = NewPool(ctx, config.URL, "hooktrail", orDefault(config.ReadConnections, 8)); err != nil {
 		return err
 	}
 	if l.instance, err = openInstance(ctx, l.pool, l.master, config.InstanceName); err != nil {
@@ -109,29 +107,6 @@ func (l *Log) open(ctx context.Context, config Config) (err error) {
 	l.keys = newKeyring(l.pool, l.master, l.instance)
 	l.partitions = newPartitions(l.pool, l.logger)
 	return nil
-}
-
-// Settings of the connections, by the server's names. idle_in_transaction_session_timeout frees the append lock of a process
-// that was stopped; keepalives do so of one whose machine is gone. The appender's statements look rows up along an index, and
-// nothing else: a plan made while a table was small must not scan it when it has grown, or bloated under a foreign snapshot.
-var (
-	appendSettings = map[string]string{
-		"idle_in_transaction_session_timeout": "2s", "lock_timeout": "2500ms", "statement_timeout": "10s",
-		"tcp_keepalives_idle": "2", "tcp_keepalives_interval": "1", "tcp_keepalives_count": "3",
-		"jit": "off", "plan_cache_mode": "force_generic_plan",
-		"enable_seqscan": "off", "enable_bitmapscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off",
-	}
-	listenSettings = map[string]string{"idle_in_transaction_session_timeout": "10s", "tcp_keepalives_idle": "10"}
-	readSettings   = map[string]string{"idle_in_transaction_session_timeout": "30s", "statement_timeout": "60s", "jit": "off"}
-)
-
-func connection(base *pgx.ConnConfig, name string, settings map[string]string) *pgx.ConnConfig {
-	c := base.Copy()
-	c.RuntimeParams["application_name"] = name
-	for setting, value := range settings {
-		c.RuntimeParams[setting] = value
-	}
-	return c
 }
 
 // Close ends the connections. Not to be called while Run is running.
