@@ -33,7 +33,7 @@ func planOf(s Standing, set Settings, steady bool) plan {
 			free = append(free, Lease{Name: name})
 		case slices.Contains(nodes, l.Owner):
 			held[l.Owner] = append(held[l.Owner], l)
-		case steady || slices.Contains(set.Displaced, l.Owner):
+		case steady || retired(s, l.Owner) || slices.Contains(set.Displaced, l.Owner):
 			free = append(free, l)
 		}
 	}
@@ -65,6 +65,11 @@ func (p *plan) rebalance(nodes []domain.UUID, held map[domain.UUID][]Lease, self
 			p.give[l.Name] = to
 		}
 	}
+}
+
+// retired says whether a node has taken back its heartbeat.
+func retired(s Standing, node domain.UUID) bool {
+	return !slices.ContainsFunc(s.Nodes, func(n Node) bool { return n.ID == node })
 }
 
 // livingNodes returns the nodes that may hold leases, this one among them, in order.

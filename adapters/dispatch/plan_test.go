@@ -77,14 +77,14 @@ func actOn(t *rapid.T, s Standing, nodes []domain.UUID, held map[string]Lease) {
 
 func TestPlanOf_WaitsUntilSteady(t *testing.T) {
 	t.Parallel()
-	self, dead, former := domain.NewUUID(), domain.NewUUID(), domain.NewUUID()
+	self, dead, former, retired := domain.NewUUID(), domain.NewUUID(), domain.NewUUID(), domain.NewUUID()
 	s := Standing{
-		Leases: []Lease{{routerLease, dead, 1}, {shardLeases[0], dead, 1}, {shardLeases[1], former, 1}},
-		Nodes:  []Node{{dead, time.Minute}},
+		Leases: []Lease{{routerLease, dead, 1}, {shardLeases[0], dead, 1}, {shardLeases[1], former, 1}, {shardLeases[2], retired, 1}},
+		Nodes:  []Node{{dead, time.Minute}, {former, 0}},
 	}
 	set := Settings{Node: self, Expiry: DefaultExpiry, Displaced: []domain.UUID{former}}
 	if got := len(planOf(s, set, false).take); got != Shards-1 {
-		t.Errorf("%d leases are taken at once, want the %d that nobody had or a displaced node has", got, Shards-1)
+		t.Errorf("%d leases are taken at once, want the %d that nobody had, or a retired or displaced node has", got, Shards-1)
 	}
 	if got := len(planOf(s, set, true).take); got != Shards+1 {
 		t.Errorf("%d leases are taken by a steady node, want all", got)
