@@ -17,11 +17,11 @@ type Snapshot struct {
 	Endpoints     []projections.Endpoint
 	Subscriptions []projections.Subscription
 	Deliveries    []projections.Delivery
-	Dead          []projections.Delivery // those of the list that the filter by status finds
 	Attempts      [][]projections.Attempt
 }
 
-// Take reads a tenant's Snapshot, lists in pages of a size. Every row of a list is also fetched by itself.
+// Take reads a tenant's Snapshot, lists in pages of a size. Every row of a list is also fetched by itself, and every filter
+// must find what it should of the list, and nothing else.
 func Take(ctx context.Context, r projections.Reader, as projections.AsOf, size int) (s Snapshot, err error) {
 	tenant, err := r.Tenant(ctx, as)
 	if err == nil {
@@ -53,15 +53,12 @@ func Take(ctx context.Context, r projections.Reader, as projections.AsOf, size i
 }
 
 func (s *Snapshot) takeDeliveries(ctx context.Context, r projections.Reader, as projections.AsOf, size int) (err error) {
-	list := func(f projections.DeliveryFilter) ([]projections.Delivery, error) {
-		return all(size, func(p projections.Page) ([]projections.Delivery, error) { return r.Deliveries(ctx, f, p, as) },
-			func(d projections.Delivery) (domain.UUID, projections.Origin) { return d.ID, d.Created },
-			func(id domain.UUID) (projections.Delivery, error) { return r.Delivery(ctx, id, as) })
+	list := func(f projections.DeliveryFilter) func(projections.Page) ([]projections.Delivery, error) {
+		return func(p projections.Page) ([]projections.Delivery, error) { return r.Deliveries(ctx, f, p, as) }
 	}
-	if s.Deliveries, err = list(projections.DeliveryFilter{}); err != nil {
-		return err
-	}
-	if s.Dead, err = list(projections.DeliveryFilter{Status: domain.DeliveryDead}); err != nil {
+	s.Deliveries, err = all(size, list(projections.DeliveryFilter{}), deliveryKey,
+		func(id domain.UUID) (projections.Delivery, error) { return r.Delivery(ctx, id, as) })
+	if err != nil {
 		return err
 	}
 	for _, d := range s.Deliveries {
@@ -70,32 +67,10 @@ func (s *Snapshot) takeDeliveries(ctx context.Context, r projections.Reader, as 
 			return err
 		}
 		s.Attempts = append(s.Attempts, attempts)
-		if err := filtersFind(ctx, r, d, as); err != nil {
-			return err
-		}
 	}
-	return nil
-}
-
-// filtersFind checks that each filter which a delivery passes lists it.
-func filtersFind(ctx context.Context, r projections.Reader, d projections.Delivery, as projections.AsOf) error {
-	filters := []projections.DeliveryFilter{
-		{Event: d.Event}, {Endpoint: d.Endpoint, Status: d.Status}, {From: d.Created.RecordedAt, To: d.Created.RecordedAt.Add(1000)},
-	}
-	for _, m := range d.Subscriptions {
-		filters = append(filters, projections.DeliveryFilter{Subscription: m.ID})
-	}
-	for _, f := range filters {
-		rows, err := r.Deliveries(ctx, f, projections.Page{Limit: 1000}, as)
-		if err != nil {
-			return err
-		}
-		found := false
-		for _, row := range rows {
-			found = found || row.ID == d.ID
-		}
-		if !found {
-			return fmt.Errorf("delivery %s isn't listed with filter %+v as of %+v", d.ID, f, as)
+	for _, f := range deliveryFilters(s.Deliveries) {
+		if err := exact(f.DeliveryFilter, s.Deliveries, f.passes, size, list(f.DeliveryFilter), deliveryKey); err != nil {
+			return fmt.Errorf("as of %+v: %w", as, err)
 		}
 	}
 	return nil
@@ -103,25 +78,41 @@ func filtersFind(ctx context.Context, r projections.Reader, d projections.Delive
 
 // Events reads all of a tenant's events, which no read shows as of a moment.
 func Events(ctx context.Context, r projections.Reader, size int) ([]projections.Event, error) {
-	return all(size, func(p projections.Page) ([]projections.Event, error) {
-		return r.Events(ctx, projections.EventFilter{}, p)
-	},
-		func(e projections.Event) (domain.UUID, projections.Origin) { return e.ID, e.Created },
-		func(id domain.UUID) (projections.Event, error) {
-			e, err := r.Event(ctx, id)
-			if err != nil {
-				return e, err
-			}
-			other, err := r.EventByProducerID(ctx, e.Attrs.Source, e.Attrs.ID)
-			if err == nil && other.ID != id {
-				err = errors.New("found another event by the producer's id")
-			}
-			if err != nil {
-				return e, err
-			}
-			return r.EventBySequence(ctx, e.Created.Sequence)
-		})
+	list := func(f projections.EventFilter) func(projections.Page) ([]projections.Event, error) {
+		return func(p projections.Page) ([]projections.Event, error) { return r.Events(ctx, f, p) }
+	}
+	events, err := all(size, list(projections.EventFilter{}), eventKey, func(id domain.UUID) (projections.Event, error) {
+		e, err := r.Event(ctx, id)
+		if err != nil {
+			return e, err
+		}
+		other, err := r.EventByProducerID(ctx, e.Attrs.Source, e.Attrs.ID)
+		if err == nil && other.ID != id {
+			err = errors.New("found another event by the producer's id")
+		}
+		if err != nil {
+			return e, err
+		}
+		return r.EventBySequence(ctx, e.Created.Sequence)
+	})
+	if err != nil {
+		return nil, err
+	}
+	deliveries, err := r.Deliveries(ctx, projections.DeliveryFilter{}, projections.Page{Limit: 1000}, projections.AsOf{})
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range eventFilters(events, deliveries) {
+		if err := exact(f.EventFilter, events, f.passes, size, list(f.EventFilter), eventKey); err != nil {
+			return nil, err
+		}
+	}
+	return events, nil
 }
+
+func deliveryKey(d projections.Delivery) (domain.UUID, projections.Origin) { return d.ID, d.Created }
+
+func eventKey(e projections.Event) (domain.UUID, projections.Origin) { return e.ID, e.Created }
 
 // all reads a list page by page, both ways, and fetches each row by itself: the answers must agree.
 func all[T any](size int, list func(projections.Page) ([]T, error), key func(T) (domain.UUID, projections.Origin),
@@ -161,10 +152,10 @@ func walk[T any](page projections.Page, list func(projections.Page) ([]T, error)
 		if err != nil {
 			return nil, err
 		}
-		if len(next) == 0 {
+		rows = append(rows, next...)
+		if len(next) < page.Limit {
 			return rows, nil
 		}
-		rows = append(rows, next...)
 		id, created := key(next[len(next)-1])
 		page.After, page.AfterID = &created.Sequence, id
 	}
