@@ -17,40 +17,6 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// Idle means idle: no transaction id is consumed, so nothing is written.
-func TestFollower_IdleWritesNothing(t *testing.T) {
-	t.Parallel()
-	var reads atomic.Int64
-	f := openFolded(t, func(l domain.Log) domain.Log { return &watchedLog{Log: l, awaits: &reads} })
-	settle(t, f, f.mustAppend(t, group(event(`1`)))[0])
-	admin := connect(t, f.db.AdminURL)
-	// Row versions: an update in place would show too.
-	versions := func() (v string) {
-		err := admin.QueryRow(t.Context(), `SELECT string_agg(c.ctid::text || c.xmin::text, ',' ORDER BY tenant) FROM cursors AS c`).Scan(&v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
-	writing := func() (n int) {
-		err := admin.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND backend_xid IS NOT NULL`, f.db.Name).Scan(&n)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
-	start, before := reads.Load(), versions()
-	waitFor(t, "the follower to look three times", func() bool {
-		if n := writing(); n > 0 {
-			t.Fatalf("%d transactions have an id while nothing is appended", n)
-		}
-		return reads.Load() >= start+3
-	})
-	if now := versions(); now != before {
-		t.Errorf("the cursors were written while idle: %s, before %s", now, before)
-	}
-}
-
 // watchedLog counts the waits and can spoil entries.
 type watchedLog struct {
 	domain.Log

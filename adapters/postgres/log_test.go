@@ -25,7 +25,11 @@ type opened struct {
 // open opens the log of a new database, runs it and bootstraps it.
 func open(t testing.TB, configure ...func(*postgres.Config)) *opened {
 	t.Helper()
-	db := migratetest.Open(t)
+	return openIn(t, migratetest.Open(t), configure...)
+}
+
+func openIn(t testing.TB, db migratetest.Database, configure ...func(*postgres.Config)) *opened {
+	t.Helper()
 	keyFile := filepath.Join(t.TempDir(), "master.json")
 	key, err := postgres.LoadOrCreateMasterKey(keyFile)
 	if err != nil {
