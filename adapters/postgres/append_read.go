@@ -67,29 +67,34 @@ func (a *appender) lockAndCheck(ctx context.Context, requests []*request) (pgx.T
 // catchUp brings the state to a head that it isn't at: because others appended, or because nothing is known yet.
 func (a *appender) catchUp(ctx context.Context, tx pgx.Tx, requests []*request, c *checked, head domain.Position, at time.Time) error {
 	s := a.state
-	from := s.position
+	from, wasKnown := s.position, s.known
 	s.forgetHeads()
-	if s.known && head < from {
+	if wasKnown && head < from {
 		return fmt.Errorf("the log ends at position %d, but this process saw %d committed: an older backup was restored under it (hint: restart it)", head, from)
 	}
+	// Unknown until all is read: what there is of streams, and the floor, is about to change, so that none may pass for new
+	// and every one is asked for.
+	s.known = false
 	var batch pgx.Batch
 	switch {
-	case s.known && head-from <= maxCatchUp:
-		const sql = `SELECT tenant, stream_kind, stream, stream_version FROM entries WHERE position > $1 AND position <= $2`
+	case wasKnown && head-from <= domain.Position(a.log.maxCatchUp):
+		const sql = `
+			SELECT tenant, stream_kind, stream, stream_version FROM entries
+			 WHERE position > $1 AND position <= $2 ORDER BY position`
 		batch.Queue(sql, int64(from), int64(head)).Query(func(rows pgx.Rows) error {
 			return eachVersion(rows, s.versions.put)
 		})
-	case s.known:
+	case wasKnown:
 		s.versions = newVersions()
 		a.queueFloor(&batch)
 	}
-	s.known, s.position, s.recordedAt = true, head, at.UTC()
 	clear(c.versions)
 	a.queueChecks(&batch, requests, c)
 	if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
-		s.known = false
+		*s = *newState() // half caught up is worth nothing
 		return fmt.Errorf("catch up with the log: %w", err)
 	}
+	s.known, s.position, s.recordedAt = true, head, at.UTC()
 	return nil
 }
 

@@ -12,7 +12,7 @@ const (
 	maxKnownVersions = 100_000
 	// maxKnownHeads bounds the tenants whose heads are in memory, up to 16 KiB each.
 	maxKnownHeads = 2_000
-	// maxCatchUp is how many entries of other processes are read to keep what is known; with more it is forgotten.
+	// maxCatchUp is by default how many entries of other processes are read to keep what is known; with more it is forgotten.
 	maxCatchUp = 20_000
 )
 
@@ -92,7 +92,11 @@ func (v *versions) get(key streamKey) (version int, ok bool) {
 
 // put sets a version that is committed. It never lowers one.
 func (v *versions) put(key streamKey, version int) {
-	if known, ok := v.young[key]; ok && known >= version {
+	known := v.young[key]
+	if known == 0 {
+		known = v.old[key]
+	}
+	if known >= version {
 		return
 	}
 	v.young[key] = version

@@ -7,6 +7,24 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
+// A lower version that comes late doesn't shadow the higher one, whichever generation that is in.
+func TestVersions_NeverLowered(t *testing.T) {
+	t.Parallel()
+	v := newVersions()
+	key := streamKey{"acme", domain.Stream{Kind: domain.StreamEvent, ID: domain.NewUUID()}}
+	v.put(key, 2)
+	for range maxKnownVersions {
+		v.put(key, 1)
+		v.put(streamKey{"acme", domain.Stream{Kind: domain.StreamEvent, ID: domain.NewUUID()}}, 1)
+		if version, ok := v.get(key); !ok || version != 2 {
+			t.Fatalf("version %d, %v, with %d streams in memory", version, ok, len(v.young)+len(v.old))
+		}
+	}
+	if len(v.old) == 0 {
+		t.Error("no generation was replaced: the test shows nothing")
+	}
+}
+
 // TestVersions holds what is known of streams against all there are: whatever get answers is true, also of streams that
 // were forgotten, and new streams are known to be new.
 func TestVersions(t *testing.T) {

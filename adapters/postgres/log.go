@@ -53,6 +53,7 @@ type Log struct {
 	recent       *recent
 	growth       *growth
 	partitions   *partitions
+	maxCatchUp   int
 	appending    atomic.Uint32 // process id of the session that this process appends by
 }
 
@@ -71,7 +72,7 @@ func OpenLog(ctx context.Context, config Config) (*Log, error) {
 	}
 	l := &Log{
 		logger: config.Logger, master: config.MasterKey, metrics: newLogMetrics(config.Registerer),
-		origins: newOriginCache(), recent: newRecent(), growth: newGrowth(),
+		origins: newOriginCache(), maxCatchUp: maxCatchUp, recent: newRecent(), growth: newGrowth(),
 		queue: newQueue(orDefault(config.QueuedEntries, 20_000), orDefault(config.QueuedBytes, 64<<20)),
 	}
 	if err := l.open(ctx, config); err != nil {
