@@ -46,7 +46,7 @@ func (l *Log) Standing(ctx context.Context) (leases []Lease, nodes []Node, err e
 		SELECT name, owner, epoch, 0::bigint FROM leases
 		UNION ALL
 		SELECT '', node, 0, (extract(epoch FROM clock_timestamp() - at) * 1000000)::bigint FROM heartbeats`
-	rows, err := l.pool.Query(ctx, sql)
+	rows, err := l.pool.Query(ctx, sql) //nolint:rowserrcheck // pgx.ForEachRow checks it
 	if err != nil {
 		return nil, nil, domainError("read the leases", err)
 	}

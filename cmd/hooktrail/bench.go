@@ -208,7 +208,7 @@ func (b *bench) command(ctx context.Context, name string) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
-	child := exec.CommandContext(ctx, self, name) //nolint:gosec // this very binary
+	child := exec.CommandContext(ctx, self, name)
 	child.Cancel = func() error { return child.Process.Signal(syscall.SIGTERM) }
 	child.WaitDelay = 10 * time.Second
 	return child, nil
@@ -296,7 +296,7 @@ func (b *bench) subscribe(ctx context.Context) error {
 // measureLatency appends at a steady pace and asks the receiver when the events came.
 func (b *bench) measureLatency(ctx context.Context) error {
 	const perSecond, seconds = 50, 10
-	random := rand.New(rand.NewPCG(1, 2))
+	random := rand.New(rand.NewPCG(1, 2))                     //nolint:gosec // the same events in every run
 	if err := b.pace(ctx, random, perSecond, 2); err != nil { // connections, caches and plans warm up
 		return err
 	}

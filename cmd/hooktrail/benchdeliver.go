@@ -151,7 +151,7 @@ func (b *bench) databaseBytes(ctx context.Context) (whole int64, tables map[stri
 		SELECT coalesce(i.inhparent::regclass::text, c.relname), sum(pg_total_relation_size(c.oid))::bigint
 		  FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid
 		 WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace GROUP BY 1`
-	rows, err := b.db.Query(ctx, query)
+	rows, err := b.db.Query(ctx, query) //nolint:rowserrcheck // pgx.ForEachRow checks it
 	if err != nil {
 		return 0, nil, err
 	}

@@ -59,7 +59,7 @@ func (c serveCommand) Run(ctx context.Context, p process) error {
 	if err != nil {
 		return err
 	}
-	defer n.Close()
+	defer func() { _ = n.Close() }() // the kernel drops the lock in any case
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Listen)
 	if err != nil {
 		return fmt.Errorf("listen on %s (HOOKTRAIL_LISTEN chooses another address): %w", c.Listen, err)
@@ -269,7 +269,8 @@ func (s *server) serveHTTP(ctx context.Context) error {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- web.Serve(s.listener) }()
-	s.log.Info("serving", "address", "http://"+s.listener.Addr().String(), "version", fullVersion(), "node", s.node.id.String())
+	s.log.Info("serving", slog.String("address", "http://"+s.listener.Addr().String()),
+		slog.String("version", fullVersion()), slog.String("node", s.node.id.String()))
 	select {
 	case err := <-ended:
 		return fmt.Errorf("serve the API: %w", err)
@@ -279,7 +280,7 @@ func (s *server) serveHTTP(ctx context.Context) error {
 	defer cancel()
 	defer time.AfterFunc(requestBound/2, endRequests).Stop()
 	if err := web.Shutdown(bound); err != nil {
-		s.log.Info("requests still under way are broken off", "cause", err)
+		s.log.Info("requests still under way are broken off", slog.Any("cause", err))
 		return web.Close()
 	}
 	return nil
