@@ -153,12 +153,35 @@ func (c *call) reached(ctx context.Context, in WaitQuery) error {
 	}
 }
 
+// readBound bounds what a read does once the view is where it must be.
+const readBound = 30 * time.Second
+
+// read calls f with a Reader that reflects at least the moment's sequence, and waits for that as long as was asked for: the
+// wait bounds nothing but itself.
+func (c *call) read(ctx context.Context, m moment, f func(projections.Reader) error) error {
+	ctx, cancel := context.WithTimeout(ctx, readBound)
+	defer cancel()
+	err := c.Views.Read(ctx, c.tenant, -1, func(r projections.Reader) error {
+		if r.Sequence() < m.atLeast {
+			return projections.ErrBehind
+		}
+		return f(r)
+	})
+	if !errors.Is(err, projections.ErrBehind) || m.wait <= 0 {
+		return err
+	}
+	waiting, cancel := context.WithTimeout(ctx, m.wait)
+	defer cancel()
+	if err := c.Views.Read(waiting, c.tenant, m.atLeast, func(projections.Reader) error { return nil }); err != nil {
+		return projections.ErrBehind
+	}
+	return c.Views.Read(ctx, c.tenant, m.atLeast, f)
+}
+
 // view reads the views of the call's tenant at a moment and returns the sequence that the answer reflects.
 func (c *call) view(ctx context.Context, m moment, f func(r projections.Reader, as projections.AsOf) error) (domain.Sequence, error) {
-	ctx, cancel := context.WithTimeout(ctx, m.wait)
-	defer cancel()
 	var reflected domain.Sequence
-	err := c.Views.Read(ctx, c.tenant, m.atLeast, func(r projections.Reader) error {
+	err := c.read(ctx, m, func(r projections.Reader) error {
 		as := m.as
 		if !m.at.IsZero() {
 			n, err := r.SequenceAt(ctx, m.at)
