@@ -156,8 +156,12 @@ func deliver(log domain.Log, data []byte) error {
 			Status: domain.DeliverySucceeded, RemoteAddr: "127.0.0.1:8081",
 			Request: domain.SentRequest{
 				Method: "POST", URL: "http://127.0.0.1:8081/hook", BodySHA256: fmt.Sprintf("%064x", 2), BodyBytes: len(data),
-				Headers: []domain.Header{{Name: "Content-Type", Value: "application/json"}, {Name: "Webhook-Id", Value: domain.NewUUID().String()},
-					{Name: "Webhook-Timestamp", Value: "1762000000"}, {Name: "Webhook-Signature", Value: "v1," + fmt.Sprintf("%044x", 3)}},
+				Headers: []domain.Header{
+					{Name: "Content-Type", Value: "application/json"},
+					{Name: "Webhook-Id", Value: domain.NewUUID().String()},
+					{Name: "Webhook-Timestamp", Value: "1762000000"},
+					{Name: "Webhook-Signature", Value: "v1," + fmt.Sprintf("%044x", 3)},
+				},
 			},
 			Response: domain.CapturedAnswer{
 				BodySHA256: fmt.Sprintf("%064x", 4), BodyBytes: 2,

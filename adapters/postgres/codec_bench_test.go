@@ -41,8 +41,10 @@ func BenchmarkCodec(b *testing.B) {
 			Number: 1, Outcome: domain.OutcomeSucceeded, StatusCode: 200, DurationUS: 3091, FinishedAt: at,
 			Status: domain.DeliverySucceeded, RemoteAddr: "127.0.0.1:36259",
 			Request: domain.SentRequest{Method: "POST", URL: "https://receiver.example/hooks", Headers: []domain.Header{
-				{Name: "content-type", Value: "application/json"}, {Name: "user-agent", Value: "Hooktrail/0.1.0"},
-				{Name: "webhook-id", Value: domain.NewUUID().String()}, {Name: "webhook-signature", Value: "v1," + random(22)},
+				{Name: "content-type", Value: "application/json"},
+				{Name: "user-agent", Value: "Hooktrail/0.1.0"},
+				{Name: "webhook-id", Value: domain.NewUUID().String()},
+				{Name: "webhook-signature", Value: "v1," + random(22)},
 				{Name: "webhook-timestamp", Value: "1795319291"},
 			}, BodySHA256: random(32), BodyBytes: 1103},
 			Response: domain.CapturedAnswer{Headers: []domain.Header{

@@ -70,7 +70,8 @@ func testSelect(f *fixture) {
 			return i == 5
 		}},
 		{
-			"all at once", domain.Query{From: at(2), To: at(30), Since: when(4), Until: when(28), Kind: "event.*", Actor: bob.Principal},
+			"all at once",
+			domain.Query{From: at(2), To: at(30), Since: when(4), Until: when(28), Kind: "event.*", Actor: bob.Principal},
 			func(i int, e domain.Entry) bool {
 				return i >= 4 && i < 28 && e.By == bob && e.Kind != domain.KindDeliveryCancelled
 			},
