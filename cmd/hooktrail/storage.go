@@ -89,7 +89,11 @@ func makeDatabase(ctx context.Context, clusterURL string) (string, error) {
 // migrate brings somebody else's database up to date or, without the right to, checks that it is.
 func (f storageFlags) migrate(ctx context.Context, log *slog.Logger) error {
 	if f.MigrateURL == "" {
-		return migrations.Check(ctx, f.DatabaseURL)
+		err := migrations.Check(ctx, f.DatabaseURL)
+		if errors.Is(err, migrations.ErrSchemaBehind) {
+			return fmt.Errorf("%w with HOOKTRAIL_MIGRATE_URL set: the same database as a role that may create tables and roles", err)
+		}
+		return err
 	}
 	server, err := pgx.ParseConfig(f.DatabaseURL)
 	if err != nil {
