@@ -26,6 +26,8 @@ const (
 	// maxFolded bounds the entries of one page. Larger pages save rows: of what is in flight under load, pages of 1,000
 	// write nearly every delivery twice or more, pages of 20,000 one in ten.
 	maxFolded = 20_000
+	// maxFoldedBytes is where a page ends before: what entries take in memory.
+	maxFoldedBytes = 32 << 20
 	// gatherFor is how long entries are gathered under load, unless a reader waits for them.
 	gatherFor = time.Second
 	// foldTimeout bounds one page's statements.
@@ -85,8 +87,8 @@ func NewFollower(config FollowerConfig) *Follower {
 // errFoldStopped wraps what a fold failed with. The follower goes no further in this process.
 var errFoldStopped = errors.New("the fold stopped")
 
-// Run folds until ctx ends, and returns nil then. Trouble with the database is waited out. An entry that can't be folded
-// stops the follower there until the program is started anew: reads then show what was folded before, a metric and a fact
+// Run folds until ctx ends, and returns nil then. Trouble with the database is waited out. An entry that can't be folded,
+// or whose rows the database will never take, stops the follower there until the program is started anew: reads then show what was folded before, a metric and a fact
 // say so, and everything but the views goes on.
 func (f *Follower) Run(ctx context.Context) error {
 	// The Subscriber commits what its transaction holds when its context ends, acknowledged or not. So its context ends

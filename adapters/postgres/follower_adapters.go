@@ -135,7 +135,9 @@ func (b *followerBackoff) HandleError(_ watermill.LoggerAdapter, noMsg bool, err
 		f.config.Log.Await(b.ctx, p.head)
 	} else {
 		p.committed = time.Now()
-		p.cursor = max(p.cursor, p.next)
+		if p.cursor = max(p.cursor, p.next); p.cursor < p.head {
+			return 0 // the page ended before the log did
+		}
 	}
 	f.gather(b.ctx)
 	return 0

@@ -48,12 +48,9 @@ func (f *Follower) fold(ctx context.Context, m *message.Message) error {
 	if len(entries) == 0 {
 		return nil
 	}
-	page, err := foldPage(ctx, tx, cursor, entries)
+	page, err := writePage(ctx, tx, cursor, entries)
 	if err != nil {
 		return err
-	}
-	if err := page.flush(ctx, tx); err != nil {
-		return fmt.Errorf("write a page of the views: %w", err)
 	}
 	f.page.next = page.last
 	f.metrics.entries.Add(float64(page.last - cursor))
@@ -73,22 +70,67 @@ func pgxTx(ctx context.Context) (pgx.Tx, error) {
 	return nil, fmt.Errorf("fold a page: the message carries a %T", tx)
 }
 
-// gatherEntries reads on until there is nothing more or limit is reached.
+// gatherEntries reads on until there is nothing more, limit is reached or it is maxFoldedBytes.
 func gatherEntries(ctx context.Context, log domain.Log, after domain.Position, limit int) ([]domain.Entry, error) {
 	entries, err := log.Page(ctx, after, limit)
-	for err == nil && len(entries) > 0 && len(entries) < limit {
+	size := sizeOf(entries)
+	for err == nil && len(entries) > 0 && len(entries) < limit && size < maxFoldedBytes {
 		var more []domain.Entry
 		more, err = log.Page(ctx, entries[len(entries)-1].Position, limit-len(entries))
 		if len(more) == 0 {
 			break
 		}
+		size += sizeOf(more)
 		entries = append(entries[:len(entries):len(entries)], more...)
 	}
 	return entries, err
 }
 
+func sizeOf(entries []domain.Entry) (size int) {
+	for i := range entries {
+		size += entrySize(&entries[i])
+	}
+	return size
+}
+
+// writePage folds entries and writes what they change. What the database will never take is cut off by halves, until it
+// is one entry: then it fails with a *stopError. Each try is under a savepoint.
+func writePage(ctx context.Context, tx pgx.Tx, after domain.Position, entries []domain.Entry) (page *viewsPage, err error) {
+	for {
+		err = pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
+			if page, err = foldPage(ctx, tx, after, entries); err != nil {
+				return err
+			}
+			return page.flush(ctx, tx)
+		})
+		switch {
+		case err == nil:
+			return page, nil
+		case !permanent(err):
+			return nil, fmt.Errorf("write a page of the views: %w", err)
+		case len(entries) == 1:
+			return nil, &stopError{at: entries[0].Position, err: withoutValues(err)}
+		}
+		entries = entries[:len(entries)/2]
+	}
+}
+
+// errViewsApart wraps what shows that the views and the log have come apart.
+var errViewsApart = errors.New("hint: rebuild the views")
+
+// permanent says whether trying again can't help.
+func permanent(err error) bool { return refused(err) || errors.Is(err, errViewsApart) }
+
+// withoutValues keeps what the server quotes of contents out of what is logged.
+func withoutValues(err error) error {
+	if refused(err) {
+		return domainError("write to the views", err)
+	}
+	return err
+}
+
 // foldPage folds entries up to the first that can't be folded. When that is the very first, it fails with a *stopError.
-func foldPage(ctx context.Context, q viewsQuerier, after domain.Position, entries []domain.Entry) (*viewsPage, error) {
+func foldPage(ctx context.Context, q querier, after domain.Position, entries []domain.Entry) (*viewsPage, error) {
 	for {
 		page := newViewsPage(after)
 		if err := page.load(ctx, q, entries); err != nil {

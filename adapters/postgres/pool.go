@@ -48,6 +48,12 @@ func NewPool(ctx context.Context, url, name string, conns int) (*pgxpool.Pool, e
 	return pgxpool.NewWithConfig(ctx, config)
 }
 
+// noTimeout takes the pool's bounds off one transaction, of an operator's command that reads everything.
+func noTimeout(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `SELECT set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true)`)
+	return err
+}
+
 // parseURL never quotes the URL, which may hold a password.
 func parseURL(url string) (*pgxpool.Config, error) {
 	config, err := pgxpool.ParseConfig(url)

@@ -140,7 +140,7 @@ func (v *Views) Tenants(ctx context.Context, after domain.TenantID, limit int) (
 	return tenants, nil
 }
 
-func queryConfig(ctx context.Context, q viewsQuerier, sql string, args ...any) ([]configRow, error) {
+func queryConfig(ctx context.Context, q querier, sql string, args ...any) ([]configRow, error) {
 	rows, err := q.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, domainError("read configuration", err)

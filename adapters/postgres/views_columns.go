@@ -129,7 +129,7 @@ func (c eventColumns) attributes(e *projections.Event, typ string) error {
 	e.Attrs.SchemaVersion = usualSchemaVersion
 	if c.more != nil {
 		if err := json.Unmarshal(c.more, &e.Attrs); err != nil {
-			return fmt.Errorf("decode an event of the views: %w (hint: rebuild the views)", err)
+			return fmt.Errorf("decode an event of the views: %w (%w)", err, errViewsApart)
 		}
 	}
 	e.Attrs.Type, e.Attrs.Subject = domain.EventType(typ), c.subject.String

@@ -157,7 +157,7 @@ func (c configRow) asSubscription() (s projections.Subscription, err error) {
 
 func (c configRow) decode(into any) error {
 	if err := json.Unmarshal(c.config, into); err != nil {
-		return fmt.Errorf("decode a configuration of the views: %w (hint: rebuild the views)", err)
+		return fmt.Errorf("decode a configuration of the views: %w (%w)", err, errViewsApart)
 	}
 	return nil
 }

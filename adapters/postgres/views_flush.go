@@ -33,7 +33,7 @@ func (p *viewsPage) flush(ctx context.Context, tx pgx.Tx) error {
 func whole(table string, want int) func(pgconn.CommandTag) error {
 	return func(tag pgconn.CommandTag) error {
 		if got := int(tag.RowsAffected()); got < want {
-			return fmt.Errorf("update %s: %d of %d rows are missing (hint: rebuild the views)", table, want-got, want)
+			return fmt.Errorf("update %s: %d of %d rows are missing (%w)", table, want-got, want, errViewsApart)
 		}
 		return nil
 	}

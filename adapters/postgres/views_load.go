@@ -10,15 +10,9 @@ import (
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// viewsQuerier is a transaction, or whatever else asks.
-type viewsQuerier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-}
-
 // load reads the rows of earlier pages that the entries will need: deliveries that they move on, and where configuration
 // that they change was made.
-func (p *viewsPage) load(ctx context.Context, q viewsQuerier, entries []domain.Entry) error {
+func (p *viewsPage) load(ctx context.Context, q querier, entries []domain.Entry) error {
 	need := needed(entries)
 	if len(need[domain.StreamDelivery]) > 0 {
 		rows, err := deliveriesByID(ctx, q, need[domain.StreamDelivery])
@@ -45,7 +39,7 @@ func (p *viewsPage) load(ctx context.Context, q viewsQuerier, entries []domain.E
 	return nil
 }
 
-func (p *viewsPage) loadCreated(ctx context.Context, q viewsQuerier, sql string, ids []pgtype.UUID) error {
+func (p *viewsPage) loadCreated(ctx context.Context, q querier, sql string, ids []pgtype.UUID) error {
 	rows, err := q.Query(ctx, sql, ids)
 	if err != nil {
 		return err
@@ -111,7 +105,7 @@ func scanDelivery(row pgx.CollectableRow) (d projections.Delivery, err error) {
 	return d, err
 }
 
-func deliveriesByID(ctx context.Context, q viewsQuerier, ids []pgtype.UUID) ([]projections.Delivery, error) {
+func deliveriesByID(ctx context.Context, q querier, ids []pgtype.UUID) ([]projections.Delivery, error) {
 	const sql = `SELECT ` + deliveryColumns + ` FROM deliveries WHERE id = ANY ($1)`
 	rows, err := q.Query(ctx, sql, ids)
 	if err != nil {

@@ -46,7 +46,11 @@ func (v *Views) Rebuild(ctx context.Context, progress func(domain.Position)) err
 	return nil
 }
 
+// beginRefold gives the transaction all the time it needs, whatever the pool's settings are, and makes followers wait.
 func (v *Views) beginRefold(ctx context.Context, tx pgx.Tx) error {
+	if err := noTimeout(ctx, tx); err != nil {
+		return err
+	}
 	if _, err := tx.Exec(ctx, lockViewsSQL, viewsFollower); err != nil {
 		return err
 	}

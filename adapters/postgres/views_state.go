@@ -199,7 +199,7 @@ func (v *Views) snapshotOfAll(ctx context.Context, f func(tx pgx.Tx, cursor doma
 }
 
 // viewsCursor is the position that the views reflect, 0 for none yet.
-func viewsCursor(ctx context.Context, q viewsQuerier) (domain.Position, error) {
+func viewsCursor(ctx context.Context, q querier) (domain.Position, error) {
 	const sql = `SELECT coalesce((SELECT position FROM cursors WHERE follower = $1 AND tenant = '' ORDER BY position DESC LIMIT 1), 0)`
 	var cursor domain.Position
 	err := q.QueryRow(ctx, sql, viewsFollower).Scan(&cursor)
