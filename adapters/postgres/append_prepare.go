@@ -49,16 +49,16 @@ func (l *Log) prepare(ctx context.Context, c *call, groups []domain.Group) []*re
 		}
 		requests = append(requests, r)
 	}
-	origins, err := l.originsOf(ctx, requests)
-	if err != nil {
+	if err := l.findOrigins(ctx, requests); err != nil {
 		return failAll(requests, err)
 	}
+	requests = ofKnownTenants(requests)
 	if err := l.findKeys(ctx, requests, month(now)); err != nil {
 		return failAll(requests, err)
 	}
 	ready := requests[:0]
 	for _, r := range requests {
-		if err := l.prepareGroup(r, origins); err != nil {
+		if err := l.prepareGroup(r); err != nil {
 			r.fail(err)
 			continue
 		}
@@ -74,16 +74,31 @@ func failAll(requests []*request, err error) []*request {
 	return nil
 }
 
-func (l *Log) prepareGroup(r *request, origins map[domain.TenantID]string) error {
-	for i := range r.drafts {
-		p := &r.drafts[i]
-		var known bool
-		if p.origin, known = l.origins.get(p.Tenant); !known {
-			p.origin, known = origins[p.Tenant]
+// ofKnownTenants answers the requests with drafts whose tenants don't exist, before data keys are made for them.
+func ofKnownTenants(requests []*request) []*request {
+	known := requests[:0]
+	for _, r := range requests {
+		if err := r.unknownTenant(); err != nil {
+			r.fail(err)
+			continue
 		}
-		if !known {
+		known = append(known, r)
+	}
+	return known
+}
+
+func (r *request) unknownTenant() error {
+	for i := range r.drafts {
+		if p := &r.drafts[i]; p.origin == "" {
 			return fmt.Errorf("append to %s of tenant %s: %w", p.Stream, p.Tenant, domain.ErrUnknownTenant)
 		}
+	}
+	return nil
+}
+
+func (l *Log) prepareGroup(r *request) error {
+	for i := range r.drafts {
+		p := &r.drafts[i]
 		if err := l.sealDraft(p); err != nil {
 			return fmt.Errorf("append to %s: %w", p.Stream, err)
 		}
@@ -143,33 +158,37 @@ func (l *Log) findKeys(ctx context.Context, requests []*request, month string) e
 	return nil
 }
 
-// originsOf finds the origins of the groups' tenants that aren't known yet; that of a tenant which one of them creates is
-// known before it is there. The appender checks under the lock that it came out so.
-func (l *Log) originsOf(ctx context.Context, requests []*request) (map[domain.TenantID]string, error) {
+// findOrigins gives each draft its tenant's origin, an empty one if there is no such tenant; that of a tenant which one of
+// the groups creates is known before it is there. The appender checks under the lock that it came out so.
+func (l *Log) findOrigins(ctx context.Context, requests []*request) error {
 	var unknown []string
+	var waiting []*prepared
 	for _, r := range requests {
 		for i := range r.drafts {
-			if _, known := l.origins.get(r.drafts[i].Tenant); !known {
-				unknown = append(unknown, string(r.drafts[i].Tenant))
+			p := &r.drafts[i]
+			var known bool
+			if p.origin, known = l.origins.get(p.Tenant); !known {
+				unknown = append(unknown, string(p.Tenant))
+				waiting = append(waiting, p)
 			}
 		}
 	}
 	if len(unknown) == 0 {
-		return nil, nil
+		return nil
 	}
 	origins := make(map[domain.TenantID]string)
 	if err := l.readOrigins(ctx, unknown, origins); err != nil {
-		return nil, domainError("read the tenants' origins", err)
+		return domainError("read the tenants' origins", err)
 	}
-	for _, r := range requests {
-		for i := range r.drafts {
-			p := &r.drafts[i]
-			if _, known := origins[p.Tenant]; !known && p.kind == domain.KindTenantCreated {
-				origins[p.Tenant] = l.instance.origin(p.Tenant)
-			}
+	for _, p := range waiting {
+		if _, known := origins[p.Tenant]; !known && p.kind == domain.KindTenantCreated {
+			origins[p.Tenant] = l.instance.origin(p.Tenant)
 		}
 	}
-	return origins, nil
+	for _, p := range waiting {
+		p.origin = origins[p.Tenant]
+	}
+	return nil
 }
 
 func (l *Log) readOrigins(ctx context.Context, tenants []string, origins map[domain.TenantID]string) error {
