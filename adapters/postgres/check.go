@@ -11,49 +11,33 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// TreeHead is the size and the root of a tenant's tree.
-type TreeHead struct {
-	Tenant domain.TenantID
-	Origin string
-	Size   int64
-	Root   tlog.Hash
-}
-
-// TreeHead returns the size and root of a tenant's tree, or domain.ErrUnknownTenant.
-func (l *Log) TreeHead(ctx context.Context, tenant domain.TenantID) (TreeHead, error) {
-	const sql = `SELECT size, origin, frontier FROM heads WHERE tenant = $1 ORDER BY position DESC LIMIT 1`
-	head := TreeHead{Tenant: tenant}
-	var frontier []byte
-	err := l.pool.QueryRow(ctx, sql, string(tenant)).Scan(&head.Size, &head.Origin, &frontier)
-	if errors.Is(err, pgx.ErrNoRows) || tenant == "" {
-		return head, fmt.Errorf("tree of tenant %s: %w", tenant, domain.ErrUnknownTenant)
-	}
-	if err != nil {
-		return head, domainError("read the tree's head", err)
-	}
-	head.Root, err = frontierRoot(head.Size, frontier)
-	return head, err
-}
-
 // CheckLog reads the whole log, as it is when the check begins, and computes everything again: positions, sequences, stream
-// versions, times, leaves, contents against their commitments, tiles, roots. The error names the first thing that is wrong.
-func (l *Log) CheckLog(ctx context.Context) error {
+// versions, times, leaves, contents against their commitments, tiles, roots. The error names the first thing that is wrong. It returns
+// the position of the last entry that it checked.
+func (l *Log) CheckLog(ctx context.Context) (domain.Position, error) {
 	tx, err := l.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
-		return domainError("check the log", err)
+		return 0, domainError("check the log", err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // it only read
 	c := &logCheck{log: l, tx: tx, trees: make(map[domain.TenantID]*treeCheck), versions: make(map[streamKey]int)}
+	if err := c.all(ctx); err != nil {
+		return c.last.Position, fmt.Errorf("check the log: %w", err)
+	}
+	return c.last.Position, nil
+}
+
+func (c *logCheck) all(ctx context.Context) error {
+	if err := noTimeout(ctx, c.tx); err != nil {
+		return err
+	}
 	if err := c.entries(ctx); err != nil {
-		return fmt.Errorf("check the log: %w", err)
+		return err
 	}
 	if err := c.heads(ctx); err != nil {
-		return fmt.Errorf("check the log: %w", err)
+		return err
 	}
-	if err := c.tiles(ctx); err != nil {
-		return fmt.Errorf("check the log: %w", err)
-	}
-	return nil
+	return c.tiles(ctx)
 }
 
 // logCheck is one run over the log. It uses package tlog's own storage of hashes, not the frontier it checks.
@@ -88,8 +72,7 @@ const checkPage = 5_000
 
 func (c *logCheck) entries(ctx context.Context) error {
 	for {
-		const sql = `SELECT ` + entryColumnsSQL + ` FROM entries WHERE position > $1 ORDER BY position LIMIT $2`
-		rows, err := c.tx.Query(ctx, sql, int64(c.last.Position), checkPage)
+		rows, err := c.tx.Query(ctx, logPageSQL, int64(c.last.Position), checkPage, maxPageBytes)
 		if err != nil {
 			return err
 		}
@@ -135,7 +118,10 @@ func (c *logCheck) entry(e *sealedEntry, key *dataKey) error {
 		return err
 	}
 	c.last = e.Entry
-	if e.content == nil || key == nil {
+	switch {
+	case e.content == nil && len(leaf.Commitments) > 0:
+		return errors.New("its content is missing, to which the leaf commits")
+	case e.content == nil, key == nil: // a destroyed key: erased
 		return nil
 	}
 	return c.content(e, key, leaf.Commitments)
@@ -218,10 +204,13 @@ func (c *logCheck) heads(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
 	if seen != len(c.trees) {
 		return fmt.Errorf("%d tenants have entries, %d have heads", len(c.trees), seen)
 	}
-	return rows.Err()
+	return nil
 }
 
 func (c *logCheck) instanceHead(h tenantHead, at time.Time) error {
@@ -268,6 +257,9 @@ func (c *logCheck) tiles(ctx context.Context) error {
 			return fmt.Errorf("tile %d/%d of tenant %s: %w", level, index, tenant, err)
 		}
 	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
 	for tenant, t := range c.trees {
 		want := 0
 		for n := t.size / tileWidth; n > 0; n /= tileWidth {
@@ -277,7 +269,7 @@ func (c *logCheck) tiles(ctx context.Context) error {
 			return fmt.Errorf("tenant %s has %d full tiles, expected %d", tenant, t.tiles, want)
 		}
 	}
-	return rows.Err()
+	return nil
 }
 
 func (c *logCheck) tile(tenant domain.TenantID, level int, index int64, hashes []byte) error {

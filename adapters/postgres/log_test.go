@@ -71,7 +71,7 @@ func reopen(t testing.TB, db migratetest.Database, key *postgres.MasterKey, conf
 // check verifies the whole log.
 func (o *opened) check(t testing.TB) {
 	t.Helper()
-	if err := o.CheckLog(context.Background()); err != nil {
+	if _, err := o.CheckLog(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 }

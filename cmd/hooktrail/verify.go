@@ -21,10 +21,7 @@ type verifyCommand struct {
 // Run recomputes everything that the database holds of the log, and exits 1 at the first thing that is wrong.
 func (c verifyCommand) Run(ctx context.Context, p process) error {
 	return c.Storage.withLog(ctx, c.Log, func(log *postgres.Log, views *postgres.Views) error {
-		if err := log.CheckLog(ctx); err != nil {
-			return err
-		}
-		head, err := log.Head(ctx)
+		head, err := log.CheckLog(ctx)
 		if err != nil {
 			return err
 		}
