@@ -20,7 +20,7 @@ type claimed struct {
 	digest   []byte
 }
 
-func (c claimed) error(claim int, digest [32]byte) *domain.ClaimedError {
+func (c claimed) asError(claim int, digest [32]byte) *domain.ClaimedError {
 	return &domain.ClaimedError{
 		Claim: claim, Same: bytes.Equal(c.digest, digest[:digestBytes]),
 		Sequence: c.sequence, Count: c.count, At: c.at,

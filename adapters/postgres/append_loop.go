@@ -255,7 +255,7 @@ func (a *appender) answer(b *batch) {
 		r.answer(domain.Outcome{Entries: all[begin:len(all):len(all)]})
 	}
 	for _, r := range b.repeated {
-		r.fail(r.same.error(r))
+		r.fail(r.same.asError(r))
 	}
 	a.log.metrics.batch.Observe(float64(b.entries))
 	a.log.metrics.entries.Add(float64(b.entries))
@@ -274,12 +274,12 @@ func (a *appender) reject(r *request) {
 	r.fail(r.rejected)
 }
 
-// error is what the repeating group is answered after the earlier one was committed.
-func (d *duplicate) error(repeating *request) *domain.ClaimedError {
+// asError is what the repeating group is answered after the earlier one was committed.
+func (d *duplicate) asError(repeating *request) *domain.ClaimedError {
 	claim := d.earlier.group.Claims[d.earlierClaim]
 	first := &d.earlier.drafts[claim.First]
 	c := claimed{first.sequence, claim.Count, first.recordedAt, claim.Digest[:digestBytes]}
-	return c.error(d.repeatingClaim, repeating.group.Claims[d.repeatingClaim].Digest)
+	return c.asError(d.repeatingClaim, repeating.group.Claims[d.repeatingClaim].Digest)
 }
 
 func (a *appender) fail(requests []*request, err error) {

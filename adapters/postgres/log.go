@@ -163,9 +163,6 @@ func (l *Log) Head(ctx context.Context) (domain.Position, error) {
 // InstanceName is the first half of the origin of tenants made from now on.
 func (l *Log) InstanceName() string { return l.instance.name }
 
-// Pool is the pool of connections that everything but appending uses.
-func (l *Log) Pool() *pgxpool.Pool { return l.pool }
-
 // originCache knows tenants' origins, which never change. Safe for concurrent use.
 type originCache struct {
 	mu   sync.RWMutex
