@@ -24,7 +24,7 @@ func TestStory_KillInMidDelivery(t *testing.T) {
 	const kills, producers = 3, 4
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	moments := rand.New(rand.NewPCG(seed, 2)) //nolint:gosec // repeatable moments, nothing secret
+	moments := rand.New(rand.NewPCG(seed, 2))
 
 	p := newProgram(t)
 	p.start()

@@ -41,7 +41,7 @@ func TestReadme(t *testing.T) {
 	block = key.ReplaceAllLiteralString(block, "KEY="+p.key)
 
 	var output lockedBuffer
-	shell := exec.CommandContext(t.Context(), "bash", "-c", block) //nolint:gosec // the README's own words
+	shell := exec.CommandContext(t.Context(), "bash", "-c", block) // the README's own words
 	shell.Dir, shell.Env = t.TempDir(), append(os.Environ(), actAsBinary+"=1")
 	shell.Stdout, shell.Stderr = &output, &output
 	shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the receiver stays in the background: it goes with the group
