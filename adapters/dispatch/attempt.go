@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"runtime/debug"
 	"time"
 
@@ -117,8 +118,8 @@ func (d *Dispatcher) perform(a *attempt) Answer {
 func (d *Dispatcher) guarded(s Shipment) (answer Answer) {
 	defer func() {
 		if p := recover(); p != nil {
-			d.set.Logger.Error("a send panicked: this is a defect", "delivery", s.Delivery.ID, "attempt", s.Attempt.Number,
-				"error", unforeseen(p), "stack", string(debug.Stack()))
+			d.set.Logger.Error("a send panicked: this is a defect", slog.Any("delivery", s.Delivery.ID),
+				slog.Int("attempt", s.Attempt.Number), slog.Any("error", unforeseen(p)), slog.String("stack", string(debug.Stack())))
 			answer = failure(errorInternal, "the sender failed; the server's own log says more")
 		}
 	}()

@@ -53,9 +53,11 @@ func TestRouter_ShardLost(t *testing.T) {
 	endpoint := w.endpoint(nil)
 	w.subscribe(endpoint, "*")
 	d, sh := bare(t, w, endpoint, another)
-	r := &router{d: d, config: w.views.config(t), lead: lead{fence: domain.Fence{Lease: routerLease, Owner: d.set.Node, Epoch: 1}}}
-	r.lead.ctx, r.lead.end = context.WithCancel(t.Context())
-	defer r.lead.end()
+	ctx, end := context.WithCancel(t.Context())
+	defer end()
+	r := &router{d: d, config: w.views.config(t), lead: lead{
+		fence: domain.Fence{Lease: routerLease, Owner: d.set.Node, Epoch: 1}, ctx: ctx, end: end,
+	}}
 	if err := r.page([]domain.Entry{w.event("a")}); err != nil {
 		t.Fatal(err)
 	}

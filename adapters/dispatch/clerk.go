@@ -21,6 +21,7 @@ func (d *Dispatcher) cancel(it *item, reason domain.CancelReason) {
 
 // unknown ends the attempt of a process that is no more, notSent one of this process of whose start the answer was lost.
 func unknown() domain.AttemptResult { return domain.AttemptResult{Outcome: domain.OutcomeUnknown} }
+
 func notSent() domain.AttemptResult {
 	return domain.AttemptResult{
 		Outcome: domain.OutcomeFailed, Error: errorNotSent,

@@ -51,8 +51,7 @@ func crashAt(t *testing.T, w *world, how fault, at int) {
 	}
 	time.Sleep(3 * time.Second)
 	log.kill()
-	n.stop()
-	<-n.done
+	n.end(w.t)
 
 	after := w.start(func(s *Settings) { s.Displaced = []domain.UUID{n.set.Node} })
 	time.Sleep(time.Hour)
@@ -251,15 +250,15 @@ func TestDispatcher_Model(t *testing.T) {
 
 // model is one drawn world.
 type model struct {
-	seed                               uint64
-	steps, window, faults, fails, lag  int
-	nodes, takes                       int
-	random                             *rand.Rand
-	endpoints, paused, gone, untouched []domain.UUID
+	seed                              uint64
+	steps, window, faults, fails, lag int
+	nodes, takes                      int
+	random                            *rand.Rand
+	endpoints, paused, gone           []domain.UUID
 }
 
 func (m *model) run(w *world) {
-	m.random = rand.New(rand.NewPCG(m.seed, 0)) //nolint:gosec // a test must be repeatable
+	m.random = rand.New(rand.NewPCG(m.seed, 0))
 	w.views.lag(m.lag)
 	w.views.takes = time.Duration(m.takes) * time.Millisecond
 	w.receiver.took = 50 * time.Millisecond
@@ -291,7 +290,7 @@ func (m *model) run(w *world) {
 
 // answer draws how attempts end.
 func (m *model) answer() func(Shipment) Answer {
-	random := rand.New(rand.NewPCG(m.seed, 1)) //nolint:gosec // a test must be repeatable
+	random := rand.New(rand.NewPCG(m.seed, 1))
 	lock := make(chan struct{}, 1)
 	return func(s Shipment) Answer {
 		lock <- struct{}{}
@@ -304,7 +303,7 @@ func (m *model) answer() func(Shipment) Answer {
 }
 
 func (m *model) start(w *world, displaced []domain.UUID) *node {
-	random := rand.New(rand.NewPCG(m.seed, m.random.Uint64())) //nolint:gosec // a test must be repeatable
+	random := rand.New(rand.NewPCG(m.seed, m.random.Uint64()))
 	log := &faulty{Log: w.memory, plan: func(int) fault {
 		if random.IntN(100) >= m.faults {
 			return none
@@ -320,8 +319,7 @@ func (m *model) start(w *world, displaced []domain.UUID) *node {
 func (m *model) restart(w *world, n *node) *node {
 	n.set.Log.(*faulty).kill()
 	w.leases.cut(n.set.Node)
-	n.stop()
-	<-n.done
+	n.end(w.t)
 	if m.random.IntN(2) == 0 {
 		return m.start(w, nil)
 	}

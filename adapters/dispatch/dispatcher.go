@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -123,7 +124,7 @@ func (d *Dispatcher) drain(breakOff context.CancelFunc) {
 	d.stopping = true
 	running := d.running
 	d.unlock()
-	d.set.Logger.Info("dispatcher stops", "attempts_under_way", running)
+	d.set.Logger.Info("dispatcher stops", slog.Int("attempts_under_way", running))
 
 	idle := make(chan struct{})
 	go func() {
@@ -155,7 +156,7 @@ func (d *Dispatcher) retire() {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(d.io), 2*time.Second)
 	defer cancel()
 	if err := d.set.Leases.Retire(ctx, d.set.Node); err != nil {
-		d.set.Logger.Warn("leases not given up: others take them over when they expire", "error", err)
+		d.set.Logger.Warn("leases not given up: others take them over when they expire", slog.Any("error", err))
 	}
 }
 
@@ -203,7 +204,7 @@ func (d *Dispatcher) persist(ctx context.Context, what string, f func() error) e
 		err := f()
 		if err == nil {
 			if told {
-				d.set.Logger.Info("works again", "what", what)
+				d.set.Logger.Info("works again", slog.String("what", what))
 			}
 			return nil
 		}
@@ -211,7 +212,7 @@ func (d *Dispatcher) persist(ctx context.Context, what string, f func() error) e
 			return ctx.Err()
 		}
 		if !told {
-			d.set.Logger.Warn("failed and is tried again", "what", what, "error", err)
+			d.set.Logger.Warn("failed and is tried again", slog.String("what", what), slog.Any("error", err))
 			told = true
 		}
 		if err := pause.wait(ctx); err != nil {
@@ -244,7 +245,7 @@ func (d *Dispatcher) trouble(what string, err error) {
 	if now-last < int64(time.Second) || !d.troubled.CompareAndSwap(last, now) {
 		return
 	}
-	d.set.Logger.Warn("the log takes nothing for now; tried again until it does", "what", what, "error", err)
+	d.set.Logger.Warn("the log takes nothing for now; tried again until it does", slog.String("what", what), slog.Any("error", err))
 }
 
 func random() float64 { return rand.Float64() }

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"fmt"
+	"log/slog"
 
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/projections"
@@ -22,7 +23,7 @@ func (d *Dispatcher) feed(ctx context.Context) error {
 		case err != nil && !transient(err):
 			return err
 		case err != nil:
-			d.set.Logger.Warn("the log can't be read and is tried again", "error", err)
+			d.set.Logger.Warn("the log can't be read and is tried again", slog.Any("error", err))
 			if pause.wait(ctx) != nil {
 				return nil
 			}

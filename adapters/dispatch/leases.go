@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
@@ -29,7 +30,7 @@ func (d *Dispatcher) keepLeases(ctx context.Context) error {
 			d.standings <- standing
 		case !failing:
 			failing = true
-			d.set.Logger.Warn("no heartbeat: others may take over what this node holds", "error", err)
+			d.set.Logger.Warn("no heartbeat: others may take over what this node holds", slog.Any("error", err))
 		}
 		select {
 		case <-ticker.C:
@@ -159,7 +160,7 @@ func (d *Dispatcher) applyLease(e *domain.Entry) {
 		}
 	}
 	if len(taken) > 0 {
-		d.set.Logger.Info("shards taken", "shards", len(taken), "position", e.Position)
+		d.set.Logger.Info("shards taken", slog.Int("shards", len(taken)), slog.Any("position", e.Position))
 		d.tasks.Add(1)
 		go func() {
 			defer d.tasks.Done()
@@ -189,5 +190,5 @@ func (d *Dispatcher) drop(sh *shard) {
 		d.waiting -= len(l.window.items)
 	}
 	sh.items, sh.lanes = nil, nil
-	d.set.Logger.Info("shard given up", "lease", sh.fences[0].Lease, "epoch", sh.fences[0].Epoch)
+	d.set.Logger.Info("shard given up", slog.String("lease", sh.fences[0].Lease), slog.Any("epoch", sh.fences[0].Epoch))
 }

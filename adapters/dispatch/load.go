@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
@@ -196,7 +197,7 @@ func (d *Dispatcher) load(shards []*shard) {
 	began := time.Now()
 	err := d.persist(d.io, "load the deliveries of shards taken over", func() error { return d.tryLoad(d.io, shards) })
 	if err == nil {
-		d.set.Logger.Info("shards loaded", "shards", len(shards), "took", time.Since(began))
+		d.set.Logger.Info("shards loaded", slog.Int("shards", len(shards)), slog.Duration("took", time.Since(began)))
 	}
 }
 
@@ -238,7 +239,7 @@ func (d *Dispatcher) mergeShards(ld *loader) {
 		}
 	}
 	if open > 0 {
-		d.set.Logger.Warn("attempts of another process have no end: they are closed as unknown", "attempts", open)
+		d.set.Logger.Warn("attempts of another process have no end: they are closed as unknown", slog.Int("attempts", open))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
@@ -43,14 +44,14 @@ func (d *Dispatcher) route(ctx, stop context.Context) error {
 		select {
 		case l := <-d.router:
 			undo := context.AfterFunc(stop, l.end)
-			d.set.Logger.Info("routing begins", "epoch", l.fence.Epoch)
+			d.set.Logger.Info("routing begins", slog.Any("epoch", l.fence.Epoch))
 			err := d.lead(l)
 			undo()
 			l.end()
 			if err != nil {
 				return err
 			}
-			d.set.Logger.Info("routing ends", "epoch", l.fence.Epoch)
+			d.set.Logger.Info("routing ends", slog.Any("epoch", l.fence.Epoch))
 		case <-stop.Done():
 			return nil
 		case <-ctx.Done():

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
@@ -172,7 +173,8 @@ func (w *worker) ended(e *ending, o domain.Outcome) bool {
 		return true
 	case errors.Is(o.Err, domain.ErrFenced):
 		d.set.Logger.Warn("an attempt ended after its shard was taken over: the log says unknown",
-			"delivery", e.item.delivery.ID, "attempt", e.fact.Result.Number, "outcome", e.fact.Result.Outcome)
+			slog.Any("delivery", e.item.delivery.ID), slog.Int("attempt", e.fact.Result.Number),
+			slog.String("outcome", string(e.fact.Result.Outcome)))
 		d.lose(w.lane.shard)
 		return true
 	case errors.Is(o.Err, domain.ErrConflict):
@@ -180,7 +182,7 @@ func (w *worker) ended(e *ending, o domain.Outcome) bool {
 	}
 	if !transient(o.Err) && !e.plain {
 		d.set.Logger.Error("the log refuses an attempt's result: its bare outcome is recorded",
-			"delivery", e.item.delivery.ID, "attempt", e.fact.Result.Number, "error", o.Err)
+			slog.Any("delivery", e.item.delivery.ID), slog.Int("attempt", e.fact.Result.Number), slog.Any("error", o.Err))
 		e.simplify()
 		return false
 	}

@@ -32,7 +32,6 @@ type world struct {
 	views    *views
 	leases   *heartbeats
 	receiver *receiver
-	types    int
 }
 
 func newWorld(t fatal) *world {
