@@ -191,14 +191,7 @@ func (s *server) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pool, err := pgxpool.ParseConfig(s.storage.url)
-	if err != nil {
-		return usagef("HOOKTRAIL_DATABASE_URL can't be read: write it like postgres://user:password@host:5432/database")
-	}
-	pool.ConnConfig.RuntimeParams["application_name"] = "hooktrail views"
-	pool.ConnConfig.RuntimeParams["jit"] = "off"
-	pool.MaxConns = viewConnections
-	if s.reads, err = pgxpool.NewWithConfig(ctx, pool); err != nil {
+	if s.reads, err = postgres.NewPool(ctx, s.storage.url, "hooktrail views", viewConnections); err != nil {
 		return err
 	}
 	s.registry = prometheus.NewRegistry()
@@ -206,6 +199,9 @@ func (s *server) open(ctx context.Context) error {
 	s.entries, err = postgres.OpenLog(ctx, postgres.Config{
 		URL: s.storage.url, MasterKey: master, InstanceName: s.Storage.InstanceName, Logger: s.log, Registerer: s.registry,
 	})
+	if err != nil {
+		s.reads.Close()
+	}
 	return err
 }
 
@@ -214,9 +210,7 @@ const viewConnections = 12
 
 func (s *server) close() {
 	s.reads.Close()
-	if s.entries != nil {
-		s.entries.Close()
-	}
+	s.entries.Close()
 }
 
 // wire makes the parts that need a log which runs.
@@ -253,7 +247,7 @@ func (s *server) serveHTTP(ctx context.Context) error {
 		Log: s.entries, Views: s.views, Directory: s.directory, Secrets: keptSecrets(s.entries),
 		Profiles: profilesFor(s.profiles), Claimed: s.entries.Claimed, Settle: s.entries.Settle,
 		CheckFilter: s.filters.Check,
-		AttemptBody: s.courier.body, Ready: s.ready, Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
+		AttemptBody: s.courier.body, Ready: (&readiness{check: s.entries.Ready}).ready, Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
 		Clock: time.Now, Logger: s.log, Version: version, Limits: openapi.Limits{DataBytes: s.MaxDataBytes},
 	})
 	if err != nil {
@@ -284,14 +278,6 @@ func (s *server) serveHTTP(ctx context.Context) error {
 		return web.Close()
 	}
 	return nil
-}
-
-// ready says why this node can't append or serve.
-func (s *server) ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	_, err := s.entries.Head(ctx)
-	return err
 }
 
 // watchPostgres ends the server when its private Postgres ends.
