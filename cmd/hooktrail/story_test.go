@@ -139,7 +139,9 @@ func (p *program) start() {
 // kill ends the server with SIGKILL, as a power cut does.
 func (p *program) kill() {
 	_ = p.cmd.Process.Kill()
-	<-p.exited // killed: that is all it says
+	if err := <-p.exited; err == nil {
+		p.t.Error("the server had ended cleanly before it was killed")
+	}
 	p.cmd = nil
 }
 
