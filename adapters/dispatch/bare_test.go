@@ -168,16 +168,16 @@ func TestWindow_TrimmedWhileRead(t *testing.T) {
 			t.Fatal(err)
 		}
 		d.tasks.Wait()
-		if got := len(l.window.items); got != 2 || l.window.horizon != all[1].key() {
+		if got := l.window.len(); got != 2 || l.window.horizon != all[1].key() {
 			t.Fatalf("%d deliveries in the window, up to %v", got, l.window.horizon)
 		}
 		d.mu.Lock()
-		l.window.remove(l.window.first())
+		l.window.remove(l.window.first(time.Now()))
 		d.waiting--
 		d.touch(l)
 		d.unlock()
 		d.tasks.Wait()
-		if got := len(l.window.items); got != 3 || l.window.first() != all[1] || l.window.horizon != all[3].key() {
+		if got := l.window.len(); got != 3 || l.window.first(time.Now()) != all[1] || l.window.horizon != all[3].key() {
 			t.Errorf("%d deliveries in the window, up to %v", got, l.window.horizon)
 		}
 	})

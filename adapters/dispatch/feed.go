@@ -167,16 +167,12 @@ func (d *Dispatcher) sift(l *lane) {
 	if !l.shard.ready {
 		return // its loader sifts
 	}
-	var doomed []*item
-	for _, it := range l.window.items {
-		if d.doom(it) != "" {
-			doomed = append(doomed, it)
+	for _, it := range l.window.all() {
+		if reason := d.doom(it); reason != "" {
+			l.window.remove(it)
+			d.waiting--
+			d.cancel(it, reason)
 		}
-	}
-	for _, it := range doomed {
-		l.window.remove(it)
-		d.waiting--
-		d.cancel(it, d.doom(it))
 	}
 	d.touch(l)
 }

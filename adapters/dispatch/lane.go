@@ -118,7 +118,7 @@ func (d *Dispatcher) settle(it *item) {
 		return
 	}
 	d.waiting++
-	if limit := d.windowLimit(); len(l.window.items) > 2*limit {
+	if limit := d.windowLimit(); l.window.len() > 2*limit {
 		d.forget(l.window.trim(limit))
 	}
 	d.touch(l)
@@ -164,7 +164,7 @@ func (d *Dispatcher) pump(l *lane, now time.Time) {
 	if l.shard.lost {
 		return
 	}
-	if l.window.more && !l.paging && l.shard.ready && len(l.window.items) <= d.windowLimit()/2 &&
+	if l.window.more && !l.paging && l.shard.ready && l.window.len() <= d.windowLimit()/2 &&
 		len(l.shard.filings) < maxFilings { // else what is paged in to be cancelled would pile up; fileAll comes back
 		d.pageIn(l)
 	}
@@ -182,7 +182,7 @@ func (d *Dispatcher) pump(l *lane, now time.Time) {
 // lane's concurrency.
 func (d *Dispatcher) claim(l *lane, now time.Time) *item {
 	for !d.stopping {
-		it := l.window.first()
+		it := l.window.first(now)
 		if it == nil {
 			return nil
 		}

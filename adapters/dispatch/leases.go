@@ -187,7 +187,7 @@ func (d *Dispatcher) drop(sh *shard) {
 	}
 	for _, l := range sh.lanes {
 		d.sleepLane(l)
-		d.waiting -= len(l.window.items)
+		d.waiting -= l.window.len()
 	}
 	sh.items, sh.lanes = nil, nil
 	d.set.Logger.Info("shard given up", slog.String("lease", sh.fences[0].Lease), slog.Any("epoch", sh.fences[0].Epoch))

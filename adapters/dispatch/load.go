@@ -96,10 +96,10 @@ func (ld *loader) trim(r *reach) {
 	var w window
 	for _, it := range ld.items {
 		if it.delivery.Endpoint == r.endpoint && !it.stub && !it.delivery.Open && it.key().compare(ld.after) > 0 {
-			w.items = append(w.items, it)
+			w.put(it)
 		}
 	}
-	if r.items = len(w.items); r.items <= ld.limit {
+	if r.items = w.len(); r.items <= ld.limit {
 		return
 	}
 	for _, it := range w.trim(ld.limit) {

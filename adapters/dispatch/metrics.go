@@ -63,6 +63,9 @@ func newMetrics(r prometheus.Registerer, d *Dispatcher) (*metrics, error) {
 		outcomes, m.cancelled, m.events, m.started, m.latency, m.lag,
 		gauge("hooktrail_dispatch_in_flight", "Attempts under way on this node.", func() int { return d.running }),
 		gauge("hooktrail_dispatch_waiting", "Waiting deliveries in this node's memory, due or not.", func() int { return d.waiting }),
+		gauge("hooktrail_dispatch_due", "Waiting deliveries in this node's memory whose time has come and which wait only for a slot of "+
+			"their endpoint, its rate limit or the end of its pause. At most as many as are kept in memory of each endpoint: "+
+			"what lies beyond isn't counted.", d.dueCount),
 		gauge("hooktrail_dispatch_shards", "Shards that this node holds.", d.shardCount),
 		gauge("hooktrail_dispatch_leading", "1 while this node routes events.", func() int {
 			if d.leading == nil {
@@ -77,6 +80,13 @@ func newMetrics(r prometheus.Registerer, d *Dispatcher) (*metrics, error) {
 		}
 	}
 	return m, nil
+}
+
+// dueCount is how many deliveries in windows are due; mu is held. It looks at those and few others.
+func (d *Dispatcher) dueCount() int {
+	n, now := 0, time.Now()
+	d.eachLane(func(l *lane) { n += l.window.due(now) })
+	return n
 }
 
 // shardCount is how many shards this node holds; mu is held.

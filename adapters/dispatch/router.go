@@ -214,7 +214,7 @@ func (d *Dispatcher) reserve(e *domain.Entry, r *domain.RoutedDelivery, event *E
 		}
 		l = d.laneOf(sh, e.Tenant, r.Endpoint)
 	}
-	if next := l.window.first(); !l.open() || next != nil && next.due(now) {
+	if next := l.window.first(now); !l.open() || next != nil && next.due(now) {
 		return nil
 	}
 	if ok, _ := l.admit(now); !ok {

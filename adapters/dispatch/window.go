@@ -3,6 +3,7 @@ package dispatch
 import (
 	"container/heap"
 	"slices"
+	"time"
 )
 
 // smallWindow is what an endpoint keeps in memory when the budget of all is used up.
@@ -10,10 +11,23 @@ const smallWindow = 64
 
 // window holds the first of an endpoint's waiting deliveries in the order of their keys. The rest is left to the view.
 type window struct {
-	items itemHeap
+	// Those that no attempt was made for stand by themselves: they are due whatever their time (item.due), and must not
+	// wait behind a retry that isn't.
+	fresh, retries itemHeap
 	// more says that deliveries with keys behind horizon are, or may be, waiting beyond. Those up to horizon are all here.
 	more    bool
 	horizon Key
+}
+
+// len is how many there are.
+func (w *window) len() int { return len(w.fresh) + len(w.retries) }
+
+// heapOf is where an item stands. Its status doesn't change while it does.
+func (w *window) heapOf(it *item) *itemHeap {
+	if it.fresh() {
+		return &w.fresh
+	}
+	return &w.retries
 }
 
 // put adds an item unless it lies beyond, and says whether it did.
@@ -21,33 +35,45 @@ func (w *window) put(it *item) bool {
 	if w.more && it.key().compare(w.horizon) > 0 {
 		return false
 	}
-	heap.Push(&w.items, it)
+	heap.Push(w.heapOf(it), it)
 	return true
 }
 
-// first returns the next item without taking it, nil when there is none in memory.
-func (w *window) first() *item {
-	if len(w.items) == 0 {
+// first returns the next item that is due without taking it: the first in the order of keys. When none is, it returns the
+// one that will be due next, and nil when there is none in memory.
+func (w *window) first(now time.Time) *item {
+	switch {
+	case w.len() == 0:
 		return nil
+	case len(w.fresh) == 0:
+		return w.retries[0]
+	case len(w.retries) > 0 && w.retries[0].due(now) && w.retries[0].key().compare(w.fresh[0].key()) < 0:
+		return w.retries[0]
 	}
-	return w.items[0]
+	return w.fresh[0]
+}
+
+// due counts the items that are due. What stands below one in a heap that isn't, isn't either.
+func (w *window) due(now time.Time) int {
+	return len(w.fresh) + w.retries.due(0, now)
 }
 
 // remove takes an item out.
-func (w *window) remove(it *item) { heap.Remove(&w.items, it.index) }
+func (w *window) remove(it *item) { heap.Remove(w.heapOf(it), it.index) }
+
+// all returns the items, in no order.
+func (w *window) all() []*item { return slices.Concat(w.fresh, w.retries) }
 
 // trim leaves the first n items, at least one, and returns the others, which now lie beyond.
 func (w *window) trim(n int) []*item {
-	// A sorted slice is a heap.
-	slices.SortFunc(w.items, func(a, b *item) int { return a.key().compare(b.key()) })
-	for i, it := range w.items {
-		it.index = i
+	items := w.all()
+	slices.SortFunc(items, func(a, b *item) int { return a.key().compare(b.key()) })
+	w.fresh, w.retries = nil, nil
+	for _, it := range items[:n] {
+		heap.Push(w.heapOf(it), it) // at the end, and there it stays: they come in order
 	}
-	beyond := slices.Clone(w.items[n:])
-	clear(w.items[n:])
-	w.items = w.items[:n]
-	w.more, w.horizon = true, w.items[n-1].key()
-	return beyond
+	w.more, w.horizon = true, items[n-1].key()
+	return items[n:]
 }
 
 // itemHeap is a container/heap in the order of keys. An item's key must not change while it is in.
@@ -58,6 +84,14 @@ func (h itemHeap) Less(i, j int) bool { return h[i].key().compare(h[j].key()) < 
 func (h itemHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].index, h[j].index = i, j
+}
+
+// due counts the items from one downwards that are due.
+func (h itemHeap) due(i int, now time.Time) int {
+	if i >= len(h) || !h[i].due(now) {
+		return 0
+	}
+	return 1 + h.due(2*i+1, now) + h.due(2*i+2, now)
 }
 
 // Push implements heap.Interface.

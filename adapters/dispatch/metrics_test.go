@@ -1,0 +1,104 @@
+package dispatch
+
+import (
+	"testing"
+	"time"
+
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// gaugeOf reads a gauge as a scrape does.
+func gaugeOf(t *testing.T, from prometheus.Gatherer, name string) int {
+	t.Helper()
+	families, err := from.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return int(f.GetMetric()[0].GetGauge().GetValue())
+		}
+	}
+	t.Fatalf("no gauge %s", name)
+	return 0
+}
+
+// TestMetrics_Due: what is due and held up counts, what waits for its time doesn't.
+func TestMetrics_Due(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		fixed := func(c *domain.EndpointConfig) {
+			c.Retry = domain.Schedule{Gaps: []domain.Duration{domain.Duration(time.Hour)}}
+		}
+		failing, paused := w.endpoint(fixed), w.endpoint(func(c *domain.EndpointConfig) { c.Paused = true })
+		w.subscribe(failing, "a")
+		w.subscribe(paused, "b")
+		w.receiver.answer = fails
+		registry := prometheus.NewRegistry()
+		n := w.start(func(s *Settings) { s.Metrics = registry })
+		time.Sleep(5 * time.Second)
+		expect := func(when string, waiting, due int) {
+			t.Helper()
+			if got := gaugeOf(t, registry, "hooktrail_dispatch_waiting"); got != waiting {
+				t.Errorf("%s: %d wait, want %d", when, got, waiting)
+			}
+			if got := gaugeOf(t, registry, "hooktrail_dispatch_due"); got != due {
+				t.Errorf("%s: %d are due, want %d", when, got, due)
+			}
+		}
+		for range 5 {
+			w.event("a")
+			w.event("b")
+		}
+		time.Sleep(time.Minute)
+		expect("five retries in an hour, five deliveries of a paused endpoint", 10, 5)
+		w.change(failing, func(c domain.EndpointConfig) domain.Fact {
+			c.Paused = true
+			return &domain.EndpointPaused{Endpoint: c}
+		})
+		time.Sleep(2 * time.Hour)
+		expect("the retries' time has come, both are paused", 10, 10)
+		w.receiver.set(succeeds)
+		w.change(failing, func(c domain.EndpointConfig) domain.Fact {
+			c.Paused = false
+			return &domain.EndpointResumed{Endpoint: c}
+		})
+		time.Sleep(time.Minute)
+		expect("one is resumed", 5, 5)
+		n.end(t)
+		w.check()
+	})
+}
+
+// TestDispatcher_DatabaseClockAhead: the time that the log gives a delivery says nothing about its first attempt, not
+// even behind a retry that has to wait.
+func TestDispatcher_DatabaseClockAhead(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		endpoint := w.endpoint(nil)
+		d, sh := bare(t, w, endpoint, itself)
+		retry, first, second := w.routedTo(sh, d, endpoint), w.routedTo(sh, d, endpoint), w.routedTo(sh, d, endpoint)
+		now := time.Now()
+		retry.delivery.Status, retry.delivery.NextAttemptAt = domain.DeliveryRetrying, now.Add(10*time.Second)
+		first.delivery.NextAttemptAt = now.Add(30 * time.Second)
+		second.delivery.NextAttemptAt = now.Add(31 * time.Second)
+		d.mu.Lock()
+		for _, it := range []*item{retry, second, first} {
+			it.lane.window.put(it)
+			d.waiting++
+		}
+		for i, want := range []*item{first, second, nil} {
+			if got := d.claim(first.lane, now); got != want {
+				t.Errorf("claim %d: %+v, want %+v", i, got, want)
+			}
+		}
+		if !retry.lane.wakeAt.Equal(retry.delivery.NextAttemptAt) {
+			t.Errorf("looked at again at %v, the retry is due at %v", retry.lane.wakeAt, retry.delivery.NextAttemptAt)
+		}
+		if got := d.claim(retry.lane, retry.delivery.NextAttemptAt); got != retry {
+			t.Errorf("claim when the retry is due: %+v", got)
+		}
+		d.mu.Unlock()
+	})
+}
