@@ -27,7 +27,8 @@ type Dispatcher struct {
 	// standings has the newest heartbeat's answer for tendLeases.
 	standings chan Standing
 
-	// turn is held by who moves the fold on: the feed for a page, a loader for the rest of its way.
+	// turn is held by who needs the fold to stand still: the feed, which alone moves it, for a page, and a loader for the
+	// rest of its way, so that what it hands over is as of the feed's position.
 	turn sync.Mutex
 
 	mu       sync.Mutex          // guards all below, and all of shards, lanes and items; released by unlock

@@ -8,16 +8,27 @@
 //
 // # Decisions
 //
-// The fold moves items, answers only release them. What a worker appended comes back through the feed like everybody's
-// entries, and only the feed changes what is known of a delivery; the answer of an append tells the worker which version
-// the fold has to reach before the delivery may be taken up again. Rejected: applying outcomes when Append returns. That
-// is a second fold, which disagrees with the first whenever an answer is lost. Consequence: a retry is planned a moment
-// after its commit, when the feed gets there.
+// Intent goes before wire. No request begins before its attempt.started is committed, so every request that a receiver
+// can have seen stands in the log, whatever dies when. The price is one commit before each first byte; the end of one
+// attempt and the start of the next share theirs, and the router starts first attempts in the commit that routes.
 //
-// Nothing here is believed, the log decides. Every append expects its stream's version and stands under the fences of the
-// leases it acts under. So a stale item, a repeated append after a lost answer, a second router or a deposed node can
-// only fail, and each failure has one meaning: conflict is "the fold will tell", fenced is "drop the shard", unavailable
-// is "ask again until it is known". An outcome is never dropped while its process lives and holds the shard.
+// Only the feed moves the fold, and answers only release items. What a worker appended comes back through the feed like
+// everybody's entries; the answer of an append tells the worker which version the fold has to reach before the delivery
+// may be taken up again. Loaders wait until they are where the feed is and then hand over; they never move it. Rejected:
+// applying outcomes when Append returns. That is a second fold, which disagrees with the first whenever an answer is
+// lost. Consequence: a retry is planned a moment after its commit, when the feed gets there.
+//
+// Nothing here is believed, the log decides. Every append expects its stream's version, so a stale item or a repeated
+// append after a lost answer can only fail. What is said of a delivery (start, end, cancellation) is fenced by its shard's
+// lease; a routing by the router's, and by those of the shards on which it starts attempts; taking a lease by its own
+// epoch. So a second router or a deposed node can only fail too, and each failure has one meaning: conflict is "the fold
+// will tell", fenced is "drop the shard", unavailable is "ask again until it is known". An outcome is never dropped while
+// its process lives and holds the shard.
+//
+// Not sent is something else than unknown. This process knows of an attempt that it started itself and has not in hand
+// that nothing was sent: it ends as failed, not_sent. An attempt of a former owner, this very node before it lost the
+// shard included, may have reached the receiver: it ends as unknown. Both are followed by another, and neither is
+// reported as what it isn't.
 //
 // The router folds configuration by itself, at the position of the event that it routes; the dispatcher has its own fold,
 // at the feed's. They run at different speeds, and an event must be matched against the configuration at its position.
@@ -40,8 +51,14 @@
 // A first attempt is always due: its time in the log is the database's, whose clock may be ahead of this one. Later ones
 // are due by the local clock of whoever has the shard.
 //
+// What bounds memory: deliveries in windows by Settings.Window for an endpoint and Settings.Budget for all, past which an
+// endpoint keeps a few; attempts under way by each endpoint's concurrency; contents by Settings.ContentBytes; what waits to
+// be cancelled by not reading on while much does; a page of the log by its number of entries. A paused endpoint's backlog
+// lies in the view. Lanes go with their endpoints. Not bounded: the configuration, which is in memory whole, and
+// deliveries whose rows a lagging view doesn't have yet.
+//
 // What is cancelled or closed as unknown names no subject: it says nothing about the event.
 //
-// An endpoint's "ordered" isn't honoured here yet: deliveries of one endpoint go out in the order in which they are due,
+// What isn't honoured yet: an endpoint's "ordered". Deliveries of one endpoint go out in the order in which they are due,
 // as many at once as its concurrency allows.
 package dispatch

@@ -29,7 +29,7 @@ func (d *Dispatcher) feed(ctx context.Context) error {
 			}
 		case n == 0:
 			pause = backoff{}
-			d.set.Log.Await(ctx, d.position) // only feed and loaders move it, and loaders don't move it here
+			d.set.Log.Await(ctx, d.position) // without mu: nobody but this goroutine changes it
 		}
 	}
 	return nil
@@ -156,6 +156,7 @@ func (d *Dispatcher) reconfigure(e *domain.Entry) {
 		}
 		d.eachLane(func(l *lane) {
 			if l.tenant == e.Tenant {
+				l.configure(d.endpointNow(l.endpoint))
 				d.sift(l)
 			}
 		})

@@ -60,6 +60,9 @@ func (d *Dispatcher) laneOf(sh *shard, tenant domain.TenantID, endpoint domain.U
 		l = &lane{shard: sh, tenant: tenant, endpoint: endpoint, wake: -1}
 		l.configure(d.endpointNow(endpoint))
 		sh.lanes[endpoint] = l
+		if l.config == nil {
+			d.touch(l) // it goes again when what is here of it is cancelled
+		}
 	}
 	return l
 }
@@ -176,6 +179,16 @@ func (d *Dispatcher) pump(l *lane, now time.Time) {
 		d.occupy(l)
 		d.launch(d.prepare(it, now))
 	}
+	if l.idle() {
+		d.sleepLane(l)
+		delete(l.shard.lanes, l.endpoint)
+	}
+}
+
+// idle says that the lane isn't needed any more: its endpoint is deleted, for ever, and nothing is left in memory or in
+// the view. Items in hand may still refer to it: all that becomes of them is that they are cancelled.
+func (l *lane) idle() bool {
+	return l.config == nil && l.shard.ready && !l.window.more && !l.paging && l.running == 0 && l.window.len() == 0
 }
 
 // claim takes the next delivery that is due out of a lane's window, nil when there is none now. It doesn't ask for the

@@ -22,6 +22,7 @@ type loader struct {
 	reached map[domain.UUID]*reach // by endpoint
 	at      domain.Position        // up to which items are folded
 	begun   bool                   // at says something
+	newest  domain.Position        // that any row reflects
 }
 
 // reach says how far an endpoint's waiting deliveries are gathered.
@@ -43,6 +44,7 @@ func (d *Dispatcher) newLoader(limit int, shards ...*shard) *loader {
 
 // reflect notes as of which position rows were read. The fold goes on from the earliest.
 func (ld *loader) reflect(as domain.Position) {
+	ld.newest = max(ld.newest, as)
 	if !ld.begun || as < ld.at {
 		ld.at, ld.begun = as, true
 	}
@@ -166,6 +168,13 @@ func (ld *loader) page(ctx context.Context, to domain.Position) error {
 // catchUp folds until the feed is reached, and calls merge, with the feed stopped and mu held, when there both are.
 func (ld *loader) catchUp(ctx context.Context, merge func()) error {
 	d := ld.d
+	if ld.newest > 0 {
+		// The view may be ahead. Its rows may be of endpoints that the feed's configuration doesn't have yet, and would be
+		// cancelled for that.
+		if err := d.await(ctx, ld.newest-1); err != nil {
+			return err
+		}
+	}
 	for {
 		d.mu.Lock()
 		to := d.position
@@ -186,8 +195,7 @@ func (ld *loader) catchUp(ctx context.Context, merge func()) error {
 	}
 	d.mu.Lock()
 	defer d.unlock()
-	// The view may be ahead of the feed, which then comes to entries that are in its rows already: items skip them by
-	// their version.
+	// Some rows may be newer than others, and than ld.at: items skip entries that are in them already by their version.
 	merge()
 	return nil
 }
@@ -224,6 +232,7 @@ func (d *Dispatcher) tryLoad(ctx context.Context, shards []*shard) error {
 
 // mergeShards sets loaded shards to work.
 func (d *Dispatcher) mergeShards(ld *loader) {
+	items := ld.byShard()
 	for _, r := range ld.reached {
 		if sh := ld.shards[shardOf(r.endpoint)]; r.more && !sh.lost {
 			l := d.laneOf(sh, r.tenant, r.endpoint)
@@ -235,7 +244,7 @@ func (d *Dispatcher) mergeShards(ld *loader) {
 	for _, sh := range ld.shards {
 		if sh != nil && !sh.lost {
 			sh.ready = true
-			open += d.adoptItems(sh, ld.items)
+			open += d.adoptItems(sh, items[sh.index])
 		}
 	}
 	if open > 0 {
@@ -243,11 +252,20 @@ func (d *Dispatcher) mergeShards(ld *loader) {
 	}
 }
 
+// byShard returns the items of each shard.
+func (ld *loader) byShard() (items [Shards][]*item) {
+	for id, it := range ld.items {
+		items[shardOf(id)] = append(items[shardOf(id)], it)
+	}
+	return items
+}
+
 // adoptItems takes over a shard's items from a loader and returns how many had an attempt open.
-func (d *Dispatcher) adoptItems(sh *shard, items map[domain.UUID]*item) int {
+func (d *Dispatcher) adoptItems(sh *shard, items []*item) int {
 	var open []*item
-	for id, it := range items {
-		if shardOf(id) != sh.index || sh.items[id] != nil {
+	for _, it := range items {
+		id := it.delivery.ID
+		if sh.items[id] != nil {
 			continue
 		}
 		if !it.stub {
