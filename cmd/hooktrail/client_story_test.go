@@ -341,7 +341,7 @@ func (s *clientStory) readMetrics() {
 	text := string(must[*client.GetMetricsResponse](t, 200)(s.as("monitor").GetMetricsWithResponse(ctx)).Body)
 	for _, name := range []string{
 		"hooktrail_log_append_duration_seconds_count ", "hooktrail_log_batch_entries_count ", "hooktrail_follower_lag_entries{",
-		"hooktrail_dispatch_waiting ", "hooktrail_dispatch_in_flight ", `hooktrail_dispatch_attempts_total{outcome="unknown"} 0`,
+		"hooktrail_dispatch_waiting ", "hooktrail_dispatch_due ", "hooktrail_dispatch_in_flight ", `hooktrail_dispatch_attempts_total{outcome="unknown"} 0`,
 		fmt.Sprintf("hooktrail_dispatch_attempts_total{outcome=\"succeeded\"} %d", storyEvents+1),
 		`hooktrail_dispatch_attempts_total{outcome="failed"} 2`,
 		fmt.Sprintf("hooktrail_dispatch_delivery_latency_seconds_count %d", storyEvents+1),
