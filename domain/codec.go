@@ -125,9 +125,13 @@ func (f *EndpointDisabled) parts() []partField   { return []partField{{PartConfi
 func (f *EndpointDeleted) parts() []partField    { return []partField{{PartConfig, &f.Endpoint}} }
 
 func (f *SubscriptionCreated) parts() []partField { return []partField{{PartConfig, &f.Subscription}} }
+
 func (f *SubscriptionUpdated) parts() []partField { return []partField{{PartConfig, &f.Subscription}} }
-func (f *SubscriptionPaused) parts() []partField  { return []partField{{PartConfig, &f.Subscription}} }
+
+func (f *SubscriptionPaused) parts() []partField { return []partField{{PartConfig, &f.Subscription}} }
+
 func (f *SubscriptionResumed) parts() []partField { return []partField{{PartConfig, &f.Subscription}} }
+
 func (f *SubscriptionDeleted) parts() []partField { return []partField{{PartConfig, &f.Subscription}} }
 
 func (f *EventAppended) parts() []partField {

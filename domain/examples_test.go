@@ -87,8 +87,10 @@ func exampleFinish() *domain.AttemptFinished {
 			Request: domain.SentRequest{
 				Method: "POST", URL: "https://receiver.example/hooks", BodySHA256: strings.Repeat("ab", 32), BodyBytes: 1024,
 				Headers: []domain.Header{
-					{Name: "Content-Type", Value: "application/json"}, {Name: "User-Agent", Value: "Hooktrail/1"},
-					{Name: "Webhook-Id", Value: "offer-4711"}, {Name: "Webhook-Timestamp", Value: "1751371200"},
+					{Name: "Content-Type", Value: "application/json"},
+					{Name: "User-Agent", Value: "Hooktrail/1"},
+					{Name: "Webhook-Id", Value: "offer-4711"},
+					{Name: "Webhook-Timestamp", Value: "1751371200"},
 					{Name: "Webhook-Signature", Value: "[redacted]"},
 				},
 			},

@@ -16,7 +16,8 @@ func TestGroup_Validate(t *testing.T) {
 		return domain.Group{
 			Drafts: []domain.Draft{draft, draft, other},
 			Claims: []domain.Claim{
-				{Tenant: "acme", Scope: "a", Key: "k", First: 0, Count: 2}, {Tenant: "acme", Scope: "b", Key: "k", First: 1, Count: 1},
+				{Tenant: "acme", Scope: "a", Key: "k", First: 0, Count: 2},
+				{Tenant: "acme", Scope: "b", Key: "k", First: 1, Count: 1},
 				{Tenant: "other", Scope: "a", Key: "k", First: 2, Count: 1},
 			},
 			Fences: []domain.Fence{{Lease: "router", Owner: id(2), Epoch: 1}},

@@ -20,11 +20,21 @@ func TestCheckJSON(t *testing.T) {
 		malformed bool
 		want      string // empty: accepted
 	}{
-		{text: `{}`}, {text: `[]`}, {text: ` {"a" : [1, -0.5e+3, true, false, null, "x"]}` + "\r\n\t "},
-		{text: `0`}, {text: `-0`}, {text: `1e5`}, {text: `1E-5`}, {text: `12345678901234567890.00000000000000001`}, {text: `""`},
-		{text: `"\u0000\"\\\/\b\f\n\r\t\u00e9\uD83D\uDE00 é 😀"`}, {text: "\"\u007f\u2028\""},
-		{text: `{"a":{"a":{"a":1}},"b":[{"a":1},{"a":1}]}`}, {text: `{"":1,"A":2,"a":3," a":4}`},
-		{text: deep(64)}, {text: strings.Repeat(`{"a":`, 64) + "1" + strings.Repeat(`}`, 64)},
+		{text: `{}`},
+		{text: `[]`},
+		{text: ` {"a" : [1, -0.5e+3, true, false, null, "x"]}` + "\r\n\t "},
+		{text: `0`},
+		{text: `-0`},
+		{text: `1e5`},
+		{text: `1E-5`},
+		{text: `12345678901234567890.00000000000000001`},
+		{text: `""`},
+		{text: `"\u0000\"\\\/\b\f\n\r\t\u00e9\uD83D\uDE00 é 😀"`},
+		{text: "\"\u007f\u2028\""},
+		{text: `{"a":{"a":{"a":1}},"b":[{"a":1},{"a":1}]}`},
+		{text: `{"":1,"A":2,"a":3," a":4}`},
+		{text: deep(64)},
+		{text: strings.Repeat(`{"a":`, 64) + "1" + strings.Repeat(`}`, 64)},
 
 		{``, malformed, "data: the JSON text ends too early at byte 0"},
 		{"  \n", malformed, "data: the JSON text ends too early at byte 3"},

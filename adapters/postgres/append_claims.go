@@ -52,7 +52,7 @@ func insertClaims(ctx context.Context, tx pgx.Tx, admitted []*request) (free boo
 	batch.Queue(`SAVEPOINT claims`)
 	batch.Queue(insert, macs, digests, sequences, counts)
 	results := tx.SendBatch(ctx, &batch)
-	defer results.Close()
+	defer func() { _ = results.Close() }() // again, after an error; the first close is checked
 	if _, err := results.Exec(); err != nil {
 		return false, err
 	}
