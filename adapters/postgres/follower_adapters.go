@@ -22,6 +22,7 @@ type pageState struct {
 	next         domain.Position // the new cursor; 0: nothing was folded
 	failed       error           // why the page must be rolled back
 	committed    time.Time       // when the last page ended
+	folded       int             // entries in it
 	failures     int             // in a row
 }
 
@@ -134,7 +135,7 @@ func (b *followerBackoff) HandleError(_ watermill.LoggerAdapter, noMsg bool, err
 	if noMsg {
 		f.config.Log.Await(b.ctx, p.head)
 	} else {
-		p.committed = time.Now()
+		p.committed, p.folded = time.Now(), int(p.next-p.cursor)
 		if p.cursor = max(p.cursor, p.next); p.cursor < p.head {
 			return 0 // the page ended before the log did
 		}
@@ -155,10 +156,11 @@ func (f *Follower) retryIn(ctx context.Context, err error) time.Duration {
 	return 0
 }
 
-// gather lets entries come together after a page, unless a page's worth is there already or a reader waits.
+// gather lets entries come together after a page, the longer the more there were in it, unless a page's worth is there
+// already or a reader waits.
 func (f *Follower) gather(ctx context.Context) {
 	p := &f.page
-	left := time.Until(p.committed.Add(gatherFor))
+	left := time.Until(p.committed.Add(min(time.Duration(p.folded)*gatherEach, gatherFor)))
 	if left <= 0 || p.head-p.cursor >= maxFolded || f.wanted.Load() > 0 {
 		return
 	}

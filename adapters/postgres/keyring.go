@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -87,7 +88,11 @@ func (k *keyring) forSealing(ctx context.Context, purposes []keyPurpose) (map[ke
 	for _, purpose := range purposes {
 		asked[purpose] = true
 	}
-	keys, err := k.make(ctx, slices.Collect(maps.Keys(asked)))
+	// In one order everywhere: two inserts of the same keys in different orders would wait for each other.
+	ordered := slices.SortedFunc(maps.Keys(asked), func(a, b keyPurpose) int {
+		return cmp.Or(cmp.Compare(a.tenant, b.tenant), cmp.Compare(a.subject, b.subject), cmp.Compare(a.class, b.class), cmp.Compare(a.month, b.month))
+	})
+	keys, err := k.make(ctx, ordered)
 	if err != nil {
 		return nil, fmt.Errorf("make data keys: %w", err)
 	}
