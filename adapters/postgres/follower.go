@@ -32,7 +32,7 @@ const (
 	// entry of the page before: an idle system folds at once, a loaded one once a second. Pages of a quarter of a second cut
 	// half of the deliveries of a loaded system in two, and each half is a row to write.
 	gatherEach = time.Millisecond
-	gatherFor = time.Second
+	gatherFor  = time.Second
 	// foldTimeout bounds one page's statements.
 	foldTimeout = 60 * time.Second
 )
