@@ -27,6 +27,7 @@
 //	retry                "default" or a schedule as endpoints have it
 //	honours_retry_after  whether Retry-After, 410, 429 and 503 bend the schedule
 //	event_types          optional: the vendor's catalogue
+//	self_service         optional: whether receivers may set up endpoints by themselves; true where it is absent
 //
 // A field is written "${name}" and "$${" stands for "${". The fields: id (the producer's, or the event's UUID where that
 // is not unique without its source), producer_id, internal_id, webhook_id (id without dots), sequence, tenant, source,

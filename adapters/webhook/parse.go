@@ -60,7 +60,7 @@ func (r *reader) at(pointer string) func(string, ...any) {
 func (r *reader) profile(root *node) *Profile {
 	p := &Profile{}
 	if !r.object(root, []string{"name", "version", "transport", "content_type", "envelope", "success", "retry", "honours_retry_after"},
-		"description", "headers", "signature", "key", "auth", "timeout", "event_types") {
+		"description", "headers", "signature", "key", "auth", "timeout", "event_types", "self_service") {
 		return p
 	}
 	p.Name = r.matching(root, "name", `^[a-z0-9][a-z0-9-]{0,62}$`, "has 1 to 63 characters of a-z, 0-9 and -, and begins with a letter or digit")
@@ -69,6 +69,7 @@ func (r *reader) profile(root *node) *Profile {
 	p.ContentType = r.matching(root, "content_type", `^[a-z]+/[a-z0-9.+-]+(; ?charset=utf-8)?$`, `is a media type in lower case, such as "application/json"`)
 	p.HTTPSOnly = r.choice(root, "transport", "https", "http_or_https") == "https"
 	p.HonoursRetryAfter = r.flag(root, "honours_retry_after")
+	p.SelfService = root.member("self_service") == nil || r.flag(root, "self_service")
 	r.success(p, root.member("success"))
 	r.timing(p, root)
 	r.envelope(p, root.member("envelope"))
@@ -190,16 +191,8 @@ func (r *reader) success(p *Profile, n *node) {
 		r.fault(n.pointer, `must name at least one status, such as "2xx"`)
 	}
 	for _, item := range items {
-		status, err := strconv.Atoi(item.text)
-		switch {
-		case item.text == "2xx":
-			for i := range p.success {
-				p.success[i] = true
-			}
-		case err == nil && status >= 200 && status <= 299:
-			p.success[status-200] = true
-		default:
-			r.fault(item.pointer, `must be "2xx" or one status from "200" to "299"`)
+		if !p.success.add(item.text) {
+			r.fault(item.pointer, successHint)
 		}
 	}
 }

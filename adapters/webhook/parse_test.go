@@ -47,6 +47,26 @@ func TestParseProfile_anOperatorsOwn(t *testing.T) {
 	}
 }
 
+// coherent-spark's webhooks are set up by a tenant's administrators only; every other format leaves it open.
+func TestParseProfile_selfService(t *testing.T) {
+	t.Parallel()
+	set, err := Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range set.All() {
+		if p.SelfService != (p.Name != "coherent-spark") {
+			t.Errorf("%s: self-service is %v", p.Name, p.SelfService)
+		}
+	}
+	for written, want := range map[string]bool{"": true, `, "self_service": true`: true, `, "self_service": false`: false} {
+		p, err := ParseProfile([]byte(strings.Replace(valid, `"version": 1`, `"version": 1`+written, 1)))
+		if err != nil || p.SelfService != want {
+			t.Errorf("%q is read as %v (%v)", written, p != nil && p.SelfService, err)
+		}
+	}
+}
+
 func TestParseProfile_saysWhereItIsWrong(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ old, new, pointer string }{
@@ -99,6 +119,7 @@ func TestParseProfile_saysWhereItIsWrong(t *testing.T) {
 		{`["5s", "5m"]`, `["5s", "soon"]`, "/retry"},
 		{`"jitter": 0.1`, `"jitter": 3`, "/retry/jitter"},
 		{`"jitter": 0.1`, `"jigger": 3`, "/retry/jigger"},
+		{`"honours_retry_after": true`, `"honours_retry_after": true, "self_service": "no"`, "/self_service"},
 		{`"honours_retry_after": true`, `"honours_retry_after": "yes"`, "/honours_retry_after"},
 		{`["a.b"]`, `["a b"]`, "/event_types/0"},
 		{`["a.b"]`, `["a.b", "a.b"]`, "/event_types/1"},

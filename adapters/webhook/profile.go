@@ -23,6 +23,8 @@ type Profile struct {
 	// HonoursRetryAfter says whether Retry-After, 410 and throttling by 429 and 503 may bend the schedule.
 	HonoursRetryAfter bool
 	EventTypes        []string // the vendor's catalogue, for guides; other types may be sent all the same
+	// SelfService says whether receivers may set up endpoints of this format by themselves, or only a tenant's admins.
+	SelfService bool
 
 	// KeyGenerated says whether an endpoint that brings no signing key gets one made for it.
 	KeyGenerated bool
@@ -34,13 +36,14 @@ type Profile struct {
 	headers   []headerRule
 	signature *signatureRule // nil: unsigned
 	auth      authRule
-	success   [100]bool // status codes from 200
+	success   Statuses
 }
 
 // Succeeded says whether a status code is a success to receivers of this format.
-func (p *Profile) Succeeded(status int) bool {
-	return status >= 200 && status < 300 && p.success[status-200]
-}
+func (p *Profile) Succeeded(status int) bool { return p.success.Has(status) }
+
+// Success returns the statuses that are a success to receivers of this format.
+func (p *Profile) Success() Statuses { return p.success }
 
 // Signs says whether the format carries a signature where the endpoint has a key.
 func (p *Profile) Signs() bool { return p.signature != nil }

@@ -19,6 +19,7 @@ type TargetConfig struct {
 	Keys      []*Key
 	Auth      Auth
 	Headers   []domain.Header // custom ones; their values are taken for secrets
+	Success   []string        // statuses that succeed, as ParseSuccess reads them; none: the profile's
 	UserAgent string          // "Hooktrail/1.2.3"
 }
 
@@ -26,6 +27,7 @@ type TargetConfig struct {
 // concurrent use. Making one costs more than a request, so keep it as long as the configuration holds.
 type Target struct {
 	profile    *Profile
+	success    Statuses
 	endpointID string
 	signers    []*Key
 	constant   http.Header // of every request; its values are shared and never written to
@@ -42,17 +44,17 @@ func NewTarget(c TargetConfig) (*Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.Profile.CheckAuth(c.Auth); err != nil {
+	if err := c.checkSecrets(); err != nil {
 		return nil, err
 	}
-	if len(c.Keys) > 0 && c.Profile.signature == nil {
-		return nil, domain.Invalid("signing_key", "the profile %s doesn't sign: leave the key out", c.Profile.Name)
-	}
-	if slices.ContainsFunc(c.Keys, func(k *Key) bool { return k.algorithm == ed25519Alg && k.private == nil }) {
-		return nil, domain.Invalid("signing_key", "is a public key: signing needs the private one (whsk_)")
+	success := c.Profile.success
+	if len(c.Success) > 0 {
+		if success, err = ParseSuccess(c.Success); err != nil {
+			return nil, err
+		}
 	}
 	auth := c.Profile.WithDefaults(c.Auth)
-	t := &Target{profile: c.Profile, endpointID: c.EndpointID, signers: c.Profile.signers(c.Keys), secret: map[string]bool{}}
+	t := &Target{profile: c.Profile, success: success, endpointID: c.EndpointID, signers: c.Profile.signers(c.Keys), secret: map[string]bool{}}
 	t.constant = http.Header{"Content-Type": {c.Profile.ContentType}, "User-Agent": {c.UserAgent}}
 	if name, value := auth.header(); name != "" {
 		t.constant[name], t.secret[name] = []string{value}, true
@@ -66,6 +68,20 @@ func NewTarget(c TargetConfig) (*Target, error) {
 		Method: http.MethodPost, URL: u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}
 	return t, nil
+}
+
+// checkSecrets refuses credentials and keys that the profile has no use for.
+func (c TargetConfig) checkSecrets() error {
+	if err := c.Profile.CheckAuth(c.Auth); err != nil {
+		return err
+	}
+	if len(c.Keys) > 0 && c.Profile.signature == nil {
+		return domain.Invalid("signing_key", "the profile %s doesn't sign: leave the key out", c.Profile.Name)
+	}
+	if slices.ContainsFunc(c.Keys, func(k *Key) bool { return k.algorithm == ed25519Alg && k.private == nil }) {
+		return domain.Invalid("signing_key", "is a public key: signing needs the private one (whsk_)")
+	}
+	return nil
 }
 
 // targetURL checks the endpoint's URL and puts an API key into it where it goes there.

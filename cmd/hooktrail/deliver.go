@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -64,27 +63,21 @@ func (c *courier) Send(ctx context.Context, s dispatch.Shipment) dispatch.Answer
 	}
 	result := c.sender.Send(ctx, request, time.Until(s.Deadline))
 	answer := dispatch.Answer{Result: recorded(target, request, &result), Body: result.Body}
-	c.judge(target.Profile(), &result, &answer)
+	judge(target, &result, &answer)
 	if signed := target.KeyIDs(); !slices.Equal(signed, s.Attempt.Keys) {
 		answer.Result.Request.Keys = signed
 	}
 	return answer
 }
 
-// judge decides by the profile whether the answer is a success, and what the receiver may ask for.
-func (c *courier) judge(profile *webhook.Profile, result *webhook.Result, answer *dispatch.Answer) {
+// judge says what the receiver's answer means for the delivery.
+func judge(target *webhook.Target, result *webhook.Result, answer *dispatch.Answer) {
+	verdict := target.Judge(result)
 	answer.Result.Outcome = domain.OutcomeFailed
-	if result.ErrorCode == "" && profile.Succeeded(result.StatusCode) {
+	if verdict.Succeeded {
 		answer.Result.Outcome = domain.OutcomeSucceeded
-		return
 	}
-	if !profile.HonoursRetryAfter {
-		return // the schedule is a promise, whatever the receiver asks for
-	}
-	answer.Permanent = result.StatusCode == http.StatusGone
-	if result.RetryAfter > 0 {
-		answer.NotBefore = result.Finished.Add(result.RetryAfter)
-	}
+	answer.Permanent, answer.NotBefore = verdict.Gone, verdict.NotBefore
 }
 
 // unsent is the answer when no request could be made: a fault of the event for good, or of this instance for now.
