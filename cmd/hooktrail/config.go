@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -71,9 +74,56 @@ func validateInstanceName(name string) error {
 	return nil
 }
 
-// egressFlags say which addresses endpoints may reach although the guard refuses them.
+// egressFlags say which addresses endpoints may reach although the guard refuses them, and whom receivers' certificates may
+// be from.
 type egressFlags struct {
-	EgressAllow []string `name:"egress-allow" env:"HOOKTRAIL_EGRESS_ALLOW" help:"CIDRs that endpoints may reach although they are loopback, private or link-local, comma-separated."`
+	EgressAllow  []string `name:"egress-allow" env:"HOOKTRAIL_EGRESS_ALLOW" help:"CIDRs that endpoints may reach although they are loopback, private or link-local, comma-separated."`
+	EgressCAFile string   `name:"egress-ca-file" env:"HOOKTRAIL_EGRESS_CA_FILE" type:"path" help:"PEM file of certificate authorities that are trusted for receivers besides the system's."`
+}
+
+// egress is what the flags come to.
+type egress struct {
+	allow       []netip.Prefix
+	authorities []*x509.Certificate
+}
+
+func (f egressFlags) egress() (egress, error) {
+	allow, err := f.prefixes()
+	if err != nil {
+		return egress{}, err
+	}
+	authorities, err := f.authorities()
+	return egress{allow, authorities}, err
+}
+
+// authorities reads the file as a whole: a certificate that can't be read must not be missing quietly.
+func (f egressFlags) authorities() ([]*x509.Certificate, error) {
+	if f.EgressCAFile == "" {
+		return nil, nil
+	}
+	rest, err := os.ReadFile(f.EgressCAFile)
+	if err != nil {
+		return nil, usagef("HOOKTRAIL_EGRESS_CA_FILE: %v", err)
+	}
+	var found []*x509.Certificate
+	for {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		if block.Type != "CERTIFICATE" {
+			return nil, usagef("HOOKTRAIL_EGRESS_CA_FILE: %s holds a %s: only certificates belong there", f.EgressCAFile, block.Type)
+		}
+		certificate, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, usagef("HOOKTRAIL_EGRESS_CA_FILE: certificate %d of %s can't be read: %v", len(found)+1, f.EgressCAFile, err)
+		}
+		found = append(found, certificate)
+	}
+	if len(found) == 0 || bytes.Contains(rest, []byte("-----BEGIN")) {
+		return nil, usagef("HOOKTRAIL_EGRESS_CA_FILE: %s must hold certificates in PEM, each from -----BEGIN CERTIFICATE----- to its end", f.EgressCAFile)
+	}
+	return found, nil
 }
 
 func (f egressFlags) prefixes() ([]netip.Prefix, error) {

@@ -88,14 +88,14 @@ func (s *server) appendOperatorKey(ctx context.Context, key string, claim domain
 
 // sayStarted puts into the instance's log which program serves from now on, and how it is configured.
 func (s *server) sayStarted(ctx context.Context) error {
-	egress := make([]string, 0, len(s.allow))
-	for _, prefix := range s.allow {
-		egress = append(egress, prefix.String())
+	allow := make([]string, 0, len(s.egress.allow))
+	for _, prefix := range s.egress.allow {
+		allow = append(allow, prefix.String())
 	}
 	_, err := domain.AppendOne(ctx, s.entries, domain.Group{Drafts: []domain.Draft{{
 		Tenant: domain.InstanceTenant, Stream: domain.Stream{Kind: domain.StreamServer, ID: s.node.id},
 		Fact: &domain.ServerStarted{
-			Node: s.node.id, Version: fullVersion(), ConfigurationDigest: s.configurationDigest(egress), EgressAllow: egress,
+			Node: s.node.id, Version: fullVersion(), ConfigurationDigest: s.configurationDigest(allow), EgressAllow: allow,
 		},
 	}}})
 	if err != nil {
@@ -105,8 +105,12 @@ func (s *server) sayStarted(ctx context.Context) error {
 }
 
 // configurationDigest tells two configurations apart without saying what is in them. Secrets and URLs have no part in it.
-func (s *server) configurationDigest(egress []string) string {
-	b, _ := json.Marshal([]any{s.Listen, s.MaxDataBytes, egress, s.entries.InstanceName(), s.storage.private != nil}) // plain values
+func (s *server) configurationDigest(allow []string) string {
+	var authorities [][]byte
+	for _, certificate := range s.egress.authorities {
+		authorities = append(authorities, certificate.Raw)
+	}
+	b, _ := json.Marshal([]any{s.Listen, s.MaxDataBytes, allow, authorities, s.entries.InstanceName(), s.storage.private != nil}) // plain values
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
 }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"os"
 	"runtime/debug"
 	"slices"
@@ -40,7 +39,7 @@ type serveCommand struct {
 
 // Run serves until it is interrupted, then finishes what is under way within a bound.
 func (c serveCommand) Run(ctx context.Context, p process) error {
-	allow, err := c.validate()
+	egress, err := c.validate()
 	if err != nil {
 		return err
 	}
@@ -69,24 +68,24 @@ func (c serveCommand) Run(ctx context.Context, p process) error {
 	if err != nil {
 		return err
 	}
-	s := &server{serveCommand: c, process: p, dir: dir, allow: allow, log: log, node: n, storage: store, listener: listener}
+	s := &server{serveCommand: c, process: p, dir: dir, egress: egress, log: log, node: n, storage: store, listener: listener}
 	return errors.Join(s.run(ctx), store.Close())
 }
 
-func (c serveCommand) validate() ([]netip.Prefix, error) {
+func (c serveCommand) validate() (egress, error) {
 	if err := c.Storage.validate(); err != nil {
-		return nil, err
+		return egress{}, err
 	}
 	if err := c.Debug.validate(); err != nil {
-		return nil, err
+		return egress{}, err
 	}
 	if c.MaxDataBytes < 1024 || c.MaxDataBytes > 4<<20 {
-		return nil, usagef("HOOKTRAIL_MAX_DATA_BYTES lies between 1024 and 4194304")
+		return egress{}, usagef("HOOKTRAIL_MAX_DATA_BYTES lies between 1024 and 4194304")
 	}
 	if c.AdminKey != "" && !visible(c.AdminKey, 32) {
-		return nil, usagef("HOOKTRAIL_ADMIN_KEY has 32 or more visible ASCII characters (openssl rand -base64 32 makes one)")
+		return egress{}, usagef("HOOKTRAIL_ADMIN_KEY has 32 or more visible ASCII characters (openssl rand -base64 32 makes one)")
 	}
-	return c.Egress.prefixes()
+	return c.Egress.egress()
 }
 
 func visible(s string, least int) bool {
@@ -98,7 +97,7 @@ type server struct {
 	serveCommand
 	process  process
 	dir      string
-	allow    []netip.Prefix
+	egress   egress
 	log      *slog.Logger
 	node     *node
 	storage  *storage
@@ -218,7 +217,7 @@ func (s *server) wire(ctx context.Context) (err error) {
 	if s.profiles, err = webhook.Embedded(); err != nil {
 		return err
 	}
-	sender, err := webhook.NewSender(webhook.SenderConfig{Guard: webhook.NewGuard(s.allow)})
+	sender, err := webhook.NewSender(webhook.SenderConfig{Guard: webhook.NewGuard(s.egress.allow), ExtraCAs: s.egress.authorities})
 	if err != nil {
 		return err
 	}
