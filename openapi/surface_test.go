@@ -87,6 +87,9 @@ func TestTail(t *testing.T) {
 			t.Fatalf("status %d %v", resp.StatusCode, resp.Header)
 		}
 		t.Cleanup(func() { cancel(); resp.Body.Close() })
+		if got := resp.Header.Get("Hooktrail-Sequence"); last != "" && got != last {
+			t.Errorf("behind %s the stream says that it begins behind %q", last, got)
+		}
 		return bufio.NewScanner(resp.Body), cancel
 	}
 	next := func(s *bufio.Scanner) (id, kind, data string) {

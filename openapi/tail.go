@@ -72,6 +72,10 @@ func (t *tail) run(ctx context.Context) {
 	header.Set("Content-Type", "text/event-stream")
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Accel-Buffering", "no") // a proxy that buffers would hold entries back
+	// A client that is cut off before the first entry comes back with this as the last id.
+	if t.next > 0 {
+		header.Set("Hooktrail-Sequence", sequenceText(t.next-1))
+	}
 	t.w.WriteHeader(http.StatusOK)
 	if !t.send([]byte(": the log of " + string(t.c.tenant) + "\n\n")) {
 		return

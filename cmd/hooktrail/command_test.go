@@ -34,7 +34,7 @@ func TestRun_Mistakes(t *testing.T) {
 		code int
 		says string
 	}{
-		"no command":           {nil, exitUsage, "hooktrail --help"},
+		"no command":           {nil, exitUsage, "Run the server: API, router, dispatcher and views."},
 		"unknown command":      {[]string{"server"}, exitUsage, "hooktrail --help"},
 		"unknown flag":         {[]string{"serve", "--port", "8080"}, exitUsage, "unknown flag --port"},
 		"unknown log level":    {[]string{"serve", "--log-level", "loud"}, exitUsage, "--log-level"},
@@ -43,6 +43,7 @@ func TestRun_Mistakes(t *testing.T) {
 		"migrate URL alone":    {[]string{"serve", "--migrate-url", somewhere}, exitUsage, "set both, or neither"},
 		"migrate: URL alone":   {[]string{"migrate", "--migrate-url", somewhere}, exitUsage, "set both, or neither"},
 		"no CIDR":              {[]string{"serve", "--egress-allow", "10.0.0.0/8,localhost"}, exitUsage, "networks such as 10.0.0.0/8"},
+		"no CA file":           {[]string{"serve", "--egress-ca-file", filepath.Join(t.TempDir(), "ca.pem")}, exitUsage, "HOOKTRAIL_EGRESS_CA_FILE"},
 		"short operator key":   {[]string{"serve", "--admin-key", "short"}, exitUsage, "32 or more visible"},
 		"blank operator key":   {[]string{"serve", "--admin-key", strings.Repeat("k ", 32)}, exitUsage, "32 or more visible"},
 		"small data bound":     {[]string{"serve", "--max-data-bytes", "1"}, exitUsage, "between 1024 and"},
@@ -54,7 +55,9 @@ func TestRun_Mistakes(t *testing.T) {
 		"no signing key":       {[]string{"listen", "--signing-key", "not a key"}, exitUsage, "--signing-key"},
 		"odd status":           {[]string{"listen", "--status", "99"}, exitUsage, "between 200 and 599"},
 		"keys without a key":   {[]string{"keys", "list"}, exitUsage, "HOOKTRAIL_API_KEY"},
+		"monitor of a tenant":  {[]string{"keys", "create", "--role", "monitor", "--name", "n"}, exitUsage, "add --instance"},
 		"keys without a role":  {[]string{"keys", "create", "--name", "n"}, exitUsage, "--role"},
+		"tail: no server":      {[]string{"tail", "--key", "k", "--url", "http://127.0.0.1:1"}, exitFailed, "is the server running?"},
 		"no server":            {[]string{"keys", "list", "--key", "k", "--url", "http://127.0.0.1:1"}, exitFailed, "is the server running?"},
 		"document's format":    {[]string{"openapi", "--format", "toml"}, exitUsage, "--format"},
 	} {

@@ -38,6 +38,9 @@ type keysCreateCommand struct {
 
 // Run prints the key alone on standard output, so that it can be piped into a secret store.
 func (c keysCreateCommand) Run(ctx context.Context, p process) error {
+	if !c.Instance && (c.Role == "operator" || c.Role == "monitor") {
+		return usagef("--role %s is one of the whole instance: add --instance", c.Role)
+	}
 	client, err := c.API.client()
 	if err != nil {
 		return err

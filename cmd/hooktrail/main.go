@@ -60,6 +60,9 @@ func run(ctx context.Context, args []string, p process) int {
 		fmt.Fprintln(p.stderr, "hooktrail:", err)
 		return exitUsage
 	}
+	if len(args) == 0 {
+		return printHelp(parser, p)
+	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
 		fmt.Fprintf(p.stderr, "hooktrail: %v (hooktrail --help lists commands and flags)\n", err)
@@ -77,6 +80,19 @@ func run(ctx context.Context, args []string, p process) int {
 		fmt.Fprintln(p.stderr, "hooktrail:", err)
 		return exitFailed
 	}
+}
+
+// printHelp answers a command line without a command, which asks for nothing and is a mistake in a script.
+func printHelp(parser *kong.Kong, p process) int {
+	parser.Stdout = p.stderr
+	asked, err := kong.Trace(parser, nil)
+	if err == nil {
+		err = asked.PrintUsage(false)
+	}
+	if err != nil {
+		fmt.Fprintln(p.stderr, "hooktrail:", err)
+	}
+	return exitUsage
 }
 
 // usageError is a mistake in flags or variables that only shows when they are put together.
