@@ -51,7 +51,7 @@ func tailLog(ctx context.Context, c *call, in *tailLogIn) (*huma.StreamResponse,
 	q.From, q.Limit = &next, tailPage
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		_, w := humago.Unwrap(hc)
-		t := tail{c: c, w: w, rc: http.NewResponseController(w), query: q, next: next}
+		t := tail{c: c, w: w, rc: http.NewResponseController(w), query: q, next: next, some: q.Kind != "" || q.Stream != (domain.Stream{}) || !q.Actor.IsZero()}
 		t.run(hc.Context())
 	}}, nil
 }
@@ -63,6 +63,7 @@ type tail struct {
 	rc    *http.ResponseController
 	query domain.Query
 	next  domain.Sequence // from which to look
+	some  bool            // the query leaves entries out
 	wrote time.Time
 }
 
@@ -102,6 +103,14 @@ func (t *tail) run(ctx context.Context) {
 
 // page sends what there is, at most tailPage entries.
 func (t *tail) page(ctx context.Context) (sent int, ok bool) {
+	scanned := t.next
+	if t.some {
+		head, err := t.c.head(ctx)
+		if err != nil {
+			return 0, false
+		}
+		scanned = head + 1
+	}
 	t.query.From = &t.next
 	entries, err := t.c.Log.Select(ctx, t.query)
 	if err != nil {
@@ -120,6 +129,9 @@ func (t *tail) page(ctx context.Context) (sent int, ok bool) {
 			return 0, false
 		}
 		t.next = e.Sequence + 1
+	}
+	if len(entries) < tailPage {
+		t.next = max(t.next, scanned) // what didn't match isn't gone through again
 	}
 	return len(entries), true
 }
