@@ -56,7 +56,7 @@ func (s *Server) authenticate(ctx context.Context, authorization string) (domain
 
 // catchUp returns when the directory knows all that was committed before the call.
 func (s *Server) catchUp(ctx context.Context) error {
-	head, err := s.Log.Head(ctx)
+	head, err := s.heads.after(ctx, s.Log.Head)
 	if err != nil {
 		return err
 	}

@@ -36,6 +36,8 @@ type Server struct {
 	Logger  *slog.Logger
 	Limits  Limits
 	Version string // of the program, for the document: "1.2.3"
+
+	heads *heads // made by NewHandler
 }
 
 // What secrets are kept for. A secret is found again under its purpose only.
