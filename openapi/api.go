@@ -33,6 +33,7 @@ func register(a *api) {
 	add(a, "get-event", "GET "+tenant+"/events/{id}", "Get an event", roles(admin, auditor, producer, receiver), getEvent, answers[eventOut])
 	add(a, "get-event-by-sequence", "GET "+tenant+"/events/by-sequence/{sequence}", "Get an event by its sequence", roles(admin, auditor, producer, receiver), getEventBySequence, answers[eventOut])
 	add(a, "get-event-routing", "GET "+tenant+"/events/{id}/routing", "Get an event's routing", roles(admin, auditor, producer), getRouting)
+	add(a, "get-event-routing-by-sequence", "GET "+tenant+"/events/by-sequence/{sequence}/routing", "Get an event's routing by its sequence", roles(admin, auditor, producer), getRoutingBySequence)
 
 	add(a, "create-endpoint", "POST "+tenant+"/endpoints", "Create an endpoint", roles(admin), createEndpoint)
 	add(a, "list-endpoints", "GET "+tenant+"/endpoints", "List endpoints", roles(admin, auditor), listEndpoints)

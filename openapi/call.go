@@ -72,6 +72,9 @@ func (a *api) letIn(hc huma.Context, c *call, who access) *problem {
 			return p
 		}
 	}
+	if p := checkTarget(c.request.URL); p != nil {
+		return p
+	}
 	if op := hc.Operation(); op.RequestBody != nil {
 		if p := c.readBody(op.RequestBody); p != nil {
 			return p
@@ -107,6 +110,9 @@ func (c *call) identify(hc huma.Context, who access) (p *problem) {
 
 // readBody takes the whole body in before anything looks at it, so that it can be hashed, and kept byte for byte.
 func (c *call) readBody(want *huma.RequestBody) *problem {
+	if p := checkEncoding(c.request.Header.Values("Content-Encoding")); p != nil {
+		return p
+	}
 	limit := int64(c.Limits.BodyBytes)
 	tooLarge := refuse(http.StatusRequestEntityTooLarge, "body_too_large", "The request's body is larger than the server takes.")
 	r := c.request
@@ -130,6 +136,20 @@ func (c *call) readBody(want *huma.RequestBody) *problem {
 		return nil
 	}
 	return c.checkContentType(want)
+}
+
+// checkEncoding refuses a compressed body. Inflating what strangers send would need a second limit, and a third for time.
+func checkEncoding(codings []string) *problem {
+	for _, coding := range codings {
+		if coding != "" && !strings.EqualFold(coding, "identity") {
+			message := "isn't sent: bodies are taken as they are, uncompressed"
+			p := refuse(http.StatusUnsupportedMediaType, "unsupported_content_encoding", "Content-Encoding "+message+".",
+				fault{"header.Content-Encoding", message})
+			p.header = http.Header{"Accept-Encoding": {"identity"}} // RFC 9110 §15.5.16
+			return p
+		}
+	}
+	return nil
 }
 
 func (c *call) checkContentType(want *huma.RequestBody) *problem {

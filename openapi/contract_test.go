@@ -2,6 +2,7 @@ package openapi_test
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -142,6 +143,7 @@ func TestContract(t *testing.T) {
 	f.settle()
 	delivery := acme + "/deliveries/" + id.String()
 	c.do("get-event-routing", acme+"/events/x/routing", "")
+	c.do("get-event-routing-by-sequence", fmt.Sprintf("%s/events/by-sequence/%d/routing", acme, event.Sequence), "")
 	c.do("list-deliveries", acme+"/deliveries?status=dead&event_id=x", "")
 	c.do("get-delivery", delivery, "")
 	c.do("list-attempts", delivery+"/attempts", "")

@@ -82,8 +82,8 @@ func descriptions() map[string]string {
 		"get-whoami":            "What the key that is sent is, and what it may do.",
 		"append-event":          "Takes the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.",
 		"append-events":         "All events or none, in their order: an object with events, NDJSON with an event a line, or a CloudEvents batch. Events that were appended before are answered with their first receipts.",
-		"list-events":           "With their data. A producer sees what its principal appended, a receiver what was sent to its endpoint. A page can have fewer items than asked for when the data is large.",
-		"get-event":             "The event with its data, byte for byte. Where a producer called an event by another one's internal id, this finds the producer's; get-event-by-sequence finds either.",
+		"list-events":           "With their data. With id: the one event of that name, also one that can't stand in a path. A producer sees what its principal appended, a receiver what was sent to its endpoint. A page can have fewer items than asked for when the data is large.",
+		"get-event":             "The event with its data, byte for byte. The id goes percent-encoded; one that can't stand in a path all the same, such as / or (behind some proxies) .., goes through ?id= of the list. Where a producer called an event by another one's internal id, this finds the producer's; get-event-by-sequence finds either.",
 		"get-event-by-sequence": "The event with its data, byte for byte.",
 		"get-event-routing":     "Where the event went and which matching subscriptions were passed over, as it was decided then; with as_of, as far as it was routed at that moment.",
 		"create-endpoint":       "The signing key is shown in this answer and never again. Credentials are kept sealed, outside the log.",
@@ -112,6 +112,8 @@ func descriptions() map[string]string {
 		"get-livez":             "The process answers.",
 		"get-readyz":            "503 only when this node can't append or serve.",
 		"get-metrics":           "In Prometheus' text format.",
+
+		"get-event-routing-by-sequence": "As get-event-routing, for an event whose id can't stand in a path or has another source: ?id= of the list of events tells its sequence.",
 	}
 }
 

@@ -57,9 +57,13 @@ func serveDocument(mux *http.ServeMux, doc Document) error {
 	return nil
 }
 
-// problems turns the mux's own 404 and 405 into problem documents.
+// problems turns the mux's own 404, 405 and redirects into problem documents.
 func problems(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !clean(r) {
+			writeProblem(w, unclean())
+			return
+		}
 		h, pattern := mux.Handler(r)
 		if pattern != "" {
 			mux.ServeHTTP(w, r)

@@ -110,7 +110,7 @@ func rolesOf(roles []domain.Role) []string {
 
 // errorsOf lists the statuses of the problems that an operation can answer with.
 func errorsOf(method, path string, roles []domain.Role) []int {
-	list := []int{http.StatusServiceUnavailable, http.StatusUnprocessableEntity}
+	list := []int{http.StatusServiceUnavailable, http.StatusUnprocessableEntity, http.StatusBadRequest}
 	if len(roles) > 0 {
 		list = append(list, http.StatusUnauthorized, http.StatusForbidden)
 	}
@@ -118,14 +118,10 @@ func errorsOf(method, path string, roles []domain.Role) []int {
 		list = append(list, http.StatusNotFound)
 	}
 	switch method {
-	case http.MethodPost:
-		list = append(list, http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
-	case http.MethodPatch:
-		list = append(list, http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	case http.MethodPost, http.MethodPatch:
+		list = append(list, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	case http.MethodDelete:
 		list = append(list, http.StatusConflict)
-	case http.MethodGet:
-		list = append(list, http.StatusBadRequest)
 	}
 	return list
 }

@@ -32,7 +32,7 @@ type AsOfQuery struct {
 // WaitQuery demands a sequence of the view.
 type WaitQuery struct {
 	MinSequence opt[int64] `query:"min_sequence" minimum:"0" doc:"Wait until the view reflects this sequence; 503 view_behind when it doesn't in time." example:"41"`
-	Prefer      string     `header:"Prefer" doc:"wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30." example:"wait=10"`
+	Prefer      string     `header:"Prefer" doc:"wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240)." example:"wait=10"`
 }
 
 // moment is a resolved AsOfQuery.

@@ -39,11 +39,11 @@ func (m *router) HandleFunc(pattern string, handler func(http.ResponseWriter, *h
 func (m *router) either(w http.ResponseWriter, r *http.Request) {
 	part := r.PathValue("part")
 	switch {
+	case part == "routing": // an event may be called by-sequence, but no sequence is called routing
+		m.routing(w, r)
 	case r.PathValue("id") == "by-sequence":
 		r.SetPathValue("sequence", part)
 		m.bySequence(w, r)
-	case part == "routing":
-		m.routing(w, r)
 	default:
 		writeProblem(w, noPath(http.StatusNotFound))
 	}

@@ -2055,7 +2055,7 @@ type ListInstanceKeysParams struct {
 	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
 	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
 
-	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30.
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
 }
 
@@ -2088,7 +2088,7 @@ type ListTenantsParams struct {
 	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
 	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
 
-	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30.
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
 }
 
@@ -2121,7 +2121,7 @@ type GetTenantParams struct {
 	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
 	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
 
-	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30.
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
 }
 
@@ -2169,7 +2169,7 @@ type ListDeliveriesParams struct {
 	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
 	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
 
-	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30.
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
 }
 
@@ -2190,7 +2190,7 @@ type GetDeliveryParams struct {
 	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
 	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
 
-	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30.
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
 }
 
@@ -2205,7 +2205,7 @@ type ListAttemptsParams struct {
 	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
 	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
 
-	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30.
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
 }
 
@@ -2220,7 +2220,7 @@ type GetAttemptBodyParams struct {
 	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
 	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
 
-	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30.
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
 }
 
@@ -2250,7 +2250,7 @@ type ListEndpointsParams struct {
 	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
 	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
 
-	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30.
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
 }
 
@@ -2283,7 +2283,7 @@ type GetEndpointParams struct {
 	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
 	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
 
-	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30.
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
 }
 
@@ -2343,7 +2343,7 @@ type ListEventsParams struct {
 	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
 	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
 
-	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30.
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
 }
 
@@ -2370,7 +2370,22 @@ type GetEventBySequenceParams struct {
 	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
 	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
 
-	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30.
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
+	Prefer *string `json:"Prefer,omitempty"`
+}
+
+// GetEventRoutingBySequenceParams defines parameters for GetEventRoutingBySequence.
+type GetEventRoutingBySequenceParams struct {
+	// AsOf Show the state as of this time: after every entry recorded at or before it. In the future: 422.
+	AsOf *time.Time `form:"as_of,omitempty" json:"as_of,omitempty"`
+
+	// AsOfSequence Show the state as it was after this entry of the tenant's log. Beyond its end: 422.
+	AsOfSequence *int64 `form:"as_of_sequence,omitempty" json:"as_of_sequence,omitempty"`
+
+	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
+	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
+
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
 }
 
@@ -2382,7 +2397,7 @@ type GetEventParams struct {
 	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
 	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
 
-	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30.
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
 }
 
@@ -2400,7 +2415,7 @@ type GetEventRoutingParams struct {
 	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
 	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
 
-	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30.
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
 }
 
@@ -2424,7 +2439,7 @@ type ListKeysParams struct {
 	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
 	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
 
-	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30.
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
 }
 
@@ -2478,7 +2493,7 @@ type ListLogParams struct {
 	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
 	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
 
-	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30.
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
 }
 
@@ -2511,7 +2526,7 @@ type GetLogEntryParams struct {
 	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
 	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
 
-	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30.
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
 }
 
@@ -2538,7 +2553,7 @@ type ListSubscriptionsParams struct {
 	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
 	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
 
-	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30.
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
 }
 
@@ -2571,7 +2586,7 @@ type GetSubscriptionParams struct {
 	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
 	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
 
-	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30.
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
 }
 
@@ -3234,7 +3249,7 @@ type ClientInterface interface {
 
 	// ListEvents List events
 	//
-	// With their data. A producer sees what its principal appended, a receiver what was sent to its endpoint. A page can have fewer items than asked for when the data is large.
+	// With their data. With id: the one event of that name, also one that can't stand in a path. A producer sees what its principal appended, a receiver what was sent to its endpoint. A page can have fewer items than asked for when the data is large.
 	//
 	// Roles: admin, auditor, operator, producer, receiver.
 	//
@@ -3316,9 +3331,18 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/tenants/{tenant}/events/by-sequence/{sequence} (the `GetEventBySequence` operationId).
 	GetEventBySequence(ctx context.Context, tenant string, sequence int64, params *GetEventBySequenceParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetEventRoutingBySequence Get an event's routing by its sequence
+	//
+	// As get-event-routing, for an event whose id can't stand in a path or has another source: ?id= of the list of events tells its sequence.
+	//
+	// Roles: admin, auditor, operator, producer.
+	//
+	// Corresponds with GET /v1/tenants/{tenant}/events/by-sequence/{sequence}/routing (the `GetEventRoutingBySequence` operationId).
+	GetEventRoutingBySequence(ctx context.Context, tenant string, sequence int64, params *GetEventRoutingBySequenceParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetEvent Get an event
 	//
-	// The event with its data, byte for byte. Where a producer called an event by another one's internal id, this finds the producer's; get-event-by-sequence finds either.
+	// The event with its data, byte for byte. The id goes percent-encoded; one that can't stand in a path all the same, such as / or (behind some proxies) .., goes through ?id= of the list. Where a producer called an event by another one's internal id, this finds the producer's; get-event-by-sequence finds either.
 	//
 	// Roles: admin, auditor, operator, producer, receiver.
 	//
@@ -4191,7 +4215,7 @@ func (c *Client) RotateEndpointKey(ctx context.Context, tenant string, id openap
 
 // ListEvents List events
 //
-// With their data. A producer sees what its principal appended, a receiver what was sent to its endpoint. A page can have fewer items than asked for when the data is large.
+// With their data. With id: the one event of that name, also one that can't stand in a path. A producer sees what its principal appended, a receiver what was sent to its endpoint. A page can have fewer items than asked for when the data is large.
 //
 // Roles: admin, auditor, operator, producer, receiver.
 //
@@ -4353,9 +4377,28 @@ func (c *Client) GetEventBySequence(ctx context.Context, tenant string, sequence
 	return c.Client.Do(req)
 }
 
+// GetEventRoutingBySequence Get an event's routing by its sequence
+//
+// As get-event-routing, for an event whose id can't stand in a path or has another source: ?id= of the list of events tells its sequence.
+//
+// Roles: admin, auditor, operator, producer.
+//
+// Corresponds with GET /v1/tenants/{tenant}/events/by-sequence/{sequence}/routing (the `GetEventRoutingBySequence` operationId).
+func (c *Client) GetEventRoutingBySequence(ctx context.Context, tenant string, sequence int64, params *GetEventRoutingBySequenceParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetEventRoutingBySequenceRequest(c.Server, tenant, sequence, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetEvent Get an event
 //
-// The event with its data, byte for byte. Where a producer called an event by another one's internal id, this finds the producer's; get-event-by-sequence finds either.
+// The event with its data, byte for byte. The id goes percent-encoded; one that can't stand in a path all the same, such as / or (behind some proxies) .., goes through ?id= of the list. Where a producer called an event by another one's internal id, this finds the producer's; get-event-by-sequence finds either.
 //
 // Roles: admin, auditor, operator, producer, receiver.
 //
@@ -7178,6 +7221,113 @@ func NewGetEventBySequenceRequest(server string, tenant string, sequence int64, 
 	return req, nil
 }
 
+// NewGetEventRoutingBySequenceRequest constructs an http.Request for the GetEventRoutingBySequence method
+func NewGetEventRoutingBySequenceRequest(server string, tenant string, sequence int64, params *GetEventRoutingBySequenceParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "sequence", sequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenants/%s/events/by-sequence/%s/routing", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.AsOf != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "as_of", *params.AsOf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AsOfSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "as_of_sequence", *params.AsOfSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.MinSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "min_sequence", *params.MinSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.Prefer != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewGetEventRequest constructs an http.Request for the GetEvent method
 func NewGetEventRequest(server string, tenant string, id string, params *GetEventParams) (*http.Request, error) {
 	var err error
@@ -9104,7 +9254,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListEventsWithResponse List events
 	//
-	// With their data. A producer sees what its principal appended, a receiver what was sent to its endpoint. A page can have fewer items than asked for when the data is large.
+	// With their data. With id: the one event of that name, also one that can't stand in a path. A producer sees what its principal appended, a receiver what was sent to its endpoint. A page can have fewer items than asked for when the data is large.
 	//
 	// Roles: admin, auditor, operator, producer, receiver.
 	//
@@ -9190,9 +9340,20 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/tenants/{tenant}/events/by-sequence/{sequence} (the `GetEventBySequence` operationId).
 	GetEventBySequenceWithResponse(ctx context.Context, tenant string, sequence int64, params *GetEventBySequenceParams, reqEditors ...RequestEditorFn) (*GetEventBySequenceResponse, error)
 
+	// GetEventRoutingBySequenceWithResponse Get an event's routing by its sequence
+	//
+	// As get-event-routing, for an event whose id can't stand in a path or has another source: ?id= of the list of events tells its sequence.
+	//
+	// Roles: admin, auditor, operator, producer.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/tenants/{tenant}/events/by-sequence/{sequence}/routing (the `GetEventRoutingBySequence` operationId).
+	GetEventRoutingBySequenceWithResponse(ctx context.Context, tenant string, sequence int64, params *GetEventRoutingBySequenceParams, reqEditors ...RequestEditorFn) (*GetEventRoutingBySequenceResponse, error)
+
 	// GetEventWithResponse Get an event
 	//
-	// The event with its data, byte for byte. Where a producer called an event by another one's internal id, this finds the producer's; get-event-by-sequence finds either.
+	// The event with its data, byte for byte. The id goes percent-encoded; one that can't stand in a path all the same, such as / or (behind some proxies) .., goes through ?id= of the list. Where a producer called an event by another one's internal id, this finds the producer's; get-event-by-sequence finds either.
 	//
 	// Roles: admin, auditor, operator, producer, receiver.
 	//
@@ -9849,6 +10010,8 @@ type RevokeInstanceKeyResponse204Headers struct {
 type RevokeInstanceKeyResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
 	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationproblemJSON401 *Problem
 	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
@@ -9865,6 +10028,11 @@ type RevokeInstanceKeyResponse struct {
 	ApplicationproblemJSON503 *Problem
 	// Headers204 the parsed response headers for an HTTP 204 response
 	Headers204 *RevokeInstanceKeyResponse204Headers
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r RevokeInstanceKeyResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
 }
 
 // GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
@@ -10144,6 +10312,8 @@ type DeleteTenantResponse204Headers struct {
 type DeleteTenantResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
 	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationproblemJSON401 *Problem
 	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
@@ -10162,6 +10332,11 @@ type DeleteTenantResponse struct {
 	ApplicationproblemJSON503 *Problem
 	// Headers204 the parsed response headers for an HTTP 204 response
 	Headers204 *DeleteTenantResponse204Headers
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DeleteTenantResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
 }
 
 // GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
@@ -11190,6 +11365,8 @@ type DeleteEndpointResponse204Headers struct {
 type DeleteEndpointResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
 	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationproblemJSON401 *Problem
 	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
@@ -11208,6 +11385,11 @@ type DeleteEndpointResponse struct {
 	ApplicationproblemJSON503 *Problem
 	// Headers204 the parsed response headers for an HTTP 204 response
 	Headers204 *DeleteEndpointResponse204Headers
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DeleteEndpointResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
 }
 
 // GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
@@ -12334,6 +12516,104 @@ func (r GetEventBySequenceResponse) ContentType() string {
 	return ""
 }
 
+// GetEventRoutingBySequenceResponse200Headers the declared response headers of an HTTP 200 response for GetEventRoutingBySequence
+type GetEventRoutingBySequenceResponse200Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
+type GetEventRoutingBySequenceResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Routing
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetEventRoutingBySequenceResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetEventRoutingBySequenceResponse) GetJSON200() *Routing {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetEventRoutingBySequenceResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetEventRoutingBySequenceResponse) GetApplicationproblemJSON401() *Problem {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetEventRoutingBySequenceResponse) GetApplicationproblemJSON403() *Problem {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetEventRoutingBySequenceResponse) GetApplicationproblemJSON404() *Problem {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetEventRoutingBySequenceResponse) GetApplicationproblemJSON422() *Problem {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetEventRoutingBySequenceResponse) GetApplicationproblemJSON500() *Problem {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetEventRoutingBySequenceResponse) GetApplicationproblemJSON503() *Problem {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetEventRoutingBySequenceResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetEventRoutingBySequenceResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetEventRoutingBySequenceResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetEventRoutingBySequenceResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // GetEventResponse200Headers the declared response headers of an HTTP 200 response for GetEvent
 type GetEventResponse200Headers struct {
 	HooktrailSequence *string
@@ -12757,6 +13037,8 @@ type RevokeKeyResponse204Headers struct {
 type RevokeKeyResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
 	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationproblemJSON401 *Problem
 	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
@@ -12773,6 +13055,11 @@ type RevokeKeyResponse struct {
 	ApplicationproblemJSON503 *Problem
 	// Headers204 the parsed response headers for an HTTP 204 response
 	Headers204 *RevokeKeyResponse204Headers
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r RevokeKeyResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
 }
 
 // GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
@@ -13345,6 +13632,8 @@ type DeleteSubscriptionResponse204Headers struct {
 type DeleteSubscriptionResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
 	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationproblemJSON401 *Problem
 	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
@@ -13363,6 +13652,11 @@ type DeleteSubscriptionResponse struct {
 	ApplicationproblemJSON503 *Problem
 	// Headers204 the parsed response headers for an HTTP 204 response
 	Headers204 *DeleteSubscriptionResponse204Headers
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DeleteSubscriptionResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
 }
 
 // GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
@@ -14546,7 +14840,7 @@ func (c *ClientWithResponses) RotateEndpointKeyWithResponse(ctx context.Context,
 
 // ListEventsWithResponse List events
 //
-// With their data. A producer sees what its principal appended, a receiver what was sent to its endpoint. A page can have fewer items than asked for when the data is large.
+// With their data. With id: the one event of that name, also one that can't stand in a path. A producer sees what its principal appended, a receiver what was sent to its endpoint. A page can have fewer items than asked for when the data is large.
 //
 // Roles: admin, auditor, operator, producer, receiver.
 //
@@ -14680,9 +14974,26 @@ func (c *ClientWithResponses) GetEventBySequenceWithResponse(ctx context.Context
 	return ParseGetEventBySequenceResponse(rsp)
 }
 
+// GetEventRoutingBySequenceWithResponse Get an event's routing by its sequence
+//
+// As get-event-routing, for an event whose id can't stand in a path or has another source: ?id= of the list of events tells its sequence.
+//
+// Roles: admin, auditor, operator, producer.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/tenants/{tenant}/events/by-sequence/{sequence}/routing (the `GetEventRoutingBySequence` operationId).
+func (c *ClientWithResponses) GetEventRoutingBySequenceWithResponse(ctx context.Context, tenant string, sequence int64, params *GetEventRoutingBySequenceParams, reqEditors ...RequestEditorFn) (*GetEventRoutingBySequenceResponse, error) {
+	rsp, err := c.GetEventRoutingBySequence(ctx, tenant, sequence, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetEventRoutingBySequenceResponse(rsp)
+}
+
 // GetEventWithResponse Get an event
 //
-// The event with its data, byte for byte. Where a producer called an event by another one's internal id, this finds the producer's; get-event-by-sequence finds either.
+// The event with its data, byte for byte. The id goes percent-encoded; one that can't stand in a path all the same, such as / or (behind some proxies) .., goes through ?id= of the list. Where a producer called an event by another one's internal id, this finds the producer's; get-event-by-sequence finds either.
 //
 // Roles: admin, auditor, operator, producer, receiver.
 //
@@ -15434,6 +15745,13 @@ func ParseRevokeInstanceKeyResponse(rsp *http.Response) (*RevokeInstanceKeyRespo
 	case rsp.StatusCode == 204:
 		break // No content-type
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -15728,6 +16046,13 @@ func ParseDeleteTenantResponse(rsp *http.Response) (*DeleteTenantResponse, error
 	switch {
 	case rsp.StatusCode == 204:
 		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
 		var dest Problem
@@ -16765,6 +17090,13 @@ func ParseDeleteEndpointResponse(rsp *http.Response) (*DeleteEndpointResponse, e
 	switch {
 	case rsp.StatusCode == 204:
 		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
 		var dest Problem
@@ -17946,6 +18278,101 @@ func ParseGetEventBySequenceResponse(rsp *http.Response) (*GetEventBySequenceRes
 	return response, nil
 }
 
+// ParseGetEventRoutingBySequenceResponse parses an HTTP response from a GetEventRoutingBySequenceWithResponse call
+func ParseGetEventRoutingBySequenceResponse(rsp *http.Response) (*GetEventRoutingBySequenceResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetEventRoutingBySequenceResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Routing
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetEventRoutingBySequenceResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseGetEventResponse parses an HTTP response from a GetEventWithResponse call
 func ParseGetEventResponse(rsp *http.Response) (*GetEventResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -18377,6 +18804,13 @@ func ParseRevokeKeyResponse(rsp *http.Response) (*RevokeKeyResponse, error) {
 	switch {
 	case rsp.StatusCode == 204:
 		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
 		var dest Problem
@@ -18944,6 +19378,13 @@ func ParseDeleteSubscriptionResponse(rsp *http.Response) (*DeleteSubscriptionRes
 	switch {
 	case rsp.StatusCode == 204:
 		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
 		var dest Problem

@@ -1,0 +1,119 @@
+package openapi
+
+import (
+	"context"
+
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/projections"
+)
+
+type getRoutingIn struct {
+	EventPath
+	AsOfQuery
+}
+
+type getRoutingBySequenceIn struct {
+	TenantPath
+	Sequence int64 `path:"sequence" minimum:"0" doc:"The event's place in the tenant's log." example:"41"`
+	AsOfQuery
+}
+
+// routingOut is what became of an event.
+type routingOut struct {
+	EventID       string       `json:"event_id" doc:"The event." example:"order-4711"`
+	EventSequence int64        `json:"event_sequence" doc:"Its place in the tenant's log." example:"41"`
+	Complete      bool         `json:"complete" doc:"false: the event isn't routed yet." example:"true"`
+	Sequence      int64        `json:"sequence,omitempty" doc:"The routing's last entry." example:"42"`
+	RoutedAt      stamp        `json:"routed_at,omitzero" doc:"When it was recorded." example:"2026-07-01T12:00:00.125456Z"`
+	Deliveries    []routedOut  `json:"deliveries" doc:"Where the event goes."`
+	Skipped       []skippedOut `json:"skipped" doc:"Subscriptions whose types matched and that made no delivery all the same."`
+}
+
+type routedOut struct {
+	ID              domain.UUID `json:"id" format:"uuid" doc:"The delivery." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6e"`
+	EndpointID      domain.UUID `json:"endpoint_id" format:"uuid" doc:"The endpoint." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
+	EndpointVersion int         `json:"endpoint_version" doc:"The endpoint's version then." example:"3"`
+	Subscriptions   []matchOut  `json:"subscriptions" doc:"The subscriptions that matched."`
+}
+
+type matchOut struct {
+	ID      domain.UUID `json:"id" format:"uuid" doc:"The subscription." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d71"`
+	Version int         `json:"version" doc:"Its version then." example:"1"`
+}
+
+type skippedOut struct {
+	SubscriptionID domain.UUID       `json:"subscription_id" format:"uuid" doc:"The subscription." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d71"`
+	Version        int               `json:"version" doc:"Its version then." example:"1"`
+	EndpointID     domain.UUID       `json:"endpoint_id" format:"uuid" doc:"Its endpoint." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
+	Reason         domain.SkipReason `json:"reason" doc:"Why it made no delivery; more reasons may come." example:"subscription_paused"`
+}
+
+func getRouting(ctx context.Context, c *call, in *getRoutingIn) (*oneOut[routingOut], error) {
+	row, reflected, err := c.findEvent(ctx, in.ID, in.Source, in.AsOfQuery)
+	if err != nil {
+		return nil, err
+	}
+	return c.routing(ctx, row, reflected, in.AsOfQuery)
+}
+
+func getRoutingBySequence(ctx context.Context, c *call, in *getRoutingBySequenceIn) (*oneOut[routingOut], error) {
+	row, reflected, err := c.eventAt(ctx, domain.Sequence(in.Sequence), in.AsOfQuery)
+	if err != nil {
+		return nil, err
+	}
+	return c.routing(ctx, row, reflected, in.AsOfQuery)
+}
+
+// routing reads the routing's entries: they say it all, and say it as of when it was decided.
+func (c *call) routing(ctx context.Context, row projections.Event, reflected domain.Sequence, in AsOfQuery) (*oneOut[routingOut], error) {
+	if c.key.Role == domain.RoleProducer {
+		if _, err := c.exactEvent(ctx, row.Created.Sequence, 0); err != nil {
+			return nil, err
+		}
+	}
+	out := routingOut{
+		EventID: c.eventName(row.ID, row.Attrs), EventSequence: int64(row.Created.Sequence), Deliveries: []routedOut{}, Skipped: []skippedOut{},
+	}
+	from := row.Created.Sequence
+	query := domain.Query{
+		Tenant: c.tenant, From: &from, Stream: domain.Stream{Kind: domain.StreamEvent, ID: row.ID}, Kind: domain.KindEventRouted, Limit: 100,
+	}
+	if in.AsOf.Set || in.AsOfSequence.Set {
+		to := reflected + 1
+		query.To = &to
+	}
+	for {
+		entries, err := c.Log.Select(ctx, query)
+		if err != nil {
+			return nil, err
+		}
+		for i := range entries {
+			if err := out.add(&entries[i]); err != nil {
+				return nil, err
+			}
+			from = entries[i].Sequence + 1
+		}
+		if len(entries) < 100 {
+			return &oneOut[routingOut]{Sequence: sequenceText(max(from-1, reflected)), Body: out}, nil
+		}
+	}
+}
+
+func (out *routingOut) add(e *domain.Entry) error {
+	fact, ok := e.Fact.(*domain.EventRouted)
+	if !ok {
+		return unreadable(*e)
+	}
+	for _, d := range fact.Deliveries {
+		routed := routedOut{ID: d.ID, EndpointID: d.Endpoint, EndpointVersion: d.EndpointVersion, Subscriptions: []matchOut{}}
+		for _, s := range d.Subscriptions {
+			routed.Subscriptions = append(routed.Subscriptions, matchOut{s.ID, s.Version})
+		}
+		out.Deliveries = append(out.Deliveries, routed)
+	}
+	for _, s := range fact.Skipped {
+		out.Skipped = append(out.Skipped, skippedOut{s.Subscription, s.Version, s.Endpoint, s.Reason})
+	}
+	out.Complete, out.Sequence, out.RoutedAt = fact.Complete, int64(e.Sequence), stamp(e.RecordedAt)
+	return nil
+}
