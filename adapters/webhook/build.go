@@ -23,7 +23,7 @@ func (t *Target) Build(e *Event, a Attempt) (*Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Request{URL: t.loggedURL, Header: header, Body: body, target: t}, nil
+	return &Request{Method: http.MethodPost, URL: t.loggedURL, Header: header, Body: body, target: t, masks: t.masks}, nil
 }
 
 // Body writes the body alone, which no secret has a part in: so what was sent can be made again after the endpoint's keys

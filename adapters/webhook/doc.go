@@ -37,6 +37,14 @@
 // percent-encodes in a header. A member or header whose name ends in "?" is left out with an empty field; the member
 // "..." and a header name that ends in "..." spread "${extensions}", the CloudEvents extension attributes.
 //
+// # Handshakes
+//
+// [Target.BuildHandshake] asks a receiver whether it wants an endpoint's webhooks, before the first of them, and
+// [Handshake.Check] says what it answered. CloudEvents' validation passes with a 2xx whose WebHook-Allowed-Origin is ours
+// or "*". An ownership check posts {"type": "hooktrail.endpoint.ownership_check", "endpoint_id": …, "challenge": …}, with
+// the endpoint's credentials and signature, and passes with a 2xx whose body is the challenge, alone or as the member
+// "challenge" of an object. What is kept of the answer has the challenge masked.
+//
 // # Decisions
 //
 // A profile is data. A vendor's format is a document under profiles/, never code, and an operator's own format has the
@@ -58,5 +66,6 @@
 //
 // Nothing sent may be repeated by net/http unseen, since every request stands in the log before it leaves. net/http
 // resends a POST by itself only if nothing of it was written, if an HTTP/2 receiver says that it did nothing with it, or
-// if it carries an Idempotency-Key header, which is therefore refused as a custom header and in profiles.
+// if it carries an Idempotency-Key header, which is therefore refused as a custom header and in profiles. An OPTIONS
+// request it repeats freely, so a handshake's has a body that can't be had twice.
 package webhook

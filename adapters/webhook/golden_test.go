@@ -50,7 +50,7 @@ func TestBuild_golden(t *testing.T) {
 		}
 		r := mustBuild(t, sampleTarget(t, p, "https://r.example/hook?x=1"), e, Attempt{Number: 2, At: time.Unix(1700137999, 0), ReplayID: "rp-1"})
 		var out strings.Builder
-		fmt.Fprintf(&out, "%s %s\n", Method, r.URL)
+		fmt.Fprintf(&out, "%s %s\n", r.Method, r.URL)
 		for _, h := range r.LogHeader() {
 			fmt.Fprintf(&out, "%s: %s\n", h.Name, h.Value)
 		}

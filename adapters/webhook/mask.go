@@ -44,12 +44,24 @@ func newMasks(secrets []string) masks {
 	return m
 }
 
+// and looks for one secret more.
+func (m masks) and(secret string) masks {
+	return masks{shortest: min(m.shortest, len(secret)), forms: sync.OnceValue(func() []string {
+		return longestFirst(append(slices.Clone(m.forms()), secretForms(secret)...))
+	})}
+}
+
 // formsOf lists the forms of all secrets, each once.
 func formsOf(secrets []string) []string {
 	var forms []string
 	for _, secret := range secrets {
 		forms = append(forms, secretForms(secret)...)
 	}
+	return longestFirst(forms)
+}
+
+// longestFirst sorts forms and drops repeats: a form that holds another must be found before it.
+func longestFirst(forms []string) []string {
 	slices.SortFunc(forms, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
 	return slices.Compact(forms)
 }

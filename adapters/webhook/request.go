@@ -13,16 +13,16 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// Method is the HTTP method of every webhook.
-const Method = http.MethodPost
-
-// Request is one attempt's request, to the byte.
+// Request is one attempt's request or a handshake's, to the byte.
 type Request struct {
+	Method string      // POST; OPTIONS for CloudEvents' handshake
 	URL    string      // for the log: query parameters redacted
 	Header http.Header // as sent: it holds credentials, and values shared with other requests
 	Body   []byte
 
-	target *Target
+	target    *Target
+	masks     masks      // what must not stand in what is recorded of its answer
+	handshake *Handshake // nil: an attempt
 }
 
 // BodySHA256 is the hash of the body in hex.
@@ -51,12 +51,16 @@ func sortHeader(list []domain.Header) {
 }
 
 // http makes the request that net/http sends. A bytes.Reader lets it write header and body in one piece, and GetBody
-// lets it take another connection as long as nothing was written to the first.
+// lets it take another connection as long as nothing was written to the first. An OPTIONS request it would send again
+// even after the receiver may have read it, if it could: so it gets a body, without bytes, that can't be had twice.
 func (r *Request) http(ctx context.Context) *http.Request {
 	out := r.target.template.WithContext(ctx)
-	out.Header = r.Header
+	out.Method, out.Header = r.Method, r.Header
 	out.ContentLength = int64(len(r.Body))
 	out.Body = io.NopCloser(bytes.NewReader(r.Body))
+	if r.Method != http.MethodPost {
+		return out
+	}
 	out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(r.Body)), nil }
 	return out
 }

@@ -60,6 +60,8 @@ type Result struct {
 
 	// RetryAfter is what the receiver asked for, at most 24 h; 0: nothing. Whether it counts is the profile's choice.
 	RetryAfter time.Duration
+
+	answer handshakeAnswer // of a handshake
 }
 
 // Duration is how long the whole exchange took.

@@ -106,7 +106,7 @@ func (x *exchange) gotConn(info httptrace.GotConnInfo) {
 // done already, or the timeout isn't positive, nothing is sent.
 func (s *Sender) Send(ctx context.Context, r *Request, timeout time.Duration) Result {
 	result := Result{Started: time.Now()}
-	m := r.target.masks
+	m := r.masks
 	ctx, cancel := context.WithDeadline(ctx, result.Started.Add(timeout))
 	defer cancel()
 	if err := ctx.Err(); err != nil {
@@ -124,7 +124,7 @@ func (s *Sender) Send(ctx context.Context, r *Request, timeout time.Duration) Re
 	if err != nil {
 		result.fail(err, m)
 	} else {
-		s.read(&result, answer, m, answered)
+		s.read(&result, answer, r, answered)
 	}
 	result.Finished = time.Now()
 	return result
@@ -149,9 +149,10 @@ func (r *Result) fail(err error, m masks) {
 }
 
 // read takes what is kept of an answer.
-func (s *Sender) read(r *Result, answer *http.Response, m masks, now time.Time) {
+func (s *Sender) read(r *Result, answer *http.Response, sent *Request, now time.Time) {
 	r.StatusCode = answer.StatusCode
-	r.captureHeader(answer.Header, m)
+	r.captureHeader(answer.Header, sent.masks)
+	sent.handshake.notice(r, answer.Header)
 	r.RetryAfter = retryAfter(answer.Header, now)
 	switch answer.StatusCode {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
@@ -161,20 +162,23 @@ func (s *Sender) read(r *Result, answer *http.Response, m masks, now time.Time) 
 		return
 	}
 	buffer, _ := s.buffers.Get().(*[]byte)
-	r.readBody(answer.Body, *buffer, m)
+	r.readBody(answer.Body, *buffer, sent)
 	s.buffers.Put(buffer)
 	_ = answer.Body.Close() // unread bytes cost the connection, nothing else
 }
 
 // readBody fills the buffer, which holds what is kept and enough beyond it to find a secret that would be cut in two,
 // and goes on hashing up to a bound.
-func (r *Result) readBody(body io.Reader, buffer []byte, m masks) {
+func (r *Result) readBody(body io.Reader, buffer []byte, sent *Request) {
 	if body == http.NoBody {
 		return
 	}
 	n, err := io.ReadFull(body, buffer)
 	r.BodyBytes = int64(n)
 	ended := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	if ended {
+		sent.handshake.noticeBody(r, buffer[:n])
+	}
 	sum := sha256.Sum256(buffer[:n])
 	if err == nil {
 		sum, ended, err = r.hashRest(body, buffer[:n])
@@ -183,7 +187,7 @@ func (r *Result) readBody(body io.Reader, buffer []byte, m masks) {
 		code, _ := classify(err, r.RemoteAddr)
 		r.BodyError = string(code)
 	}
-	kept, hit := m.apply(buffer[:n])
+	kept, hit := sent.masks.apply(buffer[:n])
 	r.Truncated = !ended || len(kept) > KeptBodyBytes || r.BodyBytes > int64(n)
 	r.Body = bytes.Clone(kept[:min(len(kept), KeptBodyBytes)])
 	if hit {

@@ -65,7 +65,7 @@ func TestSend_whatArrives(t *testing.T) {
 	if r.StatusCode != 204 || r.ErrorCode != "" || r.Error != "" || r.Body != nil || r.BodySHA256 != "" || r.Truncated || r.Masked {
 		t.Fatalf("result %+v", r)
 	}
-	if got.Method != Method || got.RequestURI != "/a?b=c" || string(body) != string(request.Body) || got.ContentLength != int64(len(body)) || len(got.TransferEncoding) > 0 {
+	if got.Method != http.MethodPost || got.RequestURI != "/a?b=c" || string(body) != string(request.Body) || got.ContentLength != int64(len(body)) || len(got.TransferEncoding) > 0 {
 		t.Errorf("%s %s arrived with %d bytes, %v", got.Method, got.RequestURI, len(body), got.TransferEncoding)
 	}
 	if err := Verify(p, []*Key{mustKey(t, p, sampleKey(p))}, got.Header, body, time.Now(), time.Minute); err != nil {

@@ -21,6 +21,9 @@ type TargetConfig struct {
 	Headers   []domain.Header // custom ones; their values are taken for secrets
 	Success   []string        // statuses that succeed, as ParseSuccess reads them; none: the profile's
 	UserAgent string          // "Hooktrail/1.2.3"
+	// Origin goes with every request as WebHook-Request-Origin, as CloudEvents' Web Hooks ask for after a handshake in
+	// which it was given (§4.1.2); "": no handshake.
+	Origin string
 }
 
 // Target is one version of an endpoint's configuration, ready to build requests for. It is immutable and safe for
@@ -59,13 +62,19 @@ func NewTarget(c TargetConfig) (*Target, error) {
 	if name, value := auth.header(); name != "" {
 		t.constant[name], t.secret[name] = []string{value}, true
 	}
+	if c.Origin != "" {
+		if err := checkOrigin(c.Origin); err != nil {
+			return nil, err
+		}
+		t.constant[headerRequestOrigin] = []string{c.Origin}
+	}
 	if err := t.custom(c); err != nil {
 		return nil, err
 	}
 	t.loggedURL = RedactURL(u.String())
 	t.masks = newMasks(t.secrets(c, u))
 	t.template = &http.Request{
-		Method: http.MethodPost, URL: u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		URL: u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}
 	return t, nil
 }

@@ -137,7 +137,7 @@ func TestCloudEventsSDKReceives(t *testing.T) {
 	e.Extensions = map[string]string{"comexample": "a b ü", "partitionkey": "7"}
 	for _, name := range []string{"cloudevents", "cloudevents-structured"} {
 		r := build(t, name, e)
-		in, err := http.NewRequest(Method, "https://r.example/", bytes.NewReader(r.Body))
+		in, err := http.NewRequest(r.Method, "https://r.example/", bytes.NewReader(r.Body))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -99,7 +99,7 @@ func recorded(target *webhook.Target, request *webhook.Request, result *webhook.
 		StatusCode: result.StatusCode, Error: string(result.ErrorCode), Detail: result.Error,
 		DurationUS: result.Duration().Microseconds(), FinishedAt: result.Finished.UTC().Truncate(time.Microsecond),
 		Request: domain.SentRequest{
-			Method: webhook.Method, URL: request.URL, Headers: request.LogHeader(),
+			Method: request.Method, URL: request.URL, Headers: request.LogHeader(),
 			BodySHA256: request.BodySHA256(), BodyBytes: len(request.Body),
 		},
 		Response: domain.CapturedAnswer{
