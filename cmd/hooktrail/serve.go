@@ -181,6 +181,7 @@ func (s *server) work(ctx context.Context, base *errgroup.Group, baseCtx context
 	work.Go(func() error { return dispatcher.Run(ctx) })
 	work.Go(func() error { return s.serveHTTP(ctx) })
 	work.Go(func() error { return s.Debug.serve(ctx) })
+	work.Go(func() error { return sweeper{s.views.SweepSecrets, s.log}.run(ctx) })
 	return nil
 }
 
