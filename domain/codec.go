@@ -22,6 +22,7 @@ const (
 	PartBody       = "body"       // of an answer, as received
 	PartDecision   = "decision"   // JSON
 	PartDetail     = "detail"     // JSON
+	PartDocument   = "document"   // a wire profile, as added
 	PartReason     = "reason"     // why a person did it, UTF-8 text; optional, with every kind
 )
 
@@ -116,6 +117,10 @@ func (f *TenantUnregistered) parts() []partField { return []partField{{PartDetai
 func (f *KeyCreated) parts() []partField         { return []partField{{PartConfig, &f.Key}} }
 func (f *KeyRevoked) parts() []partField         { return []partField{{PartConfig, &f.Key}} }
 
+func (f *RegistrationUsed) parts() []partField {
+	return []partField{{PartConfig, &f.Key}, {PartDetail, &f.Made}}
+}
+
 func (f *EndpointCreated) parts() []partField    { return []partField{{PartConfig, &f.Endpoint}} }
 func (f *EndpointUpdated) parts() []partField    { return []partField{{PartConfig, &f.Endpoint}} }
 func (f *EndpointKeyRotated) parts() []partField { return []partField{{PartConfig, &f.Endpoint}} }
@@ -123,6 +128,14 @@ func (f *EndpointPaused) parts() []partField     { return []partField{{PartConfi
 func (f *EndpointResumed) parts() []partField    { return []partField{{PartConfig, &f.Endpoint}} }
 func (f *EndpointDisabled) parts() []partField   { return []partField{{PartConfig, &f.Endpoint}} }
 func (f *EndpointDeleted) parts() []partField    { return []partField{{PartConfig, &f.Endpoint}} }
+
+func (f *EndpointHandshakeStarted) parts() []partField {
+	return []partField{{PartConfig, &f.Endpoint}, {PartAttempt, &f.Handshake}}
+}
+
+func (f *EndpointHandshakeFinished) parts() []partField {
+	return []partField{{PartConfig, &f.Endpoint}, {PartResult, &f.Result}, {PartBody, &f.Body}}
+}
 
 func (f *SubscriptionCreated) parts() []partField { return []partField{{PartConfig, &f.Subscription}} }
 
@@ -133,6 +146,14 @@ func (f *SubscriptionPaused) parts() []partField { return []partField{{PartConfi
 func (f *SubscriptionResumed) parts() []partField { return []partField{{PartConfig, &f.Subscription}} }
 
 func (f *SubscriptionDeleted) parts() []partField { return []partField{{PartConfig, &f.Subscription}} }
+
+func (f *EventTypeRegistered) parts() []partField { return []partField{{PartConfig, &f.EventType}} }
+
+func (f *EventTypeUpdated) parts() []partField { return []partField{{PartConfig, &f.EventType}} }
+
+func (f *ProfileAdded) parts() []partField {
+	return []partField{{PartDetail, &f.Profile}, {PartDocument, &f.Document}}
+}
 
 func (f *EventAppended) parts() []partField {
 	return []partField{{PartAttributes, &f.Event}, {PartData, &f.Data}}

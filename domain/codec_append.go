@@ -48,6 +48,10 @@ func (a *EventAttributes) appendJSON(b []byte) ([]byte, error) {
 	if a.Test != nil {
 		b = append(appendUUID(append(b, `,"test":{"endpoint":`...), a.Test.Endpoint), '}')
 	}
+	if !a.About.IsZero() {
+		b = appendUUID(append(b, `,"about":`...), a.About)
+	}
+	b = appendOptional(b, `,"schema_problem":`, a.SchemaProblem)
 	return append(b, '}'), err
 }
 

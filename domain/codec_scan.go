@@ -53,6 +53,10 @@ func (a *EventAttributes) scan(s *scan) {
 		a.Test = &TestTarget{Endpoint: s.uuid()}
 		s.after(`}`)
 	}
+	if s.is(`,"about":`) {
+		a.About = s.uuid()
+	}
+	a.SchemaProblem = s.optional(`,"schema_problem":`)
 	s.after(`}`)
 }
 

@@ -275,7 +275,7 @@ func TestDecodeFact_Refuses(t *testing.T) {
 		parts   []domain.Part
 	}{
 		"an unknown kind":    {"event.dreamt", 1, good},
-		"a newer version":    {domain.KindEventAppended, 2, good},
+		"a newer version":    {domain.KindEventAppended, domain.KindEventAppended.Version() + 1, good},
 		"version zero":       {domain.KindEventAppended, 0, good},
 		"a missing part":     {domain.KindEventAppended, 1, good[1:]},
 		"a part of no JSON":  {domain.KindEventAppended, 1, []domain.Part{{Name: domain.PartAttributes, Bytes: []byte("{")}}},

@@ -78,6 +78,9 @@ func TestCreateKey(t *testing.T) {
 		if role == domain.RoleReceiver {
 			config.Endpoint = id(1)
 		}
+		if role == domain.RoleRegistrant {
+			config.Registration = &domain.Registration{Profiles: []string{"p"}, EventTypes: []domain.Pattern{"*"}, Quota: 1}
+		}
 		if _, err := domain.CreateKey(config, noon); err != nil {
 			t.Errorf("%s: %v", role, err)
 		}

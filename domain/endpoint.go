@@ -27,7 +27,23 @@ type EndpointConfig struct {
 	Metadata      map[string]string `json:"metadata,omitempty"`
 	Paused        bool              `json:"paused,omitempty"`
 	Disabled      string            `json:"disabled,omitempty"` // why the product stopped delivering; empty: it didn't
+	// Success overrides which statuses are a success, as a profile writes them ("2xx", "200"); none: the profile's.
+	Success []string `json:"success,omitempty"`
+	// DisableAfter is after how long of nothing but failures the product stops delivering; 0: never.
+	DisableAfter Duration `json:"disable_after,omitempty"`
+	// Handshake is what the receiver must pass before its first delivery, and before its URL changes; empty: nothing.
+	Handshake HandshakeKind `json:"handshake,omitempty"`
+	// Unverified: the handshake isn't passed yet. Nothing is routed there until it is.
+	Unverified bool `json:"unverified,omitempty"`
+	// Registration is the key with which its receiver made the endpoint; none: an administrator made it.
+	Registration UUID `json:"registration,omitzero"`
 }
+
+// Why the product stops delivering to an endpoint.
+const (
+	DisabledGone    = "gone"    // the receiver answered 410
+	DisabledFailing = "failing" // nothing but failures for the configured time
+)
 
 // SigningKey names a key that signs for an endpoint.
 type SigningKey struct {
@@ -67,6 +83,9 @@ const (
 	MinTimeout         = Duration(100 * time.Millisecond)
 	MaxTimeout         = Duration(120 * time.Second)
 	MaxURLBytes        = 2048
+	MinDisableAfter    = Duration(time.Hour)
+	MaxDisableAfter    = Duration(365 * 24 * time.Hour)
+	maxSuccess         = 100
 	maxMetadata        = 32
 	maxHeaders         = 16
 )
@@ -81,24 +100,37 @@ type Endpoint struct {
 }
 
 // Active says whether deliveries may be attempted now; those of a paused endpoint wait.
-func (e Endpoint) Active() bool { return !e.Deleted && !e.Paused && e.Disabled == "" }
+func (e Endpoint) Active() bool {
+	return !e.Deleted && !e.Paused && e.Disabled == "" && !e.Unverified
+}
 
 // CreateEndpoint decides on a new endpoint. Secrets, profile digest and retry schedule are resolved by the caller;
 // https says that the profile or the tenant allows nothing else.
 func CreateEndpoint(config EndpointConfig, https bool) (*EndpointCreated, error) {
 	config = config.withDefaults()
+	config.Unverified = config.Handshake != ""
 	if err := config.validate(https); err != nil {
 		return nil, err
 	}
 	return &EndpointCreated{config}, nil
 }
 
-// Update decides on a changed configuration. Keys, pause and disabling have operations of their own and stay.
+// Update decides on a changed configuration. Keys, pause, disabling and handshake have operations of their own and stay.
+// A verified endpoint of which a handshake is newly demanded has to pass it; its URL, once it has, changes by a handshake
+// alone.
 func (e Endpoint) Update(config EndpointConfig, https bool) (*EndpointUpdated, error) {
 	if e.Deleted {
 		return nil, ErrNotFound
 	}
-	config.Keys, config.Paused, config.Disabled = e.Keys, e.Paused, e.Disabled
+	config.Keys, config.Paused, config.Disabled, config.Registration = e.Keys, e.Paused, e.Disabled, e.Registration
+	if config.Handshake == e.Handshake {
+		config.Unverified = e.Unverified
+	} else {
+		config.Unverified = config.Handshake != ""
+	}
+	if config.URL != e.URL && config.Handshake != "" && !config.Unverified {
+		return nil, Invalid("url", "changes only by a handshake with the new URL")
+	}
 	config = config.withDefaults()
 	if err := config.validate(https); err != nil {
 		return nil, err
@@ -180,6 +212,42 @@ func (e Endpoint) Disable(reason string) (*EndpointDisabled, error) {
 	return &EndpointDisabled{e.EndpointConfig}, nil
 }
 
+// Failed says whether there were nothing but failures for as long as the endpoint allows. The time counts from the first
+// failure after the last success or from the last change of the configuration, whichever is later: who mends something
+// gets the whole time again.
+func (e Endpoint) Failed(h Health, changed, now time.Time) bool {
+	since := h.FailingSince
+	if since.IsZero() || e.DisableAfter == 0 {
+		return false
+	}
+	if changed.After(since) {
+		since = changed
+	}
+	return now.Sub(since) >= time.Duration(e.DisableAfter)
+}
+
+// Health is how the attempts at an endpoint went of late. The zero value is that of one that was never tried. An attempt
+// of unknown outcome tells nothing.
+type Health struct {
+	LastSuccess  time.Time // recorded_at of the last success; zero: never
+	FailingSince time.Time // recorded_at of the first failure after the last success; zero: the last attempt succeeded
+	Failures     int64     // since the last success
+}
+
+// After returns the health after one more attempt's end.
+func (h Health) After(outcome AttemptOutcome, at time.Time) Health {
+	switch outcome {
+	case OutcomeSucceeded:
+		return Health{LastSuccess: at}
+	case OutcomeFailed:
+		if h.FailingSince.IsZero() {
+			h.FailingSince = at
+		}
+		h.Failures++
+	}
+	return h
+}
+
 // Delete decides on the endpoint's end.
 func (e Endpoint) Delete() (*EndpointDeleted, error) {
 	if e.Deleted {
@@ -227,6 +295,13 @@ func (c EndpointConfig) validate(https bool) error {
 		return Invalid("rate_limit.burst", "lies between 1 and 1000000")
 	case len(c.Headers) > maxHeaders:
 		return Invalid("headers", "at most %d custom headers", maxHeaders)
+	case len(c.Success) > maxSuccess:
+		return Invalid("success", "at most %d statuses", maxSuccess)
+	case c.DisableAfter != 0 && (c.DisableAfter < MinDisableAfter || c.DisableAfter > MaxDisableAfter):
+		return Invalid("disable_after", "lies between 1h and 8760h; 0s: never")
+	}
+	if err := c.Handshake.Validate("handshake"); err != nil {
+		return err
 	}
 	return validateMetadata(c.Metadata)
 }

@@ -19,6 +19,11 @@ type EventAttributes struct {
 	Extensions    map[string]string `json:"extensions,omitempty"` // CloudEvents extension attributes, canonical text
 	// Test marks a sample made for one endpoint, which is never routed elsewhere.
 	Test *TestTarget `json:"test,omitempty"`
+	// About is the endpoint of which an operational event speaks: it is never routed there.
+	About UUID `json:"about,omitzero"`
+	// SchemaProblem is how the data breaks the type's schema, where the tenant has it accepted all the same. It holds
+	// places and rules, no value of the data.
+	SchemaProblem string `json:"schema_problem,omitempty"`
 }
 
 // TestTarget is the one endpoint to which a test event goes.
@@ -84,6 +89,12 @@ func ValidateEventID(field, id string) error {
 		return Invalid(field, "an event id holds only visible ASCII characters, no space")
 	}
 	return nil
+}
+
+// ValidateProse is ValidateText for text of several lines: line feeds and tabs are allowed.
+func ValidateProse(field, s string, most int) error {
+	line := strings.NewReplacer("\n", " ", "\t", " ").Replace(s)
+	return ValidateText(field, line, 0, most)
 }
 
 // ValidateText refuses text that isn't UTF-8, holds control characters (PostgreSQL can't keep NUL), or whose length in

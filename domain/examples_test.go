@@ -27,6 +27,8 @@ func exampleEndpoint() domain.EndpointConfig {
 		RateLimit:   &domain.RateLimit{PerSecond: 0.5, Burst: 3},
 		Concurrency: 32, Ordered: true, Timeout: domain.DefaultTimeout, Retry: domain.DefaultSchedule(),
 		ExternalID: "crm-7", Metadata: map[string]string{"team": "é", "cost": "7"}, Paused: true, Disabled: "gone",
+		Success: []string{"200", "2xx"}, DisableAfter: domain.MinDisableAfter, Handshake: domain.HandshakeOwnership, Unverified: true,
+		Registration: id(30),
 	}
 }
 
@@ -42,11 +44,15 @@ func exampleKey() domain.KeyConfig {
 		ID: id(30), Role: domain.RoleReceiver, Name: "Receiver", Principal: "ann@example.org", PrincipalID: id(31),
 		Endpoint: id(1), ExpiresAt: noon, Hash: []byte(strings.Repeat("h", 32)),
 		MadeBy: domain.Actor{Principal: id(32), Credential: id(33)}, Instance: true, Imported: true,
+		Registration: &domain.Registration{
+			Profiles: []string{"sparkfly"}, EventTypes: []domain.Pattern{"offer.*"}, Quota: 3, Used: 1, HTTPSOnly: true,
+			Handshake: domain.HandshakeCloudEvents,
+		},
 	}
 }
 
 func exampleTenant() domain.TenantConfig {
-	return domain.TenantConfig{ID: "acme", Name: "Acme", WebhooksEnabled: true, HTTPSOnly: true}
+	return domain.TenantConfig{ID: "acme", Name: "Acme", WebhooksEnabled: true, HTTPSOnly: true, Schemas: domain.SchemasWarn}
 }
 
 func exampleEvent() *domain.EventAppended {
@@ -56,6 +62,7 @@ func exampleEvent() *domain.EventAppended {
 			SchemaVersion: "v1", DataSchema: "https://schemas.example/offer",
 			Extensions: map[string]string{"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "region": "ü"},
 			Test:       &domain.TestTarget{Endpoint: id(1)},
+			About:      id(1), SchemaProblem: "/amount: must be a string",
 		},
 		Data: []byte(`{"amount": 12.50, "currency":"EUR"}`),
 	}
@@ -105,6 +112,32 @@ func exampleFinish() *domain.AttemptFinished {
 	}
 }
 
+func exampleHandshakeStart() *domain.EndpointHandshakeStarted {
+	return &domain.EndpointHandshakeStarted{Endpoint: exampleEndpoint(), Handshake: domain.HandshakeStart{
+		ID: id(60), Kind: domain.HandshakeOwnership, URL: "https://receiver.example/new", Keys: []domain.UUID{id(20)},
+		At: noon, TimeoutMS: 15000, Node: id(40),
+	}}
+}
+
+func exampleHandshakeEnd() *domain.EndpointHandshakeFinished {
+	attempt := exampleFinish()
+	r := attempt.Result
+	return &domain.EndpointHandshakeFinished{
+		Endpoint: exampleEndpoint(), Body: attempt.Body,
+		Result: domain.HandshakeResult{
+			ID: id(60), Kind: domain.HandshakeOwnership, Passed: true, AllowedRate: 120, StatusCode: 200, Error: "timeout", Detail: "why",
+			DurationUS: 1234, FinishedAt: noon, Request: r.Request, Response: r.Response, RemoteAddr: r.RemoteAddr, TLS: r.TLS, Timings: r.Timings,
+		},
+	}
+}
+
+func exampleEventType() domain.EventTypeConfig {
+	return domain.EventTypeConfig{
+		Name: "offer.issued", Description: "An offer was made.\nOnce an offer.", Version: "v2", Schema: `{ "type": "object" }`,
+		Examples: []string{`{"amount": 12.50}`}, Deprecated: "Use offer.made.",
+	}
+}
+
 // examples has one fact of every kind, each with every member set.
 func examples() map[domain.Kind]domain.Fact {
 	facts := []domain.Fact{
@@ -115,6 +148,7 @@ func examples() map[domain.Kind]domain.Fact {
 		&domain.TenantUnregistered{ID: "acme", Stream: id(50)},
 		&domain.KeyCreated{Key: exampleKey()},
 		&domain.KeyRevoked{Key: exampleKey()},
+		&domain.RegistrationUsed{Key: exampleKey(), Made: domain.RegisteredEndpoint{Endpoint: id(1)}},
 		&domain.EndpointCreated{Endpoint: exampleEndpoint()},
 		&domain.EndpointUpdated{Endpoint: exampleEndpoint()},
 		&domain.EndpointKeyRotated{Endpoint: exampleEndpoint()},
@@ -127,6 +161,13 @@ func examples() map[domain.Kind]domain.Fact {
 		&domain.SubscriptionPaused{Subscription: exampleSubscription()},
 		&domain.SubscriptionResumed{Subscription: exampleSubscription()},
 		&domain.SubscriptionDeleted{Subscription: exampleSubscription()},
+		exampleHandshakeStart(), exampleHandshakeEnd(),
+		&domain.EventTypeRegistered{EventType: exampleEventType()},
+		&domain.EventTypeUpdated{EventType: exampleEventType()},
+		&domain.ProfileAdded{
+			Profile:  domain.ProfileName{Name: "acme-hooks", Version: 2, Digest: strings.Repeat("ab", 32)},
+			Document: []byte(`{"name":"acme-hooks","version":2}`),
+		},
 		exampleEvent(), exampleRouting(), exampleStart(), exampleFinish(),
 		&domain.DeliveryRedriven{Attempts: 10, NextAttemptAt: noon},
 		&domain.DeliveryCancelled{Reason: domain.CancelEndpointDeleted},

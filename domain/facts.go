@@ -36,6 +36,17 @@ type KeyCreated struct{ Key KeyConfig }
 // KeyRevoked ends a key.
 type KeyRevoked struct{ Key KeyConfig }
 
+// RegistrationUsed says that a receiver made an endpoint with a registration; the configuration counts it.
+type RegistrationUsed struct {
+	Key  KeyConfig
+	Made RegisteredEndpoint
+}
+
+// RegisteredEndpoint names the endpoint that a registration was used for.
+type RegisteredEndpoint struct {
+	Endpoint UUID `json:"endpoint"`
+}
+
 // EndpointCreated and the other endpoint facts hold the whole configuration after the change.
 type EndpointCreated struct{ Endpoint EndpointConfig }
 
@@ -57,6 +68,20 @@ type EndpointDisabled struct{ Endpoint EndpointConfig }
 // EndpointDeleted: its waiting deliveries are cancelled.
 type EndpointDeleted struct{ Endpoint EndpointConfig }
 
+// EndpointHandshakeStarted is the intent, committed before the first byte of a handshake leaves. The configuration is
+// as it was.
+type EndpointHandshakeStarted struct {
+	Endpoint  EndpointConfig
+	Handshake HandshakeStart
+}
+
+// EndpointHandshakeFinished says how a handshake ended and holds the configuration that follows from it.
+type EndpointHandshakeFinished struct {
+	Endpoint EndpointConfig
+	Result   HandshakeResult
+	Body     []byte // of the answer, as far as it is kept
+}
+
 // SubscriptionCreated and the other subscription facts hold the whole configuration after the change.
 type SubscriptionCreated struct{ Subscription SubscriptionConfig }
 
@@ -71,6 +96,25 @@ type SubscriptionResumed struct{ Subscription SubscriptionConfig }
 
 // SubscriptionDeleted ends a subscription.
 type SubscriptionDeleted struct{ Subscription SubscriptionConfig }
+
+// EventTypeRegistered begins the stream of an event type.
+type EventTypeRegistered struct{ EventType EventTypeConfig }
+
+// EventTypeUpdated holds the whole definition after the change.
+type EventTypeUpdated struct{ EventType EventTypeConfig }
+
+// ProfileAdded says in the instance's log that an operator added a wire profile. Endpoints name it by its digest.
+type ProfileAdded struct {
+	Profile  ProfileName
+	Document []byte // without insignificant white space
+}
+
+// ProfileName names one version of a wire profile.
+type ProfileName struct {
+	Name    string `json:"name"`
+	Version int    `json:"version"`
+	Digest  string `json:"digest"` // SHA-256 of the document, in hex
+}
 
 // EventAppended holds an event as a producer submitted it. Data is kept byte for byte.
 type EventAppended struct {
@@ -119,6 +163,7 @@ const (
 	SkipFilter             SkipReason = "filter_did_not_match"
 	SkipFilterFailed       SkipReason = "filter_failed"
 	SkipOwnEndpoint        SkipReason = "speaks_of_this_endpoint"
+	SkipEndpointUnverified SkipReason = "endpoint_unverified"
 )
 
 // AttemptStarted is the intent, committed before the first byte leaves. With it, the event and the profile the exact
@@ -189,31 +234,37 @@ type FollowerStopped struct {
 }
 
 // Kind implements Fact.
-func (*TenantCreated) Kind() Kind       { return KindTenantCreated }
-func (*TenantUpdated) Kind() Kind       { return KindTenantUpdated }
-func (*TenantDeleted) Kind() Kind       { return KindTenantDeleted }
-func (*TenantRegistered) Kind() Kind    { return KindTenantRegistered }
-func (*TenantUnregistered) Kind() Kind  { return KindTenantUnregistered }
-func (*KeyCreated) Kind() Kind          { return KindKeyCreated }
-func (*KeyRevoked) Kind() Kind          { return KindKeyRevoked }
-func (*EndpointCreated) Kind() Kind     { return KindEndpointCreated }
-func (*EndpointUpdated) Kind() Kind     { return KindEndpointUpdated }
-func (*EndpointKeyRotated) Kind() Kind  { return KindEndpointKeyRotated }
-func (*EndpointPaused) Kind() Kind      { return KindEndpointPaused }
-func (*EndpointResumed) Kind() Kind     { return KindEndpointResumed }
-func (*EndpointDisabled) Kind() Kind    { return KindEndpointDisabled }
-func (*EndpointDeleted) Kind() Kind     { return KindEndpointDeleted }
-func (*SubscriptionCreated) Kind() Kind { return KindSubscriptionCreated }
-func (*SubscriptionUpdated) Kind() Kind { return KindSubscriptionUpdated }
-func (*SubscriptionPaused) Kind() Kind  { return KindSubscriptionPaused }
-func (*SubscriptionResumed) Kind() Kind { return KindSubscriptionResumed }
-func (*SubscriptionDeleted) Kind() Kind { return KindSubscriptionDeleted }
-func (*EventAppended) Kind() Kind       { return KindEventAppended }
-func (*EventRouted) Kind() Kind         { return KindEventRouted }
-func (*AttemptStarted) Kind() Kind      { return KindAttemptStarted }
-func (*AttemptFinished) Kind() Kind     { return KindAttemptFinished }
-func (*DeliveryRedriven) Kind() Kind    { return KindDeliveryRedriven }
-func (*DeliveryCancelled) Kind() Kind   { return KindDeliveryCancelled }
-func (*ServerStarted) Kind() Kind       { return KindServerStarted }
-func (*LeaseTaken) Kind() Kind          { return KindLeaseTaken }
-func (*FollowerStopped) Kind() Kind     { return KindFollowerStopped }
+func (*TenantCreated) Kind() Kind             { return KindTenantCreated }
+func (*TenantUpdated) Kind() Kind             { return KindTenantUpdated }
+func (*TenantDeleted) Kind() Kind             { return KindTenantDeleted }
+func (*TenantRegistered) Kind() Kind          { return KindTenantRegistered }
+func (*TenantUnregistered) Kind() Kind        { return KindTenantUnregistered }
+func (*KeyCreated) Kind() Kind                { return KindKeyCreated }
+func (*KeyRevoked) Kind() Kind                { return KindKeyRevoked }
+func (*RegistrationUsed) Kind() Kind          { return KindRegistrationUsed }
+func (*EndpointCreated) Kind() Kind           { return KindEndpointCreated }
+func (*EndpointUpdated) Kind() Kind           { return KindEndpointUpdated }
+func (*EndpointKeyRotated) Kind() Kind        { return KindEndpointKeyRotated }
+func (*EndpointPaused) Kind() Kind            { return KindEndpointPaused }
+func (*EndpointResumed) Kind() Kind           { return KindEndpointResumed }
+func (*EndpointDisabled) Kind() Kind          { return KindEndpointDisabled }
+func (*EndpointDeleted) Kind() Kind           { return KindEndpointDeleted }
+func (*EndpointHandshakeStarted) Kind() Kind  { return KindEndpointHandshakeStarted }
+func (*EndpointHandshakeFinished) Kind() Kind { return KindEndpointHandshakeFinished }
+func (*SubscriptionCreated) Kind() Kind       { return KindSubscriptionCreated }
+func (*SubscriptionUpdated) Kind() Kind       { return KindSubscriptionUpdated }
+func (*SubscriptionPaused) Kind() Kind        { return KindSubscriptionPaused }
+func (*SubscriptionResumed) Kind() Kind       { return KindSubscriptionResumed }
+func (*SubscriptionDeleted) Kind() Kind       { return KindSubscriptionDeleted }
+func (*EventTypeRegistered) Kind() Kind       { return KindEventTypeRegistered }
+func (*EventTypeUpdated) Kind() Kind          { return KindEventTypeUpdated }
+func (*ProfileAdded) Kind() Kind              { return KindProfileAdded }
+func (*EventAppended) Kind() Kind             { return KindEventAppended }
+func (*EventRouted) Kind() Kind               { return KindEventRouted }
+func (*AttemptStarted) Kind() Kind            { return KindAttemptStarted }
+func (*AttemptFinished) Kind() Kind           { return KindAttemptFinished }
+func (*DeliveryRedriven) Kind() Kind          { return KindDeliveryRedriven }
+func (*DeliveryCancelled) Kind() Kind         { return KindDeliveryCancelled }
+func (*ServerStarted) Kind() Kind             { return KindServerStarted }
+func (*LeaseTaken) Kind() Kind                { return KindLeaseTaken }
+func (*FollowerStopped) Kind() Kind           { return KindFollowerStopped }

@@ -14,11 +14,13 @@ const (
 	RolePrivacy  Role = "privacy"
 	RoleReceiver Role = "receiver"
 	RoleMonitor  Role = "monitor"
+	// RoleRegistrant makes endpoints within the bounds of its registration.
+	RoleRegistrant Role = "registrant"
 )
 
 // Roles lists every role.
 func Roles() []Role {
-	return []Role{RoleOperator, RoleAdmin, RoleProducer, RoleAuditor, RolePrivacy, RoleReceiver, RoleMonitor}
+	return []Role{RoleOperator, RoleAdmin, RoleProducer, RoleAuditor, RolePrivacy, RoleReceiver, RoleMonitor, RoleRegistrant}
 }
 
 // KeyConfig is what the log knows of an API key. The key itself is nowhere.
@@ -34,6 +36,9 @@ type KeyConfig struct {
 	MadeBy      Actor     `json:"made_by,omitzero"`   // who made the key: an approver's key isn't the requester's work
 	Instance    bool      `json:"instance,omitempty"` // valid in every tenant (operator, monitor)
 	Imported    bool      `json:"imported,omitempty"` // given by the operator's configuration, not made here
+	// Registration bounds what a registrant makes, and which subscriptions a receiver may choose that was made so. Nil:
+	// a receiver chooses none.
+	Registration *Registration `json:"registration,omitempty"`
 }
 
 // Key is an API key at one version of its stream.
@@ -63,7 +68,7 @@ func CreateKey(config KeyConfig, now time.Time) (*KeyCreated, error) {
 	instance := config.Role == RoleOperator || config.Role == RoleMonitor
 	switch {
 	case !validRole(config.Role):
-		return nil, Invalid("role", "must be one of operator, admin, producer, auditor, privacy, receiver, monitor")
+		return nil, Invalid("role", "must be one of operator, admin, producer, auditor, privacy, receiver, monitor; registrations make registrants")
 	case instance && !config.Instance:
 		return nil, Invalid("role", "operator and monitor keys belong to the instance: make them under /v1/keys")
 	case !instance && config.Instance:
@@ -72,6 +77,15 @@ func CreateKey(config KeyConfig, now time.Time) (*KeyCreated, error) {
 		return nil, Invalid("endpoint_id", "a receiver's key names its endpoint")
 	case config.Role != RoleReceiver && !config.Endpoint.IsZero():
 		return nil, Invalid("endpoint_id", "only a receiver's key names an endpoint")
+	case config.Role == RoleRegistrant && config.Registration == nil:
+		return nil, Invalid("role", "a registrant's key is made as a registration")
+	case config.Role != RoleRegistrant && config.Role != RoleReceiver && config.Registration != nil:
+		return nil, Invalid("role", "only registrants and receivers have a registration")
+	}
+	if config.Role == RoleRegistrant {
+		if err := config.Registration.validate(); err != nil {
+			return nil, err
+		}
 	}
 	return &KeyCreated{config}, nil
 }

@@ -26,7 +26,7 @@ func TestKinds(t *testing.T) {
 	if !slices.Equal(kinds, constants) {
 		t.Errorf("the table has %v, the constants are %v", kinds, constants)
 	}
-	form := regexp.MustCompile(`^[a-z]+\.[a-z_]+$`)
+	form := regexp.MustCompile(`^[a-z_]+\.[a-z_]+$`)
 	facts := examples()
 	for _, k := range kinds {
 		if !form.MatchString(string(k)) {

@@ -82,3 +82,26 @@ func (p Pattern) Matches(t EventType) bool {
 		pattern, name = restOfPattern, restOfName
 	}
 }
+
+// Covers says whether every type that other chooses is chosen by p too.
+func (p Pattern) Covers(other Pattern) bool {
+	wide, narrow := string(p), string(other)
+	if strings.HasPrefix(wide, "*") && strings.HasPrefix(narrow, operationalPrefix) {
+		return false
+	}
+	for {
+		want, restOfWide, more := strings.Cut(wide, ".")
+		if want == "*" && !more {
+			return narrow != ""
+		}
+		have, restOfNarrow, left := strings.Cut(narrow, ".")
+		// A last "*" of other stands for one segment or more, which only a last "*" of p takes in.
+		if more != left || have == "*" && (want != "*" || !left) || want != "*" && want != have {
+			return false
+		}
+		if !more {
+			return true
+		}
+		wide, narrow = restOfWide, restOfNarrow
+	}
+}

@@ -6,6 +6,27 @@ type TenantConfig struct {
 	Name            string   `json:"name"`
 	WebhooksEnabled bool     `json:"webhooks_enabled"` // false: events are logged, routing records the skip
 	HTTPSOnly       bool     `json:"https_only"`       // true: endpoints with http URLs are refused
+	// Schemas says what becomes of events whose data breaks their type's schema; empty is SchemasOff.
+	Schemas SchemaMode `json:"schemas,omitempty"`
+}
+
+// SchemaMode is what a tenant does with events whose data breaks their type's schema.
+type SchemaMode string
+
+// The modes.
+const (
+	SchemasOff     SchemaMode = "off"     // nothing is checked
+	SchemasWarn    SchemaMode = "warn"    // the event is appended, and says what is wrong with it
+	SchemasEnforce SchemaMode = "enforce" // the event is refused
+)
+
+// Validate refuses what is no mode; empty is one.
+func (m SchemaMode) Validate(field string) error {
+	switch m {
+	case "", SchemasOff, SchemasWarn, SchemasEnforce:
+		return nil
+	}
+	return Invalid(field, "is off, warn or enforce")
 }
 
 // Tenant is a tenant at one version of its stream.
@@ -24,7 +45,7 @@ func CreateTenant(config TenantConfig) (*TenantCreated, error) {
 	if config.Name == "" {
 		config.Name = string(config.ID)
 	}
-	if err := ValidateText("name", config.Name, 1, 255); err != nil {
+	if err := config.validate(); err != nil {
 		return nil, err
 	}
 	return &TenantCreated{config}, nil
@@ -36,10 +57,17 @@ func (t Tenant) Update(config TenantConfig) (*TenantUpdated, error) {
 		return nil, ErrNotFound
 	}
 	config.ID = t.ID
-	if err := ValidateText("name", config.Name, 1, 255); err != nil {
+	if err := config.validate(); err != nil {
 		return nil, err
 	}
 	return &TenantUpdated{config}, nil
+}
+
+func (c TenantConfig) validate() error {
+	if err := ValidateText("name", c.Name, 1, 255); err != nil {
+		return err
+	}
+	return c.Schemas.Validate("schemas")
 }
 
 // Delete decides on the tenant's end. The instance's own log and the default tenant stay.

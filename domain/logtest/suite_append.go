@@ -28,7 +28,7 @@ func testAppend(f *fixture) {
 			}
 		}
 		if e := entries[0]; e.By != first.By || e.Tenant != f.tenant || e.Kind != domain.KindEventAppended ||
-			e.KindVersion != 1 || e.Stream != first.Stream || e.Cause != 0 {
+			e.KindVersion != e.Kind.Version() || e.Stream != first.Stream || e.Cause != 0 {
 			f.Errorf("the first entry is %+v", e)
 		}
 		sameFact(f.T, entries[0].Fact, first.Fact)
