@@ -7,9 +7,9 @@ import "fmt"
 type EventTypeConfig struct {
 	Name        EventType `json:"name"`
 	Description string    `json:"description,omitempty"`
-	// Version is what the schema is called, such as "v1": the default schema_version of the type's events. A schema of an
+	// SchemaVersion is what the schema is called, such as "v1": the default of the type's events. A schema of an
 	// earlier version goes on holding for events that name it.
-	Version string `json:"version"`
+	SchemaVersion string `json:"schema_version"`
 	// Schema is JSON Schema 2020-12, and Examples are JSON: texts, since JSON within JSON wouldn't keep its bytes.
 	Schema     string   `json:"schema,omitempty"` // none: any data
 	Examples   []string `json:"examples,omitempty"`
@@ -29,6 +29,7 @@ type EventTypeDefinition struct {
 	ID      UUID // of its stream
 	Tenant  TenantID
 	Version int
+	Deleted bool // its content was destroyed; nothing else ends a type
 	EventTypeConfig
 }
 
@@ -53,7 +54,7 @@ func (c EventTypeConfig) validate() error {
 	if err := c.Name.Validate("name"); err != nil {
 		return err
 	}
-	if err := ValidateText("version", c.Version, 1, 64); err != nil {
+	if err := ValidateText("version", c.SchemaVersion, 1, 64); err != nil {
 		return err
 	}
 	if err := ValidateProse("description", c.Description, maxDescription); err != nil {

@@ -16,13 +16,13 @@ func TestEventType_Register(t *testing.T) {
 	}
 	d := domain.EventTypeDefinition{EventTypeConfig: config}
 	changed := config
-	changed.Name, changed.Version = "other.name", "v3"
-	if updated, err := d.Update(changed); err != nil || updated.EventType.Name != config.Name || updated.EventType.Version != "v3" {
+	changed.Name, changed.SchemaVersion = "other.name", "v3"
+	if updated, err := d.Update(changed); err != nil || updated.EventType.Name != config.Name || updated.EventType.SchemaVersion != "v3" {
 		t.Errorf("the name must stay: %+v, %v", updated, err)
 	}
 	for field, change := range map[string]func(*domain.EventTypeConfig){
 		"name":        func(c *domain.EventTypeConfig) { c.Name = "hooktrail.endpoint.disabled" },
-		"version":     func(c *domain.EventTypeConfig) { c.Version = "" },
+		"version":     func(c *domain.EventTypeConfig) { c.SchemaVersion = "" },
 		"description": func(c *domain.EventTypeConfig) { c.Description = "a\x00b" },
 		"deprecated":  func(c *domain.EventTypeConfig) { c.Deprecated = strings.Repeat("x", 5000) },
 		"schema":      func(c *domain.EventTypeConfig) { c.Schema = `{"a":1,"a":2}` },

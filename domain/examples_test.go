@@ -133,7 +133,7 @@ func exampleHandshakeEnd() *domain.EndpointHandshakeFinished {
 
 func exampleEventType() domain.EventTypeConfig {
 	return domain.EventTypeConfig{
-		Name: "offer.issued", Description: "An offer was made.\nOnce an offer.", Version: "v2", Schema: `{ "type": "object" }`,
+		Name: "offer.issued", Description: "An offer was made.\nOnce an offer.", SchemaVersion: "v2", Schema: `{ "type": "object" }`,
 		Examples: []string{`{"amount": 12.50}`}, Deprecated: "Use offer.made.",
 	}
 }

@@ -231,6 +231,12 @@ func endpointConfig(fact domain.Fact) (domain.EndpointConfig, bool) {
 		return f.Endpoint, true
 	case *domain.EndpointResumed:
 		return f.Endpoint, true
+	case *domain.EndpointDisabled:
+		return f.Endpoint, true
+	case *domain.EndpointHandshakeStarted:
+		return f.Endpoint, true
+	case *domain.EndpointHandshakeFinished:
+		return f.Endpoint, true
 	}
 	return domain.EndpointConfig{}, false
 }

@@ -44,7 +44,7 @@ type fixture struct {
 func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	f := &fixture{t: t, log: newClaimLog(), views: projections.NewMemory(), secrets: newSecrets(), logged: new(bytes.Buffer)}
-	directory := projections.NewDirectory(nil, nil, 0)
+	directory := projections.NewDirectory(projections.DirectoryRows{}, 0)
 	ctx, stop := context.WithCancel(context.Background())
 	var following sync.WaitGroup
 	for _, follow := range []func(context.Context, domain.Log) error{f.views.Follow, directory.Follow} {
@@ -115,12 +115,30 @@ func (f *fixture) append(drafts ...domain.Draft) []domain.Entry {
 // key makes a key of a role in a tenant; more is what the body has beside role and name.
 func (f *fixture) key(tenant string, role domain.Role, more ...string) string {
 	f.t.Helper()
+	if role == domain.RoleRegistrant {
+		return f.registrant(tenant)
+	}
 	path := "/v1/tenants/" + tenant + "/keys"
 	if role == domain.RoleOperator || role == domain.RoleMonitor {
 		path = "/v1/keys"
 	}
 	body := fmt.Sprintf(`{"role":%q,"name":"a %s"%s}`, role, role, strings.Join(more, ""))
 	return f.post(f.operator, path, body).want(http.StatusCreated).text("key")
+}
+
+// registrant makes a registration's key.
+func (f *fixture) registrant(tenant string) string {
+	f.t.Helper()
+	key, id := openapi.NewKey(), domain.NewUUID()
+	hash := openapi.HashKey(key)
+	f.append(domain.Draft{
+		Tenant: domain.TenantID(tenant), Stream: domain.Stream{Kind: domain.StreamKey, ID: id},
+		Fact: &domain.KeyCreated{Key: domain.KeyConfig{
+			ID: id, Role: domain.RoleRegistrant, Name: "a registration", Principal: "a receiver", PrincipalID: domain.NewUUID(), Hash: hash[:],
+			Registration: &domain.Registration{Profiles: []string{"sparkfly"}, EventTypes: []domain.Pattern{"*"}, Quota: 1},
+		}},
+	})
+	return key
 }
 
 // answer is what came back.

@@ -37,6 +37,8 @@ func apply(s Store, e domain.Entry) error {
 		return route(s, e, f)
 	case *domain.AttemptStarted, *domain.AttemptFinished, *domain.DeliveryRedriven, *domain.DeliveryCancelled:
 		return applyDelivery(s, e)
+	case *domain.ProfileAdded:
+		return s.PutProfile(Profile{ProfileName: f.Profile, ID: e.Stream.ID, Document: f.Document, Added: OriginOf(e)})
 	case *domain.TenantRegistered, *domain.TenantUnregistered, *domain.ServerStarted, *domain.LeaseTaken,
 		*domain.FollowerStopped:
 		return nil // what the instance says of itself stands in the log and makes no row
@@ -75,6 +77,8 @@ func applyConfig(s Store, e domain.Entry) error {
 		return putKey(s, e, f.Key, false)
 	case *domain.KeyRevoked:
 		return putKey(s, e, f.Key, true)
+	case *domain.RegistrationUsed:
+		return putKey(s, e, f.Key, false)
 	case *domain.EndpointCreated:
 		return putEndpoint(s, e, f.Endpoint, false)
 	case *domain.EndpointUpdated:
@@ -89,6 +93,10 @@ func applyConfig(s Store, e domain.Entry) error {
 		return putEndpoint(s, e, f.Endpoint, false)
 	case *domain.EndpointDeleted:
 		return putEndpoint(s, e, f.Endpoint, true)
+	case *domain.EndpointHandshakeStarted:
+		return putEndpoint(s, e, f.Endpoint, false)
+	case *domain.EndpointHandshakeFinished:
+		return putEndpoint(s, e, f.Endpoint, false)
 	case *domain.SubscriptionCreated:
 		return putSubscription(s, e, f.Subscription, false)
 	case *domain.SubscriptionUpdated:
@@ -99,6 +107,10 @@ func applyConfig(s Store, e domain.Entry) error {
 		return putSubscription(s, e, f.Subscription, false)
 	case *domain.SubscriptionDeleted:
 		return putSubscription(s, e, f.Subscription, true)
+	case *domain.EventTypeRegistered:
+		return putEventType(s, e, f.EventType, false)
+	case *domain.EventTypeUpdated:
+		return putEventType(s, e, f.EventType, false)
 	}
 	return unhandled(e)
 }
@@ -125,6 +137,8 @@ func applyErased(s Store, e domain.Entry) error {
 		return putEndpoint(s, e, domain.EndpointConfig{}, true)
 	case domain.StreamSubscription:
 		return putSubscription(s, e, domain.SubscriptionConfig{}, true)
+	case domain.StreamEventType:
+		return putEventType(s, e, domain.EventTypeConfig{}, true)
 	}
 	return nil // the instance's own facts make no row
 }
@@ -144,6 +158,12 @@ func route(s Store, e domain.Entry, f *domain.EventRouted) error {
 			Status: domain.DeliveryPending, NextAttemptAt: e.RecordedAt,
 		}, Created: at, Updated: at}
 		if err := s.PutDelivery(d); err != nil {
+			return err
+		}
+	}
+	if len(f.Skipped) > 0 {
+		skips := Skips{Tenant: e.Tenant, Event: e.Stream.ID, EventSequence: e.Cause, Skipped: f.Skipped, At: at}
+		if err := s.PutSkips(skips); err != nil {
 			return err
 		}
 	}
@@ -178,6 +198,11 @@ func putEndpoint(s Store, e domain.Entry, c domain.EndpointConfig, deleted bool)
 func putSubscription(s Store, e domain.Entry, c domain.SubscriptionConfig, deleted bool) error {
 	n := domain.Subscription{ID: e.Stream.ID, Tenant: e.Tenant, Version: e.StreamVersion, Deleted: deleted, SubscriptionConfig: c}
 	return s.PutSubscription(Subscription{Subscription: n, Created: created(e), Updated: OriginOf(e)})
+}
+
+func putEventType(s Store, e domain.Entry, c domain.EventTypeConfig, deleted bool) error {
+	d := domain.EventTypeDefinition{ID: e.Stream.ID, Tenant: e.Tenant, Version: e.StreamVersion, Deleted: deleted, EventTypeConfig: c}
+	return s.PutEventType(EventType{EventTypeDefinition: d, Created: created(e), Updated: OriginOf(e)})
 }
 
 func unhandled(e domain.Entry) error {

@@ -62,6 +62,15 @@ func oneOfEach() []domain.Entry {
 		{domain.StreamServer, 8, &domain.ServerStarted{}},
 		{domain.StreamLease, 8, &domain.LeaseTaken{}},
 		{domain.StreamServer, 8, &domain.FollowerStopped{}},
+		{domain.StreamEndpoint, 10, &domain.EndpointCreated{Endpoint: endpoint}},
+		{domain.StreamEndpoint, 10, &domain.EndpointHandshakeStarted{Endpoint: endpoint}},
+		{domain.StreamEndpoint, 10, &domain.EndpointHandshakeFinished{Endpoint: endpoint}},
+		{domain.StreamEndpoint, 10, &domain.EndpointDeleted{Endpoint: endpoint}},
+		{domain.StreamEventType, 11, &domain.EventTypeRegistered{EventType: domain.EventTypeConfig{Name: "a"}}},
+		{domain.StreamEventType, 11, &domain.EventTypeUpdated{EventType: domain.EventTypeConfig{Name: "a"}}},
+		{domain.StreamKey, 12, &domain.KeyCreated{Key: domain.KeyConfig{ID: id(12)}}},
+		{domain.StreamKey, 12, &domain.RegistrationUsed{Key: domain.KeyConfig{ID: id(12)}}},
+		{domain.StreamProfile, 13, &domain.ProfileAdded{Profile: domain.ProfileName{Name: "p"}}},
 		{domain.StreamTenant, 1, &domain.TenantDeleted{Tenant: tenant}},
 	}
 	versions := make(map[domain.Stream]int)

@@ -119,6 +119,12 @@ func (c *Config) PutTenant(row Tenant) error {
 // PutKey implements Store; keys are the Directory's.
 func (c *Config) PutKey(Key) error { return nil }
 
+// PutEventType implements Store: routing asks for no definition.
+func (c *Config) PutEventType(EventType) error { return nil }
+
+// PutProfile implements Store: endpoints name profiles by digest.
+func (c *Config) PutProfile(Profile) error { return nil }
+
 // PutEndpoint implements Store.
 func (c *Config) PutEndpoint(row Endpoint) error {
 	if row.Deleted {

@@ -7,28 +7,56 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// Directory answers who may come in: it knows every API key by its hash, and every tenant. It follows the log, so that a
+// Directory answers what a request must know before anything is read: who may come in (every API key by its hash, every
+// tenant), which schemas hold for the events of a type, which wire profiles operators added. It follows the log, so that a
 // revocation takes effect as soon as it is read there. It is safe for concurrent use.
 type Directory struct {
 	mu      sync.RWMutex // guards all below
 	keys    map[[32]byte]Key
 	tenants map[domain.TenantID]Tenant
+	types   map[typeName]*typeHistory
+	typed   map[domain.UUID]typeName // by the type's stream
+	added   []Profile                // in the order in which they were added
 	cursor  domain.Position
 	moved   chan struct{} // closed and replaced when the cursor moves
 }
 
-// NewDirectory returns a Directory that holds rows in force at a position; revoked keys and deleted tenants may be among
-// them. With none and position 0 it learns everything from the log.
-func NewDirectory(tenants []Tenant, keys []Key, at domain.Position) *Directory {
+// typeName is an event type of a tenant.
+type typeName struct {
+	tenant domain.TenantID
+	name   domain.EventType
+}
+
+// typeHistory is an event type's newest definition and, by what they are called, all of its schemas.
+type typeHistory struct {
+	newest  EventType
+	schemas map[string]string
+}
+
+// DirectoryRows are what a Directory begins with. Revoked keys and deleted tenants may be among them.
+type DirectoryRows struct {
+	Tenants    []Tenant    // in force
+	Keys       []Key       // in force
+	EventTypes []EventType // every version, each type's in order
+	Profiles   []Profile   // in the order in which they were added
+}
+
+// NewDirectory returns a Directory that holds rows as of a position. With none and position 0 it learns everything from
+// the log.
+func NewDirectory(rows DirectoryRows, at domain.Position) *Directory {
 	d := &Directory{
-		keys: make(map[[32]byte]Key, len(keys)), tenants: make(map[domain.TenantID]Tenant, len(tenants)),
+		keys: make(map[[32]byte]Key, len(rows.Keys)), tenants: make(map[domain.TenantID]Tenant, len(rows.Tenants)),
+		types: make(map[typeName]*typeHistory), typed: make(map[domain.UUID]typeName), added: rows.Profiles,
 		cursor: at, moved: make(chan struct{}),
 	}
-	for _, t := range tenants {
+	for _, t := range rows.Tenants {
 		d.putTenant(t)
 	}
-	for _, k := range keys {
+	for _, k := range rows.Keys {
 		d.putKey(k)
+	}
+	for _, t := range rows.EventTypes {
+		d.putEventType(t)
 	}
 	return d
 }
@@ -64,6 +92,49 @@ func (d *Directory) Tenant(id domain.TenantID) (Tenant, bool) {
 	defer d.mu.RUnlock()
 	t, ok := d.tenants[id]
 	return t, ok
+}
+
+// EventType finds the newest definition of an event type.
+func (d *Directory) EventType(tenant domain.TenantID, name domain.EventType) (EventType, bool) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	t, ok := d.types[typeName{tenant, name}]
+	if !ok {
+		return EventType{}, false
+	}
+	return t.newest, true
+}
+
+// Schema finds the schema that holds for events of a type that name a version of it; false when there is none of that
+// version. It is empty where the version asks nothing of the data.
+func (d *Directory) Schema(tenant domain.TenantID, name domain.EventType, version string) (string, bool) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	t, ok := d.types[typeName{tenant, name}]
+	if !ok {
+		return "", false
+	}
+	schema, ok := t.schemas[version]
+	return schema, ok
+}
+
+// Profiles returns the wire profiles that operators added, in the order in which they did.
+func (d *Directory) Profiles() []Profile {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.added[:len(d.added):len(d.added)]
+}
+
+// Profile finds an added wire profile by the digest of its document.
+func (d *Directory) Profile(digest string) (Profile, bool) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	for _, p := range d.added {
+		if p.Digest == digest {
+			return p, true
+		}
+	}
+	return Profile{}, false
 }
 
 // Cursor is the position up to which the Directory knows the log.
@@ -115,6 +186,27 @@ func (d *Directory) putKey(row Key) {
 	d.keys[hash] = row
 }
 
+// putEventType needs mu held. Rows are never changed in place: who found one keeps it. A definition whose content was
+// destroyed names no type, and takes it away.
+func (d *Directory) putEventType(row EventType) {
+	if row.Deleted {
+		delete(d.types, d.typed[row.ID])
+		return
+	}
+	name := typeName{row.Tenant, row.Name}
+	d.typed[row.ID] = name
+	t := d.types[name]
+	if t == nil {
+		t = &typeHistory{schemas: make(map[string]string)}
+		d.types[name] = t
+	}
+	if row.Created == (Origin{}) {
+		row.Created = t.newest.Created
+	}
+	t.newest = row
+	t.schemas[row.SchemaVersion] = row.Schema
+}
+
 // forget drops a key. A revocation whose content was destroyed tells no hash: then the key is searched for.
 func (d *Directory) forget(id domain.UUID, hash [32]byte) {
 	if k, ok := d.keys[hash]; ok && k.ID == id {
@@ -148,6 +240,18 @@ func (s directoryStore) PutKey(row Key) error {
 
 // PutEndpoint implements Store: endpoints have no part in authentication, nor have subscriptions.
 func (s directoryStore) PutEndpoint(Endpoint) error { return nil }
+
+// PutEventType implements Store.
+func (s directoryStore) PutEventType(row EventType) error {
+	s.d.putEventType(row)
+	return nil
+}
+
+// PutProfile implements Store.
+func (s directoryStore) PutProfile(row Profile) error {
+	s.d.added = append(s.d.added, row)
+	return nil
+}
 
 // PutSubscription implements Store.
 func (s directoryStore) PutSubscription(Subscription) error { return nil }

@@ -28,7 +28,7 @@ func TestDirectory_FollowsKeysAndTenants(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		log := logtest.NewMemory(time.Now)
-		d := projections.NewDirectory(nil, nil, 0)
+		d := projections.NewDirectory(projections.DirectoryRows{}, 0)
 		ended := make(chan error)
 		go func() { ended <- d.Follow(ctx, log) }()
 		tenant, id := domain.NewUUID(), domain.NewUUID()
@@ -73,7 +73,7 @@ func TestDirectory_RevocationWithoutContent(t *testing.T) {
 	log := logtest.NewMemory(time.Now)
 	appendFact(t, log, "acme", domain.StreamTenant, domain.UUID{2}, &domain.TenantCreated{Tenant: domain.TenantConfig{ID: "acme"}})
 	last := appendFact(t, log, "acme", domain.StreamKey, domain.UUID{1}, &domain.KeyRevoked{Key: domain.KeyConfig{ID: domain.UUID{1}}})
-	d := projections.NewDirectory(nil, []projections.Key{key}, 1)
+	d := projections.NewDirectory(projections.DirectoryRows{Keys: []projections.Key{key}}, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	go func() { _ = d.Follow(ctx, log) }()
@@ -83,4 +83,46 @@ func TestDirectory_RevocationWithoutContent(t *testing.T) {
 	if _, ok := d.KeyByHash(hash); ok {
 		t.Error("the revoked key still opens")
 	}
+}
+
+func TestDirectory_EventTypesAndProfiles(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		log := logtest.NewMemory(time.Now)
+		d := projections.NewDirectory(projections.DirectoryRows{}, 0)
+		go func() { _ = d.Follow(ctx, log) }()
+		appendFact(t, log, "acme", domain.StreamTenant, domain.UUID{2}, &domain.TenantCreated{Tenant: domain.TenantConfig{ID: "acme"}})
+		appendFact(t, log, domain.InstanceTenant, domain.StreamTenant, domain.UUID{3}, &domain.TenantCreated{Tenant: domain.TenantConfig{ID: domain.InstanceTenant}})
+		config := domain.EventTypeConfig{Name: "offer.issued", SchemaVersion: "v1", Schema: `{"type":"object"}`}
+		appendFact(t, log, "acme", domain.StreamEventType, domain.UUID{4}, &domain.EventTypeRegistered{EventType: config})
+		config.SchemaVersion, config.Schema = "v2", `{"type":"array"}`
+		appendFact(t, log, "acme", domain.StreamEventType, domain.UUID{4}, &domain.EventTypeUpdated{EventType: config})
+		name := domain.ProfileName{Name: "p", Version: 1, Digest: "d1"}
+		last := appendFact(t, log, domain.InstanceTenant, domain.StreamProfile, domain.UUID{5}, &domain.ProfileAdded{Profile: name, Document: []byte("{}")})
+		if err := d.Await(ctx, last.Position); err != nil {
+			t.Fatal(err)
+		}
+		if now, ok := d.EventType("acme", "offer.issued"); !ok || now.SchemaVersion != "v2" || now.Created == now.Updated {
+			t.Errorf("the newest definition: %+v, %v", now, ok)
+		}
+		if _, ok := d.EventType("other", "offer.issued"); ok {
+			t.Error("another tenant has the type")
+		}
+		for version, want := range map[string]string{"v1": `{"type":"object"}`, "v2": `{"type":"array"}`} {
+			if schema, ok := d.Schema("acme", "offer.issued", version); !ok || schema != want {
+				t.Errorf("schema %s: %s, %v", version, schema, ok)
+			}
+		}
+		if _, ok := d.Schema("acme", "offer.issued", "v3"); ok {
+			t.Error("there is a schema that nobody registered")
+		}
+		if p, ok := d.Profile("d1"); !ok || p.ID != (domain.UUID{5}) || len(d.Profiles()) != 1 {
+			t.Errorf("the added profile: %+v, %v", p, ok)
+		}
+		if _, ok := d.Profile("d2"); ok {
+			t.Error("there is a profile that nobody added")
+		}
+	})
 }

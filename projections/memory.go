@@ -29,10 +29,19 @@ type memoryTenant struct {
 	keys          list[Key]
 	endpoints     list[Endpoint]
 	subscriptions list[Subscription]
-	events        list[Event] // the second state is the routed one
+	eventTypes    list[EventType]
+	skips         []Skips
+	health        map[domain.UUID][]healthState // by endpoint, oldest first
+	events        list[Event]                   // the second state is the routed one
 	byProducer    map[producerID]domain.UUID
 	deliveries    list[Delivery]
 	attempts      map[domain.UUID][]Attempt // by delivery
+}
+
+// healthState is an endpoint's health from a sequence on.
+type healthState struct {
+	domain.Health
+	from domain.Sequence
 }
 
 // producerID is what an event's producer called it.
@@ -109,6 +118,8 @@ func (m *Memory) tenant(id domain.TenantID) *memoryTenant {
 			keys:          newList(func(k *Key) (Origin, Origin) { return k.Created, k.Updated }),
 			endpoints:     newList(func(e *Endpoint) (Origin, Origin) { return e.Created, e.Updated }),
 			subscriptions: newList(func(s *Subscription) (Origin, Origin) { return s.Created, s.Updated }),
+			eventTypes:    newList(func(d *EventType) (Origin, Origin) { return d.Created, d.Updated }),
+			health:        make(map[domain.UUID][]healthState),
 			events:        newList(eventOrigins),
 			byProducer:    make(map[producerID]domain.UUID),
 			deliveries:    newList(func(d *Delivery) (Origin, Origin) { return d.Created, d.Updated }),

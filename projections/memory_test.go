@@ -42,7 +42,7 @@ func snapshot(t *rapid.T, m *projections.Memory, tenant domain.TenantID, as proj
 		if s, err = historytest.Take(context.Background(), r, as, 3); err != nil {
 			return err
 		}
-		_, err = historytest.Events(context.Background(), r, 3)
+		_, err = historytest.TakePresent(context.Background(), r, 3)
 		return err
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"slices"
 	"sort"
 	"time"
 
@@ -86,6 +87,56 @@ func (r *memoryReader) Subscriptions(_ context.Context, endpoint domain.UUID, pa
 	return t.subscriptions.page(page, r.at(as), func(s *Subscription) bool {
 		return !s.Deleted && (endpoint.IsZero() || s.Endpoint == endpoint)
 	}), nil
+}
+
+func (r *memoryReader) Health(_ context.Context, endpoint domain.UUID) (h domain.Health, err error) {
+	t := r.lock()
+	defer r.m.mu.RUnlock()
+	for _, state := range t.health[endpoint] {
+		if state.from > r.last {
+			break
+		}
+		h = state.Health
+	}
+	return h, nil
+}
+
+func (r *memoryReader) EventType(_ context.Context, name domain.EventType, as AsOf) (EventType, error) {
+	t := r.lock()
+	defer r.m.mu.RUnlock()
+	named := t.eventTypes.page(Page{Limit: 1}, r.at(as), func(d *EventType) bool { return !d.Deleted && d.Name == name })
+	if len(named) == 0 {
+		return EventType{}, domain.ErrNotFound
+	}
+	return named[0], nil
+}
+
+func (r *memoryReader) EventTypes(_ context.Context, page Page, as AsOf) ([]EventType, error) {
+	t := r.lock()
+	defer r.m.mu.RUnlock()
+	return t.eventTypes.page(page, r.at(as), func(d *EventType) bool { return !d.Deleted }), nil
+}
+
+func (r *memoryReader) Skips(_ context.Context, f SkipFilter, page Page) ([]Skips, error) {
+	t := r.lock()
+	defer r.m.mu.RUnlock()
+	var rows []Skips
+	for i := range t.skips {
+		if page.Descending {
+			i = len(t.skips) - 1 - i
+		}
+		row := t.skips[i]
+		if len(rows) < page.Limit && row.At.Sequence <= r.last && page.admits(row.At.Sequence, row.Event) && f.chooses(&row) {
+			rows = append(rows, row)
+		}
+	}
+	return rows, nil
+}
+
+func (f SkipFilter) chooses(row *Skips) bool {
+	return within(row.At, f.From, f.To) && slices.ContainsFunc(row.Skipped, func(s domain.Skipped) bool {
+		return (f.Endpoint.IsZero() || s.Endpoint == f.Endpoint) && (f.Subscription.IsZero() || s.Subscription == f.Subscription)
+	})
 }
 
 func (r *memoryReader) Event(_ context.Context, id domain.UUID) (Event, error) {

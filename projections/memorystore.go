@@ -54,6 +54,30 @@ func (m *Memory) PutSubscription(row Subscription) error {
 	return nil
 }
 
+// PutEventType implements Store.
+func (m *Memory) PutEventType(row EventType) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	types := &m.tenant(row.Tenant).eventTypes
+	if last := types.last(row.ID); last != nil {
+		row.Created = last.Created
+	}
+	types.add(row.ID, row)
+	return nil
+}
+
+// PutProfile implements Store: no read of the views shows profiles.
+func (m *Memory) PutProfile(Profile) error { return nil }
+
+// PutSkips implements Store.
+func (m *Memory) PutSkips(row Skips) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := m.tenant(row.Tenant)
+	t.skips = append(t.skips, row)
+	return nil
+}
+
 // PutEvent implements Store.
 func (m *Memory) PutEvent(row Event) error {
 	m.mu.Lock()
@@ -101,8 +125,22 @@ func (m *Memory) StartAttempt(row Attempt) error {
 func (m *Memory) FinishAttempt(tenant domain.TenantID, delivery domain.UUID, r domain.AttemptResult, bodySize int, at Origin) error {
 	return m.step(tenant, delivery, func(t *memoryTenant, d *Delivery) error {
 		finish(t.attempts[d.ID], r, bodySize, at)
+		t.fare(d.Endpoint, r.Outcome, at)
 		return d.AttemptFinished(r, at)
 	})
+}
+
+// fare notes how an attempt at an endpoint went. An erased delivery names none.
+func (t *memoryTenant) fare(endpoint domain.UUID, outcome domain.AttemptOutcome, at Origin) {
+	if endpoint.IsZero() {
+		return
+	}
+	states := t.health[endpoint]
+	var before domain.Health
+	if len(states) > 0 {
+		before = states[len(states)-1].Health
+	}
+	t.health[endpoint] = append(states, healthState{before.After(outcome, at.RecordedAt), at.Sequence})
 }
 
 // RedriveDelivery implements Store.

@@ -11,6 +11,9 @@ func (noDeliveries) PutEvent(Event) error { return nil }
 // RouteEvent implements Store.
 func (noDeliveries) RouteEvent(domain.TenantID, domain.UUID, Origin) error { return nil }
 
+// PutSkips implements Store.
+func (noDeliveries) PutSkips(Skips) error { return nil }
+
 // PutDelivery implements Store.
 func (noDeliveries) PutDelivery(Delivery) error { return nil }
 

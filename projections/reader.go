@@ -42,6 +42,13 @@ type EventFilter struct {
 	From, To time.Time   // recorded_at: inclusive, exclusive
 }
 
+// SkipFilter restricts a list of skips. Zero members don't.
+type SkipFilter struct {
+	Endpoint     domain.UUID
+	Subscription domain.UUID
+	From, To     time.Time // recorded_at of the routing: inclusive, exclusive
+}
+
 // Reader answers reads of views. A Reader belongs to one snapshot of one tenant: all its answers reflect the same
 // sequence. Lists are in order of creation; a thing that doesn't exist (as of that moment, in that tenant) is
 // domain.ErrNotFound. Deleted configuration (a revoked key too) isn't listed, and is not found, from its deletion on.
@@ -64,12 +71,20 @@ type Reader interface {
 	// Subscriptions lists those of one endpoint, or of all when endpoint is zero.
 	Subscriptions(ctx context.Context, endpoint domain.UUID, page Page, as AsOf) ([]Subscription, error)
 
+	// Health is how the attempts at an endpoint went of late; of one that was never tried it is zero.
+	Health(ctx context.Context, endpoint domain.UUID) (domain.Health, error)
+	EventType(ctx context.Context, name domain.EventType, as AsOf) (EventType, error)
+	EventTypes(ctx context.Context, page Page, as AsOf) ([]EventType, error)
+
 	// Event finds an event by its internal id.
 	Event(ctx context.Context, id domain.UUID) (Event, error)
 	// EventByProducerID finds an event by what its producer called it.
 	EventByProducerID(ctx context.Context, source, id string) (Event, error)
 	EventBySequence(ctx context.Context, sequence domain.Sequence) (Event, error)
 	Events(ctx context.Context, filter EventFilter, page Page) ([]Event, error)
+	// Skips lists what routings passed over, an entry each, in order of their sequences. A filter chooses entries: one that
+	// is chosen comes with all that it passed over.
+	Skips(ctx context.Context, filter SkipFilter, page Page) ([]Skips, error)
 
 	Delivery(ctx context.Context, id domain.UUID, as AsOf) (Delivery, error)
 	Deliveries(ctx context.Context, filter DeliveryFilter, page Page, as AsOf) ([]Delivery, error)

@@ -41,6 +41,30 @@ type Subscription struct {
 	Updated Origin
 }
 
+// EventType is one version of an event type's definition.
+type EventType struct {
+	domain.EventTypeDefinition
+	Created Origin
+	Updated Origin
+}
+
+// Profile is a wire profile that an operator added.
+type Profile struct {
+	domain.ProfileName
+	ID       domain.UUID // of its stream
+	Document []byte
+	Added    Origin
+}
+
+// Skips are the subscriptions that one entry of an event's routing passed over.
+type Skips struct {
+	Tenant        domain.TenantID
+	Event         domain.UUID
+	EventSequence domain.Sequence
+	Skipped       []domain.Skipped
+	At            Origin
+}
+
 // Event is an event without its data, which only the log holds.
 type Event struct {
 	ID       domain.UUID // the stream's: the internal id

@@ -13,15 +13,20 @@ type Store interface {
 	PutKey(Key) error
 	PutEndpoint(Endpoint) error
 	PutSubscription(Subscription) error
+	PutEventType(EventType) error
+	// PutProfile adds a profile, which never changes.
+	PutProfile(Profile) error
 
 	PutEvent(Event) error
 	// RouteEvent marks an event as routed completely.
 	RouteEvent(tenant domain.TenantID, event domain.UUID, at Origin) error
+	// PutSkips adds what an entry of a routing passed over; at most one for an entry.
+	PutSkips(Skips) error
 
 	PutDelivery(Delivery) error
 	// StartAttempt adds an attempt and marks its delivery as open.
 	StartAttempt(Attempt) error
-	// FinishAttempt ends an attempt and moves its delivery on to the decided status.
+	// FinishAttempt ends an attempt, moves its delivery on to the decided status and its endpoint's health with it.
 	FinishAttempt(tenant domain.TenantID, delivery domain.UUID, result domain.AttemptResult, bodySize int, at Origin) error
 	RedriveDelivery(tenant domain.TenantID, delivery domain.UUID, fact domain.DeliveryRedriven, at Origin) error
 	CancelDelivery(tenant domain.TenantID, delivery domain.UUID, reason domain.CancelReason, at Origin) error

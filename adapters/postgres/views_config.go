@@ -11,10 +11,11 @@ import (
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// configRow is one version in any of the four tables of configuration.
+// configRow is one version in any of the five tables of configuration.
 type configRow struct {
 	id       domain.UUID
-	endpoint domain.UUID // of a subscription
+	endpoint domain.UUID      // of a subscription
+	name     domain.EventType // of an event type
 	tenant   domain.TenantID
 	version  int
 	deleted  bool
@@ -53,6 +54,13 @@ func (p *viewsPage) PutSubscription(s projections.Subscription) (err error) {
 	return err
 }
 
+// PutEventType implements projections.Store.
+func (p *viewsPage) PutEventType(t projections.EventType) (err error) {
+	row := configRow{id: t.ID, name: t.Name, tenant: t.Tenant, version: t.Version, deleted: t.Deleted, created: t.Created, from: t.Updated}
+	p.eventTypes, err = p.putConfig(p.eventTypes, row, t.EventTypeConfig)
+	return err
+}
+
 func (p *viewsPage) putConfig(rows []configRow, row configRow, config any) ([]configRow, error) {
 	if row.version == 1 {
 		p.created[row.id] = row.created
@@ -67,16 +75,16 @@ func (p *viewsPage) putConfig(rows []configRow, row configRow, config any) ([]co
 	return append(rows, row), err
 }
 
-// The statements of the four tables differ only in names. Every version that another follows gets its end: those of
+// The statements of the five tables differ only in names. Every version that another follows gets its end: those of
 // earlier pages and those just inserted alike.
 const (
 	insertConfigSQL = `
 		INSERT INTO %[1]s (id, %[2]s created_position, created_sequence, created_at, from_position, from_sequence, from_at, version, deleted, tenant, config)
 		SELECT id, %[2]s created_position, created_sequence, created_at, from_position, from_sequence, from_at, version, deleted, tenant, config
 		  FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::timestamptz[], $6::bigint[], $7::bigint[], $8::timestamptz[],
-		              $9::integer[], $10::boolean[], $11::text[], $12::bytea[])
+		              $9::integer[], $10::boolean[], $11::text[], $12::bytea[], $13::text[])
 		    AS page (id, endpoint, created_position, created_sequence, created_at, from_position, from_sequence, from_at,
-		             version, deleted, tenant, config)`
+		             version, deleted, tenant, config, name)`
 	endConfigSQL = `
 		UPDATE %[1]s AS old SET to_position = page.to_position, to_sequence = page.to_sequence
 		  FROM unnest($1::uuid[], $2::integer[], $3::bigint[], $4::bigint[], $5::text[])
@@ -93,6 +101,8 @@ func queueConfig(b *pgx.Batch, table string, rows []configRow) {
 	switch table {
 	case "subscriptions":
 		extra = "endpoint,"
+	case "event_types":
+		extra = "name,"
 	case "tenants":
 		key = "tenant" // its primary key
 	}
@@ -109,6 +119,7 @@ func queueConfig(b *pgx.Batch, table string, rows []configRow) {
 		columnOf(rows, func(r *configRow) bool { return r.deleted }),
 		columnOf(rows, func(r *configRow) string { return string(r.tenant) }),
 		columnOf(rows, func(r *configRow) []byte { return r.config }),
+		columnOf(rows, func(r *configRow) string { return string(r.name) }),
 	)
 	b.Queue(fmt.Sprintf(endConfigSQL, table, key),
 		columnOf(rows, func(r *configRow) pgtype.UUID { return idOf(r.id) }),
@@ -119,7 +130,8 @@ func queueConfig(b *pgx.Batch, table string, rows []configRow) {
 	)
 }
 
-// configColumns are those that scanConfig expects. The subscriptions' endpoint stands in their configuration.
+// configColumns are those that scanConfig expects. The subscriptions' endpoint stands in their configuration, and so does
+// an event type's name.
 const configColumns = `id, tenant, version, deleted, created_position, created_sequence, created_at, from_position, from_sequence, from_at, config`
 
 func scanConfig(row pgx.CollectableRow) (c configRow, err error) {
@@ -153,6 +165,12 @@ func (c configRow) asSubscription() (s projections.Subscription, err error) {
 	s = projections.Subscription{Created: c.created, Updated: c.from}
 	s.ID, s.Tenant, s.Version, s.Deleted = c.id, c.tenant, c.version, c.deleted
 	return s, c.decode(&s.SubscriptionConfig)
+}
+
+func (c configRow) asEventType() (t projections.EventType, err error) {
+	t = projections.EventType{Created: c.created, Updated: c.from}
+	t.ID, t.Tenant, t.Version, t.Deleted = c.id, c.tenant, c.version, c.deleted
+	return t, c.decode(&t.EventTypeConfig)
 }
 
 func (c configRow) decode(into any) error {

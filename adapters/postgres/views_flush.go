@@ -19,12 +19,18 @@ func (p *viewsPage) flush(ctx context.Context, tx pgx.Tx) error {
 	queueConfig(&b, "keys", p.keys)
 	queueConfig(&b, "endpoints", p.endpoints)
 	queueConfig(&b, "subscriptions", p.subscriptions)
+	queueConfig(&b, "event_types", p.eventTypes)
 	if err := p.queueEvents(&b); err != nil {
 		return err
 	}
+	if err := p.queueSkips(&b); err != nil {
+		return err
+	}
+	p.queueProfiles(&b)
 	p.queueDeliveries(&b)
 	p.queueAttempts(&b)
 	p.queueChanges(&b)
+	p.queueHealth(&b)
 	p.queueReached(&b)
 	return tx.SendBatch(ctx, &b).Close()
 }

@@ -27,6 +27,7 @@ func (p *viewsPage) load(ctx context.Context, q querier, entries []domain.Entry)
 		domain.StreamTenant:       `SELECT id, created_position, created_sequence, created_at FROM tenants WHERE version = 1 AND id = ANY ($1)`,
 		domain.StreamKey:          `SELECT id, created_position, created_sequence, created_at FROM keys WHERE version = 1 AND id = ANY ($1)`,
 		domain.StreamEndpoint:     `SELECT id, created_position, created_sequence, created_at FROM endpoints WHERE version = 1 AND id = ANY ($1)`,
+		domain.StreamEventType:    `SELECT id, created_position, created_sequence, created_at FROM event_types WHERE version = 1 AND id = ANY ($1)`,
 		domain.StreamSubscription: `SELECT id, created_position, created_sequence, created_at FROM subscriptions WHERE version = 1 AND id = ANY ($1)`,
 	} {
 		if len(need[kind]) == 0 {
@@ -71,7 +72,7 @@ func needed(entries []domain.Entry) map[domain.StreamKind][]pgtype.UUID {
 				}
 			}
 			continue
-		case domain.StreamTenant, domain.StreamKey, domain.StreamEndpoint, domain.StreamSubscription:
+		case domain.StreamTenant, domain.StreamKey, domain.StreamEndpoint, domain.StreamSubscription, domain.StreamEventType:
 			if e.StreamVersion == 1 {
 				seen[id] = true
 			}

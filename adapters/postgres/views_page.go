@@ -19,6 +19,7 @@ type viewsPage struct {
 	keys          []configRow
 	endpoints     []configRow
 	subscriptions []configRow
+	eventTypes    []configRow
 	created       map[domain.UUID]projections.Origin // of configuration made before the page, or in it
 
 	events     []*projections.Event
@@ -29,7 +30,17 @@ type viewsPage struct {
 	attempts   map[attemptKey]*attemptRow
 	attempted  []*attemptRow // in which they were first touched
 	changes    []deliveryChange
+	profiles   []projections.Profile
+	skips      []projections.Skips
+	fared      map[domain.UUID]*fare // by endpoint
 	reached    map[domain.TenantID]projections.Origin
+}
+
+// fare is how an endpoint's attempts of the page went.
+type fare struct {
+	tenant    domain.TenantID
+	succeeded bool          // at least one; health is then all that counts
+	health    domain.Health // as after the page's attempts alone
 }
 
 type routedEvent struct {
@@ -69,6 +80,7 @@ func newViewsPage(after domain.Position) *viewsPage {
 		eventByID:  make(map[domain.UUID]*projections.Event),
 		deliveries: make(map[domain.UUID]*deliveryRow),
 		attempts:   make(map[attemptKey]*attemptRow),
+		fared:      make(map[domain.UUID]*fare),
 		reached:    make(map[domain.TenantID]projections.Origin),
 	}
 }
@@ -122,6 +134,33 @@ func (p *viewsPage) FinishAttempt(_ domain.TenantID, delivery domain.UUID, r dom
 	}
 	row := p.attempt(d, r.Number)
 	row.finished, row.status, row.next = at, d.Status, d.NextAttemptAt
+	p.fare(d, r.Outcome, at)
+	return nil
+}
+
+// fare notes how an attempt at a delivery's endpoint went. An erased delivery names none.
+func (p *viewsPage) fare(d *deliveryRow, outcome domain.AttemptOutcome, at projections.Origin) {
+	if d.Endpoint.IsZero() || outcome == domain.OutcomeUnknown {
+		return
+	}
+	f, ok := p.fared[d.Endpoint]
+	if !ok {
+		f = &fare{tenant: d.Tenant}
+		p.fared[d.Endpoint] = f
+	}
+	f.health = f.health.After(outcome, at.RecordedAt)
+	f.succeeded = f.succeeded || outcome == domain.OutcomeSucceeded
+}
+
+// PutProfile implements projections.Store.
+func (p *viewsPage) PutProfile(row projections.Profile) error {
+	p.profiles = append(p.profiles, row)
+	return nil
+}
+
+// PutSkips implements projections.Store.
+func (p *viewsPage) PutSkips(row projections.Skips) error {
+	p.skips = append(p.skips, row)
 	return nil
 }
 

@@ -190,3 +190,25 @@ func (r *viewReader) Subscriptions(ctx context.Context, endpoint domain.UUID, pa
 	}
 	return decodeAll(rows, configRow.asSubscription)
 }
+
+// EventType implements projections.Reader.
+func (r *viewReader) EventType(ctx context.Context, name domain.EventType, as projections.AsOf) (t projections.EventType, err error) {
+	sql := `SELECT ` + configColumns + ` FROM event_types` + heldSQL + ` AND name = $3 ORDER BY created_sequence LIMIT 1`
+	rows, err := queryConfig(ctx, r.tx, sql, string(r.tenant), int64(r.at(as)), string(name))
+	if err != nil {
+		return t, err
+	}
+	if len(rows) == 0 {
+		return t, domain.ErrNotFound
+	}
+	return rows[0].asEventType()
+}
+
+// EventTypes implements projections.Reader.
+func (r *viewReader) EventTypes(ctx context.Context, page projections.Page, as projections.AsOf) ([]projections.EventType, error) {
+	rows, err := r.list(ctx, "event_types", page, as, "")
+	if err != nil {
+		return nil, err
+	}
+	return decodeAll(rows, configRow.asEventType)
+}

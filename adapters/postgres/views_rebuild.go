@@ -12,7 +12,10 @@ import (
 
 // viewTables are all tables that the fold writes.
 func viewTables() []string {
-	return []string{"tenants", "keys", "endpoints", "subscriptions", "events", "deliveries", "attempts", "delivery_changes"}
+	return []string{
+		"tenants", "keys", "endpoints", "subscriptions", "event_types", "profiles",
+		"events", "skips", "deliveries", "attempts", "delivery_changes", "endpoint_health",
+	}
 }
 
 // lockViewsSQL waits until no process folds, and keeps it so until the transaction ends.

@@ -80,30 +80,45 @@ func putAll[T any](ctx context.Context, tx pgx.Tx, table string, at domain.Posit
 	return err
 }
 
-// LoadDirectory returns the keys and tenants in force, to be kept up to date by its Follow.
+// LoadDirectory returns what is in force of keys and tenants, and all event types and added profiles, to be kept up to date
+// by its Follow.
 func (v *Views) LoadDirectory(ctx context.Context) (*projections.Directory, error) {
 	var directory *projections.Directory
 	err := v.snapshotOfAll(ctx, func(tx pgx.Tx, cursor domain.Position) error {
-		var tenants []projections.Tenant
-		var keys []projections.Key
-		err := putAll(ctx, tx, "tenants", cursor, configRow.asTenant, func(t projections.Tenant) error {
-			tenants = append(tenants, t)
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		err = putAll(ctx, tx, "keys", cursor, configRow.asKey, func(k projections.Key) error {
-			keys = append(keys, k)
-			return nil
-		})
-		directory = projections.NewDirectory(tenants, keys, cursor)
+		rows, err := loadDirectory(ctx, tx, cursor)
+		directory = projections.NewDirectory(rows, cursor)
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("load the keys: %w", err)
+		return nil, fmt.Errorf("load the directory of keys, event types and profiles: %w", err)
 	}
 	return directory, nil
+}
+
+func loadDirectory(ctx context.Context, tx pgx.Tx, at domain.Position) (rows projections.DirectoryRows, err error) {
+	err = putAll(ctx, tx, "tenants", at, configRow.asTenant, into(&rows.Tenants))
+	if err != nil {
+		return rows, err
+	}
+	if err = putAll(ctx, tx, "keys", at, configRow.asKey, into(&rows.Keys)); err != nil {
+		return rows, err
+	}
+	types, err := queryConfig(ctx, tx, `SELECT `+configColumns+` FROM event_types ORDER BY from_position`)
+	if err != nil {
+		return rows, err
+	}
+	if rows.EventTypes, err = decodeAll(types, configRow.asEventType); err != nil {
+		return rows, err
+	}
+	rows.Profiles, err = loadProfiles(ctx, tx)
+	return rows, err
+}
+
+func into[T any](list *[]T) func(T) error {
+	return func(row T) error {
+		*list = append(*list, row)
+		return nil
+	}
 }
 
 // FirstUnrouted returns the position of the first event without a complete routing, 0 for none. Events of deleted tenants

@@ -3544,7 +3544,7 @@ type ClientInterface interface {
 	//
 	// What the key that is sent is, and what it may do.
 	//
-	// Roles: admin, auditor, monitor, operator, privacy, producer, receiver.
+	// Roles: admin, auditor, monitor, operator, privacy, producer, receiver, registrant.
 	//
 	// Corresponds with GET /v1/whoami (the `GetWhoami` operationId).
 	GetWhoami(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -4800,7 +4800,7 @@ func (c *Client) ResumeSubscription(ctx context.Context, tenant string, id opena
 //
 // What the key that is sent is, and what it may do.
 //
-// Roles: admin, auditor, monitor, operator, privacy, producer, receiver.
+// Roles: admin, auditor, monitor, operator, privacy, producer, receiver, registrant.
 //
 // Corresponds with GET /v1/whoami (the `GetWhoami` operationId).
 func (c *Client) GetWhoami(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -9575,7 +9575,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// What the key that is sent is, and what it may do.
 	//
-	// Roles: admin, auditor, monitor, operator, privacy, producer, receiver.
+	// Roles: admin, auditor, monitor, operator, privacy, producer, receiver, registrant.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -15335,7 +15335,7 @@ func (c *ClientWithResponses) ResumeSubscriptionWithResponse(ctx context.Context
 //
 // What the key that is sent is, and what it may do.
 //
-// Roles: admin, auditor, monitor, operator, privacy, producer, receiver.
+// Roles: admin, auditor, monitor, operator, privacy, producer, receiver, registrant.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/projections"
@@ -16,6 +17,7 @@ type Snapshot struct {
 	Keys          []projections.Key
 	Endpoints     []projections.Endpoint
 	Subscriptions []projections.Subscription
+	EventTypes    []projections.EventType
 	Deliveries    []projections.Delivery
 	Attempts      [][]projections.Attempt
 }
@@ -49,7 +51,23 @@ func Take(ctx context.Context, r projections.Reader, as projections.AsOf, size i
 	if err != nil {
 		return s, err
 	}
+	if s.EventTypes, err = takeEventTypes(ctx, r, as, size); err != nil {
+		return s, err
+	}
 	return s, s.takeDeliveries(ctx, r, as, size)
+}
+
+func takeEventTypes(ctx context.Context, r projections.Reader, as projections.AsOf, size int) ([]projections.EventType, error) {
+	names := make(map[domain.UUID]domain.EventType)
+	return all(size, func(p projections.Page) ([]projections.EventType, error) {
+		rows, err := r.EventTypes(ctx, p, as)
+		for _, row := range rows {
+			names[row.ID] = row.Name
+		}
+		return rows, err
+	},
+		func(t projections.EventType) (domain.UUID, projections.Origin) { return t.ID, t.Created },
+		func(id domain.UUID) (projections.EventType, error) { return r.EventType(ctx, names[id], as) })
 }
 
 func (s *Snapshot) takeDeliveries(ctx context.Context, r projections.Reader, as projections.AsOf, size int) (err error) {
@@ -76,8 +94,59 @@ func (s *Snapshot) takeDeliveries(ctx context.Context, r projections.Reader, as 
 	return nil
 }
 
-// Events reads all of a tenant's events, which no read shows as of a moment.
-func Events(ctx context.Context, r projections.Reader, size int) ([]projections.Event, error) {
+// Present is what a Reader answers about one tenant that no read shows as of a moment.
+type Present struct {
+	Events []projections.Event
+	Skips  []projections.Skips
+	Health map[domain.UUID]domain.Health // of the endpoints that have deliveries
+}
+
+// TakePresent reads a tenant's Present, lists in pages of a size, and checks filters as Take does.
+func TakePresent(ctx context.Context, r projections.Reader, size int) (p Present, err error) {
+	deliveries, err := r.Deliveries(ctx, projections.DeliveryFilter{}, projections.Page{Limit: 1000}, projections.AsOf{})
+	if err != nil {
+		return p, err
+	}
+	if p.Events, err = takeEvents(ctx, r, deliveries, size); err != nil {
+		return p, err
+	}
+	if p.Skips, err = takeSkips(ctx, r, size); err != nil {
+		return p, err
+	}
+	p.Health = make(map[domain.UUID]domain.Health)
+	for _, d := range deliveries {
+		if p.Health[d.Endpoint], err = r.Health(ctx, d.Endpoint); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
+
+func takeSkips(ctx context.Context, r projections.Reader, size int) ([]projections.Skips, error) {
+	list := func(f projections.SkipFilter) func(projections.Page) ([]projections.Skips, error) {
+		return func(p projections.Page) ([]projections.Skips, error) { return r.Skips(ctx, f, p) }
+	}
+	skips, err := walk(projections.Page{Limit: size}, list(projections.SkipFilter{}), skipsKey)
+	if err != nil {
+		return nil, err
+	}
+	down, err := walk(projections.Page{Limit: size, Descending: true}, list(projections.SkipFilter{}), skipsKey)
+	slices.Reverse(down)
+	if err == nil && !reflect.DeepEqual(skips, down) {
+		err = fmt.Errorf("skips differ upwards and downwards: %+v, %+v", skips, down)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range skipFilters(skips) {
+		if err := exact(f.SkipFilter, skips, f.passes, size, list(f.SkipFilter), skipsKey); err != nil {
+			return nil, err
+		}
+	}
+	return skips, nil
+}
+
+func takeEvents(ctx context.Context, r projections.Reader, deliveries []projections.Delivery, size int) ([]projections.Event, error) {
 	list := func(f projections.EventFilter) func(projections.Page) ([]projections.Event, error) {
 		return func(p projections.Page) ([]projections.Event, error) { return r.Events(ctx, f, p) }
 	}
@@ -98,10 +167,6 @@ func Events(ctx context.Context, r projections.Reader, size int) ([]projections.
 	if err != nil {
 		return nil, err
 	}
-	deliveries, err := r.Deliveries(ctx, projections.DeliveryFilter{}, projections.Page{Limit: 1000}, projections.AsOf{})
-	if err != nil {
-		return nil, err
-	}
 	for _, f := range eventFilters(events, deliveries) {
 		if err := exact(f.EventFilter, events, f.passes, size, list(f.EventFilter), eventKey); err != nil {
 			return nil, err
@@ -109,6 +174,8 @@ func Events(ctx context.Context, r projections.Reader, size int) ([]projections.
 	}
 	return events, nil
 }
+
+func skipsKey(s projections.Skips) (domain.UUID, projections.Origin) { return s.Event, s.At }
 
 func deliveryKey(d projections.Delivery) (domain.UUID, projections.Origin) { return d.ID, d.Created }
 

@@ -48,7 +48,12 @@ func (h *History) changeEndpoint() {
 		return
 	}
 	var fact domain.Fact
-	switch rapid.IntRange(0, 5).Draw(h.t, "change") {
+	switch rapid.IntRange(0, 7).Draw(h.t, "change") {
+	case 6:
+		fact = &domain.EndpointHandshakeStarted{Endpoint: e.EndpointConfig, Handshake: domain.HandshakeStart{ID: domain.NewUUID(), URL: e.URL}}
+	case 7:
+		e.URL += "/new"
+		fact = &domain.EndpointHandshakeFinished{Endpoint: e.EndpointConfig, Result: domain.HandshakeResult{Passed: true}}
 	case 0:
 		e.Name += "+"
 		fact = &domain.EndpointUpdated{Endpoint: e.EndpointConfig}
@@ -112,4 +117,45 @@ func (h *History) changeSubscription() {
 	}
 	s.Version++
 	h.append(h.draft(s.Tenant, domain.StreamSubscription, s.ID, fact))
+}
+
+// eventType registers a type or changes one.
+func (h *History) eventType() {
+	tenant := h.anyTenant()
+	config := domain.EventTypeConfig{
+		Name:          rapid.SampledFrom([]domain.EventType{"offer.issued", "offer.signed", "a.b"}).Draw(h.t, "type"),
+		SchemaVersion: rapid.SampledFrom([]string{"v1", "v2"}).Draw(h.t, "version"),
+		Schema:        `{"type": "object"}`, Examples: []string{`{"a": 1}`},
+	}
+	for i := range h.types {
+		if t := &h.types[i]; t.Tenant == tenant && t.Name == config.Name {
+			h.append(h.draft(tenant, domain.StreamEventType, t.ID, &domain.EventTypeUpdated{EventType: config}))
+			return
+		}
+	}
+	id := domain.NewUUID()
+	h.append(h.draft(tenant, domain.StreamEventType, id, &domain.EventTypeRegistered{EventType: config}))
+	h.types = append(h.types, domain.EventTypeDefinition{ID: id, Tenant: tenant, EventTypeConfig: config})
+}
+
+func (h *History) profile() {
+	id := domain.NewUUID()
+	fact := &domain.ProfileAdded{Profile: domain.ProfileName{Name: "p", Version: 1, Digest: id.String()}, Document: []byte(`{}`)}
+	h.append(h.draft(domain.InstanceTenant, domain.StreamProfile, id, fact))
+}
+
+// registration uses the key that was made first, as if it were a registrant's.
+func (h *History) registration() {
+	if len(h.keys) == 0 {
+		return
+	}
+	k := &h.keys[0]
+	used := domain.Registration{Quota: 100}
+	if k.Registration != nil {
+		used = *k.Registration
+	}
+	used.Used++
+	k.Registration = &used
+	fact := &domain.RegistrationUsed{Key: k.KeyConfig, Made: domain.RegisteredEndpoint{Endpoint: domain.NewUUID()}}
+	h.append(h.draft(k.Tenant, domain.StreamKey, k.ID, fact))
 }

@@ -65,13 +65,23 @@ func (h *History) route() {
 		h.routed(e, &domain.EventRouted{Deliveries: made[:cut]})
 		made = made[cut:]
 	}
-	h.routed(e, &domain.EventRouted{Deliveries: made, Complete: true})
+	h.routed(e, &domain.EventRouted{Deliveries: made, Skipped: h.skips(e.Tenant), Complete: true})
 }
 
 func (h *History) routed(e domain.Entry, fact *domain.EventRouted) {
 	d := h.draft(e.Tenant, domain.StreamEvent, e.Stream.ID, fact)
 	d.Cause = e.Sequence
 	h.append(d)
+}
+
+// skips passes over some of a tenant's subscriptions.
+func (h *History) skips(tenant domain.TenantID) (skipped []domain.Skipped) {
+	for _, s := range h.subs {
+		if s.Tenant == tenant && rapid.IntRange(0, 3).Draw(h.t, "skip") == 0 {
+			skipped = append(skipped, domain.Skipped{Subscription: s.ID, Version: s.Version, Endpoint: s.Endpoint, Reason: domain.SkipFilter})
+		}
+	}
+	return skipped
 }
 
 func (h *History) matches(endpoint domain.UUID) []domain.SubscriptionMatch {

@@ -94,6 +94,39 @@ func eventFilters(rows []projections.Event, deliveries []projections.Delivery) (
 	return filters
 }
 
+// skipFilter is a filter with what it should let pass.
+type skipFilter struct {
+	projections.SkipFilter
+	passes func(projections.Skips) bool
+}
+
+// skipFilters are likewise.
+func skipFilters(rows []projections.Skips) (filters []skipFilter) {
+	add := func(f projections.SkipFilter, passes func(projections.Skips) bool) {
+		filters = append(filters, skipFilter{f, passes})
+	}
+	endpoints, subscriptions := []domain.UUID{{1}}, []domain.UUID{{1}}
+	for _, row := range rows {
+		for _, s := range row.Skipped {
+			endpoints, subscriptions = addNew(endpoints, s.Endpoint), addNew(subscriptions, s.Subscription)
+		}
+	}
+	for _, id := range few(endpoints) {
+		add(projections.SkipFilter{Endpoint: id}, func(row projections.Skips) bool {
+			return slices.ContainsFunc(row.Skipped, func(s domain.Skipped) bool { return s.Endpoint == id })
+		})
+	}
+	for _, id := range few(subscriptions) {
+		add(projections.SkipFilter{Subscription: id}, func(row projections.Skips) bool {
+			return slices.ContainsFunc(row.Skipped, func(s domain.Skipped) bool { return s.Subscription == id })
+		})
+	}
+	for _, w := range windows(rows, skipsKey) {
+		add(projections.SkipFilter{From: w.from, To: w.to}, func(row projections.Skips) bool { return w.holds(row.At.RecordedAt) })
+	}
+	return filters
+}
+
 // exact holds the rows that a filter finds against those of the whole list that it should.
 func exact[T any](filter any, whole []T, passes func(T) bool, size int, list func(projections.Page) ([]T, error),
 	key func(T) (domain.UUID, projections.Origin),

@@ -28,6 +28,7 @@ type History struct {
 	endpoints []domain.Endpoint
 	subs      []domain.Subscription
 	keys      []domain.Key
+	types     []domain.EventTypeDefinition
 	open      []domain.UUID // deliveries, whatever their status
 	owner     map[domain.UUID]domain.TenantID
 }
@@ -48,6 +49,7 @@ func (h *History) Step() {
 	steps := []func(){
 		h.event, h.event, h.event, h.route, h.route, h.route, h.attempt, h.attempt, h.attempt, h.attempt,
 		h.endpoint, h.changeEndpoint, h.subscription, h.changeSubscription, h.key, h.revoke, h.tenant, h.instance, h.end,
+		h.eventType, h.profile, h.registration,
 	}
 	steps[rapid.IntRange(0, len(steps)-1).Draw(h.t, "step")]()
 }
