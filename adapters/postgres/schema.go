@@ -25,14 +25,15 @@ func entryMessage(ctx context.Context, p *prepared) *message.Message {
 }
 
 // entrySchema is watermill-sql's SchemaAdapter for the table entries: one statement for all messages of a call, rows by
-// unnest, positions assigned before. Reading isn't by it: followers read pages (Log.Page).
+// unnest (doc.go says why in the select list), positions assigned before. Reading isn't by it: followers read pages (Log.Page).
 type entrySchema struct{}
 
 const insertEntriesSQL = `
 	INSERT INTO entries (position, sequence, recorded_at, cause, stream, principal, credential, data_key,
 	                     stream_version, kind_version, tenant, stream_kind, kind, leaf, content)
-	SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::bigint[], $5::uuid[], $6::uuid[], $7::uuid[], $8::uuid[],
-	                     $9::integer[], $10::smallint[], $11::text[], $12::text[], $13::text[], $14::bytea[], $15::bytea[])`
+	SELECT unnest($1::bigint[]), unnest($2::bigint[]), unnest($3::timestamptz[]), unnest($4::bigint[]), unnest($5::uuid[]),
+	       unnest($6::uuid[]), unnest($7::uuid[]), unnest($8::uuid[]), unnest($9::integer[]), unnest($10::smallint[]),
+	       unnest($11::text[]), unnest($12::text[]), unnest($13::text[]), unnest($14::bytea[]), unnest($15::bytea[])`
 
 // InsertQuery implements sql.SchemaAdapter.
 func (entrySchema) InsertQuery(params sql.InsertQueryParams) (sql.Query, error) {

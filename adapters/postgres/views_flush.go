@@ -49,8 +49,10 @@ const (
 	insertEventsSQL = `
 		INSERT INTO events (id, position, sequence, recorded_at, routed_position, routed_sequence, routed_at, data_size, erased,
 		                    tenant, leaf_hash, type, subject, source, producer_id, more)
-		SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::bigint[], $6::bigint[], $7::timestamptz[],
-		                     $8::integer[], $9::boolean[], $10::text[], $11::bytea[], $12::text[], $13::text[], $14::text[], $15::text[], $16::bytea[])`
+		SELECT unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::bigint[]), unnest($4::timestamptz[]), unnest($5::bigint[]),
+		       unnest($6::bigint[]), unnest($7::timestamptz[]), unnest($8::integer[]), unnest($9::boolean[]), unnest($10::text[]),
+		       unnest($11::bytea[]), unnest($12::text[]), unnest($13::text[]), unnest($14::text[]), unnest($15::text[]),
+		       unnest($16::bytea[])`
 	routeEventsSQL = `
 		UPDATE events SET routed_position = page.position, routed_sequence = page.sequence, routed_at = page.at
 		  FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::timestamptz[]) AS page (id, position, sequence, at)
@@ -103,10 +105,11 @@ const (
 		                        next_attempt_at, attempts, schedule_base, version, open, status, cancel_reason,
 		                        event, endpoint, event_sequence, created_position, created_sequence, created_at, endpoint_version,
 		                        tenant, subscriptions)
-		SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::bigint[], $6::bigint[], $7::timestamptz[],
-		                     $8::timestamptz[], $9::integer[], $10::integer[], $11::integer[], $12::boolean[], $13::text[], $14::text[],
-		                     $15::uuid[], $16::uuid[], $17::bigint[], $18::bigint[], $19::bigint[], $20::timestamptz[], $21::integer[],
-		                     $22::text[], $23::bytea[])`
+		SELECT unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::bigint[]), unnest($4::timestamptz[]), unnest($5::bigint[]),
+		       unnest($6::bigint[]), unnest($7::timestamptz[]), unnest($8::timestamptz[]), unnest($9::integer[]),
+		       unnest($10::integer[]), unnest($11::integer[]), unnest($12::boolean[]), unnest($13::text[]), unnest($14::text[]),
+		       unnest($15::uuid[]), unnest($16::uuid[]), unnest($17::bigint[]), unnest($18::bigint[]), unnest($19::bigint[]),
+		       unnest($20::timestamptz[]), unnest($21::integer[]), unnest($22::text[]), unnest($23::bytea[])`
 	updateDeliveriesSQL = `
 		UPDATE deliveries SET updated_position = page.updated_position, updated_sequence = page.updated_sequence, updated_at = page.updated_at,
 		       ended_position = page.ended_position, ended_sequence = page.ended_sequence, ended_at = page.ended_at,
@@ -172,8 +175,9 @@ const (
 	insertAttemptsSQL = `
 		INSERT INTO attempts (delivery, number, finished_position, finished_sequence, finished_at, next_attempt_at, status,
 		                      begun_position, begun_sequence, begun_at, tenant)
-		SELECT * FROM unnest($1::uuid[], $2::integer[], $3::bigint[], $4::bigint[], $5::timestamptz[], $6::timestamptz[], $7::text[],
-		                     $8::bigint[], $9::bigint[], $10::timestamptz[], $11::text[])`
+		SELECT unnest($1::uuid[]), unnest($2::integer[]), unnest($3::bigint[]), unnest($4::bigint[]), unnest($5::timestamptz[]),
+		       unnest($6::timestamptz[]), unnest($7::text[]), unnest($8::bigint[]), unnest($9::bigint[]),
+		       unnest($10::timestamptz[]), unnest($11::text[])`
 	finishAttemptsSQL = `
 		UPDATE attempts SET finished_position = page.position, finished_sequence = page.sequence, finished_at = page.at,
 		       next_attempt_at = page.next, status = page.status
@@ -225,8 +229,8 @@ func finishColumns(rows []*attemptRow) []any {
 
 const insertChangesSQL = `
 	INSERT INTO delivery_changes (delivery, position, sequence, recorded_at, next_attempt_at, schedule_base, tenant, status, cancel_reason, change)
-	SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::timestamptz[], $6::integer[],
-	                     $7::text[], $8::text[], $9::text[], $10::text[])`
+	SELECT unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::bigint[]), unnest($4::timestamptz[]), unnest($5::timestamptz[]),
+	       unnest($6::integer[]), unnest($7::text[]), unnest($8::text[]), unnest($9::text[]), unnest($10::text[])`
 
 func (p *viewsPage) queueChanges(b *pgx.Batch) {
 	rows := p.changes
