@@ -41,6 +41,9 @@ type Key struct {
 
 // NewSigningKey makes a key of 32 random bytes and writes it as the profile's keys are written. It is a secret.
 func (p *Profile) NewSigningKey() string {
+	if !p.signsWith(hmacSHA256) {
+		return NewEd25519Key()
+	}
 	secret := make([]byte, generatedKeyBytes)
 	_, _ = rand.Read(secret) // crypto/rand.Read never fails (it aborts the program)
 	if p.keyFormat == keyWhsec {
@@ -78,7 +81,7 @@ func (p *Profile) ParseKey(id domain.UUID, text string) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, ok := p.signature.prefixes[k.algorithm]; !ok {
+	if !p.signsWith(k.algorithm) {
 		return nil, domain.Invalid("signing_key", "the profile %s doesn't sign with %s", p.Name, k.algorithm)
 	}
 	k.macs = &sync.Pool{New: func() any { return hmac.New(sha256.New, k.secret) }}
@@ -123,7 +126,7 @@ func (p *Profile) ParseVerifyingKey(text string) (*Key, error) {
 	if !ok {
 		return p.ParseKey(domain.UUID{}, text)
 	}
-	if p.signature == nil || p.signature.prefixes[ed25519Alg] == "" {
+	if !p.signsWith(ed25519Alg) {
 		return nil, domain.Invalid("signing_key", "the profile %s doesn't sign with %s", p.Name, ed25519Alg)
 	}
 	raw, err := base64.StdEncoding.Strict().DecodeString(encoded)

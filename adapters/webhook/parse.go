@@ -237,7 +237,7 @@ func (r *reader) key(p *Profile, root *node) {
 	case n != nil && r.object(n, []string{"format", "generated"}):
 		p.keyFormat = keyFormat(r.choice(n, "format", string(keyText), string(keyWhsec)))
 		p.KeyGenerated = r.flag(n, "generated")
-		if p.signature != nil && p.keyFormat == keyText && p.signature.prefixes[ed25519Alg] != "" {
+		if p.keyFormat == keyText && p.signsWith(ed25519Alg) {
 			r.fault(n.pointer+"/format", `must be "whsec" where ed25519 may sign`)
 		}
 	}

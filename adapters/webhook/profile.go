@@ -48,6 +48,15 @@ func (p *Profile) Success() Statuses { return p.success }
 // Signs says whether the format carries a signature where the endpoint has a key.
 func (p *Profile) Signs() bool { return p.signature != nil }
 
+// signsWith says whether a signature can be made with an algorithm.
+func (p *Profile) signsWith(a algorithm) bool {
+	if p.signature == nil {
+		return false
+	}
+	_, ok := p.signature.prefixes[a]
+	return ok
+}
+
 // AuthRequired says whether an endpoint must have credentials to authenticate with.
 func (p *Profile) AuthRequired() bool { return p.auth.required }
 

@@ -175,6 +175,29 @@ func checkCloudEvent(t *testing.T, name string, got *cloudevents.Event, want *Ev
 	}
 }
 
+// A format may sign with Ed25519 alone, and then needs no prefix to tell it from HMAC.
+func TestProfile_ed25519Alone(t *testing.T) {
+	t.Parallel()
+	p, err := ParseProfile([]byte(strings.NewReplacer(`{"hmac-sha256": ""}`, `{"ed25519": ""}`, `"text"`, `"whsec"`).Replace(valid)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	key := mustKey(t, p, p.NewSigningKey())
+	r := mustBuild(t, mustTarget(t, TargetConfig{Profile: p, URL: "https://r.example/", Keys: []*Key{key}}), sampleEvent(), Attempt{Number: 1, At: now})
+	public, err := p.ParseVerifyingKey(key.PublicKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Verify(p, []*Key{public}, r.Header, r.Body, now, time.Minute); err != nil {
+		t.Error(err)
+	}
+	text := strings.Replace(valid, `{"hmac-sha256": ""}`, `{"ed25519": ""}`, 1)
+	if _, err := ParseProfile([]byte(text)); err == nil {
+		t.Error("Ed25519 with keys that are text is accepted")
+	}
+}
+
 func TestParseKey(t *testing.T) {
 	t.Parallel()
 	enc := base64.StdEncoding.EncodeToString
