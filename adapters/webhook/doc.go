@@ -3,8 +3,8 @@
 //
 // A [Profile] is a declarative JSON document, compiled once. [NewTarget] joins it with an endpoint's URL, keys and
 // credentials; [Target.Build] makes the exact request of one attempt; [Sender.Send] sends it and returns a [Result].
-// [Verify] is the receiver's side of the same document. When to try, and what an outcome means for the delivery, is
-// decided elsewhere.
+// [Target.Judge] says what it means. [Verify] is the receiver's side of the same document, and [Profile.Describe] tells
+// receivers about it. When to try, and what becomes of the delivery, is decided elsewhere.
 //
 // # Documents
 //

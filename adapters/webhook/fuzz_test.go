@@ -52,8 +52,42 @@ func checkSplice(t *testing.T, target *Target, e *Event) {
 	if name != "coherent-spark" && !bytes.Contains(body, e.Data) {
 		t.Fatalf("%s lost the data's bytes: %q", name, body)
 	}
-	if name == "standard-webhooks" {
+	switch name {
+	case "standard-webhooks":
 		checkMembers(t, body, e)
+	case "coherent-spark":
+		checkCopies(t, body, e.Data)
+	}
+}
+
+// checkCopies: of coherent-spark's data six members arrive: strings in their source's own bytes, numbers and booleans as
+// their source text, and nothing for null or what isn't there.
+func checkCopies(t *testing.T, body, data []byte) {
+	var from, got map[string]json.RawMessage
+	_ = json.Unmarshal(data, &from) // data that is no object has no members
+	if err := json.Unmarshal(body, &got); err != nil {
+		t.Fatal(err)
+	}
+	for name, in := range map[string]string{
+		"FolderName": "", "ServiceName": "", "EntityId": "", "AuditType": "", "FileName": "Data", "ServiceVersionId": "Data",
+	} {
+		object := got
+		if in != "" {
+			object = nil
+			if err := json.Unmarshal(got[in], &object); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := from[name]
+		switch {
+		case len(want) == 0 || string(want) == "null":
+			want = json.RawMessage(`""`)
+		case want[0] != '"':
+			want = json.RawMessage(`"` + string(want) + `"`)
+		}
+		if count := bytes.Count(data, []byte(name)); count < 2 && !bytes.Equal(object[name], want) {
+			t.Fatalf("%s of %q became %s, want %s", name, data, object[name], want)
+		}
 	}
 }
 

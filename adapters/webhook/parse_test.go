@@ -179,7 +179,7 @@ func FuzzParseProfile(f *testing.F) {
 			return
 		}
 		c := TargetConfig{Profile: p, URL: "https://r.example/", UserAgent: userAgent}
-		if p.Signs() && p.signature.prefixes[hmacSHA256] == "" && p.signature.prefixes[ed25519Alg] != "" {
+		if p.Signs() && !p.signsWith(hmacSHA256) {
 			return // sampleKey is for HMAC
 		}
 		if p.Signs() {
@@ -197,8 +197,16 @@ func FuzzParseProfile(f *testing.F) {
 	})
 }
 
-// checkAccepted: an accepted document makes JSON that a receiver can verify, or refuses the event.
+// checkAccepted: an accepted document makes JSON that a receiver can verify, or refuses the event; and it can be
+// described, with a body that fits the schema.
 func checkAccepted(t *testing.T, target *Target, document []byte) {
+	d, err := target.profile.Describe(Sample{})
+	if err != nil {
+		t.Fatalf("%s can't be described: %v", document, err)
+	}
+	if err := validate(t, compiledSchema(t, d), []byte(d.Body)); err != nil {
+		t.Fatalf("%s: %v in %s", document, err, d.Body)
+	}
 	r, err := target.Build(sampleEvent(), Attempt{Number: 1, At: time.Unix(1700137999, 0)})
 	var refused *RefusedError
 	if errors.As(err, &refused) {
