@@ -12,7 +12,8 @@ import (
 // they can be deleted; the log holds their ids and keyed fingerprints.
 type EndpointConfig struct {
 	Name          string            `json:"name"`
-	URL           string            `json:"url"`
+	URL           string            `json:"url"`             // values in its query are redacted
+	Query         *SecretQuery      `json:"query,omitempty"` // nil: the URL has no values in a query
 	Profile       string            `json:"profile"`
 	ProfileDigest string            `json:"profile_digest"` // the exact document: an upgrade never changes what is sent
 	Keys          []SigningKey      `json:"keys,omitempty"` // the current one first, then those still in their overlap
@@ -65,6 +66,12 @@ type EndpointAuth struct {
 // SecretHeader is a custom header. Its value may be a credential, so it is kept as a secret.
 type SecretHeader struct {
 	Name        string `json:"name"`
+	Secret      UUID   `json:"secret"`
+	Fingerprint string `json:"fingerprint"`
+}
+
+// SecretQuery is the query of an endpoint's URL. Any of its values may be a credential, so it is kept as a secret.
+type SecretQuery struct {
 	Secret      UUID   `json:"secret"`
 	Fingerprint string `json:"fingerprint"`
 }

@@ -19,7 +19,7 @@ type patchEndpointIn struct {
 
 type endpointPatch struct {
 	Name        patch[string]             `json:"name,omitzero" minLength:"1" maxLength:"255" doc:"For people." example:"orders at Acme"`
-	URL         patch[string]             `json:"url,omitzero" maxLength:"2048" doc:"Where requests go." example:"https://receiver.example/hooks"`
+	URL         patch[string]             `json:"url,omitzero" maxLength:"2048" doc:"Where requests go. The URL as it is shown, with its redacted values, leaves it as it is." example:"https://receiver.example/hooks"`
 	Auth        patch[authPatch]          `json:"auth,omitzero" doc:"Merged into what there is, unless the type changes; a secret that isn't given stays. null: none."`
 	Headers     patch[map[string]*string] `json:"headers,omitzero" maxProperties:"16" doc:"Merged by name; null takes a header away." example:"{\"X-Team\":\"billing\"}"`
 	RateLimit   patch[rateLimitPatch]     `json:"rate_limit,omitzero" doc:"null: no limit."`
@@ -101,7 +101,11 @@ func (c *call) patched(ctx context.Context, row projections.Endpoint, p endpoint
 	if err := p.merge(&config, profile); err != nil {
 		return nil, err
 	}
-	auth, headers, err := c.mergeSecrets(p, row.EndpointConfig, config.URL)
+	given, err := p.patchURL(&config, secrets)
+	if err != nil {
+		return nil, err
+	}
+	auth, headers, err := c.mergeSecrets(p, row.EndpointConfig, given)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +125,6 @@ func (c *call) patched(ctx context.Context, row projections.Endpoint, p endpoint
 // merge applies all that is no secret.
 func (p endpointPatch) merge(config *domain.EndpointConfig, profile Profile) (err error) {
 	p.Name.apply(&config.Name, "")
-	p.URL.apply(&config.URL, "")
 	p.Concurrency.apply(&config.Concurrency, domain.DefaultConcurrency)
 	if err := checkOrdered(p.Ordered.Value); err != nil {
 		return err
@@ -261,6 +264,9 @@ func (c *call) mergeHeaders(p patch[map[string]*string], have []domain.SecretHea
 
 // keepPatched keeps what is new and names what stays.
 func (c *call) keepPatched(ctx context.Context, config *domain.EndpointConfig, auth Auth, headers []patchedHeader, secrets *secretValues) error {
+	if err := c.keepQuery(ctx, config, secrets); err != nil {
+		return err
+	}
 	old := config.Auth
 	config.Auth = nil
 	switch {

@@ -23,7 +23,7 @@ type createEndpointIn struct {
 
 type endpointIn struct {
 	Name        string            `json:"name" minLength:"1" maxLength:"255" doc:"For people." example:"orders at Acme"`
-	URL         string            `json:"url" maxLength:"2048" doc:"Where requests go: http or https, any port that isn't denied." example:"https://receiver.example/hooks"`
+	URL         string            `json:"url" maxLength:"2048" doc:"Where requests go: http or https, any port that isn't denied. Values in its query are kept as secrets." example:"https://receiver.example/hooks"`
 	Profile     string            `json:"profile,omitempty" maxLength:"64" doc:"The wire format; standard-webhooks by default." example:"standard-webhooks"`
 	SigningKey  string            `json:"signing_key,omitempty" maxLength:"1024" doc:"In the profile's own form; made by the server by default." example:"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"`
 	Auth        *authIn           `json:"auth,omitempty" doc:"How the server authenticates itself to the receiver."`
@@ -128,6 +128,7 @@ func duration(field, text string) (domain.Duration, error) {
 // secretValues are the credentials of an endpoint that are in hand.
 type secretValues struct {
 	signingKey, publicKey string
+	query                 string // of the URL; empty: it has no values
 	auth                  Auth
 	headers               []domain.Header
 	kept                  []domain.UUID // where Put has put them, to be dropped if the append is refused
@@ -201,8 +202,11 @@ func (c *call) endpointConfig(ctx context.Context, in endpointIn, secrets *secre
 		return config, false, err
 	}
 	config = domain.EndpointConfig{
-		Name: in.Name, URL: in.URL, Profile: profile.Name, ProfileDigest: profile.Digest, Concurrency: in.Concurrency,
+		Name: in.Name, Profile: profile.Name, ProfileDigest: profile.Digest, Concurrency: in.Concurrency,
 		ExternalID: in.ExternalID, Metadata: in.Metadata, Timeout: profile.Timeout, Retry: profile.Retry,
+	}
+	if config.URL, secrets.query, err = splitURL(in.URL); err != nil {
+		return config, false, err
 	}
 	if in.RateLimit != nil {
 		config.RateLimit = &domain.RateLimit{PerSecond: in.RateLimit.PerSecond, Burst: in.RateLimit.Burst}
@@ -295,6 +299,9 @@ func (c *call) keepSecrets(ctx context.Context, config *domain.EndpointConfig, s
 		}
 		config.Keys = []domain.SigningKey{{ID: id, Fingerprint: fingerprint, PublicKey: secrets.publicKey}}
 	}
+	if err := c.keepQuery(ctx, config, secrets); err != nil {
+		return err
+	}
 	if a := secrets.auth; a.Type != "" {
 		if err := c.keepAuth(ctx, config, a, secrets); err != nil {
 			return err
@@ -308,6 +315,18 @@ func (c *call) keepSecrets(ctx context.Context, config *domain.EndpointConfig, s
 		}
 		config.Headers = append(config.Headers, domain.SecretHeader{Name: h.Name, Secret: id, Fingerprint: fingerprint})
 	}
+	return nil
+}
+
+func (c *call) keepQuery(ctx context.Context, config *domain.EndpointConfig, secrets *secretValues) error {
+	if secrets.query == "" {
+		return nil
+	}
+	id, fingerprint, err := c.keep(ctx, PurposeQuery, secrets.query, secrets)
+	if err != nil {
+		return err
+	}
+	config.Query = &domain.SecretQuery{Secret: id, Fingerprint: fingerprint}
 	return nil
 }
 

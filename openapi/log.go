@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
@@ -38,7 +36,7 @@ type actorOut struct {
 type contentOut map[string]any
 
 // showEntry writes an entry.
-func showEntry(b []byte, e *domain.Entry, whole bool) ([]byte, error) {
+func showEntry(b []byte, e *domain.Entry) ([]byte, error) {
 	hash := leafHash(e.Leaf)
 	out := entryOut{
 		Sequence: int64(e.Sequence), Kind: string(e.Kind), KindVersion: e.KindVersion, Stream: e.Stream.String(), StreamVersion: e.StreamVersion,
@@ -48,7 +46,7 @@ func showEntry(b []byte, e *domain.Entry, whole bool) ([]byte, error) {
 	if e.Fact == nil {
 		return splice(b, out, "", nil)
 	}
-	data, err := showContent(e.Fact, whole)
+	data, err := showContent(e.Fact)
 	if err != nil {
 		return nil, err
 	}
@@ -57,8 +55,8 @@ func showEntry(b []byte, e *domain.Entry, whole bool) ([]byte, error) {
 
 // showContent writes a fact's parts as an object. Event data stays as it was sent; a captured answer isn't text: base64.
 // Hashes of keys are left out: an imported key may be weak enough to be found by its hash.
-func showContent(fact domain.Fact, whole bool) ([]byte, error) {
-	parts, err := domain.EncodeFact(masked(fact, whole))
+func showContent(fact domain.Fact) ([]byte, error) {
+	parts, err := domain.EncodeFact(fact)
 	if err != nil {
 		return nil, err
 	}
@@ -95,53 +93,6 @@ func appendWithout(b, object []byte, name string) []byte {
 		b = append(append(appendText(b, m.Name), ':'), m.Raw...)
 	}
 	return append(b, '}')
-}
-
-// masked hides what stands in the query of an endpoint's URL from those who don't configure the tenant.
-func masked(fact domain.Fact, whole bool) domain.Fact {
-	hide := func(c domain.EndpointConfig) domain.EndpointConfig {
-		if !whole {
-			c.URL = maskQuery(c.URL)
-		}
-		return c
-	}
-	switch f := fact.(type) {
-	case *domain.EndpointCreated:
-		return &domain.EndpointCreated{Endpoint: hide(f.Endpoint)}
-	case *domain.EndpointUpdated:
-		return &domain.EndpointUpdated{Endpoint: hide(f.Endpoint)}
-	case *domain.EndpointKeyRotated:
-		return &domain.EndpointKeyRotated{Endpoint: hide(f.Endpoint)}
-	case *domain.EndpointPaused:
-		return &domain.EndpointPaused{Endpoint: hide(f.Endpoint)}
-	case *domain.EndpointResumed:
-		return &domain.EndpointResumed{Endpoint: hide(f.Endpoint)}
-	case *domain.EndpointDisabled:
-		return &domain.EndpointDisabled{Endpoint: hide(f.Endpoint)}
-	case *domain.EndpointDeleted:
-		return &domain.EndpointDeleted{Endpoint: hide(f.Endpoint)}
-	}
-	return fact
-}
-
-// whole says whether a role sees endpoint URLs as they are: who configures them knows them.
-func (c *call) whole() bool {
-	return c.key.Role == domain.RoleOperator || c.key.Role == domain.RoleAdmin
-}
-
-// maskQuery hides the values in a URL's query, where some receivers want a credential.
-func maskQuery(raw string) string {
-	base, query, ok := strings.Cut(raw, "?")
-	if !ok {
-		return raw
-	}
-	pairs := strings.Split(query, "&")
-	for i, pair := range pairs {
-		if name, _, ok := strings.Cut(pair, "="); ok {
-			pairs[i] = name + "=" + url.QueryEscape("[redacted]")
-		}
-	}
-	return base + "?" + strings.Join(pairs, "&")
 }
 
 // LogFilter is what chooses entries.
@@ -226,7 +177,7 @@ func (c *call) entryPage(l *list, pinned domain.Sequence, entries []domain.Entry
 		if i > 0 {
 			out.Body = append(out.Body, ',')
 		}
-		if out.Body, err = showEntry(out.Body, &entries[i], c.whole()); err != nil {
+		if out.Body, err = showEntry(out.Body, &entries[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -271,7 +222,7 @@ func getLogEntry(ctx context.Context, c *call, in *getLogEntryIn) (*exactOut, er
 	if err != nil {
 		return nil, err
 	}
-	body, err := showEntry(nil, e, c.whole())
+	body, err := showEntry(nil, e)
 	if err != nil {
 		return nil, err
 	}

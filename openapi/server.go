@@ -45,6 +45,7 @@ const (
 	PurposeSigningKey = "endpoint.signing_key"
 	PurposeAuth       = "endpoint.auth"
 	PurposeHeader     = "endpoint.header"
+	PurposeQuery      = "endpoint.query" // of its URL
 )
 
 // Secrets keeps the credentials of endpoints, sealed, outside the log.

@@ -165,10 +165,7 @@ func TestLog_Filters(t *testing.T) {
 		}
 	}
 	entry := "/v1/tenants/acme/log/" + endpoint.Header.Get("Hooktrail-Sequence")
-	if got := f.get(admin, entry).want(http.StatusOK); got.text("reason") != "pilot" || !strings.Contains(got.text("data.config.url"), secretValue) {
+	if got := f.get(admin, entry).want(http.StatusOK); got.text("reason") != "pilot" || strings.Contains(string(got.Body), secretValue) {
 		t.Errorf("entry %s", got.Body)
-	}
-	if got := f.get(f.key("acme", domain.RoleAuditor), entry).want(http.StatusOK); strings.Contains(string(got.Body), secretValue) {
-		t.Errorf("an auditor sees the URL's query: %s", got.Body)
 	}
 }

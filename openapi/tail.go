@@ -118,7 +118,7 @@ func (t *tail) page(ctx context.Context) (sent int, ok bool) {
 	}
 	for i := range entries {
 		e := &entries[i]
-		data, err := showEntry(nil, e, t.c.whole())
+		data, err := showEntry(nil, e)
 		if err != nil {
 			t.c.Logger.LogAttrs(ctx, slog.LevelError, "an entry can't be shown", slog.String("operation", t.c.operation), slog.Any("error", err))
 			return 0, false

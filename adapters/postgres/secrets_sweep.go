@@ -41,7 +41,7 @@ func idleSecrets(ctx context.Context, tx pgx.Tx, cursor domain.Position, grace t
 	}
 	const storedSQL = `
 		SELECT id FROM secrets
-		 WHERE created_at < $1 AND purpose IN ('endpoint.signing_key', 'endpoint.auth', 'endpoint.header')`
+		 WHERE created_at < $1 AND purpose IN ('endpoint.signing_key', 'endpoint.auth', 'endpoint.header', 'endpoint.query')`
 	rows, err := tx.Query(ctx, storedSQL, since)
 	if err != nil {
 		return nil, err
@@ -85,6 +85,9 @@ func namedSecrets(ctx context.Context, tx pgx.Tx, since time.Time) (map[domain.U
 		}
 		if e.Auth != nil {
 			named[e.Auth.Secret] = true
+		}
+		if e.Query != nil {
+			named[e.Query.Secret] = true
 		}
 	}
 	return named, nil

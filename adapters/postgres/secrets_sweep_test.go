@@ -58,12 +58,13 @@ func TestViews_SweepSecrets(t *testing.T) {
 	t.Parallel()
 	f := openFolded(t, nil)
 	k := &keptSecrets{t, f.opened, make(map[string]domain.UUID), make(map[string]string)}
-	const key, auth, header = "endpoint.signing_key", "endpoint.auth", "endpoint.header"
+	const key, auth, header, query = "endpoint.signing_key", "endpoint.auth", "endpoint.header", "endpoint.query"
 	config := func(change func(*domain.EndpointConfig)) domain.EndpointConfig {
 		c := domain.EndpointConfig{
 			Name: "e", URL: "https://receiver.example/", Profile: "standard-webhooks", Concurrency: 1,
 			Timeout: domain.DefaultTimeout, Keys: []domain.SigningKey{{ID: k.ids["ended key"]}},
 			Auth: &domain.EndpointAuth{Type: "bearer", Secret: k.ids["replaced auth"]}, Headers: []domain.SecretHeader{{Name: "X-A", Secret: k.ids["header"]}},
+			Query: &domain.SecretQuery{Secret: k.ids["replaced query"]},
 		}
 		change(&c)
 		return c
@@ -72,14 +73,14 @@ func TestViews_SweepSecrets(t *testing.T) {
 		return domain.Draft{Tenant: domain.DefaultTenant, Stream: domain.Stream{Kind: domain.StreamEndpoint, ID: id}, Expected: version, Fact: fact}
 	}
 	for name, purpose := range map[string]string{
-		"ended key": key, "overlapping key": key, "key": key, "replaced auth": auth, "auth": auth, "header": header,
+		"ended key": key, "overlapping key": key, "key": key, "replaced auth": auth, "auth": auth, "header": header, "replaced query": query, "query": query,
 		"header of a deleted endpoint": header, "of no endpoint": auth, "of something else": "registration.token",
 	} {
 		k.put(name, purpose)
 	}
 	one, two := domain.NewUUID(), domain.NewUUID()
 	deleted := config(func(c *domain.EndpointConfig) {
-		c.Keys, c.Auth, c.Headers = nil, nil, []domain.SecretHeader{{Name: "X-B", Secret: k.ids["header of a deleted endpoint"]}}
+		c.Keys, c.Auth, c.Query, c.Headers = nil, nil, nil, []domain.SecretHeader{{Name: "X-B", Secret: k.ids["header of a deleted endpoint"]}}
 	})
 	f.mustAppend(t,
 		group(draft(one, 0, &domain.EndpointCreated{Endpoint: config(func(*domain.EndpointConfig) {})})),
@@ -87,7 +88,7 @@ func TestViews_SweepSecrets(t *testing.T) {
 	)
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	current := config(func(c *domain.EndpointConfig) {
-		c.Auth = &domain.EndpointAuth{Type: "bearer", Secret: k.ids["auth"]}
+		c.Auth, c.Query = &domain.EndpointAuth{Type: "bearer", Secret: k.ids["auth"]}, &domain.SecretQuery{Secret: k.ids["query"]}
 		c.Keys = []domain.SigningKey{
 			{ID: k.ids["key"]}, {ID: k.ids["overlapping key"], Until: now.Add(time.Hour)}, {ID: k.ids["ended key"], Until: now.Add(-time.Second)},
 		}
@@ -102,16 +103,16 @@ func TestViews_SweepSecrets(t *testing.T) {
 	admin := connect(t, f.db.AdminURL)
 	mustExec(t, admin, `UPDATE secrets SET created_at = created_at - interval '1 day'`)
 	k.sweep(f.views, time.Hour, 1) // the versions that named the others have held within the hour
-	k.stays("ended key", "overlapping key", "key", "replaced auth", "auth", "header", "header of a deleted endpoint", "of something else")
-	k.sweep(f.views, 0, 3)
-	k.stays("overlapping key", "key", "auth", "header", "of something else")
+	k.stays("ended key", "overlapping key", "key", "replaced auth", "auth", "header", "replaced query", "query", "header of a deleted endpoint", "of something else")
+	k.sweep(f.views, 0, 4)
+	k.stays("overlapping key", "key", "auth", "header", "query", "of something else")
 
 	f.halt()
 	f.mustAppend(t, group(event(`{}`)))
 	current.Auth = &domain.EndpointAuth{Type: "bearer", Secret: k.put("named beyond the views", auth)}
 	f.mustAppend(t, group(draft(one, 2, &domain.EndpointUpdated{Endpoint: current})))
 	k.sweep(f.views, 0, 0)
-	k.stays("overlapping key", "key", "auth", "header", "of something else", "named beyond the views")
+	k.stays("overlapping key", "key", "auth", "header", "query", "of something else", "named beyond the views")
 
 	again := foldedIn(t, f.opened, nil)
 	then, err := again.views.LoadConfig(t.Context(), changed[1].Position)
@@ -123,6 +124,6 @@ func TestViews_SweepSecrets(t *testing.T) {
 		Tenant: domain.DefaultTenant, Stream: domain.Stream{Kind: domain.StreamTenant, ID: tenant.Stream}, Expected: tenant.Version,
 		Fact: &domain.TenantDeleted{Tenant: tenant.TenantConfig},
 	}))[0])
-	k.sweep(again.views, 0, 5)
+	k.sweep(again.views, 0, 6)
 	k.stays("of something else")
 }

@@ -195,6 +195,14 @@ func (c *courier) newTarget(ctx context.Context, e domain.Endpoint, keys []domai
 		}
 		config.Keys = append(config.Keys, key)
 	}
+	if e.Query != nil {
+		query, err := c.secrets(ctx, e.Tenant, e.Query.Secret, openapi.PurposeQuery)
+		if err != nil {
+			return nil, fmt.Errorf("open the query of the endpoint's URL: %w", err)
+		}
+		base, _, _ := strings.Cut(e.URL, "?")
+		config.URL = base + "?" + string(query)
+	}
 	if e.Auth != nil {
 		value, err := c.secrets(ctx, e.Tenant, e.Auth.Secret, openapi.PurposeAuth)
 		if err != nil {

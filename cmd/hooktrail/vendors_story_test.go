@@ -231,6 +231,11 @@ func (p *program) checkCoherent(vendors map[string]*vendor, events []storyEvent)
 		}
 	}
 	v := vendors["coherent-spark query"]
+	for _, a := range v.accepted() {
+		if a.url.Path != "/spark" || a.url.Query().Get("region") != "eu" {
+			t.Errorf("%s: the request went to %s", v.name, a.url.Path)
+		}
+	}
 	var rows struct{ Items []deliveryRow }
 	p.do("GET", "/v1/tenants/default/deliveries?endpoint_id="+v.endpoint, nil, &rows)
 	if len(rows.Items) != len(v.wanted(events)) {

@@ -796,7 +796,7 @@ type Endpoint struct {
 	// Examples: 12
 	UpdatedSequence int64 `json:"updated_sequence"`
 
-	// Url Where requests go. Values in its query are masked but for admins and operators.
+	// Url Where requests go. Values in its query are kept as secrets and shown as [redacted].
 	//
 	// Examples: https://receiver.example/hooks
 	Url string `json:"url"`
@@ -949,7 +949,7 @@ type EndpointPatch struct {
 	// Examples: 15s
 	Timeout *string `json:"timeout,omitempty"`
 
-	// Url Where requests go.
+	// Url Where requests go. The URL as it is shown, with its redacted values, leaves it as it is.
 	//
 	// Examples: https://receiver.example/hooks
 	Url *string `json:"url,omitempty"`
@@ -1016,7 +1016,7 @@ type EndpointRequest struct {
 	// Examples: 15s
 	Timeout *string `json:"timeout,omitempty"`
 
-	// Url Where requests go: http or https, any port that isn't denied.
+	// Url Where requests go: http or https, any port that isn't denied. Values in its query are kept as secrets.
 	//
 	// Examples: https://receiver.example/hooks
 	Url string `json:"url"`
