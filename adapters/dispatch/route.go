@@ -63,11 +63,16 @@ func (r *routing) skip(s domain.Subscription, endpoint domain.Endpoint, f *domai
 		return domain.SkipWebhooksOff
 	case s.Paused:
 		return domain.SkipSubscriptionPaused
-	case endpoint.Disabled != "":
-		return domain.SkipEndpointDisabled
-	case s.Filter == "":
+	case f.Event.About == endpoint.ID:
+		return domain.SkipOwnEndpoint
+	}
+	if reason := withheld(endpoint); reason != "" {
+		return reason
+	}
+	if s.Filter == "" {
 		return ""
-	case match == nil:
+	}
+	if match == nil {
 		return domain.SkipFilterFailed
 	}
 	matches, err := match(s, f)
@@ -80,20 +85,32 @@ func (r *routing) skip(s domain.Subscription, endpoint domain.Endpoint, f *domai
 	return ""
 }
 
+// withheld says why an endpoint gets nothing at all, "" when it does.
+func withheld(endpoint domain.Endpoint) domain.SkipReason {
+	switch {
+	case endpoint.Disabled != "":
+		return domain.SkipEndpointDisabled
+	case endpoint.Unverified:
+		return domain.SkipEndpointUnverified
+	}
+	return ""
+}
+
 // test decides on a sample for one endpoint, which no subscription asked for.
 func (r *routing) test(id domain.UUID) {
 	endpoint, ok := r.config.Endpoint(id)
 	if !ok || endpoint.Tenant != r.tenant {
 		return
 	}
-	switch {
-	case r.off:
-		r.skipped = append(r.skipped, domain.Skipped{Endpoint: id, Reason: domain.SkipWebhooksOff})
-	case endpoint.Disabled != "":
-		r.skipped = append(r.skipped, domain.Skipped{Endpoint: id, Reason: domain.SkipEndpointDisabled})
-	default:
-		r.delivery(endpoint.Endpoint)
+	reason := withheld(endpoint.Endpoint)
+	if r.off {
+		reason = domain.SkipWebhooksOff
 	}
+	if reason == "" {
+		r.delivery(endpoint.Endpoint)
+		return
+	}
+	r.skipped = append(r.skipped, domain.Skipped{Endpoint: id, Reason: reason})
 }
 
 // delivery returns the delivery to an endpoint, made when there is none. It is valid until the next call.

@@ -42,6 +42,11 @@ func TestRoutesOf(t *testing.T) {
 	endpoint("other", nil, "order.*")
 	endpoint("paused", func(c *domain.EndpointConfig) { c.Paused = true }, "offer.*")
 	disabled := endpoint("disabled", func(c *domain.EndpointConfig) { c.Disabled = "it failed for days" }, "offer.*")
+	unverified := endpoint("unverified", func(c *domain.EndpointConfig) {
+		c.Handshake, c.Unverified = domain.HandshakeOwnership, true
+	}, "offer.*", "hooktrail.*")
+	endpoint("watcher", nil, "hooktrail.endpoint.*")
+	w.subscribe(plain, "hooktrail.*")
 	gone := endpoint("gone", nil, "offer.*")
 	w.change(gone, func(c domain.EndpointConfig) domain.Fact { return &domain.EndpointDeleted{Endpoint: c} })
 	filtered := endpoint("filtered", nil)
@@ -62,17 +67,27 @@ func TestRoutesOf(t *testing.T) {
 	test := func(id domain.UUID) func(*domain.EventAppended) {
 		return func(f *domain.EventAppended) { f.Event.Test = &domain.TestTarget{Endpoint: id} }
 	}
+	about := func(id domain.UUID) func(*domain.EventAppended) {
+		return func(f *domain.EventAppended) { f.Event.About = id }
+	}
 	tests := map[string]struct {
 		typ    domain.EventType
 		change func(*domain.EventAppended)
 		want   string
 	}{
-		"matching":              {"offer.issued", nil, "+paused×1, +plain×2, -disabled endpoint_disabled"},
+		"matching":              {"offer.issued", nil, "+paused×1, +plain×2, -disabled endpoint_disabled, -unverified endpoint_unverified"},
 		"nothing matches":       {"nothing.here", nil, ""},
 		"filters":               {"filter.a", nil, "+filtered×1, -filtered filter_did_not_match, -filtered filter_failed"},
 		"paused subscription":   {"pause.a", nil, "-plain subscription_paused"},
 		"test":                  {"offer.issued", test(filtered), "+filtered×0"},
 		"test of a disabled":    {"offer.issued", test(disabled), "-disabled endpoint_disabled"},
+		"test of an unverified": {"offer.issued", test(unverified), "-unverified endpoint_unverified"},
+		"about another": {
+			"hooktrail.endpoint.disabled", about(disabled), "+plain×1, +watcher×1, -unverified endpoint_unverified",
+		},
+		"about itself": {
+			"hooktrail.endpoint.disabled", about(plain), "+watcher×1, -plain speaks_of_this_endpoint, -unverified endpoint_unverified",
+		},
 		"test of a deleted one": {"offer.issued", test(gone), ""},
 	}
 	for name, test := range tests {
