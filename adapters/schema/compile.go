@@ -1,0 +1,145 @@
+package schema
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// MaxSchemaBytes bounds a schema's document.
+const MaxSchemaBytes = 64 << 10
+
+// location is what the library calls a document; nothing is ever loaded from there.
+const location = "urn:hooktrail:schema"
+
+// Schema is a compiled schema. It is immutable and safe for concurrent use.
+type Schema struct {
+	root *node
+}
+
+// Compile checks and compiles a document of JSON Schema 2020-12. A bad one is refused with a *DocumentError that names
+// every place that is wrong.
+func Compile(document []byte) (*Schema, error) {
+	doc, err := parse(document)
+	if err != nil {
+		return nil, err
+	}
+	r := reader{nodes: map[string]*node{}, anchors: map[string]*node{}}
+	if err := r.metaschema(doc); err != nil {
+		return nil, err
+	}
+	root := r.read("", doc)
+	r.link()
+	if r.circles(root); len(r.faults) == 0 {
+		r.prices()
+	}
+	if err := documentError(r.faults); err != nil {
+		return nil, err
+	}
+	if err := build(doc, r.nodes); err != nil {
+		return nil, err
+	}
+	return &Schema{root}, nil
+}
+
+// parse decodes a document that every parser reads alike.
+func parse(document []byte) (any, error) {
+	if len(document) > MaxSchemaBytes {
+		return nil, &DocumentError{[]Fault{{"", fmt.Sprintf("has more than %d bytes", MaxSchemaBytes)}}}
+	}
+	if err := checkJSON(document); err != nil {
+		return nil, err
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(document))
+	if err != nil {
+		return nil, &DocumentError{[]Fault{{"", "is not JSON"}}}
+	}
+	var faults []Fault
+	numbers("", doc, func(pointer string) { faults = append(faults, Fault{clip(pointer, maxPointerBytes), numberTooLarge}) })
+	return doc, documentError(faults)
+}
+
+func checkJSON(document []byte) error {
+	err := domain.CheckJSON("", document)
+	var bad *domain.JSONError
+	if errors.As(err, &bad) {
+		return &DocumentError{[]Fault{{"", fmt.Sprintf("is not JSON that every parser reads alike: %s at byte %d", bad.Problem, bad.Offset)}}}
+	}
+	return err
+}
+
+// dialect is the compiled metaschema.
+var dialect = sync.OnceValues(func() (*jsonschema.Schema, error) {
+	c := jsonschema.NewCompiler()
+	c.UseLoader(refuseAll{})
+	return c.Compile(draft)
+})
+
+// metaschema collects what is wrong by the standard's own description of schemas.
+func (r *reader) metaschema(doc any) error {
+	meta, err := dialect()
+	if err != nil {
+		return fmt.Errorf("compile the metaschema: %w", err)
+	}
+	for _, v := range violations(meta.Validate(doc)) {
+		r.faults = append(r.faults, Fault(v))
+	}
+	return nil
+}
+
+// build compiles for the library. It changes doc, whose own name and dialect the library needn't know.
+func build(doc any, nodes map[string]*node) error {
+	if object, ok := doc.(map[string]any); ok {
+		delete(object, "$id")
+		delete(object, "$schema")
+	}
+	c := jsonschema.NewCompiler()
+	c.DefaultDraft(jsonschema.Draft2020)
+	c.AssertFormat()
+	c.UseLoader(refuseAll{})
+	if err := c.AddResource(location, doc); err != nil {
+		return fmt.Errorf("hand the schema to the library: %w", err)
+	}
+	compiled, err := c.Compile(location)
+	if err != nil {
+		// Everything known to fail was looked for; the library's text may repeat parts of the document.
+		return &DocumentError{[]Fault{{"", "is refused by the JSON Schema library"}}}
+	}
+	return attach(compiled, nodes)
+}
+
+// attach gives each node its compiled form.
+func attach(root *jsonschema.Schema, nodes map[string]*node) error {
+	seen := map[*jsonschema.Schema]bool{root: true}
+	for queue := []*jsonschema.Schema{root}; len(queue) > 0; queue = queue[1:] {
+		s := queue[0]
+		_, fragment, _ := strings.Cut(s.Location, "#")
+		pointer, err := url.PathUnescape(fragment)
+		if err != nil || nodes[pointer] == nil {
+			return fmt.Errorf("the library found a schema where none was read: %w", err)
+		}
+		nodes[pointer].checks = s
+		for _, sub := range subschemas(s) {
+			if sub != nil && !seen[sub] {
+				seen[sub] = true
+				queue = append(queue, sub)
+			}
+		}
+		checkNames(s)
+	}
+	return nil
+}
+
+// refuseAll loads nothing: the library's own loader reads files.
+type refuseAll struct{}
+
+// Load implements jsonschema.URLLoader.
+func (refuseAll) Load(string) (any, error) {
+	return nil, errors.New("a schema is one document: nothing is loaded")
+}

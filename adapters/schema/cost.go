@@ -1,0 +1,176 @@
+package schema
+
+import "unicode/utf8"
+
+const (
+	// maxSteps is what one validation may take, in evaluations of a subschema on a value (or what takes as long).
+	maxSteps = 500_000
+	// maxInPlace is how many subschemas may be tried on one and the same value.
+	maxInPlace = 1000
+)
+
+// plan is what a node costs, laid out for walking.
+type plan struct {
+	price    int // of one evaluation
+	text     int // of 32 bytes of a string
+	names    int // of 32 bytes of member names
+	distinct bool
+	inPlace  []*node
+	members  map[string]*node
+	further  *node   // of members that aren't named
+	each     []*node // of any member
+	name     *node
+	first    []*node
+	elements []*node
+}
+
+// budget walks a value as a validator would that finds everything true and stops nowhere early, and counts.
+type budget struct{ left int }
+
+// within says whether validating v stays within the bounds.
+func within(n *node, v any) bool {
+	b := budget{maxSteps}
+	return b.eval(n, v)
+}
+
+// prices makes every node's plan and refuses what is tried too often in place.
+func (r *reader) prices() {
+	for _, n := range r.nodes {
+		n.plan = planOf(n)
+	}
+	for _, pointer := range sortedKeys(r.nodes) {
+		if b := (budget{maxInPlace}); !b.inPlace(r.nodes[pointer]) {
+			r.fault(pointer, "tries more than %d subschemas on one value", maxInPlace)
+			return // whoever refers to it does the same
+		}
+	}
+}
+
+func planOf(n *node) plan {
+	p := plan{
+		price: 1 + len(n.texts("required"))/8, inPlace: n.inPlace(),
+		members: n.named["properties"], further: n.one["additionalProperties"], name: n.one["propertyNames"],
+		first: n.many["prefixItems"],
+	}
+	dependents, _ := n.rules["dependentRequired"].(map[string]any)
+	for _, names := range dependents {
+		p.price += 1 + len(texts(names))/8
+	}
+	values, _ := n.rules["enum"].([]any)
+	strings := 0
+	for _, v := range append(values, n.rules["const"]) {
+		if _, ok := v.(string); ok {
+			strings++
+		} else {
+			p.price += size(v)
+		}
+	}
+	p.price += strings / 16
+	if n.rules["format"] != nil {
+		p.text++
+	}
+	if pattern, ok := n.rules["pattern"].(string); ok {
+		program, _ := programSize(pattern)
+		p.text += program
+	}
+	p.distinct, _ = n.rules["uniqueItems"].(bool)
+	for _, pattern := range sortedKeys(n.named["patternProperties"]) {
+		program, _ := programSize(pattern)
+		p.names += program
+		p.each = append(p.each, n.named["patternProperties"][pattern])
+	}
+	if s := n.one["unevaluatedProperties"]; s != nil {
+		p.each = append(p.each, s)
+	}
+	for _, keyword := range []string{"items", "contains", "unevaluatedItems"} {
+		if s := n.one[keyword]; s != nil {
+			p.elements = append(p.elements, s)
+		}
+	}
+	return p
+}
+
+// size is how many values a value holds, itself included.
+func size(v any) int {
+	total := 1
+	switch v := v.(type) {
+	case map[string]any:
+		for _, member := range v {
+			total += size(member)
+		}
+	case []any:
+		for _, item := range v {
+			total += size(item)
+		}
+	}
+	return total
+}
+
+func (b *budget) inPlace(n *node) bool {
+	b.left--
+	for _, s := range n.plan.inPlace {
+		if b.left < 0 || !b.inPlace(s) {
+			return false
+		}
+	}
+	return b.left >= 0
+}
+
+func (b *budget) eval(n *node, v any) bool {
+	if b.left -= n.plan.price; b.left < 0 {
+		return false
+	}
+	for _, s := range n.plan.inPlace {
+		if !b.eval(s, v) {
+			return false
+		}
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		return b.object(n, v)
+	case []any:
+		return b.array(n, v)
+	case string:
+		b.left -= len(v)/128 + len(v)*n.plan.text/32
+	}
+	return b.left >= 0
+}
+
+func (b *budget) object(n *node, object map[string]any) bool {
+	b.left -= len(object) / 4
+	p := &n.plan
+	for name, member := range object {
+		b.left -= (len(name) + utf8.UTFMax) * p.names / 32
+		s := p.members[name]
+		if s == nil {
+			s = p.further
+		}
+		if s != nil && !b.eval(s, member) || p.name != nil && !b.eval(p.name, name) || !b.all(p.each, member) {
+			return false
+		}
+	}
+	return b.left >= 0
+}
+
+func (b *budget) array(n *node, array []any) bool {
+	b.left -= len(array) / 4
+	p := &n.plan
+	if p.distinct { // items made to collide are compared each with each
+		b.left -= len(array) * (size(array) - 1) / 4
+	}
+	for i, item := range array {
+		if i < len(p.first) && !b.eval(p.first[i], item) || !b.all(p.elements, item) {
+			return false
+		}
+	}
+	return b.left >= 0
+}
+
+func (b *budget) all(list []*node, v any) bool {
+	for _, s := range list {
+		if !b.eval(s, v) {
+			return false
+		}
+	}
+	return b.left >= 0
+}

@@ -1,0 +1,129 @@
+package schema
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"maps"
+	"regexp"
+	"slices"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// node is one subschema, its keywords sorted by what they hold. It is immutable once linked.
+type node struct {
+	id      int // in the order of reading; 0 is the root
+	pointer string
+	verdict *bool             // of the schemas true and false
+	rules   map[string]any    // keywords that hold no schema and bear on what is valid
+	digest  [sha256.Size]byte // of the rules, by their values
+	one     map[string]*node
+	many    map[string][]*node
+	named   map[string]map[string]*node
+	ref     *node
+
+	patterns map[string]*regexp.Regexp // of patternProperties
+	checks   *jsonschema.Schema        // the compiled form; nil if nothing leads here from the root
+	plan     plan
+}
+
+// holds says what a keyword's value is.
+type holds uint8
+
+const (
+	unknown    holds = iota
+	aRule            // a value that bears on validity
+	aNote            // a value that doesn't
+	aReference       // $ref, $anchor and what stands at the root
+	aSchema
+	schemas      // an array of them
+	namedSchemas // an object of them
+)
+
+// kindOf knows the keywords of JSON Schema 2020-12 that are accepted here.
+func kindOf(keyword string) holds {
+	switch keyword {
+	case "not", "if", "then", "else", "additionalProperties", "propertyNames", "unevaluatedProperties",
+		"items", "contains", "unevaluatedItems", "contentSchema":
+		return aSchema
+	case "allOf", "anyOf", "oneOf", "prefixItems":
+		return schemas
+	case "$defs", "properties", "patternProperties", "dependentSchemas":
+		return namedSchemas
+	case "type", "enum", "const", "multipleOf", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
+		"minLength", "maxLength", "pattern", "format", "minItems", "maxItems", "uniqueItems", "minContains", "maxContains",
+		"minProperties", "maxProperties", "required", "dependentRequired", "contentEncoding", "contentMediaType":
+		return aRule
+	case "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$comment":
+		return aNote
+	case "$schema", "$id", "$ref", "$anchor":
+		return aReference
+	}
+	return unknown
+}
+
+// anything says whether a schema obviously accepts every value.
+func (n *node) anything() bool {
+	if n.verdict != nil {
+		return *n.verdict
+	}
+	return n.ref == nil && len(n.rules)+len(n.one)+len(n.many) == 0 &&
+		len(n.named["properties"])+len(n.named["patternProperties"])+len(n.named["dependentSchemas"]) == 0
+}
+
+// nothing says whether a schema obviously accepts no value.
+func (n *node) nothing() bool { return n.verdict != nil && !*n.verdict }
+
+// inPlace are the subschemas that are tried on the same value as the schema itself.
+func (n *node) inPlace() []*node {
+	var list []*node
+	if n.ref != nil {
+		list = append(list, n.ref)
+	}
+	for _, keyword := range []string{"not", "if", "then", "else"} {
+		if s := n.one[keyword]; s != nil {
+			list = append(list, s)
+		}
+	}
+	for _, keyword := range []string{"allOf", "anyOf", "oneOf"} {
+		list = append(list, n.many[keyword]...)
+	}
+	return append(list, sortedValues(n.named["dependentSchemas"])...)
+}
+
+// texts are the strings of a rule such as required.
+func (n *node) texts(keyword string) []string { return texts(n.rules[keyword]) }
+
+func texts(v any) []string {
+	if s, ok := v.(string); ok {
+		return []string{s}
+	}
+	list, _ := v.([]any)
+	var all []string
+	for _, item := range list {
+		if s, ok := item.(string); ok {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// whole is a rule such as minLength, and whether there is one.
+func (n *node) whole(keyword string) (int64, bool) {
+	number, ok := n.rules[keyword].(json.Number)
+	if !ok {
+		return 0, false
+	}
+	i, err := number.Int64()
+	return i, err == nil
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+func sortedValues(m map[string]*node) []*node {
+	list := make([]*node, 0, len(m))
+	for _, name := range sortedKeys(m) {
+		list = append(list, m[name])
+	}
+	return list
+}
