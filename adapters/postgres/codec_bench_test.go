@@ -62,7 +62,7 @@ func BenchmarkCodec(b *testing.B) {
 			b.Fatal(err)
 		}
 		b.Run(string(fact.Kind()), func(b *testing.B) {
-			buf, stored := new(sealBuffers), 0
+			buf, stored := newSealBuffers(), 0
 			b.ReportAllocs()
 			for b.Loop() {
 				buf.plain = c.pack(buf, nil, parts)

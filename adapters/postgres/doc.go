@@ -40,8 +40,8 @@
 // Claims are inserted first and looked up only when the count falls short. A group that repeats a claim of the same batch
 // is answered by the outcome of the earlier one.
 //
-// Parameters of the large insert are encoded by hand (columns.go), contents compressed by one of three encoders (seal.go): both were
-// the largest costs in this process when measured.
+// Parameters of the large insert are encoded by hand (columns.go), contents compressed in one of three forms (seal.go), of
+// which the smallest has an encoder of its own (small.go): these were the largest costs in this process when measured.
 //
 // Large inserts unnest their columns in the select list, where Postgres runs all of them in step, row by row. Rejected:
 // unnest of many columns in FROM, which keeps each column in a store of its own before the first row is formed; that took a
