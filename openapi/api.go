@@ -51,6 +51,8 @@ func register(a *api) {
 	add(a, "delete-subscription", "DELETE "+tenant+"/subscriptions/{id}", "Delete a subscription", roles(admin), deleteSubscription)
 	add(a, "pause-subscription", "POST "+tenant+"/subscriptions/{id}/pause", "Pause a subscription", roles(admin), pauseSubscription)
 	add(a, "resume-subscription", "POST "+tenant+"/subscriptions/{id}/resume", "Resume a subscription", roles(admin), resumeSubscription)
+	add(a, "test-filter", "POST "+tenant+"/filters/test", "Try a filter", roles(admin), testFilter)
+	add(a, "preview-routing", "POST "+tenant+"/route-previews", "Preview an event's routing", roles(admin, auditor), previewRouting)
 
 	add(a, "list-deliveries", "GET "+tenant+"/deliveries", "List deliveries", roles(admin, auditor, receiver), listDeliveries)
 	add(a, "get-delivery", "GET "+tenant+"/deliveries/{id}", "Get a delivery", roles(admin, auditor, receiver), getDelivery)

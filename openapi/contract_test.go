@@ -129,6 +129,9 @@ func TestContract(t *testing.T) {
 	c.do("pause-subscription", sub+"/pause", "")
 	c.do("resume-subscription", sub+"/resume", "")
 
+	c.do("test-filter", acme+"/filters/test", `{"event_types":["a.*"],"event":{"type":"a.b","data":1}}`)
+	c.do("preview-routing", acme+"/route-previews", `{"event":{"id":"p","type":"a.b","data":1},"as_of_sequence":1}`)
+
 	c.do("append-event", acme+"/events", `{"id":"a","type":"a.b","subject":"s","occurred_at":"2026-07-01T12:00:00Z","extensions":{"a":"b"},"data":[1]}`)
 	c.do("append-event", acme+"/events", `{"specversion":"1.0","id":"ce","source":"/s","type":"a.b","ext":7,"data":{"a":null}}`, "Content-Type", "application/cloudevents+json")
 	c.do("append-events", acme+"/events/batch", `{"events":[{"type":"a.b","data":null},{"id":"a","type":"a.c","data":[1],"source":"/x"}]}`)
@@ -142,6 +145,8 @@ func TestContract(t *testing.T) {
 	f.attempt(event, endpoint, id, 2, domain.DeliveryDead)
 	f.settle()
 	delivery := acme + "/deliveries/" + id.String()
+	c.do("test-filter", acme+"/filters/test", `{"limit":3,"from":"2026-01-01T00:00:00Z"}`)
+	c.do("preview-routing", acme+"/route-previews", `{"event":{"type":"a.b","data":1}}`)
 	c.do("get-event-routing", acme+"/events/x/routing", "")
 	c.do("get-event-routing-by-sequence", fmt.Sprintf("%s/events/by-sequence/%d/routing", acme, event.Sequence), "")
 	c.do("list-deliveries", acme+"/deliveries?status=dead&event_id=x", "")

@@ -46,6 +46,8 @@ func tagOf(path string) string {
 		}
 	}
 	switch {
+	case strings.Contains(path, "/filters/"), strings.HasSuffix(path, "/route-previews"):
+		return "Subscriptions"
 	case path == "/v1/whoami":
 		return "Keys"
 	case strings.HasPrefix(path, "/v1/"):
@@ -114,6 +116,9 @@ func descriptions() map[string]string {
 		"get-metrics":           "In Prometheus' text format.",
 
 		"get-event-routing-by-sequence": "As get-event-routing, for an event whose id can't stand in a path or has another source: ?id= of the list of events tells its sequence.",
+
+		"test-filter":     "Tries a filter on an event, or on the tenant's most recent ones (of its last 10,000): what it chooses, leaves out and fails on. A filter that isn't one is refused with line and column. Nothing is appended, so an Idempotency-Key changes nothing.",
+		"preview-routing": "Where an event would go, by the configuration now or as of a moment: decided by the code that routes. Nothing is appended, so an Idempotency-Key changes nothing.",
 	}
 }
 

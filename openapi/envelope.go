@@ -136,8 +136,12 @@ func hashField(h hash.Hash, b []byte) {
 func (s *submission) draft(c *call, id domain.UUID) domain.Draft {
 	return domain.Draft{
 		Tenant: c.tenant, Stream: domain.Stream{Kind: domain.StreamEvent, ID: id}, By: c.by(), Subject: s.attrs.Subject,
-		Fact: &domain.EventAppended{Event: s.attrs, Data: s.data},
+		Fact: s.fact(),
 	}
+}
+
+func (s *submission) fact() *domain.EventAppended {
+	return &domain.EventAppended{Event: s.attrs, Data: s.data}
 }
 
 // text reads a JSON text that was checked before.

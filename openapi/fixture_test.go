@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hooktrail/hooktrail/adapters/dispatch"
 	"github.com/hooktrail/hooktrail/adapters/webhook"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/domain/logtest"
@@ -62,6 +63,7 @@ func newFixture(t testing.TB) *fixture {
 	f.profiles = profiles
 	f.server = openapi.Server{
 		Log: f.log, Views: f.views, Directory: directory, Secrets: f.secrets.port(), Profiles: profilePort(profiles),
+		Route:   dispatch.Preview(nil),
 		Claimed: f.log.claimed, AttemptBody: attemptBody(profiles), Ready: func(context.Context) error { return f.ready },
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4")

@@ -92,6 +92,9 @@ func (c *call) momentAt(ctx context.Context, m moment, at time.Time) (moment, er
 	if at.After(c.Clock()) {
 		return m, refuse(http.StatusUnprocessableEntity, "as_of_in_future", "as_of lies in the future.", fault{"query.as_of", "lies in the future"})
 	}
+	if at.Year() < 1970 {
+		return m, domain.ErrNotFound // no tenant was made yet; and the zero time is none further on
+	}
 	head, recorded, err := c.end(ctx, c.tenant)
 	if err != nil {
 		return m, err

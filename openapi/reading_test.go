@@ -196,6 +196,7 @@ func TestAsOf(t *testing.T) {
 		}
 	}
 	f.get(f.operator, acme+"?as_of=2001-01-01T00:00:00Z").problem(http.StatusNotFound, "not_found")
+	f.get(f.operator, acme+"?as_of=0001-01-01T00:00:00Z").problem(http.StatusNotFound, "not_found")
 }
 
 func (f *fixture) recordedAt(tenant, sequence string) time.Time {

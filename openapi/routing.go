@@ -105,15 +105,25 @@ func (out *routingOut) add(e *domain.Entry) error {
 		return unreadable(*e)
 	}
 	for _, d := range fact.Deliveries {
-		routed := routedOut{ID: d.ID, EndpointID: d.Endpoint, EndpointVersion: d.EndpointVersion, Subscriptions: []matchOut{}}
-		for _, s := range d.Subscriptions {
-			routed.Subscriptions = append(routed.Subscriptions, matchOut{s.ID, s.Version})
-		}
-		out.Deliveries = append(out.Deliveries, routed)
+		out.Deliveries = append(out.Deliveries, routedOut{d.ID, d.Endpoint, d.EndpointVersion, showMatches(d.Subscriptions)})
 	}
-	for _, s := range fact.Skipped {
-		out.Skipped = append(out.Skipped, skippedOut{s.Subscription, s.Version, s.Endpoint, s.Reason})
-	}
+	out.Skipped = append(out.Skipped, showSkipped(fact.Skipped)...)
 	out.Complete, out.Sequence, out.RoutedAt = fact.Complete, int64(e.Sequence), stamp(e.RecordedAt)
 	return nil
+}
+
+func showMatches(matches []domain.SubscriptionMatch) []matchOut {
+	out := make([]matchOut, len(matches))
+	for i, m := range matches {
+		out[i] = matchOut{m.ID, m.Version}
+	}
+	return out
+}
+
+func showSkipped(skipped []domain.Skipped) []skippedOut {
+	out := make([]skippedOut, len(skipped))
+	for i, s := range skipped {
+		out[i] = skippedOut{s.Subscription, s.Version, s.Endpoint, s.Reason}
+	}
+	return out
 }

@@ -165,6 +165,30 @@ func (e SubscriptionStatus) Valid() bool {
 	}
 }
 
+// Defines values for TriedOutcome.
+const (
+	DidNotMatch TriedOutcome = "did_not_match"
+	Failed      TriedOutcome = "failed"
+	Matched     TriedOutcome = "matched"
+	OtherType   TriedOutcome = "other_type"
+)
+
+// Valid indicates whether the value is a known member of the TriedOutcome enum.
+func (e TriedOutcome) Valid() bool {
+	switch e {
+	case DidNotMatch:
+		return true
+	case Failed:
+		return true
+	case Matched:
+		return true
+	case OtherType:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListInstanceKeysParamsOrder.
 const (
 	ListInstanceKeysParamsOrderAsc  ListInstanceKeysParamsOrder = "asc"
@@ -1253,6 +1277,58 @@ type Fault struct {
 	Message string `json:"message"`
 }
 
+// FilterTest defines model for FilterTest.
+type FilterTest struct {
+	// Failed On how many it fails: a subscription would skip them, and routing would say so.
+	//
+	// Examples: 1
+	Failed int64 `json:"failed"`
+
+	// Items The events, the most recent one first.
+	Items []Tried `json:"items"`
+
+	// Matched How many events the filter chooses.
+	//
+	// Examples: 12
+	Matched int64 `json:"matched"`
+
+	// NotMatched How many it leaves out.
+	//
+	// Examples: 37
+	NotMatched int64 `json:"not_matched"`
+}
+
+// FilterTestRequest defines model for FilterTestRequest.
+type FilterTestRequest struct {
+	// Event The event to try it on, as append-event takes it. Without one: the tenant's most recent events of the types.
+	Event *EventRequest `json:"event,omitempty"`
+
+	// EventTypes The types, as a subscription has them; all by default.
+	//
+	// Examples: ["offer.*"]
+	EventTypes *[]string `json:"event_types,omitempty"`
+
+	// Filter The condition, as a subscription has it; every event of the types by default.
+	//
+	// Examples: data.amount > 100
+	Filter *string `json:"filter,omitempty"`
+
+	// From Only on events that were recorded at this time or later.
+	//
+	// Examples: 2026-07-01T00:00:00Z
+	From *time.Time `json:"from,omitempty"`
+
+	// Limit On how many recent events to try it; 50 by default.
+	//
+	// Examples: 50
+	Limit *int64 `json:"limit,omitempty"`
+
+	// To Only on events that were recorded before this time.
+	//
+	// Examples: 2026-08-01T00:00:00Z
+	To *time.Time `json:"to,omitempty"`
+}
+
 // Health defines model for Health.
 type Health struct {
 	// Status ok
@@ -1394,6 +1470,22 @@ type Match struct {
 	//
 	// Examples: 1
 	Version int64 `json:"version"`
+}
+
+// Previewed defines model for Previewed.
+type Previewed struct {
+	// EndpointId The endpoint.
+	//
+	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70
+	EndpointId openapi_types.UUID `json:"endpoint_id"`
+
+	// EndpointVersion The endpoint's version then.
+	//
+	// Examples: 3
+	EndpointVersion int64 `json:"endpoint_version"`
+
+	// Subscriptions The subscriptions that match.
+	Subscriptions []Match `json:"subscriptions"`
 }
 
 // Problem defines model for Problem.
@@ -1625,6 +1717,31 @@ type RotateRequest struct {
 	//
 	// Examples: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
 	SigningKey *string `json:"signing_key,omitempty"`
+}
+
+// RoutePreview defines model for RoutePreview.
+type RoutePreview struct {
+	// Deliveries Where the event would go.
+	Deliveries []Previewed `json:"deliveries"`
+
+	// Skipped Subscriptions whose types match and that would make no delivery all the same.
+	Skipped []Skipped `json:"skipped"`
+}
+
+// RoutePreviewRequest defines model for RoutePreviewRequest.
+type RoutePreviewRequest struct {
+	// AsOf By the configuration as of this time. In the future: 422.
+	//
+	// Examples: 2026-07-01T12:00:00Z
+	AsOf *time.Time `json:"as_of,omitempty"`
+
+	// AsOfSequence By the configuration as it was after this entry of the tenant's log. Beyond its end: 422.
+	//
+	// Examples: 41
+	AsOfSequence *int64 `json:"as_of_sequence,omitempty"`
+
+	// Event The event, as append-event takes it.
+	Event EventRequest `json:"event"`
 }
 
 // Routed defines model for Routed.
@@ -1991,6 +2108,39 @@ type Tls struct {
 	// Examples: TLS 1.3
 	Version string `json:"version"`
 }
+
+// Tried defines model for Tried.
+type Tried struct {
+	// Error Why the filter failed: the place in it and the kind of error.
+	//
+	// Examples: line 1, column 5: no such key
+	Error *string `json:"error,omitempty"`
+
+	// EventId The event; nothing for one that is given without an id.
+	//
+	// Examples: order-4711
+	EventId *string `json:"event_id,omitempty"`
+
+	// Outcome What the filter says of it. other_type: the event that was given isn't of the types, so the filter isn't asked; it counts as not matched.
+	//
+	// Examples: matched
+	Outcome TriedOutcome `json:"outcome"`
+
+	// Sequence Its place in the tenant's log; nothing for one that is given.
+	//
+	// Examples: 41
+	Sequence *int64 `json:"sequence,omitempty"`
+
+	// Type Its type.
+	//
+	// Examples: offer.issued
+	Type string `json:"type"`
+}
+
+// TriedOutcome What the filter says of it. other_type: the event that was given isn't of the types, so the filter isn't asked; it counts as not matched.
+//
+// Examples: matched
+type TriedOutcome string
 
 // Whoami defines model for Whoami.
 type Whoami struct {
@@ -2647,8 +2797,14 @@ type AppendEventsApplicationCloudeventsBatchPlusJSONRequestBody = AppendEventsAp
 // AppendEventsJSONRequestBody defines body for AppendEvents for application/json ContentType.
 type AppendEventsJSONRequestBody = EventsRequest
 
+// TestFilterJSONRequestBody defines body for TestFilter for application/json ContentType.
+type TestFilterJSONRequestBody = FilterTestRequest
+
 // CreateKeyJSONRequestBody defines body for CreateKey for application/json ContentType.
 type CreateKeyJSONRequestBody = KeyRequest
+
+// PreviewRoutingJSONRequestBody defines body for PreviewRouting for application/json ContentType.
+type PreviewRoutingJSONRequestBody = RoutePreviewRequest
 
 // CreateSubscriptionJSONRequestBody defines body for CreateSubscription for application/json ContentType.
 type CreateSubscriptionJSONRequestBody = SubscriptionRequest
@@ -3358,6 +3514,28 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/tenants/{tenant}/events/{id}/routing (the `GetEventRouting` operationId).
 	GetEventRouting(ctx context.Context, tenant string, id string, params *GetEventRoutingParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// TestFilterWithBody Try a filter
+	//
+	// Tries a filter on an event, or on the tenant's most recent ones (of its last 10,000): what it chooses, leaves out and fails on. A filter that isn't one is refused with line and column. Nothing is appended, so an Idempotency-Key changes nothing.
+	//
+	// Roles: admin, operator.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/filters/test (the `TestFilter` operationId).
+	TestFilterWithBody(ctx context.Context, tenant string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TestFilter Try a filter
+	//
+	// Tries a filter on an event, or on the tenant's most recent ones (of its last 10,000): what it chooses, leaves out and fails on. A filter that isn't one is refused with line and column. Nothing is appended, so an Idempotency-Key changes nothing.
+	//
+	// Roles: admin, operator.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/filters/test (the `TestFilter` operationId).
+	TestFilter(ctx context.Context, tenant string, body TestFilterJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListKeys List keys
 	//
 	// Keys that aren't revoked, now or as of a moment.
@@ -3424,6 +3602,28 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/tenants/{tenant}/log/{sequence} (the `GetLogEntry` operationId).
 	GetLogEntry(ctx context.Context, tenant string, sequence int64, params *GetLogEntryParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PreviewRoutingWithBody Preview an event's routing
+	//
+	// Where an event would go, by the configuration now or as of a moment: decided by the code that routes. Nothing is appended, so an Idempotency-Key changes nothing.
+	//
+	// Roles: admin, auditor, operator.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/route-previews (the `PreviewRouting` operationId).
+	PreviewRoutingWithBody(ctx context.Context, tenant string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PreviewRouting Preview an event's routing
+	//
+	// Where an event would go, by the configuration now or as of a moment: decided by the code that routes. Nothing is appended, so an Idempotency-Key changes nothing.
+	//
+	// Roles: admin, auditor, operator.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/route-previews (the `PreviewRouting` operationId).
+	PreviewRouting(ctx context.Context, tenant string, body PreviewRoutingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListSubscriptions List subscriptions
 	//
@@ -4434,6 +4634,48 @@ func (c *Client) GetEventRouting(ctx context.Context, tenant string, id string, 
 	return c.Client.Do(req)
 }
 
+// TestFilterWithBody Try a filter
+//
+// Tries a filter on an event, or on the tenant's most recent ones (of its last 10,000): what it chooses, leaves out and fails on. A filter that isn't one is refused with line and column. Nothing is appended, so an Idempotency-Key changes nothing.
+//
+// Roles: admin, operator.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/tenants/{tenant}/filters/test (the `TestFilter` operationId).
+func (c *Client) TestFilterWithBody(ctx context.Context, tenant string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTestFilterRequestWithBody(c.Server, tenant, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TestFilter Try a filter
+//
+// Tries a filter on an event, or on the tenant's most recent ones (of its last 10,000): what it chooses, leaves out and fails on. A filter that isn't one is refused with line and column. Nothing is appended, so an Idempotency-Key changes nothing.
+//
+// Roles: admin, operator.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/tenants/{tenant}/filters/test (the `TestFilter` operationId).
+func (c *Client) TestFilter(ctx context.Context, tenant string, body TestFilterJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTestFilterRequest(c.Server, tenant, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListKeys List keys
 //
 // Keys that aren't revoked, now or as of a moment.
@@ -4561,6 +4803,48 @@ func (c *Client) TailLog(ctx context.Context, tenant string, params *TailLogPara
 // Corresponds with GET /v1/tenants/{tenant}/log/{sequence} (the `GetLogEntry` operationId).
 func (c *Client) GetLogEntry(ctx context.Context, tenant string, sequence int64, params *GetLogEntryParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetLogEntryRequest(c.Server, tenant, sequence, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PreviewRoutingWithBody Preview an event's routing
+//
+// Where an event would go, by the configuration now or as of a moment: decided by the code that routes. Nothing is appended, so an Idempotency-Key changes nothing.
+//
+// Roles: admin, auditor, operator.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/tenants/{tenant}/route-previews (the `PreviewRouting` operationId).
+func (c *Client) PreviewRoutingWithBody(ctx context.Context, tenant string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPreviewRoutingRequestWithBody(c.Server, tenant, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PreviewRouting Preview an event's routing
+//
+// Where an event would go, by the configuration now or as of a moment: decided by the code that routes. Nothing is appended, so an Idempotency-Key changes nothing.
+//
+// Roles: admin, auditor, operator.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/tenants/{tenant}/route-previews (the `PreviewRouting` operationId).
+func (c *Client) PreviewRouting(ctx context.Context, tenant string, body PreviewRoutingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPreviewRoutingRequest(c.Server, tenant, body)
 	if err != nil {
 		return nil, err
 	}
@@ -7542,6 +7826,53 @@ func NewGetEventRoutingRequest(server string, tenant string, id string, params *
 	return req, nil
 }
 
+// NewTestFilterRequest calls the generic TestFilter builder with application/json body
+func NewTestFilterRequest(server string, tenant string, body TestFilterJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewTestFilterRequestWithBody(server, tenant, "application/json", bodyReader)
+}
+
+// NewTestFilterRequestWithBody constructs an http.Request for the TestFilter method, with any body, and a specified content type
+func NewTestFilterRequestWithBody(server string, tenant string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenants/%s/filters/test", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewListKeysRequest constructs an http.Request for the ListKeys method
 func NewListKeysRequest(server string, tenant string, params *ListKeysParams) (*http.Request, error) {
 	var err error
@@ -8207,6 +8538,53 @@ func NewGetLogEntryRequest(server string, tenant string, sequence int64, params 
 		}
 
 	}
+
+	return req, nil
+}
+
+// NewPreviewRoutingRequest calls the generic PreviewRouting builder with application/json body
+func NewPreviewRoutingRequest(server string, tenant string, body PreviewRoutingJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPreviewRoutingRequestWithBody(server, tenant, "application/json", bodyReader)
+}
+
+// NewPreviewRoutingRequestWithBody constructs an http.Request for the PreviewRouting method, with any body, and a specified content type
+func NewPreviewRoutingRequestWithBody(server string, tenant string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenants/%s/route-previews", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -9373,6 +9751,28 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/tenants/{tenant}/events/{id}/routing (the `GetEventRouting` operationId).
 	GetEventRoutingWithResponse(ctx context.Context, tenant string, id string, params *GetEventRoutingParams, reqEditors ...RequestEditorFn) (*GetEventRoutingResponse, error)
 
+	// TestFilterWithBodyWithResponse Try a filter
+	//
+	// Tries a filter on an event, or on the tenant's most recent ones (of its last 10,000): what it chooses, leaves out and fails on. A filter that isn't one is refused with line and column. Nothing is appended, so an Idempotency-Key changes nothing.
+	//
+	// Roles: admin, operator.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/filters/test (the `TestFilter` operationId).
+	TestFilterWithBodyWithResponse(ctx context.Context, tenant string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*TestFilterResponse, error)
+
+	// TestFilterWithResponse Try a filter
+	//
+	// Tries a filter on an event, or on the tenant's most recent ones (of its last 10,000): what it chooses, leaves out and fails on. A filter that isn't one is refused with line and column. Nothing is appended, so an Idempotency-Key changes nothing.
+	//
+	// Roles: admin, operator.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/filters/test (the `TestFilter` operationId).
+	TestFilterWithResponse(ctx context.Context, tenant string, body TestFilterJSONRequestBody, reqEditors ...RequestEditorFn) (*TestFilterResponse, error)
+
 	// ListKeysWithResponse List keys
 	//
 	// Keys that aren't revoked, now or as of a moment.
@@ -9449,6 +9849,28 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/tenants/{tenant}/log/{sequence} (the `GetLogEntry` operationId).
 	GetLogEntryWithResponse(ctx context.Context, tenant string, sequence int64, params *GetLogEntryParams, reqEditors ...RequestEditorFn) (*GetLogEntryResponse, error)
+
+	// PreviewRoutingWithBodyWithResponse Preview an event's routing
+	//
+	// Where an event would go, by the configuration now or as of a moment: decided by the code that routes. Nothing is appended, so an Idempotency-Key changes nothing.
+	//
+	// Roles: admin, auditor, operator.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/route-previews (the `PreviewRouting` operationId).
+	PreviewRoutingWithBodyWithResponse(ctx context.Context, tenant string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PreviewRoutingResponse, error)
+
+	// PreviewRoutingWithResponse Preview an event's routing
+	//
+	// Where an event would go, by the configuration now or as of a moment: decided by the code that routes. Nothing is appended, so an Idempotency-Key changes nothing.
+	//
+	// Roles: admin, auditor, operator.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/route-previews (the `PreviewRouting` operationId).
+	PreviewRoutingWithResponse(ctx context.Context, tenant string, body PreviewRoutingJSONRequestBody, reqEditors ...RequestEditorFn) (*PreviewRoutingResponse, error)
 
 	// ListSubscriptionsWithResponse List subscriptions
 	//
@@ -12810,6 +13232,125 @@ func (r GetEventRoutingResponse) ContentType() string {
 	return ""
 }
 
+// TestFilterResponse200Headers the declared response headers of an HTTP 200 response for TestFilter
+type TestFilterResponse200Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
+type TestFilterResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FilterTest
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *Problem
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *TestFilterResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r TestFilterResponse) GetJSON200() *FilterTest {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r TestFilterResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r TestFilterResponse) GetApplicationproblemJSON401() *Problem {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r TestFilterResponse) GetApplicationproblemJSON403() *Problem {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r TestFilterResponse) GetApplicationproblemJSON404() *Problem {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r TestFilterResponse) GetApplicationproblemJSON409() *Problem {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r TestFilterResponse) GetApplicationproblemJSON413() *Problem {
+	return r.ApplicationproblemJSON413
+}
+
+// GetApplicationproblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r TestFilterResponse) GetApplicationproblemJSON415() *Problem {
+	return r.ApplicationproblemJSON415
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r TestFilterResponse) GetApplicationproblemJSON422() *Problem {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r TestFilterResponse) GetApplicationproblemJSON500() *Problem {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r TestFilterResponse) GetApplicationproblemJSON503() *Problem {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r TestFilterResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r TestFilterResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r TestFilterResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r TestFilterResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListKeysResponse200Headers the declared response headers of an HTTP 200 response for ListKeys
 type ListKeysResponse200Headers struct {
 	HooktrailSequence *string
@@ -13399,6 +13940,125 @@ func (r GetLogEntryResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetLogEntryResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PreviewRoutingResponse200Headers the declared response headers of an HTTP 200 response for PreviewRouting
+type PreviewRoutingResponse200Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
+type PreviewRoutingResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RoutePreview
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *Problem
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PreviewRoutingResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PreviewRoutingResponse) GetJSON200() *RoutePreview {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r PreviewRoutingResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r PreviewRoutingResponse) GetApplicationproblemJSON401() *Problem {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r PreviewRoutingResponse) GetApplicationproblemJSON403() *Problem {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r PreviewRoutingResponse) GetApplicationproblemJSON404() *Problem {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r PreviewRoutingResponse) GetApplicationproblemJSON409() *Problem {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r PreviewRoutingResponse) GetApplicationproblemJSON413() *Problem {
+	return r.ApplicationproblemJSON413
+}
+
+// GetApplicationproblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r PreviewRoutingResponse) GetApplicationproblemJSON415() *Problem {
+	return r.ApplicationproblemJSON415
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r PreviewRoutingResponse) GetApplicationproblemJSON422() *Problem {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r PreviewRoutingResponse) GetApplicationproblemJSON500() *Problem {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r PreviewRoutingResponse) GetApplicationproblemJSON503() *Problem {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r PreviewRoutingResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PreviewRoutingResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PreviewRoutingResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PreviewRoutingResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -15025,6 +15685,40 @@ func (c *ClientWithResponses) GetEventRoutingWithResponse(ctx context.Context, t
 	return ParseGetEventRoutingResponse(rsp)
 }
 
+// TestFilterWithBodyWithResponse Try a filter
+//
+// Tries a filter on an event, or on the tenant's most recent ones (of its last 10,000): what it chooses, leaves out and fails on. A filter that isn't one is refused with line and column. Nothing is appended, so an Idempotency-Key changes nothing.
+//
+// Roles: admin, operator.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/tenants/{tenant}/filters/test (the `TestFilter` operationId).
+func (c *ClientWithResponses) TestFilterWithBodyWithResponse(ctx context.Context, tenant string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*TestFilterResponse, error) {
+	rsp, err := c.TestFilterWithBody(ctx, tenant, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTestFilterResponse(rsp)
+}
+
+// TestFilterWithResponse Try a filter
+//
+// Tries a filter on an event, or on the tenant's most recent ones (of its last 10,000): what it chooses, leaves out and fails on. A filter that isn't one is refused with line and column. Nothing is appended, so an Idempotency-Key changes nothing.
+//
+// Roles: admin, operator.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/tenants/{tenant}/filters/test (the `TestFilter` operationId).
+func (c *ClientWithResponses) TestFilterWithResponse(ctx context.Context, tenant string, body TestFilterJSONRequestBody, reqEditors ...RequestEditorFn) (*TestFilterResponse, error) {
+	rsp, err := c.TestFilter(ctx, tenant, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTestFilterResponse(rsp)
+}
+
 // ListKeysWithResponse List keys
 //
 // Keys that aren't revoked, now or as of a moment.
@@ -15142,6 +15836,40 @@ func (c *ClientWithResponses) GetLogEntryWithResponse(ctx context.Context, tenan
 		return nil, err
 	}
 	return ParseGetLogEntryResponse(rsp)
+}
+
+// PreviewRoutingWithBodyWithResponse Preview an event's routing
+//
+// Where an event would go, by the configuration now or as of a moment: decided by the code that routes. Nothing is appended, so an Idempotency-Key changes nothing.
+//
+// Roles: admin, auditor, operator.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/tenants/{tenant}/route-previews (the `PreviewRouting` operationId).
+func (c *ClientWithResponses) PreviewRoutingWithBodyWithResponse(ctx context.Context, tenant string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PreviewRoutingResponse, error) {
+	rsp, err := c.PreviewRoutingWithBody(ctx, tenant, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePreviewRoutingResponse(rsp)
+}
+
+// PreviewRoutingWithResponse Preview an event's routing
+//
+// Where an event would go, by the configuration now or as of a moment: decided by the code that routes. Nothing is appended, so an Idempotency-Key changes nothing.
+//
+// Roles: admin, auditor, operator.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/tenants/{tenant}/route-previews (the `PreviewRouting` operationId).
+func (c *ClientWithResponses) PreviewRoutingWithResponse(ctx context.Context, tenant string, body PreviewRoutingJSONRequestBody, reqEditors ...RequestEditorFn) (*PreviewRoutingResponse, error) {
+	rsp, err := c.PreviewRouting(ctx, tenant, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePreviewRoutingResponse(rsp)
 }
 
 // ListSubscriptionsWithResponse List subscriptions
@@ -18563,6 +19291,122 @@ func ParseGetEventRoutingResponse(rsp *http.Response) (*GetEventRoutingResponse,
 	return response, nil
 }
 
+// ParseTestFilterResponse parses an HTTP response from a TestFilterWithResponse call
+func ParseTestFilterResponse(rsp *http.Response) (*TestFilterResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &TestFilterResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FilterTest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers TestFilterResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseListKeysResponse parses an HTTP response from a ListKeysWithResponse call
 func ParseListKeysResponse(rsp *http.Response) (*ListKeysResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -19130,6 +19974,122 @@ func ParseGetLogEntryResponse(rsp *http.Response) (*GetLogEntryResponse, error) 
 				return nil, err
 			}
 			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePreviewRoutingResponse parses an HTTP response from a PreviewRoutingWithResponse call
+func ParsePreviewRoutingResponse(rsp *http.Response) (*PreviewRoutingResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PreviewRoutingResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RoutePreview
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PreviewRoutingResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
 		}
 		response.Headers200 = &headers
 	}

@@ -1,0 +1,195 @@
+package openapi_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hooktrail/hooktrail/adapters/dispatch"
+	"github.com/hooktrail/hooktrail/adapters/filter"
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// withFilters has the server take filters, as the program does.
+func (f *fixture) withFilters() {
+	f.t.Helper()
+	filters, err := filter.New()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.server.CheckFilter, f.server.CompileFilter = filters.Check, filters.Compile
+	f.server.Route = dispatch.Preview(filters.Match)
+	f.useServer()
+}
+
+// tried is what a test of a filter answered, in one line.
+func tried(a answer) string {
+	a.t.Helper()
+	var out struct {
+		Matched    int
+		NotMatched int `json:"not_matched"`
+		Failed     int
+		Items      []struct {
+			EventID  string `json:"event_id"`
+			Sequence int
+			Type     string
+			Outcome  string
+			Error    string
+		}
+	}
+	a.want(http.StatusOK).into(&out)
+	line := fmt.Sprintf("%d/%d/%d", out.Matched, out.NotMatched, out.Failed)
+	for _, item := range out.Items {
+		line += fmt.Sprintf(" %s:%s", item.EventID, item.Outcome)
+		if item.Outcome == "failed" {
+			line += "(" + item.Error + ")"
+		}
+	}
+	return line
+}
+
+// TestFilterTest tries filters on the tenant's events and appends nothing.
+func TestFilterTest(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.withFilters()
+	var at []string
+	for n, event := range []string{
+		`{"id":"a","type":"offer.issued","data":{"amount":1}}`, `{"id":"b","type":"offer.issued","data":{"amount":20}}`,
+		`{"id":"c","type":"order.placed","data":{"amount":30,"note":"` + secretValue + `"}}`,
+		`{"id":"d","type":"offer.issued","subject":"gone","data":{"amount":40}}`,
+		`{"id":"e","type":"offer.revoked","source":"/s","data":null}`,
+	} {
+		made := f.post(f.operator, "/v1/tenants/acme/events", event).want(http.StatusCreated)
+		at = append(at, made.text("recorded_at"))
+		if n == 4 {
+			f.settle()
+		}
+	}
+	f.post(f.operator, "/v1/tenants/other/events", `{"id":"foreign","type":"offer.issued","data":1}`).want(http.StatusCreated)
+	f.append(domain.Draft{
+		Tenant: "acme", Stream: domain.Stream{Kind: domain.StreamEvent, ID: domain.NewUUID()},
+		Fact: &domain.EventAppended{Event: domain.EventAttributes{
+			ID: "sample", Source: "/s", Type: "offer.issued", SchemaVersion: "v1", Test: &domain.TestTarget{Endpoint: domain.NewUUID()},
+		}, Data: []byte("1")},
+	})
+	uuid := f.get(f.operator, "/v1/tenants/acme/events?id=e&source=/s").want(http.StatusOK).text("items.0.uuid")
+	f.log.Erase("acme", "gone")
+	before := f.head()
+	admin := f.key("acme", domain.RoleAdmin)
+	failed := ":failed(line 1, column 5: no such key)"
+	for _, c := range []struct{ body, want string }{
+		{`{}`, "4/0/0 " + uuid + ":matched c:matched b:matched a:matched"},
+		{`{"filter":"data.amount > 10"}`, "2/1/1 " + uuid + failed + " c:matched b:matched a:did_not_match"},
+		{`{"filter":"data.amount > 10","event_types":["offer.issued"]}`, "1/1/0 b:matched a:did_not_match"},
+		{`{"event_types":["offer.*"],"limit":3}`, "2/0/0 " + uuid + ":matched b:matched"},
+		{`{"event_types":["nothing.*"]}`, "0/0/0"},
+		{`{"filter":"type.startsWith('order')","limit":1}`, "0/1/0 " + uuid + ":did_not_match"},
+		{`{"from":"` + at[1] + `","to":"` + at[4] + `"}`, "2/0/0 c:matched b:matched"},
+		{`{"filter":"data.note == 'x'","event_types":["order.placed"]}`, "0/1/0 c:did_not_match"},
+		{`{"filter":"data.amount > 10","event":{"type":"a.b","data":{"amount":10.5}}}`, "1/0/0 :matched"},
+		{`{"filter":"data.amount > 10","event":{"id":"x","type":"a.b","data":{"amount":1}}}`, "0/1/0 x:did_not_match"},
+		{`{"filter":"data.amount > 10","event":{"id":"x","type":"a.b","data":{"a":"` + secretValue + `"}}}`, "0/0/1 x" + failed},
+		{`{"filter":"data.amount > 10","event_types":["b.*"],"event":{"id":"x","type":"a.b","data":{}}}`, "0/1/0 x:other_type"},
+		{`{"filter":"id.matches('^[0-9a-f-]{36}$') && schema_version == 'v1'","event":{"type":"a.b","data":1}}`, "1/0/0 :matched"},
+		{`{"filter":"source == '/tenants/acme' && id == 'x'","event":{"id":"x","type":"a.b","data":1}}`, "1/0/0 x:matched"},
+	} {
+		got := f.post(admin, "/v1/tenants/acme/filters/test", c.body)
+		if line := tried(got); line != c.want {
+			t.Errorf("%s:\n got %s\nwant %s", c.body, line, c.want)
+		}
+		if strings.Contains(string(got.Body), secretValue) || got.Header.Get("Hooktrail-Sequence") == "" {
+			t.Errorf("%s: %v %s", c.body, got.Header, got.Body)
+		}
+	}
+	if after := f.head(); after != before+1 { // the admin's key
+		t.Errorf("%d entries were appended", after-before-1)
+	}
+}
+
+// TestFilterTest_Refused: what is wrong is named where it stands, the place in a filter too.
+func TestFilterTest_Refused(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	const target = "/v1/tenants/acme/filters/test"
+	f.post(f.operator, target, `{"filter":"true"}`).problem(http.StatusUnprocessableEntity, "validation_failed").names("body.filter")
+	f.withFilters()
+	for _, c := range []struct {
+		body, location, text string
+		status               int
+		code                 string
+	}{
+		{`{"filter":"data.a >"}`, "body.filter", "line 1, column ", 422, "validation_failed"},
+		{`{"filter":"true &&\n nothing == 1"}`, "body.filter", "line 2, column 2", 422, "validation_failed"},
+		{`{"filter":"data.a"}`, "body.filter", "must give a bool", 422, "validation_failed"},
+		{`{"filter":"` + strings.Repeat(" ", 4097) + `"}`, "body.filter", "", 422, "validation_failed"},
+		{`{"event_types":["a","a..b"]}`, "body.event_types[1]", "", 422, "validation_failed"},
+		{`{"event_types":[]}`, "body.event_types", "", 422, "validation_failed"},
+		{`{"limit":1001}`, "body.limit", "", 422, "validation_failed"},
+		{`{"limit":5,"event":{"type":"a.b","data":1}}`, "body.event", "", 422, "validation_failed"},
+		{`{"event":{"data":1}}`, "body.event", "", 422, "validation_failed"},
+		{`{"event":{"type":"a.b"}}`, "body.event", "", 422, "validation_failed"},
+		{`{"event":{"type":"a..b","data":1}}`, "body.event.type", "", 422, "validation_failed"},
+		{`{"event":{"type":"hooktrail.x","data":1}}`, "body.event.type", "", 422, "validation_failed"},
+		{`{"event":{"type":"a.b","data":1,"colour":1}}`, "body.event.colour", "", 422, "validation_failed"},
+		{`{"event":{"id":"a b","type":"a.b","data":1}}`, "body.event.id", "", 422, "validation_failed"},
+		{`{"event":null}`, "body.event", "", 422, "validation_failed"},
+		{`{"event":[1]}`, "body.event", "", 422, "validation_failed"},
+		{`{"event":{"type":"a.b","data":{"a":1,"a":2}}}`, "body", "", 422, "ambiguous_json"},
+		{`{"event":{"type":"a.b","data":"` + strings.Repeat("x", 256<<10) + `"}}`, "body.event.data", "", 413, "event_data_too_large"},
+	} {
+		got := f.post(f.operator, target, c.body).problem(c.status, c.code).names(c.location)
+		if !strings.Contains(string(got.Body), c.text) {
+			t.Errorf("%s: %s", c.body, got.Body)
+		}
+	}
+}
+
+// TestFilterTest_Slow: a filter that takes its time is given up.
+func TestFilterTest_Slow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		f.withFilters()
+		f.server.CompileFilter = func(string) (func(*domain.EventAppended) (bool, error), error) {
+			return func(*domain.EventAppended) (bool, error) { time.Sleep(time.Second); return true, nil }, nil
+		}
+		f.useServer()
+		for n := range 20 {
+			f.event("acme", fmt.Sprint(n))
+		}
+		f.post(f.operator, "/v1/tenants/acme/filters/test", `{"filter":"true"}`).problem(http.StatusUnprocessableEntity, "filter_too_slow").names("body.limit")
+		if got := tried(f.post(f.operator, "/v1/tenants/acme/filters/test", `{"filter":"true","limit":2}`)); got != "2/0/0 19:matched 18:matched" {
+			t.Error(got)
+		}
+	})
+}
+
+// TestFilterTest_Far: types that come seldom are looked for as far as is said.
+func TestFilterTest_Far(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.post(f.operator, "/v1/tenants/acme/events", `{"id":"far","type":"seldom.a","data":1}`).want(http.StatusCreated)
+	fill := func(n int) {
+		events := strings.TrimSuffix(strings.Repeat(`{"type":"often.a","data":1},`, n), ",")
+		f.post(f.operator, "/v1/tenants/acme/events/batch", `{"events":[`+events+`]}`).want(http.StatusCreated)
+	}
+	for range 9 {
+		fill(1000)
+	}
+	fill(900)
+	const body = `{"event_types":["seldom.*"]}`
+	if got := tried(f.post(f.operator, "/v1/tenants/acme/filters/test", body)); got != "1/0/0 far:matched" {
+		t.Error(got)
+	}
+	fill(1000)
+	if got := tried(f.post(f.operator, "/v1/tenants/acme/filters/test", body)); got != "0/0/0" {
+		t.Error(got)
+	}
+	if got := tried(f.post(f.operator, "/v1/tenants/acme/filters/test", `{"event_types":["seldom.a"]}`)); got != "1/0/0 far:matched" {
+		t.Error(got)
+	}
+}
