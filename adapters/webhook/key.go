@@ -150,7 +150,8 @@ func (k *Key) String() string { return "signing key " + k.ID.String() }
 // secrets returns every form in which the key's secret could come back in an answer.
 func (k *Key) secrets() []string {
 	if k.algorithm == ed25519Alg {
-		return []string{k.text, string(k.private.Seed())}
+		encoded := strings.TrimPrefix(k.text, prefixPrivate)
+		return []string{k.text, strings.TrimRight(encoded, "="), string(k.private.Seed())}
 	}
 	if encoded, ok := strings.CutPrefix(k.text, prefixHMAC); ok {
 		return []string{k.text, strings.TrimRight(encoded, "="), string(k.secret)}

@@ -74,9 +74,7 @@ func secretForms(secret string) []string {
 	query, path := url.QueryEscape(secret), url.PathEscape(secret)
 	every := percentAll(secret)
 	forms = append(forms, query, lowerEscapes(query), path, lowerEscapes(path), every, lowerEscapes(every))
-	if utf8.ValidString(secret) {
-		forms = append(forms, jsonForms(secret)...)
-	}
+	forms = append(forms, jsonForms(secret)...)
 	if len(secret) >= minMaskedEncoded {
 		forms = append(forms, hex.EncodeToString([]byte(secret)), strings.ToUpper(hex.EncodeToString([]byte(secret))))
 		forms = append(forms, base64Forms(secret)...)
@@ -99,9 +97,9 @@ func lowerEscapes(s string) string {
 }
 
 // jsonForms are the ways in which encoders write a text inside a JSON string: escaping as little as possible, <, > and &
-// too, the slash, or everything that isn't ASCII.
+// too, the slash, or everything that isn't ASCII. They replace each byte of a key that is no UTF-8.
 func jsonForms(s string) []string {
-	least := string(appendPart(nil, s))
+	least := string(appendPart(nil, string([]rune(s))))
 	forms := []string{least}
 	if html, err := json.Marshal(s); err == nil {
 		forms = append(forms, string(html[1:len(html)-1]))

@@ -70,6 +70,29 @@ func TestMasks_whsecWithoutItsPrefix(t *testing.T) {
 	}
 }
 
+// A key's bytes are no UTF-8, and an Ed25519 key is encoded once more by who leaves its prefix away.
+func TestMasks_keyBytes(t *testing.T) {
+	t.Parallel()
+	p := embeddedProfile(t, "standard-webhooks")
+	for range 20 {
+		text := NewEd25519Key()
+		m := newMasks(mustKey(t, p, text).secrets())
+		raw, err := base64.StdEncoding.DecodeString(text[5:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		quoted, err := json.Marshal(string(raw[:32]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, echoed := range []string{string(quoted), base64.StdEncoding.EncodeToString([]byte("u" + text[5:]))} {
+			if got, hit := m.text(echoed); !hit || strings.Contains(got, strings.Trim(echoed, `"`)) {
+				t.Errorf("%q stays in %q", echoed, got)
+			}
+		}
+	}
+}
+
 // A receiver that sends back all that it was sent, in every encoding, leaves no secret in what is recorded.
 func TestSend_echoingReceiver(t *testing.T) {
 	t.Parallel()
@@ -83,6 +106,9 @@ func TestSend_echoingReceiver(t *testing.T) {
 			}
 		}
 		body.WriteString(r.URL.RequestURI() + "\n")
+		for how, text := range echoes(r.URL.RequestURI()) {
+			body.WriteString("request line " + how + ": " + text + "\n")
+		}
 		body.WriteString(strings.Repeat("x", KeptBodyBytes-body.Len()-5) + secrets["api key"]) // cut in two by the bound
 		_, _ = w.Write([]byte(body.String()))
 	}))
@@ -100,7 +126,7 @@ func TestSend_echoingReceiver(t *testing.T) {
 	recorded, _ := json.Marshal([]any{r, request.LogHeader(), request.URL})
 	for name, secret := range secrets {
 		for _, text := range []string{string(r.Body), string(recorded)} {
-			if leaks(text, secret) {
+			if leaks(text, secret) || leaks(text, url.QueryEscape(secret)) {
 				t.Errorf("the %s stands in what is recorded", name)
 			}
 		}

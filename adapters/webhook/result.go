@@ -90,7 +90,8 @@ func (r *Result) captureHeader(h http.Header, m masks) {
 		if len(r.Header) == maxLoggedHeader {
 			break
 		}
-		value, hit := m.text(strings.ToValidUTF8(strings.Join(values, ", "), "\uFFFD"))
+		value, hit := m.text(strings.Join(values, ", ")) // first: a key's bytes are no UTF-8
+		value = strings.ToValidUTF8(value, "\uFFFD")
 		name, hitName := m.text(strings.ToLower(name))
 		r.Masked = r.Masked || hit || hitName
 		r.Header = append(r.Header, domain.Header{Name: name, Value: value})

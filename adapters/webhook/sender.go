@@ -141,7 +141,8 @@ func (r *Result) connected(x *exchange, answered time.Time) {
 
 func (r *Result) fail(err error, m masks) {
 	code, text := classify(err, r.RemoteAddr)
-	text, hit := m.text(strings.ToValidUTF8(text, "\uFFFD"))
+	text, hit := m.text(text)
+	text = strings.ToValidUTF8(text, "\uFFFD")
 	if len(text) > maxErrorText {
 		text = strings.ToValidUTF8(text[:maxErrorText], "") + "…"
 	}

@@ -159,6 +159,11 @@ func (t *Target) secrets(c TargetConfig, u *url.URL) []string {
 	for _, values := range u.Query() {
 		all = append(all, values...)
 	}
+	for param := range strings.SplitSeq(u.RawQuery, "&") { // as it is sent: who encodes the request line encodes this
+		if _, value, ok := strings.Cut(param, "="); ok {
+			all = append(all, value)
+		}
+	}
 	return all
 }
 
