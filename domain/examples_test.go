@@ -16,7 +16,8 @@ var noon = time.Date(2026, 7, 1, 12, 0, 0, 123456000, time.UTC)
 
 func exampleEndpoint() domain.EndpointConfig {
 	return domain.EndpointConfig{
-		Name: "Orders <live> & more", URL: "https://receiver.example/hooks?a=1&b=2",
+		Name: "Orders <live> & more", URL: "https://receiver.example/hooks?a=%5Bredacted%5D&b",
+		Query:   &domain.SecretQuery{Secret: id(24), Fingerprint: "f24"},
 		Profile: "standard-webhooks", ProfileDigest: "sha256:0a1b",
 		Keys: []domain.SigningKey{
 			{ID: id(20), Fingerprint: "f20", PublicKey: "whpk_x"},
@@ -114,7 +115,8 @@ func exampleFinish() *domain.AttemptFinished {
 
 func exampleHandshakeStart() *domain.EndpointHandshakeStarted {
 	return &domain.EndpointHandshakeStarted{Endpoint: exampleEndpoint(), Handshake: domain.HandshakeStart{
-		ID: id(60), Kind: domain.HandshakeOwnership, URL: "https://receiver.example/new", Keys: []domain.UUID{id(20)},
+		ID: id(60), Kind: domain.HandshakeOwnership, URL: "https://receiver.example/new?a=%5Bredacted%5D",
+		Query: &domain.SecretQuery{Secret: id(24), Fingerprint: "f24"}, Keys: []domain.UUID{id(20)},
 		At: noon, TimeoutMS: 15000, Node: id(40),
 	}}
 }

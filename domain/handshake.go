@@ -26,7 +26,8 @@ func (k HandshakeKind) Validate(field string) error {
 type HandshakeStart struct {
 	ID        UUID          `json:"id"` // of this handshake; the receiver sees it
 	Kind      HandshakeKind `json:"kind"`
-	URL       string        `json:"url"` // asked, the endpoint's own or the one that it is to change to
+	URL       string        `json:"url"` // asked, the endpoint's own or the one that it is to change to; as in EndpointConfig
+	Query     *SecretQuery  `json:"query,omitempty"`
 	Keys      []UUID        `json:"keys,omitempty"`
 	At        time.Time     `json:"at"`
 	TimeoutMS int64         `json:"timeout_ms"`
@@ -78,7 +79,7 @@ func (e Endpoint) FinishHandshake(start HandshakeStart, result HandshakeResult, 
 		return &EndpointHandshakeFinished{e.EndpointConfig, result, body}, nil
 	}
 	config := e.EndpointConfig
-	config.URL = start.URL
+	config.URL, config.Query = start.URL, start.Query
 	if config.Handshake == start.Kind {
 		config.Unverified = false
 	}
