@@ -7,7 +7,7 @@ import (
 
 const (
 	// generation is how many schemas are kept before the older half may go, generationBytes how long their documents are
-	// together. A compiled schema takes some 60 times its document.
+	// together. A compiled schema takes some 16 times its document, 100 times if it is all brackets.
 	generation      = 512
 	generationBytes = 512 << 10
 )

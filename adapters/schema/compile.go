@@ -61,7 +61,7 @@ func parse(document []byte) (any, error) {
 		return nil, &DocumentError{[]Fault{{"", "is not JSON"}}}
 	}
 	var faults []Fault
-	numbers("", doc, func(pointer string) { faults = append(faults, Fault{clip(pointer, maxPointerBytes), numberTooLarge}) })
+	incomputable("", doc, func(pointer string) { faults = append(faults, Fault{clip(pointer, maxPointerBytes), numberTooLarge}) })
 	return doc, documentError(faults)
 }
 

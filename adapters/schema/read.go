@@ -194,20 +194,41 @@ func (r *reader) circles(root *node) {
 	}
 }
 
-// numbers refuses numbers that would take long to compute with, wherever they stand.
-func numbers(pointer string, v any, fault func(pointer string)) {
+// allComputable says whether every number in a value is; it allocates nothing.
+func allComputable(v any) bool {
+	switch v := v.(type) {
+	case json.Number:
+		return computable(string(v))
+	case []any:
+		for _, item := range v {
+			if !allComputable(item) {
+				return false
+			}
+		}
+	case map[string]any:
+		for _, member := range v {
+			if !allComputable(member) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// incomputable calls found with the place of every number that would take long to compute with.
+func incomputable(pointer string, v any, found func(pointer string)) {
 	switch v := v.(type) {
 	case json.Number:
 		if !computable(string(v)) {
-			fault(pointer)
+			found(pointer)
 		}
 	case []any:
 		for i, item := range v {
-			numbers(pointer+"/"+strconv.Itoa(i), item, fault)
+			incomputable(pointer+"/"+strconv.Itoa(i), item, found)
 		}
 	case map[string]any:
 		for _, name := range sortedKeys(v) {
-			numbers(pointer+"/"+escaped(name), v[name], fault)
+			incomputable(pointer+"/"+escaped(name), v[name], found)
 		}
 	}
 }

@@ -93,10 +93,14 @@ const (
 // computable says whether a number of JSON is small enough to be computed with exactly, which takes memory by its value
 // and not by its length.
 func computable(text string) bool {
-	mantissa, exponent, _ := strings.Cut(strings.ToLower(text), "e")
-	e, err := strconv.Atoi(strings.TrimPrefix("0"+strings.TrimLeft(exponent, "+-"), "0"))
-	if exponent == "" {
-		e, err = 0, nil
+	e := strings.IndexAny(text, "eE")
+	if e < 0 {
+		return len(text) <= maxDigits
 	}
-	return len(mantissa) <= maxDigits && err == nil && e <= maxExponent
+	exponent := strings.TrimLeft(text[e+1:], "+-0")
+	if len(exponent) > 3 || e > maxDigits {
+		return false
+	}
+	n, err := strconv.Atoi("0" + exponent)
+	return err == nil && n <= maxExponent
 }

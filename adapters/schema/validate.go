@@ -29,8 +29,8 @@ func (s *Schema) Validate(data []byte) []Violation {
 	if err != nil {
 		return []Violation{{"", "must be JSON"}}
 	}
-	if found := numberViolations(v); len(found) > 0 {
-		return found
+	if !allComputable(v) {
+		return numberViolations(v)
 	}
 	if !within(s.root, v) {
 		return []Violation{{"", "is more than can be checked against this schema"}}
@@ -40,7 +40,7 @@ func (s *Schema) Validate(data []byte) []Violation {
 
 func numberViolations(v any) []Violation {
 	var found []Violation
-	numbers("", v, func(pointer string) {
+	incomputable("", v, func(pointer string) {
 		if len(found) < MaxViolations {
 			found = append(found, Violation{clip(pointer, maxPointerBytes), numberTooLarge})
 		}

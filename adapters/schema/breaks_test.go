@@ -1,0 +1,125 @@
+package schema
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestBreaks(t *testing.T) {
+	t.Parallel()
+	const differs = cantTell
+	for _, c := range []struct {
+		old, new string
+		want     []string
+	}{
+		// Nothing breaks.
+		{`{"type":"object","properties":{"a":true}}`, `{"type":"object","properties":{"a":true,"b":{"type":"string"}}}`, nil},
+		{`{"type":"object"}`, `{"type":"object","required":["a"],"additionalProperties":false}`, nil},
+		{`{"type":"number"}`, `{"type":"integer"}`, nil},
+		{`{"type":["string","null"]}`, `{"type":"string","minLength":1}`, nil},
+		{`{"enum":["a","b"]}`, `{"enum":["b"]}`, nil},
+		{`{"enum":["a",1,null]}`, `{"const":1.0}`, nil},
+		{`{"type":"string","maxLength":3}`, `{"enum":["a","abc"]}`, nil},
+		{`{"minimum":0,"exclusiveMaximum":10,"multipleOf":0.5}`, `{"exclusiveMinimum":0,"maximum":9,"multipleOf":1.5}`, nil},
+		{`{"type":"string","minimum":1}`, `{"type":"string"}`, nil},
+		{`{"format":"date"}`, `{"type":"integer"}`, nil},
+		{`{"items":{"type":"number"}}`, `{"prefixItems":[{"const":1}],"items":{"type":"integer"}}`, nil},
+		{`{"items":{"type":"number"}}`, `{"prefixItems":[{"const":1}],"maxItems":1}`, nil},
+		{`{"uniqueItems":true}`, `{"maxItems":1}`, nil},
+		{`{"properties":{"a":{"$ref":"#/$defs/x"}},"$defs":{"x":{"type":"string"}}}`, `{"properties":{"a":{"type":"string"}}}`, nil},
+		{`{"$ref":"#/$defs/x","$defs":{"x":{"items":{"$ref":"#"}}}}`, `{"items":{"$ref":"#"}}`, nil},
+		{`{"title":"a","$comment":"b","x-c":1}`, `{"title":"d","deprecated":true}`, nil},
+		{`{"anyOf":[{"type":"null"},{"type":"string"}]}`, `{"type":["string","null"]}`, nil},
+		{`{"anyOf":[{"type":"null"},{"type":"string"},{"type":"array"}]}`, `{"oneOf":[{"type":"array"},{"const":null}]}`, nil},
+		{`{"oneOf":[{"required":["a"]},{"required":["b"]}]}`, `{"oneOf":[{"required":["a"]},{"required":["b"]}],"type":"object"}`, nil},
+		{`{"not":{"type":"string"}}`, `{"not":{"type":"string"},"minimum":1}`, nil},
+		{`{"if":{"type":"string"},"then":{"minLength":1}}`, `{"if":{"type":"string"},"then":{"minLength":2}}`, nil},
+		{`{"additionalProperties":{"type":"number"}}`, `{"properties":{"a":{"type":"integer"}},"additionalProperties":false}`, nil},
+		{`{"patternProperties":{"^x-":{"type":"number"}},"additionalProperties":false}`, `{"properties":{"x-a":{"const":1}},"patternProperties":{"^x-":{"type":"integer"}},"additionalProperties":false}`, nil},
+		{`{"propertyNames":{"maxLength":5}}`, `{"propertyNames":{"maxLength":4}}`, nil},
+		{`{"contains":{"type":"number"}}`, `{"contains":{"type":"integer"},"minContains":2}`, nil},
+		{`true`, `{"type":"string"}`, nil},
+		{`{"type":"string"}`, `false`, nil},
+
+		// Members.
+		{`{"properties":{"a":true,"b":{"type":"string"}}}`, `{"properties":{"a":true}}`, []string{"/properties/b is removed"}},
+		{`{"properties":{"a":{}}}`, `{"properties":{"a":false}}`, []string{"/properties/a is removed"}},
+		{`{"required":["a","b"]}`, `{"required":["b"]}`, []string{`/required/0 is dropped: the member "a" may be missing`}},
+		{`{"dependentRequired":{"a":["b"]}}`, `{}`, []string{`/dependentRequired/a/0 is dropped: the member "b" may be missing`}},
+		{`{"dependentSchemas":{"a":{"minProperties":2}}}`, `{"dependentSchemas":{"a":{"minProperties":1}}}`, []string{"/dependentSchemas/a/minProperties is loosened"}},
+		{`{"properties":{"a":{"type":"object","properties":{"b/c":{"type":"integer"}}}}}`, `{"properties":{"a":{"type":"object","properties":{"b/c":{"type":"number"}}}}}`, []string{
+			"/properties/a/properties/b~1c/type is widened: the new schema also allows numbers with a fraction",
+		}},
+		{`{"additionalProperties":false}`, `{}`, []string{"/additionalProperties is opened: the new schema allows members that the old one doesn't name"}},
+		{`{"additionalProperties":false}`, `{"additionalProperties":true}`, []string{"/additionalProperties doesn't allow what the new schema has as further members"}},
+		{`{"additionalProperties":false}`, `{"properties":{"a":{}},"additionalProperties":false}`, []string{`/additionalProperties doesn't allow what the new schema has as the member "a"`}},
+		{`{"additionalProperties":false}`, `{"patternProperties":{"a":{}},"additionalProperties":false}`, []string{`/additionalProperties doesn't allow what the new schema has as members by a pattern`}},
+		{`{"patternProperties":{"^a":{"type":"string"}}}`, `{"patternProperties":{"^ab":{"type":"string"}}}`, []string{"/patternProperties/^a is removed, or its pattern changed"}},
+		{`{"propertyNames":{"pattern":"a"}}`, `{}`, []string{"/propertyNames/pattern is dropped or changed"}},
+		{`{"unevaluatedProperties":false,"$ref":"#/$defs/a","$defs":{"a":{"properties":{"a":{}}}}}`, `{"unevaluatedProperties":false,"$ref":"#/$defs/a","$defs":{"a":{"properties":{"a":{},"b":{}}}}}`, []string{
+			" " + differs + " (what is unevaluated depends on the whole)",
+		}},
+
+		// Values.
+		{`{"type":"string"}`, `{}`, []string{"/type is widened: the new schema also allows null, boolean, object, array, number"}},
+		{`{"type":"string"}`, `true`, []string{"/type is widened: the new schema also allows null, boolean, object, array, number"}},
+		{`{"enum":["a","b"]}`, `{"enum":["b","c","d"]}`, []string{"/enum doesn't allow 2 of the values that the new schema lists"}},
+		{`{"enum":["a","b"]}`, `{"type":"string"}`, []string{"/enum is dropped: the new schema doesn't list its values"}},
+		{`{"const":"a"}`, `{"const":"b"}`, []string{"/const doesn't allow 1 of the values that the new schema lists"}},
+		{`{"type":"number","minimum":0,"maximum":10,"multipleOf":2}`, `{"type":"number","minimum":-1,"maximum":10.5,"multipleOf":3}`, []string{"/maximum is loosened", "/minimum is loosened", "/multipleOf is loosened"}},
+		{`{"exclusiveMinimum":0}`, `{"minimum":0}`, []string{"/exclusiveMinimum is loosened"}},
+		{`{"minLength":1,"maxLength":2}`, `{"maxLength":3}`, []string{"/maxLength is loosened", "/minLength is loosened"}},
+		{`{"pattern":"^a","format":"uuid"}`, `{"pattern":"^b"}`, []string{"/format is dropped or changed", "/pattern is dropped or changed"}},
+		{`{"contentEncoding":"base64"}`, `{}`, []string{"/contentEncoding is dropped or changed"}},
+		{`false`, `{}`, []string{" allows nothing, but the new schema does"}},
+
+		// Elements.
+		{`{"minItems":2,"maxItems":3,"uniqueItems":true}`, `{"minItems":1}`, []string{"/maxItems is loosened", "/minItems is loosened", "/uniqueItems is dropped"}},
+		{`{"items":{"type":"integer"}}`, `{"items":{"type":["integer","null"]}}`, []string{"/items/type is widened: the new schema also allows null"}},
+		{`{"items":{"type":"integer"}}`, `{"prefixItems":[{"type":"string"}],"items":{"type":"integer"}}`, []string{"/items/type is widened: the new schema also allows string"}},
+		{`{"prefixItems":[{"type":"string"}]}`, `{"items":{"type":"null"}}`, []string{"/prefixItems/0/type is widened: the new schema also allows null"}},
+		{`{"contains":{"type":"integer"}}`, `{"contains":{"type":"number"}}`, []string{"/contains " + differs}},
+		{`{"contains":{"type":"integer"},"maxContains":1}`, `{"contains":{"const":1},"maxContains":1}`, []string{"/contains " + differs}},
+
+		// Alternatives.
+		{`{"anyOf":[{"type":"null"},{"type":"string"}]}`, `{"anyOf":[{"type":"null"},{"type":["string","boolean"]}]}`, []string{"/anyOf/1/type is widened: the new schema also allows boolean"}},
+		{`{"anyOf":[{"type":"null"},{"type":"string"}]}`, `{"anyOf":[{"type":"null"},{"type":"string"},{"type":"array"}]}`, []string{"/anyOf " + differs}},
+		{`{"allOf":[{"minimum":1},{"maximum":2}]}`, `{"minimum":1}`, []string{"/allOf/1/maximum is loosened"}},
+		{`{"oneOf":[{"minimum":1},{"maximum":2}]}`, `{"oneOf":[{"minimum":1},{"maximum":1}]}`, []string{"/oneOf " + differs}},
+		{`{"not":{"type":"string"}}`, `{"not":{"type":"string","minLength":1}}`, []string{"/not " + differs}},
+		{`{"if":{"minimum":1},"then":{"maximum":5}}`, `{"if":{"minimum":2},"then":{"maximum":5}}`, []string{"/if " + differs}},
+		{`{"properties":{"a":{"$ref":"#/$defs/x"},"b":{"$ref":"#/$defs/x"}},"$defs":{"x":{"minimum":2}}}`, `{"properties":{"a":{"minimum":2},"b":{"minimum":1}}}`, []string{"/$defs/x/minimum is loosened"}},
+	} {
+		var have []string
+		for _, change := range Breaks(compile(t, c.old), compile(t, c.new)) {
+			have = append(have, change.Pointer+" "+change.Text)
+		}
+		if !slices.Equal(have, c.want) {
+			t.Errorf("%s\n  then %s\ngives %s\nwant  %s", c.old, c.new, strings.Join(have, "\n      "), strings.Join(c.want, "\n      "))
+		}
+	}
+}
+
+// Kinds of an event, told apart by a member, may each become narrower, and fewer.
+func TestBreaks_kinds(t *testing.T) {
+	t.Parallel()
+	kind := func(name, rule string) string {
+		return `{"type":"object","required":["kind","value"],"properties":{"kind":{"const":"` + name + `"},"value":` + rule + `}}`
+	}
+	old := compile(t, `{"oneOf":[`+kind("a", `{"type":"number"}`)+`,`+kind("b", `{"type":"string"}`)+`]}`)
+	if changes := Breaks(old, compile(t, `{"oneOf":[`+kind("b", `{"type":"string"}`)+`,`+kind("a", `{"type":"integer"}`)+`]}`)); len(changes) > 0 {
+		t.Errorf("narrower: %v", changes)
+	}
+	if changes := Breaks(old, compile(t, kind("a", `{"type":"integer"}`))); len(changes) > 0 {
+		t.Errorf("fewer: %v", changes)
+	}
+	changes := Breaks(old, compile(t, `{"oneOf":[`+kind("a", `{"type":"number"}`)+`,`+kind("b", `{"type":"array"}`)+`]}`))
+	if len(changes) != 1 || changes[0].Pointer != "/oneOf/1/properties/value/type" {
+		t.Errorf("wider: %v", changes)
+	}
+	changes = Breaks(old, compile(t, `{"oneOf":[`+kind("a", `{"type":"number"}`)+`,`+kind("b", `{"type":"string"}`)+`,`+kind("c", `true`)+`]}`))
+	if len(changes) != 1 || changes[0].Pointer != "/oneOf" {
+		t.Errorf("more: %v", changes)
+	}
+}
