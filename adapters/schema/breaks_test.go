@@ -23,6 +23,7 @@ func TestBreaks(t *testing.T) {
 		{`{"type":"string","maxLength":3}`, `{"enum":["a","abc"]}`, nil},
 		{`{"minimum":0,"exclusiveMaximum":10,"multipleOf":0.5}`, `{"exclusiveMinimum":0,"maximum":9,"multipleOf":1.5}`, nil},
 		{`{"type":"string","minimum":1}`, `{"type":"string"}`, nil},
+		{`{"multipleOf":0.5}`, `{"type":["integer","null"]}`, nil},
 		{`{"format":"date"}`, `{"type":"integer"}`, nil},
 		{`{"items":{"type":"number"}}`, `{"prefixItems":[{"const":1}],"items":{"type":"integer"}}`, nil},
 		{`{"items":{"type":"number"}}`, `{"prefixItems":[{"const":1}],"maxItems":1}`, nil},
@@ -68,6 +69,7 @@ func TestBreaks(t *testing.T) {
 		{`{"enum":["a","b"]}`, `{"type":"string"}`, []string{"/enum is dropped: the new schema doesn't list its values"}},
 		{`{"const":"a"}`, `{"const":"b"}`, []string{"/const doesn't allow 1 of the values that the new schema lists"}},
 		{`{"type":"number","minimum":0,"maximum":10,"multipleOf":2}`, `{"type":"number","minimum":-1,"maximum":10.5,"multipleOf":3}`, []string{"/maximum is loosened", "/minimum is loosened", "/multipleOf is loosened"}},
+		{`{"multipleOf":0.5}`, `{"type":["number","null"]}`, []string{"/multipleOf is loosened"}},
 		{`{"exclusiveMinimum":0}`, `{"minimum":0}`, []string{"/exclusiveMinimum is loosened"}},
 		{`{"minLength":1,"maxLength":2}`, `{"maxLength":3}`, []string{"/maxLength is loosened", "/minLength is loosened"}},
 		{`{"pattern":"^a","format":"uuid"}`, `{"pattern":"^b"}`, []string{"/format is dropped or changed", "/pattern is dropped or changed"}},
@@ -81,6 +83,7 @@ func TestBreaks(t *testing.T) {
 		{`{"prefixItems":[{"type":"string"}]}`, `{"items":{"type":"null"}}`, []string{"/prefixItems/0/type is widened: the new schema also allows null"}},
 		{`{"contains":{"type":"integer"}}`, `{"contains":{"type":"number"}}`, []string{"/contains " + differs}},
 		{`{"contains":{"type":"integer"},"maxContains":1}`, `{"contains":{"const":1},"maxContains":1}`, []string{"/contains " + differs}},
+		{`{"contains":{"type":"integer"},"minContains":2}`, `{"contains":{"type":"integer"}}`, []string{"/contains " + differs}},
 
 		// Alternatives.
 		{`{"anyOf":[{"type":"null"},{"type":"string"}]}`, `{"anyOf":[{"type":"null"},{"type":["string","boolean"]}]}`, []string{"/anyOf/1/type is widened: the new schema also allows boolean"}},
@@ -89,6 +92,12 @@ func TestBreaks(t *testing.T) {
 		{`{"oneOf":[{"minimum":1},{"maximum":2}]}`, `{"oneOf":[{"minimum":1},{"maximum":1}]}`, []string{"/oneOf " + differs}},
 		{`{"not":{"type":"string"}}`, `{"not":{"type":"string","minLength":1}}`, []string{"/not " + differs}},
 		{`{"if":{"minimum":1},"then":{"maximum":5}}`, `{"if":{"minimum":2},"then":{"maximum":5}}`, []string{"/if " + differs}},
+		{`{"if":{"type":"string"},"else":{"minimum":1}}`, `{"if":{"type":"string"},"else":{"minimum":0}}`, []string{"/if " + differs}},
+		{`{"if":{"type":"string"},"else":{"type":"string"}}`, `{"if":{"type":"string"},"then":{"minLength":1}}`, []string{"/if " + differs}},
+		{
+			`{"oneOf":[{"required":["k"],"properties":{"k":{"const":1}}},{"required":["k"],"properties":{"k":{"const":2}}}]}`,
+			`{"type":"string"}`, []string{"/oneOf " + differs},
+		},
 		{`{"properties":{"a":{"$ref":"#/$defs/x"},"b":{"$ref":"#/$defs/x"}},"$defs":{"x":{"minimum":2}}}`, `{"properties":{"a":{"minimum":2},"b":{"minimum":1}}}`, []string{"/$defs/x/minimum is loosened"}},
 	} {
 		var have []string

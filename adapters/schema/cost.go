@@ -4,7 +4,7 @@ import "unicode/utf8"
 
 const (
 	// maxSteps is what one validation may take, in evaluations of a subschema on a value (or what takes as long).
-	maxSteps = 500_000
+	maxSteps = 250_000
 	// maxInPlace is how many subschemas may be tried on one and the same value.
 	maxInPlace = 1000
 )
@@ -56,9 +56,9 @@ func planOf(n *node) plan {
 	for _, names := range dependents {
 		p.price += 1 + len(texts(names))/8
 	}
-	values, _ := n.rules["enum"].([]any)
+	values, _ := n.listed()
 	strings := 0
-	for _, v := range append(values, n.rules["const"]) {
+	for _, v := range values {
 		if _, ok := v.(string); ok {
 			strings++
 		} else {

@@ -40,10 +40,10 @@ func hostile() map[string][2]string {
 	return map[string][2]string{
 		"unique numbers":         {`{"uniqueItems":true}`, "[" + all + "]"},
 		"unique, colliding":      {`{"uniqueItems":true}`, colliding(4000)},
-		"unique, colliding, few": {`{"uniqueItems":true}`, colliding(350)},
-		"unique, few":            {`{"uniqueItems":true}`, "[" + strings.Join(strings.Split(all, ",")[:1400], ",") + "]"},
+		"unique, colliding, few": {`{"uniqueItems":true}`, colliding(150)},
+		"unique, few":            {`{"uniqueItems":true}`, "[" + strings.Join(strings.Split(all, ",")[:950], ",") + "]"},
 		"every element is wrong": {`{"items":{"type":"string"}}`, fill("1")},
-		"wrong in many ways":     {`{"items":{"allOf":[` + list(3, `{"type":"string"}`) + `]}}`, fill("1")},
+		"wrong in many ways":     {`{"items":{"allOf":[` + list(2, `{"type":"string"}`) + `]}}`, fill("1")},
 		"nothing of anyOf":       {`{"items":{"anyOf":[` + list(2, `{"minimum":2}`) + `]}}`, fill("1")},
 		"many allOf of items":    {`{"allOf":[` + list(900, `{"items":{"type":"string"}}`) + `]}`, fill("1")},
 		"large enum":             {`{"items":{"enum":[` + strings.TrimSuffix(enum.String(), ",") + `]}}`, fill("1.5")},

@@ -1,10 +1,14 @@
 package schema
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // Each rule says where and what it wants, and nothing of what it got.
@@ -109,5 +113,23 @@ func TestSchema_Validate_longNames(t *testing.T) {
 	found := compile(t, `{"additionalProperties":false}`).Validate([]byte(`{"` + strings.Repeat("ä", 5000) + `":1}`))
 	if len(found) != 1 || len(found[0].Pointer) > maxPointerBytes+4 || !strings.HasSuffix(found[0].Pointer, "ä…") {
 		t.Errorf("%.600v", found)
+	}
+}
+
+// Data of the largest size that is made of ordinary events stays far within the bounds.
+func TestSchema_Validate_largeData(t *testing.T) {
+	t.Parallel()
+	e := catalogue(t, "sparkbox")[0]
+	n := domain.MaxDataBytes / (len(e.Examples[0]) + 1)
+	data := []byte("[" + strings.Repeat(string(e.Examples[0])+",", n-1) + string(e.Examples[0]) + "]")
+	if found := e.Compiled.Validate(data); found != nil {
+		t.Errorf("%d models: %v", n, found)
+	}
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b := (budget{maxSteps / 10}); !b.eval(e.Compiled.root, v) {
+		t.Errorf("%d models take more than a tenth of the steps", n)
 	}
 }
