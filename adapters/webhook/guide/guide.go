@@ -63,6 +63,7 @@ func Policy() string {
 type page struct {
 	Type, Text, URL, EndpointID string
 	D                           webhook.Description
+	Receivers                   bool // whether there are programs that receive
 	Keyed                       bool
 	KeyHeader                   string
 	Body, Data                  []member
@@ -93,7 +94,7 @@ func Write(w io.Writer, g Guide) error {
 	}
 	p := page{
 		Type: g.Type, Text: g.Description, URL: g.URL, EndpointID: g.EndpointID, D: d,
-		Keyed: v.Keyed, KeyHeader: v.KeyHeader, Body: members(d.BodySchema), Data: members(g.Schema),
+		Receivers: v.can("go"), Keyed: v.Keyed, KeyHeader: v.KeyHeader, Body: members(d.BodySchema), Data: members(g.Schema),
 		BodySchema: indented(d.BodySchema), DataSchema: indented(g.Schema), Fetch: g.fetch(d), Ownership: g.ownership(),
 		Digest: g.Profile.Digest, Snippets: snippets,
 	}

@@ -38,7 +38,8 @@ func newSender(t *testing.T, p *webhook.Profile, keys ...string) sender {
 	return s
 }
 
-func (s sender) build(t *testing.T, at time.Time) *webhook.Request {
+// target is the endpoint.
+func (s sender) target(t *testing.T) *webhook.Target {
 	t.Helper()
 	target, err := webhook.NewTarget(webhook.TargetConfig{
 		Profile: s.profile, EndpointID: "e1", URL: "https://receiver.example/", Keys: s.keys, Auth: s.auth, UserAgent: "Hooktrail/test",
@@ -46,7 +47,12 @@ func (s sender) build(t *testing.T, at time.Time) *webhook.Request {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := target.Build(&webhook.Event{
+	return target
+}
+
+func (s sender) build(t *testing.T, at time.Time) *webhook.Request {
+	t.Helper()
+	r, err := s.target(t).Build(&webhook.Event{
 		ID: "order-7", InternalID: domain.NewUUID(), Sequence: 1, Tenant: "acme", Type: "order.paid", SchemaVersion: "v1",
 		OccurredAt: at, Data: []byte(s.data),
 	}, webhook.Attempt{Number: 1, At: at})

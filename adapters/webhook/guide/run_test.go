@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -214,8 +215,8 @@ func (p *program) run(t *testing.T, env []string, args ...string) (string, int) 
 	return string(output), cmd.ProcessState.ExitCode()
 }
 
-// post sends a request as it was built and returns the status.
-func post(t *testing.T, url string, header http.Header, body []byte) int {
+// post sends a request as it was built and returns the answer.
+func post(t *testing.T, url string, header http.Header, body []byte) (status int, text string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
@@ -226,6 +227,10 @@ func post(t *testing.T, url string, header http.Header, body []byte) int {
 	if err != nil {
 		t.Fatal(fmt.Errorf("post to the receiver: %w", err))
 	}
-	_ = answer.Body.Close()
-	return answer.StatusCode
+	defer answer.Body.Close()
+	said, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode, string(said)
 }

@@ -63,8 +63,9 @@ func Snippets(d webhook.Description, status int) ([]Snippet, error) {
 
 // verification is what the templates know: a description's signature or API key, in the pieces that programs need.
 type verification struct {
-	Status int
-	Keyed  bool // whether the receiver needs a secret at all
+	Status    int
+	CheckType string // of an ownership check's body
+	Keyed     bool   // whether the receiver needs a secret at all
 
 	Signs         bool
 	HMAC          bool
@@ -88,7 +89,7 @@ type verification struct {
 }
 
 func newVerification(d webhook.Description, status int) *verification {
-	v := &verification{Status: status, Body: d.Body, described: d.Headers}
+	v := &verification{Status: status, CheckType: webhook.OwnershipCheckType, Body: d.Body, described: d.Headers}
 	if s := d.Signature; s != nil {
 		v.Keyed, v.Signs, v.Encoding, v.Hex = true, true, s.Encoding, s.Encoding == "hex"
 		v.Whsec, v.Header, v.Separator = s.KeyFormat == "whsec", strings.ToLower(s.Header), s.Separator
@@ -144,7 +145,7 @@ func (v *verification) can(program string) bool {
 
 // GoImports lists what the Go program imports, in order.
 func (v *verification) GoImports() []string {
-	imports := []string{"cmp", "errors", "io", "log", "net/http", "os"}
+	imports := []string{"cmp", "encoding/json", "errors", "io", "log", "net/http", "os"}
 	add := func(needed bool, packages ...string) {
 		if needed {
 			imports = append(imports, packages...)

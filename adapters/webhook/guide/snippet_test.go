@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/hooktrail/hooktrail/adapters/webhook"
+	"github.com/hooktrail/hooktrail/domain"
 )
 
 // operators are formats that an operator might write, with everything that the embedded ones don't have.
@@ -142,8 +143,22 @@ type trial struct {
 // answers posts a request and wants a status.
 func (c trial) answers(want int, what string, h http.Header, body []byte) {
 	c.Helper()
-	if got := post(c.T, c.url, h, body); got != want {
+	if got, _ := post(c.T, c.url, h, body); got != want {
 		c.Errorf("%s: answered %d, want %d", what, got, want)
+	}
+}
+
+// proves sends an ownership check: only one that is genuine gets its challenge back.
+func (c trial) proves(from sender, want int) {
+	c.Helper()
+	h := webhook.Handshake{Kind: webhook.OwnershipHandshake, ID: domain.NewUUID(), Challenge: webhook.NewChallenge()}
+	r, err := from.target(c.T).BuildHandshake(h, time.Now())
+	if err != nil {
+		c.Fatal(err)
+	}
+	status, said := post(c.T, c.url, r.Header, r.Body)
+	if status != want || (said == h.Challenge) != (want == http.StatusOK) {
+		c.Errorf("an ownership check is answered %d with %q, want %d", status, said, want)
 	}
 }
 
@@ -161,6 +176,8 @@ func checkReceiver(t *testing.T, p *webhook.Profile, id string, receiver *progra
 	strange := newSender(t, p, stranger).build(t, now)
 	c.answers(http.StatusUnauthorized, "with an unknown key", strange.Header, strange.Body)
 	c.answers(http.StatusUnauthorized, "without any header", http.Header{"Content-Type": {"application/json"}}, r.Body)
+	c.proves(newSender(t, p, second), http.StatusOK)
+	c.proves(newSender(t, p, stranger), http.StatusUnauthorized)
 	if !p.Signs() {
 		return
 	}
