@@ -63,24 +63,3 @@ func (b *bench) measureLimit(ctx context.Context, d time.Duration) (requests int
 	err = group.Wait()
 	return sent.Load(), time.Since(started), err
 }
-
-// countArrivals keeps asking the receiver how many events it has got, until ctx ends.
-func (b *bench) countArrivals(ctx context.Context) func() int64 {
-	var count atomic.Int64
-	go func() {
-		tick := time.NewTicker(10 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-			var seen benchStatistics
-			if b.receiver.call(ctx, http.MethodGet, "/statistics", nil, &seen) == nil { // else asked again
-				count.Store(seen.Count)
-			}
-		}
-	}()
-	return count.Load
-}

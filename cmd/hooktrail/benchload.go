@@ -123,29 +123,11 @@ func feedBodies() [][]byte {
 	return bodies
 }
 
-// feed appends total events in batches, keeping at most ahead of them undelivered, as arrived counts.
-func feed(ctx context.Context, c *apiClient, bodies [][]byte, total, ahead int, arrived func() int64) error {
+// feed appends total events in batches, keeping at most ahead of them undelivered.
+func feed(ctx context.Context, c *apiClient, bodies [][]byte, total, ahead int, arrived *arrivalCount) error {
 	const callers = 16
 	var next atomic.Int64
-	changed := sync.NewCond(new(sync.Mutex))
 	group, ctx := errgroup.WithContext(ctx)
-	stop := make(chan struct{})
-	go func() { // wakes the callers that wait for the receiver
-		tick := time.NewTicker(2 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-stop:
-				return
-			case <-ctx.Done():
-				changed.Broadcast()
-				return
-			case <-tick.C:
-				changed.Broadcast()
-			}
-		}
-	}()
-	defer close(stop)
 	for range callers {
 		group.Go(func() error {
 			for {
@@ -154,11 +136,9 @@ func feed(ctx context.Context, c *apiClient, bodies [][]byte, total, ahead int, 
 					return nil
 				}
 				body := bodies[int(mine/feedBatch)%len(bodies)]
-				changed.L.Lock()
-				for mine > arrived()+int64(ahead) && ctx.Err() == nil {
-					changed.Wait()
+				if err := arrived.wait(ctx, mine-int64(ahead)); err != nil {
+					return err
 				}
-				changed.L.Unlock()
 				if err := c.post(ctx, "/v1/tenants/default/events/batch", body); err != nil {
 					return err
 				}
@@ -166,4 +146,65 @@ func feed(ctx context.Context, c *apiClient, bodies [][]byte, total, ahead int, 
 		})
 	}
 	return group.Wait()
+}
+
+// arrivalCount is how many events the receiver has got, as far as is known. Its zero value is none.
+type arrivalCount struct {
+	mu    sync.Mutex
+	count int64         // guarded by mu
+	moved chan struct{} // guarded by mu; closed when count changes; nil: nobody waits
+}
+
+func (a *arrivalCount) set(n int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.count = n; a.moved != nil {
+		close(a.moved)
+		a.moved = nil
+	}
+}
+
+// wait returns when at least n have arrived, or with ctx's error.
+func (a *arrivalCount) wait(ctx context.Context, n int64) error {
+	for {
+		a.mu.Lock()
+		if a.count >= n {
+			a.mu.Unlock()
+			return nil
+		}
+		if a.moved == nil {
+			a.moved = make(chan struct{})
+		}
+		moved := a.moved
+		a.mu.Unlock()
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// askArrivals is how often the receiver is asked: a fraction of the time in which what is ahead would be delivered.
+const askArrivals = 20 * time.Millisecond
+
+// countArrivals keeps asking the receiver how many events it has got, until ctx ends.
+func (b *bench) countArrivals(ctx context.Context) *arrivalCount {
+	var arrived arrivalCount
+	go func() {
+		tick := time.NewTicker(askArrivals)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			var seen benchStatistics
+			if b.receiver.call(ctx, http.MethodGet, "/statistics", nil, &seen) == nil { // else asked again
+				arrived.set(seen.Count)
+			}
+		}
+	}()
+	return &arrived
 }
