@@ -91,9 +91,7 @@ func (f *AttemptStarted) appendJSON(b []byte) ([]byte, error) {
 	b = appendInt(append(b, `{"number":`...), f.Number)
 	b = appendInt(append(b, `,"endpoint_version":`...), f.EndpointVersion)
 	b = appendString(append(b, `,"profile_digest":`...), f.ProfileDigest)
-	if len(f.Keys) > 0 {
-		b = appendList(append(b, `,"keys":`...), f.Keys, func(b []byte, id *UUID) []byte { return appendUUID(b, *id) })
-	}
+	b = appendKeys(b, f.Keys)
 	b, err := appendTime(append(b, `,"at":`...), f.At)
 	b = appendInt(append(b, `,"timeout_ms":`...), f.TimeoutMS)
 	return append(appendUUID(append(b, `,"node":`...), f.Node), '}'), err
@@ -125,14 +123,22 @@ func (r *AttemptResult) appendJSON(b []byte) ([]byte, error) {
 }
 
 func (r *SentRequest) appendMember(b []byte) []byte {
-	if r.Method == "" && r.URL == "" && len(r.Headers) == 0 && r.BodySHA256 == "" && r.BodyBytes == 0 {
+	if r.Method == "" && r.URL == "" && len(r.Headers) == 0 && r.BodySHA256 == "" && r.BodyBytes == 0 && len(r.Keys) == 0 {
 		return b
 	}
 	b = appendString(append(b, `,"request":{"method":`...), r.Method)
 	b = appendString(append(b, `,"url":`...), r.URL)
 	b = appendHeaders(b, `,"headers":`, r.Headers)
 	b = appendString(append(b, `,"body_sha256":`...), r.BodySHA256)
-	return append(appendInt(append(b, `,"body_bytes":`...), r.BodyBytes), '}')
+	b = appendInt(append(b, `,"body_bytes":`...), r.BodyBytes)
+	return append(appendKeys(b, r.Keys), '}')
+}
+
+func appendKeys(b []byte, keys []UUID) []byte {
+	if len(keys) == 0 {
+		return b
+	}
+	return appendList(append(b, `,"keys":`...), keys, func(b []byte, id *UUID) []byte { return appendUUID(b, *id) })
 }
 
 func (a *CapturedAnswer) appendMember(b []byte) []byte {

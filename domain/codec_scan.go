@@ -151,6 +151,9 @@ func (r *SentRequest) scan(s *scan) {
 	}
 	r.BodySHA256 = s.after(`,"body_sha256":`).string()
 	r.BodyBytes = int(s.after(`,"body_bytes":`).int())
+	if s.is(`,"keys":`) {
+		r.Keys = scanList(s, (*scan).uuid)
+	}
 	s.after(`}`)
 }
 

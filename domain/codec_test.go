@@ -109,6 +109,9 @@ func drawResult(t *rapid.T) domain.AttemptResult {
 			Method: drawText(t, "method"), URL: drawText(t, "url"), Headers: drawHeaders(t, "sent"),
 			BodySHA256: drawText(t, "hash"), BodyBytes: drawInt(t, "size"),
 		}
+		for range rapid.IntRange(0, 2).Draw(t, "signers") {
+			r.Request.Keys = append(r.Request.Keys, drawUUID(t))
+		}
 	}
 	if rapid.Bool().Draw(t, "response") {
 		r.Response = domain.CapturedAnswer{

@@ -96,7 +96,7 @@ func listAttempts(ctx context.Context, c *call, in *listAttemptsIn) (*listOut[at
 
 func (c *call) showAttempt(ctx context.Context, a *projections.Attempt) (attemptOut, error) {
 	out := attemptOut{
-		Number: a.Started.Number, StartedAt: stamp(a.Begun.RecordedAt), StartedSequence: int64(a.Begun.Sequence), KeyIDs: a.Started.Keys,
+		Number: a.Started.Number, StartedAt: stamp(a.Begun.RecordedAt), StartedSequence: int64(a.Begun.Sequence), KeyIDs: signedWith(a),
 		ProfileDigest: a.Started.ProfileDigest, EndpointVersion: a.Started.EndpointVersion,
 	}
 	if len(out.KeyIDs) > 0 {
@@ -120,6 +120,14 @@ func (c *call) showAttempt(ctx context.Context, a *projections.Attempt) (attempt
 	answer, err := c.showResponse(ctx, a)
 	out.Response = answer
 	return out, err
+}
+
+// signedWith names the keys that signed; of an attempt without an outcome, those that could.
+func signedWith(a *projections.Attempt) []domain.UUID {
+	if a.Result != nil && len(a.Result.Request.Keys) > 0 {
+		return a.Result.Request.Keys
+	}
+	return a.Started.Keys
 }
 
 // showResponse reads the kept part of the answer's body from the log, which alone has it.

@@ -35,6 +35,11 @@ type arrival struct {
 	status int // that it was answered with
 }
 
+func arrivalOf(r *http.Request) arrival {
+	body, _ := io.ReadAll(r.Body) // a broken request shows as a wrong body
+	return arrival{header: r.Header.Clone(), url: r.URL, body: body}
+}
+
 // wireEventSeen is what a format tells of an event; what it doesn't carry is empty.
 type wireEventSeen struct{ id, kind, at, data string }
 
@@ -73,14 +78,11 @@ func (v *vendorReceiver) knows(read reading, answer func(kind string, attempt in
 
 // ServeHTTP implements http.Handler.
 func (v *vendorReceiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
-	a := arrival{header: r.Header.Clone(), url: r.URL, body: body}
+	a := arrivalOf(r)
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if err == nil {
-		a.event, err = v.read(&a)
-	}
-	if err == nil && (r.Method != http.MethodPost || !strings.HasPrefix(r.UserAgent(), "Hooktrail/")) {
+	event, err := v.read(&a)
+	if a.event = event; err == nil && (r.Method != http.MethodPost || !strings.HasPrefix(r.UserAgent(), "Hooktrail/")) {
 		err = fmt.Errorf("%s by %q", r.Method, r.UserAgent())
 	}
 	if err != nil {
