@@ -52,12 +52,12 @@ func (s *Statuses) add(text string) bool {
 }
 
 // Has says whether a status code is in the set.
-func (s *Statuses) Has(status int) bool {
+func (s Statuses) Has(status int) bool {
 	return status >= 200 && status < 300 && s[status-200]
 }
 
 // List writes the set as ParseSuccess reads it, in order: "2xx" alone if it holds every status.
-func (s *Statuses) List() []string {
+func (s Statuses) List() []string {
 	var list []string
 	for i, in := range s {
 		if in {
@@ -71,7 +71,7 @@ func (s *Statuses) List() []string {
 }
 
 // String writes the set for a person: "2xx", "200", "200, 202 or 204".
-func (s *Statuses) String() string {
+func (s Statuses) String() string {
 	list := s.List()
 	if len(list) < 2 {
 		return strings.Join(list, "")
