@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
 )
@@ -29,8 +30,19 @@ type typeName struct {
 
 // typeHistory is an event type's newest definition and, by what they are called, all of its schemas.
 type typeHistory struct {
-	newest  EventType
-	schemas map[string]string
+	newest     EventType
+	schemas    map[string]string
+	deprecated time.Time // since when it is; zero: it isn't
+}
+
+// Rules are what holds for the events of a type.
+type Rules struct {
+	Mode       domain.SchemaMode // the tenant's, never empty
+	Registered bool              // else the tenant says nothing about the type, and all below is zero
+	Version    string            // of the schema: the one asked for, or the type's newest
+	Known      bool              // whether the type has a schema version of that name
+	Schema     string            // empty where the version asks nothing of the data
+	Deprecated time.Time         // since when the type is; zero: it isn't
 }
 
 // DirectoryRows are what a Directory begins with. Revoked keys and deleted tenants may be among them.
@@ -118,6 +130,27 @@ func (d *Directory) Schema(tenant domain.TenantID, name domain.EventType, versio
 	return schema, ok
 }
 
+// Rules finds what holds for events of a type that name a version of its schema, or none (""). It is one look-up: every
+// append makes it.
+func (d *Directory) Rules(tenant domain.TenantID, name domain.EventType, version string) Rules {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	r := Rules{Mode: d.tenants[tenant].Schemas}
+	if r.Mode == "" {
+		r.Mode = domain.SchemasOff
+	}
+	t, ok := d.types[typeName{tenant, name}]
+	if !ok {
+		return r
+	}
+	r.Registered, r.Version, r.Deprecated = true, version, t.deprecated
+	if version == "" {
+		r.Version = t.newest.SchemaVersion
+	}
+	r.Schema, r.Known = t.schemas[r.Version]
+	return r
+}
+
 // Profiles returns the wire profiles that operators added, in the order in which they did.
 func (d *Directory) Profiles() []Profile {
 	d.mu.RLock()
@@ -202,6 +235,12 @@ func (d *Directory) putEventType(row EventType) {
 	}
 	if row.Created == (Origin{}) {
 		row.Created = t.newest.Created
+	}
+	switch {
+	case row.Deprecated == "":
+		t.deprecated = time.Time{}
+	case t.deprecated.IsZero():
+		t.deprecated = row.Updated.RecordedAt
 	}
 	t.newest = row
 	t.schemas[row.SchemaVersion] = row.Schema

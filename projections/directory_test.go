@@ -118,6 +118,15 @@ func TestDirectory_EventTypesAndProfiles(t *testing.T) {
 		if _, ok := d.Schema("acme", "offer.issued", "v3"); ok {
 			t.Error("there is a schema that nobody registered")
 		}
+		for version, want := range map[string]projections.Rules{
+			"":   {Mode: domain.SchemasOff, Registered: true, Version: "v2", Known: true, Schema: `{"type":"array"}`},
+			"v1": {Mode: domain.SchemasOff, Registered: true, Version: "v1", Known: true, Schema: `{"type":"object"}`},
+			"v3": {Mode: domain.SchemasOff, Registered: true, Version: "v3"},
+		} {
+			if got := d.Rules("acme", "offer.issued", version); got != want {
+				t.Errorf("rules of %q: %+v", version, got)
+			}
+		}
 		if p, ok := d.Profile("d1"); !ok || p.ID != (domain.UUID{5}) || len(d.Profiles()) != 1 {
 			t.Errorf("the added profile: %+v, %v", p, ok)
 		}
@@ -125,4 +134,34 @@ func TestDirectory_EventTypesAndProfiles(t *testing.T) {
 			t.Error("there is a profile that nobody added")
 		}
 	})
+}
+
+func TestDirectory_Rules(t *testing.T) {
+	t.Parallel()
+	since := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+	row := func(version int, deprecated string) projections.EventType {
+		return projections.EventType{
+			EventTypeDefinition: domain.EventTypeDefinition{
+				ID: domain.UUID{4}, Tenant: "acme", Version: version,
+				EventTypeConfig: domain.EventTypeConfig{Name: "a.b", SchemaVersion: "v1", Deprecated: deprecated},
+			},
+			Updated: projections.Origin{RecordedAt: since.Add(time.Duration(version) * time.Hour)},
+		}
+	}
+	tenant := projections.Tenant{Tenant: domain.Tenant{TenantConfig: domain.TenantConfig{ID: "acme", Schemas: domain.SchemasEnforce}}}
+	rows := projections.DirectoryRows{
+		Tenants: []projections.Tenant{tenant}, EventTypes: []projections.EventType{row(1, ""), row(2, "use c.d"), row(3, "use c.d, please")},
+	}
+	want := projections.Rules{Mode: domain.SchemasEnforce, Registered: true, Version: "v1", Known: true, Deprecated: since.Add(2 * time.Hour)}
+	if got := projections.NewDirectory(rows, 9).Rules("acme", "a.b", ""); got != want {
+		t.Errorf("a deprecated type: %+v", got)
+	}
+	rows.EventTypes, want.Deprecated = append(rows.EventTypes, row(4, "")), time.Time{}
+	d := projections.NewDirectory(rows, 9)
+	if got := d.Rules("acme", "a.b", ""); got != want {
+		t.Errorf("a type that isn't deprecated any more: %+v", got)
+	}
+	if got := d.Rules("acme", "c.d", "v1"); got != (projections.Rules{Mode: domain.SchemasEnforce}) {
+		t.Errorf("a type that isn't registered: %+v", got)
+	}
 }
