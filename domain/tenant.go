@@ -67,7 +67,7 @@ func (c TenantConfig) validate() error {
 	if err := ValidateText("name", c.Name, 1, 255); err != nil {
 		return err
 	}
-	return c.Schemas.Validate("schemas")
+	return c.Schemas.Validate("schema_validation")
 }
 
 // Delete decides on the tenant's end. The instance's own log and the default tenant stay.

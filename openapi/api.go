@@ -11,6 +11,7 @@ func roles(more ...domain.Role) []domain.Role {
 func register(a *api) {
 	const (
 		admin, auditor, producer, receiver = domain.RoleAdmin, domain.RoleAuditor, domain.RoleProducer, domain.RoleReceiver
+		registrant                         = domain.RoleRegistrant
 		tenant                             = "/v1/tenants/{tenant}"
 	)
 	add(a, "create-tenant", "POST /v1/tenants", "Create a tenant", roles(), createTenant)
@@ -34,6 +35,10 @@ func register(a *api) {
 	add(a, "get-event-by-sequence", "GET "+tenant+"/events/by-sequence/{sequence}", "Get an event by its sequence", roles(admin, auditor, producer, receiver), getEventBySequence, answers[eventOut])
 	add(a, "get-event-routing", "GET "+tenant+"/events/{id}/routing", "Get an event's routing", roles(admin, auditor, producer), getRouting)
 	add(a, "get-event-routing-by-sequence", "GET "+tenant+"/events/by-sequence/{sequence}/routing", "Get an event's routing by its sequence", roles(admin, auditor, producer), getRoutingBySequence)
+
+	add(a, "list-event-types", "GET "+tenant+"/event-types", "List event types", roles(admin, auditor, producer, receiver, registrant), listEventTypes, answers[pageOut[EventTypeOut]])
+	add(a, "get-event-type", "GET "+tenant+"/event-types/{name}", "Get an event type", roles(admin, auditor, producer, receiver, registrant), getEventType, answers[EventTypeOut])
+	add(a, "put-event-type", "PUT "+tenant+"/event-types/{name}", "Register or change an event type", roles(admin), putEventType, documentEventType)
 
 	add(a, "create-endpoint", "POST "+tenant+"/endpoints", "Create an endpoint", roles(admin), createEndpoint)
 	add(a, "list-endpoints", "GET "+tenant+"/endpoints", "List endpoints", roles(admin, auditor), listEndpoints)

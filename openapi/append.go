@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
 )
@@ -14,6 +16,8 @@ type receiptAnswer struct {
 	ContentType string `header:"Content-Type"`
 	Sequence    string `header:"Hooktrail-Sequence" doc:"The sequence of the newest event in the answer." example:"41"`
 	Location    string `header:"Location" doc:"Where the event is." example:"/v1/tenants/acme/events/by-sequence/41"`
+	Deprecation string `header:"Deprecation" doc:"Since when a type among the events is deprecated (RFC 9745); Link names the types. It isn't part of the receipt, which stays as it was." example:"@1767225600"`
+	Link        string `header:"Link" doc:"Where the deprecated types are described." example:"</v1/tenants/acme/event-types/offer.issued>; rel=\"deprecation\""`
 	Replayed    string `header:"Idempotency-Replayed" doc:"true: this is the answer of an earlier request with the same Idempotency-Key." example:"true"`
 	Body        []byte
 }
@@ -30,9 +34,28 @@ func appendEvent(ctx context.Context, c *call, _ *appendEventIn) (*receiptAnswer
 		return nil, err
 	}
 	id := domain.NewUUID()
-	if err := s.complete(c.tenant, id, c.Limits.DataBytes); err != nil {
+	rules, err := s.complete(c, id)
+	if err != nil {
 		return nil, within("body", err)
 	}
+	faults, err := c.conform(&s, &rules, "body")
+	if err != nil {
+		return nil, err
+	}
+	if len(faults) > 0 {
+		if err := c.refuseBroken(ctx, []brokenEvent{{&s, faults}}); err != nil {
+			return nil, err
+		}
+	}
+	out, err := c.append(ctx, &s, id)
+	if err == nil && !rules.Deprecated.IsZero() {
+		out.deprecate(c.tenant, s.attrs.Type, rules.Deprecated)
+	}
+	return out, err
+}
+
+// append answers with the receipt of one event: this request's, or the one that was appended under its name before.
+func (c *call) append(ctx context.Context, s *submission, id domain.UUID) (*receiptAnswer, error) {
 	group := domain.Group{Drafts: []domain.Draft{s.draft(c, id)}}
 	if c.idempotency != "" {
 		group.Claims = append(group.Claims, c.claim(c.tenant, 0, 1))
@@ -114,6 +137,18 @@ func (c *call) earlierReceipt(entries []domain.Entry, status int, replayed bool)
 		return nil, err
 	}
 	return c.receipt(&entries[0], attrs, status, replayed), nil
+}
+
+// deprecate says that a type of the answer's events is deprecated, and where to read more.
+func (a *receiptAnswer) deprecate(tenant domain.TenantID, name domain.EventType, since time.Time) {
+	link := "<" + typePath(tenant, name) + `>; rel="deprecation"`
+	if a.Link != "" {
+		link = a.Link + ", " + link
+	}
+	if date := "@" + strconv.FormatInt(since.Unix(), 10); a.Deprecation == "" || date < a.Deprecation {
+		a.Deprecation = date
+	}
+	a.Link = link
 }
 
 // appended returns the attributes of the n-th entry, which a claim says is an event.

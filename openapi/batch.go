@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
 )
@@ -25,12 +27,18 @@ type batch struct {
 	same   []int           // the earlier event of the batch that this one repeats, or itself
 	done   []*domain.Entry // by event; nil: not yet in the log
 	fresh  bool            // whether this request appended any
+	broken []brokenEvent   // that their types' schemas don't allow
+
+	deprecated map[domain.EventType]time.Time // types among the events, and since when they are
 }
 
 // appendEvents appends all events of a batch or none. Those that were appended before count as they are.
 func appendEvents(ctx context.Context, c *call, _ *appendEventsIn) (*receiptAnswer, error) {
 	b, err := c.readBatch()
 	if err != nil {
+		return nil, err
+	}
+	if err := c.refuseBroken(ctx, b.broken); err != nil {
 		return nil, err
 	}
 	for range maxDecisions {
@@ -70,8 +78,8 @@ func (c *call) readBatch() (*batch, error) {
 	for i := range events {
 		b.ids[i], b.same[i] = domain.NewUUID(), i
 		s := &events[i]
-		if err := s.complete(c.tenant, b.ids[i], c.Limits.DataBytes); err != nil {
-			return nil, within(c.eventPath(i), err)
+		if err := b.complete(i); err != nil {
+			return nil, err
 		}
 		s.data = bytes.Clone(s.data) // what keeps one event mustn't keep the whole request
 		if !s.named {
@@ -88,6 +96,32 @@ func (c *call) readBatch() (*batch, error) {
 		seen[name] = i
 	}
 	return b, nil
+}
+
+// maxDeprecated bounds how many types an answer calls deprecated: they stand in a header.
+const maxDeprecated = 20
+
+// complete fills in an event's defaults and holds it to the schema of its type.
+func (b *batch) complete(i int) error {
+	c, s := b.c, &b.events[i]
+	rules, err := s.complete(c, b.ids[i])
+	if err != nil {
+		return within(c.eventPath(i), err)
+	}
+	if !rules.Registered {
+		return nil
+	}
+	if !rules.Deprecated.IsZero() && len(b.deprecated) < maxDeprecated {
+		if b.deprecated == nil {
+			b.deprecated = make(map[domain.EventType]time.Time)
+		}
+		b.deprecated[s.attrs.Type] = rules.Deprecated
+	}
+	faults, err := c.conform(s, &rules, c.eventPath(i))
+	if len(faults) > 0 {
+		b.broken = append(b.broken, brokenEvent{s, faults})
+	}
+	return err
 }
 
 // eventPath is where an event stands in the request.
@@ -284,5 +318,8 @@ func (b *batch) answer(replayed bool) (*receiptAnswer, error) {
 	}
 	out.Body = append(out.Body, `]}`...)
 	out.Sequence = sequenceText(last)
+	for _, name := range slices.Sorted(maps.Keys(b.deprecated)) {
+		out.deprecate(b.c.tenant, name, b.deprecated[name])
+	}
 	return out, nil
 }

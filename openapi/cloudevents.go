@@ -64,7 +64,7 @@ func encodedJSON(m domain.Member) ([]byte, error) {
 
 // cloudEventOf reads a CloudEvents 1.0 event in binary mode (HTTP binding §3.1): attributes in headers, data as the body.
 func cloudEventOf(header http.Header, body []byte) (submission, error) {
-	s := submission{data: body}
+	s := submission{data: body, bare: true}
 	for name, values := range header {
 		attribute, ok := strings.CutPrefix(strings.ToLower(name), "ce-")
 		if !ok || attribute == "specversion" {

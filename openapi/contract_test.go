@@ -111,6 +111,11 @@ func TestContract(t *testing.T) {
 	c.do("revoke-key", acme+"/keys/"+made.text("id"), "")
 	c.do("get-whoami", "/v1/whoami", "")
 
+	c.do("put-event-type", acme+"/event-types/a.b", `{"description":"d","schema":true,"examples":[1],"version":"v1","reason":"pilot"}`)
+	c.do("put-event-type", acme+"/event-types/a.b?dry_run=true", `{"schema":{"type":"object"},"version":"v2","deprecated":"x"}`)
+	c.do("list-event-types", acme+"/event-types?limit=1", "")
+	c.do("get-event-type", acme+"/event-types/a.b", "")
+
 	made = c.do("create-endpoint", acme+"/endpoints", `{"name":"e","url":"https://receiver.example/","auth":{"type":"basic","username":"u","password":"p"},"headers":{"X-A":"a"},
 		"rate_limit":{"per_second":1.5,"burst":2},"retry":{"schedule":["5s"]},"metadata":{"a":"b"},"timeout":"5s"}`)
 	endpoint := made.text("id")

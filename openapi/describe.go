@@ -30,6 +30,7 @@ past moment; ` + "`Hooktrail-Sequence`" + ` says which sequence an answer reflec
 		{Name: "Tenants", Description: "Each tenant has a log, keys, endpoints and subscriptions of its own."},
 		{Name: "Keys", Description: "API keys, their roles and the principals behind them."},
 		{Name: "Events", Description: "What producers submit; data is kept and given back byte for byte."},
+		{Name: "Event types", Description: "What a tenant says about its events: schemas, examples, guides."},
 		{Name: "Endpoints", Description: "Receivers: URL, wire format, keys and limits."},
 		{Name: "Subscriptions", Description: "Which event types go to which endpoint."},
 		{Name: "Deliveries", Description: "One event for one endpoint, its attempts, and what was sent in each."},
@@ -48,6 +49,8 @@ func tagOf(path string) string {
 	switch {
 	case strings.Contains(path, "/filters/"), strings.HasSuffix(path, "/route-previews"):
 		return "Subscriptions"
+	case strings.Contains(path, "/event-types"):
+		return "Event types"
 	case path == "/v1/whoami":
 		return "Keys"
 	case strings.HasPrefix(path, "/v1/"):
@@ -73,7 +76,7 @@ func descriptions() map[string]string {
 		"create-tenant":         "Begins a tenant's log. The id is chosen for ever, also when the tenant is deleted.",
 		"list-tenants":          "In order of id, as they are now, on every page: there is no as_of, since each tenant has a log of its own. Hooktrail-Sequence and min_sequence speak of the instance's log.",
 		"get-tenant":            "The tenant's switches, now or as of a moment.",
-		"update-tenant":         "A merge patch (RFC 7396). Switching webhooks off keeps on logging events; routing records that nothing was sent.",
+		"update-tenant":         "A merge patch (RFC 7396). Switching webhooks off keeps on logging events; routing records that nothing was sent. schema_validation says what becomes of events that break their type's schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, the receipt has warnings.",
 		"delete-tenant":         "Ends the tenant: its keys open nothing any more and nothing is sent. Its log stays.",
 		"create-instance-key":   "Keys of the instance are operator and monitor keys. The key itself is shown in this answer and never again.",
 		"list-instance-keys":    "Keys that aren't revoked, now or as of a moment.",
@@ -88,6 +91,9 @@ func descriptions() map[string]string {
 		"get-event":             "The event with its data, byte for byte. The id goes percent-encoded; one that can't stand in a path all the same, such as / or (behind some proxies) .., goes through ?id= of the list. Where a producer called an event by another one's internal id, this finds the producer's; get-event-by-sequence finds either.",
 		"get-event-by-sequence": "The event with its data, byte for byte.",
 		"get-event-routing":     "Where the event went and which matching subscriptions were passed over, as it was decided then; with as_of, as far as it was routed at that moment.",
+		"list-event-types":      "In order of registration, with schemas and examples, now or as of a moment. A page can have fewer items than asked for when they are large.",
+		"get-event-type":        "What the tenant says about the events of a type, now or as of a moment; schema and examples byte for byte as they were sent.",
+		"put-event-type":        "The whole definition: what isn't sent isn't kept. The same definition again appends nothing. What breaks for receivers is refused (409 schema_incompatible) unless the schema gets a new version, and the answer says what breaks. Events appended through this process are held to it at once, those through others as they read the log.",
 		"create-endpoint":       "The signing key is shown in this answer and never again. Credentials are kept sealed, outside the log.",
 		"list-endpoints":        "Endpoints that aren't deleted, now or as of a moment.",
 		"get-endpoint":          "Its whole configuration, now or as of a moment; key ids and keyed fingerprints, never a key.",
@@ -252,14 +258,14 @@ func tidy(doc *huma.OpenAPI) {
 		}
 	}
 	for _, item := range doc.Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post, item.Patch, item.Delete} {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
 			if op == nil {
 				continue
 			}
 			if h, ok := op.Metadata[documentedKey].(handwritten); ok {
 				h.document(doc, op)
 			}
-			if !slices.Contains([]string{http.MethodPost, http.MethodPatch}, op.Method) {
+			if !slices.Contains([]string{http.MethodPost, http.MethodPut, http.MethodPatch}, op.Method) {
 				op.RequestBody = nil
 			}
 		}

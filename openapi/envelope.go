@@ -2,6 +2,7 @@ package openapi
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/projections"
 )
 
 // submission is an event as a producer sent it, its defaults filled in.
@@ -21,6 +23,7 @@ type submission struct {
 	data     []byte
 	named    bool // the producer gave the id
 	versions bool // the producer gave the schema version
+	bare     bool // the data is the whole body
 }
 
 // parseEvent reads the members of an event in the product's own form. Errors are relative to the event.
@@ -70,23 +73,28 @@ func parseEvent(members []domain.Member) (submission, error) {
 	return s, nil
 }
 
-// complete fills in the defaults and checks the whole. id is the event's internal one.
-func (s *submission) complete(tenant domain.TenantID, id domain.UUID, limit int) error {
+// complete fills in the defaults, checks the whole, and returns what holds for events of the type. id is the event's
+// internal one.
+func (s *submission) complete(c *call, id domain.UUID) (projections.Rules, error) {
+	rules := c.Directory.Rules(c.tenant, s.attrs.Type, s.attrs.SchemaVersion)
 	if !s.named {
 		s.attrs.ID = id.String()
 	}
 	if s.attrs.Source == "" {
-		s.attrs.Source = defaultSource(tenant)
+		s.attrs.Source = defaultSource(c.tenant)
 	}
 	if s.attrs.SchemaVersion == "" {
-		s.attrs.SchemaVersion = "v1"
+		s.attrs.SchemaVersion = cmp.Or(rules.Version, firstSchemaVersion)
 	}
-	if len(s.data) > limit {
-		return refuse(http.StatusRequestEntityTooLarge, "event_data_too_large", "An event's data is larger than the server takes.",
-			fault{"data", fmt.Sprintf("has at most %d bytes", limit)})
+	if len(s.data) > c.Limits.DataBytes {
+		return rules, refuse(http.StatusRequestEntityTooLarge, "event_data_too_large", "An event's data is larger than the server takes.",
+			fault{"data", fmt.Sprintf("has at most %d bytes", c.Limits.DataBytes)})
 	}
-	return s.attrs.Validate()
+	return rules, s.attrs.Validate()
 }
+
+// firstSchemaVersion is the schema version of an event whose type and producer name none.
+const firstSchemaVersion = "v1"
 
 // defaultSource is the source of an event whose producer names none.
 func defaultSource(tenant domain.TenantID) string { return "/tenants/" + string(tenant) }

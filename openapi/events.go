@@ -25,6 +25,7 @@ type eventOut struct {
 	Sequence      int64             `json:"sequence" doc:"The event's place in the tenant's log." example:"41"`
 	RecordedAt    stamp             `json:"recorded_at" doc:"When it was recorded." example:"2026-07-01T12:00:00.123456Z"`
 	LeafHash      string            `json:"leaf_hash" doc:"The leaf's RFC 6962 hash, in standard base64." example:"cTOUDeMlPgClsHbaWuiOa3M0PbcTF6PvLiuZtmTwTVg="`
+	SchemaProblem string            `json:"schema_problem,omitempty" doc:"How the event breaks the schema of its type, a line for each place, where the tenant had it accepted all the same." example:"data/amount: got string, want number"`
 	Test          bool              `json:"test,omitempty" doc:"A sample made for one endpoint." example:"true"`
 	Erased        bool              `json:"erased,omitempty" doc:"The content was destroyed; what is left proves that there was an event." example:"true"`
 	Data          json.RawMessage   `json:"data,omitempty" doc:"Any JSON value, exactly as it was sent." example:"{\"amount\":12.50}"`
@@ -48,10 +49,10 @@ func showEvent(b []byte, e *domain.Entry) ([]byte, error) {
 	switch {
 	case ok:
 		out.describe(fact.Event, e.RecordedAt)
-		return splice(b, out, "data", fact.Data)
+		return splice(b, out, domain.Member{Name: "data", Raw: fact.Data})
 	case e.Erased:
 		out.describe(domain.EventAttributes{ID: e.Stream.ID.String()}, e.RecordedAt)
-		return splice(b, out, "", nil)
+		return splice(b, out)
 	}
 	return nil, unreadable(*e)
 }
@@ -59,14 +60,15 @@ func showEvent(b []byte, e *domain.Entry) ([]byte, error) {
 func (out *eventOut) describe(a domain.EventAttributes, recorded time.Time) {
 	out.ID, out.Source, out.Type, out.Subject = a.ID, a.Source, string(a.Type), a.Subject
 	out.SchemaVersion, out.DataSchema, out.Extensions, out.Test = a.SchemaVersion, a.DataSchema, a.Extensions, a.Test != nil
+	out.SchemaProblem = a.SchemaProblem
 	out.OccurredAt = stamp(a.OccurredAt)
 	if a.OccurredAt.IsZero() {
 		out.OccurredAt = stamp(recorded)
 	}
 }
 
-// splice writes an object with one more member, whose value is taken as it is. No name: no member.
-func splice(b []byte, object any, name string, raw []byte) ([]byte, error) {
+// splice writes an object, which isn't empty, with more members, whose values are taken as they are.
+func splice(b []byte, object any, more ...domain.Member) ([]byte, error) {
 	var buffer bytes.Buffer
 	encoder := json.NewEncoder(&buffer)
 	encoder.SetEscapeHTML(false)
@@ -74,12 +76,12 @@ func splice(b []byte, object any, name string, raw []byte) ([]byte, error) {
 		return nil, fmt.Errorf("write %T: %w", object, err)
 	}
 	text := bytes.TrimSuffix(buffer.Bytes(), []byte("\n"))
-	if name == "" {
-		return append(b, text...), nil
-	}
 	b = append(b, text[:len(text)-1]...)
-	b = appendText(append(b, ','), name)
-	return append(append(append(b, ':'), raw...), '}'), nil
+	for _, m := range more {
+		b = appendText(append(b, ','), m.Name)
+		b = append(append(b, ':'), m.Raw...)
+	}
+	return append(b, '}'), nil
 }
 
 // EventPath names an event.

@@ -39,7 +39,7 @@ func (c *call) event(sent sentEvent) (s submission, err error) {
 		return s, invalid("body.event", "must be an object")
 	}
 	if s, err = parseEvent(splitChecked(sent, nil)); err == nil {
-		err = s.complete(c.tenant, domain.NewUUID(), c.Limits.DataBytes)
+		_, err = s.complete(c, domain.NewUUID())
 	}
 	return s, within("body.event", err)
 }

@@ -44,13 +44,13 @@ func showEntry(b []byte, e *domain.Entry) ([]byte, error) {
 		Leaf: string(e.Leaf), LeafHash: base64Of(hash[:]),
 	}
 	if e.Fact == nil {
-		return splice(b, out, "", nil)
+		return splice(b, out)
 	}
 	data, err := showContent(e.Fact)
 	if err != nil {
 		return nil, err
 	}
-	return splice(b, out, "data", data)
+	return splice(b, out, domain.Member{Name: "data", Raw: data})
 }
 
 // showContent writes a fact's parts as an object. Event data stays as it was sent; a captured answer isn't text: base64.
@@ -161,28 +161,7 @@ func listLog(ctx context.Context, c *call, in *listLogIn) (*exactOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.entryPage(l, pinned, entries)
-}
-
-func (c *call) entryPage(l *list, pinned domain.Sequence, entries []domain.Entry) (*exactOut, error) {
-	out := &exactOut{ContentType: typeJSON, Sequence: sequenceText(pinned), Body: []byte(`{"items":[`)}
-	next := []byte("null")
-	var err error
-	for i := range entries {
-		if i == l.Limit || len(out.Body) > maxPageBytes {
-			cursor, link := l.next(pinned, bySequence(entries[i-1].Sequence))
-			out.Link, next = link, appendText(nil, *cursor)
-			break
-		}
-		if i > 0 {
-			out.Body = append(out.Body, ',')
-		}
-		if out.Body, err = showEntry(out.Body, &entries[i]); err != nil {
-			return nil, err
-		}
-	}
-	out.Body = append(append(append(out.Body, `],"next":`...), next...), '}')
-	return out, nil
+	return exactPage(l, pinned, entries, func(e *domain.Entry) []byte { return bySequence(e.Sequence) }, showEntry)
 }
 
 // bound narrows a query to the walk's pinned sequence and to what comes behind its cursor.

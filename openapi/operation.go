@@ -118,7 +118,7 @@ func errorsOf(method, path string, roles []domain.Role) []int {
 		list = append(list, http.StatusNotFound)
 	}
 	switch method {
-	case http.MethodPost, http.MethodPatch:
+	case http.MethodPost, http.MethodPut, http.MethodPatch:
 		list = append(list, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	case http.MethodDelete:
 		list = append(list, http.StatusConflict)

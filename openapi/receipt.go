@@ -5,17 +5,19 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"strconv"
+	"strings"
 
 	"github.com/hooktrail/hooktrail/domain"
 )
 
 // receiptOut is the answer to an event. Only the document uses the type: receipts are written by hand.
 type receiptOut struct {
-	ID         string `json:"id" doc:"The producer's id or, without one, the event's own." example:"order-4711"`
-	Type       string `json:"type" doc:"As sent." example:"offer.issued"`
-	Sequence   int64  `json:"sequence" doc:"The event's place in the tenant's log, and its leaf's index in the tenant's Merkle tree." example:"41"`
-	RecordedAt stamp  `json:"recorded_at" doc:"When it was recorded: the database's clock." example:"2026-07-01T12:00:00.123456Z"`
-	LeafHash   string `json:"leaf_hash" doc:"The leaf's RFC 6962 hash, in standard base64 as in C2SP checkpoints." example:"cTOUDeMlPgClsHbaWuiOa3M0PbcTF6PvLiuZtmTwTVg="`
+	ID         string   `json:"id" doc:"The producer's id or, without one, the event's own." example:"order-4711"`
+	Type       string   `json:"type" doc:"As sent." example:"offer.issued"`
+	Sequence   int64    `json:"sequence" doc:"The event's place in the tenant's log, and its leaf's index in the tenant's Merkle tree." example:"41"`
+	RecordedAt stamp    `json:"recorded_at" doc:"When it was recorded: the database's clock." example:"2026-07-01T12:00:00.123456Z"`
+	Warnings   []string `json:"warnings,omitempty" doc:"How the event breaks the schema of its type, where the tenant has it accepted all the same: places and rules. It stands in the event's entry too." example:"data/amount: got string, want number"`
+	LeafHash   string   `json:"leaf_hash" doc:"The leaf's RFC 6962 hash, in standard base64 as in C2SP checkpoints." example:"cTOUDeMlPgClsHbaWuiOa3M0PbcTF6PvLiuZtmTwTVg="`
 }
 
 // receiptsOut is the answer to a batch of events.
@@ -37,7 +39,17 @@ func appendReceipt(b []byte, e *domain.Entry, attrs *domain.EventAttributes) []b
 	b = strconv.AppendInt(append(b, `,"sequence":`...), int64(e.Sequence), 10)
 	b = append(append(append(b, `,"recorded_at":"`...), domain.FormatTime(e.RecordedAt)...), `","leaf_hash":"`...)
 	b = base64.StdEncoding.AppendEncode(b, hash[:])
-	return append(b, `"}`...)
+	if attrs.SchemaProblem == "" {
+		return append(b, `"}`...)
+	}
+	b = append(b, `","warnings":[`...)
+	for i, line := range strings.Split(attrs.SchemaProblem, "\n") {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendText(b, line)
+	}
+	return append(b, `]}`...)
 }
 
 // appendText writes a JSON text.

@@ -67,7 +67,7 @@ func operations(t *testing.T, f *fixture) []documented {
 
 // target fills in a path.
 func (d documented) target(tenant string) string {
-	return strings.NewReplacer("{tenant}", tenant, "{id}", domain.NewUUID().String(), "{sequence}", "1", "{number}", "1").Replace(d.Path)
+	return strings.NewReplacer("{tenant}", tenant, "{id}", domain.NewUUID().String(), "{sequence}", "1", "{number}", "1", "{name}", "a.b").Replace(d.Path)
 }
 
 func (d documented) call(f *fixture, key, tenant string) answer {
@@ -155,7 +155,7 @@ func oneOfEach(f *fixture, tenant string) things {
 func (t things) target(op documented, tenant string) string {
 	before, _, _ := strings.Cut(op.Path, "/{id}")
 	return strings.NewReplacer("{tenant}", tenant, "{id}", t.id[before[strings.LastIndexByte(before, '/')+1:]],
-		"{sequence}", fmt.Sprint(int(t.sequence)), "{number}", "1").Replace(op.Path)
+		"{sequence}", fmt.Sprint(int(t.sequence)), "{number}", "1", "{name}", "a.b").Replace(op.Path)
 }
 
 // TestRoles_Foreign calls every operation on one thing with the id of another tenant's, under the caller's own tenant: a

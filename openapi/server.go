@@ -18,6 +18,7 @@ type Server struct {
 	Directory *projections.Directory // must be followed, see [projections.Directory.Follow]
 	Secrets   Secrets
 	Profiles  Profiles
+	Schemas   Schemas
 
 	// Claimed looks claims up without appending: for each, who made it before, or nil.
 	Claimed func(ctx context.Context, claims []domain.Claim) ([]*domain.ClaimedError, error)

@@ -87,7 +87,7 @@ func TestQuery_Bytes(t *testing.T) {
 		}
 		if strings.Contains(op.Path, "/{id}") && len(op.Roles) > 0 {
 			wrong := strings.Replace(strings.ReplaceAll(op.Path, "{tenant}", "acme"), "{id}", "a%00b", 1)
-			f.do(key, op.Method, strings.NewReplacer("{sequence}", "1", "{number}", "1").Replace(wrong), "").
+			f.do(key, op.Method, strings.NewReplacer("{sequence}", "1", "{number}", "1", "{name}", "a.b").Replace(wrong), "").
 				problem(http.StatusUnprocessableEntity, "validation_failed").names("path")
 		}
 		for _, query := range []string{"%zz=1", "a=%f", "a=1;b=2"} {

@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -17,6 +18,7 @@ type tenantOut struct {
 	Name            string `json:"name" doc:"For people." example:"Acme Ltd"`
 	WebhooksEnabled bool   `json:"webhooks_enabled" doc:"false: events are logged, and routing records that nothing is sent." example:"true"`
 	HTTPSOnly       bool   `json:"https_only" doc:"true: endpoints with http URLs are refused." example:"false"`
+	Schemas         string `json:"schema_validation" doc:"What becomes of events whose data breaks the schema of their type. off: nothing is checked; warn: they are appended, and receipt and entry say what is wrong; enforce: they are refused. Events of types that aren't registered are always accepted." example:"enforce"`
 	Versions
 }
 
@@ -38,10 +40,12 @@ func version(n int, created, updated projections.Origin) Versions {
 
 func showTenant(t projections.Tenant) tenantOut {
 	return tenantOut{
-		ID: string(t.ID), Name: t.Name, WebhooksEnabled: t.WebhooksEnabled, HTTPSOnly: t.HTTPSOnly,
+		ID: string(t.ID), Name: t.Name, WebhooksEnabled: t.WebhooksEnabled, HTTPSOnly: t.HTTPSOnly, Schemas: schemaMode(t.Schemas),
 		Versions: version(t.Version, t.Created, t.Updated),
 	}
 }
+
+func schemaMode(m domain.SchemaMode) string { return string(cmp.Or(m, domain.SchemasOff)) }
 
 type createTenantIn struct {
 	PostHeader
@@ -53,12 +57,13 @@ type tenantIn struct {
 	Name            string `json:"name,omitempty" maxLength:"255" doc:"For people; the id by default." example:"Acme Ltd"`
 	WebhooksEnabled *bool  `json:"webhooks_enabled,omitempty" doc:"true by default." example:"true"`
 	HTTPSOnly       *bool  `json:"https_only,omitempty" doc:"false by default." example:"false"`
+	Schemas         string `json:"schema_validation,omitempty" doc:"off, warn or enforce; off by default." example:"off"`
 	ReasonBody
 }
 
 // createTenant begins a tenant's log and says so in the instance's.
 func createTenant(ctx context.Context, c *call, in *createTenantIn) (*madeOut[tenantOut], error) {
-	config := domain.TenantConfig{ID: domain.TenantID(in.Body.ID), Name: in.Body.Name, WebhooksEnabled: true}
+	config := domain.TenantConfig{ID: domain.TenantID(in.Body.ID), Name: in.Body.Name, WebhooksEnabled: true, Schemas: domain.SchemaMode(in.Body.Schemas)}
 	if in.Body.WebhooksEnabled != nil {
 		config.WebhooksEnabled = *in.Body.WebhooksEnabled
 	}
@@ -246,6 +251,7 @@ type tenantPatch struct {
 	Name            patch[string] `json:"name,omitzero" maxLength:"255" doc:"null: the id." example:"Acme Ltd"`
 	WebhooksEnabled patch[bool]   `json:"webhooks_enabled,omitzero" doc:"null: true." example:"false"`
 	HTTPSOnly       patch[bool]   `json:"https_only,omitzero" doc:"null: false." example:"true"`
+	Schemas         patch[string] `json:"schema_validation,omitzero" doc:"off, warn or enforce; null: off." example:"enforce"`
 	ReasonBody
 }
 
@@ -255,6 +261,9 @@ func patchTenant(ctx context.Context, c *call, in *patchTenantIn) (*oneOut[tenan
 		in.Body.Name.apply(&config.Name, string(t.ID))
 		in.Body.WebhooksEnabled.apply(&config.WebhooksEnabled, true)
 		in.Body.HTTPSOnly.apply(&config.HTTPSOnly, false)
+		if in.Body.Schemas.Set {
+			config.Schemas = domain.SchemaMode(in.Body.Schemas.Value) // empty, as null leaves it, is off
+		}
 		return t.Update(config)
 	})
 	if err != nil {
@@ -263,6 +272,9 @@ func patchTenant(ctx context.Context, c *call, in *patchTenantIn) (*oneOut[tenan
 	fact, ok := e.Fact.(*domain.TenantUpdated)
 	if !ok {
 		return nil, unreadable(e)
+	}
+	if err := c.await(ctx, e.Position); err != nil { // what is appended next is judged by it
+		return nil, err
 	}
 	row.TenantConfig, row.Version, row.Updated = fact.Tenant, e.StreamVersion, projections.OriginOf(e)
 	return &oneOut[tenantOut]{Sequence: sequenceText(e.Sequence), ETag: etag(row.Version), Body: showTenant(row)}, nil

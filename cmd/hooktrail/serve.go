@@ -21,6 +21,7 @@ import (
 	"github.com/hooktrail/hooktrail/adapters/dispatch"
 	"github.com/hooktrail/hooktrail/adapters/filter"
 	"github.com/hooktrail/hooktrail/adapters/postgres"
+	"github.com/hooktrail/hooktrail/adapters/schema"
 	"github.com/hooktrail/hooktrail/adapters/webhook"
 	"github.com/hooktrail/hooktrail/openapi"
 	"github.com/hooktrail/hooktrail/projections"
@@ -245,7 +246,7 @@ func (s *server) dispatcher() (*dispatch.Dispatcher, error) {
 func (s *server) serveHTTP(ctx context.Context) error {
 	handler, err := openapi.NewHandler(openapi.Server{
 		Log: s.entries, Views: s.views, Directory: s.directory, Secrets: keptSecrets(s.entries),
-		Profiles: profilesFor(s.profiles), Claimed: s.entries.Claimed, Settle: s.entries.Settle,
+		Profiles: profilesFor(s.profiles), Schemas: schemasFor(new(schema.Cache)), Claimed: s.entries.Claimed, Settle: s.entries.Settle,
 		CheckFilter: s.filters.Check, CompileFilter: s.filters.Compile, Route: dispatch.Preview(s.filters.Match),
 		AttemptBody: s.courier.body, Ready: (&readiness{check: s.entries.Ready}).ready, Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
 		Clock: time.Now, Logger: s.log, Version: version, Limits: openapi.Limits{DataBytes: s.MaxDataBytes},

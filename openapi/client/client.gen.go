@@ -288,6 +288,24 @@ func (e ListEndpointsParamsOrder) Valid() bool {
 	}
 }
 
+// Defines values for ListEventTypesParamsOrder.
+const (
+	ListEventTypesParamsOrderAsc  ListEventTypesParamsOrder = "asc"
+	ListEventTypesParamsOrderDesc ListEventTypesParamsOrder = "desc"
+)
+
+// Valid indicates whether the value is a known member of the ListEventTypesParamsOrder enum.
+func (e ListEventTypesParamsOrder) Valid() bool {
+	switch e {
+	case ListEventTypesParamsOrderAsc:
+		return true
+	case ListEventTypesParamsOrderDesc:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListEventsParamsOrder.
 const (
 	ListEventsParamsOrderAsc  ListEventsParamsOrder = "asc"
@@ -569,6 +587,19 @@ type AuthRequestIn string
 //
 // Examples: api_key
 type AuthRequestType string
+
+// Change defines model for Change.
+type Change struct {
+	// Message What breaks.
+	//
+	// Examples: is widened: the new schema also allows string
+	Message string `json:"message"`
+
+	// Pointer The rule's place in the earlier schema (RFC 6901).
+	//
+	// Examples: /properties/amount/type
+	Pointer string `json:"pointer"`
+}
 
 // CloudEventRequest defines model for CloudEventRequest.
 type CloudEventRequest struct {
@@ -1163,6 +1194,11 @@ type Event struct {
 	// Examples: 2026-07-01T12:00:00.123456Z
 	RecordedAt time.Time `json:"recorded_at"`
 
+	// SchemaProblem How the event breaks the schema of its type, a line for each place, where the tenant had it accepted all the same.
+	//
+	// Examples: data/amount: got string, want number
+	SchemaProblem *string `json:"schema_problem,omitempty"`
+
 	// SchemaVersion The version of the type's schema.
 	//
 	// Examples: v1
@@ -1256,6 +1292,108 @@ type EventRequest struct {
 	//
 	// Examples: offer.issued
 	Type string `json:"type"`
+}
+
+// EventType defines model for EventType.
+type EventType struct {
+	// CreatedAt When the type was registered.
+	//
+	// Examples: 2026-07-01T12:00:00.123456Z
+	CreatedAt *time.Time `json:"created_at,omitempty"`
+
+	// CreatedSequence The entry that registered it.
+	//
+	// Examples: 12
+	CreatedSequence *int64 `json:"created_sequence,omitempty"`
+
+	// Deprecated Why the type shouldn't be used any more, and what should.
+	//
+	// Examples: Use offer.sent.
+	Deprecated *string `json:"deprecated,omitempty"`
+
+	// Description For people.
+	//
+	// Examples: An offer went out to a customer.
+	Description *string `json:"description,omitempty"`
+
+	// Examples Data that conforms to the schema, byte for byte as it was sent.
+	//
+	// Examples: [{"amount":12.5}]
+	Examples *[]interface{} `json:"examples,omitempty"`
+
+	// Name As events name it.
+	//
+	// Examples: offer.issued
+	Name string `json:"name"`
+
+	// Revision Counts the definition's changes, from 1; its ETag.
+	//
+	// Examples: 1
+	Revision *int64 `json:"revision,omitempty"`
+
+	// Schema JSON Schema 2020-12 of the events' data, byte for byte as it was sent; absent: any data.
+	//
+	// Examples: {"required":["amount"],"type":"object"}
+	Schema interface{} `json:"schema,omitempty"`
+
+	// UpdatedAt When it was changed last.
+	//
+	// Examples: 2026-07-01T12:00:00.123456Z
+	UpdatedAt *time.Time `json:"updated_at,omitempty"`
+
+	// UpdatedSequence The entry that changed it last.
+	//
+	// Examples: 12
+	UpdatedSequence *int64 `json:"updated_sequence,omitempty"`
+
+	// Version What the schema is called: the schema_version of events that name none.
+	//
+	// Examples: v1
+	Version string `json:"version"`
+}
+
+// EventTypePage defines model for EventTypePage.
+type EventTypePage struct {
+	// Items The page's items.
+	Items []EventType `json:"items"`
+
+	// Next The cursor of the next page; null on the last one.
+	//
+	// Examples: AAAAAAAAACkAAAAAAAAAGPt1z3mJ0mQk
+	Next *string `json:"next"`
+}
+
+// EventTypeRequest defines model for EventTypeRequest.
+type EventTypeRequest struct {
+	// Deprecated Why the type shouldn't be used any more, and what should; absent: it isn't deprecated.
+	//
+	// Examples: Use offer.sent.
+	Deprecated *string `json:"deprecated,omitempty"`
+
+	// Description For people.
+	//
+	// Examples: An offer went out to a customer.
+	Description *string `json:"description,omitempty"`
+
+	// Examples Data that conforms to the schema, kept byte for byte.
+	//
+	// Examples: [{"amount":12.5}]
+	Examples *[]interface{} `json:"examples,omitempty"`
+
+	// Reason Why it is done; goes into the log.
+	//
+	// Examples: receiver's maintenance window
+	Reason *string `json:"reason,omitempty"`
+
+	// Schema JSON Schema 2020-12, kept byte for byte, at most 64 KiB; absent: any data. A $ref stays within the document.
+	//
+	// Examples: {"required":["amount"],"type":"object"}
+	Schema interface{} `json:"schema,omitempty"`
+
+	// Version What the schema is called; by default as it was, v1 at first. A schema that breaks receivers needs a new one; earlier ones go on holding for events that name them.
+	//
+	// Examples: v1
+	Version *string `json:"version,omitempty"`
 }
 
 // EventsRequest defines model for EventsRequest.
@@ -1514,6 +1652,72 @@ type Problem struct {
 	Title string `json:"title"`
 }
 
+// PutEventType defines model for PutEventType.
+type PutEventType struct {
+	// Changes What breaks for those who read events by the schema before: that of the same version or, for a new version, that of the newest.
+	Changes []Change `json:"changes"`
+
+	// CreatedAt When the type was registered.
+	//
+	// Examples: 2026-07-01T12:00:00.123456Z
+	CreatedAt *time.Time `json:"created_at,omitempty"`
+
+	// CreatedSequence The entry that registered it.
+	//
+	// Examples: 12
+	CreatedSequence *int64 `json:"created_sequence,omitempty"`
+
+	// Deprecated Why the type shouldn't be used any more, and what should.
+	//
+	// Examples: Use offer.sent.
+	Deprecated *string `json:"deprecated,omitempty"`
+
+	// Description For people.
+	//
+	// Examples: An offer went out to a customer.
+	Description *string `json:"description,omitempty"`
+
+	// Examples Data that conforms to the schema, byte for byte as it was sent.
+	//
+	// Examples: [{"amount":12.5}]
+	Examples *[]interface{} `json:"examples,omitempty"`
+
+	// Name As events name it.
+	//
+	// Examples: offer.issued
+	Name string `json:"name"`
+
+	// Outcome created, changed or unchanged; of a dry run also refused. More may come.
+	//
+	// Examples: changed
+	Outcome string `json:"outcome"`
+
+	// Revision Counts the definition's changes, from 1; its ETag.
+	//
+	// Examples: 1
+	Revision *int64 `json:"revision,omitempty"`
+
+	// Schema JSON Schema 2020-12 of the events' data, byte for byte as it was sent; absent: any data.
+	//
+	// Examples: {"required":["amount"],"type":"object"}
+	Schema interface{} `json:"schema,omitempty"`
+
+	// UpdatedAt When it was changed last.
+	//
+	// Examples: 2026-07-01T12:00:00.123456Z
+	UpdatedAt *time.Time `json:"updated_at,omitempty"`
+
+	// UpdatedSequence The entry that changed it last.
+	//
+	// Examples: 12
+	UpdatedSequence *int64 `json:"updated_sequence,omitempty"`
+
+	// Version What the schema is called: the schema_version of events that name none.
+	//
+	// Examples: v1
+	Version string `json:"version"`
+}
+
 // RateLimit defines model for RateLimit.
 type RateLimit struct {
 	// Burst Requests at once after a pause.
@@ -1561,6 +1765,11 @@ type Receipt struct {
 	//
 	// Examples: offer.issued
 	Type string `json:"type"`
+
+	// Warnings How the event breaks the schema of its type, where the tenant has it accepted all the same: places and rules. It stands in the event's entry too.
+	//
+	// Examples: ["data/amount: got string","want number"]
+	Warnings *[]string `json:"warnings,omitempty"`
 }
 
 // Receipts defines model for Receipts.
@@ -1990,6 +2199,11 @@ type Tenant struct {
 	// Examples: Acme Ltd
 	Name string `json:"name"`
 
+	// SchemaValidation What becomes of events whose data breaks the schema of their type. off: nothing is checked; warn: they are appended, and receipt and entry say what is wrong; enforce: they are refused. Events of types that aren't registered are always accepted.
+	//
+	// Examples: enforce
+	SchemaValidation string `json:"schema_validation"`
+
 	// UpdatedAt When it was changed last.
 	//
 	// Examples: 2026-07-01T12:00:00.123456Z
@@ -2039,6 +2253,11 @@ type TenantPatch struct {
 	// Examples: receiver's maintenance window
 	Reason *string `json:"reason,omitempty"`
 
+	// SchemaValidation off, warn or enforce; null: off.
+	//
+	// Examples: enforce
+	SchemaValidation *string `json:"schema_validation,omitempty"`
+
 	// WebhooksEnabled null: true.
 	//
 	// Examples: false
@@ -2066,6 +2285,11 @@ type TenantRequest struct {
 	//
 	// Examples: receiver's maintenance window
 	Reason *string `json:"reason,omitempty"`
+
+	// SchemaValidation off, warn or enforce; off by default.
+	//
+	// Examples: off
+	SchemaValidation *string `json:"schema_validation,omitempty"`
 
 	// WebhooksEnabled true by default.
 	//
@@ -2461,6 +2685,57 @@ type RotateEndpointKeyParams struct {
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
+// ListEventTypesParams defines parameters for ListEventTypes.
+type ListEventTypesParams struct {
+	// Limit At most this many items.
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The next of an earlier page, with the same filters.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Order By creation.
+	Order *ListEventTypesParamsOrder `form:"order,omitempty" json:"order,omitempty"`
+
+	// AsOf Show the state as of this time: after every entry recorded at or before it. In the future: 422.
+	AsOf *time.Time `form:"as_of,omitempty" json:"as_of,omitempty"`
+
+	// AsOfSequence Show the state as it was after this entry of the tenant's log. Beyond its end: 422.
+	AsOfSequence *int64 `form:"as_of_sequence,omitempty" json:"as_of_sequence,omitempty"`
+
+	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
+	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
+
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
+	Prefer *string `json:"Prefer,omitempty"`
+}
+
+// ListEventTypesParamsOrder defines parameters for ListEventTypes.
+type ListEventTypesParamsOrder string
+
+// GetEventTypeParams defines parameters for GetEventType.
+type GetEventTypeParams struct {
+	// AsOf Show the state as of this time: after every entry recorded at or before it. In the future: 422.
+	AsOf *time.Time `form:"as_of,omitempty" json:"as_of,omitempty"`
+
+	// AsOfSequence Show the state as it was after this entry of the tenant's log. Beyond its end: 422.
+	AsOfSequence *int64 `form:"as_of_sequence,omitempty" json:"as_of_sequence,omitempty"`
+
+	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
+	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
+
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
+	Prefer *string `json:"Prefer,omitempty"`
+}
+
+// PutEventTypeParams defines parameters for PutEventType.
+type PutEventTypeParams struct {
+	// DryRun true: say what would become of it, and append nothing.
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// IfMatch The ETag that the thing must still have; else 412.
+	IfMatch *string `json:"If-Match,omitempty"`
+}
+
 // ListEventsParams defines parameters for ListEvents.
 type ListEventsParams struct {
 	// Limit At most this many items.
@@ -2784,6 +3059,9 @@ type ResumeEndpointJSONRequestBody = ReasonBody
 
 // RotateEndpointKeyJSONRequestBody defines body for RotateEndpointKey for application/json ContentType.
 type RotateEndpointKeyJSONRequestBody = RotateRequest
+
+// PutEventTypeJSONRequestBody defines body for PutEventType for application/json ContentType.
+type PutEventTypeJSONRequestBody = EventTypeRequest
 
 // AppendEventApplicationCloudeventsPlusJSONRequestBody defines body for AppendEvent for application/cloudevents+json ContentType.
 type AppendEventApplicationCloudeventsPlusJSONRequestBody = CloudEventRequest
@@ -3188,7 +3466,7 @@ type ClientInterface interface {
 
 	// UpdateTenantWithBody Change a tenant
 	//
-	// A merge patch (RFC 7396). Switching webhooks off keeps on logging events; routing records that nothing was sent.
+	// A merge patch (RFC 7396). Switching webhooks off keeps on logging events; routing records that nothing was sent. schema_validation says what becomes of events that break their type's schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, the receipt has warnings.
 	//
 	// Roles: admin, operator.
 	//
@@ -3199,7 +3477,7 @@ type ClientInterface interface {
 
 	// UpdateTenantWithApplicationMergePatchPlusJSONBody Change a tenant
 	//
-	// A merge patch (RFC 7396). Switching webhooks off keeps on logging events; routing records that nothing was sent.
+	// A merge patch (RFC 7396). Switching webhooks off keeps on logging events; routing records that nothing was sent. schema_validation says what becomes of events that break their type's schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, the receipt has warnings.
 	//
 	// Roles: admin, operator.
 	//
@@ -3402,6 +3680,46 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/tenants/{tenant}/endpoints/{id}/rotate-key (the `RotateEndpointKey` operationId).
 	RotateEndpointKey(ctx context.Context, tenant string, id openapi_types.UUID, params *RotateEndpointKeyParams, body RotateEndpointKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListEventTypes List event types
+	//
+	// In order of registration, with schemas and examples, now or as of a moment. A page can have fewer items than asked for when they are large.
+	//
+	// Roles: admin, auditor, operator, producer, receiver, registrant.
+	//
+	// Corresponds with GET /v1/tenants/{tenant}/event-types (the `ListEventTypes` operationId).
+	ListEventTypes(ctx context.Context, tenant string, params *ListEventTypesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetEventType Get an event type
+	//
+	// What the tenant says about the events of a type, now or as of a moment; schema and examples byte for byte as they were sent.
+	//
+	// Roles: admin, auditor, operator, producer, receiver, registrant.
+	//
+	// Corresponds with GET /v1/tenants/{tenant}/event-types/{name} (the `GetEventType` operationId).
+	GetEventType(ctx context.Context, tenant string, name string, params *GetEventTypeParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutEventTypeWithBody Register or change an event type
+	//
+	// The whole definition: what isn't sent isn't kept. The same definition again appends nothing. What breaks for receivers is refused (409 schema_incompatible) unless the schema gets a new version, and the answer says what breaks. Events appended through this process are held to it at once, those through others as they read the log.
+	//
+	// Roles: admin, operator.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/tenants/{tenant}/event-types/{name} (the `PutEventType` operationId).
+	PutEventTypeWithBody(ctx context.Context, tenant string, name string, params *PutEventTypeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutEventType Register or change an event type
+	//
+	// The whole definition: what isn't sent isn't kept. The same definition again appends nothing. What breaks for receivers is refused (409 schema_incompatible) unless the schema gets a new version, and the answer says what breaks. Events appended through this process are held to it at once, those through others as they read the log.
+	//
+	// Roles: admin, operator.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/tenants/{tenant}/event-types/{name} (the `PutEventType` operationId).
+	PutEventType(ctx context.Context, tenant string, name string, params *PutEventTypeParams, body PutEventTypeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListEvents List events
 	//
@@ -3988,7 +4306,7 @@ func (c *Client) GetTenant(ctx context.Context, tenant string, params *GetTenant
 
 // UpdateTenantWithBody Change a tenant
 //
-// A merge patch (RFC 7396). Switching webhooks off keeps on logging events; routing records that nothing was sent.
+// A merge patch (RFC 7396). Switching webhooks off keeps on logging events; routing records that nothing was sent. schema_validation says what becomes of events that break their type's schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, the receipt has warnings.
 //
 // Roles: admin, operator.
 //
@@ -4009,7 +4327,7 @@ func (c *Client) UpdateTenantWithBody(ctx context.Context, tenant string, params
 
 // UpdateTenantWithApplicationMergePatchPlusJSONBody Change a tenant
 //
-// A merge patch (RFC 7396). Switching webhooks off keeps on logging events; routing records that nothing was sent.
+// A merge patch (RFC 7396). Switching webhooks off keeps on logging events; routing records that nothing was sent. schema_validation says what becomes of events that break their type's schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, the receipt has warnings.
 //
 // Roles: admin, operator.
 //
@@ -4403,6 +4721,86 @@ func (c *Client) RotateEndpointKeyWithBody(ctx context.Context, tenant string, i
 // Corresponds with POST /v1/tenants/{tenant}/endpoints/{id}/rotate-key (the `RotateEndpointKey` operationId).
 func (c *Client) RotateEndpointKey(ctx context.Context, tenant string, id openapi_types.UUID, params *RotateEndpointKeyParams, body RotateEndpointKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRotateEndpointKeyRequest(c.Server, tenant, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListEventTypes List event types
+//
+// In order of registration, with schemas and examples, now or as of a moment. A page can have fewer items than asked for when they are large.
+//
+// Roles: admin, auditor, operator, producer, receiver, registrant.
+//
+// Corresponds with GET /v1/tenants/{tenant}/event-types (the `ListEventTypes` operationId).
+func (c *Client) ListEventTypes(ctx context.Context, tenant string, params *ListEventTypesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListEventTypesRequest(c.Server, tenant, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetEventType Get an event type
+//
+// What the tenant says about the events of a type, now or as of a moment; schema and examples byte for byte as they were sent.
+//
+// Roles: admin, auditor, operator, producer, receiver, registrant.
+//
+// Corresponds with GET /v1/tenants/{tenant}/event-types/{name} (the `GetEventType` operationId).
+func (c *Client) GetEventType(ctx context.Context, tenant string, name string, params *GetEventTypeParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetEventTypeRequest(c.Server, tenant, name, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutEventTypeWithBody Register or change an event type
+//
+// The whole definition: what isn't sent isn't kept. The same definition again appends nothing. What breaks for receivers is refused (409 schema_incompatible) unless the schema gets a new version, and the answer says what breaks. Events appended through this process are held to it at once, those through others as they read the log.
+//
+// Roles: admin, operator.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/tenants/{tenant}/event-types/{name} (the `PutEventType` operationId).
+func (c *Client) PutEventTypeWithBody(ctx context.Context, tenant string, name string, params *PutEventTypeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutEventTypeRequestWithBody(c.Server, tenant, name, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutEventType Register or change an event type
+//
+// The whole definition: what isn't sent isn't kept. The same definition again appends nothing. What breaks for receivers is refused (409 schema_incompatible) unless the schema gets a new version, and the answer says what breaks. Events appended through this process are held to it at once, those through others as they read the log.
+//
+// Roles: admin, operator.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/tenants/{tenant}/event-types/{name} (the `PutEventType` operationId).
+func (c *Client) PutEventType(ctx context.Context, tenant string, name string, params *PutEventTypeParams, body PutEventTypeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutEventTypeRequest(c.Server, tenant, name, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -7092,6 +7490,345 @@ func NewRotateEndpointKeyRequestWithBody(server string, tenant string, id openap
 	return req, nil
 }
 
+// NewListEventTypesRequest constructs an http.Request for the ListEventTypes method
+func NewListEventTypesRequest(server string, tenant string, params *ListEventTypesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenants/%s/event-types", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Order != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "order", *params.Order, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AsOf != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "as_of", *params.AsOf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AsOfSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "as_of_sequence", *params.AsOfSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.MinSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "min_sequence", *params.MinSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.Prefer != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetEventTypeRequest constructs an http.Request for the GetEventType method
+func NewGetEventTypeRequest(server string, tenant string, name string, params *GetEventTypeParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenants/%s/event-types/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.AsOf != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "as_of", *params.AsOf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AsOfSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "as_of_sequence", *params.AsOfSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.MinSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "min_sequence", *params.MinSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.Prefer != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewPutEventTypeRequest calls the generic PutEventType builder with application/json body
+func NewPutEventTypeRequest(server string, tenant string, name string, params *PutEventTypeParams, body PutEventTypeJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutEventTypeRequestWithBody(server, tenant, name, params, "application/json", bodyReader)
+}
+
+// NewPutEventTypeRequestWithBody constructs an http.Request for the PutEventType method, with any body, and a specified content type
+func NewPutEventTypeRequestWithBody(server string, tenant string, name string, params *PutEventTypeParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenants/%s/event-types/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewListEventsRequest constructs an http.Request for the ListEvents method
 func NewListEventsRequest(server string, tenant string, params *ListEventsParams) (*http.Request, error) {
 	var err error
@@ -9401,7 +10138,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateTenantWithBodyWithResponse Change a tenant
 	//
-	// A merge patch (RFC 7396). Switching webhooks off keeps on logging events; routing records that nothing was sent.
+	// A merge patch (RFC 7396). Switching webhooks off keeps on logging events; routing records that nothing was sent. schema_validation says what becomes of events that break their type's schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, the receipt has warnings.
 	//
 	// Roles: admin, operator.
 	//
@@ -9412,7 +10149,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateTenantWithApplicationMergePatchPlusJSONBodyWithResponse Change a tenant
 	//
-	// A merge patch (RFC 7396). Switching webhooks off keeps on logging events; routing records that nothing was sent.
+	// A merge patch (RFC 7396). Switching webhooks off keeps on logging events; routing records that nothing was sent. schema_validation says what becomes of events that break their type's schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, the receipt has warnings.
 	//
 	// Roles: admin, operator.
 	//
@@ -9629,6 +10366,50 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/tenants/{tenant}/endpoints/{id}/rotate-key (the `RotateEndpointKey` operationId).
 	RotateEndpointKeyWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, params *RotateEndpointKeyParams, body RotateEndpointKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateEndpointKeyResponse, error)
+
+	// ListEventTypesWithResponse List event types
+	//
+	// In order of registration, with schemas and examples, now or as of a moment. A page can have fewer items than asked for when they are large.
+	//
+	// Roles: admin, auditor, operator, producer, receiver, registrant.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/tenants/{tenant}/event-types (the `ListEventTypes` operationId).
+	ListEventTypesWithResponse(ctx context.Context, tenant string, params *ListEventTypesParams, reqEditors ...RequestEditorFn) (*ListEventTypesResponse, error)
+
+	// GetEventTypeWithResponse Get an event type
+	//
+	// What the tenant says about the events of a type, now or as of a moment; schema and examples byte for byte as they were sent.
+	//
+	// Roles: admin, auditor, operator, producer, receiver, registrant.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/tenants/{tenant}/event-types/{name} (the `GetEventType` operationId).
+	GetEventTypeWithResponse(ctx context.Context, tenant string, name string, params *GetEventTypeParams, reqEditors ...RequestEditorFn) (*GetEventTypeResponse, error)
+
+	// PutEventTypeWithBodyWithResponse Register or change an event type
+	//
+	// The whole definition: what isn't sent isn't kept. The same definition again appends nothing. What breaks for receivers is refused (409 schema_incompatible) unless the schema gets a new version, and the answer says what breaks. Events appended through this process are held to it at once, those through others as they read the log.
+	//
+	// Roles: admin, operator.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/tenants/{tenant}/event-types/{name} (the `PutEventType` operationId).
+	PutEventTypeWithBodyWithResponse(ctx context.Context, tenant string, name string, params *PutEventTypeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutEventTypeResponse, error)
+
+	// PutEventTypeWithResponse Register or change an event type
+	//
+	// The whole definition: what isn't sent isn't kept. The same definition again appends nothing. What breaks for receivers is refused (409 schema_incompatible) unless the schema gets a new version, and the answer says what breaks. Events appended through this process are held to it at once, those through others as they read the log.
+	//
+	// Roles: admin, operator.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/tenants/{tenant}/event-types/{name} (the `PutEventType` operationId).
+	PutEventTypeWithResponse(ctx context.Context, tenant string, name string, params *PutEventTypeParams, body PutEventTypeJSONRequestBody, reqEditors ...RequestEditorFn) (*PutEventTypeResponse, error)
 
 	// ListEventsWithResponse List events
 	//
@@ -12470,6 +13251,343 @@ func (r RotateEndpointKeyResponse) ContentType() string {
 	return ""
 }
 
+// ListEventTypesResponse200Headers the declared response headers of an HTTP 200 response for ListEventTypes
+type ListEventTypesResponse200Headers struct {
+	HooktrailSequence *string
+	Link              *string
+}
+
+type ListEventTypesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *EventTypePage
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListEventTypesResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListEventTypesResponse) GetJSON200() *EventTypePage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListEventTypesResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListEventTypesResponse) GetApplicationproblemJSON401() *Problem {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListEventTypesResponse) GetApplicationproblemJSON403() *Problem {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListEventTypesResponse) GetApplicationproblemJSON404() *Problem {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ListEventTypesResponse) GetApplicationproblemJSON422() *Problem {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListEventTypesResponse) GetApplicationproblemJSON500() *Problem {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListEventTypesResponse) GetApplicationproblemJSON503() *Problem {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListEventTypesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListEventTypesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListEventTypesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListEventTypesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetEventTypeResponse200Headers the declared response headers of an HTTP 200 response for GetEventType
+type GetEventTypeResponse200Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
+type GetEventTypeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *EventType
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetEventTypeResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetEventTypeResponse) GetJSON200() *EventType {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetEventTypeResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetEventTypeResponse) GetApplicationproblemJSON401() *Problem {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetEventTypeResponse) GetApplicationproblemJSON403() *Problem {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetEventTypeResponse) GetApplicationproblemJSON404() *Problem {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetEventTypeResponse) GetApplicationproblemJSON422() *Problem {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetEventTypeResponse) GetApplicationproblemJSON500() *Problem {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetEventTypeResponse) GetApplicationproblemJSON503() *Problem {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetEventTypeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetEventTypeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetEventTypeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetEventTypeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PutEventTypeResponse200Headers the declared response headers of an HTTP 200 response for PutEventType
+type PutEventTypeResponse200Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
+// PutEventTypeResponse201Headers the declared response headers of an HTTP 201 response for PutEventType
+type PutEventTypeResponse201Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
+type PutEventTypeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PutEventType
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *PutEventType
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *Problem
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *Problem
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PutEventTypeResponse200Headers
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *PutEventTypeResponse201Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutEventTypeResponse) GetJSON200() *PutEventType {
+	return r.JSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r PutEventTypeResponse) GetJSON201() *PutEventType {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r PutEventTypeResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r PutEventTypeResponse) GetApplicationproblemJSON401() *Problem {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r PutEventTypeResponse) GetApplicationproblemJSON403() *Problem {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r PutEventTypeResponse) GetApplicationproblemJSON404() *Problem {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r PutEventTypeResponse) GetApplicationproblemJSON409() *Problem {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r PutEventTypeResponse) GetApplicationproblemJSON412() *Problem {
+	return r.ApplicationproblemJSON412
+}
+
+// GetApplicationproblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r PutEventTypeResponse) GetApplicationproblemJSON413() *Problem {
+	return r.ApplicationproblemJSON413
+}
+
+// GetApplicationproblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r PutEventTypeResponse) GetApplicationproblemJSON415() *Problem {
+	return r.ApplicationproblemJSON415
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r PutEventTypeResponse) GetApplicationproblemJSON422() *Problem {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r PutEventTypeResponse) GetApplicationproblemJSON500() *Problem {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r PutEventTypeResponse) GetApplicationproblemJSON503() *Problem {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r PutEventTypeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutEventTypeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutEventTypeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutEventTypeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListEventsResponse200Headers the declared response headers of an HTTP 200 response for ListEvents
 type ListEventsResponse200Headers struct {
 	HooktrailSequence *string
@@ -12570,15 +13688,19 @@ func (r ListEventsResponse) ContentType() string {
 
 // AppendEventResponse200Headers the declared response headers of an HTTP 200 response for AppendEvent
 type AppendEventResponse200Headers struct {
+	Deprecation         *string
 	HooktrailSequence   *string
 	IdempotencyReplayed *string
+	Link                *string
 	Location            *string
 }
 
 // AppendEventResponse201Headers the declared response headers of an HTTP 201 response for AppendEvent
 type AppendEventResponse201Headers struct {
+	Deprecation         *string
 	HooktrailSequence   *string
 	IdempotencyReplayed *string
+	Link                *string
 	Location            *string
 }
 
@@ -12706,15 +13828,19 @@ func (r AppendEventResponse) ContentType() string {
 
 // AppendEventsResponse200Headers the declared response headers of an HTTP 200 response for AppendEvents
 type AppendEventsResponse200Headers struct {
+	Deprecation         *string
 	HooktrailSequence   *string
 	IdempotencyReplayed *string
+	Link                *string
 	Location            *string
 }
 
 // AppendEventsResponse201Headers the declared response headers of an HTTP 201 response for AppendEvents
 type AppendEventsResponse201Headers struct {
+	Deprecation         *string
 	HooktrailSequence   *string
 	IdempotencyReplayed *string
+	Link                *string
 	Location            *string
 }
 
@@ -15143,7 +16269,7 @@ func (c *ClientWithResponses) GetTenantWithResponse(ctx context.Context, tenant 
 
 // UpdateTenantWithBodyWithResponse Change a tenant
 //
-// A merge patch (RFC 7396). Switching webhooks off keeps on logging events; routing records that nothing was sent.
+// A merge patch (RFC 7396). Switching webhooks off keeps on logging events; routing records that nothing was sent. schema_validation says what becomes of events that break their type's schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, the receipt has warnings.
 //
 // Roles: admin, operator.
 //
@@ -15160,7 +16286,7 @@ func (c *ClientWithResponses) UpdateTenantWithBodyWithResponse(ctx context.Conte
 
 // UpdateTenantWithApplicationMergePatchPlusJSONBodyWithResponse Change a tenant
 //
-// A merge patch (RFC 7396). Switching webhooks off keeps on logging events; routing records that nothing was sent.
+// A merge patch (RFC 7396). Switching webhooks off keeps on logging events; routing records that nothing was sent. schema_validation says what becomes of events that break their type's schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, the receipt has warnings.
 //
 // Roles: admin, operator.
 //
@@ -15496,6 +16622,74 @@ func (c *ClientWithResponses) RotateEndpointKeyWithResponse(ctx context.Context,
 		return nil, err
 	}
 	return ParseRotateEndpointKeyResponse(rsp)
+}
+
+// ListEventTypesWithResponse List event types
+//
+// In order of registration, with schemas and examples, now or as of a moment. A page can have fewer items than asked for when they are large.
+//
+// Roles: admin, auditor, operator, producer, receiver, registrant.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/tenants/{tenant}/event-types (the `ListEventTypes` operationId).
+func (c *ClientWithResponses) ListEventTypesWithResponse(ctx context.Context, tenant string, params *ListEventTypesParams, reqEditors ...RequestEditorFn) (*ListEventTypesResponse, error) {
+	rsp, err := c.ListEventTypes(ctx, tenant, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListEventTypesResponse(rsp)
+}
+
+// GetEventTypeWithResponse Get an event type
+//
+// What the tenant says about the events of a type, now or as of a moment; schema and examples byte for byte as they were sent.
+//
+// Roles: admin, auditor, operator, producer, receiver, registrant.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/tenants/{tenant}/event-types/{name} (the `GetEventType` operationId).
+func (c *ClientWithResponses) GetEventTypeWithResponse(ctx context.Context, tenant string, name string, params *GetEventTypeParams, reqEditors ...RequestEditorFn) (*GetEventTypeResponse, error) {
+	rsp, err := c.GetEventType(ctx, tenant, name, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetEventTypeResponse(rsp)
+}
+
+// PutEventTypeWithBodyWithResponse Register or change an event type
+//
+// The whole definition: what isn't sent isn't kept. The same definition again appends nothing. What breaks for receivers is refused (409 schema_incompatible) unless the schema gets a new version, and the answer says what breaks. Events appended through this process are held to it at once, those through others as they read the log.
+//
+// Roles: admin, operator.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/tenants/{tenant}/event-types/{name} (the `PutEventType` operationId).
+func (c *ClientWithResponses) PutEventTypeWithBodyWithResponse(ctx context.Context, tenant string, name string, params *PutEventTypeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutEventTypeResponse, error) {
+	rsp, err := c.PutEventTypeWithBody(ctx, tenant, name, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutEventTypeResponse(rsp)
+}
+
+// PutEventTypeWithResponse Register or change an event type
+//
+// The whole definition: what isn't sent isn't kept. The same definition again appends nothing. What breaks for receivers is refused (409 schema_incompatible) unless the schema gets a new version, and the answer says what breaks. Events appended through this process are held to it at once, those through others as they read the log.
+//
+// Roles: admin, operator.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/tenants/{tenant}/event-types/{name} (the `PutEventType` operationId).
+func (c *ClientWithResponses) PutEventTypeWithResponse(ctx context.Context, tenant string, name string, params *PutEventTypeParams, body PutEventTypeJSONRequestBody, reqEditors ...RequestEditorFn) (*PutEventTypeResponse, error) {
+	rsp, err := c.PutEventType(ctx, tenant, name, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutEventTypeResponse(rsp)
 }
 
 // ListEventsWithResponse List events
@@ -18508,6 +19702,343 @@ func ParseRotateEndpointKeyResponse(rsp *http.Response) (*RotateEndpointKeyRespo
 	return response, nil
 }
 
+// ParseListEventTypesResponse parses an HTTP response from a ListEventTypesWithResponse call
+func ParseListEventTypesResponse(rsp *http.Response) (*ListEventTypesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListEventTypesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest EventTypePage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListEventTypesResponse200Headers
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetEventTypeResponse parses an HTTP response from a GetEventTypeWithResponse call
+func ParseGetEventTypeResponse(rsp *http.Response) (*GetEventTypeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetEventTypeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest EventType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetEventTypeResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePutEventTypeResponse parses an HTTP response from a PutEventTypeWithResponse call
+func ParsePutEventTypeResponse(rsp *http.Response) (*PutEventTypeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutEventTypeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PutEventType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest PutEventType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PutEventTypeResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 201:
+		var headers PutEventTypeResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseListEventsResponse parses an HTTP response from a ListEventsWithResponse call
 func ParseListEventsResponse(rsp *http.Response) (*ListEventsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -18706,6 +20237,13 @@ func ParseAppendEventResponse(rsp *http.Response) (*AppendEventResponse, error) 
 	switch {
 	case rsp.StatusCode == 200:
 		var headers AppendEventResponse200Headers
+		if values := rsp.Header.Values("Deprecation"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Deprecation", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Deprecation = &value
+		}
 		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -18719,6 +20257,13 @@ func ParseAppendEventResponse(rsp *http.Response) (*AppendEventResponse, error) 
 				return nil, err
 			}
 			headers.IdempotencyReplayed = &value
+		}
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
 		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
@@ -18730,6 +20275,13 @@ func ParseAppendEventResponse(rsp *http.Response) (*AppendEventResponse, error) 
 		response.Headers200 = &headers
 	case rsp.StatusCode == 201:
 		var headers AppendEventResponse201Headers
+		if values := rsp.Header.Values("Deprecation"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Deprecation", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Deprecation = &value
+		}
 		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -18743,6 +20295,13 @@ func ParseAppendEventResponse(rsp *http.Response) (*AppendEventResponse, error) 
 				return nil, err
 			}
 			headers.IdempotencyReplayed = &value
+		}
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
 		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
@@ -18860,6 +20419,13 @@ func ParseAppendEventsResponse(rsp *http.Response) (*AppendEventsResponse, error
 	switch {
 	case rsp.StatusCode == 200:
 		var headers AppendEventsResponse200Headers
+		if values := rsp.Header.Values("Deprecation"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Deprecation", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Deprecation = &value
+		}
 		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -18873,6 +20439,13 @@ func ParseAppendEventsResponse(rsp *http.Response) (*AppendEventsResponse, error
 				return nil, err
 			}
 			headers.IdempotencyReplayed = &value
+		}
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
 		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
@@ -18884,6 +20457,13 @@ func ParseAppendEventsResponse(rsp *http.Response) (*AppendEventsResponse, error
 		response.Headers200 = &headers
 	case rsp.StatusCode == 201:
 		var headers AppendEventsResponse201Headers
+		if values := rsp.Header.Values("Deprecation"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Deprecation", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Deprecation = &value
+		}
 		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -18897,6 +20477,13 @@ func ParseAppendEventsResponse(rsp *http.Response) (*AppendEventsResponse, error
 				return nil, err
 			}
 			headers.IdempotencyReplayed = &value
+		}
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
 		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string

@@ -1,0 +1,302 @@
+package openapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"reflect"
+	"strconv"
+
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/projections"
+)
+
+// What becomes of a definition that is put. More may come.
+const (
+	outcomeCreated   = "created"
+	outcomeChanged   = "changed"
+	outcomeUnchanged = "unchanged"
+	outcomeRefused   = "refused" // of a dry run only
+)
+
+// eventTypeIn documents a definition as it comes in.
+type eventTypeIn struct {
+	Description string            `json:"description,omitempty" maxLength:"4096" doc:"For people." example:"An offer went out to a customer."`
+	Version     string            `json:"version,omitempty" maxLength:"64" doc:"What the schema is called; by default as it was, v1 at first. A schema that breaks receivers needs a new one; earlier ones go on holding for events that name them." example:"v1"`
+	Schema      json.RawMessage   `json:"schema,omitempty" doc:"JSON Schema 2020-12, kept byte for byte, at most 64 KiB; absent: any data. A $ref stays within the document." example:"{\"type\":\"object\",\"required\":[\"amount\"]}"`
+	Examples    []json.RawMessage `json:"examples,omitempty" maxItems:"20" doc:"Data that conforms to the schema, kept byte for byte." example:"[{\"amount\":12.50}]"`
+	Deprecated  string            `json:"deprecated,omitempty" maxLength:"4096" doc:"Why the type shouldn't be used any more, and what should; absent: it isn't deprecated." example:"Use offer.sent."`
+	ReasonBody
+}
+
+// putEventTypeOut documents the answer to a definition.
+type putEventTypeOut struct {
+	EventTypeOut
+	Outcome string      `json:"outcome" doc:"created, changed or unchanged; of a dry run also refused. More may come." example:"changed"`
+	Changes []changeOut `json:"changes" doc:"What breaks for those who read events by the schema before: that of the same version or, for a new version, that of the newest."`
+}
+
+// changeOut is one rule of a schema that a newer one doesn't keep.
+type changeOut struct {
+	Pointer string `json:"pointer" doc:"The rule's place in the earlier schema (RFC 6901)." example:"/properties/amount/type"`
+	Message string `json:"message" doc:"What breaks." example:"is widened: the new schema also allows string"`
+}
+
+type putEventTypeIn struct {
+	EventTypePath
+	MatchHeader
+	DryRun bool `query:"dry_run" doc:"true: say what would become of it, and append nothing." example:"true"`
+}
+
+// typeRequest is a definition as it was sent.
+type typeRequest struct {
+	config domain.EventTypeConfig // without its name; no version: as it is
+	reason string
+}
+
+// parseType reads a definition's members. Errors are relative to it.
+func parseType(members []domain.Member) (in typeRequest, err error) {
+	for _, m := range members {
+		if string(m.Raw) == "null" {
+			continue // as if it were absent
+		}
+		switch m.Name {
+		case "description":
+			in.config.Description, err = text(m)
+		case "version":
+			in.config.SchemaVersion, err = text(m)
+		case "schema":
+			in.config.Schema = string(m.Raw)
+		case "examples":
+			in.config.Examples, err = rawList(m)
+		case "deprecated":
+			in.config.Deprecated, err = text(m)
+		case "reason":
+			in.reason, err = text(m)
+		default:
+			err = domain.Invalid(clip(m.Name), "is no member of an event type")
+		}
+		if err != nil {
+			return in, err
+		}
+	}
+	return in, nil
+}
+
+func rawList(m domain.Member) ([]string, error) {
+	if m.Raw[0] != '[' {
+		return nil, domain.Invalid(m.Name, "must be an array")
+	}
+	elements, err := domain.SplitArray(m.Raw)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]string, len(elements))
+	for i, e := range elements {
+		list[i] = string(e)
+	}
+	return list, nil
+}
+
+// typeDecision is what becomes of a definition, and what it would break.
+type typeDecision struct {
+	outcome string
+	row     projections.EventType // as it is; zero: there is none yet
+	config  domain.EventTypeConfig
+	changes []Fault
+	fact    domain.Fact // nil where nothing is to be appended
+}
+
+// putEventType registers a type, or changes what is said of it.
+func putEventType(ctx context.Context, c *call, in *putEventTypeIn) (*eventTypeAnswer, error) {
+	name := domain.EventType(in.Name)
+	if err := name.Validate("name"); err != nil {
+		return nil, within("path", err)
+	}
+	members, err := domain.SplitObject(c.body)
+	if err != nil {
+		return nil, ambiguous("body", err)
+	}
+	wanted, err := parseType(members)
+	if err != nil {
+		return nil, within("body", err)
+	}
+	if err := checkReason("body.reason", wanted.reason); err != nil {
+		return nil, err
+	}
+	wanted.config.Name = name
+	for range maxDecisions {
+		d, err := c.decideType(ctx, wanted.config, "body")
+		if err != nil {
+			return nil, err
+		}
+		if err := in.MatchHeader.check(d.row.Version); err != nil {
+			return nil, err
+		}
+		switch {
+		case in.DryRun, d.outcome == outcomeUnchanged:
+			return c.typeUnchanged(ctx, d)
+		case d.outcome == outcomeRefused:
+			return nil, incompatible(at("body.schema", d.changes))
+		}
+		entries, err := domain.AppendOne(ctx, c.Log, d.group(c, wanted.reason))
+		if err == nil {
+			return c.typeChanged(ctx, d, entries[0])
+		}
+		if !beaten(err) {
+			return nil, err
+		}
+	}
+	return nil, domain.ErrConflict
+}
+
+// beaten says whether another change came first, so that this one is to be decided anew.
+func beaten(err error) bool {
+	var taken *domain.ClaimedError
+	return isConflict(err) || errors.As(err, &taken)
+}
+
+func incompatible(faults []fault) *problem {
+	return refuse(http.StatusConflict, "schema_incompatible",
+		"The schema breaks those who read events by the one of the same version. Nothing was appended: give it a new version.",
+		faults[:min(len(faults), maxFaults)]...)
+}
+
+// decideType compares a definition with the newest. path is where it stands in the request.
+func (c *call) decideType(ctx context.Context, config domain.EventTypeConfig, path string) (d typeDecision, err error) {
+	if err := c.catchUp(ctx); err != nil {
+		return d, err
+	}
+	var known bool
+	if d.row, known = c.Directory.EventType(c.tenant, config.Name); config.SchemaVersion == "" {
+		config.SchemaVersion = firstSchemaVersion
+		if known {
+			config.SchemaVersion = d.row.SchemaVersion
+		}
+	}
+	d.config = config
+	if known && reflect.DeepEqual(d.row.EventTypeConfig, config) {
+		d.outcome = outcomeUnchanged
+		return d, nil
+	}
+	if d.outcome, d.fact, err = d.decide(known); err != nil {
+		return d, within(path, err)
+	}
+	if err := c.checkType(config, path); err != nil || !known {
+		return d, err
+	}
+	before, same := c.Directory.Schema(c.tenant, config.Name, config.SchemaVersion)
+	if !same {
+		before = d.row.Schema
+	}
+	if d.changes, err = c.breaks(before, config.Schema); len(d.changes) > 0 && same {
+		d.outcome = outcomeRefused
+	}
+	return d, err
+}
+
+func (d typeDecision) decide(known bool) (string, domain.Fact, error) {
+	if !known {
+		fact, err := domain.RegisterEventType(d.config)
+		return outcomeCreated, fact, err
+	}
+	fact, err := d.row.Update(d.config)
+	return outcomeChanged, fact, err
+}
+
+// breaks says what breaks from one schema to the next; no schema allows any data.
+func (c *call) breaks(older, newer string) ([]Fault, error) {
+	if older == newer || older == "" {
+		return nil, nil
+	}
+	if newer == "" {
+		newer = "true"
+	}
+	return c.Schemas.Breaks(older, newer)
+}
+
+// checkType refuses what is no schema, and examples that don't conform to theirs.
+func (c *call) checkType(config domain.EventTypeConfig, path string) error {
+	if config.Schema == "" {
+		return nil
+	}
+	found, err := c.Schemas.Check(config.Schema)
+	if err != nil {
+		return err
+	}
+	if len(found) > 0 {
+		return refuse(http.StatusUnprocessableEntity, "invalid_schema", "The schema isn't one of JSON Schema 2020-12 that this server takes.",
+			at(path+".schema", found)...)
+	}
+	var faults []fault
+	for i, example := range config.Examples {
+		found, err := c.Schemas.Validate(config.Schema, []byte(example))
+		if err != nil {
+			return err
+		}
+		faults = append(faults, at(path+".examples["+strconv.Itoa(i)+"]", found)...)
+	}
+	if len(faults) > 0 {
+		return refuse(http.StatusUnprocessableEntity, "invalid_example", "An example isn't as the schema says.", faults[:min(len(faults), maxFaults)]...)
+	}
+	return nil
+}
+
+// group appends what was decided. A new type's name is claimed: two that are registered at once would be two streams.
+func (d typeDecision) group(c *call, reason string) domain.Group {
+	group := domain.Group{Drafts: []domain.Draft{d.draft(c, reason)}}
+	if d.outcome == outcomeCreated {
+		group.Claims = []domain.Claim{d.claim(c, 0)}
+	}
+	return group
+}
+
+func (d typeDecision) draft(c *call, reason string) domain.Draft {
+	stream := domain.Stream{Kind: domain.StreamEventType, ID: d.row.ID}
+	if stream.ID.IsZero() {
+		stream.ID = domain.NewUUID()
+	}
+	return domain.Draft{Tenant: c.tenant, Stream: stream, Expected: d.row.Version, By: c.by(), Fact: d.fact, Reason: reason}
+}
+
+func (d typeDecision) claim(c *call, draft int) domain.Claim {
+	return domain.Claim{Tenant: c.tenant, Scope: "event-type", Key: string(d.config.Name), First: draft, Count: 1}
+}
+
+// typeChanged answers when this process holds events to the definition.
+func (c *call) typeChanged(ctx context.Context, d typeDecision, e domain.Entry) (*eventTypeAnswer, error) {
+	if err := c.await(ctx, e.Position); err != nil {
+		return nil, err
+	}
+	origin := projections.OriginOf(e)
+	if d.row.EventTypeConfig, d.row.Version, d.row.Updated = d.config, e.StreamVersion, origin; d.outcome == outcomeCreated {
+		d.row.Created = origin
+	}
+	status := map[bool]int{true: http.StatusCreated, false: http.StatusOK}[d.outcome == outcomeCreated]
+	return d.answer(status, e.Sequence)
+}
+
+// typeUnchanged answers what is there already, or would be.
+func (c *call) typeUnchanged(ctx context.Context, d typeDecision) (*eventTypeAnswer, error) {
+	n, err := c.head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return d.answer(http.StatusOK, n)
+}
+
+func (d typeDecision) answer(status int, n domain.Sequence) (*eventTypeAnswer, error) {
+	body := putEventTypeOut{EventTypeOut: describeType(d.config), Outcome: d.outcome, Changes: make([]changeOut, 0, len(d.changes))}
+	for _, change := range d.changes {
+		body.Changes = append(body.Changes, changeOut{change.Pointer, change.Text})
+	}
+	out := &eventTypeAnswer{Status: status, ContentType: typeJSON, Sequence: sequenceText(n)}
+	if d.row.Version > 0 {
+		body.stamp(&d.row)
+		out.ETag = etag(d.row.Version)
+	}
+	var err error
+	out.Body, err = splice(nil, body, exactMembers(d.config)...)
+	return out, err
+}
