@@ -96,7 +96,8 @@ func TestBreaks(t *testing.T) {
 		{`{"if":{"type":"string"},"else":{"type":"string"}}`, `{"if":{"type":"string"},"then":{"minLength":1}}`, []string{"/if " + differs}},
 		{
 			`{"oneOf":[{"required":["k"],"properties":{"k":{"const":1}}},{"required":["k"],"properties":{"k":{"const":2}}}]}`,
-			`{"type":"string"}`, []string{"/oneOf " + differs},
+			`{"type":"string"}`,
+			[]string{"/oneOf " + differs},
 		},
 		{`{"properties":{"a":{"$ref":"#/$defs/x"},"b":{"$ref":"#/$defs/x"}},"$defs":{"x":{"minimum":2}}}`, `{"properties":{"a":{"minimum":2},"b":{"minimum":1}}}`, []string{"/$defs/x/minimum is loosened"}},
 	} {
