@@ -71,7 +71,7 @@ func problems(mux *http.ServeMux) http.Handler {
 		}
 		rec := httptest.NewRecorder()
 		h.ServeHTTP(rec, r)
-		p := noPath(rec.Code)
+		p := noPath()
 		if rec.Code == http.StatusMethodNotAllowed {
 			p = refuse(rec.Code, "method_not_allowed", "The path has other methods.")
 			p.header = http.Header{"Allow": rec.Header()["Allow"]}

@@ -45,11 +45,11 @@ func (m *router) either(w http.ResponseWriter, r *http.Request) {
 		r.SetPathValue("sequence", part)
 		m.bySequence(w, r)
 	default:
-		writeProblem(w, noPath(http.StatusNotFound))
+		writeProblem(w, noPath())
 	}
 }
 
 // noPath is the answer to a path that isn't served.
-func noPath(status int) *problem {
-	return refuse(status, "not_found", "There is no such path; /docs lists those there are.")
+func noPath() *problem {
+	return refuse(http.StatusNotFound, "not_found", "There is no such path; /docs lists those there are.")
 }

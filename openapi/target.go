@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/hooktrail/hooktrail/domain"
 )
@@ -16,7 +17,7 @@ import (
 func clean(r *http.Request) bool {
 	sent := r.URL.EscapedPath()
 	p := path.Clean(sent)
-	return sent == p && p != "." || sent == p+"/" && p != "/"
+	return strings.HasPrefix(sent, "/") && (sent == p || sent == p+"/" && p != "/")
 }
 
 // unclean is the answer to a path that isn't clean.

@@ -3,6 +3,7 @@ package openapi_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -65,6 +66,21 @@ func TestPath_Unclean(t *testing.T) {
 			} else if method != http.MethodHead {
 				got.problem(http.StatusNotFound, "not_found")
 			}
+		}
+	}
+}
+
+// TestPath_None: a request without a path, or with * for one, is answered too.
+func TestPath_None(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for _, path := range []string{"", "*", "v1/tenants"} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.URL.Path, r.RequestURI = path, path
+		w := httptest.NewRecorder()
+		f.handler.ServeHTTP(w, r)
+		if w.Code != http.StatusNotFound || w.Header().Get("Content-Type") != "application/problem+json" {
+			t.Errorf("%q: status %d, %v", path, w.Code, w.Header())
 		}
 	}
 }
