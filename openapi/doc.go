@@ -15,6 +15,12 @@
 // again and runs the same code over them, so no answer has to be kept anywhere; what is shown once (keys) isn't in the log
 // and so can't come back.
 //
+// What the router or a filter would do is asked of their own code, over a configuration read from the views (preview.go,
+// filtertest.go): a second one would sooner or later say something else.
+//
+// A path is served as it was sent or not at all. A mux redirects one that isn't clean, and an event may be called "..":
+// what can't stand in a path goes through ?id= of the list of events, which tells the sequence by which the rest is found.
+//
 // Cursors carry the sequence at which the list began and a checksum over filters and tenant. They are no secret and grant
 // nothing: the checksum only keeps a cursor from being used with another list.
 //
