@@ -75,7 +75,8 @@ func (c listenCommand) listener(out io.Writer) (*listener, error) {
 	return l, nil
 }
 
-// ServeHTTP implements http.Handler: it refuses what isn't signed as the profile says, and prints everything.
+// ServeHTTP implements http.Handler: it refuses what isn't signed as the profile says, passes handshakes, and prints
+// everything.
 func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, l.MaxBody))
 	if err != nil {
@@ -83,14 +84,24 @@ func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	verdict, status := "not checked (no --signing-key)", l.Status
+	answer, handshake := webhook.AnswerHandshake(r, body, w.Header())
+	if handshake {
+		status = http.StatusOK
+	}
 	if len(l.keys) > 0 {
-		verdict = "valid"
-		if err := webhook.Verify(l.profile, l.keys, r.Header, body, time.Now(), l.Tolerance); err != nil {
-			verdict, status = "INVALID: "+err.Error(), http.StatusUnauthorized
+		err := webhook.Verify(l.profile, l.keys, r.Header, body, time.Now(), l.Tolerance)
+		switch {
+		case err == nil:
+			verdict = "valid"
+		case handshake && errors.Is(err, webhook.ErrUnsigned):
+			verdict = "none, as some handshakes have"
+		default:
+			verdict, status, answer = "INVALID: "+err.Error(), http.StatusUnauthorized, nil
 		}
 	}
 	l.print(r, body, verdict, status)
 	w.WriteHeader(status)
+	_, _ = w.Write(answer) // the sender is gone: nothing is left to do
 }
 
 func (l *listener) print(r *http.Request, body []byte, verdict string, status int) {
