@@ -109,6 +109,9 @@ type Delivery struct {
 	Open            bool      // an attempt is started and not finished
 }
 
+// MaxRetryAfter bounds how long a receiver may put off the next attempt.
+const MaxRetryAfter = 24 * time.Hour
+
 // Verdict is what an attempt's end says about going on.
 type Verdict struct {
 	Outcome   AttemptOutcome
@@ -126,8 +129,12 @@ func (s Schedule) Decide(number, base int, v Verdict, ended time.Time, random fl
 	if !ok || v.Permanent {
 		return DeliveryDead, time.Time{}
 	}
-	if v.NotBefore.After(next) {
-		next = v.NotBefore.UTC().Truncate(time.Microsecond)
+	asked := v.NotBefore
+	if most := ended.Add(MaxRetryAfter); asked.After(most) {
+		asked = most
+	}
+	if asked.After(next) {
+		next = asked.UTC().Truncate(time.Microsecond)
 	}
 	return DeliveryRetrying, next
 }

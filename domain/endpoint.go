@@ -223,14 +223,20 @@ func (e Endpoint) Disable(reason string) (*EndpointDisabled, error) {
 // failure after the last success or from the last change of the configuration, whichever is later: who mends something
 // gets the whole time again.
 func (e Endpoint) Failed(h Health, changed, now time.Time) bool {
+	at := e.FailsAt(h, changed)
+	return !at.IsZero() && !now.Before(at)
+}
+
+// FailsAt is from when on Failed says so, if there is neither a success nor a change before; zero: there is no such time.
+func (e Endpoint) FailsAt(h Health, changed time.Time) time.Time {
 	since := h.FailingSince
 	if since.IsZero() || e.DisableAfter == 0 {
-		return false
+		return time.Time{}
 	}
 	if changed.After(since) {
 		since = changed
 	}
-	return now.Sub(since) >= time.Duration(e.DisableAfter)
+	return since.Add(time.Duration(e.DisableAfter))
 }
 
 // Health is how the attempts at an endpoint went of late. The zero value is that of one that was never tried. An attempt
