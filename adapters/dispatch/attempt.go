@@ -140,8 +140,23 @@ type ending struct {
 	subject string
 	version int // of the delivery's stream before it
 	fact    *domain.AttemptFinished
-	event   *Event // nil when the end is another's
+	event   *Event // nil when it couldn't be read
 	plain   bool   // everything that the log could refuse was taken out
+
+	// What the answer says of the endpoint.
+	began    time.Time // when the start was submitted
+	receiver receiverID
+	gone     bool
+	throttle bool
+	// notBefore is for the lane; the delivery's own time stands in fact.
+	notBefore time.Time
+	// exhausted: the delivery is dead because its schedule has ended.
+	exhausted bool
+
+	// What goes into the log in one group with it, nil most of the time. If the log refuses it the end goes alone.
+	obituary *domain.Draft  // the operational event about the delivery
+	disabled []domain.Draft // the endpoint's disabling
+	disables bool           // the endpoint is to be disabled by this end, or after it if that can't go along
 }
 
 // decide makes an attempt's end, with what follows from it.
@@ -152,12 +167,15 @@ func (d *Dispatcher) decide(a *attempt, answer Answer) *ending {
 		r.Outcome = domain.OutcomeFailed
 	}
 	r.FinishedAt = r.FinishedAt.UTC().Truncate(time.Microsecond)
-	verdict := domain.Verdict{Outcome: r.Outcome, Permanent: answer.Permanent, NotBefore: answer.NotBefore}
+	final := answer.Permanent || answer.Gone
+	verdict := domain.Verdict{Outcome: r.Outcome, Permanent: final, NotBefore: answer.NotBefore}
 	r.Status, r.NextAttemptAt = a.endpoint.Retry.Decide(
 		r.Number, a.delivery.ScheduleBase, verdict, r.FinishedAt, d.set.Random())
 	return &ending{
 		item: a.item, tenant: a.delivery.Tenant, cause: a.delivery.EventSequence, subject: a.subject(), version: a.version,
 		fact: &domain.AttemptFinished{Result: r, Body: answer.Body}, event: a.event,
+		began: a.submitted, receiver: receiverOf(&a.endpoint), gone: answer.Gone, throttle: answer.Throttle, notBefore: answer.NotBefore,
+		exhausted: r.Status == domain.DeliveryDead && !final,
 	}
 }
 
@@ -166,6 +184,35 @@ func (e *ending) draft() domain.Draft {
 		Tenant: e.tenant, Stream: domain.Stream{Kind: domain.StreamDelivery, ID: e.item.delivery.ID},
 		Expected: e.version, Cause: e.cause, Subject: e.subject, Fact: e.fact,
 	}
+}
+
+// drafts returns everything that goes into the log together, the end first. It uses first for that.
+func (e *ending) drafts(first []domain.Draft) []domain.Draft {
+	drafts := append(first[:0:1], e.draft())
+	if e.obituary != nil {
+		drafts = append(drafts, *e.obituary)
+	}
+	return append(drafts, e.disabled...)
+}
+
+// deadBecause says why the delivery is dead.
+func (e *ending) deadBecause() string {
+	switch {
+	case e.exhausted:
+		return domain.DeadExhausted
+	case e.gone:
+		return domain.DeadGone
+	}
+	return domain.DeadRefused
+}
+
+// alone takes away what would go with the end, and says whether there was anything.
+func (e *ending) alone() bool {
+	if e.obituary == nil && e.disabled == nil {
+		return false
+	}
+	e.obituary, e.disabled = nil, nil
+	return true
 }
 
 // simplify leaves only what no log can refuse.
@@ -184,6 +231,7 @@ func (e *ending) overtaken(version int) {
 	fact := *e.fact
 	if fact.Result.Status != domain.DeliverySucceeded {
 		fact.Result.Status, fact.Result.NextAttemptAt = domain.DeliveryGivenUp, time.Time{}
+		e.obituary, e.exhausted = nil, false
 	}
 	e.fact, e.version = &fact, version
 }

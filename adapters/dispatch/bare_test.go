@@ -18,7 +18,7 @@ func bare(t *testing.T, w *world, endpoint domain.UUID, holder func(self domain.
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.io, d.send = context.Background(), context.Background()
+	d.work, d.send, d.io = context.Background(), context.Background(), context.Background()
 	d.config = w.views.config(t)
 	d.position = d.config.Cursor()
 	name := shardLeases[shardOf(endpoint)]

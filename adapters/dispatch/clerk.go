@@ -54,6 +54,14 @@ type filing struct {
 	item    *item
 	version int // of its stream before
 	fact    domain.Fact
+	// obituary is the operational event about the delivery's death; nil: none.
+	obituary *domain.Draft
+}
+
+// exhausted says whether the fact ends the delivery's schedule.
+func (f *filing) exhausted() bool {
+	end, ok := f.fact.(*domain.AttemptFinished)
+	return ok && end.Result.Status == domain.DeliveryDead
 }
 
 // file appends a fact about a delivery in the background; mu is held. One task a shard does so, in order. The facts name
@@ -62,7 +70,7 @@ func (d *Dispatcher) file(sh *shard, it *item, fact domain.Fact) {
 	if sh.lost {
 		return
 	}
-	sh.filings = append(sh.filings, filing{it, it.version, fact})
+	sh.filings = append(sh.filings, filing{item: it, version: it.version, fact: fact})
 	if !sh.filing {
 		sh.filing = true
 		d.spawnTask(sh, func() { d.fileAll(sh) })
@@ -94,6 +102,9 @@ func (d *Dispatcher) fileAll(sh *shard) {
 
 // fileBatch appends until it is known what became of each.
 func (d *Dispatcher) fileBatch(sh *shard, batch []filing) error {
+	if err := d.writeObituaries(batch); err != nil {
+		return err
+	}
 	var pause backoff
 	for {
 		groups := make([]domain.Group, len(batch))
@@ -102,6 +113,9 @@ func (d *Dispatcher) fileBatch(sh *shard, batch []filing) error {
 				Tenant: f.item.delivery.Tenant, Stream: domain.Stream{Kind: domain.StreamDelivery, ID: f.item.delivery.ID},
 				Expected: f.version, Cause: f.item.delivery.EventSequence, Fact: f.fact,
 			}}}
+			if f.obituary != nil {
+				groups[i].Drafts = append(groups[i].Drafts, *f.obituary)
+			}
 		}
 		outcomes := d.set.Log.Append(d.io, groups...)
 		batch = d.filed(sh, batch, outcomes)
@@ -112,6 +126,30 @@ func (d *Dispatcher) fileBatch(sh *shard, batch []filing) error {
 			return err
 		}
 	}
+}
+
+// writeObituaries drafts the operational events about deliveries that are dead. Their events aren't in hand here.
+func (d *Dispatcher) writeObituaries(batch []filing) error {
+	for i := range batch {
+		f := &batch[i]
+		if !f.exhausted() {
+			continue
+		}
+		d.mu.Lock()
+		wanted := d.wanted(f.item.delivery.Tenant, domain.EventDeliveryDead)
+		d.unlock()
+		if !wanted {
+			continue
+		}
+		a := attempt{delivery: f.item.delivery}
+		if err := d.fetch(d.io, &a); err != nil {
+			return err
+		}
+		d.mu.Lock()
+		f.obituary = d.obituary(&a.delivery, a.event, &f.fact.(*domain.AttemptFinished).Result, domain.DeadExhausted)
+		d.unlock()
+	}
+	return nil
 }
 
 // filed notes what became of a batch and returns what must be tried again.
@@ -125,11 +163,17 @@ func (d *Dispatcher) filed(sh *shard, batch []filing, outcomes []domain.Outcome)
 		case o.Err == nil:
 			d.metrics.filed(f.fact)
 			d.release(f.item, o.Entries[0].StreamVersion)
+			if f.exhausted() {
+				d.died(f.item.lane, death{o.Entries[0].Position, o.Entries[0].Sequence, o.Entries[0].RecordedAt})
+			}
 		case errors.Is(o.Err, domain.ErrFenced):
 			d.drop(sh)
 			return nil
 		case errors.Is(o.Err, domain.ErrConflict):
 			d.release(f.item, f.version+1)
+		case f.obituary != nil && !transient(o.Err): // such as after the tenant's deletion: only the end may still be said
+			f.obituary = nil
+			again = append(again, f)
 		case errors.Is(o.Err, domain.ErrUnknownTenant):
 			delete(sh.items, f.item.delivery.ID) // nothing can be said of it any more
 		default:

@@ -222,12 +222,14 @@ func TestDispatcher_Nodes(t *testing.T) {
 func TestDispatcher_Model(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		m := model{
+		m := &model{
 			seed:   rapid.Uint64().Draw(rt, "seed"),
 			steps:  rapid.IntRange(5, 60).Draw(rt, "steps"),
 			window: rapid.SampledFrom([]int{2, 3, 8, DefaultWindow}).Draw(rt, "window"),
 			faults: rapid.IntRange(0, 30).Draw(rt, "faults in a hundred appends"),
 			fails:  rapid.IntRange(0, 60).Draw(rt, "failures in a hundred attempts"),
+			gones:  rapid.SampledFrom([]int{0, 0, 3}).Draw(rt, "410 in a hundred attempts"),
+			fulls:  rapid.SampledFrom([]int{0, 0, 10}).Draw(rt, "429 in a hundred attempts"),
 			lag:    rapid.SampledFrom([]int{0, 1, 7, 40, 300}).Draw(rt, "entries that the views lag"),
 			nodes:  rapid.IntRange(1, 3).Draw(rt, "nodes"),
 			takes:  rapid.SampledFrom([]int{0, 0, 10, 700}).Draw(rt, "milliseconds that a page of a view takes"),
@@ -252,8 +254,10 @@ func TestDispatcher_Model(t *testing.T) {
 type model struct {
 	seed                              uint64
 	steps, window, faults, fails, lag int
+	gones, fulls                      int
 	nodes, takes                      int
 	random                            *rand.Rand
+	healed                            atomic.Bool // receivers neither go nor complain any more
 	endpoints, paused, gone           []domain.UUID
 }
 
@@ -295,8 +299,13 @@ func (m *model) answer() func(Shipment) Answer {
 	return func(s Shipment) Answer {
 		lock <- struct{}{}
 		defer func() { <-lock }()
-		if random.IntN(100) < m.fails {
+		switch n := random.IntN(100); {
+		case random.IntN(100) < m.fails:
 			return fails(s)
+		case n < m.gones && !m.healed.Load():
+			return isGone(s)
+		case n >= 100-m.fulls && !m.healed.Load():
+			return complains(time.Duration(random.IntN(3)) * time.Second)(s)
 		}
 		return succeeds(s)
 	}
@@ -333,10 +342,13 @@ func (m *model) addEndpoint(w *world) {
 			domain.Duration(time.Second), domain.Duration(3 * time.Second), domain.Duration(10 * time.Second),
 		}, Jitter: 0.1}
 		if m.random.IntN(3) == 0 {
+			c.DisableAfter = domain.Duration(20 * time.Second)
+		}
+		if m.random.IntN(3) == 0 {
 			c.RateLimit = &domain.RateLimit{PerSecond: 5, Burst: 1}
 		}
 	})
-	w.subscribe(id, "*")
+	w.subscribe(id, "*", "hooktrail.*")
 	m.endpoints = append(m.endpoints, id)
 }
 
@@ -378,10 +390,7 @@ func (m *model) pick(ids *[]domain.UUID) domain.UUID {
 }
 
 func (m *model) resume(w *world, id domain.UUID) {
-	w.change(id, func(c domain.EndpointConfig) domain.Fact {
-		c.Paused = false
-		return &domain.EndpointResumed{Endpoint: c}
-	})
+	w.resume(id)
 	m.endpoints = append(m.endpoints, id)
 }
 
@@ -410,16 +419,34 @@ func (m *model) heal(w *world, nodes []*node) {
 		log.mu.Unlock()
 	}
 	w.views.lag(0)
-	time.Sleep(3 * time.Minute)
-	synctest.Wait()
+	m.healed.Store(true)
+	for resumed := true; resumed; {
+		time.Sleep(3 * time.Minute)
+		synctest.Wait()
+		resumed = false
+		for _, e := range w.views.config(w.t).Endpoints() {
+			if e.Disabled != "" {
+				w.resume(e.ID)
+				resumed = true
+			}
+		}
+	}
 }
 
 // judge holds what became of everything against what was to become of it.
 func (m *model) judge(w *world) {
 	w.check()
 	routed, events := make(map[domain.UUID]int), 0
+	disabled := make(map[domain.UUID]bool)
 	for _, e := range w.entries() {
-		switch e.Fact.(type) {
+		switch f := e.Fact.(type) {
+		case *domain.EndpointDisabled:
+			if disabled[e.Stream.ID] || f.Endpoint.Disabled == "" {
+				w.t.Errorf("position %d: an endpoint is disabled twice", e.Position)
+			}
+			disabled[e.Stream.ID] = true
+		case *domain.EndpointResumed:
+			disabled[e.Stream.ID] = f.Endpoint.Disabled != ""
 		case *domain.EventAppended:
 			events++
 		case *domain.EventRouted:

@@ -45,8 +45,9 @@ type Dispatcher struct {
 
 	tasks    sync.WaitGroup // everything that works on items
 	troubled atomic.Int64   // when trouble last spoke, in Unix nanoseconds
-	// send ends when attempts under way are to be broken off; io when nothing may be appended or read any more.
-	send, io context.Context
+	// work ends when the dispatcher is told to stop; send when attempts under way are to be broken off; io when nothing may be
+	// appended or read any more.
+	work, send, io context.Context
 }
 
 // New returns a dispatcher that has not yet begun. It fails on incomplete Settings or metrics registered twice.
@@ -77,7 +78,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	var broken context.CancelFunc
 	d.send, broken = context.WithCancel(life)
 	defer broken()
-	d.io = life
+	d.work, d.io = ctx, life
 
 	if err := d.begin(ctx); err != nil || ctx.Err() != nil {
 		return err

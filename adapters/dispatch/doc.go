@@ -51,6 +51,21 @@
 // A first attempt is always due: its time in the log is the database's, whose clock may be ahead of this one. Later ones
 // are due by the local clock of whoever has the shard.
 //
+// A 410 disables the endpoint in the group that ends the attempt, which expects the endpoint as the fold has it. If
+// somebody has changed it, the end goes alone and the disabling is decided anew when the fold has the change: an outcome
+// never waits for it. What waits for a disabled endpoint waits until it is resumed. Automatic disabling after nothing but
+// failures is judged in the background, only when a delivery's schedule has just ended, and by the views as of that entry;
+// a judgement says until when no other can come of it, so that an endpoint that is down isn't judged at every dead
+// delivery.
+//
+// A receiver that gets too much slows down its whole lane: until the time that it asks for nothing begins, then one
+// attempt goes first, and the others only when the receiver no longer complains. Those that wait count no attempts. It is
+// kept in memory, for a new owner learns the same by one attempt. Rejected: a breaker of our own making for other failures.
+// A schedule is a promise, and what fails for long is disabled.
+//
+// Operational events are appended with the facts that they speak of, by whoever appends those, only while the fold has a
+// subscription to them, and never about deliveries of such events. Then they are events like any other.
+//
 // What bounds memory: deliveries in windows by Settings.Window for an endpoint and Settings.Budget for all, past which an
 // endpoint keeps a few; attempts under way by each endpoint's concurrency; contents by Settings.ContentBytes; what waits to
 // be cancelled by not reading on while much does; a page of the log by its number of entries. A paused endpoint's backlog

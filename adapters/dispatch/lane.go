@@ -16,6 +16,11 @@ type lane struct {
 	window   window
 	running  int // attempts under way, at most config.Concurrency unless that was lowered meanwhile
 	limiter  *rate.Limiter
+	throttle throttle
+
+	// disabling: an endpoint.disabled is on its way, so nothing begins any more. It ends when the fold sees a change.
+	disabling bool
+	examined  examination
 
 	paging bool      // more is being read into the window
 	dirty  bool      // is in Dispatcher.dirty
@@ -25,7 +30,10 @@ type lane struct {
 
 // configure takes over a configuration, nil for a deleted endpoint.
 func (l *lane) configure(c *domain.Endpoint) {
-	l.config = c
+	if l.config != nil && c != nil && receiverOf(l.config) != receiverOf(c) {
+		l.throttle = throttle{} // it was another receiver's
+	}
+	l.config, l.disabling, l.examined.sound = c, false, time.Time{}
 	switch {
 	case c == nil || c.RateLimit == nil:
 		l.limiter = nil
@@ -37,14 +45,39 @@ func (l *lane) configure(c *domain.Endpoint) {
 	}
 }
 
+// receiverID tells receivers apart: another URL is another receiver's.
+type receiverID struct {
+	url   string
+	query domain.UUID // the secret with the URL's query
+}
+
+func receiverOf(e *domain.Endpoint) receiverID {
+	id := receiverID{url: e.URL}
+	if e.Query != nil {
+		id.query = e.Query.Secret
+	}
+	return id
+}
+
 // open says whether one more attempt may be under way, whatever is due.
 func (l *lane) open() bool {
 	return l.shard.ready && !l.shard.giving && !l.shard.lost &&
-		l.config != nil && l.config.Active() && l.running < l.config.Concurrency
+		l.config != nil && l.config.Active() && !l.disabling && l.running < l.slots()
+}
+
+// slots is how many attempts may be under way at once.
+func (l *lane) slots() int {
+	if l.throttle.single {
+		return 1
+	}
+	return l.config.Concurrency
 }
 
 // admit takes a token of the rate limit or says when to ask again.
 func (l *lane) admit(now time.Time) (ok bool, again time.Time) {
+	if l.throttle.until.After(now) {
+		return false, l.throttle.until
+	}
 	if l.limiter == nil || l.limiter.AllowN(now, 1) {
 		return true, now
 	}

@@ -12,6 +12,7 @@ import (
 type metrics struct {
 	attempts  [3]prometheus.Counter // by outcome: succeeded, failed, unknown
 	cancelled prometheus.Counter
+	disabled  prometheus.Counter
 	events    prometheus.Counter
 	started   prometheus.Counter
 	latency   prometheus.Histogram
@@ -31,6 +32,9 @@ func newMetrics(r prometheus.Registerer, d *Dispatcher) (*metrics, error) {
 		},
 		cancelled: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "hooktrail_dispatch_cancelled_total", Help: "Deliveries that this node cancelled.",
+		}),
+		disabled: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "hooktrail_dispatch_endpoints_disabled_total", Help: "Endpoints that this node disabled: their receivers were gone, or failed for too long.",
 		}),
 		events: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "hooktrail_dispatch_routed_events_total", Help: "Events that this node routed.",
@@ -60,12 +64,14 @@ func newMetrics(r prometheus.Registerer, d *Dispatcher) (*metrics, error) {
 		})
 	}
 	all := []prometheus.Collector{
-		outcomes, m.cancelled, m.events, m.started, m.latency, m.lag,
+		outcomes, m.cancelled, m.disabled, m.events, m.started, m.latency, m.lag,
 		gauge("hooktrail_dispatch_in_flight", "Attempts under way on this node.", func() int { return d.running }),
 		gauge("hooktrail_dispatch_waiting", "Waiting deliveries in this node's memory, due or not.", func() int { return d.waiting }),
 		gauge("hooktrail_dispatch_due", "Waiting deliveries in this node's memory whose time has come and which wait only for a slot of "+
-			"their endpoint, its rate limit or the end of its pause. At most as many as are kept in memory of each endpoint: "+
+			"their endpoint, its rate limit, or the end of its pause, its disabling or its throttling. At most as many as are kept in memory of each endpoint: "+
 			"what lies beyond isn't counted.", d.dueCount),
+		gauge("hooktrail_dispatch_throttled", "Endpoints of this node's shards that get fewer attempts for now because their receivers asked "+
+			"for it by a 429 or 503.", d.throttledCount),
 		gauge("hooktrail_dispatch_shards", "Shards that this node holds.", d.shardCount),
 		gauge("hooktrail_dispatch_leading", "1 while this node routes events.", func() int {
 			if d.leading == nil {
@@ -86,6 +92,17 @@ func newMetrics(r prometheus.Registerer, d *Dispatcher) (*metrics, error) {
 func (d *Dispatcher) dueCount() int {
 	n, now := 0, time.Now()
 	d.eachLane(func(l *lane) { n += l.window.due(now) })
+	return n
+}
+
+// throttledCount is how many endpoints are slowed down; mu is held.
+func (d *Dispatcher) throttledCount() int {
+	n, now := 0, time.Now()
+	d.eachLane(func(l *lane) {
+		if l.throttle.on(now) {
+			n++
+		}
+	})
 	return n
 }
 

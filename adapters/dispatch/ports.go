@@ -38,8 +38,10 @@ type Answer struct {
 	// Result has everything but Number, Status and NextAttemptAt. Its outcome is succeeded or failed.
 	Result    domain.AttemptResult
 	Body      []byte    // of the answer, as far as it is kept
-	Permanent bool      // the receiver refused for good
-	NotBefore time.Time // asked for by the receiver; zero: nothing asked
+	Permanent bool      // this delivery can't succeed: no further attempt makes sense
+	Gone      bool      // the receiver wants nothing more at all; the delivery is dead, and the endpoint is disabled
+	Throttle  bool      // the receiver gets too much: the whole endpoint slows down
+	NotBefore time.Time // asked for by the receiver, at most domain.MaxRetryAfter from now; zero: nothing asked
 }
 
 // State is what router and dispatcher read of the views to begin with. Every answer says which position it reflects:
@@ -59,6 +61,9 @@ type State interface {
 	Waiting(ctx context.Context, q WaitingQuery) (rows []Waiting, as domain.Position, err error)
 	// Deliveries returns deliveries by id, ended or not, in any order. An unknown id is left out.
 	Deliveries(ctx context.Context, ids []domain.UUID) (rows []Waiting, as domain.Position, err error)
+	// Health returns how the attempts at an endpoint went of late. It waits until what it returns reflects at least a
+	// position.
+	Health(ctx context.Context, endpoint domain.UUID, atLeast domain.Position) (h domain.Health, as domain.Position, err error)
 }
 
 // WaitingQuery asks for the waiting deliveries of one endpoint.

@@ -65,15 +65,19 @@ func (w *worker) run(next *attempt) {
 		if next != nil && next.started {
 			last = w.d.decide(next, w.d.perform(next))
 		}
-		next = w.claim()
+		next = w.claim(last)
 	}
 }
 
-// claim takes the endpoint's next delivery, nil when there is none.
-func (w *worker) claim() *attempt {
+// claim takes the endpoint's next delivery, nil when there is none, after it has heeded what the last attempt's answer
+// says of the endpoint.
+func (w *worker) claim(last *ending) *attempt {
 	d, l, now := w.d, w.lane, time.Now()
 	d.mu.Lock()
 	defer d.unlock()
+	if last != nil {
+		d.heed(last, now)
+	}
 	l.running-- // this worker's own slot, for the next one
 	open := l.open()
 	l.running++
@@ -109,8 +113,7 @@ func (w *worker) append(last *ending, next *attempt) error {
 	for {
 		groups := w.groups[:0]
 		if last != nil {
-			w.drafts[0] = last.draft()
-			groups = append(groups, domain.Group{Drafts: w.drafts[0:1:1], Fences: w.lane.shard.fences})
+			groups = append(groups, domain.Group{Drafts: last.drafts(w.drafts[0:1:1]), Fences: w.lane.shard.fences})
 		}
 		if next != nil {
 			w.drafts[1] = next.draft()
@@ -169,6 +172,7 @@ func (w *worker) ended(e *ending, o domain.Outcome) bool {
 		d.metrics.finished(e, o.Entries[0].RecordedAt)
 		d.mu.Lock()
 		d.release(e.item, o.Entries[0].StreamVersion)
+		d.follow(e, death{o.Entries[0].Position, o.Entries[0].Sequence, o.Entries[0].RecordedAt})
 		d.unlock()
 		return true
 	case errors.Is(o.Err, domain.ErrFenced):
@@ -178,7 +182,13 @@ func (w *worker) ended(e *ending, o domain.Outcome) bool {
 		d.lose(w.lane.shard)
 		return true
 	case errors.Is(o.Err, domain.ErrConflict):
+		if e.disabled != nil { // perhaps somebody has changed the endpoint: whether it is still to be disabled is decided anew
+			e.disabled = nil
+			return false
+		}
 		return d.reconcile(d.io, e)
+	case !transient(o.Err) && e.alone():
+		return false // such as after the tenant's deletion: only the end may still be said
 	}
 	if !transient(o.Err) && !e.plain {
 		d.set.Logger.Error("the log refuses an attempt's result: its bare outcome is recorded",
@@ -204,6 +214,7 @@ func (d *Dispatcher) reconcile(ctx context.Context, e *ending) bool {
 			over := !it.delivery.Open || it.delivery.Attempts > e.fact.Result.Number
 			if over {
 				d.release(it, it.version)
+				d.follow(e, death{d.position, e.cause, time.Now()})
 			} else {
 				e.overtaken(it.version)
 			}

@@ -451,6 +451,32 @@ func (v *views) Deliveries(ctx context.Context, ids []domain.UUID) ([]Waiting, d
 	return v.rows(ctx, func(d *projections.Delivery) bool { return slices.Contains(ids, d.ID) })
 }
 
+// Health implements State.
+func (v *views) Health(ctx context.Context, endpoint domain.UUID, atLeast domain.Position) (h domain.Health, as domain.Position, err error) {
+	var behind domain.Position
+	read := func() error {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		if as, err = v.follow(ctx); err != nil {
+			return err
+		}
+		behind = domain.Position(v.behind)
+		return v.read(func(r projections.Reader) error {
+			h, err = r.Health(ctx, endpoint)
+			return err
+		})
+	}
+	for {
+		if err := read(); err != nil || as >= atLeast {
+			return h, as, err
+		}
+		v.log.Await(ctx, as+behind)
+		if ctx.Err() != nil {
+			return h, as, ctx.Err()
+		}
+	}
+}
+
 // deliveries returns every delivery as the whole log has it.
 func (w *world) deliveries() []projections.Delivery {
 	w.t.Helper()

@@ -77,7 +77,7 @@ func judge(target *webhook.Target, result *webhook.Result, answer *dispatch.Answ
 	if verdict.Succeeded {
 		answer.Result.Outcome = domain.OutcomeSucceeded
 	}
-	answer.Permanent, answer.NotBefore = verdict.Gone, verdict.NotBefore
+	answer.Gone, answer.Throttle, answer.NotBefore = verdict.Gone, verdict.Throttle, verdict.NotBefore
 }
 
 // unsent is the answer when no request could be made: a fault of the event for good, or of this instance for now.
@@ -183,7 +183,9 @@ func (c *courier) newTarget(ctx context.Context, e domain.Endpoint, keys []domai
 	if profile == nil {
 		return nil, fmt.Errorf("this server doesn't have the profile %s as the endpoint uses it", e.Profile)
 	}
-	config := webhook.TargetConfig{Profile: profile, EndpointID: e.ID.String(), URL: e.URL, UserAgent: c.userAgent}
+	config := webhook.TargetConfig{
+		Profile: profile, EndpointID: e.ID.String(), URL: e.URL, Success: e.Success, UserAgent: c.userAgent,
+	}
 	for _, id := range keys {
 		text, err := c.secrets(ctx, e.Tenant, id, openapi.PurposeSigningKey)
 		if err != nil {

@@ -37,6 +37,10 @@ func (s viewState) Deliveries(ctx context.Context, ids []domain.UUID) ([]dispatc
 	return waitingRows(rows), as, err
 }
 
+func (s viewState) Health(ctx context.Context, endpoint domain.UUID, atLeast domain.Position) (domain.Health, domain.Position, error) {
+	return s.views.Health(ctx, endpoint, atLeast)
+}
+
 func waitingRows(rows []postgres.WaitingDelivery) []dispatch.Waiting {
 	out := make([]dispatch.Waiting, len(rows))
 	for i, row := range rows {

@@ -1,0 +1,57 @@
+package dispatch
+
+import (
+	"time"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// Of an endpoint whose receiver says that it gets too much, but not for how long.
+const (
+	firstPause   = time.Second
+	longestPause = time.Minute
+)
+
+// throttle slows down the lane of an endpoint whose receiver gets too much. No attempt begins before until; then they go
+// one at a time, until an answer to one of those says that the receiver takes them again. It is in memory only: who takes
+// the shard over finds out by an attempt. The zero value lets everything through.
+type throttle struct {
+	until  time.Time
+	pause  time.Duration // the last one that the receiver didn't choose; 0: none since the last success
+	single bool          // one attempt at a time
+}
+
+// heed takes in how an attempt ended that began at a time. What began before until was under way when the receiver
+// complained, and says nothing of how it fares since.
+func (t *throttle) heed(e *ending, began, now time.Time) {
+	probe := !began.Before(t.until)
+	switch {
+	case e.throttle:
+		t.raise(e.notBefore, probe, now)
+	case !probe:
+	case e.fact.Result.Outcome == domain.OutcomeSucceeded:
+		*t = throttle{}
+	default:
+		t.single = false
+	}
+}
+
+// raise puts it on, or on for longer: until the time that the receiver asks for or, where it asks for none, for twice as
+// long as the last time. The complaints of attempts that were under way together count once.
+func (t *throttle) raise(notBefore time.Time, probe bool, now time.Time) {
+	until := notBefore
+	switch {
+	case until.After(now.Add(domain.MaxRetryAfter)):
+		until = now.Add(domain.MaxRetryAfter)
+	case until.IsZero() && probe:
+		t.pause = min(max(2*t.pause, firstPause), longestPause)
+		until = now.Add(t.pause)
+	}
+	if until.After(t.until) {
+		t.until = until
+	}
+	t.single = true
+}
+
+// on says whether the lane is slowed down.
+func (t *throttle) on(now time.Time) bool { return t.single || t.until.After(now) }

@@ -1,0 +1,193 @@
+package dispatch
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// complains answers with a 429 that asks for a time; 0: none.
+func complains(wait time.Duration) func(Shipment) Answer {
+	return func(Shipment) Answer {
+		a := Answer{Throttle: true, Result: domain.AttemptResult{Outcome: domain.OutcomeFailed, StatusCode: 429}}
+		if wait > 0 {
+			a.NotBefore = time.Now().Add(wait)
+		}
+		return a
+	}
+}
+
+// times returns when the receiver was asked since began, in whole seconds.
+func (r *receiver) times(began time.Time) (at []int) {
+	for _, q := range r.seen() {
+		at = append(at, int(q.at.Sub(began).Round(time.Second)/time.Second))
+	}
+	return at
+}
+
+// TestDispatcher_RetryAfter: a complaint stops the whole lane for as long as the receiver asks for; then one attempt goes
+// first. Those that wait meanwhile count no attempts.
+func TestDispatcher_RetryAfter(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		w.subscribe(w.endpoint(func(c *domain.EndpointConfig) { c.Concurrency = 3 }), "a")
+		w.subscribe(w.endpoint(nil), "b")
+		w.receiver.took = time.Second
+		w.receiver.answer = complains(30 * time.Second)
+		registry := prometheus.NewRegistry()
+		n := w.start(func(s *Settings) { s.Metrics = registry })
+		time.Sleep(5 * time.Second)
+		began := time.Now()
+		for range 10 {
+			w.event("a")
+		}
+		time.Sleep(10 * time.Second)
+		if got := gaugeOf(t, registry, "hooktrail_dispatch_throttled"); got != 1 {
+			t.Errorf("%d endpoints are throttled", got)
+		}
+		w.receiver.set(succeeds)
+		w.event("b") // another endpoint, which isn't
+		time.Sleep(time.Hour)
+		if got := gaugeOf(t, registry, "hooktrail_dispatch_throttled"); got != 0 {
+			t.Errorf("%d endpoints are throttled at the end", got)
+		}
+		n.end(t)
+		want := []int{0, 0, 0, 10, 31, 32, 32, 32, 33, 33, 33, 34, 34, 34}
+		if got := w.receiver.times(began); !slices.Equal(got, want) {
+			t.Errorf("requests after %v seconds, want %v", got, want)
+		}
+		attempts := make(map[int]int)
+		for _, d := range w.deliveries() {
+			attempts[d.Attempts]++
+		}
+		if attempts[1] != 8 || attempts[2] != 3 {
+			t.Errorf("deliveries by attempts: %v", attempts)
+		}
+		w.check()
+	})
+}
+
+// TestDispatcher_ThrottleBackoff: a receiver that doesn't say for how long gets one attempt after 1 s, 2 s, … and at most
+// a minute. An ordinary failure lets the others through again, a success resets.
+func TestDispatcher_ThrottleBackoff(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		w.subscribe(w.endpoint(func(c *domain.EndpointConfig) {
+			c.Concurrency = 3
+			c.Retry = domain.Schedule{Gaps: []domain.Duration{domain.Duration(24 * time.Hour)}}
+		}), "*")
+		w.receiver.took = 10 * time.Millisecond
+		w.receiver.answer = complains(0)
+		n := w.start(slowBeat)
+		time.Sleep(5 * time.Second)
+		began := time.Now()
+		for range 17 {
+			w.event("a")
+		}
+		time.Sleep(200 * time.Second)
+		w.receiver.set(fails)
+		time.Sleep(50 * time.Second) // three of them at 243
+		w.receiver.set(complains(0))
+		w.event("a")
+		time.Sleep(10 * time.Second)
+		w.receiver.set(succeeds)
+		time.Sleep(time.Minute)
+		w.receiver.set(complains(0))
+		w.event("a")
+		time.Sleep(2 * time.Second)
+		n.end(t)
+		want := []int{
+			0, 0, 0, 1, 3, 7, 15, 31, 63, 123, 183, // complaints
+			243, 243, 243, 243, 243, 243, // a failure, and the rest
+			250, // a complaint, which isn't the first
+			320, // after the minute that the last complaint cost: only a success makes it start from a second again
+		}
+		if got := w.receiver.times(began); !slices.Equal(got, want) {
+			t.Errorf("requests after %v seconds, want %v", got, want)
+		}
+		w.check()
+	})
+}
+
+// TestThrottle tells of the single steps.
+func TestThrottle(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+	end := func(outcome domain.AttemptOutcome, throttle bool, wait time.Duration) *ending {
+		e := &ending{throttle: throttle, fact: &domain.AttemptFinished{Result: domain.AttemptResult{Outcome: outcome}}}
+		if wait > 0 {
+			e.notBefore = now.Add(wait)
+		}
+		return e
+	}
+	full := end(domain.OutcomeFailed, true, 0)
+	asks := func(wait time.Duration) *ending { return end(domain.OutcomeFailed, true, wait) }
+	failed, success := end(domain.OutcomeFailed, false, 0), end(domain.OutcomeSucceeded, false, 0)
+	on := throttle{until: now.Add(time.Second), pause: time.Second, single: true}
+	past := throttle{until: now.Add(-time.Second), pause: 8 * time.Second, single: true}
+	minute := throttle{until: now.Add(-time.Second), pause: time.Minute, single: true}
+	tests := map[string]struct {
+		from  throttle
+		end   *ending
+		began time.Time
+		want  throttle
+	}{
+		"a success of old":                {throttle{}, success, now, throttle{}},
+		"an ordinary failure":             {throttle{}, failed, now, throttle{}},
+		"the first complaint":             {throttle{}, full, now, on},
+		"one of those under way then":     {on, full, now.Add(-time.Second), on},
+		"a success of those":              {on, success, now.Add(-time.Second), on},
+		"a failure of those":              {on, failed, now.Add(-time.Second), on},
+		"a longer wish of those":          {on, asks(time.Minute), now.Add(-time.Second), throttle{now.Add(time.Minute), time.Second, true}},
+		"a shorter wish of those":         {on, asks(time.Millisecond), now.Add(-time.Second), on},
+		"a wish beyond all measure":       {throttle{}, asks(1000 * time.Hour), now, throttle{now.Add(24 * time.Hour), 0, true}},
+		"the probe complains":             {past, full, now, throttle{now.Add(16 * time.Second), 16 * time.Second, true}},
+		"again and again":                 {minute, full, now, throttle{now.Add(time.Minute), time.Minute, true}},
+		"the probe complains with a wish": {past, asks(time.Hour), now, throttle{now.Add(time.Hour), 8 * time.Second, true}},
+		"the probe fails otherwise":       {past, failed, now, throttle{past.until, 8 * time.Second, false}},
+		"the probe succeeds":              {past, success, now, throttle{}},
+	}
+	for name, test := range tests {
+		got := test.from
+		got.heed(test.end, test.began, now)
+		if got != test.want {
+			t.Errorf("%s: %+v, want %+v", name, got, test.want)
+		}
+	}
+}
+
+// TestDispatcher_ThrottleOfAnother: a new URL is another receiver's, which said nothing yet.
+func TestDispatcher_ThrottleOfAnother(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		endpoint := w.endpoint(func(c *domain.EndpointConfig) { c.Concurrency = 1 })
+		w.subscribe(endpoint, "*")
+		w.receiver.answer = complains(20 * time.Hour)
+		n := w.start(slowBeat)
+		time.Sleep(time.Second)
+		began := time.Now()
+		w.event("a")
+		w.event("a")
+		time.Sleep(time.Hour)
+		w.receiver.set(succeeds)
+		rename := func(name, url string) {
+			w.change(endpoint, func(c domain.EndpointConfig) domain.Fact {
+				c.Name, c.URL = name, url
+				return &domain.EndpointUpdated{Endpoint: c}
+			})
+		}
+		rename("new", "https://receiver.example/hooks")
+		time.Sleep(time.Hour)
+		rename("new", "https://receiver.example/new")
+		time.Sleep(24 * time.Hour)
+		n.end(t)
+		if got, want := w.receiver.times(began), []int{0, 7200, 20 * 3600}; !slices.Equal(got, want) {
+			t.Errorf("requests after %v seconds, want %v", got, want)
+		}
+		w.check()
+	})
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/hooktrail/hooktrail/adapters/dispatch"
+	"github.com/hooktrail/hooktrail/adapters/webhook"
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// TestCourier_Send: what the dispatcher hears of an answer is the profile's judgement, with the endpoint's own statuses
+// of success where it has some.
+func TestCourier_Send(t *testing.T) {
+	t.Parallel()
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if wait := r.URL.Query().Get("wait"); wait != "" {
+			w.Header().Set("Retry-After", wait)
+		}
+		status, err := strconv.Atoi(r.URL.Path[1:])
+		if err != nil {
+			status = http.StatusNotFound
+		}
+		w.WriteHeader(status)
+	}))
+	defer receiver.Close()
+	profiles, err := webhook.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sender, err := webhook.NewSender(webhook.SenderConfig{
+		Guard: webhook.NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sender.Close()
+	c := newCourier(sender, profiles, func(context.Context, domain.TenantID, domain.UUID, string) ([]byte, error) {
+		return nil, domain.ErrNotFound // none of the endpoints has a secret
+	})
+	// what counts of an answer
+	type verdict struct {
+		outcome                   domain.AttemptOutcome
+		permanent, gone, throttle bool
+		wait                      time.Duration // counted from the attempt's end
+	}
+	succeeded, failed := verdict{outcome: domain.OutcomeSucceeded}, verdict{outcome: domain.OutcomeFailed}
+	tests := []struct {
+		profile, path string
+		success       []string // the endpoint's own
+		want          verdict
+	}{
+		{"firespring", "/200", nil, succeeded},
+		{"firespring", "/204", nil, failed},
+		{"firespring", "/204", []string{"2xx"}, succeeded},
+		{"firespring", "/410", nil, failed},
+		{"firespring", "/429?wait=60", nil, failed},
+		{"cloudevents", "/204", nil, succeeded},
+		{"cloudevents", "/204", []string{"200"}, failed},
+		{"cloudevents", "/410", nil, verdict{outcome: domain.OutcomeFailed, gone: true}},
+		{"cloudevents", "/429?wait=60", nil, verdict{outcome: domain.OutcomeFailed, throttle: true, wait: time.Minute}},
+		{"cloudevents", "/503", nil, verdict{outcome: domain.OutcomeFailed, throttle: true}},
+		{"cloudevents", "/500?wait=999999", nil, verdict{outcome: domain.OutcomeFailed, wait: domain.MaxRetryAfter}},
+	}
+	for _, test := range tests {
+		answer := c.Send(t.Context(), dispatch.Shipment{
+			Endpoint: domain.Endpoint{ID: domain.NewUUID(), Tenant: "acme", Version: 1, EndpointConfig: domain.EndpointConfig{
+				URL: receiver.URL + test.path, Profile: test.profile,
+				ProfileDigest: profiles.Named(test.profile).Digest, Success: test.success,
+			}},
+			Event: dispatch.Event{ID: domain.NewUUID(), Sequence: 1, RecordedAt: now(), Fact: &domain.EventAppended{
+				Event: domain.EventAttributes{ID: "order-1", Source: "/tenants/acme", Type: "order.placed", SchemaVersion: "v1"},
+				Data:  []byte(`{}`),
+			}},
+			Attempt:  domain.AttemptStarted{Number: 1, At: now()},
+			Deadline: time.Now().Add(10 * time.Second),
+		})
+		got := verdict{outcome: answer.Result.Outcome, permanent: answer.Permanent, gone: answer.Gone, throttle: answer.Throttle}
+		if !answer.NotBefore.IsZero() {
+			got.wait = answer.NotBefore.Sub(answer.Result.FinishedAt).Round(time.Second)
+		}
+		if got != test.want {
+			t.Errorf("%s, %s, %v: %+v, want %+v (%s)", test.profile, test.path, test.success, got, test.want, answer.Result.Detail)
+		}
+	}
+}
