@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"bytes"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -21,6 +20,7 @@ const (
 	MaxCatalogueBytes = 4 << 20
 	MaxEventTypes     = 1000
 	MaxExamples       = 20
+	maxProse          = 4096
 )
 
 // EventType is one event type in one version, as a catalogue describes it.
@@ -30,7 +30,7 @@ type EventType struct {
 	Description string
 	Schema      []byte   // JSON Schema of the events' data, as it stands in the document
 	Examples    [][]byte // data that conforms, as it stands in the document
-	Deprecated  bool
+	Deprecated  string   // why producers should no longer send it; empty: they may
 	Compiled    *Schema
 }
 
@@ -110,11 +110,12 @@ func (p *catalogueParser) eventType(pointer string, document []byte) EventType {
 		Description: p.text(pointer+"/description", m["description"]),
 		Schema:      m["schema"],
 		Examples:    p.array(pointer+"/examples", m["examples"]),
-		Deprecated:  p.flag(pointer+"/deprecated", m["deprecated"]),
+		Deprecated:  p.text(pointer+"/deprecated", m["deprecated"]),
 	}
 	p.invalid(pointer+"/name", m["name"], t.Name.Validate(""))
 	p.invalid(pointer+"/version", m["version"], domain.ValidateText("", t.Version, 1, 64))
-	p.invalid(pointer+"/description", m["description"], domain.ValidateText("", t.Description, 0, 4096))
+	p.invalid(pointer+"/description", m["description"], domain.ValidateProse("", t.Description, maxProse))
+	p.invalid(pointer+"/deprecated", m["deprecated"], domain.ValidateProse("", t.Deprecated, maxProse))
 	if t.Schema != nil {
 		t.Compiled = p.schema(pointer+"/schema", t.Schema)
 	}
@@ -219,12 +220,4 @@ func (p *catalogueParser) text(pointer string, raw []byte) string {
 		p.fault(pointer, "must be a string")
 	}
 	return text
-}
-
-func (p *catalogueParser) flag(pointer string, raw []byte) bool {
-	on := bytes.Equal(raw, []byte("true"))
-	if raw != nil && !on && !bytes.Equal(raw, []byte("false")) {
-		p.fault(pointer, "must be true or false")
-	}
-	return on
 }

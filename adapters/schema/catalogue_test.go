@@ -21,7 +21,7 @@ func TestCatalogues(t *testing.T) {
 	}
 	for _, name := range names {
 		for _, e := range catalogue(t, name) {
-			if len(e.Examples) == 0 || e.Description == "" || e.Version != "v1" || e.Deprecated {
+			if len(e.Examples) == 0 || e.Description == "" || e.Version != "v1" || e.Deprecated != "" {
 				t.Errorf("%s: %s has %d examples, description %q, version %q", name, e.Name, len(e.Examples), e.Description, e.Version)
 			}
 			if found := e.Compiled.Validate([]byte(`"no such data"`)); len(found) == 0 {
@@ -115,16 +115,16 @@ func TestCatalogue_unknown(t *testing.T) {
 func TestParseCatalogue(t *testing.T) {
 	t.Parallel()
 	types, err := ParseCatalogue([]byte(` {"event_types": [
-		{"name": "a.b", "version": "v1", "schema": {"minimum": 1.50}, "examples": [ 2.00 , "x"], "deprecated": true},
+		{"name": "a.b", "version": "v1", "schema": {"minimum": 1.50}, "examples": [ 2.00 , "x"], "deprecated": "Use c.d."},
 		{"name": "a.b", "version": "v2", "schema": true} ]} `))
 	if err != nil || len(types) != 2 {
 		t.Fatal(types, err)
 	}
 	first := types[0]
-	if first.Name != "a.b" || first.Version != "v1" || !first.Deprecated || string(first.Schema) != `{"minimum": 1.50}` || string(first.Examples[0]) != "2.00" {
+	if first.Name != "a.b" || first.Version != "v1" || first.Deprecated != "Use c.d." || string(first.Schema) != `{"minimum": 1.50}` || string(first.Examples[0]) != "2.00" {
 		t.Errorf("%+v", first)
 	}
-	if len(types[1].Examples) != 0 || types[1].Deprecated || types[1].Compiled.Validate([]byte("1")) != nil {
+	if len(types[1].Examples) != 0 || types[1].Deprecated != "" || types[1].Compiled.Validate([]byte("1")) != nil {
 		t.Errorf("%+v", types[1])
 	}
 }
@@ -147,7 +147,7 @@ func TestParseCatalogue_refused(t *testing.T) {
 		one(`"name":"a","version":"","schema":true`):                           "/event_types/0/version has 1 to 64 bytes",
 		one(`"name":"a","version":"v1","schema":{"type":"text"}`):              `/event_types/0/schema/type must be one of "array"`,
 		one(`"name":"a","version":"v1","schema":{"type":"text"}`) + "}":        "something follows the JSON value",
-		one(`"name":"a","version":"v1","schema":true,"deprecated":"yes"`):      "/event_types/0/deprecated must be true or false",
+		one(`"name":"a","version":"v1","schema":true,"deprecated":true`):       "/event_types/0/deprecated must be a string",
 		one(`"name":"a","version":"v1","schema":true,"description":"a\u0007"`): "/event_types/0/description holds no control characters",
 		one(`"name":"a","version":"v1","schema":{"properties":{"b":{"type":"string"}}},"examples":[{},{"b":"secret"},{"b":42}]`): "/event_types/0/examples/2/b must be a string",
 		one(`"name":"a","version":"v1","schema":true,"examples":[` + strings.Repeat("1,", MaxExamples) + `1]`):                   "/event_types/0/examples has more than 20 examples",

@@ -26,7 +26,7 @@
 //	schema       of the events' data
 //	description  optional
 //	examples     optional: data that conforms to the schema
-//	deprecated   optional: whether producers should no longer send it
+//	deprecated   optional: why producers should no longer send it, and what they should
 //
 // The types of members in sparkbox's catalogue are taken loosely, since its vendor publishes names and no types.
 //
