@@ -39,6 +39,7 @@ func register(a *api) {
 	add(a, "list-event-types", "GET "+tenant+"/event-types", "List event types", roles(admin, auditor, producer, receiver, registrant), listEventTypes, answers[pageOut[EventTypeOut]])
 	add(a, "get-event-type", "GET "+tenant+"/event-types/{name}", "Get an event type", roles(admin, auditor, producer, receiver, registrant), getEventType, answers[EventTypeOut])
 	add(a, "put-event-type", "PUT "+tenant+"/event-types/{name}", "Register or change an event type", roles(admin), putEventType, documentEventType)
+	add(a, "import-event-types", "POST "+tenant+"/event-types/import", "Import a catalogue of event types", roles(admin), importTypes, documentCatalogue)
 
 	add(a, "create-endpoint", "POST "+tenant+"/endpoints", "Create an endpoint", roles(admin), createEndpoint)
 	add(a, "list-endpoints", "GET "+tenant+"/endpoints", "List endpoints", roles(admin, auditor), listEndpoints)

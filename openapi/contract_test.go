@@ -113,6 +113,7 @@ func TestContract(t *testing.T) {
 
 	c.do("put-event-type", acme+"/event-types/a.b", `{"description":"d","schema":true,"examples":[1],"version":"v1","reason":"pilot"}`)
 	c.do("put-event-type", acme+"/event-types/a.b?dry_run=true", `{"schema":{"type":"object"},"version":"v2","deprecated":"x"}`)
+	c.do("import-event-types", acme+"/event-types/import?reason=pilot", `{"event_types":[{"name":"c.d","version":"v1","schema":{"type":"object"},"examples":[{}]}]}`)
 	c.do("list-event-types", acme+"/event-types?limit=1", "")
 	c.do("get-event-type", acme+"/event-types/a.b", "")
 

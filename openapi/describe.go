@@ -94,6 +94,7 @@ func descriptions() map[string]string {
 		"list-event-types":      "In order of registration, with schemas and examples, now or as of a moment. A page can have fewer items than asked for when they are large.",
 		"get-event-type":        "What the tenant says about the events of a type, now or as of a moment; schema and examples byte for byte as they were sent.",
 		"put-event-type":        "The whole definition: what isn't sent isn't kept. The same definition again appends nothing. What breaks for receivers is refused (409 schema_incompatible) unless the schema gets a new version, and the answer says what breaks. Events appended through this process are held to it at once, those through others as they read the log.",
+		"import-event-types":    "Registers all types of a catalogue, or none: types that are so already stay, so that it can be imported again. What a tenant has besides stays too. Breaking changes are refused as in put-event-type.",
 		"create-endpoint":       "The signing key is shown in this answer and never again. Credentials are kept sealed, outside the log.",
 		"list-endpoints":        "Endpoints that aren't deleted, now or as of a moment.",
 		"get-endpoint":          "Its whole configuration, now or as of a moment; key ids and keyed fingerprints, never a key.",

@@ -1,9 +1,9 @@
 package openapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -102,7 +102,7 @@ func rawList(m domain.Member) ([]string, error) {
 // typeDecision is what becomes of a definition, and what it would break.
 type typeDecision struct {
 	outcome string
-	row     projections.EventType // as it is; zero: there is none yet
+	row     projections.EventType // as it is; of a new one, only the id
 	config  domain.EventTypeConfig
 	changes []Fault
 	fact    domain.Fact // nil where nothing is to be appended
@@ -127,7 +127,11 @@ func putEventType(ctx context.Context, c *call, in *putEventTypeIn) (*eventTypeA
 	}
 	wanted.config.Name = name
 	for range maxDecisions {
-		d, err := c.decideType(ctx, wanted.config, "body")
+		if err := c.catchUp(ctx); err != nil {
+			return nil, err
+		}
+		row, _ := c.Directory.EventType(c.tenant, name)
+		d, err := c.decideType(row, wanted.config, "body.")
 		if err != nil {
 			return nil, err
 		}
@@ -140,7 +144,9 @@ func putEventType(ctx context.Context, c *call, in *putEventTypeIn) (*eventTypeA
 		case d.outcome == outcomeRefused:
 			return nil, incompatible(at("body.schema", d.changes))
 		}
-		entries, err := domain.AppendOne(ctx, c.Log, d.group(c, wanted.reason))
+		var group domain.Group
+		d.add(c, &group, wanted.reason)
+		entries, err := domain.AppendOne(ctx, c.Log, group)
 		if err == nil {
 			return c.typeChanged(ctx, d, entries[0])
 		}
@@ -151,58 +157,43 @@ func putEventType(ctx context.Context, c *call, in *putEventTypeIn) (*eventTypeA
 	return nil, domain.ErrConflict
 }
 
-// beaten says whether another change came first, so that this one is to be decided anew.
-func beaten(err error) bool {
-	var taken *domain.ClaimedError
-	return isConflict(err) || errors.As(err, &taken)
-}
-
 func incompatible(faults []fault) *problem {
 	return refuse(http.StatusConflict, "schema_incompatible",
 		"The schema breaks those who read events by the one of the same version. Nothing was appended: give it a new version.",
 		faults[:min(len(faults), maxFaults)]...)
 }
 
-// decideType compares a definition with the newest. path is where it stands in the request.
-func (c *call) decideType(ctx context.Context, config domain.EventTypeConfig, path string) (d typeDecision, err error) {
-	if err := c.catchUp(ctx); err != nil {
-		return d, err
+// decideType compares a definition with the newest one; a row without an id says that there is none. path is where the
+// definition's members stand in the request.
+func (c *call) decideType(row projections.EventType, config domain.EventTypeConfig, path string) (d typeDecision, err error) {
+	d = typeDecision{outcome: outcomeChanged, row: row, config: config}
+	if d.config.SchemaVersion == "" {
+		d.config.SchemaVersion = cmp.Or(row.SchemaVersion, firstSchemaVersion)
 	}
-	var known bool
-	if d.row, known = c.Directory.EventType(c.tenant, config.Name); config.SchemaVersion == "" {
-		config.SchemaVersion = firstSchemaVersion
-		if known {
-			config.SchemaVersion = d.row.SchemaVersion
-		}
-	}
-	d.config = config
-	if known && reflect.DeepEqual(d.row.EventTypeConfig, config) {
+	switch {
+	case row.ID.IsZero():
+		d.outcome, d.row.ID = outcomeCreated, domain.NewUUID()
+		d.fact, err = domain.RegisterEventType(d.config)
+	case reflect.DeepEqual(row.EventTypeConfig, d.config):
 		d.outcome = outcomeUnchanged
 		return d, nil
+	default:
+		d.fact, err = row.Update(d.config)
 	}
-	if d.outcome, d.fact, err = d.decide(known); err != nil {
-		return d, within(path, err)
+	if err != nil {
+		return d, within(path[:len(path)-1], err)
 	}
-	if err := c.checkType(config, path); err != nil || !known {
+	if err := c.checkType(d.config, path); err != nil || d.outcome == outcomeCreated {
 		return d, err
 	}
-	before, same := c.Directory.Schema(c.tenant, config.Name, config.SchemaVersion)
+	before, same := c.Directory.Schema(c.tenant, config.Name, d.config.SchemaVersion)
 	if !same {
-		before = d.row.Schema
+		before = row.Schema
 	}
-	if d.changes, err = c.breaks(before, config.Schema); len(d.changes) > 0 && same {
+	if d.changes, err = c.breaks(before, d.config.Schema); len(d.changes) > 0 && same {
 		d.outcome = outcomeRefused
 	}
 	return d, err
-}
-
-func (d typeDecision) decide(known bool) (string, domain.Fact, error) {
-	if !known {
-		fact, err := domain.RegisterEventType(d.config)
-		return outcomeCreated, fact, err
-	}
-	fact, err := d.row.Update(d.config)
-	return outcomeChanged, fact, err
 }
 
 // breaks says what breaks from one schema to the next; no schema allows any data.
@@ -227,7 +218,7 @@ func (c *call) checkType(config domain.EventTypeConfig, path string) error {
 	}
 	if len(found) > 0 {
 		return refuse(http.StatusUnprocessableEntity, "invalid_schema", "The schema isn't one of JSON Schema 2020-12 that this server takes.",
-			at(path+".schema", found)...)
+			at(path+"schema", found)...)
 	}
 	var faults []fault
 	for i, example := range config.Examples {
@@ -235,7 +226,7 @@ func (c *call) checkType(config domain.EventTypeConfig, path string) error {
 		if err != nil {
 			return err
 		}
-		faults = append(faults, at(path+".examples["+strconv.Itoa(i)+"]", found)...)
+		faults = append(faults, at(path+"examples["+strconv.Itoa(i)+"]", found)...)
 	}
 	if len(faults) > 0 {
 		return refuse(http.StatusUnprocessableEntity, "invalid_example", "An example isn't as the schema says.", faults[:min(len(faults), maxFaults)]...)
@@ -243,25 +234,18 @@ func (c *call) checkType(config domain.EventTypeConfig, path string) error {
 	return nil
 }
 
-// group appends what was decided. A new type's name is claimed: two that are registered at once would be two streams.
-func (d typeDecision) group(c *call, reason string) domain.Group {
-	group := domain.Group{Drafts: []domain.Draft{d.draft(c, reason)}}
+// add puts what was decided into a group. A new type's name is claimed: two that are registered at once would be two
+// streams.
+func (d typeDecision) add(c *call, group *domain.Group, reason string) {
 	if d.outcome == outcomeCreated {
-		group.Claims = []domain.Claim{d.claim(c, 0)}
+		group.Claims = append(group.Claims, domain.Claim{
+			Tenant: c.tenant, Scope: "event-type", Key: string(d.config.Name), First: len(group.Drafts), Count: 1,
+		})
 	}
-	return group
-}
-
-func (d typeDecision) draft(c *call, reason string) domain.Draft {
-	stream := domain.Stream{Kind: domain.StreamEventType, ID: d.row.ID}
-	if stream.ID.IsZero() {
-		stream.ID = domain.NewUUID()
-	}
-	return domain.Draft{Tenant: c.tenant, Stream: stream, Expected: d.row.Version, By: c.by(), Fact: d.fact, Reason: reason}
-}
-
-func (d typeDecision) claim(c *call, draft int) domain.Claim {
-	return domain.Claim{Tenant: c.tenant, Scope: "event-type", Key: string(d.config.Name), First: draft, Count: 1}
+	group.Drafts = append(group.Drafts, domain.Draft{
+		Tenant: c.tenant, Stream: domain.Stream{Kind: domain.StreamEventType, ID: d.row.ID}, Expected: d.row.Version,
+		By: c.by(), Fact: d.fact, Reason: reason,
+	})
 }
 
 // typeChanged answers when this process holds events to the definition.

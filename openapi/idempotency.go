@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/hooktrail/hooktrail/domain"
@@ -67,17 +68,17 @@ func once[O any](ctx context.Context, c *call, p post[O]) (*O, error) {
 		if len(group.Drafts) == 0 {
 			return p.idle(ctx)
 		}
-		if c.idempotency != "" {
-			group.Claims = append(group.Claims, c.claim(p.tenant, p.first, len(group.Drafts)-p.first))
+		if c.idempotency != "" { // before all others, so that a repetition is known as one
+			group.Claims = slices.Insert(group.Claims, 0, c.claim(p.tenant, p.first, len(group.Drafts)-p.first))
 		}
 		entries, err := domain.AppendOne(ctx, c.Log, group)
 		var taken *domain.ClaimedError
 		switch {
 		case err == nil:
 			return p.answer(ctx, entries[p.first:], false)
-		case errors.As(err, &taken):
+		case errors.As(err, &taken) && c.idempotency != "" && taken.Claim == 0:
 			return again(ctx, c, p, taken)
-		case !errors.Is(err, domain.ErrConflict):
+		case !beaten(err):
 			return nil, err
 		}
 	}
@@ -86,6 +87,13 @@ func once[O any](ctx context.Context, c *call, p post[O]) (*O, error) {
 
 // maxDecisions bounds how often a change is decided anew because another one came between reading and appending.
 const maxDecisions = 5
+
+// beaten says whether another change came first, so that this one is to be decided anew: of the same thing, or one that
+// took a name.
+func beaten(err error) bool {
+	var taken *domain.ClaimedError
+	return isConflict(err) || errors.As(err, &taken)
+}
 
 func again[O any](ctx context.Context, c *call, p post[O], earlier *domain.ClaimedError) (*O, error) {
 	entries, err := c.earlier(ctx, p.tenant, earlier)

@@ -20,6 +20,9 @@ type Schemas struct {
 	// Breaks says which rules of a schema a newer one doesn't keep, so that who reads by the first may not understand what
 	// follows the second.
 	Breaks func(older, newer string) ([]Fault, error)
+	// Catalogue reads a document of event types, in its order; where one stands in several versions, the older come first.
+	// Their schemas and examples have been checked.
+	Catalogue func(document []byte) ([]domain.EventTypeConfig, []Fault, error)
 }
 
 // Fault is one place of a document and what is wrong there.

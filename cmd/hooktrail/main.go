@@ -34,6 +34,8 @@ type cli struct {
 	OpenAPI openapiCommand `cmd:"" name:"openapi" help:"Print the OpenAPI document."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 
+	EventTypes eventTypesCommand `cmd:"" name:"event-types" help:"Import, export and list catalogues of event types."`
+
 	BenchReceiver benchReceiverCommand `cmd:"" hidden:"" help:"The receiver that bench starts."`
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/hooktrail/hooktrail/adapters/schema"
+	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/openapi"
 )
 
@@ -45,7 +46,26 @@ func schemasFor(cache *schema.Cache) openapi.Schemas {
 			}
 			return faults, nil
 		},
+		Catalogue: readCatalogue,
 	}
+}
+
+func readCatalogue(document []byte) ([]domain.EventTypeConfig, []openapi.Fault, error) {
+	types, err := schema.ParseCatalogue(document)
+	var wrong *schema.DocumentError
+	if errors.As(err, &wrong) {
+		return nil, documentFaults(wrong), nil
+	}
+	configs := make([]domain.EventTypeConfig, len(types))
+	for i, t := range types {
+		configs[i] = domain.EventTypeConfig{
+			Name: t.Name, Description: t.Description, SchemaVersion: t.Version, Schema: string(t.Schema), Deprecated: t.Deprecated,
+		}
+		for _, example := range t.Examples {
+			configs[i].Examples = append(configs[i].Examples, string(example))
+		}
+	}
+	return configs, nil, err
 }
 
 func documentFaults(err *schema.DocumentError) []openapi.Fault {

@@ -588,6 +588,45 @@ type AuthRequestIn string
 // Examples: api_key
 type AuthRequestType string
 
+// CatalogueRequest defines model for CatalogueRequest.
+type CatalogueRequest struct {
+	// EventTypes A type may stand in several versions, the older ones first.
+	EventTypes []CatalogueTypeRequest `json:"event_types"`
+}
+
+// CatalogueTypeRequest defines model for CatalogueTypeRequest.
+type CatalogueTypeRequest struct {
+	// Deprecated Why the type shouldn't be used any more, and what should.
+	//
+	// Examples: Use offer.sent.
+	Deprecated *string `json:"deprecated,omitempty"`
+
+	// Description For people.
+	//
+	// Examples: An offer went out to a customer.
+	Description *string `json:"description,omitempty"`
+
+	// Examples Data that conforms to the schema, kept byte for byte.
+	//
+	// Examples: [{"amount":12.5}]
+	Examples *[]interface{} `json:"examples,omitempty"`
+
+	// Name As events name it.
+	//
+	// Examples: offer.issued
+	Name string `json:"name"`
+
+	// Schema JSON Schema 2020-12 of the events' data, kept byte for byte.
+	//
+	// Examples: {"type":"object"}
+	Schema interface{} `json:"schema"`
+
+	// Version What the schema is called.
+	//
+	// Examples: v1
+	Version string `json:"version"`
+}
+
 // Change defines model for Change.
 type Change struct {
 	// Message What breaks.
@@ -1479,6 +1518,24 @@ type Health struct {
 //
 // Examples: ok
 type HealthStatus string
+
+// Import defines model for Import.
+type Import struct {
+	// Changed Types whose definition is another now.
+	//
+	// Examples: ["offer.sent"]
+	Changed []string `json:"changed"`
+
+	// Created Types that are new.
+	//
+	// Examples: ["offer.issued"]
+	Created []string `json:"created"`
+
+	// Unchanged Types that were so already.
+	//
+	// Examples: ["offer.withdrawn"]
+	Unchanged []string `json:"unchanged"`
+}
 
 // Key defines model for Key.
 type Key struct {
@@ -2712,6 +2769,15 @@ type ListEventTypesParams struct {
 // ListEventTypesParamsOrder defines parameters for ListEventTypes.
 type ListEventTypesParamsOrder string
 
+// ImportEventTypesParams defines parameters for ImportEventTypes.
+type ImportEventTypesParams struct {
+	// Reason Why it is done; goes into the log.
+	Reason *string `form:"reason,omitempty" json:"reason,omitempty"`
+
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
 // GetEventTypeParams defines parameters for GetEventType.
 type GetEventTypeParams struct {
 	// AsOf Show the state as of this time: after every entry recorded at or before it. In the future: 422.
@@ -3059,6 +3125,9 @@ type ResumeEndpointJSONRequestBody = ReasonBody
 
 // RotateEndpointKeyJSONRequestBody defines body for RotateEndpointKey for application/json ContentType.
 type RotateEndpointKeyJSONRequestBody = RotateRequest
+
+// ImportEventTypesJSONRequestBody defines body for ImportEventTypes for application/json ContentType.
+type ImportEventTypesJSONRequestBody = CatalogueRequest
 
 // PutEventTypeJSONRequestBody defines body for PutEventType for application/json ContentType.
 type PutEventTypeJSONRequestBody = EventTypeRequest
@@ -3689,6 +3758,28 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/tenants/{tenant}/event-types (the `ListEventTypes` operationId).
 	ListEventTypes(ctx context.Context, tenant string, params *ListEventTypesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ImportEventTypesWithBody Import a catalogue of event types
+	//
+	// Registers all types of a catalogue, or none: types that are so already stay, so that it can be imported again. What a tenant has besides stays too. Breaking changes are refused as in put-event-type.
+	//
+	// Roles: admin, operator.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/event-types/import (the `ImportEventTypes` operationId).
+	ImportEventTypesWithBody(ctx context.Context, tenant string, params *ImportEventTypesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ImportEventTypes Import a catalogue of event types
+	//
+	// Registers all types of a catalogue, or none: types that are so already stay, so that it can be imported again. What a tenant has besides stays too. Breaking changes are refused as in put-event-type.
+	//
+	// Roles: admin, operator.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/event-types/import (the `ImportEventTypes` operationId).
+	ImportEventTypes(ctx context.Context, tenant string, params *ImportEventTypesParams, body ImportEventTypesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetEventType Get an event type
 	//
@@ -4740,6 +4831,48 @@ func (c *Client) RotateEndpointKey(ctx context.Context, tenant string, id openap
 // Corresponds with GET /v1/tenants/{tenant}/event-types (the `ListEventTypes` operationId).
 func (c *Client) ListEventTypes(ctx context.Context, tenant string, params *ListEventTypesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListEventTypesRequest(c.Server, tenant, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ImportEventTypesWithBody Import a catalogue of event types
+//
+// Registers all types of a catalogue, or none: types that are so already stay, so that it can be imported again. What a tenant has besides stays too. Breaking changes are refused as in put-event-type.
+//
+// Roles: admin, operator.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/tenants/{tenant}/event-types/import (the `ImportEventTypes` operationId).
+func (c *Client) ImportEventTypesWithBody(ctx context.Context, tenant string, params *ImportEventTypesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewImportEventTypesRequestWithBody(c.Server, tenant, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ImportEventTypes Import a catalogue of event types
+//
+// Registers all types of a catalogue, or none: types that are so already stay, so that it can be imported again. What a tenant has besides stays too. Breaking changes are refused as in put-event-type.
+//
+// Roles: admin, operator.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/tenants/{tenant}/event-types/import (the `ImportEventTypes` operationId).
+func (c *Client) ImportEventTypes(ctx context.Context, tenant string, params *ImportEventTypesParams, body ImportEventTypesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewImportEventTypesRequest(c.Server, tenant, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -7626,6 +7759,95 @@ func NewListEventTypesRequest(server string, tenant string, params *ListEventTyp
 	return req, nil
 }
 
+// NewImportEventTypesRequest calls the generic ImportEventTypes builder with application/json body
+func NewImportEventTypesRequest(server string, tenant string, params *ImportEventTypesParams, body ImportEventTypesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewImportEventTypesRequestWithBody(server, tenant, params, "application/json", bodyReader)
+}
+
+// NewImportEventTypesRequestWithBody constructs an http.Request for the ImportEventTypes method, with any body, and a specified content type
+func NewImportEventTypesRequestWithBody(server string, tenant string, params *ImportEventTypesParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenants/%s/event-types/import", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Reason != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "reason", *params.Reason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewGetEventTypeRequest constructs an http.Request for the GetEventType method
 func NewGetEventTypeRequest(server string, tenant string, name string, params *GetEventTypeParams) (*http.Request, error) {
 	var err error
@@ -10377,6 +10599,28 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/tenants/{tenant}/event-types (the `ListEventTypes` operationId).
 	ListEventTypesWithResponse(ctx context.Context, tenant string, params *ListEventTypesParams, reqEditors ...RequestEditorFn) (*ListEventTypesResponse, error)
+
+	// ImportEventTypesWithBodyWithResponse Import a catalogue of event types
+	//
+	// Registers all types of a catalogue, or none: types that are so already stay, so that it can be imported again. What a tenant has besides stays too. Breaking changes are refused as in put-event-type.
+	//
+	// Roles: admin, operator.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/event-types/import (the `ImportEventTypes` operationId).
+	ImportEventTypesWithBodyWithResponse(ctx context.Context, tenant string, params *ImportEventTypesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportEventTypesResponse, error)
+
+	// ImportEventTypesWithResponse Import a catalogue of event types
+	//
+	// Registers all types of a catalogue, or none: types that are so already stay, so that it can be imported again. What a tenant has besides stays too. Breaking changes are refused as in put-event-type.
+	//
+	// Roles: admin, operator.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/event-types/import (the `ImportEventTypes` operationId).
+	ImportEventTypesWithResponse(ctx context.Context, tenant string, params *ImportEventTypesParams, body ImportEventTypesJSONRequestBody, reqEditors ...RequestEditorFn) (*ImportEventTypesResponse, error)
 
 	// GetEventTypeWithResponse Get an event type
 	//
@@ -13343,6 +13587,125 @@ func (r ListEventTypesResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListEventTypesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ImportEventTypesResponse200Headers the declared response headers of an HTTP 200 response for ImportEventTypes
+type ImportEventTypesResponse200Headers struct {
+	HooktrailSequence   *string
+	IdempotencyReplayed *string
+}
+
+type ImportEventTypesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Import
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *Problem
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ImportEventTypesResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ImportEventTypesResponse) GetJSON200() *Import {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ImportEventTypesResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ImportEventTypesResponse) GetApplicationproblemJSON401() *Problem {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ImportEventTypesResponse) GetApplicationproblemJSON403() *Problem {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ImportEventTypesResponse) GetApplicationproblemJSON404() *Problem {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r ImportEventTypesResponse) GetApplicationproblemJSON409() *Problem {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r ImportEventTypesResponse) GetApplicationproblemJSON413() *Problem {
+	return r.ApplicationproblemJSON413
+}
+
+// GetApplicationproblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r ImportEventTypesResponse) GetApplicationproblemJSON415() *Problem {
+	return r.ApplicationproblemJSON415
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ImportEventTypesResponse) GetApplicationproblemJSON422() *Problem {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ImportEventTypesResponse) GetApplicationproblemJSON500() *Problem {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ImportEventTypesResponse) GetApplicationproblemJSON503() *Problem {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ImportEventTypesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ImportEventTypesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ImportEventTypesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ImportEventTypesResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -16641,6 +17004,40 @@ func (c *ClientWithResponses) ListEventTypesWithResponse(ctx context.Context, te
 	return ParseListEventTypesResponse(rsp)
 }
 
+// ImportEventTypesWithBodyWithResponse Import a catalogue of event types
+//
+// Registers all types of a catalogue, or none: types that are so already stay, so that it can be imported again. What a tenant has besides stays too. Breaking changes are refused as in put-event-type.
+//
+// Roles: admin, operator.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/tenants/{tenant}/event-types/import (the `ImportEventTypes` operationId).
+func (c *ClientWithResponses) ImportEventTypesWithBodyWithResponse(ctx context.Context, tenant string, params *ImportEventTypesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportEventTypesResponse, error) {
+	rsp, err := c.ImportEventTypesWithBody(ctx, tenant, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseImportEventTypesResponse(rsp)
+}
+
+// ImportEventTypesWithResponse Import a catalogue of event types
+//
+// Registers all types of a catalogue, or none: types that are so already stay, so that it can be imported again. What a tenant has besides stays too. Breaking changes are refused as in put-event-type.
+//
+// Roles: admin, operator.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/tenants/{tenant}/event-types/import (the `ImportEventTypes` operationId).
+func (c *ClientWithResponses) ImportEventTypesWithResponse(ctx context.Context, tenant string, params *ImportEventTypesParams, body ImportEventTypesJSONRequestBody, reqEditors ...RequestEditorFn) (*ImportEventTypesResponse, error) {
+	rsp, err := c.ImportEventTypes(ctx, tenant, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseImportEventTypesResponse(rsp)
+}
+
 // GetEventTypeWithResponse Get an event type
 //
 // What the tenant says about the events of a type, now or as of a moment; schema and examples byte for byte as they were sent.
@@ -19790,6 +20187,122 @@ func ParseListEventTypesResponse(rsp *http.Response) (*ListEventTypesResponse, e
 				return nil, err
 			}
 			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseImportEventTypesResponse parses an HTTP response from a ImportEventTypesWithResponse call
+func ParseImportEventTypesResponse(rsp *http.Response) (*ImportEventTypesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ImportEventTypesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Import
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ImportEventTypesResponse200Headers
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
 		}
 		response.Headers200 = &headers
 	}

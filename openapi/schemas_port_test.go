@@ -1,0 +1,76 @@
+package openapi_test
+
+import (
+	"errors"
+
+	"github.com/hooktrail/hooktrail/adapters/schema"
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/openapi"
+)
+
+// schemaPort offers JSON Schema as the program does.
+func schemaPort() openapi.Schemas {
+	var cache schema.Cache
+	return openapi.Schemas{
+		Check: func(document string) ([]openapi.Fault, error) {
+			_, err := cache.Compile([]byte(document))
+			var wrong *schema.DocumentError
+			if !errors.As(err, &wrong) {
+				return nil, err
+			}
+			var faults []openapi.Fault
+			for _, f := range wrong.Faults {
+				faults = append(faults, openapi.Fault(f))
+			}
+			return faults, nil
+		},
+		Validate: func(document string, data []byte) ([]openapi.Fault, error) {
+			s, err := cache.Compile([]byte(document))
+			if err != nil {
+				return nil, err
+			}
+			var faults []openapi.Fault
+			for _, v := range s.Validate(data) {
+				faults = append(faults, openapi.Fault(v))
+			}
+			return faults, nil
+		},
+		Breaks: func(older, newer string) ([]openapi.Fault, error) {
+			from, err := cache.Compile([]byte(older))
+			if err != nil {
+				return nil, err
+			}
+			to, err := cache.Compile([]byte(newer))
+			if err != nil {
+				return nil, err
+			}
+			var faults []openapi.Fault
+			for _, change := range schema.Breaks(from, to) {
+				faults = append(faults, openapi.Fault(change))
+			}
+			return faults, nil
+		},
+		Catalogue: func(document []byte) ([]domain.EventTypeConfig, []openapi.Fault, error) {
+			types, err := schema.ParseCatalogue(document)
+			var wrong *schema.DocumentError
+			if errors.As(err, &wrong) {
+				var faults []openapi.Fault
+				for _, f := range wrong.Faults {
+					faults = append(faults, openapi.Fault(f))
+				}
+				return nil, faults, nil
+			}
+			var configs []domain.EventTypeConfig
+			for _, t := range types {
+				config := domain.EventTypeConfig{
+					Name: t.Name, Description: t.Description, SchemaVersion: t.Version, Schema: string(t.Schema), Deprecated: t.Deprecated,
+				}
+				for _, example := range t.Examples {
+					config.Examples = append(config.Examples, string(example))
+				}
+				configs = append(configs, config)
+			}
+			return configs, nil, err
+		},
+	}
+}
