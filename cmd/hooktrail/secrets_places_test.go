@@ -74,7 +74,7 @@ func (s *secretStory) walk() {
 		}
 		paths := s.expand(template)
 		if len(paths) == 0 {
-			t.Logf("nothing to ask for at %s", template)
+			t.Errorf("nothing to ask for at %s: have the story make what it shows", template)
 		}
 		for _, path := range paths {
 			if strings.HasSuffix(path, "/log/tail") {

@@ -75,6 +75,7 @@ func TestStory_NoSecretAnywhere(t *testing.T) {
 	for _, e := range s.secretEndpoints(receivers) {
 		s.create(e)
 	}
+	s.ask("an event type", "PUT", "/v1/tenants/default/event-types/AddProduct", `{"description":"a product","schema":{"type":"object"}}`)
 	s.sendAndWait(1)
 	s.changeSecrets(receivers)
 	s.redriveOne()

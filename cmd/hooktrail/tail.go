@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -115,11 +116,13 @@ func (s *entryStream) print(lines *bufio.Scanner) error {
 			id = value
 		case name == "data":
 			data = value
-		case lines.Text() == "" && data != "":
-			if _, err := fmt.Fprintln(s.process.stdout, data); err != nil {
-				return &refusedError{err}
+		case lines.Text() == "":
+			if data != "" {
+				if _, err := fmt.Fprintln(s.process.stdout, data); err != nil {
+					return &refusedError{err}
+				}
 			}
-			s.lastID, data = id, ""
+			s.lastID, data = cmp.Or(id, s.lastID), ""
 		}
 	}
 	if err := lines.Err(); err != nil {
