@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -69,8 +70,9 @@ func New(set Settings) (*Dispatcher, error) {
 }
 
 // Run routes and delivers until ctx ends, and returns nil then: after it has let the attempts under way finish, within
-// Settings.Grace, and given up its leases. Anything but an unreachable log or view (which it outwaits) ends it with an
-// error: an entry that can't be folded above all, since what came after would be wrong.
+// Settings.Grace, and given up its leases. An unreachable log or view it outwaits. At an entry that can't be folded it
+// stops in the same way, since all that came after would be wrong, says so by metric and fact, and then waits for ctx's end:
+// appending and reading go on without it.
 func (d *Dispatcher) Run(ctx context.Context) error {
 	// What must go on while attempts finish outlives ctx.
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
@@ -100,7 +102,12 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	})
 	err := g.Wait()
 	d.retire()
-	return err
+	var stop *stopError
+	if !errors.As(err, &stop) {
+		return err
+	}
+	d.rest(ctx, stop)
+	return nil
 }
 
 // begin loads the configuration from which the fold goes on.

@@ -66,6 +66,10 @@
 // Operational events are appended with the facts that they speak of, by whoever appends those, only while the fold has a
 // subscription to them, and never about deliveries of such events. Then they are events like any other.
 //
+// An entry that can't be folded stops the node's dispatching, not the node: appends and reads need none of it. Its leases go
+// to whoever can go on. Rejected: ending the process, which takes the API along and comes to the same entry again after
+// each restart; and skipping the entry, after which all would be wrong.
+//
 // What bounds memory: deliveries in windows by Settings.Window for an endpoint and Settings.Budget for all, past which an
 // endpoint keeps a few; attempts under way by each endpoint's concurrency; contents by Settings.ContentBytes; what waits to
 // be cancelled by not reading on while much does; a page of the log by its number of entries. A paused endpoint's backlog

@@ -50,7 +50,8 @@ func (d *Dispatcher) fold(ctx context.Context) (int, error) {
 	defer d.unlock()
 	for i := range entries {
 		if err := d.apply(&entries[i]); err != nil {
-			return 0, err
+			d.stopping = true // by no means go on with what is folded halfway
+			return 0, &stopError{feedFollower, entries[i].Position, err}
 		}
 	}
 	if d.moved != nil {
@@ -63,7 +64,7 @@ func (d *Dispatcher) fold(ctx context.Context) (int, error) {
 // apply folds one entry into everything that is kept of it here.
 func (d *Dispatcher) apply(e *domain.Entry) error {
 	if e.Kind.Version() == 0 {
-		return fmt.Errorf("fold position %d: this program doesn't know %s (a newer program wrote it): upgrade this one", e.Position, e.Kind)
+		return fmt.Errorf("this program doesn't know %s (a newer program wrote it): upgrade this one", e.Kind)
 	}
 	switch e.Stream.Kind {
 	case domain.StreamEvent:

@@ -17,6 +17,7 @@ type metrics struct {
 	started   prometheus.Counter
 	latency   prometheus.Histogram
 	lag       prometheus.Histogram
+	followers map[string]prometheus.Gauge // read only
 }
 
 // newMetrics registers everything with a registerer, if there is one.
@@ -25,6 +26,7 @@ func newMetrics(r prometheus.Registerer, d *Dispatcher) (*metrics, error) {
 		Name: "hooktrail_dispatch_attempts_total", Help: "Delivery attempts whose end was recorded by this node, by outcome.",
 	}, []string{"outcome"})
 	m := &metrics{
+		followers: make(map[string]prometheus.Gauge),
 		attempts: [3]prometheus.Counter{
 			outcomes.WithLabelValues(string(domain.OutcomeSucceeded)),
 			outcomes.WithLabelValues(string(domain.OutcomeFailed)),
@@ -53,6 +55,13 @@ func newMetrics(r prometheus.Registerer, d *Dispatcher) (*metrics, error) {
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 18),
 		}),
 	}
+	for _, follower := range []string{feedFollower, routerFollower} {
+		// The views' follower has the same, so that one alert serves all.
+		m.followers[follower] = prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "hooktrail_follower_stopped", Help: "1 when the follower stopped at an entry that it can't fold.",
+			ConstLabels: prometheus.Labels{"follower": follower},
+		})
+	}
 	if r == nil {
 		return m, nil
 	}
@@ -65,6 +74,7 @@ func newMetrics(r prometheus.Registerer, d *Dispatcher) (*metrics, error) {
 	}
 	all := []prometheus.Collector{
 		outcomes, m.cancelled, m.disabled, m.events, m.started, m.latency, m.lag,
+		m.followers[feedFollower], m.followers[routerFollower],
 		gauge("hooktrail_dispatch_in_flight", "Attempts under way on this node.", func() int { return d.running }),
 		gauge("hooktrail_dispatch_waiting", "Waiting deliveries in this node's memory, due or not.", func() int { return d.waiting }),
 		gauge("hooktrail_dispatch_due", "Waiting deliveries in this node's memory whose time has come and which wait only for a slot of "+
@@ -127,6 +137,9 @@ func (m *metrics) count(o domain.AttemptOutcome) {
 		m.attempts[2].Inc()
 	}
 }
+
+// stopped says that a fold stopped.
+func (m *metrics) stopped(follower string) { m.followers[follower].Set(1) }
 
 // finished counts an attempt of this node.
 func (m *metrics) finished(e *ending, at time.Time) {

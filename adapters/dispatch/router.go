@@ -129,11 +129,11 @@ func (r *router) page(entries []domain.Entry) error {
 		switch e.Stream.Kind {
 		case domain.StreamTenant, domain.StreamEndpoint, domain.StreamSubscription:
 			if err := projections.Apply(r.config, *e); err != nil {
-				return err
+				return &stopError{routerFollower, e.Position, err}
 			}
 		case domain.StreamEvent:
 			if err := r.add(e); err != nil {
-				return err
+				return &stopError{routerFollower, e.Position, err}
 			}
 		}
 		r.config.SetCursor(e.Position)
@@ -148,7 +148,7 @@ func (r *router) add(e *domain.Entry) error {
 		return nil
 	}
 	if e.Fact == nil && !e.Erased {
-		return fmt.Errorf("route position %d: the event can't be read although it wasn't erased: check the key-encryption key", e.Position)
+		return errors.New("the event can't be read although it wasn't erased: check the key-encryption key")
 	}
 	if _, ok := r.config.Tenant(e.Tenant); !ok {
 		return nil // deleted: nothing is routed for it any more

@@ -1,0 +1,139 @@
+package dispatch
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// spoilt is a log of which a program can't understand some entries.
+type spoilt struct {
+	domain.Log
+	spoil func(*domain.Entry)
+}
+
+// Page implements domain.Log.
+func (l spoilt) Page(ctx context.Context, after domain.Position, limit int) ([]domain.Entry, error) {
+	entries, err := l.Log.Page(ctx, after, limit)
+	for i := range entries {
+		l.spoil(&entries[i])
+	}
+	return entries, err
+}
+
+// TestDispatcher_Stops: at an entry that can't be folded nothing is delivered any more, what is under way is recorded, the
+// rest of the process goes on, and another program takes over at once.
+func TestDispatcher_Stops(t *testing.T) {
+	t.Parallel()
+	tests := map[string]func(*domain.Entry){
+		feedFollower: func(e *domain.Entry) {
+			if e.Kind == domain.KindServerStarted { // which routing doesn't ask for
+				e.Kind, e.Fact = "server.improved", nil
+			}
+		},
+		routerFollower: func(e *domain.Entry) {
+			if f, ok := e.Fact.(*domain.EventAppended); ok && f.Event.Type == "b" {
+				e.Fact = nil
+			}
+		},
+	}
+	for follower, spoil := range tests {
+		t.Run(follower, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T, w *world) { stops(t, w, follower, spoil) })
+		})
+	}
+}
+
+func stops(t *testing.T, w *world, follower string, spoil func(*domain.Entry)) {
+	w.subscribe(w.endpoint(nil), "*")
+	w.receiver.took = 5 * time.Second
+	registry := prometheus.NewRegistry()
+	old := w.start(func(s *Settings) { s.Log, s.Metrics = spoilt{w.memory, spoil}, registry })
+	time.Sleep(10 * time.Second)
+	w.event("a")
+	time.Sleep(time.Second)
+	server := domain.Stream{Kind: domain.StreamServer, ID: domain.NewUUID()}
+	w.append(domain.InstanceTenant, server, 0, 0, &domain.ServerStarted{Version: "9"})
+	synctest.Wait()
+	w.event("b")
+	time.Sleep(time.Minute)
+	select {
+	case err := <-old.done:
+		t.Fatalf("it ended with %v", err)
+	default:
+	}
+	at := w.find(domain.KindFollowerStopped)
+	fact := at.Fact.(*domain.FollowerStopped)
+	if kind := w.entries()[fact.Position-1].Kind; fact.Follower != follower || kind != domain.KindServerStarted && kind != domain.KindEventAppended {
+		t.Errorf("the log says that %s stopped at %s: %s", fact.Follower, kind, fact.Problem)
+	}
+	if got := len(w.receiver.seen()); got != 1 {
+		t.Errorf("%d requests, the second of them after the stop", got)
+	}
+	if got, want := w.story(w.deliveries()[0].ID), []string{"started 1", "succeeded 1 succeeded"}; !slices.Equal(got, want) {
+		t.Errorf("the log tells %q of the attempt that was under way", got)
+	}
+	if got := stoppedBy(t, registry, follower); got != 1 {
+		t.Errorf("the gauge of %s stands at %v", follower, got)
+	}
+	for _, name := range []string{"shards", "leading", "in_flight", "waiting"} {
+		if got := gaugeOf(t, registry, "hooktrail_dispatch_"+name); got != 0 {
+			t.Errorf("the gauge of %s stands at %d", name, got)
+		}
+	}
+
+	again := w.start(func(s *Settings) { s.Log = spoilt{w.memory, spoil} }) // the same program says nothing new
+	time.Sleep(time.Minute)
+	again.end(t)
+	upgraded := w.start(nil)
+	time.Sleep(7 * time.Second) // less than the expiry of a lease and an attempt take
+	upgraded.end(t)
+	old.end(t)
+	said := 0
+	for _, e := range w.entries() {
+		if e.Kind == domain.KindFollowerStopped {
+			said++
+		}
+	}
+	if said != 1 {
+		t.Errorf("the stop is told %d times", said)
+	}
+	for _, d := range w.deliveries() {
+		if d.Status != domain.DeliverySucceeded {
+			t.Errorf("a delivery is %s: %q", d.Status, w.story(d.ID))
+		}
+	}
+	if got := len(w.deliveries()); got != 2 {
+		t.Errorf("%d deliveries", got)
+	}
+	w.check()
+}
+
+// stoppedBy reads the gauge of one follower.
+func stoppedBy(t *testing.T, from prometheus.Gatherer, follower string) float64 {
+	t.Helper()
+	families, err := from.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() != "hooktrail_follower_stopped" {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			if strings.Contains(m.String(), `value:"`+follower+`"`) {
+				return m.GetGauge().GetValue()
+			}
+		}
+	}
+	t.Fatalf("no gauge of %s", follower)
+	return 0
+}
