@@ -135,7 +135,7 @@ func (e Endpoint) Update(config EndpointConfig, https bool) (*EndpointUpdated, e
 	} else {
 		config.Unverified = config.Handshake != ""
 	}
-	if config.URL != e.URL && config.Handshake != "" && !config.Unverified {
+	if config.Moved(e.EndpointConfig) && config.Handshake != "" && !config.Unverified {
 		return nil, Invalid("url", "changes only by a handshake with the new URL")
 	}
 	config = config.withDefaults()
@@ -143,6 +143,14 @@ func (e Endpoint) Update(config EndpointConfig, https bool) (*EndpointUpdated, e
 		return nil, err
 	}
 	return &EndpointUpdated{config}, nil
+}
+
+// Moved says whether requests go elsewhere than they did by another configuration.
+func (c EndpointConfig) Moved(from EndpointConfig) bool {
+	if c.URL != from.URL || (c.Query == nil) != (from.Query == nil) {
+		return true
+	}
+	return c.Query != nil && c.Query.Fingerprint != from.Query.Fingerprint
 }
 
 // RotateKey decides on a new signing key, the old ones staying valid for the overlap. Keys whose overlap has ended by

@@ -25,7 +25,9 @@ func TestEndpoint_Handshake(t *testing.T) {
 	if !e.Unverified || e.Active() {
 		t.Fatalf("a new endpoint with a handshake must wait for it: %+v", e)
 	}
-	start := domain.HandshakeStart{ID: id(2), Kind: domain.HandshakeOwnership, URL: "https://receiver.example/new"}
+	start := domain.HandshakeStart{
+		ID: id(2), Kind: domain.HandshakeOwnership, URL: "https://receiver.example/new", Query: &domain.SecretQuery{Secret: id(3), Fingerprint: "f"},
+	}
 	if started, err := e.StartHandshake(start); err != nil || !started.Endpoint.Unverified || started.Endpoint.URL != e.URL {
 		t.Errorf("a start changes nothing: %+v, %v", started, err)
 	}
@@ -34,7 +36,7 @@ func TestEndpoint_Handshake(t *testing.T) {
 		t.Errorf("a failed one: %+v, %v", failed, err)
 	}
 	passed, err := e.FinishHandshake(start, domain.HandshakeResult{Passed: true, AllowedRate: 120}, nil)
-	if err != nil || passed.Endpoint.Unverified || passed.Endpoint.URL != start.URL {
+	if err != nil || passed.Endpoint.Unverified || passed.Endpoint.URL != start.URL || passed.Endpoint.Query != start.Query {
 		t.Errorf("a passed one: %+v, %v", passed, err)
 	}
 	if limit := passed.Endpoint.RateLimit; limit == nil || limit.PerSecond != 2 || limit.Burst != 1 {
@@ -65,6 +67,16 @@ func TestEndpoint_UpdateWithHandshake(t *testing.T) {
 	e.Unverified = false
 	_, err := e.Update(config, false)
 	wrongField(t, err, "url")
+	e.Query, config = &domain.SecretQuery{Secret: id(3), Fingerprint: "a"}, e.EndpointConfig
+	for _, query := range []*domain.SecretQuery{nil, {Secret: id(4), Fingerprint: "b"}} {
+		config.Query = query
+		_, err = e.Update(config, false)
+		wrongField(t, err, "url")
+	}
+	config.Query = &domain.SecretQuery{Secret: id(4), Fingerprint: "a"}
+	if _, err := e.Update(config, false); err != nil {
+		t.Errorf("the same query under another id: %v", err)
+	}
 	config = e.EndpointConfig
 	config.Handshake = domain.HandshakeCloudEvents
 	if updated, err := e.Update(config, false); err != nil || !updated.Endpoint.Unverified {
