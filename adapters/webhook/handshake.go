@@ -85,7 +85,7 @@ func (t *Target) BuildHandshake(h Handshake, at time.Time) (*Request, error) {
 }
 
 func (t *Target) buildValidation(h Handshake) (*Request, error) {
-	if err := checkOrigin(h.Origin); err != nil {
+	if err := CheckOrigin(h.Origin); err != nil {
 		return nil, err
 	}
 	header := t.constant.Clone()
@@ -152,8 +152,8 @@ func (f field) known() bool {
 	return false
 }
 
-// checkOrigin refuses what receivers couldn't compare: an origin is a DNS name (§4.1.2).
-func checkOrigin(origin string) error {
+// CheckOrigin refuses what receivers couldn't compare: an origin is a DNS name (§4.1.2).
+func CheckOrigin(origin string) error {
 	if origin == "" || checkHost(origin, false) != nil {
 		return domain.Invalid("origin", `is a DNS name such as "hooks.bank.example"`)
 	}

@@ -63,7 +63,7 @@ func NewTarget(c TargetConfig) (*Target, error) {
 		t.constant[name], t.secret[name] = []string{value}, true
 	}
 	if c.Origin != "" {
-		if err := checkOrigin(c.Origin); err != nil {
+		if err := CheckOrigin(c.Origin); err != nil {
 			return nil, err
 		}
 		t.constant[headerRequestOrigin] = []string{c.Origin}
