@@ -10,9 +10,9 @@ func roles(more ...domain.Role) []domain.Role {
 // register lists every operation. What isn't here isn't in the document.
 func register(a *api) {
 	const (
-		admin, auditor, producer, receiver = domain.RoleAdmin, domain.RoleAuditor, domain.RoleProducer, domain.RoleReceiver
-		registrant                         = domain.RoleRegistrant
-		tenant                             = "/v1/tenants/{tenant}"
+		admin, auditor, producer = domain.RoleAdmin, domain.RoleAuditor, domain.RoleProducer
+		receiver, registrant     = domain.RoleReceiver, domain.RoleRegistrant
+		tenant                   = "/v1/tenants/{tenant}"
 	)
 	add(a, "create-tenant", "POST /v1/tenants", "Create a tenant", roles(), createTenant)
 	add(a, "list-tenants", "GET /v1/tenants", "List tenants", roles(), listTenants)
@@ -41,22 +41,30 @@ func register(a *api) {
 	add(a, "put-event-type", "PUT "+tenant+"/event-types/{name}", "Register or change an event type", roles(admin), putEventType, documentEventType)
 	add(a, "import-event-types", "POST "+tenant+"/event-types/import", "Import a catalogue of event types", roles(admin), importTypes, documentCatalogue)
 
-	add(a, "create-endpoint", "POST "+tenant+"/endpoints", "Create an endpoint", roles(admin), createEndpoint)
-	add(a, "list-endpoints", "GET "+tenant+"/endpoints", "List endpoints", roles(admin, auditor), listEndpoints)
+	add(a, "create-endpoint", "POST "+tenant+"/endpoints", "Create an endpoint", roles(admin, registrant), createEndpoint)
+	add(a, "list-endpoints", "GET "+tenant+"/endpoints", "List endpoints", roles(admin, auditor, registrant), listEndpoints)
 	add(a, "get-endpoint", "GET "+tenant+"/endpoints/{id}", "Get an endpoint", roles(admin, auditor, receiver), getEndpoint)
-	add(a, "update-endpoint", "PATCH "+tenant+"/endpoints/{id}", "Change an endpoint", roles(admin), patchEndpoint)
+	add(a, "update-endpoint", "PATCH "+tenant+"/endpoints/{id}", "Change an endpoint", roles(admin, receiver), patchEndpoint)
 	add(a, "delete-endpoint", "DELETE "+tenant+"/endpoints/{id}", "Delete an endpoint", roles(admin), deleteEndpoint)
 	add(a, "rotate-endpoint-key", "POST "+tenant+"/endpoints/{id}/rotate-key", "Rotate an endpoint's signing key", roles(admin, receiver), rotateKey)
 	add(a, "pause-endpoint", "POST "+tenant+"/endpoints/{id}/pause", "Pause an endpoint", roles(admin), pauseEndpoint)
 	add(a, "resume-endpoint", "POST "+tenant+"/endpoints/{id}/resume", "Resume an endpoint", roles(admin), resumeEndpoint)
 
-	add(a, "create-subscription", "POST "+tenant+"/subscriptions", "Create a subscription", roles(admin), createSubscription)
-	add(a, "list-subscriptions", "GET "+tenant+"/subscriptions", "List subscriptions", roles(admin, auditor), listSubscriptions)
-	add(a, "get-subscription", "GET "+tenant+"/subscriptions/{id}", "Get a subscription", roles(admin, auditor), getSubscription)
-	add(a, "update-subscription", "PATCH "+tenant+"/subscriptions/{id}", "Change a subscription", roles(admin), patchSubscription)
-	add(a, "delete-subscription", "DELETE "+tenant+"/subscriptions/{id}", "Delete a subscription", roles(admin), deleteSubscription)
-	add(a, "pause-subscription", "POST "+tenant+"/subscriptions/{id}/pause", "Pause a subscription", roles(admin), pauseSubscription)
-	add(a, "resume-subscription", "POST "+tenant+"/subscriptions/{id}/resume", "Resume a subscription", roles(admin), resumeSubscription)
+	add(a, "handshake-endpoint", "POST "+tenant+"/endpoints/{id}/handshake", "Ask an endpoint's receiver for its consent", roles(admin, receiver), handshakeEndpoint, limited)
+	add(a, "test-endpoint", "POST "+tenant+"/endpoints/{id}/test", "Send a test to an endpoint", roles(admin, receiver), testEndpoint, limited, creates)
+
+	add(a, "create-registration", "POST "+tenant+"/registrations", "Create a registration", roles(admin), createRegistration)
+	add(a, "list-registrations", "GET "+tenant+"/registrations", "List registrations", roles(admin, auditor), listRegistrations)
+	add(a, "get-registration", "GET "+tenant+"/registrations/{id}", "Get a registration", roles(admin, auditor), getRegistration)
+	add(a, "delete-registration", "DELETE "+tenant+"/registrations/{id}", "End a registration", roles(admin), deleteRegistration)
+
+	add(a, "create-subscription", "POST "+tenant+"/subscriptions", "Create a subscription", roles(admin, receiver), createSubscription)
+	add(a, "list-subscriptions", "GET "+tenant+"/subscriptions", "List subscriptions", roles(admin, auditor, receiver), listSubscriptions)
+	add(a, "get-subscription", "GET "+tenant+"/subscriptions/{id}", "Get a subscription", roles(admin, auditor, receiver), getSubscription)
+	add(a, "update-subscription", "PATCH "+tenant+"/subscriptions/{id}", "Change a subscription", roles(admin, receiver), patchSubscription)
+	add(a, "delete-subscription", "DELETE "+tenant+"/subscriptions/{id}", "Delete a subscription", roles(admin, receiver), deleteSubscription)
+	add(a, "pause-subscription", "POST "+tenant+"/subscriptions/{id}/pause", "Pause a subscription", roles(admin, receiver), pauseSubscription)
+	add(a, "resume-subscription", "POST "+tenant+"/subscriptions/{id}/resume", "Resume a subscription", roles(admin, receiver), resumeSubscription)
 	add(a, "test-filter", "POST "+tenant+"/filters/test", "Try a filter", roles(admin), testFilter)
 	add(a, "preview-routing", "POST "+tenant+"/route-previews", "Preview an event's routing", roles(admin, auditor), previewRouting)
 
@@ -65,6 +73,7 @@ func register(a *api) {
 	add(a, "list-attempts", "GET "+tenant+"/deliveries/{id}/attempts", "List a delivery's attempts", roles(admin, auditor, receiver), listAttempts)
 	add(a, "get-attempt-body", "GET "+tenant+"/deliveries/{id}/attempts/{number}/body", "Get the body that an attempt sent", roles(admin, auditor, receiver), getAttemptBody, exactBytes)
 	add(a, "redrive-delivery", "POST "+tenant+"/deliveries/{id}/redrive", "Redrive a dead delivery", roles(admin, receiver), redrive)
+	add(a, "list-skips", "GET "+tenant+"/skips", "List what was not delivered", roles(admin, auditor, receiver), listSkips)
 
 	add(a, "list-log", "GET "+tenant+"/log", "Ask the log", roles(admin, auditor), listLog, answers[pageOut[entryOut]], alsoInstance)
 	add(a, "get-log-entry", "GET "+tenant+"/log/{sequence}", "Get an entry of the log", roles(admin, auditor), getLogEntry, answers[entryOut], alsoInstance)

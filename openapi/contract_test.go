@@ -120,6 +120,8 @@ func TestContract(t *testing.T) {
 	made = c.do("create-endpoint", acme+"/endpoints", `{"name":"e","url":"https://receiver.example/","auth":{"type":"basic","username":"u","password":"p"},"headers":{"X-A":"a"},
 		"rate_limit":{"per_second":1.5,"burst":2},"retry":{"schedule":["5s"]},"metadata":{"a":"b"},"timeout":"5s"}`)
 	endpoint := made.text("id")
+	c.do("handshake-endpoint", acme+"/endpoints/"+endpoint+"/handshake", `{"kind":"ownership","reason":"first"}`)
+	c.do("test-endpoint", acme+"/endpoints/"+endpoint+"/test", `{"type":"a.b","data":{"a":1}}`)
 	c.do("list-endpoints", acme+"/endpoints?as_of_sequence=1", "")
 	c.do("list-endpoints", acme+"/endpoints?limit=1", "")
 	c.do("get-endpoint", acme+"/endpoints/"+endpoint, "")
@@ -163,6 +165,11 @@ func TestContract(t *testing.T) {
 	c.do("list-log", acme+"/log?limit=1000", "")
 	c.do("list-log", acme+"/log?limit=1&order=desc&kind=endpoint.*", "")
 	c.do("get-log-entry", acme+"/log/0", "")
+	made = c.do("create-registration", acme+"/registrations", `{"name":"r","event_types":["a.*"],"handshake":"ownership","expires_at":"2999-01-01T00:00:00Z"}`)
+	c.do("list-registrations", acme+"/registrations?limit=1", "")
+	c.do("get-registration", acme+"/registrations/"+made.text("id"), "")
+	c.do("delete-registration", acme+"/registrations/"+made.text("id")+"?reason=over", "")
+	c.do("list-skips", acme+"/skips", "")
 	c.do("delete-subscription", sub, "")
 	c.do("delete-endpoint", acme+"/endpoints/"+endpoint, "")
 	for _, path := range []string{"livez", "readyz", "metrics"} {

@@ -20,6 +20,7 @@ type deliveryOut struct {
 	SubscriptionIDs []domain.UUID         `json:"subscription_ids" doc:"The subscriptions that matched." example:"[\"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d71\"]"`
 	Status          domain.DeliveryStatus `json:"status" doc:"pending, retrying, succeeded, dead or cancelled; more may come." example:"retrying"`
 	Attempts        int                   `json:"attempts" doc:"How many were started." example:"2"`
+	Test            bool                  `json:"test,omitempty" doc:"Of a sample made for this endpoint." example:"true"`
 	InProgress      bool                  `json:"in_progress" doc:"An attempt is under way." example:"false"`
 	NextAttemptAt   stamp                 `json:"next_attempt_at,omitzero" doc:"When the next one is due." example:"2026-07-01T12:05:00Z"`
 	CancelReason    domain.CancelReason   `json:"cancel_reason,omitempty" doc:"Why it was cancelled; more reasons may come." example:"endpoint_deleted"`
@@ -31,9 +32,9 @@ type deliveryOut struct {
 	EndedSequence   int64                 `json:"ended_sequence,omitempty" doc:"The entry that ended it." example:"48"`
 }
 
-func showDelivery(d *projections.Delivery, event string) deliveryOut {
+func showDelivery(d *projections.Delivery, event deliveredEvent) deliveryOut {
 	out := deliveryOut{
-		ID: d.ID, EventID: event, EventSequence: int64(d.EventSequence), EndpointID: d.Endpoint, EndpointVersion: d.EndpointVersion,
+		ID: d.ID, EventID: event.name, Test: event.test, EventSequence: int64(d.EventSequence), EndpointID: d.Endpoint, EndpointVersion: d.EndpointVersion,
 		SubscriptionIDs: make([]domain.UUID, 0, len(d.Subscriptions)), Status: d.Status, Attempts: d.Attempts, InProgress: d.Open,
 		NextAttemptAt: stamp(d.NextAttemptAt), CancelReason: d.Cancel,
 		CreatedAt: stamp(d.Created.RecordedAt), CreatedSequence: int64(d.Created.Sequence),
@@ -46,13 +47,18 @@ func showDelivery(d *projections.Delivery, event string) deliveryOut {
 	return out
 }
 
-// deliveredEvent is what a delivery calls its event.
-func (c *call) deliveredEvent(ctx context.Context, r projections.Reader, event domain.UUID) (string, error) {
+// deliveredEvent is what a delivery says of its event.
+type deliveredEvent struct {
+	name string
+	test bool
+}
+
+func (c *call) deliveredEvent(ctx context.Context, r projections.Reader, event domain.UUID) (deliveredEvent, error) {
 	row, err := r.Event(ctx, event)
 	if isNotFound(err) {
-		return event.String(), nil // of an erased delivery nothing else is known
+		return deliveredEvent{name: event.String()}, nil // of an erased delivery nothing else is known
 	}
-	return c.eventName(event, row.Attrs), err
+	return deliveredEvent{c.eventName(event, row.Attrs), row.Attrs.Test != nil}, err
 }
 
 type listDeliveriesIn struct {
@@ -107,7 +113,7 @@ func listDeliveries(ctx context.Context, c *call, in *listDeliveriesIn) (*listOu
 		return nil, err
 	}
 	var rows []projections.Delivery
-	names := make(map[domain.UUID]string)
+	events := make(map[domain.UUID]deliveredEvent)
 	n, err := c.view(ctx, m, func(r projections.Reader, as projections.AsOf) error {
 		if in.EventID != "" {
 			event, err := c.eventNamed(ctx, r, in.EventID, "")
@@ -123,10 +129,10 @@ func listDeliveries(ctx context.Context, c *call, in *listDeliveriesIn) (*listOu
 			return err
 		}
 		for i := range rows {
-			if _, ok := names[rows[i].Event]; ok {
+			if _, ok := events[rows[i].Event]; ok {
 				continue
 			}
-			if names[rows[i].Event], err = c.deliveredEvent(ctx, r, rows[i].Event); err != nil {
+			if events[rows[i].Event], err = c.deliveredEvent(ctx, r, rows[i].Event); err != nil {
 				return err
 			}
 		}
@@ -136,7 +142,7 @@ func listDeliveries(ctx context.Context, c *call, in *listDeliveriesIn) (*listOu
 		return nil, err
 	}
 	return paged(l, n, rows, func(d *projections.Delivery) []byte { return bySequenceAndID(d.Created.Sequence, d.ID) },
-		func(d *projections.Delivery) deliveryOut { return showDelivery(d, names[d.Event]) }), nil
+		func(d *projections.Delivery) deliveryOut { return showDelivery(d, events[d.Event]) }), nil
 }
 
 type getDeliveryIn struct {
@@ -155,10 +161,10 @@ func getDelivery(ctx context.Context, c *call, in *getDeliveryIn) (*oneOut[deliv
 // delivery finds a delivery that the call may see; more reads on in the same snapshot (nil for nothing).
 func (c *call) delivery(
 	ctx context.Context, in ThingPath, as AsOfQuery, more func(r projections.Reader, as projections.AsOf, row projections.Delivery) error,
-) (row projections.Delivery, event string, n domain.Sequence, err error) {
+) (row projections.Delivery, event deliveredEvent, n domain.Sequence, err error) {
 	id, err := in.id()
 	if err != nil {
-		return row, "", 0, err
+		return row, event, 0, err
 	}
 	n, err = c.one(ctx, as, func(r projections.Reader, as projections.AsOf) error {
 		if row, err = r.Delivery(ctx, id, as); err != nil {

@@ -32,6 +32,7 @@ past moment; ` + "`Hooktrail-Sequence`" + ` says which sequence an answer reflec
 		{Name: "Events", Description: "What producers submit; data is kept and given back byte for byte."},
 		{Name: "Event types", Description: "What a tenant says about its events: schemas, examples, guides."},
 		{Name: "Endpoints", Description: "Receivers: URL, wire format, keys and limits."},
+		{Name: "Registrations", Description: "With which receivers make endpoints by themselves."},
 		{Name: "Subscriptions", Description: "Which event types go to which endpoint."},
 		{Name: "Deliveries", Description: "One event for one endpoint, its attempts, and what was sent in each."},
 		{Name: "Log", Description: "The audit query."},
@@ -41,7 +42,7 @@ past moment; ` + "`Hooktrail-Sequence`" + ` says which sequence an answer reflec
 
 // tagOf is the section of the document in which a path stands.
 func tagOf(path string) string {
-	for _, tag := range []string{"keys", "events", "endpoints", "subscriptions", "deliveries", "log"} {
+	for _, tag := range []string{"keys", "events", "endpoints", "registrations", "subscriptions", "deliveries", "log"} {
 		if strings.Contains(path+"/", "/"+tag+"/") {
 			return strings.ToUpper(tag[:1]) + tag[1:]
 		}
@@ -53,6 +54,8 @@ func tagOf(path string) string {
 		return "Event types"
 	case path == "/v1/whoami":
 		return "Keys"
+	case strings.HasSuffix(path, "/skips"):
+		return "Deliveries"
 	case strings.HasPrefix(path, "/v1/"):
 		return "Tenants"
 	}
@@ -95,14 +98,21 @@ func descriptions() map[string]string {
 		"get-event-type":        "What the tenant says about the events of a type, now or as of a moment; schema and examples byte for byte as they were sent.",
 		"put-event-type":        "The whole definition: what isn't sent isn't kept. The same definition again appends nothing. What breaks for receivers is refused (409 schema_incompatible) unless the schema gets a new version, and the answer says what breaks. Events appended through this process are held to it at once, those through others as they read the log.",
 		"import-event-types":    "Registers all types of a catalogue, or none: types that are so already stay, so that it can be imported again. What a tenant has besides stays too. Breaking changes are refused as in put-event-type.",
-		"create-endpoint":       "The signing key is shown in this answer and never again. Credentials are kept sealed, outside the log.",
-		"list-endpoints":        "Endpoints that aren't deleted, now or as of a moment.",
+		"create-endpoint":       "The signing key is shown in this answer and never again. Credentials are kept sealed, outside the log. A registration's holder makes endpoints within its bounds and gets, once, a key for the receiver; beyond the quota: 409 quota_exhausted.",
+		"list-endpoints":        "Endpoints that aren't deleted, now or as of a moment. A registration's holder sees those that it made; a page can then have fewer items than asked for.",
 		"get-endpoint":          "Its whole configuration, now or as of a moment; key ids and keyed fingerprints, never a key.",
-		"update-endpoint":       "A merge patch (RFC 7396). The profile stays; the signing key is rotated by an operation of its own.",
+		"update-endpoint":       "A merge patch (RFC 7396). The profile stays; the signing key is rotated by an operation of its own. A receiver changes its url and nothing else. A receiver's new url, and that of an endpoint which has passed the handshake it demands, is asked first, as by handshake-endpoint, and taken over when it passes; else 422 handshake_failed.",
 		"delete-endpoint":       "Its waiting deliveries are cancelled and its credentials destroyed.",
 		"rotate-endpoint-key":   "During the overlap both keys sign where the format can carry two signatures. The new key is shown in this answer and never again.",
 		"pause-endpoint":        "Deliveries wait until it is resumed.",
 		"resume-endpoint":       "Ends a pause, or an automatic disabling.",
+		"handshake-endpoint":    "Sends one request. ownership: a POST with a challenge, which the receiver sends back, alone or as the member challenge of an object. cloudevents: OPTIONS with WebHook-Request-Origin, which the receiver answers as HTTP 1.1 Web Hooks for Event Delivery asks. The answer is 200 whether it passed or not: see passed. One that passed verifies an endpoint that demands it, and takes another url over. It ends in the log also when the caller has gone; when the server dies in between, the start stays without an end and the next handshake supersedes it. One at a time an endpoint, 10 at once and then 10 a minute together with tests.",
+		"test-endpoint":         "Appends an event that goes to this endpoint, whatever its subscriptions, and to no other. It is delivered as any event, with the header hooktrail-test: true, and marked in all listings. Refused where nothing would be sent: while webhooks are off, the endpoint is disabled or its handshake isn't passed. While the endpoint is paused it waits.",
+		"create-registration":   "With its token, and nothing else, a receiver makes endpoints within the bounds given here and chooses their event types. The token is shown in this answer and never again.",
+		"list-registrations":    "Registrations that aren't ended, now or as of a moment.",
+		"get-registration":      "Its bounds and how many endpoints were made, now or as of a moment.",
+		"delete-registration":   "The token opens nothing any more, at once in this process, and in others as they read the log. Endpoints that were made with it stay, and so do their receivers' keys.",
+		"list-skips":            "What was never delivered, and why: routings that passed over a subscription whose types matched, in order of their entries. It reflects what the view has; min_sequence demands more. A receiver sees what concerns its endpoint.",
 		"create-subscription":   "Events of the types that are appended from now on go to the endpoint: one delivery an event and endpoint, however many subscriptions match.",
 		"list-subscriptions":    "Subscriptions that aren't deleted, now or as of a moment.",
 		"get-subscription":      "Its whole configuration, now or as of a moment.",
@@ -199,6 +209,12 @@ func eventStream(op *huma.Operation) {
 func plainText(op *huma.Operation) {
 	op.Metadata[documentedKey] = handwritten{answers: map[string]documented{"text/plain": {schema: plain}}, status: []string{"200"}}
 }
+
+// limited documents the refusal of what is asked too often.
+func limited(op *huma.Operation) { op.Errors = append(op.Errors, http.StatusTooManyRequests) }
+
+// creates documents an operation that makes something, though its name doesn't say so.
+func creates(op *huma.Operation) { op.DefaultStatus = http.StatusCreated }
 
 func octets(*huma.OpenAPI) *huma.Schema { return &huma.Schema{Type: huma.TypeString, Format: "binary"} }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/textproto"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -18,17 +19,20 @@ type patchEndpointIn struct {
 }
 
 type endpointPatch struct {
-	Name        patch[string]             `json:"name,omitzero" minLength:"1" maxLength:"255" doc:"For people." example:"orders at Acme"`
-	URL         patch[string]             `json:"url,omitzero" maxLength:"2048" doc:"Where requests go. The URL as it is shown, with its redacted values, leaves it as it is." example:"https://receiver.example/hooks"`
-	Auth        patch[authPatch]          `json:"auth,omitzero" doc:"Merged into what there is, unless the type changes; a secret that isn't given stays. null: none."`
-	Headers     patch[map[string]*string] `json:"headers,omitzero" maxProperties:"16" doc:"Merged by name; null takes a header away." example:"{\"X-Team\":\"billing\"}"`
-	RateLimit   patch[rateLimitPatch]     `json:"rate_limit,omitzero" doc:"null: no limit."`
-	Concurrency patch[int]                `json:"concurrency,omitzero" minimum:"1" maximum:"1024" doc:"null: 32." example:"32"`
-	Ordered     patch[bool]               `json:"ordered,omitzero" doc:"Not available in this version: true is refused. null: false." example:"false"`
-	Timeout     patch[string]             `json:"timeout,omitzero" maxLength:"32" doc:"null: the profile's, or 15s." example:"15s"`
-	Retry       patch[retryPatch]         `json:"retry,omitzero" doc:"null: the profile's schedule, or the product's."`
-	ExternalID  patch[string]             `json:"external_id,omitzero" maxLength:"255" doc:"null: none." example:"crm-42"`
-	Metadata    patch[map[string]*string] `json:"metadata,omitzero" maxProperties:"32" doc:"Merged by name." example:"{\"team\":\"billing\"}"`
+	Name         patch[string]             `json:"name,omitzero" minLength:"1" maxLength:"255" doc:"For people." example:"orders at Acme"`
+	URL          patch[string]             `json:"url,omitzero" maxLength:"2048" doc:"Where requests go. The URL as it is shown, with its redacted values, leaves it as it is." example:"https://receiver.example/hooks"`
+	Auth         patch[authPatch]          `json:"auth,omitzero" doc:"Merged into what there is, unless the type changes; a secret that isn't given stays. null: none."`
+	Headers      patch[map[string]*string] `json:"headers,omitzero" maxProperties:"16" doc:"Merged by name; null takes a header away." example:"{\"X-Team\":\"billing\"}"`
+	RateLimit    patch[rateLimitPatch]     `json:"rate_limit,omitzero" doc:"null: no limit."`
+	Concurrency  patch[int]                `json:"concurrency,omitzero" minimum:"1" maximum:"1024" doc:"null: 32." example:"32"`
+	Ordered      patch[bool]               `json:"ordered,omitzero" doc:"Not available in this version: true is refused. null: false." example:"false"`
+	Timeout      patch[string]             `json:"timeout,omitzero" maxLength:"32" doc:"null: the profile's, or 15s." example:"15s"`
+	Retry        patch[retryPatch]         `json:"retry,omitzero" doc:"null: the profile's schedule, or the product's."`
+	Success      patch[[]string]           `json:"success,omitzero" maxItems:"100" doc:"The statuses that are a success; replaces the list. null: those of the profile." example:"[\"200\"]"`
+	DisableAfter patch[string]             `json:"disable_after,omitzero" maxLength:"32" doc:"After how long of nothing but failures the server stops delivering; 0s: never. null: as the profile's default." example:"120h"`
+	Handshake    patch[string]             `json:"handshake,omitzero" doc:"ownership or cloudevents; what is newly asked for has to be passed before the next event is routed here. null: none." example:"ownership"`
+	ExternalID   patch[string]             `json:"external_id,omitzero" maxLength:"255" doc:"null: none." example:"crm-42"`
+	Metadata     patch[map[string]*string] `json:"metadata,omitzero" maxProperties:"32" doc:"Merged by name." example:"{\"team\":\"billing\"}"`
 	ReasonBody
 }
 
@@ -64,6 +68,12 @@ func patchEndpoint(ctx context.Context, c *call, in *patchEndpointIn) (*oneOut[e
 	if err := checkReason("body.reason", in.Body.Reason); err != nil {
 		return nil, err
 	}
+	if err := c.mayPatch(in.Body); err != nil {
+		return nil, err
+	}
+	if moved, err := c.movedEndpoint(ctx, id, in); moved != nil || err != nil {
+		return moved, err
+	}
 	var secrets secretValues
 	e, err := c.change(ctx, func(ctx context.Context) (domain.Group, error) {
 		c.forget(ctx, &secrets)
@@ -91,6 +101,33 @@ func patchEndpoint(ctx context.Context, c *call, in *patchEndpointIn) (*oneOut[e
 	return &oneOut[endpointOut]{Sequence: sequenceText(e.Sequence), ETag: etag(e.StreamVersion), Body: c.showEndpoint(row)}, nil
 }
 
+// mayPatch refuses a receiver all but its URL.
+func (c *call) mayPatch(p endpointPatch) error {
+	if c.key.Role != domain.RoleReceiver {
+		return nil
+	}
+	for _, name := range p.members() {
+		if name != "url" && name != "reason" {
+			return refuse(http.StatusForbidden, "forbidden", "A receiver's key changes its endpoint's url and nothing else.",
+				fault{"body." + name, "is changed by the tenant's admins"})
+		}
+	}
+	return nil
+}
+
+// members names what a patch speaks of.
+func (p endpointPatch) members() []string {
+	var names []string
+	v := reflect.ValueOf(p)
+	for i := range v.NumField() {
+		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+		if member, ok := v.Field(i).Interface().(interface{ IsZero() bool }); ok && !member.IsZero() {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // patched decides on the merged configuration, judged as a whole before new secrets are kept.
 func (c *call) patched(ctx context.Context, row projections.Endpoint, p endpointPatch, secrets *secretValues) (*domain.EndpointUpdated, error) {
 	profile, ok := c.Profiles.Lookup(row.Profile)
@@ -105,7 +142,7 @@ func (c *call) patched(ctx context.Context, row projections.Endpoint, p endpoint
 	if err != nil {
 		return nil, err
 	}
-	auth, headers, err := c.mergeSecrets(p, row.EndpointConfig, given)
+	auth, headers, err := c.mergeSecrets(p, row.EndpointConfig, Target{Profile: row.Profile, URL: given, Success: config.Success})
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +186,34 @@ func (p endpointPatch) merge(config *domain.EndpointConfig, profile Profile) (er
 	case p.Retry.Null:
 		config.Retry = profile.Retry
 	case p.Retry.Set:
-		config.Retry, err = p.Retry.Value.merge(config.Retry)
+		if config.Retry, err = p.Retry.Value.merge(config.Retry); err != nil {
+			return err
+		}
+	}
+	return p.mergeHealth(config, profile)
+}
+
+// mergeHealth applies what says whether deliveries succeed, and what follows when they don't.
+func (p endpointPatch) mergeHealth(config *domain.EndpointConfig, profile Profile) (err error) {
+	if p.Success.Set && !p.Success.Null && len(p.Success.Value) == 0 {
+		return domain.Invalid("success", "names at least one status; null: those of the profile")
+	}
+	p.Success.apply(&config.Success, nil)
+	var handshake string
+	if p.Handshake.Set {
+		p.Handshake.apply(&handshake, "")
+		if p.Handshake.Value == "" && !p.Handshake.Null {
+			return domain.Invalid("handshake", "is ownership or cloudevents; null: none")
+		}
+		config.Handshake = domain.HandshakeKind(handshake)
+	}
+	switch {
+	case p.DisableAfter.Null:
+		config.DisableAfter = profile.DisableAfter
+	case p.DisableAfter.Set && p.DisableAfter.Value == "":
+		return domain.Invalid("disable_after", `is a duration such as "120h"; "0s": never`)
+	case p.DisableAfter.Set:
+		config.DisableAfter, err = duration("disable_after", p.DisableAfter.Value)
 	}
 	return err
 }
@@ -217,20 +281,20 @@ type patchedHeader struct {
 }
 
 // mergeSecrets merges credentials and headers and has the profile judge the whole target.
-func (c *call) mergeSecrets(p endpointPatch, config domain.EndpointConfig, url string) (auth Auth, headers []patchedHeader, err error) {
-	auth = authKept(config.Auth)
+func (c *call) mergeSecrets(p endpointPatch, old domain.EndpointConfig, target Target) (auth Auth, headers []patchedHeader, err error) {
+	auth = authKept(old.Auth)
 	switch {
 	case p.Auth.Null:
 		auth = Auth{}
 	case p.Auth.Set:
-		if auth, err = p.Auth.Value.merge(config.Auth); err != nil {
+		if auth, err = p.Auth.Value.merge(old.Auth); err != nil {
 			return auth, nil, err
 		}
 	}
-	if headers, err = c.mergeHeaders(p.Headers, config.Headers); err != nil {
+	if headers, err = c.mergeHeaders(p.Headers, old.Headers); err != nil {
 		return auth, nil, err
 	}
-	target := Target{Profile: config.Profile, URL: url, Auth: auth}
+	target.Auth = auth
 	for _, h := range headers {
 		target.Headers = append(target.Headers, domain.Header{Name: h.Name, Value: h.value})
 	}

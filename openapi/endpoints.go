@@ -20,6 +20,8 @@ type endpointOut struct {
 	Status         string               `json:"status" enum:"active,paused,disabled" doc:"Whether deliveries are attempted." example:"active"`
 	DisabledReason string               `json:"disabled_reason,omitempty" doc:"Why the server stopped delivering." example:"gone"`
 	SigningKey     string               `json:"signing_key,omitempty" doc:"Shown once, when it is made." example:"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"`
+	ReceiverKey    string               `json:"receiver_key,omitempty" doc:"The key with which the receiver sees to its endpoint; shown once, to the registration's holder who makes it." example:"ht_GGSUcSPcZ4y2vJx7XnYbYHcXn4x0S3zHFoqXq9jZ0qA"`
+	SubscriptionID domain.UUID          `json:"subscription_id,omitzero" format:"uuid" doc:"The subscription that was made along with the endpoint; in that answer only." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d71"`
 	Keys           []signingKeyOut      `json:"keys" doc:"The keys that sign: the current one first, then those in their overlap."`
 	Auth           *authOut             `json:"auth,omitempty" doc:"How the server authenticates itself to the receiver."`
 	Headers        map[string]secretOut `json:"headers,omitempty" doc:"Custom headers, by name."`
@@ -28,6 +30,12 @@ type endpointOut struct {
 	Ordered        bool                 `json:"ordered" doc:"One event at a time, in the order of their sequences; always false in this version." example:"false"`
 	Timeout        domain.Duration      `json:"timeout" doc:"How long an attempt may take." example:"15s"`
 	Retry          retryOut             `json:"retry" doc:"When a failed delivery is tried again."`
+	Success        []string             `json:"success,omitempty" doc:"The statuses that are a success; absent: those of the profile." example:"[\"200\"]"`
+	DisableAfter   domain.Duration      `json:"disable_after" doc:"After how long of nothing but failures the server stops delivering; 0s: never." example:"120h0m0s"`
+	Handshake      domain.HandshakeKind `json:"handshake,omitempty" doc:"What the receiver has to pass before its first delivery, and before its URL changes: ownership or cloudevents." example:"ownership"`
+	Verified       bool                 `json:"verified" doc:"false: the handshake isn't passed yet, and nothing is routed here until it is." example:"true"`
+	RegistrationID domain.UUID          `json:"registration_id,omitzero" format:"uuid" doc:"The registration with which its receiver made the endpoint." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d74"`
+	Health         *endpointHealthOut   `json:"health,omitempty" doc:"How the attempts went of late; in get-endpoint without as_of."`
 	ExternalID     string               `json:"external_id,omitempty" doc:"What the client calls the endpoint." example:"crm-42"`
 	Metadata       map[string]string    `json:"metadata,omitempty" doc:"What the client likes to keep with it." example:"{\"team\":\"billing\"}"`
 	Versions
@@ -46,6 +54,17 @@ type authOut struct {
 	Name        string `json:"name,omitempty" doc:"The header or parameter of an API key." example:"X-Api-Key"`
 	Username    string `json:"username,omitempty" doc:"Of basic." example:"hooktrail"`
 	Fingerprint string `json:"fingerprint" doc:"A keyed hash of the secret." example:"q83vEjRWeJo"`
+}
+
+// endpointHealthOut is how the attempts at an endpoint went of late.
+type endpointHealthOut struct {
+	LastSuccessAt stamp `json:"last_success_at,omitzero" doc:"The last success; absent: there was none yet." example:"2026-07-01T12:00:00.5Z"`
+	FailingSince  stamp `json:"failing_since,omitzero" doc:"The first failure after the last success; absent: the last attempt succeeded, or there was none yet." example:"2026-07-01T12:05:00.5Z"`
+	Failures      int64 `json:"failures" doc:"Failures since the last success." example:"3"`
+}
+
+func showHealth(h domain.Health) *endpointHealthOut {
+	return &endpointHealthOut{LastSuccessAt: stamp(h.LastSuccess), FailingSince: stamp(h.FailingSince), Failures: h.Failures}
 }
 
 type secretOut struct {
@@ -71,6 +90,7 @@ func (c *call) showEndpoint(e projections.Endpoint) endpointOut {
 	out := endpointOut{
 		ID: e.ID, Name: e.Name, URL: e.URL, Profile: e.Profile, ProfileDigest: e.ProfileDigest, Status: "active", DisabledReason: e.Disabled,
 		Keys: []signingKeyOut{}, Concurrency: e.Concurrency, Ordered: e.Ordered, Timeout: e.Timeout, Retry: showRetry(e.Retry),
+		Success: e.Success, DisableAfter: e.DisableAfter, Handshake: e.Handshake, Verified: !e.Unverified, RegistrationID: e.Registration,
 		ExternalID: e.ExternalID, Metadata: e.Metadata, Versions: version(e.Version, e.Created, e.Updated),
 	}
 	switch {
@@ -137,14 +157,21 @@ func getEndpoint(ctx context.Context, c *call, in *getEndpointIn) (*oneOut[endpo
 		return nil, err
 	}
 	var row projections.Endpoint
+	var health *endpointHealthOut
 	n, err := c.view(ctx, m, func(r projections.Reader, as projections.AsOf) (err error) {
-		row, err = r.Endpoint(ctx, id, as)
+		if row, err = r.Endpoint(ctx, id, as); err != nil || as.Set {
+			return err
+		}
+		h, err := r.Health(ctx, id)
+		health = showHealth(h)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &oneOut[endpointOut]{Sequence: sequenceText(n), ETag: etag(row.Version), Body: c.showEndpoint(row)}, nil
+	body := c.showEndpoint(row)
+	body.Health = health
+	return &oneOut[endpointOut]{Sequence: sequenceText(n), ETag: etag(row.Version), Body: body}, nil
 }
 
 type listEndpointsIn struct {
@@ -161,6 +188,9 @@ func listEndpoints(ctx context.Context, c *call, in *listEndpointsIn) (*listOut[
 	m, err := c.moment(ctx, in.AsOfQuery, fresh, l.pinned())
 	if err != nil {
 		return nil, err
+	}
+	if c.key.Role == domain.RoleRegistrant {
+		return registeredEndpoints(ctx, c, in, l, m)
 	}
 	var rows []projections.Endpoint
 	n, err := c.view(ctx, m, func(r projections.Reader, as projections.AsOf) (err error) {

@@ -22,21 +22,28 @@ type createEndpointIn struct {
 }
 
 type endpointIn struct {
-	Name        string            `json:"name" minLength:"1" maxLength:"255" doc:"For people." example:"orders at Acme"`
-	URL         string            `json:"url" maxLength:"2048" doc:"Where requests go: http or https, any port that isn't denied. Values in its query are kept as secrets." example:"https://receiver.example/hooks"`
-	Profile     string            `json:"profile,omitempty" maxLength:"64" doc:"The wire format; standard-webhooks by default." example:"standard-webhooks"`
-	SigningKey  string            `json:"signing_key,omitempty" maxLength:"1024" doc:"In the profile's own form; made by the server by default." example:"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"`
-	Auth        *authIn           `json:"auth,omitempty" doc:"How the server authenticates itself to the receiver."`
-	Headers     map[string]string `json:"headers,omitempty" maxProperties:"16" doc:"Custom headers. Their values are kept as secrets." example:"{\"X-Team\":\"billing\"}"`
-	RateLimit   *rateLimit        `json:"rate_limit,omitempty" doc:"How many requests are sent; no limit by default."`
-	Concurrency int               `json:"concurrency,omitempty" minimum:"1" maximum:"1024" doc:"How many requests are under way at once; 32 by default." example:"32"`
-	Ordered     bool              `json:"ordered,omitempty" doc:"One event at a time, in the order of their sequences. Not available in this version: true is refused." example:"false"`
-	Timeout     string            `json:"timeout,omitempty" maxLength:"32" doc:"How long an attempt may take, 100ms to 120s; the profile's, or 15s, by default." example:"15s"`
-	Retry       *retryIn          `json:"retry,omitempty" doc:"When a failed delivery is tried again; the profile's schedule, or 5s, 5m, 30m, 2h, 5h, 10h, 14h, 20h, 24h ± 10 %, by default."`
-	ExternalID  string            `json:"external_id,omitempty" maxLength:"255" doc:"What the client calls the endpoint." example:"crm-42"`
-	Metadata    map[string]string `json:"metadata,omitempty" maxProperties:"32" doc:"What the client likes to keep with it." example:"{\"team\":\"billing\"}"`
+	Name         string            `json:"name" minLength:"1" maxLength:"255" doc:"For people." example:"orders at Acme"`
+	URL          string            `json:"url" maxLength:"2048" doc:"Where requests go: http or https, any port that isn't denied. Values in its query are kept as secrets." example:"https://receiver.example/hooks"`
+	Profile      string            `json:"profile,omitempty" maxLength:"64" doc:"The wire format; standard-webhooks by default." example:"standard-webhooks"`
+	SigningKey   string            `json:"signing_key,omitempty" maxLength:"1024" doc:"In the profile's own form; made by the server by default." example:"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"`
+	Auth         *authIn           `json:"auth,omitempty" doc:"How the server authenticates itself to the receiver."`
+	Headers      map[string]string `json:"headers,omitempty" maxProperties:"16" doc:"Custom headers. Their values are kept as secrets." example:"{\"X-Team\":\"billing\"}"`
+	RateLimit    *rateLimit        `json:"rate_limit,omitempty" doc:"How many requests are sent; no limit by default."`
+	Concurrency  int               `json:"concurrency,omitempty" minimum:"1" maximum:"1024" doc:"How many requests are under way at once; 32 by default." example:"32"`
+	Ordered      bool              `json:"ordered,omitempty" doc:"One event at a time, in the order of their sequences. Not available in this version: true is refused." example:"false"`
+	Timeout      string            `json:"timeout,omitempty" maxLength:"32" doc:"How long an attempt may take, 100ms to 120s; the profile's, or 15s, by default." example:"15s"`
+	Retry        *retryIn          `json:"retry,omitempty" doc:"When a failed delivery is tried again; the profile's schedule, or 5s, 5m, 30m, 2h, 5h, 10h, 14h, 20h, 24h ± 10 %, by default."`
+	Success      []string          `json:"success,omitempty" maxItems:"100" doc:"The statuses that are a success: 2xx, or some from 200 to 299; those of the profile by default." example:"[\"200\"]"`
+	DisableAfter string            `json:"disable_after,omitempty" maxLength:"32" doc:"After how long of nothing but failures the server stops delivering, 1h to 8760h; 0s: never. By default 120h where the profile honours Retry-After, else never." example:"120h"`
+	Handshake    string            `json:"handshake,omitempty" enum:"ownership,cloudevents" doc:"What the receiver has to pass before its first delivery; nothing by default. handshake-endpoint asks it." example:"ownership"`
+	ExternalID   string            `json:"external_id,omitempty" maxLength:"255" doc:"What the client calls the endpoint." example:"crm-42"`
+	Metadata     map[string]string `json:"metadata,omitempty" maxProperties:"32" doc:"What the client likes to keep with it." example:"{\"team\":\"billing\"}"`
+	EventTypes   []domain.Pattern  `json:"event_types,omitempty" maxItems:"100" doc:"Makes a subscription to these types along with the endpoint; none by default." example:"[\"offer.*\"]"`
 	ReasonBody
 }
+
+// defaultProfile is the wire format of an endpoint that names none.
+const defaultProfile = "standard-webhooks"
 
 type authIn struct {
 	Type     string `json:"type" enum:"api_key,basic,bearer" doc:"The kind of credential." example:"api_key"`
@@ -134,27 +141,47 @@ type secretValues struct {
 	kept                  []domain.UUID // where Put has put them, to be dropped if the append is refused
 }
 
+// newEndpoint is an endpoint in the making, with what is shown of it once.
+type newEndpoint struct {
+	in          endpointIn
+	secrets     secretValues
+	receiverKey string // of an endpoint that a registrant makes
+}
+
 func createEndpoint(ctx context.Context, c *call, in *createEndpointIn) (*madeOut[endpointOut], error) {
-	var secrets secretValues
+	n := newEndpoint{in: in.Body}
+	if c.key.Role == domain.RoleRegistrant {
+		leave, err := c.turns.take(ctx, c.key.ID)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+		n.receiverKey = NewKey()
+	}
 	out, err := once(ctx, c, post[madeOut[endpointOut]]{
-		decide: func(ctx context.Context) (domain.Group, error) { return c.newEndpoint(ctx, in.Body, &secrets) },
+		decide: func(ctx context.Context) (domain.Group, error) { return c.decideEndpoint(ctx, &n) },
 		answer: func(ctx context.Context, entries []domain.Entry, replayed bool) (*madeOut[endpointOut], error) {
 			if replayed {
-				c.dropSecrets(ctx, secrets.kept...) // another request was faster
+				c.dropSecrets(ctx, n.secrets.kept...) // another request was faster
 			}
-			secrets.kept = nil
+			n.secrets.kept = nil
 			row, err := c.endpointOf(ctx, entries[0])
 			if err != nil {
 				return nil, err
 			}
 			body := c.showEndpoint(row)
+			for _, e := range entries[1:] {
+				if e.Stream.Kind == domain.StreamSubscription {
+					body.SubscriptionID = e.Stream.ID
+				}
+			}
 			if !replayed {
-				body.SigningKey = secrets.signingKey
+				body.SigningKey, body.ReceiverKey = n.secrets.signingKey, n.receiverKey
 			}
 			return made(entries[0], replayed, c.endpointPath(row.ID), body), nil
 		},
 	})
-	c.dropRefused(ctx, err, secrets.kept)
+	c.dropRefused(ctx, err, n.secrets.kept)
 	return out, err
 }
 
@@ -166,33 +193,63 @@ func (c *call) dropRefused(ctx context.Context, err error, ids []domain.UUID) {
 	}
 }
 
-// newEndpoint checks everything before it keeps a secret, and keeps the secrets before the fact that names them.
-func (c *call) newEndpoint(ctx context.Context, in endpointIn, secrets *secretValues) (domain.Group, error) {
-	config, https, err := c.endpointConfig(ctx, in, secrets)
+// decideEndpoint checks everything before it keeps a secret, and keeps the secrets before the fact that names them.
+func (c *call) decideEndpoint(ctx context.Context, n *newEndpoint) (domain.Group, error) {
+	c.forget(ctx, &n.secrets)
+	in, id := n.in, domain.NewUUID()
+	use, err := c.register(ctx, id)
 	if err != nil {
 		return domain.Group{}, err
 	}
+	if err := use.bound(&in); err != nil {
+		return domain.Group{}, err
+	}
+	config, https, err := c.endpointConfig(ctx, in, &n.secrets)
+	if err != nil {
+		return domain.Group{}, err
+	}
+	config.Registration, https = use.id(), https || use.https()
 	if _, err := domain.CreateEndpoint(config, https); err != nil {
 		return domain.Group{}, err
 	}
 	if err := checkReason("body.reason", in.Reason); err != nil {
 		return domain.Group{}, err
 	}
-	if err := c.keepSecrets(ctx, &config, secrets); err != nil {
+	more, err := c.besideEndpoint(use, id, n, in)
+	if err != nil {
+		return domain.Group{}, err
+	}
+	if err := c.keepSecrets(ctx, &config, &n.secrets); err != nil {
 		return domain.Group{}, err
 	}
 	fact, err := domain.CreateEndpoint(config, https)
 	if err != nil {
 		return domain.Group{}, err
 	}
-	return c.endpointGroup(domain.Endpoint{ID: domain.NewUUID()}, fact, in.Reason), nil
+	group := c.endpointGroup(domain.Endpoint{ID: id}, fact, in.Reason)
+	group.Drafts = append(group.Drafts, more...)
+	return group, nil
+}
+
+// besideEndpoint decides on what is made in the same group: the subscription, and what a registration brings.
+func (c *call) besideEndpoint(use *registered, id domain.UUID, n *newEndpoint, in endpointIn) ([]domain.Draft, error) {
+	var drafts []domain.Draft
+	if len(in.EventTypes) > 0 {
+		fact, err := domain.CreateSubscription(domain.SubscriptionConfig{Endpoint: id, EventTypes: in.EventTypes})
+		if err != nil {
+			return nil, err
+		}
+		drafts = c.subscriptionGroup(domain.Subscription{ID: domain.NewUUID()}, fact, in.Reason).Drafts
+	}
+	more, err := use.drafts(c, id, in, n.receiverKey)
+	return append(drafts, more...), err
 }
 
 // endpointConfig resolves what a client asks for. The secrets aren't kept yet.
 func (c *call) endpointConfig(ctx context.Context, in endpointIn, secrets *secretValues) (config domain.EndpointConfig, https bool, err error) {
 	name := in.Profile
 	if name == "" {
-		name = "standard-webhooks"
+		name = defaultProfile
 	}
 	profile, ok := c.Profiles.Lookup(name)
 	if !ok {
@@ -204,6 +261,7 @@ func (c *call) endpointConfig(ctx context.Context, in endpointIn, secrets *secre
 	config = domain.EndpointConfig{
 		Name: in.Name, Profile: profile.Name, ProfileDigest: profile.Digest, Concurrency: in.Concurrency,
 		ExternalID: in.ExternalID, Metadata: in.Metadata, Timeout: profile.Timeout, Retry: profile.Retry,
+		Success: in.Success, DisableAfter: profile.DisableAfter, Handshake: domain.HandshakeKind(in.Handshake),
 	}
 	if config.URL, secrets.query, err = splitURL(in.URL); err != nil {
 		return config, false, err
@@ -218,6 +276,11 @@ func (c *call) endpointConfig(ctx context.Context, in endpointIn, secrets *secre
 	}
 	if in.Retry != nil {
 		if config.Retry, err = in.Retry.schedule(); err != nil {
+			return config, false, err
+		}
+	}
+	if in.DisableAfter != "" {
+		if config.DisableAfter, err = duration("disable_after", in.DisableAfter); err != nil {
 			return config, false, err
 		}
 	}
@@ -247,7 +310,7 @@ func (c *call) checkSecrets(profile Profile, in endpointIn, secrets *secretValue
 	if secrets.headers, err = c.customHeaders(in.Headers); err != nil {
 		return err
 	}
-	secrets.auth, err = c.checkTarget(Target{profile.Name, in.URL, secrets.auth, secrets.headers})
+	secrets.auth, err = c.checkTarget(Target{Profile: profile.Name, URL: in.URL, Auth: secrets.auth, Headers: secrets.headers, Success: in.Success})
 	return err
 }
 

@@ -40,6 +40,7 @@ type fixture struct {
 	profiles *webhook.Profiles
 	operator string // the operator's key
 	ready    error
+	asked    func(openapi.HandshakeOrder) (domain.HandshakeResult, []byte) // answers handshakes; nil: every receiver passes
 }
 
 func newFixture(t testing.TB) *fixture {
@@ -65,6 +66,7 @@ func newFixture(t testing.TB) *fixture {
 		Log: f.log, Views: f.views, Directory: directory, Secrets: f.secrets.port(), Profiles: profilePort(profiles), Schemas: schemaPort(),
 		Route:   dispatch.Preview(nil),
 		Claimed: f.log.claimed, AttemptBody: attemptBody(profiles), Ready: func(context.Context) error { return f.ready },
+		Handshake: f.handshake, Node: domain.NewUUID(),
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 			_, _ = io.WriteString(w, "up 1\n")
@@ -74,6 +76,14 @@ func newFixture(t testing.TB) *fixture {
 	f.useServer()
 	f.begin()
 	return f
+}
+
+// handshake plays the courier and the receiver.
+func (f *fixture) handshake(_ context.Context, order openapi.HandshakeOrder) (domain.HandshakeResult, []byte) {
+	if f.asked != nil {
+		return f.asked(order)
+	}
+	return domain.HandshakeResult{Passed: true, StatusCode: http.StatusOK, FinishedAt: now()}, []byte("challenge")
 }
 
 // useServer makes the handler anew after a change of the server.
@@ -374,6 +384,7 @@ func profilePort(set *webhook.Profiles) openapi.Profiles {
 			}
 			return openapi.Profile{
 				Name: p.Name, Digest: p.Digest, HTTPSOnly: p.HTTPSOnly, Signs: p.Signs(), Retry: p.Retry, Timeout: domain.Duration(p.Timeout),
+				DisableAfter: map[bool]domain.Duration{true: domain.Duration(120 * time.Hour)}[p.HonoursRetryAfter], SelfService: p.SelfService,
 			}, true
 		},
 		Names: func() []string {
@@ -406,7 +417,7 @@ func profilePort(set *webhook.Profiles) openapi.Profiles {
 				return t.Auth, err
 			}
 			auth := webhook.Auth(t.Auth)
-			_, err = webhook.NewTarget(webhook.TargetConfig{Profile: p, URL: t.URL, Auth: auth, Headers: t.Headers})
+			_, err = webhook.NewTarget(webhook.TargetConfig{Profile: p, URL: t.URL, Auth: auth, Headers: t.Headers, Success: t.Success})
 			return openapi.Auth(p.WithDefaults(auth)), err
 		},
 		CheckHeader: set.CheckHeader,

@@ -21,7 +21,7 @@ func NewHandler(s Server) (http.Handler, error) {
 	if s.Logger == nil {
 		s.Logger = slog.New(slog.DiscardHandler)
 	}
-	s.heads = newHeads()
+	s.heads, s.probes, s.turns = newHeads(), newProbes(), newTurns()
 	mux := &router{ServeMux: http.NewServeMux()}
 	a := newAPI(&s, mux)
 	doc := Document{a.huma.OpenAPI()}

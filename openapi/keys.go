@@ -249,6 +249,8 @@ type whoamiOut struct {
 	Tenant      string      `json:"tenant,omitempty" doc:"The tenant it is for; absent for a key of the instance." example:"acme"`
 	EndpointID  domain.UUID `json:"endpoint_id,omitzero" format:"uuid" doc:"A receiver's one endpoint." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
 	ExpiresAt   stamp       `json:"expires_at,omitzero" doc:"The key opens nothing from then on." example:"2027-07-01T00:00:00Z"`
+	// A pointer so that it is absent for other keys.
+	Registration *Bounds `json:"registration,omitempty" doc:"What a registration's holder, or a receiver whose endpoint was made with one, may set up."`
 }
 
 type plainOut[T any] struct{ Body T }
@@ -257,6 +259,10 @@ func whoami(_ context.Context, c *call, _ *struct{}) (*plainOut[whoamiOut], erro
 	out := whoamiOut{
 		KeyID: c.key.ID, Role: c.key.Role, Name: c.key.Name, Principal: c.key.Principal, PrincipalID: c.key.PrincipalID,
 		EndpointID: c.key.Endpoint, ExpiresAt: stamp(c.key.ExpiresAt),
+	}
+	if b := c.key.Registration; b != nil {
+		bounds := showBounds(b)
+		out.Registration = &bounds
 	}
 	if !c.key.Instance {
 		out.Tenant = string(c.key.Tenant)

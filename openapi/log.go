@@ -69,7 +69,7 @@ func showContent(fact domain.Fact) ([]byte, error) {
 		switch {
 		case p.Name == domain.PartBody:
 			b = append(base64.StdEncoding.AppendEncode(append(b, '"'), p.Bytes), '"')
-		case fact.Kind() == domain.KindKeyCreated || fact.Kind() == domain.KindKeyRevoked:
+		case fact.Kind() == domain.KindKeyCreated || fact.Kind() == domain.KindKeyRevoked || fact.Kind() == domain.KindRegistrationUsed:
 			b = appendWithout(b, p.Bytes, "hash")
 		default:
 			b = append(b, p.Bytes...)

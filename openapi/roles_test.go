@@ -143,6 +143,7 @@ func oneOfEach(f *fixture, tenant string) things {
 	}
 	add("keys", `{"role":"auditor","name":"a"}`)
 	add("endpoints", `{"name":"e","url":"https://receiver.example/"}`)
+	add("registrations", `{"name":"r","event_types":["*"]}`)
 	add("subscriptions", `{"endpoint_id":"`+made.id["endpoints"]+`","event_types":["*"]}`)
 	event := f.event(tenant, "of-"+tenant)
 	delivery := f.deliver(event, made.id["endpoints"])

@@ -34,6 +34,11 @@ type Server struct {
 	Route func(c *projections.Config, e *domain.Entry) []domain.EventRouted
 	// AttemptBody builds the body of an attempt again, to the byte.
 	AttemptBody func(ctx context.Context, sent SentAttempt) ([]byte, error)
+	// Handshake asks a receiver what an order says, once, within the order's timeout, and returns how that ended and what
+	// is kept of the answer's body.
+	Handshake func(ctx context.Context, order HandshakeOrder) (domain.HandshakeResult, []byte)
+	// Node is this process in the log.
+	Node domain.UUID
 	// Ready says why this node can't append or serve; nil when it can.
 	Ready func(ctx context.Context) error
 
@@ -43,7 +48,9 @@ type Server struct {
 	Limits  Limits
 	Version string // of the program, for the document: "1.2.3"
 
-	heads *heads // made by NewHandler
+	heads  *heads  // made by NewHandler, as are those below
+	probes *probes // sent at callers' wishes
+	turns  *turns  // of registrations
 }
 
 // What secrets are kept for. A secret is found again under its purpose only.
@@ -85,6 +92,10 @@ type Profile struct {
 	Signs     bool
 	Retry     domain.Schedule // zero: the product's default
 	Timeout   domain.Duration // 0: the product's default
+	// DisableAfter is after how long of nothing but failures an endpoint is disabled; 0: never.
+	DisableAfter domain.Duration
+	// SelfService says whether receivers may make endpoints of this format themselves.
+	SelfService bool
 }
 
 // Target is where an endpoint's requests go and what they carry, secrets in hand. A secret that isn't in hand because
@@ -94,6 +105,7 @@ type Target struct {
 	URL     string
 	Auth    Auth
 	Headers []domain.Header
+	Success []string // statuses that succeed; none: the profile's
 }
 
 // Unchanged stands for a secret that stays.
@@ -113,6 +125,12 @@ type SentAttempt struct {
 	Endpoint domain.Endpoint
 	Delivery domain.Delivery
 	Started  domain.AttemptStarted
+}
+
+// HandshakeOrder is a handshake whose intent stands in the log already.
+type HandshakeOrder struct {
+	Endpoint domain.Endpoint // whose credentials and headers go along
+	Start    domain.HandshakeStart
 }
 
 // Limits bound requests. A zero member has the default.

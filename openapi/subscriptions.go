@@ -2,6 +2,7 @@ package openapi
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/projections"
@@ -53,8 +54,14 @@ func (c *call) newSubscription(ctx context.Context, in subscriptionIn) (domain.G
 	if err != nil {
 		return domain.Group{}, err
 	}
+	if !c.opens(endpoint) {
+		return domain.Group{}, notFound()
+	}
 	fact, err := domain.CreateSubscription(domain.SubscriptionConfig{Endpoint: endpoint, EventTypes: in.EventTypes, Filter: in.Filter})
 	if err != nil {
+		return domain.Group{}, err
+	}
+	if err := c.mayChoose(in.EventTypes); err != nil {
 		return domain.Group{}, err
 	}
 	if err := c.checkFilter(in.Filter); err != nil {
@@ -71,6 +78,22 @@ func (c *call) newSubscription(ctx context.Context, in subscriptionIn) (domain.G
 		err = domain.Invalid("endpoint_id", "names an endpoint of this tenant")
 	}
 	return c.subscriptionGroup(domain.Subscription{ID: domain.NewUUID()}, fact, in.Reason), err
+}
+
+// mayChange refuses a receiver changes of its subscriptions unless its endpoint was made with a registration.
+func (c *call) mayChange() error {
+	if c.key.Role == domain.RoleReceiver && c.key.Registration == nil {
+		return refuse(http.StatusForbidden, "forbidden", "The endpoint wasn't made with a registration: the tenant's admins choose what goes to it.")
+	}
+	return nil
+}
+
+// mayChoose refuses a receiver types beyond its registration.
+func (c *call) mayChoose(types []domain.Pattern) error {
+	if err := c.mayChange(); err != nil || c.key.Role != domain.RoleReceiver {
+		return err
+	}
+	return c.key.Registration.Allows("event_types", types)
 }
 
 func (c *call) checkFilter(filter string) error {
@@ -150,13 +173,22 @@ func getSubscription(ctx context.Context, c *call, in *getSubscriptionIn) (*oneO
 	}
 	var row projections.Subscription
 	n, err := c.view(ctx, m, func(r projections.Reader, as projections.AsOf) (err error) {
-		row, err = r.Subscription(ctx, id, as)
+		row, err = c.openSubscription(ctx, r, id, as)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &oneOut[subscriptionOut]{Sequence: sequenceText(n), ETag: etag(row.Version), Body: showSubscription(row)}, nil
+}
+
+// openSubscription finds a subscription that the key may see.
+func (c *call) openSubscription(ctx context.Context, r projections.Reader, id domain.UUID, as projections.AsOf) (projections.Subscription, error) {
+	row, err := r.Subscription(ctx, id, as)
+	if err == nil && !c.opens(row.Endpoint) {
+		err = domain.ErrNotFound
+	}
+	return row, err
 }
 
 type listSubscriptionsIn struct {
@@ -167,11 +199,14 @@ type listSubscriptionsIn struct {
 }
 
 func listSubscriptions(ctx context.Context, c *call, in *listSubscriptionsIn) (*listOut[subscriptionOut], error) {
-	var endpoint domain.UUID
+	endpoint := c.receiver()
 	var err error
 	if in.EndpointID != "" {
 		if endpoint, err = parseID("query.endpoint_id", in.EndpointID); err != nil {
 			return nil, err
+		}
+		if !c.opens(endpoint) {
+			return nil, notFound()
 		}
 	}
 	l, err := c.list(in.ListQuery, in.EndpointID, in.AsOf.Value, in.AsOfSequence)
@@ -211,6 +246,9 @@ func patchSubscription(ctx context.Context, c *call, in *patchSubscriptionIn) (*
 		config := s.SubscriptionConfig
 		in.Body.EventTypes.apply(&config.EventTypes, nil)
 		in.Body.Filter.apply(&config.Filter, "")
+		if err := c.mayChoose(config.EventTypes); err != nil {
+			return nil, err
+		}
 		if err := c.checkFilter(config.Filter); err != nil {
 			return nil, err
 		}
@@ -258,6 +296,9 @@ func (c *call) changeSubscription(
 		if err != nil {
 			return domain.Group{}, err
 		}
+		if err := c.mayChange(); err != nil {
+			return domain.Group{}, err
+		}
 		if err := match.check(row.Version); err != nil {
 			return domain.Group{}, err
 		}
@@ -271,7 +312,7 @@ func (c *call) changeSubscription(
 
 func (c *call) subscriptionNow(ctx context.Context, id domain.UUID) (row projections.Subscription, err error) {
 	_, err = c.now(ctx, func(r projections.Reader) (err error) {
-		row, err = r.Subscription(ctx, id, projections.AsOf{})
+		row, err = c.openSubscription(ctx, r, id, projections.AsOf{})
 		return err
 	})
 	return row, err
@@ -289,6 +330,9 @@ func pauseSubscription(ctx context.Context, c *call, in *endpointActionIn) (*mad
 
 func resumeSubscription(ctx context.Context, c *call, in *endpointActionIn) (*madeOut[subscriptionOut], error) {
 	return switchSubscription(ctx, c, in, func(s domain.Subscription) (domain.Fact, error) {
+		if err := c.mayChoose(s.EventTypes); err != nil {
+			return nil, err
+		}
 		fact, err := s.Resume()
 		if fact == nil {
 			return nil, err
@@ -312,6 +356,9 @@ func switchSubscription(
 	return once(ctx, c, post[madeOut[subscriptionOut]]{
 		decide: func(ctx context.Context) (domain.Group, error) {
 			if row, err = c.subscriptionNow(ctx, id); err != nil {
+				return domain.Group{}, err
+			}
+			if err := c.mayChange(); err != nil {
 				return domain.Group{}, err
 			}
 			fact, err := decide(row.Subscription)

@@ -26,6 +26,7 @@ type courier struct {
 	profiles  *webhook.Profiles
 	secrets   secretReader
 	userAgent string
+	origin    string // by which receivers know this instance; "": by none
 
 	mu      sync.Mutex
 	targets map[targetKey]*webhook.Target // guarded by mu; bounded by maxTargets
@@ -44,9 +45,9 @@ const secretsTimeout = 5 * time.Second
 // maxTargets bounds the targets kept ready; past it all are made anew.
 const maxTargets = 20_000
 
-func newCourier(sender *webhook.Sender, profiles *webhook.Profiles, secrets secretReader) *courier {
+func newCourier(sender *webhook.Sender, profiles *webhook.Profiles, secrets secretReader, origin string) *courier {
 	return &courier{
-		sender: sender, profiles: profiles, secrets: secrets, userAgent: "Hooktrail/" + version,
+		sender: sender, profiles: profiles, secrets: secrets, userAgent: "Hooktrail/" + version, origin: origin,
 		targets: map[targetKey]*webhook.Target{},
 	}
 }
@@ -184,7 +185,7 @@ func (c *courier) newTarget(ctx context.Context, e domain.Endpoint, keys []domai
 		return nil, fmt.Errorf("this server doesn't have the profile %s as the endpoint uses it", e.Profile)
 	}
 	config := webhook.TargetConfig{
-		Profile: profile, EndpointID: e.ID.String(), URL: e.URL, Success: e.Success, UserAgent: c.userAgent,
+		Profile: profile, EndpointID: e.ID.String(), URL: e.URL, Success: e.Success, UserAgent: c.userAgent, Origin: c.originFor(e),
 	}
 	for _, id := range keys {
 		text, err := c.secrets(ctx, e.Tenant, id, openapi.PurposeSigningKey)

@@ -42,7 +42,7 @@ func TestCourier_Send(t *testing.T) {
 	defer sender.Close()
 	c := newCourier(sender, profiles, func(context.Context, domain.TenantID, domain.UUID, string) ([]byte, error) {
 		return nil, domain.ErrNotFound // none of the endpoints has a secret
-	})
+	}, "")
 	// what counts of an answer
 	type verdict struct {
 		outcome                   domain.AttemptOutcome

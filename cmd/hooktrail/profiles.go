@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hooktrail/hooktrail/adapters/webhook"
 	"github.com/hooktrail/hooktrail/domain"
@@ -20,7 +21,7 @@ func profilesFor(profiles *webhook.Profiles) openapi.Profiles {
 			}
 			return openapi.Profile{
 				Name: p.Name, Digest: p.Digest, HTTPSOnly: p.HTTPSOnly, Signs: p.Signs(), Retry: p.Retry,
-				Timeout: domain.Duration(p.Timeout),
+				Timeout: domain.Duration(p.Timeout), DisableAfter: disableAfter(p), SelfService: p.SelfService,
 			}, true
 		},
 		Names: func() []string {
@@ -37,6 +38,14 @@ func profilesFor(profiles *webhook.Profiles) openapi.Profiles {
 		Check:       func(t openapi.Target) (openapi.Auth, error) { return checkTarget(profiles.Named(t.Profile), t) },
 		CheckHeader: profiles.CheckHeader,
 	}
+}
+
+// disableAfter is the default of a profile's endpoints. What a vendor promises its receivers has no such end.
+func disableAfter(p *webhook.Profile) domain.Duration {
+	if p.HonoursRetryAfter {
+		return domain.Duration(5 * 24 * time.Hour)
+	}
+	return 0
 }
 
 // newSigningKey checks the key that an endpoint brings, or makes the one that its profile wants.
@@ -70,7 +79,7 @@ func checkTarget(p *webhook.Profile, t openapi.Target) (openapi.Auth, error) {
 	}
 	auth := p.WithDefaults(webhook.Auth(t.Auth))
 	_, err := webhook.NewTarget(webhook.TargetConfig{
-		Profile: p, URL: t.URL, Auth: auth, Headers: t.Headers, UserAgent: "Hooktrail/" + strings.TrimSpace(version),
+		Profile: p, URL: t.URL, Auth: auth, Headers: t.Headers, Success: t.Success, UserAgent: "Hooktrail/" + strings.TrimSpace(version),
 	})
 	return openapi.Auth(auth), err
 }

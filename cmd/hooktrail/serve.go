@@ -35,6 +35,7 @@ type serveCommand struct {
 
 	Listen       string `name:"listen" env:"HOOKTRAIL_LISTEN" default:"127.0.0.1:8080" help:"Address of the API."`
 	AdminKey     string `name:"admin-key" env:"HOOKTRAIL_ADMIN_KEY" help:"The first operator key, 32 or more visible characters; give it as the variable. Unset at the first start: one is made, printed once and kept in the data directory."`
+	Origin       string `name:"webhook-origin" env:"HOOKTRAIL_WEBHOOK_ORIGIN" help:"DNS name by which receivers know this instance in CloudEvents handshakes (such as hooks.bank.example); the machine's name by default."`
 	MaxDataBytes int    `name:"max-data-bytes" env:"HOOKTRAIL_MAX_DATA_BYTES" default:"262144" help:"Largest event data that is accepted."`
 }
 
@@ -82,6 +83,9 @@ func (c serveCommand) validate() (egress, error) {
 	}
 	if c.MaxDataBytes < 1024 || c.MaxDataBytes > 4<<20 {
 		return egress{}, usagef("HOOKTRAIL_MAX_DATA_BYTES lies between 1024 and 4194304")
+	}
+	if c.Origin != "" && webhook.CheckOrigin(c.Origin) != nil {
+		return egress{}, usagef("HOOKTRAIL_WEBHOOK_ORIGIN is a DNS name such as hooks.bank.example")
 	}
 	if c.AdminKey != "" && !visible(c.AdminKey, 32) {
 		return egress{}, usagef("HOOKTRAIL_ADMIN_KEY has 32 or more visible ASCII characters (openssl rand -base64 32 makes one)")
@@ -226,7 +230,7 @@ func (s *server) wire(ctx context.Context) (err error) {
 	if s.filters, err = filter.New(); err != nil {
 		return err
 	}
-	s.courier = newCourier(sender, s.profiles, s.entries.Secret)
+	s.courier = newCourier(sender, s.profiles, s.entries.Secret, webhookOrigin(s.Origin))
 	s.follower = postgres.NewFollower(postgres.FollowerConfig{
 		Pool: s.reads, Log: s.entries, Logger: s.log, Registerer: s.registry,
 	})
@@ -248,7 +252,7 @@ func (s *server) serveHTTP(ctx context.Context) error {
 		Log: s.entries, Views: s.views, Directory: s.directory, Secrets: keptSecrets(s.entries),
 		Profiles: profilesFor(s.profiles), Schemas: schemasFor(new(schema.Cache)), Claimed: s.entries.Claimed, Settle: s.entries.Settle,
 		CheckFilter: s.filters.Check, CompileFilter: s.filters.Compile, Route: dispatch.Preview(s.filters.Match),
-		AttemptBody: s.courier.body, Ready: (&readiness{check: s.entries.Ready}).ready, Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
+		AttemptBody: s.courier.body, Handshake: s.courier.handshake, Node: s.node.id, Ready: (&readiness{check: s.entries.Ready}).ready, Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
 		Clock: time.Now, Logger: s.log, Version: version, Limits: openapi.Limits{DataBytes: s.MaxDataBytes},
 	})
 	if err != nil {

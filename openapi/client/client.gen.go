@@ -132,6 +132,42 @@ func (e EndpointStatus) Valid() bool {
 	}
 }
 
+// Defines values for EndpointRequestHandshake.
+const (
+	EndpointRequestHandshakeCloudevents EndpointRequestHandshake = "cloudevents"
+	EndpointRequestHandshakeOwnership   EndpointRequestHandshake = "ownership"
+)
+
+// Valid indicates whether the value is a known member of the EndpointRequestHandshake enum.
+func (e EndpointRequestHandshake) Valid() bool {
+	switch e {
+	case EndpointRequestHandshakeCloudevents:
+		return true
+	case EndpointRequestHandshakeOwnership:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for HandshakeRequestKind.
+const (
+	HandshakeRequestKindCloudevents HandshakeRequestKind = "cloudevents"
+	HandshakeRequestKindOwnership   HandshakeRequestKind = "ownership"
+)
+
+// Valid indicates whether the value is a known member of the HandshakeRequestKind enum.
+func (e HandshakeRequestKind) Valid() bool {
+	switch e {
+	case HandshakeRequestKindCloudevents:
+		return true
+	case HandshakeRequestKindOwnership:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthStatus.
 const (
 	Ok HealthStatus = "ok"
@@ -141,6 +177,24 @@ const (
 func (e HealthStatus) Valid() bool {
 	switch e {
 	case Ok:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RegistrationRequestHandshake.
+const (
+	RegistrationRequestHandshakeCloudevents RegistrationRequestHandshake = "cloudevents"
+	RegistrationRequestHandshakeOwnership   RegistrationRequestHandshake = "ownership"
+)
+
+// Valid indicates whether the value is a known member of the RegistrationRequestHandshake enum.
+func (e RegistrationRequestHandshake) Valid() bool {
+	switch e {
+	case RegistrationRequestHandshakeCloudevents:
+		return true
+	case RegistrationRequestHandshakeOwnership:
 		return true
 	default:
 		return false
@@ -354,6 +408,42 @@ func (e ListLogParamsOrder) Valid() bool {
 	case ListLogParamsOrderAsc:
 		return true
 	case ListLogParamsOrderDesc:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListRegistrationsParamsOrder.
+const (
+	ListRegistrationsParamsOrderAsc  ListRegistrationsParamsOrder = "asc"
+	ListRegistrationsParamsOrderDesc ListRegistrationsParamsOrder = "desc"
+)
+
+// Valid indicates whether the value is a known member of the ListRegistrationsParamsOrder enum.
+func (e ListRegistrationsParamsOrder) Valid() bool {
+	switch e {
+	case ListRegistrationsParamsOrderAsc:
+		return true
+	case ListRegistrationsParamsOrderDesc:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListSkipsParamsOrder.
+const (
+	ListSkipsParamsOrderAsc  ListSkipsParamsOrder = "asc"
+	ListSkipsParamsOrderDesc ListSkipsParamsOrder = "desc"
+)
+
+// Valid indicates whether the value is a known member of the ListSkipsParamsOrder enum.
+func (e ListSkipsParamsOrder) Valid() bool {
+	switch e {
+	case ListSkipsParamsOrderAsc:
+		return true
+	case ListSkipsParamsOrderDesc:
 		return true
 	default:
 		return false
@@ -588,6 +678,39 @@ type AuthRequestIn string
 // Examples: api_key
 type AuthRequestType string
 
+// Bounds defines model for Bounds.
+type Bounds struct {
+	// EventTypes The types that subscriptions may choose from.
+	//
+	// Examples: ["offer.*"]
+	EventTypes []string `json:"event_types"`
+
+	// Handshake What every endpoint made with it has to pass.
+	//
+	// Examples: ownership
+	Handshake *string `json:"handshake,omitempty"`
+
+	// HttpsOnly true: endpoints with http URLs are refused.
+	//
+	// Examples: true
+	HttpsOnly bool `json:"https_only"`
+
+	// Profiles The wire formats that endpoints may have.
+	//
+	// Examples: ["sparkfly"]
+	Profiles []string `json:"profiles"`
+
+	// Quota How many endpoints may be made, deleted ones included.
+	//
+	// Examples: 1
+	Quota int64 `json:"quota"`
+
+	// Used How many were made.
+	//
+	// Examples: 0
+	Used int64 `json:"used"`
+}
+
 // CatalogueRequest defines model for CatalogueRequest.
 type CatalogueRequest struct {
 	// EventTypes A type may stand in several versions, the older ones first.
@@ -771,6 +894,11 @@ type Delivery struct {
 	// Examples: ["01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d71"]
 	SubscriptionIds []string `json:"subscription_ids"`
 
+	// Test Of a sample made for this endpoint.
+	//
+	// Examples: true
+	Test *bool `json:"test,omitempty"`
+
 	// UpdatedAt When the delivery changed last.
 	//
 	// Examples: 2026-07-01T12:00:01.5Z
@@ -813,6 +941,11 @@ type Endpoint struct {
 	// Examples: 12
 	CreatedSequence int64 `json:"created_sequence"`
 
+	// DisableAfter After how long of nothing but failures the server stops delivering; 0s: never.
+	//
+	// Examples: 120h0m0s
+	DisableAfter string `json:"disable_after"`
+
 	// DisabledReason Why the server stopped delivering.
 	//
 	// Examples: gone
@@ -823,8 +956,16 @@ type Endpoint struct {
 	// Examples: crm-42
 	ExternalId *string `json:"external_id,omitempty"`
 
+	// Handshake What the receiver has to pass before its first delivery, and before its URL changes: ownership or cloudevents.
+	//
+	// Examples: ownership
+	Handshake *string `json:"handshake,omitempty"`
+
 	// Headers Custom headers, by name.
 	Headers *map[string]Secret `json:"headers,omitempty"`
+
+	// Health How the attempts went of late; in get-endpoint without as_of.
+	Health *EndpointHealth `json:"health,omitempty"`
 
 	// Id The endpoint's id.
 	//
@@ -862,6 +1003,16 @@ type Endpoint struct {
 	// RateLimit How many requests are sent.
 	RateLimit *RateLimit `json:"rate_limit,omitempty"`
 
+	// ReceiverKey The key with which the receiver sees to its endpoint; shown once, to the registration's holder who makes it.
+	//
+	// Examples: ht_GGSUcSPcZ4y2vJx7XnYbYHcXn4x0S3zHFoqXq9jZ0qA
+	ReceiverKey *string `json:"receiver_key,omitempty"`
+
+	// RegistrationId The registration with which its receiver made the endpoint.
+	//
+	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d74
+	RegistrationId *openapi_types.UUID `json:"registration_id,omitempty"`
+
 	// Retry When a failed delivery is tried again.
 	Retry Retry `json:"retry"`
 
@@ -874,6 +1025,16 @@ type Endpoint struct {
 	//
 	// Examples: active
 	Status EndpointStatus `json:"status"`
+
+	// SubscriptionId The subscription that was made along with the endpoint; in that answer only.
+	//
+	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d71
+	SubscriptionId *openapi_types.UUID `json:"subscription_id,omitempty"`
+
+	// Success The statuses that are a success; absent: those of the profile.
+	//
+	// Examples: ["200"]
+	Success *[]string `json:"success,omitempty"`
 
 	// Timeout How long an attempt may take.
 	//
@@ -895,6 +1056,11 @@ type Endpoint struct {
 	// Examples: https://receiver.example/hooks
 	Url string `json:"url"`
 
+	// Verified false: the handshake isn't passed yet, and nothing is routed here until it is.
+	//
+	// Examples: true
+	Verified bool `json:"verified"`
+
 	// Version Counts the thing's changes, from 1; its ETag.
 	//
 	// Examples: 1
@@ -905,6 +1071,24 @@ type Endpoint struct {
 //
 // Examples: active
 type EndpointStatus string
+
+// EndpointHealth defines model for EndpointHealth.
+type EndpointHealth struct {
+	// FailingSince The first failure after the last success; absent: the last attempt succeeded, or there was none yet.
+	//
+	// Examples: 2026-07-01T12:05:00.5Z
+	FailingSince *time.Time `json:"failing_since,omitempty"`
+
+	// Failures Failures since the last success.
+	//
+	// Examples: 3
+	Failures int64 `json:"failures"`
+
+	// LastSuccessAt The last success; absent: there was none yet.
+	//
+	// Examples: 2026-07-01T12:00:00.5Z
+	LastSuccessAt *time.Time `json:"last_success_at,omitempty"`
+}
 
 // EndpointPage defines model for EndpointPage.
 type EndpointPage struct {
@@ -962,10 +1146,20 @@ type EndpointPatch struct {
 	// Examples: 32
 	Concurrency *int64 `json:"concurrency,omitempty"`
 
+	// DisableAfter After how long of nothing but failures the server stops delivering; 0s: never. null: as the profile's default.
+	//
+	// Examples: 120h
+	DisableAfter *string `json:"disable_after,omitempty"`
+
 	// ExternalId null: none.
 	//
 	// Examples: crm-42
 	ExternalId *string `json:"external_id,omitempty"`
+
+	// Handshake ownership or cloudevents; what is newly asked for has to be passed before the next event is routed here. null: none.
+	//
+	// Examples: ownership
+	Handshake *string `json:"handshake,omitempty"`
 
 	// Headers Merged by name; null takes a header away.
 	//
@@ -1038,6 +1232,11 @@ type EndpointPatch struct {
 		Schedule *[]string `json:"schedule,omitempty"`
 	} `json:"retry,omitempty"`
 
+	// Success The statuses that are a success; replaces the list. null: those of the profile.
+	//
+	// Examples: ["200"]
+	Success *[]string `json:"success,omitempty"`
+
 	// Timeout null: the profile's, or 15s.
 	//
 	// Examples: 15s
@@ -1059,10 +1258,25 @@ type EndpointRequest struct {
 	// Examples: 32
 	Concurrency *int64 `json:"concurrency,omitempty"`
 
+	// DisableAfter After how long of nothing but failures the server stops delivering, 1h to 8760h; 0s: never. By default 120h where the profile honours Retry-After, else never.
+	//
+	// Examples: 120h
+	DisableAfter *string `json:"disable_after,omitempty"`
+
+	// EventTypes Makes a subscription to these types along with the endpoint; none by default.
+	//
+	// Examples: ["offer.*"]
+	EventTypes *[]string `json:"event_types,omitempty"`
+
 	// ExternalId What the client calls the endpoint.
 	//
 	// Examples: crm-42
 	ExternalId *string `json:"external_id,omitempty"`
+
+	// Handshake What the receiver has to pass before its first delivery; nothing by default. handshake-endpoint asks it.
+	//
+	// Examples: ownership
+	Handshake *EndpointRequestHandshake `json:"handshake,omitempty"`
 
 	// Headers Custom headers. Their values are kept as secrets.
 	//
@@ -1105,6 +1319,11 @@ type EndpointRequest struct {
 	// Examples: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
 	SigningKey *string `json:"signing_key,omitempty"`
 
+	// Success The statuses that are a success: 2xx, or some from 200 to 299; those of the profile by default.
+	//
+	// Examples: ["200"]
+	Success *[]string `json:"success,omitempty"`
+
 	// Timeout How long an attempt may take, 100ms to 120s; the profile's, or 15s, by default.
 	//
 	// Examples: 15s
@@ -1115,6 +1334,11 @@ type EndpointRequest struct {
 	// Examples: https://receiver.example/hooks
 	Url string `json:"url"`
 }
+
+// EndpointRequestHandshake What the receiver has to pass before its first delivery; nothing by default. handshake-endpoint asks it.
+//
+// Examples: ownership
+type EndpointRequestHandshake string
 
 // Entry defines model for Entry.
 type Entry struct {
@@ -1506,6 +1730,85 @@ type FilterTestRequest struct {
 	To *time.Time `json:"to,omitempty"`
 }
 
+// Handshake defines model for Handshake.
+type Handshake struct {
+	// AllowedRate Requests a minute that the receiver allows, where it says so; the endpoint's rate limit is at most that.
+	//
+	// Examples: 120
+	AllowedRate *int64 `json:"allowed_rate,omitempty"`
+
+	// Detail What went wrong, for people.
+	//
+	// Examples: the receiver answered 404
+	Detail *string `json:"detail,omitempty"`
+
+	// DurationMs How long it took.
+	//
+	// Examples: 12.5
+	DurationMs float64 `json:"duration_ms"`
+
+	// Endpoint The endpoint after it.
+	Endpoint Endpoint `json:"endpoint"`
+
+	// Error Why there was no answer, or why it doesn't count, for programs; more may come.
+	//
+	// Examples: connection_refused
+	Error *string `json:"error,omitempty"`
+
+	// FinishedAt When it ended.
+	//
+	// Examples: 2026-07-01T12:00:00.5Z
+	FinishedAt time.Time `json:"finished_at"`
+
+	// Id The handshake's id, which the receiver saw.
+	//
+	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d75
+	Id openapi_types.UUID `json:"id"`
+
+	// Kind What was asked: ownership or cloudevents; more may come.
+	//
+	// Examples: ownership
+	Kind string `json:"kind"`
+
+	// Passed Whether the receiver answered as it has to.
+	//
+	// Examples: true
+	Passed bool `json:"passed"`
+
+	// StartedSequence The entry that was there before the first byte left.
+	//
+	// Examples: 43
+	StartedSequence int64 `json:"started_sequence"`
+
+	// StatusCode Of the receiver's answer.
+	//
+	// Examples: 200
+	StatusCode *int64 `json:"status_code,omitempty"`
+}
+
+// HandshakeRequest defines model for HandshakeRequest.
+type HandshakeRequest struct {
+	// Kind What is asked; by default what the endpoint demands, else ownership.
+	//
+	// Examples: ownership
+	Kind *HandshakeRequestKind `json:"kind,omitempty"`
+
+	// Reason Why it is done; goes into the log.
+	//
+	// Examples: receiver's maintenance window
+	Reason *string `json:"reason,omitempty"`
+
+	// Url Who is asked: the endpoint's URL by default. Another one becomes the endpoint's once it passes.
+	//
+	// Examples: https://new.receiver.example/hooks
+	Url *string `json:"url,omitempty"`
+}
+
+// HandshakeRequestKind What is asked; by default what the endpoint demands, else ownership.
+//
+// Examples: ownership
+type HandshakeRequestKind string
+
 // Health defines model for Health.
 type Health struct {
 	// Status ok
@@ -1835,6 +2138,163 @@ type Receipts struct {
 	Items []Receipt `json:"items"`
 }
 
+// Registration defines model for Registration.
+type Registration struct {
+	// CreatedAt When the thing was made.
+	//
+	// Examples: 2026-07-01T12:00:00.123456Z
+	CreatedAt time.Time `json:"created_at"`
+
+	// CreatedBy The key with which it was made.
+	//
+	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d71
+	CreatedBy *openapi_types.UUID `json:"created_by,omitempty"`
+
+	// CreatedSequence The entry that made it.
+	//
+	// Examples: 12
+	CreatedSequence int64 `json:"created_sequence"`
+
+	// EventTypes The types that subscriptions may choose from.
+	//
+	// Examples: ["offer.*"]
+	EventTypes []string `json:"event_types"`
+
+	// ExpiresAt The token opens nothing from then on; what was made with it stays.
+	//
+	// Examples: 2027-07-01T00:00:00Z
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
+	// Handshake What every endpoint made with it has to pass.
+	//
+	// Examples: ownership
+	Handshake *string `json:"handshake,omitempty"`
+
+	// HttpsOnly true: endpoints with http URLs are refused.
+	//
+	// Examples: true
+	HttpsOnly bool `json:"https_only"`
+
+	// Id The registration's id: the id of its key in the log.
+	//
+	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d74
+	Id openapi_types.UUID `json:"id"`
+
+	// Link Where the holder posts endpoints, with the token as its key.
+	//
+	// Examples: /v1/tenants/acme/endpoints
+	Link string `json:"link"`
+
+	// Name For people.
+	//
+	// Examples: Acme's warehouse
+	Name string `json:"name"`
+
+	// Principal The person or system behind it: the actor of all that is done with it.
+	//
+	// Examples: acme warehouse
+	Principal string `json:"principal"`
+
+	// Profiles The wire formats that endpoints may have.
+	//
+	// Examples: ["sparkfly"]
+	Profiles []string `json:"profiles"`
+
+	// Quota How many endpoints may be made, deleted ones included.
+	//
+	// Examples: 1
+	Quota int64 `json:"quota"`
+
+	// Token The key with which its holder makes endpoints, shown once.
+	//
+	// Examples: ht_GGSUcSPcZ4y2vJx7XnYbYHcXn4x0S3zHFoqXq9jZ0qA
+	Token *string `json:"token,omitempty"`
+
+	// UpdatedAt When it was changed last.
+	//
+	// Examples: 2026-07-01T12:00:00.123456Z
+	UpdatedAt time.Time `json:"updated_at"`
+
+	// UpdatedSequence The entry that changed it last.
+	//
+	// Examples: 12
+	UpdatedSequence int64 `json:"updated_sequence"`
+
+	// Used How many were made.
+	//
+	// Examples: 0
+	Used int64 `json:"used"`
+
+	// Version Counts the thing's changes, from 1; its ETag.
+	//
+	// Examples: 1
+	Version int64 `json:"version"`
+}
+
+// RegistrationPage defines model for RegistrationPage.
+type RegistrationPage struct {
+	// Items The page's items.
+	Items []Registration `json:"items"`
+
+	// Next The cursor of the next page; null on the last one.
+	//
+	// Examples: AAAAAAAAACkAAAAAAAAAGPt1z3mJ0mQk
+	Next *string `json:"next"`
+}
+
+// RegistrationRequest defines model for RegistrationRequest.
+type RegistrationRequest struct {
+	// EventTypes The types that subscriptions may choose from.
+	//
+	// Examples: ["offer.*"]
+	EventTypes []string `json:"event_types"`
+
+	// ExpiresAt The token opens nothing from then on; never by default.
+	//
+	// Examples: 2027-07-01T00:00:00Z
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
+	// Handshake What every endpoint made with it has to pass; nothing by default.
+	//
+	// Examples: ownership
+	Handshake *RegistrationRequestHandshake `json:"handshake,omitempty"`
+
+	// HttpsOnly true: endpoints with http URLs are refused.
+	//
+	// Examples: true
+	HttpsOnly *bool `json:"https_only,omitempty"`
+
+	// Name For people.
+	//
+	// Examples: Acme's warehouse
+	Name string `json:"name"`
+
+	// Principal The person or system that it is for; the name by default.
+	//
+	// Examples: acme warehouse
+	Principal *string `json:"principal,omitempty"`
+
+	// Profiles The wire formats that endpoints may have; by default all that are for self-service. Those that only a tenant's admins set up have to be named.
+	//
+	// Examples: ["sparkfly"]
+	Profiles *[]string `json:"profiles,omitempty"`
+
+	// Quota How many endpoints may be made; 1 by default.
+	//
+	// Examples: 1
+	Quota *int64 `json:"quota,omitempty"`
+
+	// Reason Why it is done; goes into the log.
+	//
+	// Examples: receiver's maintenance window
+	Reason *string `json:"reason,omitempty"`
+}
+
+// RegistrationRequestHandshake What every endpoint made with it has to pass; nothing by default.
+//
+// Examples: ownership
+type RegistrationRequestHandshake string
+
 // Request defines model for Request.
 type Request struct {
 	// BodyBytes The body's length.
@@ -2119,6 +2579,43 @@ type Skipped struct {
 	Version int64 `json:"version"`
 }
 
+// Skips defines model for Skips.
+type Skips struct {
+	// EventId The event.
+	//
+	// Examples: order-4711
+	EventId string `json:"event_id"`
+
+	// EventSequence Its place in the tenant's log.
+	//
+	// Examples: 41
+	EventSequence int64 `json:"event_sequence"`
+
+	// RecordedAt When it was recorded.
+	//
+	// Examples: 2026-07-01T12:00:00.125456Z
+	RecordedAt time.Time `json:"recorded_at"`
+
+	// Sequence The routing's entry.
+	//
+	// Examples: 42
+	Sequence int64 `json:"sequence"`
+
+	// Skipped The subscriptions that made no delivery, as far as the filters choose them.
+	Skipped []Skipped `json:"skipped"`
+}
+
+// SkipsPage defines model for SkipsPage.
+type SkipsPage struct {
+	// Items The page's items.
+	Items []Skips `json:"items"`
+
+	// Next The cursor of the next page; null on the last one.
+	//
+	// Examples: AAAAAAAAACkAAAAAAAAAGPt1z3mJ0mQk
+	Next *string `json:"next"`
+}
+
 // Subscription defines model for Subscription.
 type Subscription struct {
 	// CreatedAt When the thing was made.
@@ -2354,6 +2851,52 @@ type TenantRequest struct {
 	WebhooksEnabled *bool `json:"webhooks_enabled,omitempty"`
 }
 
+// Test defines model for Test.
+type Test struct {
+	// Deliveries Where its delivery can be watched.
+	//
+	// Examples: /v1/tenants/acme/deliveries?event_id=01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6e
+	Deliveries string `json:"deliveries"`
+
+	// EndpointId The one endpoint that it goes to.
+	//
+	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70
+	EndpointId openapi_types.UUID `json:"endpoint_id"`
+
+	// EventId The event that was appended for it, marked as a test.
+	//
+	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6e
+	EventId string `json:"event_id"`
+
+	// Sequence Its place in the tenant's log.
+	//
+	// Examples: 41
+	Sequence int64 `json:"sequence"`
+
+	// Type Its type.
+	//
+	// Examples: offer.issued
+	Type string `json:"type"`
+}
+
+// TestRequest defines model for TestRequest.
+type TestRequest struct {
+	// Data Its data, kept byte for byte; by default the registered type's first example, or a small built-in sample.
+	//
+	// Examples: {"amount":12.5}
+	Data interface{} `json:"data,omitempty"`
+
+	// Reason Why it is done; goes into the log.
+	//
+	// Examples: receiver's maintenance window
+	Reason *string `json:"reason,omitempty"`
+
+	// Type The type of the sample; hooktrail.test by default. A receiver names one that it may subscribe to.
+	//
+	// Examples: offer.issued
+	Type *string `json:"type,omitempty"`
+}
+
 // Timings defines model for Timings.
 type Timings struct {
 	// ConnectMs Connecting.
@@ -2454,6 +2997,9 @@ type Whoami struct {
 	//
 	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6f
 	PrincipalId openapi_types.UUID `json:"principal_id"`
+
+	// Registration What a registration's holder, or a receiver whose endpoint was made with one, may set up.
+	Registration *Bounds `json:"registration,omitempty"`
 
 	// Role What it may do.
 	//
@@ -2724,6 +3270,12 @@ type UpdateEndpointParams struct {
 	IfMatch *string `json:"If-Match,omitempty"`
 }
 
+// HandshakeEndpointParams defines parameters for HandshakeEndpoint.
+type HandshakeEndpointParams struct {
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
 // PauseEndpointParams defines parameters for PauseEndpoint.
 type PauseEndpointParams struct {
 	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
@@ -2738,6 +3290,12 @@ type ResumeEndpointParams struct {
 
 // RotateEndpointKeyParams defines parameters for RotateEndpointKey.
 type RotateEndpointKeyParams struct {
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// TestEndpointParams defines parameters for TestEndpoint.
+type TestEndpointParams struct {
 	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
@@ -3021,6 +3579,96 @@ type GetLogEntryParams struct {
 	Prefer *string `json:"Prefer,omitempty"`
 }
 
+// ListRegistrationsParams defines parameters for ListRegistrations.
+type ListRegistrationsParams struct {
+	// Limit At most this many items.
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The next of an earlier page, with the same filters.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Order By creation.
+	Order *ListRegistrationsParamsOrder `form:"order,omitempty" json:"order,omitempty"`
+
+	// AsOf Show the state as of this time: after every entry recorded at or before it. In the future: 422.
+	AsOf *time.Time `form:"as_of,omitempty" json:"as_of,omitempty"`
+
+	// AsOfSequence Show the state as it was after this entry of the tenant's log. Beyond its end: 422.
+	AsOfSequence *int64 `form:"as_of_sequence,omitempty" json:"as_of_sequence,omitempty"`
+
+	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
+	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
+
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
+	Prefer *string `json:"Prefer,omitempty"`
+}
+
+// ListRegistrationsParamsOrder defines parameters for ListRegistrations.
+type ListRegistrationsParamsOrder string
+
+// CreateRegistrationParams defines parameters for CreateRegistration.
+type CreateRegistrationParams struct {
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// DeleteRegistrationParams defines parameters for DeleteRegistration.
+type DeleteRegistrationParams struct {
+	// Reason Why it is done; goes into the log.
+	Reason *string `form:"reason,omitempty" json:"reason,omitempty"`
+
+	// IfMatch The ETag that the thing must still have; else 412.
+	IfMatch *string `json:"If-Match,omitempty"`
+}
+
+// GetRegistrationParams defines parameters for GetRegistration.
+type GetRegistrationParams struct {
+	// AsOf Show the state as of this time: after every entry recorded at or before it. In the future: 422.
+	AsOf *time.Time `form:"as_of,omitempty" json:"as_of,omitempty"`
+
+	// AsOfSequence Show the state as it was after this entry of the tenant's log. Beyond its end: 422.
+	AsOfSequence *int64 `form:"as_of_sequence,omitempty" json:"as_of_sequence,omitempty"`
+
+	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
+	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
+
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
+	Prefer *string `json:"Prefer,omitempty"`
+}
+
+// ListSkipsParams defines parameters for ListSkips.
+type ListSkipsParams struct {
+	// Limit At most this many items.
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The next of an earlier page, with the same filters.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Order By creation.
+	Order *ListSkipsParamsOrder `form:"order,omitempty" json:"order,omitempty"`
+
+	// EndpointId What didn't go to this endpoint.
+	EndpointId *openapi_types.UUID `form:"endpoint_id,omitempty" json:"endpoint_id,omitempty"`
+
+	// SubscriptionId What this subscription passed over.
+	SubscriptionId *openapi_types.UUID `form:"subscription_id,omitempty" json:"subscription_id,omitempty"`
+
+	// From Routed at this time or later.
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Routed before this time.
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
+	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
+
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
+	Prefer *string `json:"Prefer,omitempty"`
+}
+
+// ListSkipsParamsOrder defines parameters for ListSkips.
+type ListSkipsParamsOrder string
+
 // ListSubscriptionsParams defines parameters for ListSubscriptions.
 type ListSubscriptionsParams struct {
 	// Limit At most this many items.
@@ -3117,6 +3765,9 @@ type CreateEndpointJSONRequestBody = EndpointRequest
 // UpdateEndpointApplicationMergePatchPlusJSONRequestBody defines body for UpdateEndpoint for application/merge-patch+json ContentType.
 type UpdateEndpointApplicationMergePatchPlusJSONRequestBody = EndpointPatch
 
+// HandshakeEndpointJSONRequestBody defines body for HandshakeEndpoint for application/json ContentType.
+type HandshakeEndpointJSONRequestBody = HandshakeRequest
+
 // PauseEndpointJSONRequestBody defines body for PauseEndpoint for application/json ContentType.
 type PauseEndpointJSONRequestBody = ReasonBody
 
@@ -3125,6 +3776,9 @@ type ResumeEndpointJSONRequestBody = ReasonBody
 
 // RotateEndpointKeyJSONRequestBody defines body for RotateEndpointKey for application/json ContentType.
 type RotateEndpointKeyJSONRequestBody = RotateRequest
+
+// TestEndpointJSONRequestBody defines body for TestEndpoint for application/json ContentType.
+type TestEndpointJSONRequestBody = TestRequest
 
 // ImportEventTypesJSONRequestBody defines body for ImportEventTypes for application/json ContentType.
 type ImportEventTypesJSONRequestBody = CatalogueRequest
@@ -3149,6 +3803,9 @@ type TestFilterJSONRequestBody = FilterTestRequest
 
 // CreateKeyJSONRequestBody defines body for CreateKey for application/json ContentType.
 type CreateKeyJSONRequestBody = KeyRequest
+
+// CreateRegistrationJSONRequestBody defines body for CreateRegistration for application/json ContentType.
+type CreateRegistrationJSONRequestBody = RegistrationRequest
 
 // PreviewRoutingJSONRequestBody defines body for PreviewRouting for application/json ContentType.
 type PreviewRoutingJSONRequestBody = RoutePreviewRequest
@@ -3615,18 +4272,18 @@ type ClientInterface interface {
 
 	// ListEndpoints List endpoints
 	//
-	// Endpoints that aren't deleted, now or as of a moment.
+	// Endpoints that aren't deleted, now or as of a moment. A registration's holder sees those that it made; a page can then have fewer items than asked for.
 	//
-	// Roles: admin, auditor, operator.
+	// Roles: admin, auditor, operator, registrant.
 	//
 	// Corresponds with GET /v1/tenants/{tenant}/endpoints (the `ListEndpoints` operationId).
 	ListEndpoints(ctx context.Context, tenant string, params *ListEndpointsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateEndpointWithBody Create an endpoint
 	//
-	// The signing key is shown in this answer and never again. Credentials are kept sealed, outside the log.
+	// The signing key is shown in this answer and never again. Credentials are kept sealed, outside the log. A registration's holder makes endpoints within its bounds and gets, once, a key for the receiver; beyond the quota: 409 quota_exhausted.
 	//
-	// Roles: admin, operator.
+	// Roles: admin, operator, registrant.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3635,9 +4292,9 @@ type ClientInterface interface {
 
 	// CreateEndpoint Create an endpoint
 	//
-	// The signing key is shown in this answer and never again. Credentials are kept sealed, outside the log.
+	// The signing key is shown in this answer and never again. Credentials are kept sealed, outside the log. A registration's holder makes endpoints within its bounds and gets, once, a key for the receiver; beyond the quota: 409 quota_exhausted.
 	//
-	// Roles: admin, operator.
+	// Roles: admin, operator, registrant.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3664,9 +4321,9 @@ type ClientInterface interface {
 
 	// UpdateEndpointWithBody Change an endpoint
 	//
-	// A merge patch (RFC 7396). The profile stays; the signing key is rotated by an operation of its own.
+	// A merge patch (RFC 7396). The profile stays; the signing key is rotated by an operation of its own. A receiver changes its url and nothing else. A receiver's new url, and that of an endpoint which has passed the handshake it demands, is asked first, as by handshake-endpoint, and taken over when it passes; else 422 handshake_failed.
 	//
-	// Roles: admin, operator.
+	// Roles: admin, operator, receiver.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3675,14 +4332,36 @@ type ClientInterface interface {
 
 	// UpdateEndpointWithApplicationMergePatchPlusJSONBody Change an endpoint
 	//
-	// A merge patch (RFC 7396). The profile stays; the signing key is rotated by an operation of its own.
+	// A merge patch (RFC 7396). The profile stays; the signing key is rotated by an operation of its own. A receiver changes its url and nothing else. A receiver's new url, and that of an endpoint which has passed the handshake it demands, is asked first, as by handshake-endpoint, and taken over when it passes; else 422 handshake_failed.
 	//
-	// Roles: admin, operator.
+	// Roles: admin, operator, receiver.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
 	// Corresponds with PATCH /v1/tenants/{tenant}/endpoints/{id} (the `UpdateEndpoint` operationId).
 	UpdateEndpointWithApplicationMergePatchPlusJSONBody(ctx context.Context, tenant string, id openapi_types.UUID, params *UpdateEndpointParams, body UpdateEndpointApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// HandshakeEndpointWithBody Ask an endpoint's receiver for its consent
+	//
+	// Sends one request. ownership: a POST with a challenge, which the receiver sends back, alone or as the member challenge of an object. cloudevents: OPTIONS with WebHook-Request-Origin, which the receiver answers as HTTP 1.1 Web Hooks for Event Delivery asks. The answer is 200 whether it passed or not: see passed. One that passed verifies an endpoint that demands it, and takes another url over. It ends in the log also when the caller has gone; when the server dies in between, the start stays without an end and the next handshake supersedes it. One at a time an endpoint, 10 at once and then 10 a minute together with tests.
+	//
+	// Roles: admin, operator, receiver.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/endpoints/{id}/handshake (the `HandshakeEndpoint` operationId).
+	HandshakeEndpointWithBody(ctx context.Context, tenant string, id openapi_types.UUID, params *HandshakeEndpointParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// HandshakeEndpoint Ask an endpoint's receiver for its consent
+	//
+	// Sends one request. ownership: a POST with a challenge, which the receiver sends back, alone or as the member challenge of an object. cloudevents: OPTIONS with WebHook-Request-Origin, which the receiver answers as HTTP 1.1 Web Hooks for Event Delivery asks. The answer is 200 whether it passed or not: see passed. One that passed verifies an endpoint that demands it, and takes another url over. It ends in the log also when the caller has gone; when the server dies in between, the start stays without an end and the next handshake supersedes it. One at a time an endpoint, 10 at once and then 10 a minute together with tests.
+	//
+	// Roles: admin, operator, receiver.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/endpoints/{id}/handshake (the `HandshakeEndpoint` operationId).
+	HandshakeEndpoint(ctx context.Context, tenant string, id openapi_types.UUID, params *HandshakeEndpointParams, body HandshakeEndpointJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PauseEndpointWithBody Pause an endpoint
 	//
@@ -3749,6 +4428,28 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/tenants/{tenant}/endpoints/{id}/rotate-key (the `RotateEndpointKey` operationId).
 	RotateEndpointKey(ctx context.Context, tenant string, id openapi_types.UUID, params *RotateEndpointKeyParams, body RotateEndpointKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TestEndpointWithBody Send a test to an endpoint
+	//
+	// Appends an event that goes to this endpoint, whatever its subscriptions, and to no other. It is delivered as any event, with the header hooktrail-test: true, and marked in all listings. Refused where nothing would be sent: while webhooks are off, the endpoint is disabled or its handshake isn't passed. While the endpoint is paused it waits.
+	//
+	// Roles: admin, operator, receiver.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/endpoints/{id}/test (the `TestEndpoint` operationId).
+	TestEndpointWithBody(ctx context.Context, tenant string, id openapi_types.UUID, params *TestEndpointParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TestEndpoint Send a test to an endpoint
+	//
+	// Appends an event that goes to this endpoint, whatever its subscriptions, and to no other. It is delivered as any event, with the header hooktrail-test: true, and marked in all listings. Refused where nothing would be sent: while webhooks are off, the endpoint is disabled or its handshake isn't passed. While the endpoint is paused it waits.
+	//
+	// Roles: admin, operator, receiver.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/endpoints/{id}/test (the `TestEndpoint` operationId).
+	TestEndpoint(ctx context.Context, tenant string, id openapi_types.UUID, params *TestEndpointParams, body TestEndpointJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListEventTypes List event types
 	//
@@ -4012,6 +4713,55 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/tenants/{tenant}/log/{sequence} (the `GetLogEntry` operationId).
 	GetLogEntry(ctx context.Context, tenant string, sequence int64, params *GetLogEntryParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListRegistrations List registrations
+	//
+	// Registrations that aren't ended, now or as of a moment.
+	//
+	// Roles: admin, auditor, operator.
+	//
+	// Corresponds with GET /v1/tenants/{tenant}/registrations (the `ListRegistrations` operationId).
+	ListRegistrations(ctx context.Context, tenant string, params *ListRegistrationsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateRegistrationWithBody Create a registration
+	//
+	// With its token, and nothing else, a receiver makes endpoints within the bounds given here and chooses their event types. The token is shown in this answer and never again.
+	//
+	// Roles: admin, operator.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/registrations (the `CreateRegistration` operationId).
+	CreateRegistrationWithBody(ctx context.Context, tenant string, params *CreateRegistrationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateRegistration Create a registration
+	//
+	// With its token, and nothing else, a receiver makes endpoints within the bounds given here and chooses their event types. The token is shown in this answer and never again.
+	//
+	// Roles: admin, operator.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/registrations (the `CreateRegistration` operationId).
+	CreateRegistration(ctx context.Context, tenant string, params *CreateRegistrationParams, body CreateRegistrationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteRegistration End a registration
+	//
+	// The token opens nothing any more, at once in this process, and in others as they read the log. Endpoints that were made with it stay, and so do their receivers' keys.
+	//
+	// Roles: admin, operator.
+	//
+	// Corresponds with DELETE /v1/tenants/{tenant}/registrations/{id} (the `DeleteRegistration` operationId).
+	DeleteRegistration(ctx context.Context, tenant string, id openapi_types.UUID, params *DeleteRegistrationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetRegistration Get a registration
+	//
+	// Its bounds and how many endpoints were made, now or as of a moment.
+	//
+	// Roles: admin, auditor, operator.
+	//
+	// Corresponds with GET /v1/tenants/{tenant}/registrations/{id} (the `GetRegistration` operationId).
+	GetRegistration(ctx context.Context, tenant string, id openapi_types.UUID, params *GetRegistrationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// PreviewRoutingWithBody Preview an event's routing
 	//
 	// Where an event would go, by the configuration now or as of a moment: decided by the code that routes. Nothing is appended, so an Idempotency-Key changes nothing.
@@ -4034,11 +4784,20 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/tenants/{tenant}/route-previews (the `PreviewRouting` operationId).
 	PreviewRouting(ctx context.Context, tenant string, body PreviewRoutingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListSkips List what was not delivered
+	//
+	// What was never delivered, and why: routings that passed over a subscription whose types matched, in order of their entries. It reflects what the view has; min_sequence demands more. A receiver sees what concerns its endpoint.
+	//
+	// Roles: admin, auditor, operator, receiver.
+	//
+	// Corresponds with GET /v1/tenants/{tenant}/skips (the `ListSkips` operationId).
+	ListSkips(ctx context.Context, tenant string, params *ListSkipsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListSubscriptions List subscriptions
 	//
 	// Subscriptions that aren't deleted, now or as of a moment.
 	//
-	// Roles: admin, auditor, operator.
+	// Roles: admin, auditor, operator, receiver.
 	//
 	// Corresponds with GET /v1/tenants/{tenant}/subscriptions (the `ListSubscriptions` operationId).
 	ListSubscriptions(ctx context.Context, tenant string, params *ListSubscriptionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -4047,7 +4806,7 @@ type ClientInterface interface {
 	//
 	// Events of the types that are appended from now on go to the endpoint: one delivery an event and endpoint, however many subscriptions match.
 	//
-	// Roles: admin, operator.
+	// Roles: admin, operator, receiver.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -4058,7 +4817,7 @@ type ClientInterface interface {
 	//
 	// Events of the types that are appended from now on go to the endpoint: one delivery an event and endpoint, however many subscriptions match.
 	//
-	// Roles: admin, operator.
+	// Roles: admin, operator, receiver.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -4069,7 +4828,7 @@ type ClientInterface interface {
 	//
 	// Waiting deliveries that no other subscription asked for are cancelled.
 	//
-	// Roles: admin, operator.
+	// Roles: admin, operator, receiver.
 	//
 	// Corresponds with DELETE /v1/tenants/{tenant}/subscriptions/{id} (the `DeleteSubscription` operationId).
 	DeleteSubscription(ctx context.Context, tenant string, id openapi_types.UUID, params *DeleteSubscriptionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -4078,7 +4837,7 @@ type ClientInterface interface {
 	//
 	// Its whole configuration, now or as of a moment.
 	//
-	// Roles: admin, auditor, operator.
+	// Roles: admin, auditor, operator, receiver.
 	//
 	// Corresponds with GET /v1/tenants/{tenant}/subscriptions/{id} (the `GetSubscription` operationId).
 	GetSubscription(ctx context.Context, tenant string, id openapi_types.UUID, params *GetSubscriptionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -4087,7 +4846,7 @@ type ClientInterface interface {
 	//
 	// A merge patch (RFC 7396). The endpoint stays.
 	//
-	// Roles: admin, operator.
+	// Roles: admin, operator, receiver.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -4098,7 +4857,7 @@ type ClientInterface interface {
 	//
 	// A merge patch (RFC 7396). The endpoint stays.
 	//
-	// Roles: admin, operator.
+	// Roles: admin, operator, receiver.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
@@ -4109,7 +4868,7 @@ type ClientInterface interface {
 	//
 	// What it would match from now on is skipped, and routing says so.
 	//
-	// Roles: admin, operator.
+	// Roles: admin, operator, receiver.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -4120,7 +4879,7 @@ type ClientInterface interface {
 	//
 	// What it would match from now on is skipped, and routing says so.
 	//
-	// Roles: admin, operator.
+	// Roles: admin, operator, receiver.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -4131,7 +4890,7 @@ type ClientInterface interface {
 	//
 	// Ends a pause. What was skipped meanwhile stays skipped.
 	//
-	// Roles: admin, operator.
+	// Roles: admin, operator, receiver.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -4142,7 +4901,7 @@ type ClientInterface interface {
 	//
 	// Ends a pause. What was skipped meanwhile stays skipped.
 	//
-	// Roles: admin, operator.
+	// Roles: admin, operator, receiver.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -4557,9 +5316,9 @@ func (c *Client) RedriveDelivery(ctx context.Context, tenant string, id openapi_
 
 // ListEndpoints List endpoints
 //
-// Endpoints that aren't deleted, now or as of a moment.
+// Endpoints that aren't deleted, now or as of a moment. A registration's holder sees those that it made; a page can then have fewer items than asked for.
 //
-// Roles: admin, auditor, operator.
+// Roles: admin, auditor, operator, registrant.
 //
 // Corresponds with GET /v1/tenants/{tenant}/endpoints (the `ListEndpoints` operationId).
 func (c *Client) ListEndpoints(ctx context.Context, tenant string, params *ListEndpointsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4576,9 +5335,9 @@ func (c *Client) ListEndpoints(ctx context.Context, tenant string, params *ListE
 
 // CreateEndpointWithBody Create an endpoint
 //
-// The signing key is shown in this answer and never again. Credentials are kept sealed, outside the log.
+// The signing key is shown in this answer and never again. Credentials are kept sealed, outside the log. A registration's holder makes endpoints within its bounds and gets, once, a key for the receiver; beyond the quota: 409 quota_exhausted.
 //
-// Roles: admin, operator.
+// Roles: admin, operator, registrant.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4597,9 +5356,9 @@ func (c *Client) CreateEndpointWithBody(ctx context.Context, tenant string, para
 
 // CreateEndpoint Create an endpoint
 //
-// The signing key is shown in this answer and never again. Credentials are kept sealed, outside the log.
+// The signing key is shown in this answer and never again. Credentials are kept sealed, outside the log. A registration's holder makes endpoints within its bounds and gets, once, a key for the receiver; beyond the quota: 409 quota_exhausted.
 //
-// Roles: admin, operator.
+// Roles: admin, operator, registrant.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4656,9 +5415,9 @@ func (c *Client) GetEndpoint(ctx context.Context, tenant string, id openapi_type
 
 // UpdateEndpointWithBody Change an endpoint
 //
-// A merge patch (RFC 7396). The profile stays; the signing key is rotated by an operation of its own.
+// A merge patch (RFC 7396). The profile stays; the signing key is rotated by an operation of its own. A receiver changes its url and nothing else. A receiver's new url, and that of an endpoint which has passed the handshake it demands, is asked first, as by handshake-endpoint, and taken over when it passes; else 422 handshake_failed.
 //
-// Roles: admin, operator.
+// Roles: admin, operator, receiver.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4677,15 +5436,57 @@ func (c *Client) UpdateEndpointWithBody(ctx context.Context, tenant string, id o
 
 // UpdateEndpointWithApplicationMergePatchPlusJSONBody Change an endpoint
 //
-// A merge patch (RFC 7396). The profile stays; the signing key is rotated by an operation of its own.
+// A merge patch (RFC 7396). The profile stays; the signing key is rotated by an operation of its own. A receiver changes its url and nothing else. A receiver's new url, and that of an endpoint which has passed the handshake it demands, is asked first, as by handshake-endpoint, and taken over when it passes; else 422 handshake_failed.
 //
-// Roles: admin, operator.
+// Roles: admin, operator, receiver.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
 // Corresponds with PATCH /v1/tenants/{tenant}/endpoints/{id} (the `UpdateEndpoint` operationId).
 func (c *Client) UpdateEndpointWithApplicationMergePatchPlusJSONBody(ctx context.Context, tenant string, id openapi_types.UUID, params *UpdateEndpointParams, body UpdateEndpointApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateEndpointRequestWithApplicationMergePatchPlusJSONBody(c.Server, tenant, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// HandshakeEndpointWithBody Ask an endpoint's receiver for its consent
+//
+// Sends one request. ownership: a POST with a challenge, which the receiver sends back, alone or as the member challenge of an object. cloudevents: OPTIONS with WebHook-Request-Origin, which the receiver answers as HTTP 1.1 Web Hooks for Event Delivery asks. The answer is 200 whether it passed or not: see passed. One that passed verifies an endpoint that demands it, and takes another url over. It ends in the log also when the caller has gone; when the server dies in between, the start stays without an end and the next handshake supersedes it. One at a time an endpoint, 10 at once and then 10 a minute together with tests.
+//
+// Roles: admin, operator, receiver.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/tenants/{tenant}/endpoints/{id}/handshake (the `HandshakeEndpoint` operationId).
+func (c *Client) HandshakeEndpointWithBody(ctx context.Context, tenant string, id openapi_types.UUID, params *HandshakeEndpointParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewHandshakeEndpointRequestWithBody(c.Server, tenant, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// HandshakeEndpoint Ask an endpoint's receiver for its consent
+//
+// Sends one request. ownership: a POST with a challenge, which the receiver sends back, alone or as the member challenge of an object. cloudevents: OPTIONS with WebHook-Request-Origin, which the receiver answers as HTTP 1.1 Web Hooks for Event Delivery asks. The answer is 200 whether it passed or not: see passed. One that passed verifies an endpoint that demands it, and takes another url over. It ends in the log also when the caller has gone; when the server dies in between, the start stays without an end and the next handshake supersedes it. One at a time an endpoint, 10 at once and then 10 a minute together with tests.
+//
+// Roles: admin, operator, receiver.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/tenants/{tenant}/endpoints/{id}/handshake (the `HandshakeEndpoint` operationId).
+func (c *Client) HandshakeEndpoint(ctx context.Context, tenant string, id openapi_types.UUID, params *HandshakeEndpointParams, body HandshakeEndpointJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewHandshakeEndpointRequest(c.Server, tenant, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4812,6 +5613,48 @@ func (c *Client) RotateEndpointKeyWithBody(ctx context.Context, tenant string, i
 // Corresponds with POST /v1/tenants/{tenant}/endpoints/{id}/rotate-key (the `RotateEndpointKey` operationId).
 func (c *Client) RotateEndpointKey(ctx context.Context, tenant string, id openapi_types.UUID, params *RotateEndpointKeyParams, body RotateEndpointKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRotateEndpointKeyRequest(c.Server, tenant, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TestEndpointWithBody Send a test to an endpoint
+//
+// Appends an event that goes to this endpoint, whatever its subscriptions, and to no other. It is delivered as any event, with the header hooktrail-test: true, and marked in all listings. Refused where nothing would be sent: while webhooks are off, the endpoint is disabled or its handshake isn't passed. While the endpoint is paused it waits.
+//
+// Roles: admin, operator, receiver.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/tenants/{tenant}/endpoints/{id}/test (the `TestEndpoint` operationId).
+func (c *Client) TestEndpointWithBody(ctx context.Context, tenant string, id openapi_types.UUID, params *TestEndpointParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTestEndpointRequestWithBody(c.Server, tenant, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TestEndpoint Send a test to an endpoint
+//
+// Appends an event that goes to this endpoint, whatever its subscriptions, and to no other. It is delivered as any event, with the header hooktrail-test: true, and marked in all listings. Refused where nothing would be sent: while webhooks are off, the endpoint is disabled or its handshake isn't passed. While the endpoint is paused it waits.
+//
+// Roles: admin, operator, receiver.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/tenants/{tenant}/endpoints/{id}/test (the `TestEndpoint` operationId).
+func (c *Client) TestEndpoint(ctx context.Context, tenant string, id openapi_types.UUID, params *TestEndpointParams, body TestEndpointJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTestEndpointRequest(c.Server, tenant, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5344,6 +6187,105 @@ func (c *Client) GetLogEntry(ctx context.Context, tenant string, sequence int64,
 	return c.Client.Do(req)
 }
 
+// ListRegistrations List registrations
+//
+// Registrations that aren't ended, now or as of a moment.
+//
+// Roles: admin, auditor, operator.
+//
+// Corresponds with GET /v1/tenants/{tenant}/registrations (the `ListRegistrations` operationId).
+func (c *Client) ListRegistrations(ctx context.Context, tenant string, params *ListRegistrationsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListRegistrationsRequest(c.Server, tenant, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateRegistrationWithBody Create a registration
+//
+// With its token, and nothing else, a receiver makes endpoints within the bounds given here and chooses their event types. The token is shown in this answer and never again.
+//
+// Roles: admin, operator.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/tenants/{tenant}/registrations (the `CreateRegistration` operationId).
+func (c *Client) CreateRegistrationWithBody(ctx context.Context, tenant string, params *CreateRegistrationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateRegistrationRequestWithBody(c.Server, tenant, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateRegistration Create a registration
+//
+// With its token, and nothing else, a receiver makes endpoints within the bounds given here and chooses their event types. The token is shown in this answer and never again.
+//
+// Roles: admin, operator.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/tenants/{tenant}/registrations (the `CreateRegistration` operationId).
+func (c *Client) CreateRegistration(ctx context.Context, tenant string, params *CreateRegistrationParams, body CreateRegistrationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateRegistrationRequest(c.Server, tenant, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteRegistration End a registration
+//
+// The token opens nothing any more, at once in this process, and in others as they read the log. Endpoints that were made with it stay, and so do their receivers' keys.
+//
+// Roles: admin, operator.
+//
+// Corresponds with DELETE /v1/tenants/{tenant}/registrations/{id} (the `DeleteRegistration` operationId).
+func (c *Client) DeleteRegistration(ctx context.Context, tenant string, id openapi_types.UUID, params *DeleteRegistrationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteRegistrationRequest(c.Server, tenant, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetRegistration Get a registration
+//
+// Its bounds and how many endpoints were made, now or as of a moment.
+//
+// Roles: admin, auditor, operator.
+//
+// Corresponds with GET /v1/tenants/{tenant}/registrations/{id} (the `GetRegistration` operationId).
+func (c *Client) GetRegistration(ctx context.Context, tenant string, id openapi_types.UUID, params *GetRegistrationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetRegistrationRequest(c.Server, tenant, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // PreviewRoutingWithBody Preview an event's routing
 //
 // Where an event would go, by the configuration now or as of a moment: decided by the code that routes. Nothing is appended, so an Idempotency-Key changes nothing.
@@ -5386,11 +6328,30 @@ func (c *Client) PreviewRouting(ctx context.Context, tenant string, body Preview
 	return c.Client.Do(req)
 }
 
+// ListSkips List what was not delivered
+//
+// What was never delivered, and why: routings that passed over a subscription whose types matched, in order of their entries. It reflects what the view has; min_sequence demands more. A receiver sees what concerns its endpoint.
+//
+// Roles: admin, auditor, operator, receiver.
+//
+// Corresponds with GET /v1/tenants/{tenant}/skips (the `ListSkips` operationId).
+func (c *Client) ListSkips(ctx context.Context, tenant string, params *ListSkipsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListSkipsRequest(c.Server, tenant, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListSubscriptions List subscriptions
 //
 // Subscriptions that aren't deleted, now or as of a moment.
 //
-// Roles: admin, auditor, operator.
+// Roles: admin, auditor, operator, receiver.
 //
 // Corresponds with GET /v1/tenants/{tenant}/subscriptions (the `ListSubscriptions` operationId).
 func (c *Client) ListSubscriptions(ctx context.Context, tenant string, params *ListSubscriptionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5409,7 +6370,7 @@ func (c *Client) ListSubscriptions(ctx context.Context, tenant string, params *L
 //
 // Events of the types that are appended from now on go to the endpoint: one delivery an event and endpoint, however many subscriptions match.
 //
-// Roles: admin, operator.
+// Roles: admin, operator, receiver.
 //
 // Takes any type of body and a specified content type.
 //
@@ -5430,7 +6391,7 @@ func (c *Client) CreateSubscriptionWithBody(ctx context.Context, tenant string, 
 //
 // Events of the types that are appended from now on go to the endpoint: one delivery an event and endpoint, however many subscriptions match.
 //
-// Roles: admin, operator.
+// Roles: admin, operator, receiver.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -5451,7 +6412,7 @@ func (c *Client) CreateSubscription(ctx context.Context, tenant string, params *
 //
 // Waiting deliveries that no other subscription asked for are cancelled.
 //
-// Roles: admin, operator.
+// Roles: admin, operator, receiver.
 //
 // Corresponds with DELETE /v1/tenants/{tenant}/subscriptions/{id} (the `DeleteSubscription` operationId).
 func (c *Client) DeleteSubscription(ctx context.Context, tenant string, id openapi_types.UUID, params *DeleteSubscriptionParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5470,7 +6431,7 @@ func (c *Client) DeleteSubscription(ctx context.Context, tenant string, id opena
 //
 // Its whole configuration, now or as of a moment.
 //
-// Roles: admin, auditor, operator.
+// Roles: admin, auditor, operator, receiver.
 //
 // Corresponds with GET /v1/tenants/{tenant}/subscriptions/{id} (the `GetSubscription` operationId).
 func (c *Client) GetSubscription(ctx context.Context, tenant string, id openapi_types.UUID, params *GetSubscriptionParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5489,7 +6450,7 @@ func (c *Client) GetSubscription(ctx context.Context, tenant string, id openapi_
 //
 // A merge patch (RFC 7396). The endpoint stays.
 //
-// Roles: admin, operator.
+// Roles: admin, operator, receiver.
 //
 // Takes any type of body and a specified content type.
 //
@@ -5510,7 +6471,7 @@ func (c *Client) UpdateSubscriptionWithBody(ctx context.Context, tenant string, 
 //
 // A merge patch (RFC 7396). The endpoint stays.
 //
-// Roles: admin, operator.
+// Roles: admin, operator, receiver.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
@@ -5531,7 +6492,7 @@ func (c *Client) UpdateSubscriptionWithApplicationMergePatchPlusJSONBody(ctx con
 //
 // What it would match from now on is skipped, and routing says so.
 //
-// Roles: admin, operator.
+// Roles: admin, operator, receiver.
 //
 // Takes any type of body and a specified content type.
 //
@@ -5552,7 +6513,7 @@ func (c *Client) PauseSubscriptionWithBody(ctx context.Context, tenant string, i
 //
 // What it would match from now on is skipped, and routing says so.
 //
-// Roles: admin, operator.
+// Roles: admin, operator, receiver.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -5573,7 +6534,7 @@ func (c *Client) PauseSubscription(ctx context.Context, tenant string, id openap
 //
 // Ends a pause. What was skipped meanwhile stays skipped.
 //
-// Roles: admin, operator.
+// Roles: admin, operator, receiver.
 //
 // Takes any type of body and a specified content type.
 //
@@ -5594,7 +6555,7 @@ func (c *Client) ResumeSubscriptionWithBody(ctx context.Context, tenant string, 
 //
 // Ends a pause. What was skipped meanwhile stays skipped.
 //
-// Roles: admin, operator.
+// Roles: admin, operator, receiver.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -7416,6 +8377,75 @@ func NewUpdateEndpointRequestWithBody(server string, tenant string, id openapi_t
 	return req, nil
 }
 
+// NewHandshakeEndpointRequest calls the generic HandshakeEndpoint builder with application/json body
+func NewHandshakeEndpointRequest(server string, tenant string, id openapi_types.UUID, params *HandshakeEndpointParams, body HandshakeEndpointJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewHandshakeEndpointRequestWithBody(server, tenant, id, params, "application/json", bodyReader)
+}
+
+// NewHandshakeEndpointRequestWithBody constructs an http.Request for the HandshakeEndpoint method, with any body, and a specified content type
+func NewHandshakeEndpointRequestWithBody(server string, tenant string, id openapi_types.UUID, params *HandshakeEndpointParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenants/%s/endpoints/%s/handshake", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewPauseEndpointRequest calls the generic PauseEndpoint builder with application/json body
 func NewPauseEndpointRequest(server string, tenant string, id openapi_types.UUID, params *PauseEndpointParams, body PauseEndpointJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -7589,6 +8619,75 @@ func NewRotateEndpointKeyRequestWithBody(server string, tenant string, id openap
 	}
 
 	operationPath := fmt.Sprintf("/v1/tenants/%s/endpoints/%s/rotate-key", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewTestEndpointRequest calls the generic TestEndpoint builder with application/json body
+func NewTestEndpointRequest(server string, tenant string, id openapi_types.UUID, params *TestEndpointParams, body TestEndpointJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewTestEndpointRequestWithBody(server, tenant, id, params, "application/json", bodyReader)
+}
+
+// NewTestEndpointRequestWithBody constructs an http.Request for the TestEndpoint method, with any body, and a specified content type
+func NewTestEndpointRequestWithBody(server string, tenant string, id openapi_types.UUID, params *TestEndpointParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenants/%s/endpoints/%s/test", pathParam0, pathParam1)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -9501,6 +10600,394 @@ func NewGetLogEntryRequest(server string, tenant string, sequence int64, params 
 	return req, nil
 }
 
+// NewListRegistrationsRequest constructs an http.Request for the ListRegistrations method
+func NewListRegistrationsRequest(server string, tenant string, params *ListRegistrationsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenants/%s/registrations", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Order != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "order", *params.Order, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AsOf != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "as_of", *params.AsOf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AsOfSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "as_of_sequence", *params.AsOfSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.MinSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "min_sequence", *params.MinSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.Prefer != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewCreateRegistrationRequest calls the generic CreateRegistration builder with application/json body
+func NewCreateRegistrationRequest(server string, tenant string, params *CreateRegistrationParams, body CreateRegistrationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateRegistrationRequestWithBody(server, tenant, params, "application/json", bodyReader)
+}
+
+// NewCreateRegistrationRequestWithBody constructs an http.Request for the CreateRegistration method, with any body, and a specified content type
+func NewCreateRegistrationRequestWithBody(server string, tenant string, params *CreateRegistrationParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenants/%s/registrations", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewDeleteRegistrationRequest constructs an http.Request for the DeleteRegistration method
+func NewDeleteRegistrationRequest(server string, tenant string, id openapi_types.UUID, params *DeleteRegistrationParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenants/%s/registrations/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Reason != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "reason", *params.Reason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetRegistrationRequest constructs an http.Request for the GetRegistration method
+func NewGetRegistrationRequest(server string, tenant string, id openapi_types.UUID, params *GetRegistrationParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenants/%s/registrations/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.AsOf != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "as_of", *params.AsOf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AsOfSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "as_of_sequence", *params.AsOfSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.MinSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "min_sequence", *params.MinSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.Prefer != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewPreviewRoutingRequest calls the generic PreviewRouting builder with application/json body
 func NewPreviewRoutingRequest(server string, tenant string, body PreviewRoutingJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -9544,6 +11031,166 @@ func NewPreviewRoutingRequestWithBody(server string, tenant string, contentType 
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListSkipsRequest constructs an http.Request for the ListSkips method
+func NewListSkipsRequest(server string, tenant string, params *ListSkipsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenants/%s/skips", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Order != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "order", *params.Order, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.EndpointId != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "endpoint_id", *params.EndpointId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.SubscriptionId != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "subscription_id", *params.SubscriptionId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.MinSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "min_sequence", *params.MinSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.Prefer != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -10448,9 +12095,9 @@ type ClientWithResponsesInterface interface {
 
 	// ListEndpointsWithResponse List endpoints
 	//
-	// Endpoints that aren't deleted, now or as of a moment.
+	// Endpoints that aren't deleted, now or as of a moment. A registration's holder sees those that it made; a page can then have fewer items than asked for.
 	//
-	// Roles: admin, auditor, operator.
+	// Roles: admin, auditor, operator, registrant.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10459,9 +12106,9 @@ type ClientWithResponsesInterface interface {
 
 	// CreateEndpointWithBodyWithResponse Create an endpoint
 	//
-	// The signing key is shown in this answer and never again. Credentials are kept sealed, outside the log.
+	// The signing key is shown in this answer and never again. Credentials are kept sealed, outside the log. A registration's holder makes endpoints within its bounds and gets, once, a key for the receiver; beyond the quota: 409 quota_exhausted.
 	//
-	// Roles: admin, operator.
+	// Roles: admin, operator, registrant.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10470,9 +12117,9 @@ type ClientWithResponsesInterface interface {
 
 	// CreateEndpointWithResponse Create an endpoint
 	//
-	// The signing key is shown in this answer and never again. Credentials are kept sealed, outside the log.
+	// The signing key is shown in this answer and never again. Credentials are kept sealed, outside the log. A registration's holder makes endpoints within its bounds and gets, once, a key for the receiver; beyond the quota: 409 quota_exhausted.
 	//
-	// Roles: admin, operator.
+	// Roles: admin, operator, registrant.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10503,9 +12150,9 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateEndpointWithBodyWithResponse Change an endpoint
 	//
-	// A merge patch (RFC 7396). The profile stays; the signing key is rotated by an operation of its own.
+	// A merge patch (RFC 7396). The profile stays; the signing key is rotated by an operation of its own. A receiver changes its url and nothing else. A receiver's new url, and that of an endpoint which has passed the handshake it demands, is asked first, as by handshake-endpoint, and taken over when it passes; else 422 handshake_failed.
 	//
-	// Roles: admin, operator.
+	// Roles: admin, operator, receiver.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10514,14 +12161,36 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateEndpointWithApplicationMergePatchPlusJSONBodyWithResponse Change an endpoint
 	//
-	// A merge patch (RFC 7396). The profile stays; the signing key is rotated by an operation of its own.
+	// A merge patch (RFC 7396). The profile stays; the signing key is rotated by an operation of its own. A receiver changes its url and nothing else. A receiver's new url, and that of an endpoint which has passed the handshake it demands, is asked first, as by handshake-endpoint, and taken over when it passes; else 422 handshake_failed.
 	//
-	// Roles: admin, operator.
+	// Roles: admin, operator, receiver.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/tenants/{tenant}/endpoints/{id} (the `UpdateEndpoint` operationId).
 	UpdateEndpointWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, params *UpdateEndpointParams, body UpdateEndpointApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateEndpointResponse, error)
+
+	// HandshakeEndpointWithBodyWithResponse Ask an endpoint's receiver for its consent
+	//
+	// Sends one request. ownership: a POST with a challenge, which the receiver sends back, alone or as the member challenge of an object. cloudevents: OPTIONS with WebHook-Request-Origin, which the receiver answers as HTTP 1.1 Web Hooks for Event Delivery asks. The answer is 200 whether it passed or not: see passed. One that passed verifies an endpoint that demands it, and takes another url over. It ends in the log also when the caller has gone; when the server dies in between, the start stays without an end and the next handshake supersedes it. One at a time an endpoint, 10 at once and then 10 a minute together with tests.
+	//
+	// Roles: admin, operator, receiver.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/endpoints/{id}/handshake (the `HandshakeEndpoint` operationId).
+	HandshakeEndpointWithBodyWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, params *HandshakeEndpointParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*HandshakeEndpointResponse, error)
+
+	// HandshakeEndpointWithResponse Ask an endpoint's receiver for its consent
+	//
+	// Sends one request. ownership: a POST with a challenge, which the receiver sends back, alone or as the member challenge of an object. cloudevents: OPTIONS with WebHook-Request-Origin, which the receiver answers as HTTP 1.1 Web Hooks for Event Delivery asks. The answer is 200 whether it passed or not: see passed. One that passed verifies an endpoint that demands it, and takes another url over. It ends in the log also when the caller has gone; when the server dies in between, the start stays without an end and the next handshake supersedes it. One at a time an endpoint, 10 at once and then 10 a minute together with tests.
+	//
+	// Roles: admin, operator, receiver.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/endpoints/{id}/handshake (the `HandshakeEndpoint` operationId).
+	HandshakeEndpointWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, params *HandshakeEndpointParams, body HandshakeEndpointJSONRequestBody, reqEditors ...RequestEditorFn) (*HandshakeEndpointResponse, error)
 
 	// PauseEndpointWithBodyWithResponse Pause an endpoint
 	//
@@ -10588,6 +12257,28 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/tenants/{tenant}/endpoints/{id}/rotate-key (the `RotateEndpointKey` operationId).
 	RotateEndpointKeyWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, params *RotateEndpointKeyParams, body RotateEndpointKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateEndpointKeyResponse, error)
+
+	// TestEndpointWithBodyWithResponse Send a test to an endpoint
+	//
+	// Appends an event that goes to this endpoint, whatever its subscriptions, and to no other. It is delivered as any event, with the header hooktrail-test: true, and marked in all listings. Refused where nothing would be sent: while webhooks are off, the endpoint is disabled or its handshake isn't passed. While the endpoint is paused it waits.
+	//
+	// Roles: admin, operator, receiver.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/endpoints/{id}/test (the `TestEndpoint` operationId).
+	TestEndpointWithBodyWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, params *TestEndpointParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*TestEndpointResponse, error)
+
+	// TestEndpointWithResponse Send a test to an endpoint
+	//
+	// Appends an event that goes to this endpoint, whatever its subscriptions, and to no other. It is delivered as any event, with the header hooktrail-test: true, and marked in all listings. Refused where nothing would be sent: while webhooks are off, the endpoint is disabled or its handshake isn't passed. While the endpoint is paused it waits.
+	//
+	// Roles: admin, operator, receiver.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/endpoints/{id}/test (the `TestEndpoint` operationId).
+	TestEndpointWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, params *TestEndpointParams, body TestEndpointJSONRequestBody, reqEditors ...RequestEditorFn) (*TestEndpointResponse, error)
 
 	// ListEventTypesWithResponse List event types
 	//
@@ -10875,6 +12566,61 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/tenants/{tenant}/log/{sequence} (the `GetLogEntry` operationId).
 	GetLogEntryWithResponse(ctx context.Context, tenant string, sequence int64, params *GetLogEntryParams, reqEditors ...RequestEditorFn) (*GetLogEntryResponse, error)
 
+	// ListRegistrationsWithResponse List registrations
+	//
+	// Registrations that aren't ended, now or as of a moment.
+	//
+	// Roles: admin, auditor, operator.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/tenants/{tenant}/registrations (the `ListRegistrations` operationId).
+	ListRegistrationsWithResponse(ctx context.Context, tenant string, params *ListRegistrationsParams, reqEditors ...RequestEditorFn) (*ListRegistrationsResponse, error)
+
+	// CreateRegistrationWithBodyWithResponse Create a registration
+	//
+	// With its token, and nothing else, a receiver makes endpoints within the bounds given here and chooses their event types. The token is shown in this answer and never again.
+	//
+	// Roles: admin, operator.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/registrations (the `CreateRegistration` operationId).
+	CreateRegistrationWithBodyWithResponse(ctx context.Context, tenant string, params *CreateRegistrationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateRegistrationResponse, error)
+
+	// CreateRegistrationWithResponse Create a registration
+	//
+	// With its token, and nothing else, a receiver makes endpoints within the bounds given here and chooses their event types. The token is shown in this answer and never again.
+	//
+	// Roles: admin, operator.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/registrations (the `CreateRegistration` operationId).
+	CreateRegistrationWithResponse(ctx context.Context, tenant string, params *CreateRegistrationParams, body CreateRegistrationJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateRegistrationResponse, error)
+
+	// DeleteRegistrationWithResponse End a registration
+	//
+	// The token opens nothing any more, at once in this process, and in others as they read the log. Endpoints that were made with it stay, and so do their receivers' keys.
+	//
+	// Roles: admin, operator.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/tenants/{tenant}/registrations/{id} (the `DeleteRegistration` operationId).
+	DeleteRegistrationWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, params *DeleteRegistrationParams, reqEditors ...RequestEditorFn) (*DeleteRegistrationResponse, error)
+
+	// GetRegistrationWithResponse Get a registration
+	//
+	// Its bounds and how many endpoints were made, now or as of a moment.
+	//
+	// Roles: admin, auditor, operator.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/tenants/{tenant}/registrations/{id} (the `GetRegistration` operationId).
+	GetRegistrationWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, params *GetRegistrationParams, reqEditors ...RequestEditorFn) (*GetRegistrationResponse, error)
+
 	// PreviewRoutingWithBodyWithResponse Preview an event's routing
 	//
 	// Where an event would go, by the configuration now or as of a moment: decided by the code that routes. Nothing is appended, so an Idempotency-Key changes nothing.
@@ -10897,11 +12643,22 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/tenants/{tenant}/route-previews (the `PreviewRouting` operationId).
 	PreviewRoutingWithResponse(ctx context.Context, tenant string, body PreviewRoutingJSONRequestBody, reqEditors ...RequestEditorFn) (*PreviewRoutingResponse, error)
 
+	// ListSkipsWithResponse List what was not delivered
+	//
+	// What was never delivered, and why: routings that passed over a subscription whose types matched, in order of their entries. It reflects what the view has; min_sequence demands more. A receiver sees what concerns its endpoint.
+	//
+	// Roles: admin, auditor, operator, receiver.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/tenants/{tenant}/skips (the `ListSkips` operationId).
+	ListSkipsWithResponse(ctx context.Context, tenant string, params *ListSkipsParams, reqEditors ...RequestEditorFn) (*ListSkipsResponse, error)
+
 	// ListSubscriptionsWithResponse List subscriptions
 	//
 	// Subscriptions that aren't deleted, now or as of a moment.
 	//
-	// Roles: admin, auditor, operator.
+	// Roles: admin, auditor, operator, receiver.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10912,7 +12669,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Events of the types that are appended from now on go to the endpoint: one delivery an event and endpoint, however many subscriptions match.
 	//
-	// Roles: admin, operator.
+	// Roles: admin, operator, receiver.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10923,7 +12680,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Events of the types that are appended from now on go to the endpoint: one delivery an event and endpoint, however many subscriptions match.
 	//
-	// Roles: admin, operator.
+	// Roles: admin, operator, receiver.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10934,7 +12691,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Waiting deliveries that no other subscription asked for are cancelled.
 	//
-	// Roles: admin, operator.
+	// Roles: admin, operator, receiver.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10945,7 +12702,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Its whole configuration, now or as of a moment.
 	//
-	// Roles: admin, auditor, operator.
+	// Roles: admin, auditor, operator, receiver.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10956,7 +12713,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// A merge patch (RFC 7396). The endpoint stays.
 	//
-	// Roles: admin, operator.
+	// Roles: admin, operator, receiver.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10967,7 +12724,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// A merge patch (RFC 7396). The endpoint stays.
 	//
-	// Roles: admin, operator.
+	// Roles: admin, operator, receiver.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10978,7 +12735,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// What it would match from now on is skipped, and routing says so.
 	//
-	// Roles: admin, operator.
+	// Roles: admin, operator, receiver.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10989,7 +12746,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// What it would match from now on is skipped, and routing says so.
 	//
-	// Roles: admin, operator.
+	// Roles: admin, operator, receiver.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -11000,7 +12757,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Ends a pause. What was skipped meanwhile stays skipped.
 	//
-	// Roles: admin, operator.
+	// Roles: admin, operator, receiver.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -11011,7 +12768,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Ends a pause. What was skipped meanwhile stays skipped.
 	//
-	// Roles: admin, operator.
+	// Roles: admin, operator, receiver.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -13132,6 +14889,134 @@ func (r UpdateEndpointResponse) ContentType() string {
 	return ""
 }
 
+// HandshakeEndpointResponse200Headers the declared response headers of an HTTP 200 response for HandshakeEndpoint
+type HandshakeEndpointResponse200Headers struct {
+	ETag                *string
+	HooktrailSequence   *string
+	IdempotencyReplayed *string
+	Location            *string
+}
+
+type HandshakeEndpointResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Handshake
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *Problem
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *HandshakeEndpointResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r HandshakeEndpointResponse) GetJSON200() *Handshake {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r HandshakeEndpointResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r HandshakeEndpointResponse) GetApplicationproblemJSON401() *Problem {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r HandshakeEndpointResponse) GetApplicationproblemJSON403() *Problem {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r HandshakeEndpointResponse) GetApplicationproblemJSON404() *Problem {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r HandshakeEndpointResponse) GetApplicationproblemJSON409() *Problem {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r HandshakeEndpointResponse) GetApplicationproblemJSON413() *Problem {
+	return r.ApplicationproblemJSON413
+}
+
+// GetApplicationproblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r HandshakeEndpointResponse) GetApplicationproblemJSON415() *Problem {
+	return r.ApplicationproblemJSON415
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r HandshakeEndpointResponse) GetApplicationproblemJSON422() *Problem {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r HandshakeEndpointResponse) GetApplicationproblemJSON429() *Problem {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r HandshakeEndpointResponse) GetApplicationproblemJSON500() *Problem {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r HandshakeEndpointResponse) GetApplicationproblemJSON503() *Problem {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r HandshakeEndpointResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r HandshakeEndpointResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r HandshakeEndpointResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r HandshakeEndpointResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // PauseEndpointResponse200Headers the declared response headers of an HTTP 200 response for PauseEndpoint
 type PauseEndpointResponse200Headers struct {
 	ETag                *string
@@ -13489,6 +15374,134 @@ func (r RotateEndpointKeyResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r RotateEndpointKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// TestEndpointResponse201Headers the declared response headers of an HTTP 201 response for TestEndpoint
+type TestEndpointResponse201Headers struct {
+	ETag                *string
+	HooktrailSequence   *string
+	IdempotencyReplayed *string
+	Location            *string
+}
+
+type TestEndpointResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Test
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *Problem
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *TestEndpointResponse201Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r TestEndpointResponse) GetJSON201() *Test {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r TestEndpointResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r TestEndpointResponse) GetApplicationproblemJSON401() *Problem {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r TestEndpointResponse) GetApplicationproblemJSON403() *Problem {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r TestEndpointResponse) GetApplicationproblemJSON404() *Problem {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r TestEndpointResponse) GetApplicationproblemJSON409() *Problem {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r TestEndpointResponse) GetApplicationproblemJSON413() *Problem {
+	return r.ApplicationproblemJSON413
+}
+
+// GetApplicationproblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r TestEndpointResponse) GetApplicationproblemJSON415() *Problem {
+	return r.ApplicationproblemJSON415
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r TestEndpointResponse) GetApplicationproblemJSON422() *Problem {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r TestEndpointResponse) GetApplicationproblemJSON429() *Problem {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r TestEndpointResponse) GetApplicationproblemJSON500() *Problem {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r TestEndpointResponse) GetApplicationproblemJSON503() *Problem {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r TestEndpointResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r TestEndpointResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r TestEndpointResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r TestEndpointResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -15435,6 +17448,427 @@ func (r GetLogEntryResponse) ContentType() string {
 	return ""
 }
 
+// ListRegistrationsResponse200Headers the declared response headers of an HTTP 200 response for ListRegistrations
+type ListRegistrationsResponse200Headers struct {
+	HooktrailSequence *string
+	Link              *string
+}
+
+type ListRegistrationsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RegistrationPage
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListRegistrationsResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListRegistrationsResponse) GetJSON200() *RegistrationPage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListRegistrationsResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListRegistrationsResponse) GetApplicationproblemJSON401() *Problem {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListRegistrationsResponse) GetApplicationproblemJSON403() *Problem {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListRegistrationsResponse) GetApplicationproblemJSON404() *Problem {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ListRegistrationsResponse) GetApplicationproblemJSON422() *Problem {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListRegistrationsResponse) GetApplicationproblemJSON500() *Problem {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListRegistrationsResponse) GetApplicationproblemJSON503() *Problem {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListRegistrationsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListRegistrationsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListRegistrationsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListRegistrationsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateRegistrationResponse201Headers the declared response headers of an HTTP 201 response for CreateRegistration
+type CreateRegistrationResponse201Headers struct {
+	ETag                *string
+	HooktrailSequence   *string
+	IdempotencyReplayed *string
+	Location            *string
+}
+
+type CreateRegistrationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Registration
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *Problem
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateRegistrationResponse201Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateRegistrationResponse) GetJSON201() *Registration {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CreateRegistrationResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CreateRegistrationResponse) GetApplicationproblemJSON401() *Problem {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CreateRegistrationResponse) GetApplicationproblemJSON403() *Problem {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CreateRegistrationResponse) GetApplicationproblemJSON404() *Problem {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r CreateRegistrationResponse) GetApplicationproblemJSON409() *Problem {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r CreateRegistrationResponse) GetApplicationproblemJSON413() *Problem {
+	return r.ApplicationproblemJSON413
+}
+
+// GetApplicationproblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r CreateRegistrationResponse) GetApplicationproblemJSON415() *Problem {
+	return r.ApplicationproblemJSON415
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r CreateRegistrationResponse) GetApplicationproblemJSON422() *Problem {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r CreateRegistrationResponse) GetApplicationproblemJSON500() *Problem {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CreateRegistrationResponse) GetApplicationproblemJSON503() *Problem {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateRegistrationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateRegistrationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateRegistrationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateRegistrationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteRegistrationResponse204Headers the declared response headers of an HTTP 204 response for DeleteRegistration
+type DeleteRegistrationResponse204Headers struct {
+	HooktrailSequence *string
+}
+
+type DeleteRegistrationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *DeleteRegistrationResponse204Headers
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DeleteRegistrationResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r DeleteRegistrationResponse) GetApplicationproblemJSON401() *Problem {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DeleteRegistrationResponse) GetApplicationproblemJSON403() *Problem {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r DeleteRegistrationResponse) GetApplicationproblemJSON404() *Problem {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r DeleteRegistrationResponse) GetApplicationproblemJSON409() *Problem {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r DeleteRegistrationResponse) GetApplicationproblemJSON412() *Problem {
+	return r.ApplicationproblemJSON412
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r DeleteRegistrationResponse) GetApplicationproblemJSON422() *Problem {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r DeleteRegistrationResponse) GetApplicationproblemJSON500() *Problem {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r DeleteRegistrationResponse) GetApplicationproblemJSON503() *Problem {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteRegistrationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteRegistrationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteRegistrationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteRegistrationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetRegistrationResponse200Headers the declared response headers of an HTTP 200 response for GetRegistration
+type GetRegistrationResponse200Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
+type GetRegistrationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Registration
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetRegistrationResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetRegistrationResponse) GetJSON200() *Registration {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetRegistrationResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetRegistrationResponse) GetApplicationproblemJSON401() *Problem {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetRegistrationResponse) GetApplicationproblemJSON403() *Problem {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetRegistrationResponse) GetApplicationproblemJSON404() *Problem {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetRegistrationResponse) GetApplicationproblemJSON422() *Problem {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetRegistrationResponse) GetApplicationproblemJSON500() *Problem {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetRegistrationResponse) GetApplicationproblemJSON503() *Problem {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetRegistrationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetRegistrationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetRegistrationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetRegistrationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // PreviewRoutingResponse200Headers the declared response headers of an HTTP 200 response for PreviewRouting
 type PreviewRoutingResponse200Headers struct {
 	ETag              *string
@@ -15548,6 +17982,104 @@ func (r PreviewRoutingResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PreviewRoutingResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListSkipsResponse200Headers the declared response headers of an HTTP 200 response for ListSkips
+type ListSkipsResponse200Headers struct {
+	HooktrailSequence *string
+	Link              *string
+}
+
+type ListSkipsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SkipsPage
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListSkipsResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListSkipsResponse) GetJSON200() *SkipsPage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListSkipsResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListSkipsResponse) GetApplicationproblemJSON401() *Problem {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListSkipsResponse) GetApplicationproblemJSON403() *Problem {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListSkipsResponse) GetApplicationproblemJSON404() *Problem {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ListSkipsResponse) GetApplicationproblemJSON422() *Problem {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListSkipsResponse) GetApplicationproblemJSON500() *Problem {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListSkipsResponse) GetApplicationproblemJSON503() *Problem {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListSkipsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListSkipsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListSkipsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListSkipsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -16768,9 +19300,9 @@ func (c *ClientWithResponses) RedriveDeliveryWithResponse(ctx context.Context, t
 
 // ListEndpointsWithResponse List endpoints
 //
-// Endpoints that aren't deleted, now or as of a moment.
+// Endpoints that aren't deleted, now or as of a moment. A registration's holder sees those that it made; a page can then have fewer items than asked for.
 //
-// Roles: admin, auditor, operator.
+// Roles: admin, auditor, operator, registrant.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -16785,9 +19317,9 @@ func (c *ClientWithResponses) ListEndpointsWithResponse(ctx context.Context, ten
 
 // CreateEndpointWithBodyWithResponse Create an endpoint
 //
-// The signing key is shown in this answer and never again. Credentials are kept sealed, outside the log.
+// The signing key is shown in this answer and never again. Credentials are kept sealed, outside the log. A registration's holder makes endpoints within its bounds and gets, once, a key for the receiver; beyond the quota: 409 quota_exhausted.
 //
-// Roles: admin, operator.
+// Roles: admin, operator, registrant.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -16802,9 +19334,9 @@ func (c *ClientWithResponses) CreateEndpointWithBodyWithResponse(ctx context.Con
 
 // CreateEndpointWithResponse Create an endpoint
 //
-// The signing key is shown in this answer and never again. Credentials are kept sealed, outside the log.
+// The signing key is shown in this answer and never again. Credentials are kept sealed, outside the log. A registration's holder makes endpoints within its bounds and gets, once, a key for the receiver; beyond the quota: 409 quota_exhausted.
 //
-// Roles: admin, operator.
+// Roles: admin, operator, registrant.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -16853,9 +19385,9 @@ func (c *ClientWithResponses) GetEndpointWithResponse(ctx context.Context, tenan
 
 // UpdateEndpointWithBodyWithResponse Change an endpoint
 //
-// A merge patch (RFC 7396). The profile stays; the signing key is rotated by an operation of its own.
+// A merge patch (RFC 7396). The profile stays; the signing key is rotated by an operation of its own. A receiver changes its url and nothing else. A receiver's new url, and that of an endpoint which has passed the handshake it demands, is asked first, as by handshake-endpoint, and taken over when it passes; else 422 handshake_failed.
 //
-// Roles: admin, operator.
+// Roles: admin, operator, receiver.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -16870,9 +19402,9 @@ func (c *ClientWithResponses) UpdateEndpointWithBodyWithResponse(ctx context.Con
 
 // UpdateEndpointWithApplicationMergePatchPlusJSONBodyWithResponse Change an endpoint
 //
-// A merge patch (RFC 7396). The profile stays; the signing key is rotated by an operation of its own.
+// A merge patch (RFC 7396). The profile stays; the signing key is rotated by an operation of its own. A receiver changes its url and nothing else. A receiver's new url, and that of an endpoint which has passed the handshake it demands, is asked first, as by handshake-endpoint, and taken over when it passes; else 422 handshake_failed.
 //
-// Roles: admin, operator.
+// Roles: admin, operator, receiver.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -16883,6 +19415,40 @@ func (c *ClientWithResponses) UpdateEndpointWithApplicationMergePatchPlusJSONBod
 		return nil, err
 	}
 	return ParseUpdateEndpointResponse(rsp)
+}
+
+// HandshakeEndpointWithBodyWithResponse Ask an endpoint's receiver for its consent
+//
+// Sends one request. ownership: a POST with a challenge, which the receiver sends back, alone or as the member challenge of an object. cloudevents: OPTIONS with WebHook-Request-Origin, which the receiver answers as HTTP 1.1 Web Hooks for Event Delivery asks. The answer is 200 whether it passed or not: see passed. One that passed verifies an endpoint that demands it, and takes another url over. It ends in the log also when the caller has gone; when the server dies in between, the start stays without an end and the next handshake supersedes it. One at a time an endpoint, 10 at once and then 10 a minute together with tests.
+//
+// Roles: admin, operator, receiver.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/tenants/{tenant}/endpoints/{id}/handshake (the `HandshakeEndpoint` operationId).
+func (c *ClientWithResponses) HandshakeEndpointWithBodyWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, params *HandshakeEndpointParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*HandshakeEndpointResponse, error) {
+	rsp, err := c.HandshakeEndpointWithBody(ctx, tenant, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseHandshakeEndpointResponse(rsp)
+}
+
+// HandshakeEndpointWithResponse Ask an endpoint's receiver for its consent
+//
+// Sends one request. ownership: a POST with a challenge, which the receiver sends back, alone or as the member challenge of an object. cloudevents: OPTIONS with WebHook-Request-Origin, which the receiver answers as HTTP 1.1 Web Hooks for Event Delivery asks. The answer is 200 whether it passed or not: see passed. One that passed verifies an endpoint that demands it, and takes another url over. It ends in the log also when the caller has gone; when the server dies in between, the start stays without an end and the next handshake supersedes it. One at a time an endpoint, 10 at once and then 10 a minute together with tests.
+//
+// Roles: admin, operator, receiver.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/tenants/{tenant}/endpoints/{id}/handshake (the `HandshakeEndpoint` operationId).
+func (c *ClientWithResponses) HandshakeEndpointWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, params *HandshakeEndpointParams, body HandshakeEndpointJSONRequestBody, reqEditors ...RequestEditorFn) (*HandshakeEndpointResponse, error) {
+	rsp, err := c.HandshakeEndpoint(ctx, tenant, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseHandshakeEndpointResponse(rsp)
 }
 
 // PauseEndpointWithBodyWithResponse Pause an endpoint
@@ -16985,6 +19551,40 @@ func (c *ClientWithResponses) RotateEndpointKeyWithResponse(ctx context.Context,
 		return nil, err
 	}
 	return ParseRotateEndpointKeyResponse(rsp)
+}
+
+// TestEndpointWithBodyWithResponse Send a test to an endpoint
+//
+// Appends an event that goes to this endpoint, whatever its subscriptions, and to no other. It is delivered as any event, with the header hooktrail-test: true, and marked in all listings. Refused where nothing would be sent: while webhooks are off, the endpoint is disabled or its handshake isn't passed. While the endpoint is paused it waits.
+//
+// Roles: admin, operator, receiver.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/tenants/{tenant}/endpoints/{id}/test (the `TestEndpoint` operationId).
+func (c *ClientWithResponses) TestEndpointWithBodyWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, params *TestEndpointParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*TestEndpointResponse, error) {
+	rsp, err := c.TestEndpointWithBody(ctx, tenant, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTestEndpointResponse(rsp)
+}
+
+// TestEndpointWithResponse Send a test to an endpoint
+//
+// Appends an event that goes to this endpoint, whatever its subscriptions, and to no other. It is delivered as any event, with the header hooktrail-test: true, and marked in all listings. Refused where nothing would be sent: while webhooks are off, the endpoint is disabled or its handshake isn't passed. While the endpoint is paused it waits.
+//
+// Roles: admin, operator, receiver.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/tenants/{tenant}/endpoints/{id}/test (the `TestEndpoint` operationId).
+func (c *ClientWithResponses) TestEndpointWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, params *TestEndpointParams, body TestEndpointJSONRequestBody, reqEditors ...RequestEditorFn) (*TestEndpointResponse, error) {
+	rsp, err := c.TestEndpoint(ctx, tenant, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTestEndpointResponse(rsp)
 }
 
 // ListEventTypesWithResponse List event types
@@ -17429,6 +20029,91 @@ func (c *ClientWithResponses) GetLogEntryWithResponse(ctx context.Context, tenan
 	return ParseGetLogEntryResponse(rsp)
 }
 
+// ListRegistrationsWithResponse List registrations
+//
+// Registrations that aren't ended, now or as of a moment.
+//
+// Roles: admin, auditor, operator.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/tenants/{tenant}/registrations (the `ListRegistrations` operationId).
+func (c *ClientWithResponses) ListRegistrationsWithResponse(ctx context.Context, tenant string, params *ListRegistrationsParams, reqEditors ...RequestEditorFn) (*ListRegistrationsResponse, error) {
+	rsp, err := c.ListRegistrations(ctx, tenant, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListRegistrationsResponse(rsp)
+}
+
+// CreateRegistrationWithBodyWithResponse Create a registration
+//
+// With its token, and nothing else, a receiver makes endpoints within the bounds given here and chooses their event types. The token is shown in this answer and never again.
+//
+// Roles: admin, operator.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/tenants/{tenant}/registrations (the `CreateRegistration` operationId).
+func (c *ClientWithResponses) CreateRegistrationWithBodyWithResponse(ctx context.Context, tenant string, params *CreateRegistrationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateRegistrationResponse, error) {
+	rsp, err := c.CreateRegistrationWithBody(ctx, tenant, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateRegistrationResponse(rsp)
+}
+
+// CreateRegistrationWithResponse Create a registration
+//
+// With its token, and nothing else, a receiver makes endpoints within the bounds given here and chooses their event types. The token is shown in this answer and never again.
+//
+// Roles: admin, operator.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/tenants/{tenant}/registrations (the `CreateRegistration` operationId).
+func (c *ClientWithResponses) CreateRegistrationWithResponse(ctx context.Context, tenant string, params *CreateRegistrationParams, body CreateRegistrationJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateRegistrationResponse, error) {
+	rsp, err := c.CreateRegistration(ctx, tenant, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateRegistrationResponse(rsp)
+}
+
+// DeleteRegistrationWithResponse End a registration
+//
+// The token opens nothing any more, at once in this process, and in others as they read the log. Endpoints that were made with it stay, and so do their receivers' keys.
+//
+// Roles: admin, operator.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/tenants/{tenant}/registrations/{id} (the `DeleteRegistration` operationId).
+func (c *ClientWithResponses) DeleteRegistrationWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, params *DeleteRegistrationParams, reqEditors ...RequestEditorFn) (*DeleteRegistrationResponse, error) {
+	rsp, err := c.DeleteRegistration(ctx, tenant, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteRegistrationResponse(rsp)
+}
+
+// GetRegistrationWithResponse Get a registration
+//
+// Its bounds and how many endpoints were made, now or as of a moment.
+//
+// Roles: admin, auditor, operator.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/tenants/{tenant}/registrations/{id} (the `GetRegistration` operationId).
+func (c *ClientWithResponses) GetRegistrationWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, params *GetRegistrationParams, reqEditors ...RequestEditorFn) (*GetRegistrationResponse, error) {
+	rsp, err := c.GetRegistration(ctx, tenant, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetRegistrationResponse(rsp)
+}
+
 // PreviewRoutingWithBodyWithResponse Preview an event's routing
 //
 // Where an event would go, by the configuration now or as of a moment: decided by the code that routes. Nothing is appended, so an Idempotency-Key changes nothing.
@@ -17463,11 +20148,28 @@ func (c *ClientWithResponses) PreviewRoutingWithResponse(ctx context.Context, te
 	return ParsePreviewRoutingResponse(rsp)
 }
 
+// ListSkipsWithResponse List what was not delivered
+//
+// What was never delivered, and why: routings that passed over a subscription whose types matched, in order of their entries. It reflects what the view has; min_sequence demands more. A receiver sees what concerns its endpoint.
+//
+// Roles: admin, auditor, operator, receiver.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/tenants/{tenant}/skips (the `ListSkips` operationId).
+func (c *ClientWithResponses) ListSkipsWithResponse(ctx context.Context, tenant string, params *ListSkipsParams, reqEditors ...RequestEditorFn) (*ListSkipsResponse, error) {
+	rsp, err := c.ListSkips(ctx, tenant, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListSkipsResponse(rsp)
+}
+
 // ListSubscriptionsWithResponse List subscriptions
 //
 // Subscriptions that aren't deleted, now or as of a moment.
 //
-// Roles: admin, auditor, operator.
+// Roles: admin, auditor, operator, receiver.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -17484,7 +20186,7 @@ func (c *ClientWithResponses) ListSubscriptionsWithResponse(ctx context.Context,
 //
 // Events of the types that are appended from now on go to the endpoint: one delivery an event and endpoint, however many subscriptions match.
 //
-// Roles: admin, operator.
+// Roles: admin, operator, receiver.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -17501,7 +20203,7 @@ func (c *ClientWithResponses) CreateSubscriptionWithBodyWithResponse(ctx context
 //
 // Events of the types that are appended from now on go to the endpoint: one delivery an event and endpoint, however many subscriptions match.
 //
-// Roles: admin, operator.
+// Roles: admin, operator, receiver.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -17518,7 +20220,7 @@ func (c *ClientWithResponses) CreateSubscriptionWithResponse(ctx context.Context
 //
 // Waiting deliveries that no other subscription asked for are cancelled.
 //
-// Roles: admin, operator.
+// Roles: admin, operator, receiver.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -17535,7 +20237,7 @@ func (c *ClientWithResponses) DeleteSubscriptionWithResponse(ctx context.Context
 //
 // Its whole configuration, now or as of a moment.
 //
-// Roles: admin, auditor, operator.
+// Roles: admin, auditor, operator, receiver.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -17552,7 +20254,7 @@ func (c *ClientWithResponses) GetSubscriptionWithResponse(ctx context.Context, t
 //
 // A merge patch (RFC 7396). The endpoint stays.
 //
-// Roles: admin, operator.
+// Roles: admin, operator, receiver.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -17569,7 +20271,7 @@ func (c *ClientWithResponses) UpdateSubscriptionWithBodyWithResponse(ctx context
 //
 // A merge patch (RFC 7396). The endpoint stays.
 //
-// Roles: admin, operator.
+// Roles: admin, operator, receiver.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -17586,7 +20288,7 @@ func (c *ClientWithResponses) UpdateSubscriptionWithApplicationMergePatchPlusJSO
 //
 // What it would match from now on is skipped, and routing says so.
 //
-// Roles: admin, operator.
+// Roles: admin, operator, receiver.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -17603,7 +20305,7 @@ func (c *ClientWithResponses) PauseSubscriptionWithBodyWithResponse(ctx context.
 //
 // What it would match from now on is skipped, and routing says so.
 //
-// Roles: admin, operator.
+// Roles: admin, operator, receiver.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -17620,7 +20322,7 @@ func (c *ClientWithResponses) PauseSubscriptionWithResponse(ctx context.Context,
 //
 // Ends a pause. What was skipped meanwhile stays skipped.
 //
-// Roles: admin, operator.
+// Roles: admin, operator, receiver.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -17637,7 +20339,7 @@ func (c *ClientWithResponses) ResumeSubscriptionWithBodyWithResponse(ctx context
 //
 // Ends a pause. What was skipped meanwhile stays skipped.
 //
-// Roles: admin, operator.
+// Roles: admin, operator, receiver.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -19709,6 +22411,143 @@ func ParseUpdateEndpointResponse(rsp *http.Response) (*UpdateEndpointResponse, e
 	return response, nil
 }
 
+// ParseHandshakeEndpointResponse parses an HTTP response from a HandshakeEndpointWithResponse call
+func ParseHandshakeEndpointResponse(rsp *http.Response) (*HandshakeEndpointResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &HandshakeEndpointResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Handshake
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers HandshakeEndpointResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
 // ParsePauseEndpointResponse parses an HTTP response from a PauseEndpointWithResponse call
 func ParsePauseEndpointResponse(rsp *http.Response) (*PauseEndpointResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -20094,6 +22933,143 @@ func ParseRotateEndpointKeyResponse(rsp *http.Response) (*RotateEndpointKeyRespo
 			headers.Location = &value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseTestEndpointResponse parses an HTTP response from a TestEndpointWithResponse call
+func ParseTestEndpointResponse(rsp *http.Response) (*TestEndpointResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &TestEndpointResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Test
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers TestEndpointResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers201 = &headers
 	}
 
 	return response, nil
@@ -22081,6 +25057,424 @@ func ParseGetLogEntryResponse(rsp *http.Response) (*GetLogEntryResponse, error) 
 	return response, nil
 }
 
+// ParseListRegistrationsResponse parses an HTTP response from a ListRegistrationsWithResponse call
+func ParseListRegistrationsResponse(rsp *http.Response) (*ListRegistrationsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListRegistrationsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RegistrationPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListRegistrationsResponse200Headers
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateRegistrationResponse parses an HTTP response from a CreateRegistrationWithResponse call
+func ParseCreateRegistrationResponse(rsp *http.Response) (*CreateRegistrationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateRegistrationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Registration
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateRegistrationResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteRegistrationResponse parses an HTTP response from a DeleteRegistrationWithResponse call
+func ParseDeleteRegistrationResponse(rsp *http.Response) (*DeleteRegistrationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteRegistrationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		var headers DeleteRegistrationResponse204Headers
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers204 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetRegistrationResponse parses an HTTP response from a GetRegistrationWithResponse call
+func ParseGetRegistrationResponse(rsp *http.Response) (*GetRegistrationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetRegistrationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Registration
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetRegistrationResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
 // ParsePreviewRoutingResponse parses an HTTP response from a PreviewRoutingWithResponse call
 func ParsePreviewRoutingResponse(rsp *http.Response) (*PreviewRoutingResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -22190,6 +25584,101 @@ func ParsePreviewRoutingResponse(rsp *http.Response) (*PreviewRoutingResponse, e
 				return nil, err
 			}
 			headers.HooktrailSequence = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListSkipsResponse parses an HTTP response from a ListSkipsWithResponse call
+func ParseListSkipsResponse(rsp *http.Response) (*ListSkipsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListSkipsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SkipsPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListSkipsResponse200Headers
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
 		}
 		response.Headers200 = &headers
 	}

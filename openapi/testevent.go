@@ -1,0 +1,173 @@
+package openapi
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/projections"
+)
+
+// What a test is where its sender says nothing else. The type is the server's own, so no producer's event looks like it.
+const (
+	testType = "hooktrail.test"
+	testData = `{"test":true,"message":"A test of this endpoint: nothing happened."}`
+)
+
+type testEndpointIn struct {
+	ThingPath
+	PostHeader
+	Body *testIn
+}
+
+type testIn struct {
+	Type string          `json:"type,omitempty" maxLength:"255" doc:"The type of the sample; hooktrail.test by default. A receiver names one that it may subscribe to." example:"offer.issued"`
+	Data json.RawMessage `json:"data,omitempty" doc:"Its data, kept byte for byte; by default the registered type's first example, or a small built-in sample." example:"{\"amount\":12.50}"`
+	ReasonBody
+}
+
+// testOut is a test on its way.
+type testOut struct {
+	EventID    string      `json:"event_id" doc:"The event that was appended for it, marked as a test." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6e"`
+	Sequence   int64       `json:"sequence" doc:"Its place in the tenant's log." example:"41"`
+	Type       string      `json:"type" doc:"Its type." example:"offer.issued"`
+	EndpointID domain.UUID `json:"endpoint_id" format:"uuid" doc:"The one endpoint that it goes to." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
+	Deliveries string      `json:"deliveries" doc:"Where its delivery can be watched." example:"/v1/tenants/acme/deliveries?event_id=01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6e"`
+}
+
+// testEndpoint appends a sample that is routed to one endpoint and to no other, and travels as any event does.
+func testEndpoint(ctx context.Context, c *call, in *testEndpointIn) (*madeOut[testOut], error) {
+	id, err := in.id()
+	if err != nil {
+		return nil, err
+	}
+	var body testIn
+	if in.Body != nil {
+		body = *in.Body
+	}
+	if err := checkReason("body.reason", body.Reason); err != nil {
+		return nil, err
+	}
+	return once(ctx, c, post[madeOut[testOut]]{
+		decide: func(ctx context.Context) (domain.Group, error) { return c.newTest(ctx, id, body) },
+		answer: func(_ context.Context, entries []domain.Entry, replayed bool) (*madeOut[testOut], error) {
+			e := entries[0]
+			attrs, err := appended(entries, 0)
+			if err != nil {
+				return nil, err
+			}
+			watch := "/v1/tenants/" + string(c.tenant) + "/deliveries?event_id=" + url.QueryEscape(attrs.ID)
+			out := made(e, replayed, watch, testOut{
+				EventID: attrs.ID, Sequence: int64(e.Sequence), Type: string(attrs.Type), EndpointID: id, Deliveries: watch,
+			})
+			out.ETag = ""
+			return out, nil
+		},
+	})
+}
+
+func (c *call) newTest(ctx context.Context, endpoint domain.UUID, in testIn) (domain.Group, error) {
+	if err := c.checkTest(ctx, endpoint, in); err != nil {
+		return domain.Group{}, err
+	}
+	attrs, data := c.sample(in)
+	if len(data) > c.Limits.DataBytes {
+		return domain.Group{}, refuse(http.StatusRequestEntityTooLarge, "event_data_too_large", "An event's data is larger than the server takes.",
+			fault{"body.data", fmt.Sprintf("has at most %d bytes", c.Limits.DataBytes)})
+	}
+	if err := c.probes.take(endpoint, c.Clock()); err != nil {
+		return domain.Group{}, err
+	}
+	id := domain.NewUUID()
+	attrs.ID, attrs.Source, attrs.Test = id.String(), defaultSource(c.tenant), &domain.TestTarget{Endpoint: endpoint}
+	return domain.Group{Drafts: []domain.Draft{{
+		Tenant: c.tenant, Stream: domain.Stream{Kind: domain.StreamEvent, ID: id}, By: c.by(), Reason: in.Reason,
+		Fact: &domain.EventAppended{Event: attrs, Data: data},
+	}}}, nil
+}
+
+// sample is the event that a test sends, as far as its sender and the registered type say.
+func (c *call) sample(in testIn) (domain.EventAttributes, []byte) {
+	attrs := domain.EventAttributes{Type: domain.EventType(in.Type), SchemaVersion: "v1"}
+	if attrs.Type == "" {
+		attrs.Type = testType
+	}
+	data := []byte(testData)
+	if registered, ok := c.Directory.EventType(c.tenant, attrs.Type); ok {
+		attrs.SchemaVersion = registered.SchemaVersion
+		if len(registered.Examples) > 0 {
+			data = []byte(registered.Examples[0])
+		}
+	}
+	if len(in.Data) > 0 {
+		data = in.Data
+	}
+	return attrs, data
+}
+
+// checkTest refuses a test that would go nowhere, and one of a type that its receiver has nothing to do with: the type's
+// example isn't for everybody.
+func (c *call) checkTest(ctx context.Context, id domain.UUID, in testIn) error {
+	if !c.opens(id) {
+		return notFound()
+	}
+	typ := domain.EventType(in.Type)
+	if typ != "" {
+		if err := typ.Validate("type"); err != nil {
+			return err
+		}
+	}
+	var tenant projections.Tenant
+	var endpoint projections.Endpoint
+	chosen := typ == "" || c.key.Role != domain.RoleReceiver
+	_, err := c.now(ctx, func(r projections.Reader) (err error) {
+		if endpoint, err = r.Endpoint(ctx, id, projections.AsOf{}); err != nil {
+			return err
+		}
+		if !chosen {
+			if chosen, err = c.mayTest(ctx, r, id, typ); err != nil {
+				return err
+			}
+		}
+		tenant, err = r.Tenant(ctx, projections.AsOf{})
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case !chosen:
+		return domain.Invalid("type", "is one that the endpoint's subscriptions choose or its registration allows")
+	case !tenant.WebhooksEnabled:
+		return refuse(http.StatusConflict, "webhooks_off", "The tenant's webhooks are switched off: nothing would be sent.")
+	case endpoint.Disabled != "":
+		return refuse(http.StatusConflict, "endpoint_disabled", "The server stopped delivering to the endpoint: resume it first.")
+	case endpoint.Unverified:
+		return refuse(http.StatusConflict, "endpoint_unverified", "The endpoint hasn't passed its handshake yet: nothing would be sent.")
+	}
+	return nil
+}
+
+// mayTest says whether a receiver may have a sample of a type sent.
+func (c *call) mayTest(ctx context.Context, r projections.Reader, endpoint domain.UUID, typ domain.EventType) (bool, error) {
+	if b := c.key.Registration; b != nil && b.Allows("type", []domain.Pattern{domain.Pattern(typ)}) == nil {
+		return true, nil
+	}
+	page := projections.Page{Limit: 1000}
+	for {
+		rows, err := r.Subscriptions(ctx, endpoint, page, projections.AsOf{})
+		if err != nil {
+			return false, err
+		}
+		if slices.ContainsFunc(rows, func(s projections.Subscription) bool { return s.Matches(typ) }) {
+			return true, nil
+		}
+		if len(rows) < page.Limit {
+			return false, nil
+		}
+		page.After = &rows[len(rows)-1].Created.Sequence
+	}
+}
