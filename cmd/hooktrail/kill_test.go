@@ -99,14 +99,14 @@ func (h *holdingReceiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.mu.Lock()
 	h.free = append(h.free, free)
 	h.mu.Unlock()
-	h.received.ServeHTTP(holdsHeader{w}, r) // noted before it is held
+	status := h.note(r, nil) // before it is held
 	h.held.Add(1)
 	defer h.held.Add(-1)
 	select {
 	case <-free:
 	case <-r.Context().Done():
 	}
-	w.WriteHeader(http.StatusOK)
+	w.WriteHeader(status)
 }
 
 // letGo answers what is still held.
@@ -118,11 +118,6 @@ func (h *holdingReceiver) letGo() {
 	}
 	h.free = nil
 }
-
-// holdsHeader drops the status that is to come later.
-type holdsHeader struct{ http.ResponseWriter }
-
-func (holdsHeader) WriteHeader(int) {}
 
 // producers append events under ids of their own choice and remember every answer.
 type producers struct {

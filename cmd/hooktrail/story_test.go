@@ -195,17 +195,22 @@ func newReceiver(t testing.TB, status func(n int) int) *received {
 
 // ServeHTTP implements http.Handler.
 func (r *received) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	w.WriteHeader(r.note(req, r.status))
+}
+
+// note remembers a request and returns the status that it is to be answered with.
+func (r *received) note(req *http.Request, answer func(n int) int) int {
 	body, _ := io.ReadAll(req.Body) // a broken request shows as a wrong body
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	status := http.StatusOK
-	if r.status != nil {
-		status = r.status(len(r.requests) + 1)
+	if answer != nil {
+		status = answer(len(r.requests) + 1)
 	}
 	r.requests = append(r.requests, receivedRequest{
 		ID: req.Header.Get("Webhook-Id"), Timestamp: req.Header.Get("Webhook-Timestamp"), Body: string(body), Status: status,
 	})
-	r.mu.Unlock()
-	w.WriteHeader(status)
+	return status
 }
 
 func (r *received) all() []receivedRequest {
