@@ -6,8 +6,6 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
-	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
@@ -594,10 +592,4 @@ func (w *world) check() {
 			w.t.Errorf("delivery %s has an attempt that never ended", d.ID)
 		}
 	}
-}
-
-// bubble runs a test on a fake clock. A goroutine left behind fails it.
-func bubble(t *testing.T, f func(t *testing.T, w *world)) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) { f(t, newWorld(t)) })
 }
