@@ -144,8 +144,8 @@ type ending struct {
 	plain   bool   // everything that the log could refuse was taken out
 
 	// What the answer says of the endpoint.
-	began    time.Time // when the start was submitted
-	receiver receiverID
+	began    time.Time              // when the start was submitted
+	asked    *domain.EndpointConfig // as it was configured then
 	gone     bool
 	throttle bool
 	// notBefore is for the lane; the delivery's own time stands in fact.
@@ -174,7 +174,7 @@ func (d *Dispatcher) decide(a *attempt, answer Answer) *ending {
 	return &ending{
 		item: a.item, tenant: a.delivery.Tenant, cause: a.delivery.EventSequence, subject: a.subject(), version: a.version,
 		fact: &domain.AttemptFinished{Result: r, Body: answer.Body}, event: a.event,
-		began: a.submitted, receiver: receiverOf(&a.endpoint), gone: answer.Gone, throttle: answer.Throttle, notBefore: answer.NotBefore,
+		began: a.submitted, asked: &a.endpoint.EndpointConfig, gone: answer.Gone, throttle: answer.Throttle, notBefore: answer.NotBefore,
 		exhausted: r.Status == domain.DeliveryDead && !final,
 	}
 }

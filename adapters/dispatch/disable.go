@@ -13,10 +13,10 @@ import (
 // judgement says why an endpoint, as it is configured now, is to be disabled; "" when it isn't.
 type judgement func(e projections.Endpoint) (reason string)
 
-// gone judges by a receiver's answer that it wants nothing more.
-func gone(r receiverID) judgement {
+// gone judges by the answer, of the receiver that was asked, that it wants nothing more.
+func gone(asked *domain.EndpointConfig) judgement {
 	return func(e projections.Endpoint) string {
-		if receiverOf(&e.Endpoint) != r {
+		if e.Moved(*asked) {
 			return ""
 		}
 		return domain.DisabledGone

@@ -17,7 +17,7 @@ func (d *Dispatcher) heed(e *ending, now time.Time) {
 		e.obituary = d.obituary(&e.item.delivery, e.event, &e.fact.Result, e.deadBecause())
 	}
 	if e.gone && !l.disabling {
-		e.disabled = d.disable(l, gone(e.receiver), e.cause)
+		e.disabled = d.disable(l, gone(e.asked), e.cause)
 		e.disables = e.disabled != nil
 		l.disabling = e.disables
 	}
@@ -30,7 +30,7 @@ func (d *Dispatcher) follow(e *ending, of death) {
 	case e.disables && e.disabled != nil:
 		d.noteDisabled(l, e.disabled)
 	case e.disables:
-		d.spawnTask(l.shard, func() { d.disableNow(l, gone(e.receiver), of.sequence) })
+		d.spawnTask(l.shard, func() { d.disableNow(l, gone(e.asked), of.sequence) })
 	case e.exhausted:
 		d.died(l, of)
 	}

@@ -30,7 +30,7 @@ type lane struct {
 
 // configure takes over a configuration, nil for a deleted endpoint.
 func (l *lane) configure(c *domain.Endpoint) {
-	if l.config != nil && c != nil && receiverOf(l.config) != receiverOf(c) {
+	if l.config != nil && c != nil && c.Moved(l.config.EndpointConfig) {
 		l.throttle = throttle{} // it was another receiver's
 	}
 	l.config, l.disabling, l.examined.sound = c, false, time.Time{}
@@ -43,20 +43,6 @@ func (l *lane) configure(c *domain.Endpoint) {
 		l.limiter.SetLimit(rate.Limit(c.RateLimit.PerSecond))
 		l.limiter.SetBurst(c.RateLimit.Burst)
 	}
-}
-
-// receiverID tells receivers apart: another URL is another receiver's.
-type receiverID struct {
-	url   string
-	query domain.UUID // the secret with the URL's query
-}
-
-func receiverOf(e *domain.Endpoint) receiverID {
-	id := receiverID{url: e.URL}
-	if e.Query != nil {
-		id.query = e.Query.Secret
-	}
-	return id
 }
 
 // open says whether one more attempt may be under way, whatever is due.
