@@ -93,7 +93,8 @@ func checkWaiting(t *rapid.T, f *folded, h *historytest.History) {
 			continue
 		}
 		seen[e.Tenant] = true
-		s, _ := take(t, f.memory, e.Tenant, -1, projections.AsOf{})
+		s, present := take(t, f.memory, e.Tenant, -1, projections.AsOf{})
+		checkHealth(t, f, present.Health)
 		for _, d := range s.Deliveries {
 			if d.Open || !d.Status.Ended() {
 				want[d.Endpoint] = append(want[d.Endpoint], postgres.WaitingDelivery{Delivery: d.Delivery, Position: d.Created.Position, Version: d.Version})
@@ -114,6 +115,21 @@ func checkWaiting(t *rapid.T, f *folded, h *historytest.History) {
 		if diff := gocmp.Diff(rows, walkWaiting(t, f, endpoint)); diff != "" {
 			t.Fatalf("waiting for %s (-memory +tables):\n%s", endpoint, diff)
 		}
+	}
+}
+
+// checkHealth holds the health of endpoints, as it is read across tenants, against the memory.
+func checkHealth(t *rapid.T, f *folded, want map[domain.UUID]domain.Health) {
+	for endpoint, health := range want {
+		got, as, err := f.views.Health(context.Background(), endpoint, f.memory.Cursor())
+		if err != nil || as < f.memory.Cursor() || got != health {
+			t.Fatalf("the health of %s as of %d is %+v, want %+v (%v)", endpoint, as, got, health, err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	if _, as, err := f.views.Health(ctx, domain.NewUUID(), f.memory.Cursor()+1); err == nil {
+		t.Fatalf("the health beyond %d is answered as of %d", f.memory.Cursor(), as)
 	}
 }
 
