@@ -12,13 +12,14 @@ import (
 
 // request is one group on its way through the appender.
 type request struct {
-	group  domain.Group
-	drafts []prepared
-	macs   [][32]byte // of the claims
-	bytes  int
-	began  time.Time
-	call   *call
-	index  int // of the group in its call
+	group   domain.Group
+	drafts  []prepared
+	macs    [][32]byte // of the claims
+	digests [][32]byte // of the claims' requests, keyed
+	bytes   int
+	began   time.Time
+	call    *call
+	index   int // of the group in its call
 
 	// The rest belongs to the appender.
 

@@ -181,7 +181,7 @@ func (s *stage) nextTime() time.Time {
 func (s *stage) claim(r *request) error {
 	for i, mac := range r.macs {
 		if earlier, ok := s.checked.claimed[mac]; ok {
-			return earlier.asError(i, r.group.Claims[i].Digest)
+			return earlier.asError(i, r.digests[i])
 		}
 		if earlier, ok := s.claims[mac]; ok {
 			r.same = &duplicate{earlier.request, earlier.claim, i}

@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// digestBytes of a request's digest are kept with a claim.
+// digestBytes of a request's keyed digest are kept with a claim.
 const digestBytes = 16
 
 // claimed is a claim that stands in the log.
@@ -36,7 +36,7 @@ func insertClaims(ctx context.Context, tx pgx.Tx, admitted []*request) (free boo
 	for _, r := range admitted {
 		for i, claim := range r.group.Claims {
 			macs = append(macs, r.macs[i][:])
-			digests = append(digests, claim.Digest[:digestBytes])
+			digests = append(digests, r.digests[i][:digestBytes])
 			sequences = append(sequences, int64(r.drafts[claim.First].sequence))
 			counts = append(counts, int32(claim.Count))
 		}

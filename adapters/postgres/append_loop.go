@@ -278,8 +278,8 @@ func (a *appender) reject(r *request) {
 func (d *duplicate) asError(repeating *request) *domain.ClaimedError {
 	claim := d.earlier.group.Claims[d.earlierClaim]
 	first := &d.earlier.drafts[claim.First]
-	c := claimed{first.sequence, claim.Count, first.recordedAt, claim.Digest[:digestBytes]}
-	return c.asError(d.repeatingClaim, repeating.group.Claims[d.repeatingClaim].Digest)
+	c := claimed{first.sequence, claim.Count, first.recordedAt, d.earlier.digests[d.earlierClaim][:digestBytes]}
+	return c.asError(d.repeatingClaim, repeating.digests[d.repeatingClaim])
 }
 
 func (a *appender) fail(requests []*request, err error) {

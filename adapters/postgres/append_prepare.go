@@ -104,9 +104,9 @@ func (l *Log) prepareGroup(r *request) error {
 		}
 		r.bytes += entryOverhead + len(p.content)
 	}
-	r.macs = make([][32]byte, len(r.group.Claims))
+	r.macs, r.digests = make([][32]byte, len(r.group.Claims)), make([][32]byte, len(r.group.Claims))
 	for i, claim := range r.group.Claims {
-		r.macs[i] = l.instance.claimMAC(claim)
+		r.macs[i], r.digests[i] = l.instance.claimMAC(claim), l.instance.claimDigest(claim)
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ func (l *Log) Claimed(ctx context.Context, claims []domain.Claim) ([]*domain.Cla
 	earlier := make([]*domain.ClaimedError, len(claims))
 	for i, c := range claims {
 		if made, ok := found[[32]byte(macs[i])]; ok {
-			earlier[i] = made.asError(i, c.Digest)
+			earlier[i] = made.asError(i, l.instance.claimDigest(c))
 		}
 	}
 	return earlier, nil

@@ -35,6 +35,13 @@ func TestLog_Claimed(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("claimed (-want +got):\n%s", diff)
 	}
+	// A plain hash would let a guess of what was claimed be confirmed.
+	var plain int
+	digest := claim("whole", 0, 3).Digest
+	const sql = `SELECT count(*) FROM claims WHERE digest = $1`
+	if err := connect(t, log.db.URL).QueryRow(t.Context(), sql, digest[:16]).Scan(&plain); err != nil || plain > 0 {
+		t.Errorf("%d claims are kept with their plain digest: %v", plain, err)
+	}
 	if none, err := log.Claimed(t.Context(), nil); err != nil || len(none) != 0 {
 		t.Errorf("of no claims: %v, %v", none, err)
 	}

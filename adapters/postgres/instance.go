@@ -86,6 +86,12 @@ func (in *instance) claimMAC(c domain.Claim) [sha256.Size]byte {
 	return keyedHash(in.claims, string(c.Tenant), c.Scope, c.Key)
 }
 
+// claimDigest tells a repetition of a claim's request from another one. It is keyed: a request may hold little that isn't
+// known, and a plain hash would let a guess of the rest be confirmed, also after that was erased.
+func (in *instance) claimDigest(c domain.Claim) [sha256.Size]byte {
+	return keyedHash(in.claims, string(c.Tenant), c.Scope, c.Key, string(c.Digest[:]))
+}
+
 // subjectMAC stands for a subject in the database; it is empty, not null, for nobody.
 func (in *instance) subjectMAC(tenant domain.TenantID, subject string) []byte {
 	if subject == "" {
