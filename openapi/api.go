@@ -41,6 +41,10 @@ func register(a *api) {
 	add(a, "put-event-type", "PUT "+tenant+"/event-types/{name}", "Register or change an event type", roles(admin), putEventType, documentEventType)
 	add(a, "import-event-types", "POST "+tenant+"/event-types/import", "Import a catalogue of event types", roles(admin), importTypes, documentCatalogue)
 
+	add(a, "list-profiles", "GET /v1/profiles", "List wire formats", domain.Roles(), listProfiles, answers[pageOut[profileOut]])
+	add(a, "get-profile", "GET /v1/profiles/{name}", "Get a wire format", domain.Roles(), getProfile, answers[profileOut])
+	add(a, "create-profile", "POST /v1/profiles", "Add a wire format", roles(), createProfile, documentProfile)
+
 	add(a, "create-endpoint", "POST "+tenant+"/endpoints", "Create an endpoint", roles(admin, registrant), createEndpoint)
 	add(a, "list-endpoints", "GET "+tenant+"/endpoints", "List endpoints", roles(admin, auditor, registrant), listEndpoints)
 	add(a, "get-endpoint", "GET "+tenant+"/endpoints/{id}", "Get an endpoint", roles(admin, auditor, receiver), getEndpoint)

@@ -117,6 +117,10 @@ func TestContract(t *testing.T) {
 	c.do("list-event-types", acme+"/event-types?limit=1", "")
 	c.do("get-event-type", acme+"/event-types/a.b", "")
 
+	c.do("create-profile", "/v1/profiles", mine)
+	c.do("list-profiles", "/v1/profiles?limit=2&order=desc", "")
+	c.do("get-profile", "/v1/profiles/mine", "")
+
 	made = c.do("create-endpoint", acme+"/endpoints", `{"name":"e","url":"https://receiver.example/","auth":{"type":"basic","username":"u","password":"p"},"headers":{"X-A":"a"},
 		"rate_limit":{"per_second":1.5,"burst":2},"retry":{"schedule":["5s"]},"metadata":{"a":"b"},"timeout":"5s"}`)
 	endpoint := made.text("id")

@@ -31,6 +31,7 @@ past moment; ` + "`Hooktrail-Sequence`" + ` says which sequence an answer reflec
 		{Name: "Keys", Description: "API keys, their roles and the principals behind them."},
 		{Name: "Events", Description: "What producers submit; data is kept and given back byte for byte."},
 		{Name: "Event types", Description: "What a tenant says about its events: schemas, examples, guides."},
+		{Name: "Profiles", Description: "Wire formats: what requests to receivers look like, as data."},
 		{Name: "Endpoints", Description: "Receivers: URL, wire format, keys and limits."},
 		{Name: "Registrations", Description: "With which receivers make endpoints by themselves."},
 		{Name: "Subscriptions", Description: "Which event types go to which endpoint."},
@@ -42,7 +43,7 @@ past moment; ` + "`Hooktrail-Sequence`" + ` says which sequence an answer reflec
 
 // tagOf is the section of the document in which a path stands.
 func tagOf(path string) string {
-	for _, tag := range []string{"keys", "events", "endpoints", "registrations", "subscriptions", "deliveries", "log"} {
+	for _, tag := range []string{"profiles", "keys", "events", "endpoints", "registrations", "subscriptions", "deliveries", "log"} {
 		if strings.Contains(path+"/", "/"+tag+"/") {
 			return strings.ToUpper(tag[:1]) + tag[1:]
 		}
@@ -98,6 +99,9 @@ func descriptions() map[string]string {
 		"get-event-type":        "What the tenant says about the events of a type, now or as of a moment; schema and examples byte for byte as they were sent.",
 		"put-event-type":        "The whole definition: what isn't sent isn't kept. The same definition again appends nothing. What breaks for receivers is refused (409 schema_incompatible) unless the schema gets a new version, and the answer says what breaks. Events appended through this process are held to it at once, those through others as they read the log.",
 		"import-event-types":    "Registers all types of a catalogue, or none: types that are so already stay, so that it can be imported again. What a tenant has besides stays too. Breaking changes are refused as in put-event-type.",
+		"list-profiles":         "Those that the program brings along and those that operators added, in every version. There is no as_of: a profile never changes, and added_at says since when it is there.",
+		"get-profile":           "One wire format in its newest version, or in the one that is asked for.",
+		"create-profile":        "The body is the document, of the same form as those that the program brings along. Endpoints of all tenants can use it from then on; those that exist keep the version with which they were made. A document that is wrong is refused with the places (422 invalid_profile); the same document again is answered with 200.",
 		"create-endpoint":       "The signing key is shown in this answer and never again. Credentials are kept sealed, outside the log. A registration's holder makes endpoints within its bounds and gets, once, a key for the receiver; beyond the quota: 409 quota_exhausted.",
 		"list-endpoints":        "Endpoints that aren't deleted, now or as of a moment. A registration's holder sees those that it made; a page can then have fewer items than asked for.",
 		"get-endpoint":          "Its whole configuration, now or as of a moment; key ids and keyed fingerprints, never a key.",

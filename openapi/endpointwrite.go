@@ -251,7 +251,10 @@ func (c *call) endpointConfig(ctx context.Context, in endpointIn, secrets *secre
 	if name == "" {
 		name = defaultProfile
 	}
-	profile, ok := c.Profiles.Lookup(name)
+	profile, ok, err := c.profile(ctx, name)
+	if err != nil {
+		return config, false, err
+	}
 	if !ok {
 		return config, false, domain.Invalid("profile", "is one of %s", strings.Join(c.Profiles.Names(), ", "))
 	}

@@ -63,7 +63,7 @@ func newFixture(t testing.TB) *fixture {
 	}
 	f.profiles = profiles
 	f.server = openapi.Server{
-		Log: f.log, Views: f.views, Directory: directory, Secrets: f.secrets.port(), Profiles: profilePort(profiles), Schemas: schemaPort(),
+		Log: f.log, Views: f.views, Directory: directory, Secrets: f.secrets.port(), Profiles: profilePort(func() *webhook.Profiles { return withAdded(profiles, directory) }), Schemas: schemaPort(),
 		Route:   dispatch.Preview(nil),
 		Claimed: f.log.claimed, AttemptBody: attemptBody(profiles), Ready: func(context.Context) error { return f.ready },
 		Handshake: f.handshake, Node: domain.NewUUID(),
@@ -369,30 +369,45 @@ func (s *secrets) count() int {
 	return len(s.kept)
 }
 
-func profilePort(set *webhook.Profiles) openapi.Profiles {
+func profilePort(set func() *webhook.Profiles) openapi.Profiles {
 	named := func(name string) (*webhook.Profile, error) {
-		if p := set.Named(name); p != nil {
+		if p := set().Named(name); p != nil {
 			return p, nil
 		}
 		return nil, domain.Invalid("profile", "is unknown")
 	}
 	return openapi.Profiles{
 		Lookup: func(name string) (openapi.Profile, bool) {
-			p := set.Named(name)
+			p := set().Named(name)
 			if p == nil {
 				return openapi.Profile{}, false
 			}
-			return openapi.Profile{
-				Name: p.Name, Digest: p.Digest, HTTPSOnly: p.HTTPSOnly, Signs: p.Signs(), Retry: p.Retry, Timeout: domain.Duration(p.Timeout),
-				DisableAfter: map[bool]domain.Duration{true: domain.Duration(120 * time.Hour)}[p.HonoursRetryAfter], SelfService: p.SelfService,
-			}, true
+			return offered(set(), p), true
 		},
 		Names: func() []string {
 			var names []string
-			for _, p := range set.All() {
+			for _, p := range set().All() {
 				names = append(names, p.Name)
 			}
 			return slices.Compact(names)
+		},
+		All: func() (list []openapi.Profile) {
+			for _, p := range set().All() {
+				list = append(list, offered(set(), p))
+			}
+			return list
+		},
+		Parse: func(document []byte) (openapi.Profile, []openapi.Fault, error) {
+			p, err := webhook.ParseProfile(document)
+			var wrong *webhook.DocumentError
+			if !errors.As(err, &wrong) {
+				return offered(set(), p), nil, err
+			}
+			var faults []openapi.Fault
+			for _, f := range wrong.Faults {
+				faults = append(faults, openapi.Fault(f))
+			}
+			return openapi.Profile{}, faults, nil
 		},
 		NewKey: func(name, given string) (string, string, error) {
 			p, err := named(name)
@@ -420,7 +435,30 @@ func profilePort(set *webhook.Profiles) openapi.Profiles {
 			_, err = webhook.NewTarget(webhook.TargetConfig{Profile: p, URL: t.URL, Auth: auth, Headers: t.Headers, Success: t.Success})
 			return openapi.Auth(p.WithDefaults(auth)), err
 		},
-		CheckHeader: set.CheckHeader,
+		CheckHeader: func(field, name, value string) error { return set().CheckHeader(field, name, value) },
+	}
+}
+
+// withAdded are a set's profiles and those that were added.
+func withAdded(set *webhook.Profiles, directory *projections.Directory) *webhook.Profiles {
+	for _, row := range directory.Profiles() {
+		p, err := webhook.ParseProfile(row.Document)
+		if err != nil {
+			panic(err) // it was parsed before it was added
+		}
+		if next, err := set.With(p); err == nil {
+			set = next
+		}
+	}
+	return set
+}
+
+func offered(set *webhook.Profiles, p *webhook.Profile) openapi.Profile {
+	_, err := set.With(&webhook.Profile{Name: p.Name}) // refused for the names of embedded ones
+	return openapi.Profile{
+		Name: p.Name, Version: p.Version, Description: p.Description, Document: p.Document, BuiltIn: err != nil, EventTypes: p.EventTypes,
+		Digest: p.Digest, HTTPSOnly: p.HTTPSOnly, Signs: p.Signs(), Retry: p.Retry, Timeout: domain.Duration(p.Timeout), SelfService: p.SelfService,
+		DisableAfter: map[bool]domain.Duration{true: domain.Duration(120 * time.Hour)}[p.HonoursRetryAfter],
 	}
 }
 

@@ -74,6 +74,10 @@ type Profiles struct {
 	// Lookup returns the newest version of a profile.
 	Lookup func(name string) (Profile, bool)
 	Names  func() []string // in alphabetical order
+	// All returns every version of every profile, in no order; the slice is the caller's.
+	All func() []Profile
+	// Parse reads a profile's document, or says where it is wrong.
+	Parse func(document []byte) (Profile, []Fault, error)
 	// NewKey checks the given signing key of a profile, or makes one where none is given and the profile wants one.
 	// Both are empty for a profile without signatures. A wrong key is a *domain.InvalidError on signing_key.
 	NewKey func(profile, given string) (secret, public string, err error)
@@ -84,9 +88,15 @@ type Profiles struct {
 	CheckHeader func(field, name, value string) error
 }
 
-// Profile is what an endpoint takes over from its profile.
+// Profile is a wire format, as far as this package knows it, and what an endpoint takes over from it.
 type Profile struct {
-	Name      string
+	Name        string
+	Version     int
+	Description string
+	Document    []byte
+	BuiltIn     bool     // the program brings it along; else an operator added it
+	EventTypes  []string // the vendor's catalogue
+
 	Digest    string // of the document, hex
 	HTTPSOnly bool
 	Signs     bool

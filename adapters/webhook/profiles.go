@@ -67,6 +67,14 @@ func (s *Profiles) With(p *Profile) (*Profiles, error) {
 	return next, nil
 }
 
+// Keeping returns a set in which a profile is found by its digest too, but not by its name: that one is another's by now,
+// and endpoints that were made with it go on.
+func (s *Profiles) Keeping(p *Profile) *Profiles {
+	next := &Profiles{s.latest, maps.Clone(s.byDigest), s.built}
+	next.byDigest[p.Digest] = p
+	return next
+}
+
 // Named returns a profile in its latest version, or nil.
 func (s *Profiles) Named(name string) *Profile { return s.latest[name] }
 

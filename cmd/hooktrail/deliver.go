@@ -23,7 +23,7 @@ type secretReader func(ctx context.Context, tenant domain.TenantID, id domain.UU
 // and says how it ended. It implements dispatch.Sender and is safe for concurrent use.
 type courier struct {
 	sender    *webhook.Sender
-	profiles  *webhook.Profiles
+	profiles  *profileSet
 	secrets   secretReader
 	userAgent string
 	origin    string // by which receivers know this instance; "": by none
@@ -45,7 +45,7 @@ const secretsTimeout = 5 * time.Second
 // maxTargets bounds the targets kept ready; past it all are made anew.
 const maxTargets = 20_000
 
-func newCourier(sender *webhook.Sender, profiles *webhook.Profiles, secrets secretReader, origin string) *courier {
+func newCourier(sender *webhook.Sender, profiles *profileSet, secrets secretReader, origin string) *courier {
 	return &courier{
 		sender: sender, profiles: profiles, secrets: secrets, userAgent: "Hooktrail/" + version, origin: origin,
 		targets: map[targetKey]*webhook.Target{},
@@ -118,12 +118,15 @@ func recorded(target *webhook.Target, request *webhook.Request, result *webhook.
 }
 
 // body builds an attempt's body again, for the API.
-func (c *courier) body(_ context.Context, sent openapi.SentAttempt) ([]byte, error) {
+func (c *courier) body(ctx context.Context, sent openapi.SentAttempt) ([]byte, error) {
 	appended, ok := sent.Event.Fact.(*domain.EventAppended)
 	if !ok {
 		return nil, fmt.Errorf("the event's content is gone: %w", domain.ErrNotFound)
 	}
-	profile := c.profiles.ByDigest(sent.Endpoint.ProfileDigest)
+	profile, err := c.profiles.byDigest(ctx, sent.Endpoint.ProfileDigest)
+	if err != nil {
+		return nil, err
+	}
 	if profile == nil {
 		return nil, fmt.Errorf("this server doesn't have the profile %s as the endpoint used it", sent.Endpoint.Profile)
 	}
@@ -180,7 +183,10 @@ func (c *courier) target(ctx context.Context, e domain.Endpoint, a domain.Attemp
 }
 
 func (c *courier) newTarget(ctx context.Context, e domain.Endpoint, keys []domain.UUID) (*webhook.Target, error) {
-	profile := c.profiles.ByDigest(e.ProfileDigest)
+	profile, err := c.profiles.byDigest(ctx, e.ProfileDigest)
+	if err != nil {
+		return nil, err
+	}
 	if profile == nil {
 		return nil, fmt.Errorf("this server doesn't have the profile %s as the endpoint uses it", e.Profile)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -12,6 +13,7 @@ import (
 	"github.com/hooktrail/hooktrail/adapters/dispatch"
 	"github.com/hooktrail/hooktrail/adapters/webhook"
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/projections"
 )
 
 // TestCourier_Send: what the dispatcher hears of an answer is the profile's judgement, with the endpoint's own statuses
@@ -40,7 +42,7 @@ func TestCourier_Send(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer sender.Close()
-	c := newCourier(sender, profiles, func(context.Context, domain.TenantID, domain.UUID, string) ([]byte, error) {
+	c := newCourier(sender, onlyEmbedded(profiles), func(context.Context, domain.TenantID, domain.UUID, string) ([]byte, error) {
 		return nil, domain.ErrNotFound // none of the endpoints has a secret
 	}, "")
 	// what counts of an answer
@@ -88,4 +90,9 @@ func TestCourier_Send(t *testing.T) {
 			t.Errorf("%s, %s, %v: %+v, want %+v (%s)", test.profile, test.path, test.success, got, test.want, answer.Result.Detail)
 		}
 	}
+}
+
+// onlyEmbedded is a set to which no operator added anything.
+func onlyEmbedded(profiles *webhook.Profiles) *profileSet {
+	return newProfileSet(profiles, func() []projections.Profile { return nil }, func(context.Context) error { return nil }, slog.New(slog.DiscardHandler))
 }

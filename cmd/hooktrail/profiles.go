@@ -12,31 +12,39 @@ import (
 )
 
 // profilesFor offers the wire formats to the HTTP surface.
-func profilesFor(profiles *webhook.Profiles) openapi.Profiles {
+func profilesFor(profiles *profileSet) openapi.Profiles {
 	return openapi.Profiles{
 		Lookup: func(name string) (openapi.Profile, bool) {
-			p := profiles.Named(name)
+			p := profiles.all().Named(name)
 			if p == nil {
 				return openapi.Profile{}, false
 			}
-			return openapi.Profile{
-				Name: p.Name, Digest: p.Digest, HTTPSOnly: p.HTTPSOnly, Signs: p.Signs(), Retry: p.Retry,
-				Timeout: domain.Duration(p.Timeout), DisableAfter: disableAfter(p), SelfService: p.SelfService,
-			}, true
+			return profiles.offered(p), true
 		},
+		All:   profiles.list,
+		Parse: parseProfile,
 		Names: func() []string {
 			var names []string
-			for _, p := range profiles.All() {
+			for _, p := range profiles.all().All() {
 				names = append(names, p.Name)
 			}
 			slices.Sort(names)
 			return slices.Compact(names)
 		},
 		NewKey: func(profile, given string) (string, string, error) {
-			return newSigningKey(profiles.Named(profile), given)
+			return newSigningKey(profiles.all().Named(profile), given)
 		},
-		Check:       func(t openapi.Target) (openapi.Auth, error) { return checkTarget(profiles.Named(t.Profile), t) },
-		CheckHeader: profiles.CheckHeader,
+		Check:       func(t openapi.Target) (openapi.Auth, error) { return checkTarget(profiles.all().Named(t.Profile), t) },
+		CheckHeader: func(field, name, value string) error { return profiles.all().CheckHeader(field, name, value) },
+	}
+}
+
+// offeredProfile is a wire format as the HTTP surface knows it.
+func offeredProfile(p *webhook.Profile) openapi.Profile {
+	return openapi.Profile{
+		Name: p.Name, Version: p.Version, Description: p.Description, Document: p.Document, EventTypes: p.EventTypes,
+		Digest: p.Digest, HTTPSOnly: p.HTTPSOnly, Signs: p.Signs(), Retry: p.Retry,
+		Timeout: domain.Duration(p.Timeout), DisableAfter: disableAfter(p), SelfService: p.SelfService,
 	}
 }
 

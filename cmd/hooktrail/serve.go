@@ -30,6 +30,7 @@ import (
 type serveCommand struct {
 	Storage storageFlags `embed:""`
 	Egress  egressFlags  `embed:""`
+	Formats profileFlags `embed:""`
 	Log     logFlags     `embed:""`
 	Debug   debugFlags   `embed:""`
 
@@ -42,6 +43,10 @@ type serveCommand struct {
 // Run serves until it is interrupted, then finishes what is under way within a bound.
 func (c serveCommand) Run(ctx context.Context, p process) error {
 	egress, err := c.validate()
+	if err != nil {
+		return err
+	}
+	formats, err := c.Formats.read()
 	if err != nil {
 		return err
 	}
@@ -70,7 +75,7 @@ func (c serveCommand) Run(ctx context.Context, p process) error {
 	if err != nil {
 		return err
 	}
-	s := &server{serveCommand: c, process: p, dir: dir, egress: egress, log: log, node: n, storage: store, listener: listener}
+	s := &server{serveCommand: c, process: p, dir: dir, egress: egress, log: log, node: n, storage: store, listener: listener, profileFiles: formats}
 	return errors.Join(s.run(ctx), store.Close())
 }
 
@@ -115,8 +120,10 @@ type server struct {
 	views     *postgres.Views
 	directory *projections.Directory
 	courier   *courier
-	profiles  *webhook.Profiles
-	filters   *filter.Filters
+	profiles  *profileSet
+
+	profileFiles []profileFile
+	filters      *filter.Filters
 }
 
 // gcPercent trades memory for processor time: what lives is bounded (queues, windows, caches) and small beside what passes
@@ -176,6 +183,9 @@ func (s *server) work(ctx context.Context, base *errgroup.Group, baseCtx context
 	if err := s.operatorKey(ctx); err != nil {
 		return err
 	}
+	if err := s.addProfiles(ctx); err != nil {
+		return err
+	}
 	if err := s.sayStarted(ctx); err != nil {
 		return err
 	}
@@ -220,7 +230,8 @@ func (s *server) close() {
 
 // wire makes the parts that need a log which runs.
 func (s *server) wire(ctx context.Context) (err error) {
-	if s.profiles, err = webhook.Embedded(); err != nil {
+	embedded, err := webhook.Embedded()
+	if err != nil {
 		return err
 	}
 	sender, err := webhook.NewSender(webhook.SenderConfig{Guard: webhook.NewGuard(s.egress.allow), ExtraCAs: s.egress.authorities})
@@ -230,13 +241,25 @@ func (s *server) wire(ctx context.Context) (err error) {
 	if s.filters, err = filter.New(); err != nil {
 		return err
 	}
-	s.courier = newCourier(sender, s.profiles, s.entries.Secret, webhookOrigin(s.Origin))
 	s.follower = postgres.NewFollower(postgres.FollowerConfig{
 		Pool: s.reads, Log: s.entries, Logger: s.log, Registerer: s.registry,
 	})
 	s.views = postgres.NewViews(s.reads, s.entries, s.follower)
-	s.directory, err = s.views.LoadDirectory(ctx)
-	return err
+	if s.directory, err = s.views.LoadDirectory(ctx); err != nil {
+		return err
+	}
+	s.profiles = newProfileSet(embedded, s.directory.Profiles, s.directoryIsCurrent, s.log)
+	s.courier = newCourier(sender, s.profiles, s.entries.Secret, webhookOrigin(s.Origin))
+	return nil
+}
+
+// directoryIsCurrent returns when the directory knows all that was committed before the call.
+func (s *server) directoryIsCurrent(ctx context.Context) error {
+	head, err := s.entries.Head(ctx)
+	if err != nil {
+		return err
+	}
+	return s.directory.Await(ctx, head)
 }
 
 func (s *server) dispatcher() (*dispatch.Dispatcher, error) {

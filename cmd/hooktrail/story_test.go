@@ -183,6 +183,8 @@ type received struct {
 
 type receivedRequest struct {
 	ID, Timestamp, Body string
+	Path                string
+	Header              http.Header
 	Status              int
 }
 
@@ -209,6 +211,7 @@ func (r *received) note(req *http.Request, answer func(n int) int) int {
 	}
 	r.requests = append(r.requests, receivedRequest{
 		ID: req.Header.Get("Webhook-Id"), Timestamp: req.Header.Get("Webhook-Timestamp"), Body: string(body), Status: status,
+		Path: req.URL.Path, Header: req.Header,
 	})
 	return status
 }

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hooktrail/hooktrail/adapters/webhook"
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/openapi"
+)
+
+// profileFlags name wire formats that the operator adds.
+type profileFlags struct {
+	Profiles []string `name:"profiles" env:"HOOKTRAIL_PROFILES" type:"path" help:"Files with wire formats to add at the start, or folders of them (*.json), comma-separated."`
+}
+
+// profileFile is a wire format that was read from a file.
+type profileFile struct {
+	path    string
+	profile *webhook.Profile
+}
+
+// read parses every file: one that is wrong stops the start, before anything is changed.
+func (f profileFlags) read() ([]profileFile, error) {
+	set, err := webhook.Embedded()
+	if err != nil {
+		return nil, err
+	}
+	paths, err := f.paths()
+	if err != nil {
+		return nil, err
+	}
+	files := make([]profileFile, 0, len(paths))
+	for _, path := range paths {
+		document, err := os.ReadFile(path)
+		if err != nil {
+			return nil, usagef("HOOKTRAIL_PROFILES: %v", err)
+		}
+		p, err := webhook.ParseProfile(document)
+		if err == nil {
+			set, err = set.With(p)
+		}
+		if err != nil {
+			return nil, usagef("HOOKTRAIL_PROFILES: %s: %v", path, err)
+		}
+		files = append(files, profileFile{path, p})
+	}
+	return files, nil
+}
+
+func (f profileFlags) paths() ([]string, error) {
+	var paths []string
+	for _, path := range f.Profiles {
+		about, err := os.Stat(path)
+		if err != nil {
+			return nil, usagef("HOOKTRAIL_PROFILES: %v", err)
+		}
+		if !about.IsDir() {
+			paths = append(paths, path)
+			continue
+		}
+		entries, err := os.ReadDir(path)
+		if err != nil {
+			return nil, usagef("HOOKTRAIL_PROFILES: %v", err)
+		}
+		before := len(paths)
+		for _, entry := range entries { // in order of their names
+			if strings.HasSuffix(entry.Name(), ".json") && !entry.IsDir() {
+				paths = append(paths, filepath.Join(path, entry.Name()))
+			}
+		}
+		if len(paths) == before {
+			return nil, usagef("HOOKTRAIL_PROFILES: %s holds no *.json", path)
+		}
+	}
+	return slices.Compact(paths), nil
+}
+
+// addProfiles puts the wire formats of the files into the instance's log, unless they stand there already.
+func (s *server) addProfiles(ctx context.Context) error {
+	if len(s.profileFiles) == 0 {
+		return nil
+	}
+	if err := s.profiles.catchUp(ctx); err != nil {
+		return err
+	}
+	for _, file := range s.profileFiles {
+		if s.profiles.all().ByDigest(file.profile.Digest) != nil {
+			continue
+		}
+		_, err := domain.AppendOne(ctx, s.entries, openapi.AddProfile(offeredProfile(file.profile), domain.Actor{}, "HOOKTRAIL_PROFILES"))
+		taken := new(domain.ClaimedError)
+		switch {
+		case errors.As(err, &taken) && !taken.Same:
+			return usagef("HOOKTRAIL_PROFILES: %s: /version is taken by another document of this name that was added before: a change needs a new version", file.path)
+		case err != nil && !errors.As(err, &taken): // taken: another node was quicker
+			return fmt.Errorf("add the profile of %s: %w", file.path, err)
+		}
+	}
+	return s.profiles.catchUp(ctx)
+}

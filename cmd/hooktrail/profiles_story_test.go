@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// ours is a wire format that no vendor has, in two spellings: with a header, and with one that is wrong.
+const ours = `{
+  "name": "ours", "version": 1, "description": "A format of our own.", "transport": "http_or_https", "content_type": "application/json",
+  "envelope": {"kind": "${type}", "payload": "${data}"},
+  "headers": {"X-Kind": "${type}"},
+  "signature": {"header": "X-Sum", "content": "${body}", "encoding": "hex", "algorithms": {"hmac-sha256": "sha256="}},
+  "key": {"format": "text", "generated": true}, "success": ["2xx"], "retry": "default", "honours_retry_after": false
+}`
+
+func TestProfileFlags(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	file := write("good/ours.json", ours)
+	write("good/readme.txt", "no profile")
+	other := write("other.json", strings.Replace(ours, `"ours"`, `"others"`, 1))
+	files, err := profileFlags{Profiles: []string{filepath.Join(dir, "good"), other}}.read()
+	if err != nil || len(files) != 2 || files[0].profile.Name != "ours" || files[1].profile.Name != "others" || files[0].path != file {
+		t.Fatalf("%v %v", files, err)
+	}
+	for name, test := range map[string]struct{ text, want string }{
+		"places.json": {strings.Replace(ours, `"X-Kind"`, `"Host"`, 1), "/headers/Host"},
+		"syntax.json": {`{"name":`, ""},
+		"taken.json":  {strings.Replace(ours, `"ours"`, `"sparkfly"`, 1), "/name"},
+		"twice.json":  {strings.Replace(ours, `of our own`, `of our own, changed`, 1), "/version"},
+		"none":        {"", "holds no *.json"},
+		"missing":     {"", "no such file"},
+	} {
+		path := filepath.Join(dir, "bad", name)
+		switch {
+		case test.text != "":
+			write(filepath.Join("bad", name), test.text)
+		case name == "none":
+			write("bad/none/readme.txt", "")
+		}
+		_, err := profileFlags{Profiles: []string{file, path}}.read()
+		var usage *usageError
+		if !errors.As(err, &usage) || !strings.Contains(err.Error(), "HOOKTRAIL_PROFILES") || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestStory_OperatorsProfile delivers in formats that the operator added, one by a file and one through the API, on this
+// node and after a restart, and holds the events to a catalogue that the command line imports.
+func TestStory_OperatorsProfile(t *testing.T) {
+	t.Parallel()
+	receiver := newReceiver(t, func(int) int { return http.StatusOK })
+	file := filepath.Join(t.TempDir(), "ours.json")
+	if err := os.WriteFile(file, []byte(ours), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := newProgram(t, "HOOKTRAIL_PROFILES="+file)
+	p.start()
+
+	p.do("POST", "/v1/profiles", json.RawMessage(strings.Replace(ours, `"ours"`, `"theirs"`, 1)), nil)
+	_, ourKey := p.endpointTo(receiver.server.URL+"/ours", map[string]any{"profile": "ours"})
+	_, theirKey := p.endpointTo(receiver.server.URL+"/theirs", map[string]any{"profile": "theirs"})
+	keys := map[string]string{"/ours": ourKey, "/theirs": theirKey}
+
+	p.importCatalogue()
+	p.enforceSchemas()
+	bad := p.client().call(t.Context(), "POST", "/v1/tenants/default/events", map[string]any{"type": "points.accrued", "data": map[string]any{"points": "many"}}, nil)
+	if bad == nil || !strings.Contains(bad.Error(), "body.data/points") || strings.Contains(bad.Error(), "many") {
+		t.Errorf("an event that breaks its schema: %v", bad)
+	}
+	p.do("POST", "/v1/tenants/default/events", map[string]any{"type": "a.b", "data": map[string]any{"n": 1}}, nil)
+	eventually(t, time.Minute, "both endpoints got the event", func() bool { return len(receiver.all()) == 2 })
+
+	p.stop()
+	p.start()
+	p.do("POST", "/v1/tenants/default/events", map[string]any{"type": "a.b", "data": map[string]any{"n": 2}}, nil)
+	eventually(t, time.Minute, "both endpoints got the event after the restart", func() bool { return len(receiver.all()) == 4 })
+	for _, request := range receiver.all() {
+		mac := hmac.New(sha256.New, []byte(keys[request.Path]))
+		mac.Write([]byte(request.Body))
+		if got := request.Header.Get("X-Sum"); got != "sha256="+hex.EncodeToString(mac.Sum(nil)) {
+			t.Errorf("%s is signed with %q", request.Path, got)
+		}
+		if !strings.HasPrefix(request.Body, `{"kind":"a.b","payload":{"n":`) || request.Header.Get("X-Kind") != "a.b" {
+			t.Errorf("%s got %v %s", request.Path, request.Header, request.Body)
+		}
+	}
+	if added := len(p.instanceEntries("profile.added")); added != 2 {
+		t.Errorf("the log has %d added profiles after a restart with the same file, want 2", added)
+	}
+	p.stop()
+	p.verify()
+}
+
+// importCatalogue imports one of the program's catalogues twice, and what is exported then once more.
+func (p *program) importCatalogue() {
+	p.t.Helper()
+	command := func(args ...string) string {
+		cmd := binary(p.t.Context(), append([]string{"event-types"}, args...)...)
+		cmd.Env = append(cmd.Env, "HOOKTRAIL_URL=http://"+p.address, "HOOKTRAIL_API_KEY="+p.key)
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		out, err := cmd.Output()
+		if err != nil {
+			p.t.Fatalf("event-types %v: %v\n%s", args, err, stderr.String())
+		}
+		return string(out)
+	}
+	if got := command("import", "stashfin", "--reason", "pilot"); !strings.HasSuffix(got, " created, 0 changed, 0 unchanged\n") || strings.HasPrefix(got, "0") {
+		p.t.Errorf("the first import: %s", got)
+	}
+	if got := command("import", "stashfin"); !strings.HasPrefix(got, "0 created, 0 changed, ") {
+		p.t.Errorf("the second import: %s", got)
+	}
+	exported := filepath.Join(p.t.TempDir(), "exported.json")
+	if err := os.WriteFile(exported, []byte(command("export")), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+	if got := command("import", exported); !strings.HasPrefix(got, "0 created, 0 changed, ") || strings.Contains(got, " 0 unchanged") {
+		p.t.Errorf("the import of what was exported: %s", got)
+	}
+}
+
+// enforceSchemas has the default tenant refuse events that break their types' schemas.
+func (p *program) enforceSchemas() {
+	p.t.Helper()
+	r, err := http.NewRequestWithContext(p.t.Context(), http.MethodPatch, "http://"+p.address+"/v1/tenants/default", strings.NewReader(`{"schema_validation":"enforce"}`))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+p.key)
+	r.Header.Set("Content-Type", "application/merge-patch+json")
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		p.t.Fatal(problemOf(resp))
+	}
+}
+
+// instanceEntries are entries of a kind in the instance's log.
+func (p *program) instanceEntries(kind string) []json.RawMessage {
+	p.t.Helper()
+	var page struct{ Items []json.RawMessage }
+	p.do("GET", "/v1/tenants/_instance/log?limit=1000&kind="+kind, nil, &page)
+	return page.Items
+}

@@ -1,0 +1,249 @@
+package openapi
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// profileOut is a wire format as the API shows it. Its document is spliced in.
+type profileOut struct {
+	Name        string          `json:"name" doc:"As endpoints name it." example:"standard-webhooks"`
+	Version     int             `json:"version" doc:"Of the document. Endpoints keep the one with which they were made." example:"1"`
+	Digest      string          `json:"digest" doc:"SHA-256 of the document, in hex: the profile_digest of attempts." example:"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"`
+	Description string          `json:"description,omitempty" doc:"What the document says of itself." example:"Standard Webhooks."`
+	Transport   string          `json:"transport" doc:"https, or any of https and http." example:"any"`
+	Signs       bool            `json:"signs" doc:"Whether requests carry a signature where the endpoint has a key." example:"true"`
+	SelfService bool            `json:"self_service" doc:"Whether receivers may make endpoints of this format themselves, with a registration." example:"true"`
+	BuiltIn     bool            `json:"built_in" doc:"Whether the program brings it along; else an operator added it." example:"true"`
+	EventTypes  []string        `json:"event_types,omitempty" doc:"The vendor's catalogue; other types may be sent all the same." example:"[\"offer.issued\"]"`
+	AddedAt     stamp           `json:"added_at,omitzero" doc:"When an operator added it." example:"2026-07-01T12:00:00.123456Z"`
+	Document    json.RawMessage `json:"document" doc:"The whole format, without insignificant white space." example:"{\"name\":\"standard-webhooks\",\"version\":1}"`
+}
+
+func (c *call) showProfile(b []byte, p *Profile) ([]byte, error) {
+	out := profileOut{
+		Name: p.Name, Version: p.Version, Digest: p.Digest, Description: p.Description, Transport: "any", Signs: p.Signs,
+		SelfService: p.SelfService, BuiltIn: p.BuiltIn, EventTypes: p.EventTypes,
+	}
+	if p.HTTPSOnly {
+		out.Transport = "https"
+	}
+	if added, ok := c.Directory.Profile(p.Digest); ok {
+		out.AddedAt = stamp(added.Added.RecordedAt)
+	}
+	return splice(b, out, domain.Member{Name: "document", Raw: p.Document})
+}
+
+// profile finds the newest version of a profile, also of one that was added a moment ago by another process.
+func (c *call) profile(ctx context.Context, name string) (Profile, bool, error) {
+	p, ok := c.Profiles.Lookup(name)
+	if ok {
+		return p, true, nil
+	}
+	if err := c.catchUp(ctx); err != nil {
+		return p, false, err
+	}
+	p, ok = c.Profiles.Lookup(name)
+	return p, ok, nil
+}
+
+type listProfilesIn struct {
+	Limit  int    `query:"limit" default:"50" minimum:"1" maximum:"1000" doc:"At most this many items." example:"50"`
+	Cursor string `query:"cursor" maxLength:"512" doc:"The next of an earlier page." example:"AAAAAAAAACkAAAAAAAAAGPt1z3mJ0mQk"`
+	Order  string `query:"order" enum:"asc,desc" default:"asc" doc:"By name and version." example:"desc"`
+}
+
+// listProfiles goes by name and version, which never change.
+func listProfiles(ctx context.Context, c *call, in *listProfilesIn) (*exactOut, error) {
+	l, err := c.list(ListQuery(*in))
+	if err != nil {
+		return nil, err
+	}
+	if err := c.catchUp(ctx); err != nil {
+		return nil, err
+	}
+	pinned, err := c.headOf(ctx, domain.InstanceTenant)
+	if err != nil {
+		return nil, err
+	}
+	if p := l.pinned(); p != nil {
+		pinned = *p
+	}
+	rows := c.Profiles.All()
+	slices.SortFunc(rows, func(a, b Profile) int {
+		if in.Order == "desc" {
+			a, b = b, a
+		}
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Version, b.Version))
+	})
+	if l.at != nil {
+		last := slices.IndexFunc(rows, func(p Profile) bool { return string(placeOf(&p)) == string(l.at.after) })
+		rows = rows[last+1:]
+	}
+	rows = slices.DeleteFunc(rows, func(p Profile) bool {
+		added, ok := c.Directory.Profile(p.Digest)
+		return ok && added.Added.Sequence > pinned // since the walk began
+	})
+	return exactPage(l, pinned, rows, placeOf, c.showProfile)
+}
+
+// placeOf is a profile's place in the list.
+func placeOf(p *Profile) []byte { return []byte(p.Name + "/" + strconv.Itoa(p.Version)) }
+
+type getProfileIn struct {
+	Name    string   `path:"name" maxLength:"64" doc:"As endpoints name it." example:"standard-webhooks"`
+	Version opt[int] `query:"version" minimum:"1" doc:"The newest by default." example:"1"`
+}
+
+// profileAnswer is a wire format, written by hand.
+type profileAnswer struct {
+	Status      int
+	ContentType string `header:"Content-Type"`
+	Sequence    string `header:"Hooktrail-Sequence" doc:"The sequence of the instance's log that the answer reflects." example:"41"`
+	Location    string `header:"Location" doc:"Where the profile is." example:"/v1/profiles/acme-hooks?version=1"`
+	Replayed    string `header:"Idempotency-Replayed" doc:"true: this is the answer of an earlier request with the same Idempotency-Key." example:"true"`
+	Body        []byte
+}
+
+func getProfile(ctx context.Context, c *call, in *getProfileIn) (*exactOut, error) {
+	if err := c.catchUp(ctx); err != nil {
+		return nil, err
+	}
+	p, ok := c.Profiles.Lookup(in.Name)
+	if in.Version.Set {
+		all := c.Profiles.All()
+		i := slices.IndexFunc(all, func(p Profile) bool { return p.Name == in.Name && p.Version == in.Version.Value })
+		if ok = i >= 0; ok {
+			p = all[i]
+		}
+	}
+	if !ok {
+		return nil, notFound()
+	}
+	n, err := c.headOf(ctx, domain.InstanceTenant)
+	if err != nil {
+		return nil, err
+	}
+	body, err := c.showProfile(nil, &p)
+	return &exactOut{ContentType: typeJSON, Sequence: sequenceText(n), Body: body}, err
+}
+
+type createProfileIn struct {
+	PostHeader
+	ReasonQuery
+}
+
+// documentProfile documents the document: what it may hold is more than a schema says.
+func documentProfile(op *huma.Operation) {
+	byHand(op)
+	op.Metadata[documentedKey] = handwritten{
+		bodies:  map[string]documented{typeJSON: {schema: anyObject}},
+		answers: map[string]documented{typeJSON: {schema: schemaOf[profileOut]}}, status: []string{"200", "201"},
+	}
+}
+
+func anyObject(*huma.OpenAPI) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true, Description: "A profile's document. Those that the program brings along are examples: GET /v1/profiles."}
+}
+
+// createProfile adds a wire format to the instance, for all tenants.
+func createProfile(ctx context.Context, c *call, in *createProfileIn) (*profileAnswer, error) {
+	c.tenant = domain.InstanceTenant
+	if err := checkReason("query.reason", in.Reason); err != nil {
+		return nil, err
+	}
+	if _, err := domain.SplitObject(c.body); err != nil {
+		return nil, ambiguous("body", err)
+	}
+	p, found, err := c.Profiles.Parse(c.body)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) > 0 {
+		return nil, refuse(http.StatusUnprocessableEntity, "invalid_profile", "The document is no profile. Nothing was appended.",
+			at("body", found)[:min(len(found), maxFaults)]...)
+	}
+	return once(ctx, c, post[profileAnswer]{
+		decide: func(ctx context.Context) (domain.Group, error) { return c.decideProfile(ctx, p, in.Reason) },
+		idle: func(ctx context.Context) (*profileAnswer, error) {
+			n, err := c.head(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return c.profileAnswer(p.Digest, http.StatusOK, n)
+		},
+		answer: func(ctx context.Context, entries []domain.Entry, replayed bool) (*profileAnswer, error) {
+			fact, ok := entries[0].Fact.(*domain.ProfileAdded)
+			if !ok {
+				return nil, unreadable(entries[0])
+			}
+			if err := c.await(ctx, entries[0].Position); err != nil {
+				return nil, err
+			}
+			out, err := c.profileAnswer(fact.Profile.Digest, http.StatusCreated, entries[0].Sequence)
+			if err == nil && replayed {
+				out.Replayed = "true"
+			}
+			return out, err
+		},
+	})
+}
+
+func (c *call) decideProfile(ctx context.Context, p Profile, reason string) (domain.Group, error) {
+	if err := c.catchUp(ctx); err != nil {
+		return domain.Group{}, err
+	}
+	for _, have := range c.Profiles.All() {
+		switch {
+		case have.Digest == p.Digest:
+			return domain.Group{}, nil
+		case have.Name == p.Name && have.BuiltIn:
+			return domain.Group{}, profileExists("name", "is the name of a profile that the program brings along: choose another")
+		case have.Name == p.Name && have.Version == p.Version:
+			return domain.Group{}, profileExists("version", "is taken by another document of this name: a change needs a new version")
+		}
+	}
+	return AddProfile(p, c.by(), reason), nil
+}
+
+func profileExists(member, message string) *problem {
+	return refuse(http.StatusConflict, "profile_exists", "Name and version are another profile's. Nothing was appended.", fault{"body/" + member, message})
+}
+
+// AddProfile is the group that adds a wire format to the instance's log. Its claim is taken if another document was added
+// under its name and version, or the same one before.
+func AddProfile(p Profile, by domain.Actor, reason string) domain.Group {
+	return domain.Group{
+		Drafts: []domain.Draft{{
+			Tenant: domain.InstanceTenant, Stream: domain.Stream{Kind: domain.StreamProfile, ID: domain.NewUUID()}, By: by, Reason: reason,
+			Fact: &domain.ProfileAdded{Profile: domain.ProfileName{Name: p.Name, Version: p.Version, Digest: p.Digest}, Document: p.Document},
+		}},
+		Claims: []domain.Claim{{
+			Tenant: domain.InstanceTenant, Scope: "profile", Key: string(placeOf(&p)), Digest: sha256.Sum256(p.Document), Count: 1,
+		}},
+	}
+}
+
+// profileAnswer shows a profile as this process uses it.
+func (c *call) profileAnswer(digest string, status int, n domain.Sequence) (*profileAnswer, error) {
+	all := c.Profiles.All()
+	i := slices.IndexFunc(all, func(p Profile) bool { return p.Digest == digest })
+	if i < 0 {
+		return nil, fmt.Errorf("profile %s was added and this program doesn't take it", digest)
+	}
+	body, err := c.showProfile(nil, &all[i])
+	return &profileAnswer{
+		Status: status, ContentType: typeJSON, Sequence: sequenceText(n), Body: body,
+		Location: fmt.Sprintf("/v1/profiles/%s?version=%d", all[i].Name, all[i].Version),
+	}, err
+}
