@@ -97,9 +97,9 @@ func (d *Dispatcher) perform(a *attempt) Answer {
 	timeout := time.Duration(a.endpoint.Timeout)
 	switch {
 	case a.broken != nil:
-		return failure(errorUnreadable, a.broken.Error())
+		return unsent(errorUnreadable, a.broken.Error())
 	case time.Since(a.submitted) >= timeout:
-		return failure(errorTooLate, "the timeout had passed before anything could be sent; nothing was sent")
+		return unsent(errorTooLate, "the timeout had passed before anything could be sent; nothing was sent")
 	}
 	began := time.Now()
 	answer := d.guarded(Shipment{
@@ -120,14 +120,14 @@ func (d *Dispatcher) guarded(s Shipment) (answer Answer) {
 		if p := recover(); p != nil {
 			d.set.Logger.Error("a send panicked: this is a defect", slog.Any("delivery", s.Delivery.ID),
 				slog.Int("attempt", s.Attempt.Number), slog.Any("error", unforeseen(p)), slog.String("stack", string(debug.Stack())))
-			answer = failure(errorInternal, "the sender failed; the server's own log says more")
+			answer = unsent(errorInternal, "the sender failed; the server's own log says more")
 		}
 	}()
 	return d.set.Sender.Send(d.send, s)
 }
 
-func failure(code, detail string) Answer {
-	return Answer{Result: domain.AttemptResult{
+func unsent(code, detail string) Answer {
+	return Answer{Unsent: true, Result: domain.AttemptResult{
 		Outcome: domain.OutcomeFailed, Error: code, Detail: detail, FinishedAt: time.Now(),
 	}}
 }
@@ -152,6 +152,7 @@ type ending struct {
 	notBefore time.Time
 	// exhausted: the delivery is dead because its schedule has ended.
 	exhausted bool
+	unsent    bool
 
 	// What goes into the log in one group with it, nil most of the time. If the log refuses it the end goes alone.
 	obituary *domain.Draft  // the operational event about the delivery
@@ -175,7 +176,7 @@ func (d *Dispatcher) decide(a *attempt, answer Answer) *ending {
 		item: a.item, tenant: a.delivery.Tenant, cause: a.delivery.EventSequence, subject: a.subject(), version: a.version,
 		fact: &domain.AttemptFinished{Result: r, Body: answer.Body}, event: a.event,
 		began: a.submitted, asked: &a.endpoint.EndpointConfig, gone: answer.Gone, throttle: answer.Throttle, notBefore: answer.NotBefore,
-		exhausted: r.Status == domain.DeliveryDead && !final,
+		exhausted: r.Status == domain.DeliveryDead && !final, unsent: answer.Unsent,
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/hooktrail/hooktrail/domain"
 )
 
@@ -52,7 +54,8 @@ func TestDispatcher_Gone(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		endpoint := w.endpoint(func(c *domain.EndpointConfig) { c.Concurrency = 4 })
 		w.subscribe(endpoint, "*")
-		n := w.start(nil)
+		registry := prometheus.NewRegistry()
+		n := w.start(func(s *Settings) { s.Metrics = registry })
 		time.Sleep(3 * time.Second)
 		w.receiver.set(fails)
 		w.event("a") // is to be tried again in 5 s
@@ -89,6 +92,11 @@ func TestDispatcher_Gone(t *testing.T) {
 		}
 		if len(statuses) != 2 || statuses[domain.DeliveryDead] != 4 || statuses[domain.DeliverySucceeded] != 5 {
 			t.Errorf("deliveries end as %v", statuses)
+		}
+		for name, want := range map[string]int{"dead_total": 4, "endpoints_disabled_total": 1} {
+			if got := valueOf(t, registry, "hooktrail_dispatch_"+name); got != want {
+				t.Errorf("%s counts %d, want %d", name, got, want)
+			}
 		}
 		w.check()
 	})
@@ -280,6 +288,11 @@ func TestDispatcher_Failing(t *testing.T) {
 			}
 			return fails(s)
 		}, after: time.Hour, want: 102 * time.Minute, asks: 3},
+		"never sent": {answer: func(_ time.Duration, s Shipment) Answer {
+			a := fails(s)
+			a.Unsent = true
+			return a
+		}, after: time.Hour},
 		"refused for good": {answer: func(_ time.Duration, s Shipment) Answer {
 			a := fails(s)
 			a.Permanent = true

@@ -31,7 +31,7 @@ func (d *Dispatcher) follow(e *ending, of death) {
 		d.noteDisabled(l, e.disabled)
 	case e.disables:
 		d.spawnTask(l.shard, func() { d.disableNow(l, gone(e.asked), of.sequence) })
-	case e.exhausted:
+	case e.exhausted && !e.unsent:
 		d.died(l, of)
 	}
 }

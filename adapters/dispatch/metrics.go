@@ -12,6 +12,7 @@ import (
 type metrics struct {
 	attempts  [3]prometheus.Counter // by outcome: succeeded, failed, unknown
 	cancelled prometheus.Counter
+	dead      prometheus.Counter
 	disabled  prometheus.Counter
 	events    prometheus.Counter
 	started   prometheus.Counter
@@ -34,6 +35,9 @@ func newMetrics(r prometheus.Registerer, d *Dispatcher) (*metrics, error) {
 		},
 		cancelled: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "hooktrail_dispatch_cancelled_total", Help: "Deliveries that this node cancelled.",
+		}),
+		dead: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "hooktrail_dispatch_dead_total", Help: "Deliveries that became dead by the end of an attempt that this node recorded.",
 		}),
 		disabled: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "hooktrail_dispatch_endpoints_disabled_total", Help: "Endpoints that this node disabled: their receivers were gone, or failed for too long.",
@@ -73,7 +77,7 @@ func newMetrics(r prometheus.Registerer, d *Dispatcher) (*metrics, error) {
 		})
 	}
 	all := []prometheus.Collector{
-		outcomes, m.cancelled, m.disabled, m.events, m.started, m.latency, m.lag,
+		outcomes, m.cancelled, m.dead, m.disabled, m.events, m.started, m.latency, m.lag,
 		m.followers[feedFollower], m.followers[routerFollower],
 		gauge("hooktrail_dispatch_in_flight", "Attempts under way on this node.", func() int { return d.running }),
 		gauge("hooktrail_dispatch_waiting", "Waiting deliveries in this node's memory, due or not.", func() int { return d.waiting }),
@@ -127,8 +131,11 @@ func (d *Dispatcher) shardCount() int {
 	return n
 }
 
-func (m *metrics) count(o domain.AttemptOutcome) {
-	switch o {
+func (m *metrics) count(r *domain.AttemptResult) {
+	if r.Status == domain.DeliveryDead {
+		m.dead.Inc()
+	}
+	switch r.Outcome {
 	case domain.OutcomeSucceeded:
 		m.attempts[0].Inc()
 	case domain.OutcomeFailed:
@@ -143,7 +150,7 @@ func (m *metrics) stopped(follower string) { m.followers[follower].Set(1) }
 
 // finished counts an attempt of this node.
 func (m *metrics) finished(e *ending, at time.Time) {
-	m.count(e.fact.Result.Outcome)
+	m.count(&e.fact.Result)
 	if e.event != nil && e.fact.Result.Outcome == domain.OutcomeSucceeded {
 		m.latency.Observe(at.Sub(e.event.RecordedAt).Seconds())
 	}
@@ -153,7 +160,7 @@ func (m *metrics) finished(e *ending, at time.Time) {
 func (m *metrics) filed(f domain.Fact) {
 	switch f := f.(type) {
 	case *domain.AttemptFinished:
-		m.count(f.Result.Outcome)
+		m.count(&f.Result)
 	case *domain.DeliveryCancelled:
 		m.cancelled.Inc()
 	}

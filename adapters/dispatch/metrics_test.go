@@ -8,8 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// gaugeOf reads a gauge as a scrape does.
-func gaugeOf(t *testing.T, from prometheus.Gatherer, name string) int {
+// valueOf reads a gauge or a counter as a scrape does.
+func valueOf(t *testing.T, from prometheus.Gatherer, name string) int {
 	t.Helper()
 	families, err := from.Gather()
 	if err != nil {
@@ -17,10 +17,11 @@ func gaugeOf(t *testing.T, from prometheus.Gatherer, name string) int {
 	}
 	for _, f := range families {
 		if f.GetName() == name {
-			return int(f.GetMetric()[0].GetGauge().GetValue())
+			m := f.GetMetric()[0]
+			return int(m.GetGauge().GetValue() + m.GetCounter().GetValue())
 		}
 	}
-	t.Fatalf("no gauge %s", name)
+	t.Fatalf("no metric %s", name)
 	return 0
 }
 
@@ -40,10 +41,10 @@ func TestMetrics_Due(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		expect := func(when string, waiting, due int) {
 			t.Helper()
-			if got := gaugeOf(t, registry, "hooktrail_dispatch_waiting"); got != waiting {
+			if got := valueOf(t, registry, "hooktrail_dispatch_waiting"); got != waiting {
 				t.Errorf("%s: %d wait, want %d", when, got, waiting)
 			}
-			if got := gaugeOf(t, registry, "hooktrail_dispatch_due"); got != due {
+			if got := valueOf(t, registry, "hooktrail_dispatch_due"); got != due {
 				t.Errorf("%s: %d are due, want %d", when, got, due)
 			}
 		}

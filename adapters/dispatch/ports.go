@@ -41,6 +41,7 @@ type Answer struct {
 	Permanent bool      // this delivery can't succeed: no further attempt makes sense
 	Gone      bool      // the receiver wants nothing more at all; the delivery is dead, and the endpoint is disabled
 	Throttle  bool      // the receiver gets too much: the whole endpoint slows down
+	Unsent    bool      // no request could be made, which tells nothing of the receiver: it isn't disabled for it
 	NotBefore time.Time // asked for by the receiver, at most domain.MaxRetryAfter from now; zero: nothing asked
 }
 

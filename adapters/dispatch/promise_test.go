@@ -74,7 +74,7 @@ func (s script) Send(ctx context.Context, sh Shipment) Answer {
 	select {
 	case <-timer.C:
 	case <-ctx.Done():
-		return failure("timeout", "")
+		return failsBy("timeout")
 	}
 	return s.promise.judge(r)
 }

@@ -85,7 +85,7 @@ func stops(t *testing.T, w *world, follower string, spoil func(*domain.Entry)) {
 		t.Errorf("the gauge of %s stands at %v", follower, got)
 	}
 	for _, name := range []string{"shards", "leading", "in_flight", "waiting"} {
-		if got := gaugeOf(t, registry, "hooktrail_dispatch_"+name); got != 0 {
+		if got := valueOf(t, registry, "hooktrail_dispatch_"+name); got != 0 {
 			t.Errorf("the gauge of %s stands at %d", name, got)
 		}
 	}

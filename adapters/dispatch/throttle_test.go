@@ -46,13 +46,13 @@ func TestDispatcher_RetryAfter(t *testing.T) {
 			w.event("a")
 		}
 		time.Sleep(10 * time.Second)
-		if got := gaugeOf(t, registry, "hooktrail_dispatch_throttled"); got != 1 {
+		if got := valueOf(t, registry, "hooktrail_dispatch_throttled"); got != 1 {
 			t.Errorf("%d endpoints are throttled", got)
 		}
 		w.receiver.set(succeeds)
 		w.event("b") // another endpoint, which isn't
 		time.Sleep(time.Hour)
-		if got := gaugeOf(t, registry, "hooktrail_dispatch_throttled"); got != 0 {
+		if got := valueOf(t, registry, "hooktrail_dispatch_throttled"); got != 0 {
 			t.Errorf("%d endpoints are throttled at the end", got)
 		}
 		n.end(t)

@@ -197,7 +197,7 @@ func (r *receiver) Send(ctx context.Context, s Shipment) Answer {
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
-			return failure("cancelled", "")
+			return failsBy("cancelled")
 		}
 	}
 	if answer == nil {
@@ -212,6 +212,10 @@ func succeeds(Shipment) Answer {
 
 func fails(Shipment) Answer {
 	return Answer{Result: domain.AttemptResult{Outcome: domain.OutcomeFailed, StatusCode: 503, Error: "status"}}
+}
+
+func failsBy(code string) Answer {
+	return Answer{Result: domain.AttemptResult{Outcome: domain.OutcomeFailed, Error: code, FinishedAt: time.Now()}}
 }
 
 func (r *receiver) set(answer func(Shipment) Answer) {

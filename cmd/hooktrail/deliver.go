@@ -83,7 +83,7 @@ func judge(target *webhook.Target, result *webhook.Result, answer *dispatch.Answ
 
 // unsent is the answer when no request could be made: a fault of the event for good, or of this instance for now.
 func unsent(err error) dispatch.Answer {
-	answer := dispatch.Answer{Result: domain.AttemptResult{
+	answer := dispatch.Answer{Unsent: true, Result: domain.AttemptResult{
 		Outcome: domain.OutcomeFailed, Error: "not_sendable", Detail: err.Error(), FinishedAt: now(),
 	}}
 	var refused *webhook.RefusedError
