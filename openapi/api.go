@@ -52,7 +52,7 @@ func register(a *api) {
 	add(a, "delete-endpoint", "DELETE "+tenant+"/endpoints/{id}", "Delete an endpoint", roles(admin), deleteEndpoint)
 	add(a, "rotate-endpoint-key", "POST "+tenant+"/endpoints/{id}/rotate-key", "Rotate an endpoint's signing key", roles(admin, receiver), rotateKey)
 	add(a, "pause-endpoint", "POST "+tenant+"/endpoints/{id}/pause", "Pause an endpoint", roles(admin), pauseEndpoint)
-	add(a, "resume-endpoint", "POST "+tenant+"/endpoints/{id}/resume", "Resume an endpoint", roles(admin), resumeEndpoint)
+	add(a, "resume-endpoint", "POST "+tenant+"/endpoints/{id}/resume", "Resume an endpoint", roles(admin, receiver), resumeEndpoint)
 
 	add(a, "handshake-endpoint", "POST "+tenant+"/endpoints/{id}/handshake", "Ask an endpoint's receiver for its consent", roles(admin, receiver), handshakeEndpoint, limited)
 	add(a, "test-endpoint", "POST "+tenant+"/endpoints/{id}/test", "Send a test to an endpoint", roles(admin, receiver), testEndpoint, limited, creates)

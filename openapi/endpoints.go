@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
@@ -300,6 +301,9 @@ func pauseEndpoint(ctx context.Context, c *call, in *endpointActionIn) (*madeOut
 
 func resumeEndpoint(ctx context.Context, c *call, in *endpointActionIn) (*madeOut[endpointOut], error) {
 	return switchEndpoint(ctx, c, in, func(e domain.Endpoint) (domain.Fact, error) {
+		if e.Paused && c.key.Role == domain.RoleReceiver {
+			return nil, refuse(http.StatusForbidden, "forbidden", "The endpoint was paused by the tenant's admins, who alone resume it. A receiver ends what the server disabled.")
+		}
 		fact, err := e.Resume()
 		if fact == nil {
 			return nil, err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"net/http"
 	"net/textproto"
 	"slices"
 	"strconv"
@@ -132,15 +131,6 @@ func duration(field, text string) (domain.Duration, error) {
 	return domain.Duration(d), nil
 }
 
-// secretValues are the credentials of an endpoint that are in hand.
-type secretValues struct {
-	signingKey, publicKey string
-	query                 string // of the URL; empty: it has no values
-	auth                  Auth
-	headers               []domain.Header
-	kept                  []domain.UUID // where Put has put them, to be dropped if the append is refused
-}
-
 // newEndpoint is an endpoint in the making, with what is shown of it once.
 type newEndpoint struct {
 	in          endpointIn
@@ -183,14 +173,6 @@ func createEndpoint(ctx context.Context, c *call, in *createEndpointIn) (*madeOu
 	})
 	c.dropRefused(ctx, err, n.secrets.kept)
 	return out, err
-}
-
-// dropRefused destroys secrets whose endpoint certainly wasn't appended. When that isn't certain they stay, sealed.
-func (c *call) dropRefused(ctx context.Context, err error, ids []domain.UUID) {
-	unknown := errors.Is(err, domain.ErrUnavailable) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
-	if err != nil && !unknown {
-		c.dropSecrets(ctx, ids...)
-	}
 }
 
 // decideEndpoint checks everything before it keeps a secret, and keeps the secrets before the fact that names them.
@@ -354,158 +336,4 @@ func (c *call) httpsOnly(ctx context.Context, profile Profile) (bool, error) {
 		return err
 	})
 	return profile.HTTPSOnly || tenant.HTTPSOnly, err
-}
-
-// keepSecrets puts every secret that is in hand where it belongs and names it in the configuration.
-func (c *call) keepSecrets(ctx context.Context, config *domain.EndpointConfig, secrets *secretValues) error {
-	if secrets.signingKey != "" {
-		id, fingerprint, err := c.keep(ctx, PurposeSigningKey, secrets.signingKey, secrets)
-		if err != nil {
-			return err
-		}
-		config.Keys = []domain.SigningKey{{ID: id, Fingerprint: fingerprint, PublicKey: secrets.publicKey}}
-	}
-	if err := c.keepQuery(ctx, config, secrets); err != nil {
-		return err
-	}
-	if a := secrets.auth; a.Type != "" {
-		if err := c.keepAuth(ctx, config, a, secrets); err != nil {
-			return err
-		}
-	}
-	config.Headers = nil
-	for _, h := range secrets.headers {
-		id, fingerprint, err := c.keep(ctx, PurposeHeader, h.Value, secrets)
-		if err != nil {
-			return err
-		}
-		config.Headers = append(config.Headers, domain.SecretHeader{Name: h.Name, Secret: id, Fingerprint: fingerprint})
-	}
-	return nil
-}
-
-func (c *call) keepQuery(ctx context.Context, config *domain.EndpointConfig, secrets *secretValues) error {
-	if secrets.query == "" {
-		return nil
-	}
-	id, fingerprint, err := c.keep(ctx, PurposeQuery, secrets.query, secrets)
-	if err != nil {
-		return err
-	}
-	config.Query = &domain.SecretQuery{Secret: id, Fingerprint: fingerprint}
-	return nil
-}
-
-func (c *call) keepAuth(ctx context.Context, config *domain.EndpointConfig, a Auth, secrets *secretValues) error {
-	id, fingerprint, err := c.keep(ctx, PurposeAuth, a.Value, secrets)
-	if err != nil {
-		return err
-	}
-	config.Auth = &domain.EndpointAuth{Type: a.Type, In: a.In, Name: a.Name, Secret: id, Fingerprint: fingerprint}
-	return nil
-}
-
-func (c *call) keep(ctx context.Context, purpose, value string, secrets *secretValues) (domain.UUID, string, error) {
-	id, fingerprint, err := c.Secrets.Put(ctx, c.tenant, purpose, value)
-	if err == nil {
-		secrets.kept = append(secrets.kept, id)
-	}
-	return id, fingerprint, err
-}
-
-type rotateKeyIn struct {
-	ThingPath
-	PostHeader
-	Body *rotateIn
-}
-
-type rotateIn struct {
-	Overlap    string `json:"overlap,omitempty" maxLength:"32" doc:"How long the old keys stay valid beside the new one, at most 720h; 24h by default." example:"24h"`
-	SigningKey string `json:"signing_key,omitempty" maxLength:"1024" doc:"The new key in the profile's own form; made by the server by default." example:"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"`
-	ReasonBody
-}
-
-// defaultOverlap gives a receiver a day to take the new key over.
-const defaultOverlap = domain.Duration(24 * time.Hour)
-
-func rotateKey(ctx context.Context, c *call, in *rotateKeyIn) (*madeOut[endpointOut], error) {
-	id, err := in.id()
-	if err != nil {
-		return nil, err
-	}
-	var body rotateIn
-	if in.Body != nil {
-		body = *in.Body
-	}
-	var secrets secretValues
-	out, err := once(ctx, c, post[madeOut[endpointOut]]{
-		decide: func(ctx context.Context) (domain.Group, error) { return c.newSigningKey(ctx, id, body, &secrets) },
-		answer: func(ctx context.Context, entries []domain.Entry, replayed bool) (*madeOut[endpointOut], error) {
-			if replayed {
-				c.dropSecrets(ctx, secrets.kept...)
-			}
-			secrets.kept = nil
-			row, err := c.endpointOf(ctx, entries[0])
-			if err != nil {
-				return nil, err
-			}
-			shown := c.showEndpoint(row)
-			if !replayed {
-				shown.SigningKey = secrets.signingKey
-			}
-			return made(entries[0], replayed, c.endpointPath(id), shown), nil
-		},
-	})
-	c.dropRefused(ctx, err, secrets.kept)
-	return out, err
-}
-
-func (c *call) newSigningKey(ctx context.Context, id domain.UUID, in rotateIn, secrets *secretValues) (domain.Group, error) {
-	row, err := c.endpointNow(ctx, id)
-	if err != nil {
-		return domain.Group{}, err
-	}
-	overlap := defaultOverlap
-	if in.Overlap != "" {
-		if overlap, err = duration("overlap", in.Overlap); err != nil {
-			return domain.Group{}, err
-		}
-	}
-	if err := checkReason("body.reason", in.Reason); err != nil {
-		return domain.Group{}, err
-	}
-	// Judged with a stand-in first: a secret is kept only for what will be appended.
-	if _, err := row.RotateKey(domain.SigningKey{}, time.Duration(overlap), c.Clock()); err != nil {
-		return domain.Group{}, err
-	}
-	if secrets.signingKey == "" {
-		if secrets.signingKey, secrets.publicKey, err = c.Profiles.NewKey(row.Profile, in.SigningKey); err != nil {
-			return domain.Group{}, err
-		}
-		if secrets.signingKey == "" {
-			return domain.Group{}, refuse(http.StatusConflict, "profile_has_no_key", "The endpoint's profile doesn't sign: there is no key to rotate.")
-		}
-	}
-	key, err := c.rotated(ctx, secrets)
-	if err != nil {
-		return domain.Group{}, err
-	}
-	fact, err := row.RotateKey(key, time.Duration(overlap), c.Clock())
-	if err != nil {
-		return domain.Group{}, err
-	}
-	return c.endpointGroup(row.Endpoint, fact, in.Reason), nil
-}
-
-// rotated keeps the new key; of a rotation that is decided anew only the last copy stays.
-func (c *call) rotated(ctx context.Context, secrets *secretValues) (domain.SigningKey, error) {
-	c.forget(ctx, secrets)
-	id, fingerprint, err := c.keep(ctx, PurposeSigningKey, secrets.signingKey, secrets)
-	return domain.SigningKey{ID: id, Fingerprint: fingerprint, PublicKey: secrets.publicKey}, err
-}
-
-// forget destroys what an earlier round of the same decision kept.
-func (c *call) forget(ctx context.Context, secrets *secretValues) {
-	c.dropSecrets(ctx, secrets.kept...)
-	secrets.kept = nil
 }

@@ -4550,9 +4550,9 @@ type ClientInterface interface {
 
 	// ResumeEndpointWithBody Resume an endpoint
 	//
-	// Ends a pause, or an automatic disabling.
+	// Ends a pause, or an automatic disabling. A receiver ends a disabling, not a pause.
 	//
-	// Roles: admin, operator.
+	// Roles: admin, operator, receiver.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -4561,9 +4561,9 @@ type ClientInterface interface {
 
 	// ResumeEndpoint Resume an endpoint
 	//
-	// Ends a pause, or an automatic disabling.
+	// Ends a pause, or an automatic disabling. A receiver ends a disabling, not a pause.
 	//
-	// Roles: admin, operator.
+	// Roles: admin, operator, receiver.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -5784,9 +5784,9 @@ func (c *Client) PauseEndpoint(ctx context.Context, tenant string, id openapi_ty
 
 // ResumeEndpointWithBody Resume an endpoint
 //
-// Ends a pause, or an automatic disabling.
+// Ends a pause, or an automatic disabling. A receiver ends a disabling, not a pause.
 //
-// Roles: admin, operator.
+// Roles: admin, operator, receiver.
 //
 // Takes any type of body and a specified content type.
 //
@@ -5805,9 +5805,9 @@ func (c *Client) ResumeEndpointWithBody(ctx context.Context, tenant string, id o
 
 // ResumeEndpoint Resume an endpoint
 //
-// Ends a pause, or an automatic disabling.
+// Ends a pause, or an automatic disabling. A receiver ends a disabling, not a pause.
 //
-// Roles: admin, operator.
+// Roles: admin, operator, receiver.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -12724,9 +12724,9 @@ type ClientWithResponsesInterface interface {
 
 	// ResumeEndpointWithBodyWithResponse Resume an endpoint
 	//
-	// Ends a pause, or an automatic disabling.
+	// Ends a pause, or an automatic disabling. A receiver ends a disabling, not a pause.
 	//
-	// Roles: admin, operator.
+	// Roles: admin, operator, receiver.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12735,9 +12735,9 @@ type ClientWithResponsesInterface interface {
 
 	// ResumeEndpointWithResponse Resume an endpoint
 	//
-	// Ends a pause, or an automatic disabling.
+	// Ends a pause, or an automatic disabling. A receiver ends a disabling, not a pause.
 	//
-	// Roles: admin, operator.
+	// Roles: admin, operator, receiver.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -20381,9 +20381,9 @@ func (c *ClientWithResponses) PauseEndpointWithResponse(ctx context.Context, ten
 
 // ResumeEndpointWithBodyWithResponse Resume an endpoint
 //
-// Ends a pause, or an automatic disabling.
+// Ends a pause, or an automatic disabling. A receiver ends a disabling, not a pause.
 //
-// Roles: admin, operator.
+// Roles: admin, operator, receiver.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -20398,9 +20398,9 @@ func (c *ClientWithResponses) ResumeEndpointWithBodyWithResponse(ctx context.Con
 
 // ResumeEndpointWithResponse Resume an endpoint
 //
-// Ends a pause, or an automatic disabling.
+// Ends a pause, or an automatic disabling. A receiver ends a disabling, not a pause.
 //
-// Roles: admin, operator.
+// Roles: admin, operator, receiver.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

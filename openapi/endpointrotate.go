@@ -1,0 +1,100 @@
+package openapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+type rotateKeyIn struct {
+	ThingPath
+	PostHeader
+	Body *rotateIn
+}
+
+type rotateIn struct {
+	Overlap    string `json:"overlap,omitempty" maxLength:"32" doc:"How long the old keys stay valid beside the new one, at most 720h; 24h by default." example:"24h"`
+	SigningKey string `json:"signing_key,omitempty" maxLength:"1024" doc:"The new key in the profile's own form; made by the server by default." example:"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"`
+	ReasonBody
+}
+
+// defaultOverlap gives a receiver a day to take the new key over.
+const defaultOverlap = domain.Duration(24 * time.Hour)
+
+func rotateKey(ctx context.Context, c *call, in *rotateKeyIn) (*madeOut[endpointOut], error) {
+	id, err := in.id()
+	if err != nil {
+		return nil, err
+	}
+	var body rotateIn
+	if in.Body != nil {
+		body = *in.Body
+	}
+	var secrets secretValues
+	out, err := once(ctx, c, post[madeOut[endpointOut]]{
+		decide: func(ctx context.Context) (domain.Group, error) { return c.newSigningKey(ctx, id, body, &secrets) },
+		answer: func(ctx context.Context, entries []domain.Entry, replayed bool) (*madeOut[endpointOut], error) {
+			if replayed {
+				c.dropSecrets(ctx, secrets.kept...)
+			}
+			secrets.kept = nil
+			row, err := c.endpointOf(ctx, entries[0])
+			if err != nil {
+				return nil, err
+			}
+			shown := c.showEndpoint(row)
+			if !replayed {
+				shown.SigningKey = secrets.signingKey
+			}
+			return made(entries[0], replayed, c.endpointPath(id), shown), nil
+		},
+	})
+	c.dropRefused(ctx, err, secrets.kept)
+	return out, err
+}
+
+func (c *call) newSigningKey(ctx context.Context, id domain.UUID, in rotateIn, secrets *secretValues) (domain.Group, error) {
+	row, err := c.endpointNow(ctx, id)
+	if err != nil {
+		return domain.Group{}, err
+	}
+	overlap := defaultOverlap
+	if in.Overlap != "" {
+		if overlap, err = duration("overlap", in.Overlap); err != nil {
+			return domain.Group{}, err
+		}
+	}
+	if err := checkReason("body.reason", in.Reason); err != nil {
+		return domain.Group{}, err
+	}
+	// Judged with a stand-in first: a secret is kept only for what will be appended.
+	if _, err := row.RotateKey(domain.SigningKey{}, time.Duration(overlap), c.Clock()); err != nil {
+		return domain.Group{}, err
+	}
+	if secrets.signingKey == "" {
+		if secrets.signingKey, secrets.publicKey, err = c.Profiles.NewKey(row.Profile, in.SigningKey); err != nil {
+			return domain.Group{}, err
+		}
+		if secrets.signingKey == "" {
+			return domain.Group{}, refuse(http.StatusConflict, "profile_has_no_key", "The endpoint's profile doesn't sign: there is no key to rotate.")
+		}
+	}
+	key, err := c.rotated(ctx, secrets)
+	if err != nil {
+		return domain.Group{}, err
+	}
+	fact, err := row.RotateKey(key, time.Duration(overlap), c.Clock())
+	if err != nil {
+		return domain.Group{}, err
+	}
+	return c.endpointGroup(row.Endpoint, fact, in.Reason), nil
+}
+
+// rotated keeps the new key; of a rotation that is decided anew only the last copy stays.
+func (c *call) rotated(ctx context.Context, secrets *secretValues) (domain.SigningKey, error) {
+	c.forget(ctx, secrets)
+	id, fingerprint, err := c.keep(ctx, PurposeSigningKey, secrets.signingKey, secrets)
+	return domain.SigningKey{ID: id, Fingerprint: fingerprint, PublicKey: secrets.publicKey}, err
+}
