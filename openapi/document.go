@@ -15,9 +15,13 @@ type Document struct {
 }
 
 // NewDocument makes the document. version is the program's: "1.2.3".
-func NewDocument(version string) Document {
-	s := &Server{Version: version, Logger: slog.New(slog.DiscardHandler)}
-	return Document{newAPI(s, &router{ServeMux: http.NewServeMux()}).huma.OpenAPI()}
+func NewDocument(version string, webhooks []Webhook) (Document, error) {
+	s := &Server{Version: version, Webhooks: webhooks, Logger: slog.New(slog.DiscardHandler)}
+	a, err := newAPI(s, &router{ServeMux: http.NewServeMux()})
+	if err != nil {
+		return Document{}, err
+	}
+	return Document{a.huma.OpenAPI()}, nil
 }
 
 // YAML is the document in OpenAPI 3.1 as YAML: the contract.

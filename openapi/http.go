@@ -23,7 +23,10 @@ func NewHandler(s Server) (http.Handler, error) {
 	}
 	s.heads, s.probes, s.turns = newHeads(), newProbes(), newTurns()
 	mux := &router{ServeMux: http.NewServeMux()}
-	a := newAPI(&s, mux)
+	a, err := newAPI(&s, mux)
+	if err != nil {
+		return nil, err
+	}
 	doc := Document{a.huma.OpenAPI()}
 	if err := serveDocument(mux.ServeMux, doc); err != nil {
 		return nil, err

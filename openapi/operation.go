@@ -34,7 +34,7 @@ var humaGlobals = sync.OnceFunc(func() {
 })
 
 // newAPI registers every operation on a mux.
-func newAPI(s *Server, mux *router) *api {
+func newAPI(s *Server, mux *router) (*api, error) {
 	humaGlobals()
 	config := huma.DefaultConfig("Hooktrail", s.Version)
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", ""
@@ -46,7 +46,7 @@ func newAPI(s *Server, mux *router) *api {
 	a.huma.UseMiddleware(a.gate)
 	register(a)
 	tidy(a.huma.OpenAPI())
-	return a
+	return a, describeWebhooks(a.huma.OpenAPI(), s.Webhooks)
 }
 
 // schemaName takes the endings off the Go names of what goes in and out.

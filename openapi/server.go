@@ -42,6 +42,8 @@ type Server struct {
 	// Ready says why this node can't append or serve; nil when it can.
 	Ready func(ctx context.Context) error
 
+	Webhooks []Webhook // for the document; may be none
+
 	Metrics http.Handler // serves what /metrics answers
 	Clock   func() time.Time
 	Logger  *slog.Logger

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/hooktrail/hooktrail/adapters/webhook"
 	"github.com/hooktrail/hooktrail/openapi"
 )
 
@@ -14,7 +15,18 @@ type openapiCommand struct {
 
 // Run needs no server: the document is made from the operations themselves.
 func (c openapiCommand) Run(p process) error {
-	document := openapi.NewDocument(version)
+	profiles, err := webhook.Embedded()
+	if err != nil {
+		return err
+	}
+	webhooks, err := webhooksOf(profiles)
+	if err != nil {
+		return err
+	}
+	document, err := openapi.NewDocument(version, webhooks)
+	if err != nil {
+		return err
+	}
 	write := document.YAML
 	switch c.Format {
 	case "json":

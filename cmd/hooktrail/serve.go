@@ -271,9 +271,13 @@ func (s *server) dispatcher() (*dispatch.Dispatcher, error) {
 
 // serveHTTP answers until ctx ends, then lets requests under way finish.
 func (s *server) serveHTTP(ctx context.Context) error {
+	webhooks, err := webhooksOf(s.profiles.embedded)
+	if err != nil {
+		return err
+	}
 	handler, err := openapi.NewHandler(openapi.Server{
 		Log: s.entries, Views: s.views, Directory: s.directory, Secrets: keptSecrets(s.entries),
-		Profiles: profilesFor(s.profiles), Schemas: schemasFor(new(schema.Cache)), Claimed: s.entries.Claimed, Settle: s.entries.Settle,
+		Profiles: profilesFor(s.profiles), Schemas: schemasFor(new(schema.Cache)), Webhooks: webhooks, Claimed: s.entries.Claimed, Settle: s.entries.Settle,
 		CheckFilter: s.filters.Check, CompileFilter: s.filters.Compile, Route: dispatch.Preview(s.filters.Match),
 		AttemptBody: s.courier.body, Handshake: s.courier.handshake, Node: s.node.id, Ready: (&readiness{check: s.entries.Ready}).ready, Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
 		Clock: time.Now, Logger: s.log, Version: version, Limits: openapi.Limits{DataBytes: s.MaxDataBytes},

@@ -3867,6 +3867,325 @@ type ResumeSubscriptionParams struct {
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
+// ReceiveCloudeventsJSONBody defines parameters for ReceiveCloudevents.
+type ReceiveCloudeventsJSONBody = interface{}
+
+// ReceiveCloudeventsParams defines parameters for ReceiveCloudevents.
+type ReceiveCloudeventsParams struct {
+	// UserAgent The sender and its version.
+	UserAgent string `json:"user-agent"`
+
+	// CeSpecversion Always the same.
+	CeSpecversion string `json:"ce-specversion"`
+
+	// CeId The event's id as its producer gave it, unique together with its source and the same on every attempt, percent-encoded.
+	CeId string `json:"ce-id"`
+
+	// CeSource Where the event comes from, percent-encoded.
+	CeSource string `json:"ce-source"`
+
+	// CeType The event's type, percent-encoded.
+	CeType string `json:"ce-type"`
+
+	// CeTime When it happened: RFC 3339 in UTC, at most microseconds.
+	CeTime string `json:"ce-time"`
+
+	// CeSubject What the event is about, percent-encoded.
+	CeSubject *string `json:"ce-subject,omitempty"`
+
+	// CeDataschema The address of the data's schema, percent-encoded.
+	CeDataschema *string `json:"ce-dataschema,omitempty"`
+
+	// WebhookId The event's id, the same on every attempt: the producer's own, or the event's UUID where that isn't unique or can't be signed.
+	WebhookId string `json:"webhook-id"`
+
+	// WebhookTimestamp When this attempt was made, in Unix seconds.
+	WebhookTimestamp string `json:"webhook-timestamp"`
+
+	// WebhookSignature The signature of this request.
+	WebhookSignature string `json:"webhook-signature"`
+
+	// HooktrailTest A test that somebody asked for, not a real event.
+	HooktrailTest *string `json:"hooktrail-test,omitempty"`
+
+	// HooktrailReplayId The replay in which an event is sent again.
+	HooktrailReplayId *string `json:"hooktrail-replay-id,omitempty"`
+}
+
+// ReceiveCloudeventsStructuredApplicationCloudeventsPlusJSONBody defines parameters for ReceiveCloudeventsStructured.
+type ReceiveCloudeventsStructuredApplicationCloudeventsPlusJSONBody struct {
+	// Data The event's data, byte for byte as it was appended.
+	Data            interface{} `json:"data"`
+	Datacontenttype interface{} `json:"datacontenttype"`
+
+	// Dataschema The address of the data's schema.
+	Dataschema *string `json:"dataschema,omitempty"`
+
+	// Id The event's id as its producer gave it, unique together with its source and the same on every attempt.
+	Id string `json:"id"`
+
+	// Source Where the event comes from.
+	Source      string      `json:"source"`
+	Specversion interface{} `json:"specversion"`
+
+	// Subject What the event is about.
+	Subject *string `json:"subject,omitempty"`
+
+	// Time When it happened: RFC 3339 in UTC, at most microseconds.
+	Time time.Time `json:"time"`
+
+	// Type The event's type.
+	Type                 string            `json:"type"`
+	AdditionalProperties map[string]string `json:"-"`
+}
+
+// ReceiveCloudeventsStructuredParams defines parameters for ReceiveCloudeventsStructured.
+type ReceiveCloudeventsStructuredParams struct {
+	// UserAgent The sender and its version.
+	UserAgent string `json:"user-agent"`
+
+	// WebhookId The event's id, the same on every attempt: the producer's own, or the event's UUID where that isn't unique or can't be signed.
+	WebhookId string `json:"webhook-id"`
+
+	// WebhookTimestamp When this attempt was made, in Unix seconds.
+	WebhookTimestamp string `json:"webhook-timestamp"`
+
+	// WebhookSignature The signature of this request.
+	WebhookSignature string `json:"webhook-signature"`
+
+	// HooktrailTest A test that somebody asked for, not a real event.
+	HooktrailTest *string `json:"hooktrail-test,omitempty"`
+
+	// HooktrailReplayId The replay in which an event is sent again.
+	HooktrailReplayId *string `json:"hooktrail-replay-id,omitempty"`
+}
+
+// ReceiveCoherentSparkJSONBody defines parameters for ReceiveCoherentSpark.
+type ReceiveCoherentSparkJSONBody struct {
+	// AuditType The member AuditType of the event's data as text; empty where it is missing or null.
+	AuditType string `json:"AuditType"`
+	Data      struct {
+		// EngineName The member ServiceName of the event's data as text; empty where it is missing or null.
+		EngineName string `json:"EngineName"`
+
+		// FileName The member FileName of the event's data as text; empty where it is missing or null.
+		FileName string `json:"FileName"`
+
+		// ProductId The member EntityId of the event's data as text; empty where it is missing or null.
+		ProductId string `json:"ProductId"`
+
+		// ProductName The member FolderName of the event's data as text; empty where it is missing or null.
+		ProductName string `json:"ProductName"`
+
+		// ServiceVersionId The member ServiceVersionId of the event's data as text; empty where it is missing or null.
+		ServiceVersionId string `json:"ServiceVersionId"`
+	} `json:"Data"`
+
+	// EntityId The member EntityId of the event's data as text; empty where it is missing or null.
+	EntityId string `json:"EntityId"`
+
+	// FolderName The member FolderName of the event's data as text; empty where it is missing or null.
+	FolderName string `json:"FolderName"`
+
+	// RequestTimeStamp When it happened: RFC 3339 in UTC, at most microseconds.
+	RequestTimeStamp time.Time `json:"RequestTimeStamp"`
+	RevisionId       any       `json:"RevisionId"`
+
+	// ServiceName The member ServiceName of the event's data as text; empty where it is missing or null.
+	ServiceName string `json:"ServiceName"`
+
+	// Tenant The tenant whose event it is.
+	Tenant string `json:"Tenant"`
+
+	// UserAction The event's type.
+	UserAction string `json:"UserAction"`
+}
+
+// ReceiveCoherentSparkParams defines parameters for ReceiveCoherentSpark.
+type ReceiveCoherentSparkParams struct {
+	// UserAgent The sender and its version.
+	UserAgent string `json:"user-agent"`
+
+	// XApiKey The receiver's own API key, unless the endpoint is configured to send it under another name or elsewhere.
+	XApiKey *string `json:"x-api-key,omitempty"`
+
+	// HooktrailTest A test that somebody asked for, not a real event.
+	HooktrailTest *string `json:"hooktrail-test,omitempty"`
+
+	// HooktrailReplayId The replay in which an event is sent again.
+	HooktrailReplayId *string `json:"hooktrail-replay-id,omitempty"`
+}
+
+// ReceiveFirespringJSONBody defines parameters for ReceiveFirespring.
+type ReceiveFirespringJSONBody struct {
+	// DateCreated When it happened: RFC 3339 in UTC, at most microseconds.
+	DateCreated time.Time `json:"date_created"`
+
+	// EventType The event's type.
+	EventType string `json:"event_type"`
+
+	// Id The event's place in its tenant's log, unique and the same on every attempt.
+	Id     int         `json:"id"`
+	Object interface{} `json:"object"`
+
+	// Payload The event's data, byte for byte as it was appended.
+	Payload interface{} `json:"payload"`
+
+	// Version The version of the data's schema.
+	Version string `json:"version"`
+}
+
+// ReceiveFirespringParams defines parameters for ReceiveFirespring.
+type ReceiveFirespringParams struct {
+	// UserAgent The sender and its version.
+	UserAgent string `json:"user-agent"`
+
+	// HooktrailTest A test that somebody asked for, not a real event.
+	HooktrailTest *string `json:"hooktrail-test,omitempty"`
+
+	// HooktrailReplayId The replay in which an event is sent again.
+	HooktrailReplayId *string `json:"hooktrail-replay-id,omitempty"`
+}
+
+// ReceiveSparkboxJSONBody defines parameters for ReceiveSparkbox.
+type ReceiveSparkboxJSONBody struct {
+	// Data The event's data; in an array of its own unless it is one.
+	Data  []interface{} `json:"data"`
+	Event struct {
+		// ApiVersion The version of the data's schema.
+		ApiVersion string `json:"api_version"`
+
+		// EventType The event's type.
+		EventType string `json:"event_type"`
+
+		// Id The event's id, the same on every attempt: the producer's own, or the event's UUID where that isn't unique or can't be signed.
+		Id string `json:"id"`
+
+		// Timestamp When it happened: RFC 3339 in UTC, at most microseconds.
+		Timestamp time.Time `json:"timestamp"`
+	} `json:"event"`
+}
+
+// ReceiveSparkboxParams defines parameters for ReceiveSparkbox.
+type ReceiveSparkboxParams struct {
+	// UserAgent The sender and its version.
+	UserAgent string `json:"user-agent"`
+
+	// XEventType The event's type.
+	XEventType string `json:"X-Event-Type"`
+
+	// XHookUUID The endpoint to which the request goes.
+	XHookUUID string `json:"X-Hook-UUID"`
+
+	// XAttemptNumber The number of the attempt, from 1.
+	XAttemptNumber string `json:"X-Attempt-Number"`
+
+	// XSparkboxSignature The signature of this request; absent where the endpoint has no signing key.
+	XSparkboxSignature *string `json:"X-Sparkbox-Signature,omitempty"`
+
+	// HooktrailTest A test that somebody asked for, not a real event.
+	HooktrailTest *string `json:"hooktrail-test,omitempty"`
+
+	// HooktrailReplayId The replay in which an event is sent again.
+	HooktrailReplayId *string `json:"hooktrail-replay-id,omitempty"`
+}
+
+// ReceiveSparkflyJSONBody defines parameters for ReceiveSparkfly.
+type ReceiveSparkflyJSONBody struct {
+	// Data The event's data, byte for byte as it was appended.
+	Data interface{} `json:"data"`
+
+	// EventId The event's id, the same on every attempt: the producer's own, or the event's UUID where that isn't unique or can't be signed.
+	EventId string `json:"event_id"`
+
+	// EventName The event's type.
+	EventName string `json:"event_name"`
+
+	// OccurredAt When it happened: RFC 3339 in UTC, at most microseconds.
+	OccurredAt time.Time `json:"occurred_at"`
+}
+
+// ReceiveSparkflyParams defines parameters for ReceiveSparkfly.
+type ReceiveSparkflyParams struct {
+	// UserAgent The sender and its version.
+	UserAgent string `json:"user-agent"`
+
+	// XHmacSha256Signature The signature of this request.
+	XHmacSha256Signature string `json:"x-hmac-sha256-signature"`
+
+	// HooktrailTest A test that somebody asked for, not a real event.
+	HooktrailTest *string `json:"hooktrail-test,omitempty"`
+
+	// HooktrailReplayId The replay in which an event is sent again.
+	HooktrailReplayId *string `json:"hooktrail-replay-id,omitempty"`
+}
+
+// ReceiveStandardWebhooksJSONBody defines parameters for ReceiveStandardWebhooks.
+type ReceiveStandardWebhooksJSONBody struct {
+	// Data The event's data, byte for byte as it was appended.
+	Data interface{} `json:"data"`
+
+	// Timestamp When it happened: RFC 3339 in UTC, at most microseconds.
+	Timestamp time.Time `json:"timestamp"`
+
+	// Type The event's type.
+	Type string `json:"type"`
+}
+
+// ReceiveStandardWebhooksParams defines parameters for ReceiveStandardWebhooks.
+type ReceiveStandardWebhooksParams struct {
+	// UserAgent The sender and its version.
+	UserAgent string `json:"user-agent"`
+
+	// WebhookId The event's id, the same on every attempt: the producer's own, or the event's UUID where that isn't unique or can't be signed.
+	WebhookId string `json:"webhook-id"`
+
+	// WebhookTimestamp When this attempt was made, in Unix seconds.
+	WebhookTimestamp string `json:"webhook-timestamp"`
+
+	// WebhookSignature The signature of this request.
+	WebhookSignature string `json:"webhook-signature"`
+
+	// HooktrailTest A test that somebody asked for, not a real event.
+	HooktrailTest *string `json:"hooktrail-test,omitempty"`
+
+	// HooktrailReplayId The replay in which an event is sent again.
+	HooktrailReplayId *string `json:"hooktrail-replay-id,omitempty"`
+}
+
+// ReceiveStashfinJSONBody defines parameters for ReceiveStashfin.
+type ReceiveStashfinJSONBody struct {
+	// Data The event's data, byte for byte as it was appended.
+	Data interface{} `json:"data"`
+
+	// Timestamp When it happened: RFC 3339 in UTC, at most microseconds.
+	Timestamp time.Time `json:"timestamp"`
+
+	// Type The event's type.
+	Type string `json:"type"`
+}
+
+// ReceiveStashfinParams defines parameters for ReceiveStashfin.
+type ReceiveStashfinParams struct {
+	// UserAgent The sender and its version.
+	UserAgent string `json:"user-agent"`
+
+	// WebhookId The event's id, the same on every attempt: the producer's own, or the event's UUID where that isn't unique or can't be signed.
+	WebhookId string `json:"webhook-id"`
+
+	// WebhookTimestamp When this attempt was made, in Unix seconds.
+	WebhookTimestamp string `json:"webhook-timestamp"`
+
+	// WebhookSignature The signature of this request.
+	WebhookSignature string `json:"webhook-signature"`
+
+	// HooktrailTest A test that somebody asked for, not a real event.
+	HooktrailTest *string `json:"hooktrail-test,omitempty"`
+
+	// HooktrailReplayId The replay in which an event is sent again.
+	HooktrailReplayId *string `json:"hooktrail-replay-id,omitempty"`
+}
+
 // CreateInstanceKeyJSONRequestBody defines body for CreateInstanceKey for application/json ContentType.
 type CreateInstanceKeyJSONRequestBody = KeyRequest
 
@@ -3944,6 +4263,30 @@ type PauseSubscriptionJSONRequestBody = ReasonBody
 
 // ResumeSubscriptionJSONRequestBody defines body for ResumeSubscription for application/json ContentType.
 type ResumeSubscriptionJSONRequestBody = ReasonBody
+
+// ReceiveCloudeventsJSONRequestBody defines body for ReceiveCloudevents for application/json ContentType.
+type ReceiveCloudeventsJSONRequestBody = ReceiveCloudeventsJSONBody
+
+// ReceiveCloudeventsStructuredApplicationCloudeventsPlusJSONRequestBody defines body for ReceiveCloudeventsStructured for application/cloudevents+json ContentType.
+type ReceiveCloudeventsStructuredApplicationCloudeventsPlusJSONRequestBody ReceiveCloudeventsStructuredApplicationCloudeventsPlusJSONBody
+
+// ReceiveCoherentSparkJSONRequestBody defines body for ReceiveCoherentSpark for application/json ContentType.
+type ReceiveCoherentSparkJSONRequestBody ReceiveCoherentSparkJSONBody
+
+// ReceiveFirespringJSONRequestBody defines body for ReceiveFirespring for application/json ContentType.
+type ReceiveFirespringJSONRequestBody ReceiveFirespringJSONBody
+
+// ReceiveSparkboxJSONRequestBody defines body for ReceiveSparkbox for application/json ContentType.
+type ReceiveSparkboxJSONRequestBody ReceiveSparkboxJSONBody
+
+// ReceiveSparkflyJSONRequestBody defines body for ReceiveSparkfly for application/json ContentType.
+type ReceiveSparkflyJSONRequestBody ReceiveSparkflyJSONBody
+
+// ReceiveStandardWebhooksJSONRequestBody defines body for ReceiveStandardWebhooks for application/json ContentType.
+type ReceiveStandardWebhooksJSONRequestBody ReceiveStandardWebhooksJSONBody
+
+// ReceiveStashfinJSONRequestBody defines body for ReceiveStashfin for application/json ContentType.
+type ReceiveStashfinJSONRequestBody ReceiveStashfinJSONBody
 
 // Getter for additional properties for CloudEventRequest. Returns the specified
 // element and whether it was found
@@ -4107,6 +4450,180 @@ func (a CloudEventRequest) MarshalJSON() ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("error marshaling 'time': %w", err)
 		}
+	}
+
+	object["type"], err = json.Marshal(a.Type)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'type': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for ReceiveCloudeventsStructuredApplicationCloudeventsPlusJSONBody. Returns the specified
+// element and whether it was found
+func (a ReceiveCloudeventsStructuredApplicationCloudeventsPlusJSONBody) Get(fieldName string) (value string, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for ReceiveCloudeventsStructuredApplicationCloudeventsPlusJSONBody
+func (a *ReceiveCloudeventsStructuredApplicationCloudeventsPlusJSONBody) Set(fieldName string, value string) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]string)
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for ReceiveCloudeventsStructuredApplicationCloudeventsPlusJSONBody to handle AdditionalProperties
+func (a *ReceiveCloudeventsStructuredApplicationCloudeventsPlusJSONBody) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["data"]; found {
+		err = json.Unmarshal(raw, &a.Data)
+		if err != nil {
+			return fmt.Errorf("error reading 'data': %w", err)
+		}
+		delete(object, "data")
+	}
+
+	if raw, found := object["datacontenttype"]; found {
+		err = json.Unmarshal(raw, &a.Datacontenttype)
+		if err != nil {
+			return fmt.Errorf("error reading 'datacontenttype': %w", err)
+		}
+		delete(object, "datacontenttype")
+	}
+
+	if raw, found := object["dataschema"]; found {
+		err = json.Unmarshal(raw, &a.Dataschema)
+		if err != nil {
+			return fmt.Errorf("error reading 'dataschema': %w", err)
+		}
+		delete(object, "dataschema")
+	}
+
+	if raw, found := object["id"]; found {
+		err = json.Unmarshal(raw, &a.Id)
+		if err != nil {
+			return fmt.Errorf("error reading 'id': %w", err)
+		}
+		delete(object, "id")
+	}
+
+	if raw, found := object["source"]; found {
+		err = json.Unmarshal(raw, &a.Source)
+		if err != nil {
+			return fmt.Errorf("error reading 'source': %w", err)
+		}
+		delete(object, "source")
+	}
+
+	if raw, found := object["specversion"]; found {
+		err = json.Unmarshal(raw, &a.Specversion)
+		if err != nil {
+			return fmt.Errorf("error reading 'specversion': %w", err)
+		}
+		delete(object, "specversion")
+	}
+
+	if raw, found := object["subject"]; found {
+		err = json.Unmarshal(raw, &a.Subject)
+		if err != nil {
+			return fmt.Errorf("error reading 'subject': %w", err)
+		}
+		delete(object, "subject")
+	}
+
+	if raw, found := object["time"]; found {
+		err = json.Unmarshal(raw, &a.Time)
+		if err != nil {
+			return fmt.Errorf("error reading 'time': %w", err)
+		}
+		delete(object, "time")
+	}
+
+	if raw, found := object["type"]; found {
+		err = json.Unmarshal(raw, &a.Type)
+		if err != nil {
+			return fmt.Errorf("error reading 'type': %w", err)
+		}
+		delete(object, "type")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]string)
+		for fieldName, fieldBuf := range object {
+			var fieldVal string
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for ReceiveCloudeventsStructuredApplicationCloudeventsPlusJSONBody to handle AdditionalProperties
+func (a ReceiveCloudeventsStructuredApplicationCloudeventsPlusJSONBody) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["data"], err = json.Marshal(a.Data)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'data': %w", err)
+	}
+
+	object["datacontenttype"], err = json.Marshal(a.Datacontenttype)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'datacontenttype': %w", err)
+	}
+
+	if a.Dataschema != nil {
+		object["dataschema"], err = json.Marshal(a.Dataschema)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'dataschema': %w", err)
+		}
+	}
+
+	object["id"], err = json.Marshal(a.Id)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'id': %w", err)
+	}
+
+	object["source"], err = json.Marshal(a.Source)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'source': %w", err)
+	}
+
+	object["specversion"], err = json.Marshal(a.Specversion)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'specversion': %w", err)
+	}
+
+	if a.Subject != nil {
+		object["subject"], err = json.Marshal(a.Subject)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'subject': %w", err)
+		}
+	}
+
+	object["time"], err = json.Marshal(a.Time)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'time': %w", err)
 	}
 
 	object["type"], err = json.Marshal(a.Type)
@@ -27777,4 +28294,1056 @@ func ParseGetWhoamiResponse(rsp *http.Response) (*GetWhoamiResponse, error) {
 	}
 
 	return response, nil
+}
+
+// WebhookInitiator sends OpenAPI 3.1 webhook requests to target URLs.
+// Modeled on the generated Client, but with no stored Server -- the full
+// target URL is provided per-call by the caller (typically discovered
+// from a subscription registration).
+type WebhookInitiator struct {
+	// Doer for performing requests, typically a *http.Client with any
+	// customized settings, such as certificate chains.
+	Client HttpRequestDoer
+
+	// A list of callbacks for modifying requests which are generated before sending over
+	// the network.
+	RequestEditors []RequestEditorFn
+}
+
+// WebhookInitiatorOption allows setting custom parameters during construction.
+type WebhookInitiatorOption func(*WebhookInitiator) error
+
+// NewWebhookInitiator creates a new WebhookInitiator with reasonable defaults.
+func NewWebhookInitiator(opts ...WebhookInitiatorOption) (*WebhookInitiator, error) {
+	initiator := WebhookInitiator{}
+	for _, o := range opts {
+		if err := o(&initiator); err != nil {
+			return nil, err
+		}
+	}
+	if initiator.Client == nil {
+		initiator.Client = &http.Client{}
+	}
+	return &initiator, nil
+}
+
+// WithWebhookHTTPClient allows overriding the default Doer, which is
+// automatically created using http.Client. This is useful for tests.
+func WithWebhookHTTPClient(doer HttpRequestDoer) WebhookInitiatorOption {
+	return func(p *WebhookInitiator) error {
+		p.Client = doer
+		return nil
+	}
+}
+
+// WithWebhookRequestEditorFn allows setting up a callback function, which
+// will be called right before sending the webhook request. This can be
+// used to mutate the request, e.g. to add signature headers.
+func WithWebhookRequestEditorFn(fn RequestEditorFn) WebhookInitiatorOption {
+	return func(p *WebhookInitiator) error {
+		p.RequestEditors = append(p.RequestEditors, fn)
+		return nil
+	}
+}
+
+func (p *WebhookInitiator) applyWebhookEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
+	for _, r := range p.RequestEditors {
+		if err := r(ctx, req); err != nil {
+			return err
+		}
+	}
+	for _, r := range additionalEditors {
+		if err := r(ctx, req); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// WebhookInitiatorInterface is the interface specification for the webhook initiator.
+type WebhookInitiatorInterface interface {
+	// ReceiveCloudeventsWithBody fires the cloudevents webhook with any body
+	ReceiveCloudeventsWithBody(ctx context.Context, targetURL string, params *ReceiveCloudeventsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	ReceiveCloudevents(ctx context.Context, targetURL string, params *ReceiveCloudeventsParams, body ReceiveCloudeventsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReceiveCloudeventsStructuredWithBody fires the cloudevents-structured webhook with any body
+	ReceiveCloudeventsStructuredWithBody(ctx context.Context, targetURL string, params *ReceiveCloudeventsStructuredParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	ReceiveCloudeventsStructuredWithApplicationCloudeventsPlusJSONBody(ctx context.Context, targetURL string, params *ReceiveCloudeventsStructuredParams, body ReceiveCloudeventsStructuredApplicationCloudeventsPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReceiveCoherentSparkWithBody fires the coherent-spark webhook with any body
+	ReceiveCoherentSparkWithBody(ctx context.Context, targetURL string, params *ReceiveCoherentSparkParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	ReceiveCoherentSpark(ctx context.Context, targetURL string, params *ReceiveCoherentSparkParams, body ReceiveCoherentSparkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReceiveFirespringWithBody fires the firespring webhook with any body
+	ReceiveFirespringWithBody(ctx context.Context, targetURL string, params *ReceiveFirespringParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	ReceiveFirespring(ctx context.Context, targetURL string, params *ReceiveFirespringParams, body ReceiveFirespringJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReceiveSparkboxWithBody fires the sparkbox webhook with any body
+	ReceiveSparkboxWithBody(ctx context.Context, targetURL string, params *ReceiveSparkboxParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	ReceiveSparkbox(ctx context.Context, targetURL string, params *ReceiveSparkboxParams, body ReceiveSparkboxJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReceiveSparkflyWithBody fires the sparkfly webhook with any body
+	ReceiveSparkflyWithBody(ctx context.Context, targetURL string, params *ReceiveSparkflyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	ReceiveSparkfly(ctx context.Context, targetURL string, params *ReceiveSparkflyParams, body ReceiveSparkflyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReceiveStandardWebhooksWithBody fires the standard-webhooks webhook with any body
+	ReceiveStandardWebhooksWithBody(ctx context.Context, targetURL string, params *ReceiveStandardWebhooksParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	ReceiveStandardWebhooks(ctx context.Context, targetURL string, params *ReceiveStandardWebhooksParams, body ReceiveStandardWebhooksJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReceiveStashfinWithBody fires the stashfin webhook with any body
+	ReceiveStashfinWithBody(ctx context.Context, targetURL string, params *ReceiveStashfinParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	ReceiveStashfin(ctx context.Context, targetURL string, params *ReceiveStashfinParams, body ReceiveStashfinJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+}
+
+func (p *WebhookInitiator) ReceiveCloudeventsWithBody(ctx context.Context, targetURL string, params *ReceiveCloudeventsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReceiveCloudeventsWebhookRequestWithBody(targetURL, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := p.applyWebhookEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return p.Client.Do(req)
+}
+
+func (p *WebhookInitiator) ReceiveCloudevents(ctx context.Context, targetURL string, params *ReceiveCloudeventsParams, body ReceiveCloudeventsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReceiveCloudeventsWebhookRequest(targetURL, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := p.applyWebhookEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return p.Client.Do(req)
+}
+
+func (p *WebhookInitiator) ReceiveCloudeventsStructuredWithBody(ctx context.Context, targetURL string, params *ReceiveCloudeventsStructuredParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReceiveCloudeventsStructuredWebhookRequestWithBody(targetURL, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := p.applyWebhookEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return p.Client.Do(req)
+}
+
+func (p *WebhookInitiator) ReceiveCloudeventsStructuredWithApplicationCloudeventsPlusJSONBody(ctx context.Context, targetURL string, params *ReceiveCloudeventsStructuredParams, body ReceiveCloudeventsStructuredApplicationCloudeventsPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReceiveCloudeventsStructuredWebhookRequestWithApplicationCloudeventsPlusJSONBody(targetURL, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := p.applyWebhookEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return p.Client.Do(req)
+}
+
+func (p *WebhookInitiator) ReceiveCoherentSparkWithBody(ctx context.Context, targetURL string, params *ReceiveCoherentSparkParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReceiveCoherentSparkWebhookRequestWithBody(targetURL, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := p.applyWebhookEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return p.Client.Do(req)
+}
+
+func (p *WebhookInitiator) ReceiveCoherentSpark(ctx context.Context, targetURL string, params *ReceiveCoherentSparkParams, body ReceiveCoherentSparkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReceiveCoherentSparkWebhookRequest(targetURL, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := p.applyWebhookEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return p.Client.Do(req)
+}
+
+func (p *WebhookInitiator) ReceiveFirespringWithBody(ctx context.Context, targetURL string, params *ReceiveFirespringParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReceiveFirespringWebhookRequestWithBody(targetURL, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := p.applyWebhookEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return p.Client.Do(req)
+}
+
+func (p *WebhookInitiator) ReceiveFirespring(ctx context.Context, targetURL string, params *ReceiveFirespringParams, body ReceiveFirespringJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReceiveFirespringWebhookRequest(targetURL, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := p.applyWebhookEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return p.Client.Do(req)
+}
+
+func (p *WebhookInitiator) ReceiveSparkboxWithBody(ctx context.Context, targetURL string, params *ReceiveSparkboxParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReceiveSparkboxWebhookRequestWithBody(targetURL, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := p.applyWebhookEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return p.Client.Do(req)
+}
+
+func (p *WebhookInitiator) ReceiveSparkbox(ctx context.Context, targetURL string, params *ReceiveSparkboxParams, body ReceiveSparkboxJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReceiveSparkboxWebhookRequest(targetURL, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := p.applyWebhookEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return p.Client.Do(req)
+}
+
+func (p *WebhookInitiator) ReceiveSparkflyWithBody(ctx context.Context, targetURL string, params *ReceiveSparkflyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReceiveSparkflyWebhookRequestWithBody(targetURL, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := p.applyWebhookEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return p.Client.Do(req)
+}
+
+func (p *WebhookInitiator) ReceiveSparkfly(ctx context.Context, targetURL string, params *ReceiveSparkflyParams, body ReceiveSparkflyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReceiveSparkflyWebhookRequest(targetURL, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := p.applyWebhookEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return p.Client.Do(req)
+}
+
+func (p *WebhookInitiator) ReceiveStandardWebhooksWithBody(ctx context.Context, targetURL string, params *ReceiveStandardWebhooksParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReceiveStandardWebhooksWebhookRequestWithBody(targetURL, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := p.applyWebhookEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return p.Client.Do(req)
+}
+
+func (p *WebhookInitiator) ReceiveStandardWebhooks(ctx context.Context, targetURL string, params *ReceiveStandardWebhooksParams, body ReceiveStandardWebhooksJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReceiveStandardWebhooksWebhookRequest(targetURL, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := p.applyWebhookEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return p.Client.Do(req)
+}
+
+func (p *WebhookInitiator) ReceiveStashfinWithBody(ctx context.Context, targetURL string, params *ReceiveStashfinParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReceiveStashfinWebhookRequestWithBody(targetURL, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := p.applyWebhookEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return p.Client.Do(req)
+}
+
+func (p *WebhookInitiator) ReceiveStashfin(ctx context.Context, targetURL string, params *ReceiveStashfinParams, body ReceiveStashfinJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReceiveStashfinWebhookRequest(targetURL, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := p.applyWebhookEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return p.Client.Do(req)
+}
+
+// NewReceiveCloudeventsWebhookRequest builds a application/json POST request for the cloudevents webhook
+func NewReceiveCloudeventsWebhookRequest(targetURL string, params *ReceiveCloudeventsParams, body ReceiveCloudeventsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReceiveCloudeventsWebhookRequestWithBody(targetURL, params, "application/json", bodyReader)
+}
+
+// NewReceiveCloudeventsWebhookRequestWithBody builds a POST request for the cloudevents webhook with any body
+func NewReceiveCloudeventsWebhookRequestWithBody(targetURL string, params *ReceiveCloudeventsParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+	_ = err
+
+	reqURL, err := url.Parse(targetURL)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, reqURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "user-agent", params.UserAgent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("user-agent", headerParam0)
+
+		var headerParam1 string
+
+		headerParam1, err = runtime.StyleParamWithOptions("simple", false, "ce-specversion", params.CeSpecversion, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("ce-specversion", headerParam1)
+
+		var headerParam2 string
+
+		headerParam2, err = runtime.StyleParamWithOptions("simple", false, "ce-id", params.CeId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("ce-id", headerParam2)
+
+		var headerParam3 string
+
+		headerParam3, err = runtime.StyleParamWithOptions("simple", false, "ce-source", params.CeSource, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("ce-source", headerParam3)
+
+		var headerParam4 string
+
+		headerParam4, err = runtime.StyleParamWithOptions("simple", false, "ce-type", params.CeType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("ce-type", headerParam4)
+
+		var headerParam5 string
+
+		headerParam5, err = runtime.StyleParamWithOptions("simple", false, "ce-time", params.CeTime, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("ce-time", headerParam5)
+
+		if params.CeSubject != nil {
+			var headerParam6 string
+
+			headerParam6, err = runtime.StyleParamWithOptions("simple", false, "ce-subject", *params.CeSubject, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("ce-subject", headerParam6)
+		}
+
+		if params.CeDataschema != nil {
+			var headerParam7 string
+
+			headerParam7, err = runtime.StyleParamWithOptions("simple", false, "ce-dataschema", *params.CeDataschema, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("ce-dataschema", headerParam7)
+		}
+
+		var headerParam8 string
+
+		headerParam8, err = runtime.StyleParamWithOptions("simple", false, "webhook-id", params.WebhookId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("webhook-id", headerParam8)
+
+		var headerParam9 string
+
+		headerParam9, err = runtime.StyleParamWithOptions("simple", false, "webhook-timestamp", params.WebhookTimestamp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("webhook-timestamp", headerParam9)
+
+		var headerParam10 string
+
+		headerParam10, err = runtime.StyleParamWithOptions("simple", false, "webhook-signature", params.WebhookSignature, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("webhook-signature", headerParam10)
+
+		if params.HooktrailTest != nil {
+			var headerParam11 string
+
+			headerParam11, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-test", *params.HooktrailTest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("hooktrail-test", headerParam11)
+		}
+
+		if params.HooktrailReplayId != nil {
+			var headerParam12 string
+
+			headerParam12, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-replay-id", *params.HooktrailReplayId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("hooktrail-replay-id", headerParam12)
+		}
+
+	}
+	return req, nil
+}
+
+// NewReceiveCloudeventsStructuredWebhookRequestWithApplicationCloudeventsPlusJSONBody builds a application/cloudevents+json POST request for the cloudevents-structured webhook
+func NewReceiveCloudeventsStructuredWebhookRequestWithApplicationCloudeventsPlusJSONBody(targetURL string, params *ReceiveCloudeventsStructuredParams, body ReceiveCloudeventsStructuredApplicationCloudeventsPlusJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReceiveCloudeventsStructuredWebhookRequestWithBody(targetURL, params, "application/cloudevents+json", bodyReader)
+}
+
+// NewReceiveCloudeventsStructuredWebhookRequestWithBody builds a POST request for the cloudevents-structured webhook with any body
+func NewReceiveCloudeventsStructuredWebhookRequestWithBody(targetURL string, params *ReceiveCloudeventsStructuredParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+	_ = err
+
+	reqURL, err := url.Parse(targetURL)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, reqURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "user-agent", params.UserAgent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("user-agent", headerParam0)
+
+		var headerParam1 string
+
+		headerParam1, err = runtime.StyleParamWithOptions("simple", false, "webhook-id", params.WebhookId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("webhook-id", headerParam1)
+
+		var headerParam2 string
+
+		headerParam2, err = runtime.StyleParamWithOptions("simple", false, "webhook-timestamp", params.WebhookTimestamp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("webhook-timestamp", headerParam2)
+
+		var headerParam3 string
+
+		headerParam3, err = runtime.StyleParamWithOptions("simple", false, "webhook-signature", params.WebhookSignature, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("webhook-signature", headerParam3)
+
+		if params.HooktrailTest != nil {
+			var headerParam4 string
+
+			headerParam4, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-test", *params.HooktrailTest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("hooktrail-test", headerParam4)
+		}
+
+		if params.HooktrailReplayId != nil {
+			var headerParam5 string
+
+			headerParam5, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-replay-id", *params.HooktrailReplayId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("hooktrail-replay-id", headerParam5)
+		}
+
+	}
+	return req, nil
+}
+
+// NewReceiveCoherentSparkWebhookRequest builds a application/json POST request for the coherent-spark webhook
+func NewReceiveCoherentSparkWebhookRequest(targetURL string, params *ReceiveCoherentSparkParams, body ReceiveCoherentSparkJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReceiveCoherentSparkWebhookRequestWithBody(targetURL, params, "application/json", bodyReader)
+}
+
+// NewReceiveCoherentSparkWebhookRequestWithBody builds a POST request for the coherent-spark webhook with any body
+func NewReceiveCoherentSparkWebhookRequestWithBody(targetURL string, params *ReceiveCoherentSparkParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+	_ = err
+
+	reqURL, err := url.Parse(targetURL)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, reqURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "user-agent", params.UserAgent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("user-agent", headerParam0)
+
+		if params.XApiKey != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "x-api-key", *params.XApiKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("x-api-key", headerParam1)
+		}
+
+		if params.HooktrailTest != nil {
+			var headerParam2 string
+
+			headerParam2, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-test", *params.HooktrailTest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("hooktrail-test", headerParam2)
+		}
+
+		if params.HooktrailReplayId != nil {
+			var headerParam3 string
+
+			headerParam3, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-replay-id", *params.HooktrailReplayId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("hooktrail-replay-id", headerParam3)
+		}
+
+	}
+	return req, nil
+}
+
+// NewReceiveFirespringWebhookRequest builds a application/json POST request for the firespring webhook
+func NewReceiveFirespringWebhookRequest(targetURL string, params *ReceiveFirespringParams, body ReceiveFirespringJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReceiveFirespringWebhookRequestWithBody(targetURL, params, "application/json", bodyReader)
+}
+
+// NewReceiveFirespringWebhookRequestWithBody builds a POST request for the firespring webhook with any body
+func NewReceiveFirespringWebhookRequestWithBody(targetURL string, params *ReceiveFirespringParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+	_ = err
+
+	reqURL, err := url.Parse(targetURL)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, reqURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "user-agent", params.UserAgent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("user-agent", headerParam0)
+
+		if params.HooktrailTest != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-test", *params.HooktrailTest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("hooktrail-test", headerParam1)
+		}
+
+		if params.HooktrailReplayId != nil {
+			var headerParam2 string
+
+			headerParam2, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-replay-id", *params.HooktrailReplayId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("hooktrail-replay-id", headerParam2)
+		}
+
+	}
+	return req, nil
+}
+
+// NewReceiveSparkboxWebhookRequest builds a application/json POST request for the sparkbox webhook
+func NewReceiveSparkboxWebhookRequest(targetURL string, params *ReceiveSparkboxParams, body ReceiveSparkboxJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReceiveSparkboxWebhookRequestWithBody(targetURL, params, "application/json", bodyReader)
+}
+
+// NewReceiveSparkboxWebhookRequestWithBody builds a POST request for the sparkbox webhook with any body
+func NewReceiveSparkboxWebhookRequestWithBody(targetURL string, params *ReceiveSparkboxParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+	_ = err
+
+	reqURL, err := url.Parse(targetURL)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, reqURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "user-agent", params.UserAgent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("user-agent", headerParam0)
+
+		var headerParam1 string
+
+		headerParam1, err = runtime.StyleParamWithOptions("simple", false, "X-Event-Type", params.XEventType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("X-Event-Type", headerParam1)
+
+		var headerParam2 string
+
+		headerParam2, err = runtime.StyleParamWithOptions("simple", false, "X-Hook-UUID", params.XHookUUID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("X-Hook-UUID", headerParam2)
+
+		var headerParam3 string
+
+		headerParam3, err = runtime.StyleParamWithOptions("simple", false, "X-Attempt-Number", params.XAttemptNumber, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("X-Attempt-Number", headerParam3)
+
+		if params.XSparkboxSignature != nil {
+			var headerParam4 string
+
+			headerParam4, err = runtime.StyleParamWithOptions("simple", false, "X-Sparkbox-Signature", *params.XSparkboxSignature, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("X-Sparkbox-Signature", headerParam4)
+		}
+
+		if params.HooktrailTest != nil {
+			var headerParam5 string
+
+			headerParam5, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-test", *params.HooktrailTest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("hooktrail-test", headerParam5)
+		}
+
+		if params.HooktrailReplayId != nil {
+			var headerParam6 string
+
+			headerParam6, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-replay-id", *params.HooktrailReplayId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("hooktrail-replay-id", headerParam6)
+		}
+
+	}
+	return req, nil
+}
+
+// NewReceiveSparkflyWebhookRequest builds a application/json POST request for the sparkfly webhook
+func NewReceiveSparkflyWebhookRequest(targetURL string, params *ReceiveSparkflyParams, body ReceiveSparkflyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReceiveSparkflyWebhookRequestWithBody(targetURL, params, "application/json", bodyReader)
+}
+
+// NewReceiveSparkflyWebhookRequestWithBody builds a POST request for the sparkfly webhook with any body
+func NewReceiveSparkflyWebhookRequestWithBody(targetURL string, params *ReceiveSparkflyParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+	_ = err
+
+	reqURL, err := url.Parse(targetURL)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, reqURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "user-agent", params.UserAgent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("user-agent", headerParam0)
+
+		var headerParam1 string
+
+		headerParam1, err = runtime.StyleParamWithOptions("simple", false, "x-hmac-sha256-signature", params.XHmacSha256Signature, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("x-hmac-sha256-signature", headerParam1)
+
+		if params.HooktrailTest != nil {
+			var headerParam2 string
+
+			headerParam2, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-test", *params.HooktrailTest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("hooktrail-test", headerParam2)
+		}
+
+		if params.HooktrailReplayId != nil {
+			var headerParam3 string
+
+			headerParam3, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-replay-id", *params.HooktrailReplayId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("hooktrail-replay-id", headerParam3)
+		}
+
+	}
+	return req, nil
+}
+
+// NewReceiveStandardWebhooksWebhookRequest builds a application/json POST request for the standard-webhooks webhook
+func NewReceiveStandardWebhooksWebhookRequest(targetURL string, params *ReceiveStandardWebhooksParams, body ReceiveStandardWebhooksJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReceiveStandardWebhooksWebhookRequestWithBody(targetURL, params, "application/json", bodyReader)
+}
+
+// NewReceiveStandardWebhooksWebhookRequestWithBody builds a POST request for the standard-webhooks webhook with any body
+func NewReceiveStandardWebhooksWebhookRequestWithBody(targetURL string, params *ReceiveStandardWebhooksParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+	_ = err
+
+	reqURL, err := url.Parse(targetURL)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, reqURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "user-agent", params.UserAgent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("user-agent", headerParam0)
+
+		var headerParam1 string
+
+		headerParam1, err = runtime.StyleParamWithOptions("simple", false, "webhook-id", params.WebhookId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("webhook-id", headerParam1)
+
+		var headerParam2 string
+
+		headerParam2, err = runtime.StyleParamWithOptions("simple", false, "webhook-timestamp", params.WebhookTimestamp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("webhook-timestamp", headerParam2)
+
+		var headerParam3 string
+
+		headerParam3, err = runtime.StyleParamWithOptions("simple", false, "webhook-signature", params.WebhookSignature, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("webhook-signature", headerParam3)
+
+		if params.HooktrailTest != nil {
+			var headerParam4 string
+
+			headerParam4, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-test", *params.HooktrailTest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("hooktrail-test", headerParam4)
+		}
+
+		if params.HooktrailReplayId != nil {
+			var headerParam5 string
+
+			headerParam5, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-replay-id", *params.HooktrailReplayId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("hooktrail-replay-id", headerParam5)
+		}
+
+	}
+	return req, nil
+}
+
+// NewReceiveStashfinWebhookRequest builds a application/json POST request for the stashfin webhook
+func NewReceiveStashfinWebhookRequest(targetURL string, params *ReceiveStashfinParams, body ReceiveStashfinJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReceiveStashfinWebhookRequestWithBody(targetURL, params, "application/json", bodyReader)
+}
+
+// NewReceiveStashfinWebhookRequestWithBody builds a POST request for the stashfin webhook with any body
+func NewReceiveStashfinWebhookRequestWithBody(targetURL string, params *ReceiveStashfinParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+	_ = err
+
+	reqURL, err := url.Parse(targetURL)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, reqURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "user-agent", params.UserAgent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("user-agent", headerParam0)
+
+		var headerParam1 string
+
+		headerParam1, err = runtime.StyleParamWithOptions("simple", false, "webhook-id", params.WebhookId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("webhook-id", headerParam1)
+
+		var headerParam2 string
+
+		headerParam2, err = runtime.StyleParamWithOptions("simple", false, "webhook-timestamp", params.WebhookTimestamp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("webhook-timestamp", headerParam2)
+
+		var headerParam3 string
+
+		headerParam3, err = runtime.StyleParamWithOptions("simple", false, "webhook-signature", params.WebhookSignature, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("webhook-signature", headerParam3)
+
+		if params.HooktrailTest != nil {
+			var headerParam4 string
+
+			headerParam4, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-test", *params.HooktrailTest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("hooktrail-test", headerParam4)
+		}
+
+		if params.HooktrailReplayId != nil {
+			var headerParam5 string
+
+			headerParam5, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-replay-id", *params.HooktrailReplayId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("hooktrail-replay-id", headerParam5)
+		}
+
+	}
+	return req, nil
 }

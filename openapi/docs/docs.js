@@ -106,6 +106,10 @@ function operation(doc, path, method, op) {
     el('div', {}, el('span', {class: 'method'}, method.toUpperCase()), el('code', {class: 'path'}, path)),
     prose(op.description), parameters(doc, op.parameters));
   if (op.requestBody) section.append(content(doc, 'Body', op.requestBody.content));
+  if (!path.startsWith('/')) { // a webhook: what receivers answer
+    for (const [status, response] of Object.entries(op.responses)) section.append(el('p', {}, el('code', {}, status), ' ' + response.description));
+    return section;
+  }
   for (const [status, response] of Object.entries(op.responses || {})) {
     if (status.startsWith('2')) section.append(content(doc, 'Answer ' + status, response.content));
   }
@@ -123,7 +127,7 @@ function show(doc) {
   for (const tag of doc.tags) {
     nav.append(el('h2', {}, tag.name));
     main.append(el('h2', {id: 'tag-' + tag.name}, tag.name), el('p', {}, tag.description));
-    for (const [path, item] of Object.entries(doc.paths)) {
+    for (const [path, item] of Object.entries(doc.paths).concat(Object.entries(doc.webhooks || {}))) {
       for (const method of methods) {
         const op = item[method];
         if (!op || !op.tags.includes(tag.name)) continue;
