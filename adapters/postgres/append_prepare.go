@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -242,8 +241,13 @@ var errBadName = errors.New("a name is too long, or holds other characters than 
 // validateNames takes visible ASCII that JSON doesn't escape.
 func validateNames(names ...string) error {
 	for _, name := range names {
-		if len(name) > maxNameBytes || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }) {
+		if len(name) > maxNameBytes {
 			return errBadName
+		}
+		for i := range len(name) {
+			if c := name[i]; c <= ' ' || c > '~' || c == '"' || c == '\\' {
+				return errBadName
+			}
 		}
 	}
 	return nil
