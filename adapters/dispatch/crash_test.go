@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/projections"
 )
 
 // TestDispatcher_CrashAtEachAppend ends a process at every append that it makes, before and after the commit, and has
@@ -420,17 +421,25 @@ func (m *model) heal(w *world, nodes []*node) {
 	}
 	w.views.lag(0)
 	m.healed.Store(true)
-	for resumed := true; resumed; {
+	// A small window over slow views takes its time; what is lost is never found.
+	for since := time.Now(); time.Since(since) < time.Hour; {
 		time.Sleep(3 * time.Minute)
 		synctest.Wait()
-		resumed = false
-		for _, e := range w.views.config(w.t).Endpoints() {
-			if e.Disabled != "" {
-				w.resume(e.ID)
-				resumed = true
-			}
+		if !m.resumeDisabled(w) && !slices.ContainsFunc(w.deliveries(), func(d projections.Delivery) bool { return !d.Status.Ended() }) {
+			return
 		}
 	}
+}
+
+// resumeDisabled resumes the endpoints that were disabled and says whether there were any.
+func (m *model) resumeDisabled(w *world) (resumed bool) {
+	for _, e := range w.views.config(w.t).Endpoints() {
+		if e.Disabled != "" {
+			w.resume(e.ID)
+			resumed = true
+		}
+	}
+	return resumed
 }
 
 // judge holds what became of everything against what was to become of it.
