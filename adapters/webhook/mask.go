@@ -9,6 +9,7 @@ import (
 	"math"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"unicode/utf16"
@@ -32,8 +33,8 @@ type masks struct {
 	forms func() []string
 }
 
-// newMasks looks for each secret as it is, percent-encoded, inside a JSON string, in hex, and in base64 at each of the
-// three places that it can have in what is encoded (so it is found inside an encoded "user:secret" as well).
+// newMasks looks for each secret as it is, percent-encoded, inside a JSON string or Go's quotes, in hex, and in base64 at
+// each of the three places that it can have in what is encoded (so it is found inside an encoded "user:secret" as well).
 func newMasks(secrets []string) masks {
 	m := masks{shortest: math.MaxInt, forms: sync.OnceValue(func() []string { return formsOf(secrets) })}
 	for _, secret := range secrets {
@@ -75,6 +76,8 @@ func secretForms(secret string) []string {
 	every := percentAll(secret)
 	forms = append(forms, query, lowerEscapes(query), path, lowerEscapes(path), every, lowerEscapes(every))
 	forms = append(forms, jsonForms(secret)...)
+	quoted := strconv.Quote(secret) // as net/http quotes an answer that it can't read
+	forms = append(forms, quoted[1:len(quoted)-1])
 	if len(secret) >= minMaskedEncoded {
 		forms = append(forms, hex.EncodeToString([]byte(secret)), strings.ToUpper(hex.EncodeToString([]byte(secret))))
 		forms = append(forms, base64Forms(secret)...)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -85,7 +86,7 @@ func TestMasks_keyBytes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, echoed := range []string{string(quoted), base64.StdEncoding.EncodeToString([]byte("u" + text[5:]))} {
+		for _, echoed := range []string{string(quoted), strconv.Quote(string(raw[:32])), base64.StdEncoding.EncodeToString([]byte("u" + text[5:]))} {
 			if got, hit := m.text(echoed); !hit || strings.Contains(got, strings.Trim(echoed, `"`)) {
 				t.Errorf("%q stays in %q", echoed, got)
 			}

@@ -67,9 +67,12 @@ func (s *search) in(b []byte) (found []string) {
 // encoded finds what may be base64 or hex, and quoted texts.
 var encoded = regexp.MustCompile(`[A-Za-z0-9+/_-]{16,}`)
 
+var jsonUnescaped = strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\/`, `/`, `\u003c`, `<`, `\u003e`, `>`, `\u0026`, `&`)
+
 // deep also looks into what is encoded in a text, three layers down.
 func (s *search) deep(text []byte) []string {
-	found := s.in(text)
+	plain := jsonUnescaped.Replace(string(text)) // a text within a JSON text
+	found := append(s.in(text), s.in([]byte(plain))...)
 	layer := [][]byte{text}
 	for range 3 {
 		var next [][]byte

@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -27,6 +28,7 @@ type secretStory struct {
 	keys      map[string]string   // API keys by role
 	endpoints map[string]string   // ids by name
 	answers   map[string][]byte   // that must hold no secret, by what was asked
+	expected  int                 // deliveries
 }
 
 // odd is a new secret with all that encoders treat in different ways and a header may hold.
@@ -76,10 +78,12 @@ func TestStory_NoSecretAnywhere(t *testing.T) {
 		s.create(e)
 	}
 	s.ask("an event type", "PUT", "/v1/tenants/default/event-types/AddProduct", `{"description":"a product","schema":{"type":"object"}}`)
-	s.sendAndWait(1)
+	s.register(receivers)
+	s.sendAndWait()
 	s.changeSecrets(receivers)
 	s.redriveOne()
-	s.sendAndWait(2)
+	s.probe(receivers)
+	s.sendAndWait()
 	s.refusals()
 	s.ask("deleting", "DELETE", "/v1/tenants/default/endpoints/"+s.endpoints["sparkbox"], "")
 	s.checkMasked()
@@ -113,11 +117,11 @@ func (s *secretStory) makeKey(role, path string, body map[string]any) {
 }
 
 // once posts twice under one idempotency key: the first answer may show a secret, the second is to be searched.
-func (s *secretStory) once(method, path, body string, out any) {
+func (s *secretStory) once(method, path, body string, out any, header ...string) {
 	s.t.Helper()
 	idempotency := rand.Text()
 	for i := range 2 {
-		status, answer := s.request(method, path, body, "Idempotency-Key", idempotency)
+		status, answer := s.request(method, path, body, append(header, "Idempotency-Key", idempotency)...)
 		if status/100 != 2 {
 			s.t.Fatalf("%s %s: status %d: %s", method, path, status, answer)
 		}
@@ -253,13 +257,50 @@ func (s *secretStory) signs(name, key string, overlap bool) {
 	s.signing[name] = append(s.signing[name], key)
 }
 
-// sendAndWait sends an event to all and waits until every delivery has ended.
-func (s *secretStory) sendAndWait(round int) {
+// register lets a receiver make its endpoint itself.
+func (s *secretStory) register(r *echoes) {
 	s.t.Helper()
-	s.do("POST", "/v1/tenants/default/events", map[string]any{"type": "AddProduct", "data": map[string]any{"FolderName": round}}, nil)
+	var registration struct{ Token string }
+	s.once("POST", "/v1/tenants/default/registrations", `{"name":"a partner","event_types":["AddProduct"]}`, &registration)
+	s.keep("registration's token", registration.Token)
+	body := fmt.Sprintf(`{"name":%q,"url":%q,"profile":"standard-webhooks","event_types":["AddProduct"],"retry":{"schedule":["100ms"]},"auth":{"type":"bearer","token":%q}}`,
+		marker+"registered", r.url("/error/registered")+"?state="+s.word("registered query"), s.word("registered token"))
+	var made struct {
+		ID          string
+		SigningKey  string `json:"signing_key"`
+		ReceiverKey string `json:"receiver_key"`
+	}
+	s.once("POST", "/v1/tenants/default/endpoints", body, &made, "Authorization", "Bearer "+registration.Token)
+	s.signs("registered", made.SigningKey, false)
+	s.keep("receiver key of the registration", made.ReceiverKey)
+	s.endpoints["registered"] = made.ID
+}
+
+// probe asks every receiver for its consent in both ways, under another URL too, and sends it a test.
+func (s *secretStory) probe(r *echoes) {
+	s.t.Helper()
+	for name, id := range s.endpoints {
+		path := "/v1/tenants/default/endpoints/" + id
+		for _, body := range []string{
+			`{"kind":"ownership"}`, `{"kind":"cloudevents"}`,
+			fmt.Sprintf(`{"kind":"ownership","url":%q}`, r.url("/ok/"+url.PathEscape(name))+"?state="+s.word("query of a check for "+name)),
+		} {
+			s.ask("handshake "+name, "POST", path+"/handshake", body)
+		}
+		if s.ask("test "+name, "POST", path+"/test", `{"type":"AddProduct"}`)/100 == 2 {
+			s.expected++
+		}
+	}
+}
+
+// sendAndWait sends an event to all and waits until every delivery has ended.
+func (s *secretStory) sendAndWait() {
+	s.t.Helper()
+	s.expected += len(s.endpoints)
+	s.do("POST", "/v1/tenants/default/events", map[string]any{"type": "AddProduct", "data": map[string]any{"FolderName": s.expected}}, nil)
 	eventually(s.t, 30*time.Second, "every delivery ended", func() bool {
 		all := s.deliveries()
-		return len(all) == round*len(s.endpoints) && !slices.ContainsFunc(all, func(d deliveryRow) bool {
+		return len(all) == s.expected && !slices.ContainsFunc(all, func(d deliveryRow) bool {
 			return d.Status != "succeeded" && d.Status != "dead"
 		})
 	})
