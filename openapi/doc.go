@@ -21,6 +21,15 @@
 // A path is served as it was sent or not at all. A mux redirects one that isn't clean, and an event may be called "..":
 // what can't stand in a path goes through ?id= of the list of events, which tells the sequence by which the rest is found.
 //
+// A handshake is the one POST that waits for somebody else. Its intent is appended before the request leaves, and its end
+// claims the idempotency key, since only that can be answered again: a repetition after a crash asks anew. It goes on when
+// its caller leaves, so that what a receiver was asked has an end in the log. What was asked of a URL says nothing of the
+// one that the endpoint has got meanwhile: such an end is recorded as superseded.
+//
+// A registration is a key of its own role, so that authentication, expiry and revocation are those of keys. Each use moves
+// its stream on, in the group that makes the endpoint: the expected version keeps the quota, whoever uses it at once.
+// Rejected: counting the endpoints that name it, which nothing holds still between the count and the append.
+//
 // Cursors carry the sequence at which the list began and a checksum over filters and tenant. They are no secret and grant
 // nothing: the checksum only keeps a cursor from being used with another list.
 //

@@ -159,6 +159,11 @@ func createEndpoint(ctx context.Context, c *call, in *createEndpointIn) (*madeOu
 			if err != nil {
 				return nil, err
 			}
+			if c.key.Role == domain.RoleRegistrant { // the new key opens at once, and whoami counts it
+				if err := c.await(ctx, entries[len(entries)-1].Position); err != nil {
+					return nil, err
+				}
+			}
 			body := c.showEndpoint(row)
 			for _, e := range entries[1:] {
 				if e.Stream.Kind == domain.StreamSubscription {

@@ -1,9 +1,11 @@
 package openapi_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -297,4 +299,64 @@ func TestEndpoint_Headers(t *testing.T) {
 	}
 	made := f.endpoint(`,"headers":{"X-Team":"billing","authorization":"Bearer own"}`)
 	f.patch(f.operator, made, `{"headers":{"Host":"evil.example"}}`).problem(http.StatusUnprocessableEntity, "validation_failed").names("body.headers.Host")
+}
+
+// TestHandshake_CallerGone: what a receiver was asked has its end in the log although nobody waits for it.
+func TestHandshake_CallerGone(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	endpoint := f.endpoint(`,"handshake":"ownership"`)
+	ctx, leave := context.WithCancel(t.Context())
+	f.asked = func(openapi.HandshakeOrder) (domain.HandshakeResult, []byte) {
+		leave()
+		return domain.HandshakeResult{Passed: true, FinishedAt: now()}, nil
+	}
+	r := httptest.NewRequestWithContext(ctx, http.MethodPost, endpoint+"/handshake", http.NoBody)
+	r.Header.Set("Authorization", "Bearer "+f.operator)
+	f.handler.ServeHTTP(httptest.NewRecorder(), r)
+	if got := f.get(f.operator, endpoint).want(http.StatusOK); got.value("verified") != true || f.kinds(endpoint) != "created handshake_started handshake_finished" {
+		t.Errorf("after the caller left: %s, %s", f.kinds(endpoint), got.Body)
+	}
+}
+
+// TestHandshake_Twice: two processes work on the same request at once; one answer counts, and both give it.
+func TestHandshake_Twice(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	endpoint := f.endpoint(`,"handshake":"ownership"`)
+	other, err := openapi.NewHandler(f.server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const body = `{"url":"https://new.example/?k=v"}`
+	var first answer
+	f.asked = func(openapi.HandshakeOrder) (domain.HandshakeResult, []byte) {
+		f.asked = nil
+		here := f.handler
+		f.handler = other
+		first = f.post(f.operator, endpoint+"/handshake", body, "Idempotency-Key", "k").want(http.StatusOK)
+		f.handler = here
+		return domain.HandshakeResult{Passed: true, FinishedAt: now()}, nil
+	}
+	kept := f.secrets.count()
+	second := f.post(f.operator, endpoint+"/handshake", body, "Idempotency-Key", "k").want(http.StatusOK)
+	if string(second.Body) != string(first.Body) || second.Header.Get("Idempotency-Replayed") != "true" || f.secrets.count() != kept+1 {
+		t.Errorf("answered %s, want %s; %d secrets more", second.Body, first.Body, f.secrets.count()-kept)
+	}
+	if got := f.kinds(endpoint); got != "created handshake_started handshake_started handshake_finished" {
+		t.Errorf("the log has %s", got)
+	}
+}
+
+// TestHandshake_Deleted: an endpoint that is deleted while its receiver is asked stays so.
+func TestHandshake_Deleted(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	endpoint := f.endpoint("")
+	f.asked = func(openapi.HandshakeOrder) (domain.HandshakeResult, []byte) {
+		f.do(f.operator, http.MethodDelete, endpoint, "").want(http.StatusNoContent)
+		return domain.HandshakeResult{Passed: true, FinishedAt: now()}, nil
+	}
+	f.post(f.operator, endpoint+"/handshake", "").problem(http.StatusNotFound, "not_found")
+	f.get(f.operator, endpoint).problem(http.StatusNotFound, "not_found")
 }

@@ -1,6 +1,7 @@
 package openapi_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -197,6 +198,37 @@ func TestRegistrant_Quota(t *testing.T) {
 	}
 	if n := f.secrets.count(); n != 10 {
 		t.Errorf("%d secrets are kept", n)
+	}
+}
+
+// TestRegistrant_OtherProcess: another process uses the registration between a decision and its append. It is decided anew,
+// and the secrets of the first decision are gone.
+func TestRegistrant_OtherProcess(t *testing.T) {
+	t.Parallel()
+	for quota, code := range map[int]int{1: http.StatusConflict, 2: http.StatusCreated} {
+		f := newFixture(t)
+		other := f.handler
+		put := f.server.Secrets.Put
+		token := f.registered(fmt.Sprintf(`,"quota":%d`, quota))
+		const body = `{"name":"e","url":"https://receiver.example/","profile":"sparkfly"}`
+		used := false
+		f.server.Secrets.Put = func(ctx context.Context, tenant domain.TenantID, purpose, value string) (domain.UUID, string, error) {
+			if !used {
+				used = true
+				here := f.handler
+				f.handler = other
+				f.post(token, "/v1/tenants/acme/endpoints", body).want(http.StatusCreated)
+				f.handler = here
+			}
+			return put(ctx, tenant, purpose, value)
+		}
+		f.useServer()
+		if got := f.post(token, "/v1/tenants/acme/endpoints", body); got.Code != code || code == http.StatusConflict && got.text("code") != "quota_exhausted" {
+			t.Errorf("quota %d: status %d %s", quota, got.Code, got.Body)
+		}
+		if got := f.get(token, "/v1/whoami").want(http.StatusOK); got.number("registration.used") != quota || f.secrets.count() != quota {
+			t.Errorf("quota %d: %s, %d secrets", quota, got.Body, f.secrets.count())
+		}
 	}
 }
 

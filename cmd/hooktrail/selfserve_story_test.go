@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // holder is a receiver's developer: a sparkfly receiver, written as the vendor's page says, and keys for the API.
@@ -176,6 +178,48 @@ func TestStory_SelfService(t *testing.T) {
 	h.move(p, path, here.URL)
 	if got, refused := h.got(); len(refused) > 0 || len(got) != 5 {
 		t.Errorf("%d webhooks arrived, refused %v", len(got), refused)
+	}
+}
+
+// TestStory_Quota: against the real log as many endpoints are made as the quota lets, whoever asks at once, and who is refused
+// leaves nothing behind.
+func TestStory_Quota(t *testing.T) {
+	t.Parallel()
+	p := newProgram(t)
+	p.start()
+	var made struct{ Token string }
+	p.do("POST", selfTenant+"/registrations", json.RawMessage(`{"name":"crowd","event_types":["offer.*"],"quota":10}`), &made)
+	holder := newClient("http://"+p.address, made.Token)
+	statuses := make(chan int, 50)
+	group, ctx := errgroup.WithContext(t.Context())
+	for range cap(statuses) {
+		group.Go(func() error {
+			resp, err := holder.send(ctx, "POST", selfTenant+"/endpoints", strings.NewReader(`{"name":"e","url":"http://127.0.0.1:1/","event_types":["offer.*"]}`))
+			if err != nil {
+				return err
+			}
+			defer resp.Body.Close()
+			statuses <- resp.StatusCode
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	close(statuses)
+	count := map[int]int{}
+	for status := range statuses {
+		count[status]++
+	}
+	if count[http.StatusCreated] != 10 || count[http.StatusConflict] != 40 {
+		t.Errorf("answered %v", count)
+	}
+	for kind, want := range map[string]int{"endpoint.created": 10, "registration.used": 10, "subscription.created": 10} {
+		var page struct{ Items []struct{ Kind string } }
+		p.do("GET", selfTenant+"/log?limit=1000&kind="+kind, nil, &page)
+		if len(page.Items) != want {
+			t.Errorf("%d entries of %s, want %d", len(page.Items), kind, want)
+		}
 	}
 }
 
