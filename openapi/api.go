@@ -40,6 +40,7 @@ func register(a *api) {
 	add(a, "get-event-type", "GET "+tenant+"/event-types/{name}", "Get an event type", roles(admin, auditor, producer, receiver, registrant), getEventType, answers[EventTypeOut])
 	add(a, "put-event-type", "PUT "+tenant+"/event-types/{name}", "Register or change an event type", roles(admin), putEventType, documentEventType)
 	add(a, "import-event-types", "POST "+tenant+"/event-types/import", "Import a catalogue of event types", roles(admin), importTypes, documentCatalogue)
+	add(a, "get-event-type-guide", "GET "+tenant+"/event-types/{name}/guide", "Get an event type's integration guide", roles(admin, auditor, receiver, registrant), getGuide, htmlPage)
 
 	add(a, "list-profiles", "GET /v1/profiles", "List wire formats", domain.Roles(), listProfiles, answers[pageOut[profileOut]])
 	add(a, "get-profile", "GET /v1/profiles/{name}", "Get a wire format", domain.Roles(), getProfile, answers[profileOut])

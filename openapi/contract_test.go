@@ -117,6 +117,7 @@ func TestContract(t *testing.T) {
 	c.do("list-event-types", acme+"/event-types?limit=1", "")
 	c.do("get-event-type", acme+"/event-types/a.b", "")
 
+	c.do("get-event-type-guide", acme+"/event-types/a.b/guide?profile=sparkfly", "")
 	c.do("create-profile", "/v1/profiles", mine)
 	c.do("list-profiles", "/v1/profiles?limit=2&order=desc", "")
 	c.do("get-profile", "/v1/profiles/mine", "")

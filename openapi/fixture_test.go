@@ -66,7 +66,7 @@ func newFixture(t testing.TB) *fixture {
 		Log: f.log, Views: f.views, Directory: directory, Secrets: f.secrets.port(), Profiles: profilePort(func() *webhook.Profiles { return withAdded(profiles, directory) }), Schemas: schemaPort(),
 		Route:   dispatch.Preview(nil),
 		Claimed: f.log.claimed, AttemptBody: attemptBody(profiles), Ready: func(context.Context) error { return f.ready },
-		Webhooks:  webhooks(t),
+		Webhooks: webhooks(t), Guide: guidePort(profiles),
 		Handshake: f.handshake, Node: domain.NewUUID(),
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4")

@@ -39,6 +39,8 @@ type Server struct {
 	Handshake func(ctx context.Context, order HandshakeOrder) (domain.HandshakeResult, []byte)
 	// Node is this process in the log.
 	Node domain.UUID
+	// Guide writes an integration guide. An example that the format can't carry is a *domain.InvalidError on the profile.
+	Guide func(ctx context.Context, order GuideOrder) (Guide, error)
 	// Ready says why this node can't append or serve; nil when it can.
 	Ready func(ctx context.Context) error
 

@@ -90,6 +90,9 @@ func TestStory_OperatorsProfile(t *testing.T) {
 	if bad == nil || !strings.Contains(bad.Error(), "body.data/points") || strings.Contains(bad.Error(), "many") {
 		t.Errorf("an event that breaks its schema: %v", bad)
 	}
+	if got := p.status("GET", "/v1/tenants/default/event-types/points.accrued/guide?profile=ours"); got != http.StatusOK {
+		t.Errorf("the guide to an operator's format: status %d", got)
+	}
 	p.do("POST", "/v1/tenants/default/events", map[string]any{"type": "a.b", "data": map[string]any{"n": 1}}, nil)
 	eventually(t, time.Minute, "both endpoints got the event", func() bool { return len(receiver.all()) == 2 })
 

@@ -3480,6 +3480,27 @@ type PutEventTypeParams struct {
 	IfMatch *string `json:"If-Match,omitempty"`
 }
 
+// GetEventTypeGuideParams defines parameters for GetEventTypeGuide.
+type GetEventTypeGuideParams struct {
+	// EndpointId For this endpoint; a receiver's own by default.
+	EndpointId *openapi_types.UUID `form:"endpoint_id,omitempty" json:"endpoint_id,omitempty"`
+
+	// Profile For any endpoint of this wire format; without both: standard-webhooks.
+	Profile *string `form:"profile,omitempty" json:"profile,omitempty"`
+
+	// AsOf Show the state as of this time: after every entry recorded at or before it. In the future: 422.
+	AsOf *time.Time `form:"as_of,omitempty" json:"as_of,omitempty"`
+
+	// AsOfSequence Show the state as it was after this entry of the tenant's log. Beyond its end: 422.
+	AsOfSequence *int64 `form:"as_of_sequence,omitempty" json:"as_of_sequence,omitempty"`
+
+	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
+	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
+
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
+	Prefer *string `json:"Prefer,omitempty"`
+}
+
 // ListEventsParams defines parameters for ListEvents.
 type ListEventsParams struct {
 	// Limit At most this many items.
@@ -5193,6 +5214,15 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/tenants/{tenant}/event-types/{name} (the `PutEventType` operationId).
 	PutEventType(ctx context.Context, tenant string, name string, params *PutEventTypeParams, body PutEventTypeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetEventTypeGuide Get an event type's integration guide
+	//
+	// A page for a receiver's developer: what arrives for an event of this type, with the type's first example; how to verify it in curl, Go, TypeScript and Python; what to answer; how retries go. It is for an endpoint, or for any endpoint of a wire format. A registration's holder names an endpoint that it made.
+	//
+	// Roles: admin, auditor, operator, receiver, registrant.
+	//
+	// Corresponds with GET /v1/tenants/{tenant}/event-types/{name}/guide (the `GetEventTypeGuide` operationId).
+	GetEventTypeGuide(ctx context.Context, tenant string, name string, params *GetEventTypeGuideParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListEvents List events
 	//
 	// With their data. With id: the one event of that name, also one that can't stand in a path. A producer sees what its principal appended, a receiver what was sent to its endpoint. A page can have fewer items than asked for when the data is large.
@@ -6537,6 +6567,25 @@ func (c *Client) PutEventTypeWithBody(ctx context.Context, tenant string, name s
 // Corresponds with PUT /v1/tenants/{tenant}/event-types/{name} (the `PutEventType` operationId).
 func (c *Client) PutEventType(ctx context.Context, tenant string, name string, params *PutEventTypeParams, body PutEventTypeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPutEventTypeRequest(c.Server, tenant, name, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetEventTypeGuide Get an event type's integration guide
+//
+// A page for a receiver's developer: what arrives for an event of this type, with the type's first example; how to verify it in curl, Go, TypeScript and Python; what to answer; how retries go. It is for an endpoint, or for any endpoint of a wire format. A registration's holder names an endpoint that it made.
+//
+// Roles: admin, auditor, operator, receiver, registrant.
+//
+// Corresponds with GET /v1/tenants/{tenant}/event-types/{name}/guide (the `GetEventTypeGuide` operationId).
+func (c *Client) GetEventTypeGuide(ctx context.Context, tenant string, name string, params *GetEventTypeGuideParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetEventTypeGuideRequest(c.Server, tenant, name, params)
 	if err != nil {
 		return nil, err
 	}
@@ -10131,6 +10180,137 @@ func NewPutEventTypeRequestWithBody(server string, tenant string, name string, p
 	return req, nil
 }
 
+// NewGetEventTypeGuideRequest constructs an http.Request for the GetEventTypeGuide method
+func NewGetEventTypeGuideRequest(server string, tenant string, name string, params *GetEventTypeGuideParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenants/%s/event-types/%s/guide", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.EndpointId != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "endpoint_id", *params.EndpointId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Profile != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "profile", *params.Profile, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AsOf != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "as_of", *params.AsOf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AsOfSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "as_of_sequence", *params.AsOfSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.MinSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "min_sequence", *params.MinSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.Prefer != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewListEventsRequest constructs an http.Request for the ListEvents method
 func NewListEventsRequest(server string, tenant string, params *ListEventsParams) (*http.Request, error) {
 	var err error
@@ -13370,6 +13550,17 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PUT /v1/tenants/{tenant}/event-types/{name} (the `PutEventType` operationId).
 	PutEventTypeWithResponse(ctx context.Context, tenant string, name string, params *PutEventTypeParams, body PutEventTypeJSONRequestBody, reqEditors ...RequestEditorFn) (*PutEventTypeResponse, error)
+
+	// GetEventTypeGuideWithResponse Get an event type's integration guide
+	//
+	// A page for a receiver's developer: what arrives for an event of this type, with the type's first example; how to verify it in curl, Go, TypeScript and Python; what to answer; how retries go. It is for an endpoint, or for any endpoint of a wire format. A registration's holder names an endpoint that it made.
+	//
+	// Roles: admin, auditor, operator, receiver, registrant.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/tenants/{tenant}/event-types/{name}/guide (the `GetEventTypeGuide` operationId).
+	GetEventTypeGuideWithResponse(ctx context.Context, tenant string, name string, params *GetEventTypeGuideParams, reqEditors ...RequestEditorFn) (*GetEventTypeGuideResponse, error)
 
 	// ListEventsWithResponse List events
 	//
@@ -17307,6 +17498,99 @@ func (r PutEventTypeResponse) ContentType() string {
 	return ""
 }
 
+// GetEventTypeGuideResponse200Headers the declared response headers of an HTTP 200 response for GetEventTypeGuide
+type GetEventTypeGuideResponse200Headers struct {
+	ContentSecurityPolicy *string
+	HooktrailSequence     *string
+	ReferrerPolicy        *string
+	XContentTypeOptions   *string
+}
+
+type GetEventTypeGuideResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetEventTypeGuideResponse200Headers
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetEventTypeGuideResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetEventTypeGuideResponse) GetApplicationproblemJSON401() *Problem {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetEventTypeGuideResponse) GetApplicationproblemJSON403() *Problem {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetEventTypeGuideResponse) GetApplicationproblemJSON404() *Problem {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetEventTypeGuideResponse) GetApplicationproblemJSON422() *Problem {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetEventTypeGuideResponse) GetApplicationproblemJSON500() *Problem {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetEventTypeGuideResponse) GetApplicationproblemJSON503() *Problem {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetEventTypeGuideResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetEventTypeGuideResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetEventTypeGuideResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetEventTypeGuideResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListEventsResponse200Headers the declared response headers of an HTTP 200 response for ListEvents
 type ListEventsResponse200Headers struct {
 	HooktrailSequence *string
@@ -21098,6 +21382,23 @@ func (c *ClientWithResponses) PutEventTypeWithResponse(ctx context.Context, tena
 		return nil, err
 	}
 	return ParsePutEventTypeResponse(rsp)
+}
+
+// GetEventTypeGuideWithResponse Get an event type's integration guide
+//
+// A page for a receiver's developer: what arrives for an event of this type, with the type's first example; how to verify it in curl, Go, TypeScript and Python; what to answer; how retries go. It is for an endpoint, or for any endpoint of a wire format. A registration's holder names an endpoint that it made.
+//
+// Roles: admin, auditor, operator, receiver, registrant.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/tenants/{tenant}/event-types/{name}/guide (the `GetEventTypeGuide` operationId).
+func (c *ClientWithResponses) GetEventTypeGuideWithResponse(ctx context.Context, tenant string, name string, params *GetEventTypeGuideParams, reqEditors ...RequestEditorFn) (*GetEventTypeGuideResponse, error) {
+	rsp, err := c.GetEventTypeGuide(ctx, tenant, name, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetEventTypeGuideResponse(rsp)
 }
 
 // ListEventsWithResponse List events
@@ -25264,6 +25565,108 @@ func ParsePutEventTypeResponse(rsp *http.Response) (*PutEventTypeResponse, error
 			headers.HooktrailSequence = &value
 		}
 		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetEventTypeGuideResponse parses an HTTP response from a GetEventTypeGuideWithResponse call
+func ParseGetEventTypeGuideResponse(rsp *http.Response) (*GetEventTypeGuideResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetEventTypeGuideResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetEventTypeGuideResponse200Headers
+		if values := rsp.Header.Values("Content-Security-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Security-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentSecurityPolicy = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		if values := rsp.Header.Values("Referrer-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Referrer-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ReferrerPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil
