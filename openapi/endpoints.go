@@ -333,7 +333,7 @@ func switchEndpoint(
 			if fact == nil || err != nil {
 				return domain.Group{}, err
 			}
-			return c.endpointGroup(row.Endpoint, fact, in.reason()), nil
+			return c.notified(ctx, c.endpointGroup(row.Endpoint, fact, in.reason()), id)
 		},
 		idle: func(context.Context) (*madeOut[endpointOut], error) {
 			return &madeOut[endpointOut]{
@@ -381,7 +381,7 @@ func deleteEndpoint(ctx context.Context, c *call, in *deleteEndpointIn) (*goneOu
 		if err != nil {
 			return domain.Group{}, err
 		}
-		return c.endpointGroup(row.Endpoint, fact, in.Reason), nil
+		return c.notified(ctx, c.endpointGroup(row.Endpoint, fact, in.Reason), id)
 	})
 	if err != nil {
 		return nil, err

@@ -1,0 +1,58 @@
+package openapi
+
+import (
+	"context"
+
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/projections"
+)
+
+// notified adds the operational event about a change of an endpoint, where a subscription of the tenant asks for such. What
+// the server itself changes it tells of by itself.
+func (c *call) notified(ctx context.Context, group domain.Group, endpoint domain.UUID) (domain.Group, error) {
+	typ := noticeOf(group.Drafts[0].Fact)
+	wanted, err := c.wanted(ctx, typ)
+	if err == nil && wanted {
+		event := domain.OperationalEvent(c.tenant, typ, domain.Notice{Endpoint: endpoint})
+		event.By = c.by()
+		group.Drafts = append(group.Drafts, event)
+	}
+	return group, err
+}
+
+func noticeOf(fact domain.Fact) domain.EventType {
+	switch fact.(type) {
+	case *domain.EndpointPaused:
+		return domain.EventEndpointPaused
+	case *domain.EndpointResumed:
+		return domain.EventEndpointResumed
+	case *domain.EndpointDeleted:
+		return domain.EventEndpointDeleted
+	}
+	return ""
+}
+
+// wanted says whether a subscription of the call's tenant matches a type, paused or not.
+func (c *call) wanted(ctx context.Context, typ domain.EventType) (wanted bool, err error) {
+	_, err = c.now(ctx, func(r projections.Reader) error {
+		page := projections.Page{Limit: 1000}
+		for {
+			rows, err := r.Subscriptions(ctx, domain.UUID{}, page, projections.AsOf{})
+			if err != nil {
+				return err
+			}
+			for _, s := range rows {
+				if s.Matches(typ) {
+					wanted = true
+					return nil
+				}
+			}
+			if len(rows) < page.Limit {
+				return nil
+			}
+			last := rows[len(rows)-1]
+			page.After, page.AfterID = &last.Created.Sequence, last.ID
+		}
+	})
+	return wanted, err
+}
