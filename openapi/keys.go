@@ -250,7 +250,8 @@ type whoamiOut struct {
 	EndpointID  domain.UUID `json:"endpoint_id,omitzero" format:"uuid" doc:"A receiver's one endpoint." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
 	ExpiresAt   stamp       `json:"expires_at,omitzero" doc:"The key opens nothing from then on." example:"2027-07-01T00:00:00Z"`
 	// A pointer so that it is absent for other keys.
-	Registration *Bounds `json:"registration,omitempty" doc:"What a registration's holder, or a receiver whose endpoint was made with one, may set up."`
+	Registration *Bounds          `json:"registration,omitempty" doc:"What the holder of a registration may set up."`
+	EventTypes   []domain.Pattern `json:"event_types,omitempty" doc:"The types that a receiver's subscriptions may choose from, whose endpoint was made with a registration." example:"[\"offer.*\"]"`
 }
 
 type plainOut[T any] struct{ Body T }
@@ -260,9 +261,13 @@ func whoami(_ context.Context, c *call, _ *struct{}) (*plainOut[whoamiOut], erro
 		KeyID: c.key.ID, Role: c.key.Role, Name: c.key.Name, Principal: c.key.Principal, PrincipalID: c.key.PrincipalID,
 		EndpointID: c.key.Endpoint, ExpiresAt: stamp(c.key.ExpiresAt),
 	}
-	if b := c.key.Registration; b != nil {
+	switch b := c.key.Registration; {
+	case b == nil:
+	case c.key.Role == domain.RoleRegistrant:
 		bounds := showBounds(b)
 		out.Registration = &bounds
+	default:
+		out.EventTypes = b.EventTypes
 	}
 	if !c.key.Instance {
 		out.Tenant = string(c.key.Tenant)

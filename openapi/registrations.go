@@ -35,13 +35,9 @@ type Bounds struct {
 }
 
 func showBounds(r *domain.Registration) Bounds {
-	b := Bounds{
+	return Bounds{
 		Profiles: r.Profiles, EventTypes: r.EventTypes, Quota: r.Quota, Used: r.Used, HTTPSOnly: r.HTTPSOnly, Handshake: r.Handshake,
 	}
-	if b.Profiles == nil {
-		b.Profiles = []string{} // of a receiver's key: its endpoint is made
-	}
-	return b
 }
 
 func (c *call) showRegistration(k projections.Key) registrationOut {

@@ -48,6 +48,9 @@ func TestRegistration(t *testing.T) {
 		}
 	}
 	endpoint := f.post(token, made.text("link"), `{"name":"e","url":"https://receiver.example/"}`).want(http.StatusCreated)
+	if who := f.get(endpoint.text("receiver_key"), "/v1/whoami").want(http.StatusOK); fmt.Sprint(who.value("event_types")) != "[offer.*]" || strings.Contains(string(who.Body), `"registration"`) {
+		t.Errorf("the receiver is %s", who.Body)
+	}
 	f.get(admin, registrations+"/"+f.get(endpoint.text("receiver_key"), "/v1/whoami").text("key_id")).problem(http.StatusNotFound, "not_found")
 	if got := f.get(admin, path).want(http.StatusOK); got.number("used") != 1 || got.Header.Get("ETag") != `"2"` {
 		t.Errorf("after its use: %s", got.Body)

@@ -3060,6 +3060,11 @@ type Whoami struct {
 	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70
 	EndpointId *openapi_types.UUID `json:"endpoint_id,omitempty"`
 
+	// EventTypes The types that a receiver's subscriptions may choose from, whose endpoint was made with a registration.
+	//
+	// Examples: ["offer.*"]
+	EventTypes *[]string `json:"event_types,omitempty"`
+
 	// ExpiresAt The key opens nothing from then on.
 	//
 	// Examples: 2027-07-01T00:00:00Z
@@ -3085,7 +3090,7 @@ type Whoami struct {
 	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6f
 	PrincipalId openapi_types.UUID `json:"principal_id"`
 
-	// Registration What a registration's holder, or a receiver whose endpoint was made with one, may set up.
+	// Registration What the holder of a registration may set up.
 	Registration *Bounds `json:"registration,omitempty"`
 
 	// Role What it may do.
