@@ -72,6 +72,45 @@ func TestRouter_ShardLost(t *testing.T) {
 	}
 }
 
+// TestRouter_FeedBehind: the router is quicker than the dispatcher's own fold. What an endpoint was before it was changed
+// must not be used for an event that came after the change.
+func TestRouter_FeedBehind(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		endpoint := w.endpoint(nil)
+		w.subscribe(endpoint, "*")
+		d, _ := bare(t, w, endpoint, itself)
+		ctx, end := context.WithCancel(t.Context())
+		defer end()
+		route := func() *domain.AttemptStarted {
+			r := &router{d: d, config: w.views.config(t), lead: lead{
+				fence: domain.Fence{Lease: routerLease, Owner: d.set.Node, Epoch: 1}, ctx: ctx, end: end,
+			}}
+			e := w.event("a")
+			if err := r.page([]domain.Entry{e}); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			for _, other := range w.entries() {
+				if f, ok := other.Fact.(*domain.AttemptStarted); ok && other.Cause == e.Sequence {
+					return f
+				}
+			}
+			return nil
+		}
+		if f := route(); f == nil || f.EndpointVersion != 1 {
+			t.Errorf("at the configuration that both have, %+v is started", f)
+		}
+		w.change(endpoint, func(c domain.EndpointConfig) domain.Fact {
+			c.URL = "https://receiver.example/moved"
+			return &domain.EndpointUpdated{Endpoint: c}
+		})
+		if f := route(); f != nil {
+			t.Errorf("behind a change that the feed hasn't seen, version %d is used", f.EndpointVersion)
+		}
+	})
+}
+
 // TestWorker_Fenced: under a lease that is lost neither a start nor an end gets into the log, and nothing is sent.
 func TestWorker_Fenced(t *testing.T) {
 	t.Parallel()

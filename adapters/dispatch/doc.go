@@ -32,7 +32,8 @@
 //
 // The router folds configuration by itself, at the position of the event that it routes; the dispatcher has its own fold,
 // at the feed's. They run at different speeds, and an event must be matched against the configuration at its position.
-// The router meets the dispatcher only where it takes slots for attempts that begin with the routing.
+// The router meets the dispatcher only where it takes slots for attempts that begin with the routing, and only once the
+// feed has the endpoint's version that the event was routed with: no attempt uses what was replaced before its event came.
 //
 // There is no overlay of touched deliveries. Reading more into a window, and recovering a shard, are the same thing
 // (loader): the view's rows at its position, corrected by folding the log from there to where the feed is. The log is

@@ -214,6 +214,9 @@ func (d *Dispatcher) reserve(e *domain.Entry, r *domain.RoutedDelivery, event *E
 		}
 		l = d.laneOf(sh, e.Tenant, r.Endpoint)
 	}
+	if l.config != nil && l.config.Version < r.EndpointVersion {
+		return nil // the feed isn't there yet: an older URL or key would be used, or a pause not be seen
+	}
 	if next := l.window.first(now); !l.open() || next != nil && next.due(now) {
 		return nil
 	}
