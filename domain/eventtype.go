@@ -20,7 +20,7 @@ type EventTypeConfig struct {
 const (
 	MaxSchemaBytes  = 64 << 10
 	maxExamples     = 20
-	maxExampleBytes = 64 << 10
+	maxExampleBytes = 64 << 10 // of all examples together: every node holds them in memory
 	maxDescription  = 4096
 )
 
@@ -74,10 +74,11 @@ func (c EventTypeConfig) validate() error {
 			return err
 		}
 	}
+	size := 0
 	for i, example := range c.Examples {
 		field := fmt.Sprintf("examples[%d]", i)
-		if len(example) > maxExampleBytes {
-			return Invalid(field, "has at most %d bytes", maxExampleBytes)
+		if size += len(example); size > maxExampleBytes {
+			return Invalid(field, "all examples together have at most %d bytes", maxExampleBytes)
 		}
 		if err := CheckJSON(field, []byte(example)); err != nil {
 			return err

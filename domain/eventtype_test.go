@@ -27,7 +27,11 @@ func TestEventType_Register(t *testing.T) {
 		"deprecated":  func(c *domain.EventTypeConfig) { c.Deprecated = strings.Repeat("x", 5000) },
 		"schema":      func(c *domain.EventTypeConfig) { c.Schema = `{"a":1,"a":2}` },
 		"examples[1]": func(c *domain.EventTypeConfig) { c.Examples = []string{"1", "{"} },
-		"examples":    func(c *domain.EventTypeConfig) { c.Examples = make([]string, 21) },
+		"examples[2]": func(c *domain.EventTypeConfig) {
+			long := `"` + strings.Repeat("x", 40<<10) + `"`
+			c.Examples = []string{"1", long, long}
+		},
+		"examples": func(c *domain.EventTypeConfig) { c.Examples = make([]string, 21) },
 	} {
 		wrong := config
 		change(&wrong)

@@ -30,6 +30,14 @@
 // its stream on, in the group that makes the endpoint: the expected version keeps the quota, whoever uses it at once.
 // Rejected: counting the endpoints that name it, which nothing holds still between the count and the append.
 //
+// Events are held to their type's schema as the directory has it, in one look-up; a process may so be behind a change that
+// another one has answered. What is wrong with an event that is accepted all the same stands in its entry, so that a
+// repetition gets the same receipt. That its type is deprecated stands in a header instead: it may come later. What was
+// appended before a schema is answered as it was, never refused by it.
+//
+// Profiles that operators added are pulled from the directory when they are asked for, and named by digest where it matters
+// what is sent. A name that the program brings along is never an operator's.
+//
 // Cursors carry the sequence at which the list began and a checksum over filters and tenant. They are no secret and grant
 // nothing: the checksum only keeps a cursor from being used with another list.
 //

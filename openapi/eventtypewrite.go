@@ -25,7 +25,7 @@ type eventTypeIn struct {
 	Description string            `json:"description,omitempty" maxLength:"4096" doc:"For people." example:"An offer went out to a customer."`
 	Version     string            `json:"version,omitempty" maxLength:"64" doc:"What the schema is called; by default as it was, v1 at first. A schema that breaks receivers needs a new one; earlier ones go on holding for events that name them." example:"v1"`
 	Schema      json.RawMessage   `json:"schema,omitempty" doc:"JSON Schema 2020-12, kept byte for byte, at most 64 KiB; absent: any data. A $ref stays within the document." example:"{\"type\":\"object\",\"required\":[\"amount\"]}"`
-	Examples    []json.RawMessage `json:"examples,omitempty" maxItems:"20" doc:"Data that conforms to the schema, kept byte for byte." example:"[{\"amount\":12.50}]"`
+	Examples    []json.RawMessage `json:"examples,omitempty" maxItems:"20" doc:"Data that conforms to the schema, kept byte for byte; at most 64 KiB together." example:"[{\"amount\":12.50}]"`
 	Deprecated  string            `json:"deprecated,omitempty" maxLength:"4096" doc:"Why the type shouldn't be used any more, and what should; absent: it isn't deprecated." example:"Use offer.sent."`
 	ReasonBody
 }

@@ -1656,7 +1656,7 @@ type EventTypeRequest struct {
 	// Examples: An offer went out to a customer.
 	Description *string `json:"description,omitempty"`
 
-	// Examples Data that conforms to the schema, kept byte for byte.
+	// Examples Data that conforms to the schema, kept byte for byte; at most 64 KiB together.
 	//
 	// Examples: [{"amount":12.5}]
 	Examples *[]interface{} `json:"examples,omitempty"`
