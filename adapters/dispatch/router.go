@@ -11,6 +11,11 @@ import (
 	"github.com/hooktrail/hooktrail/projections"
 )
 
+// routedEntries bounds how many entries the router reads before it appends. Half of them are its own when much is appended,
+// and it waits for each append: with small pages it falls behind, and the views write an event a second time, with all of
+// its indexes, when its routing comes in a later page of theirs.
+const routedEntries = 4000
+
 // lead is one time of leading the routing, under one epoch of its lease.
 type lead struct {
 	fence domain.Fence
@@ -87,7 +92,7 @@ func (d *Dispatcher) lead(l lead) error {
 	for l.ctx.Err() == nil {
 		var entries []domain.Entry
 		err := d.persist(l.ctx, "read the log to route", func() (err error) {
-			entries, err = d.set.Log.Page(l.ctx, r.config.Cursor(), pageEntries)
+			entries, err = d.set.Log.Page(l.ctx, r.config.Cursor(), routedEntries)
 			return err
 		})
 		if err != nil {
