@@ -160,6 +160,7 @@ const (
 	SkipSubscriptionPaused SkipReason = "subscription_paused"
 	SkipEndpointDisabled   SkipReason = "endpoint_disabled"
 	SkipWebhooksOff        SkipReason = "tenant_webhooks_disabled"
+	SkipHTTPSOnly          SkipReason = "tenant_https_only"
 	SkipFilter             SkipReason = "filter_did_not_match"
 	SkipFilterFailed       SkipReason = "filter_failed"
 	SkipOwnEndpoint        SkipReason = "speaks_of_this_endpoint"

@@ -1,13 +1,27 @@
 package domain
 
+import "strings"
+
 // TenantConfig is a tenant's whole configuration at one version.
 type TenantConfig struct {
 	ID              TenantID `json:"id"`
 	Name            string   `json:"name"`
 	WebhooksEnabled bool     `json:"webhooks_enabled"` // false: events are logged, routing records the skip
-	HTTPSOnly       bool     `json:"https_only"`       // true: endpoints with http URLs are refused
+	HTTPSOnly       bool     `json:"https_only"`       // true: endpoints with http URLs are refused, those that exist get nothing
 	// Schemas says what becomes of events whose data breaks their type's schema; empty is SchemasOff.
 	Schemas SchemaMode `json:"schemas,omitempty"`
+}
+
+// Bars says why the tenant's rules let nothing out to an endpoint, "" when they do. What was routed before waits.
+func (c TenantConfig) Bars(e EndpointConfig) SkipReason {
+	const plain = "http:"
+	switch {
+	case !c.WebhooksEnabled:
+		return SkipWebhooksOff
+	case c.HTTPSOnly && len(e.URL) > len(plain) && strings.EqualFold(e.URL[:len(plain)], plain):
+		return SkipHTTPSOnly
+	}
+	return ""
 }
 
 // SchemaMode is what a tenant does with events whose data breaks their type's schema.

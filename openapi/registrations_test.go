@@ -256,7 +256,9 @@ func TestRegistrant_TenantRules(t *testing.T) {
 	made := f.post(token, "/v1/tenants/acme/endpoints", `{"name":"e","url":"http://receiver.example/"}`).want(http.StatusCreated)
 	f.post(token, "/v1/tenants/acme/endpoints", `{"name":"e","url":"http://receiver.example/","profile":"stashfin"}`).problem(http.StatusUnprocessableEntity, "validation_failed").names("body.url")
 	f.post(token, "/v1/tenants/acme/endpoints", `{"name":"e","url":"https://receiver.example/","profile":"coherent-spark","auth":{"type":"api_key","value":"v"}}`).want(http.StatusCreated) // named by an admin
-	f.patch(f.operator, "/v1/tenants/acme", `{"https_only":true,"webhooks_enabled":false}`).want(http.StatusOK)
+	f.patch(f.operator, "/v1/tenants/acme", `{"https_only":true}`).want(http.StatusOK)
+	f.post(made.text("receiver_key"), "/v1/tenants/acme/endpoints/"+made.text("id")+"/test", "").problem(http.StatusConflict, "https_only")
+	f.patch(f.operator, "/v1/tenants/acme", `{"webhooks_enabled":false}`).want(http.StatusOK)
 	f.post(token, "/v1/tenants/acme/endpoints", `{"name":"e","url":"http://receiver.example/"}`).problem(http.StatusUnprocessableEntity, "validation_failed").names("body.url")
 	receiver, path := made.text("receiver_key"), "/v1/tenants/acme/endpoints/"+made.text("id")
 	f.patch(receiver, path, `{"url":"http://other.example/"}`).problem(http.StatusUnprocessableEntity, "validation_failed").names("body.url")

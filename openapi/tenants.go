@@ -16,8 +16,8 @@ import (
 type tenantOut struct {
 	ID              string `json:"id" doc:"The tenant's id, in every path." example:"acme"`
 	Name            string `json:"name" doc:"For people." example:"Acme Ltd"`
-	WebhooksEnabled bool   `json:"webhooks_enabled" doc:"false: events are logged, and routing records that nothing is sent." example:"true"`
-	HTTPSOnly       bool   `json:"https_only" doc:"true: endpoints with http URLs are refused." example:"false"`
+	WebhooksEnabled bool   `json:"webhooks_enabled" doc:"false: events are logged, routing records that nothing is sent, and what was routed before waits." example:"true"`
+	HTTPSOnly       bool   `json:"https_only" doc:"true: endpoints with http URLs are refused, and those that exist get nothing." example:"false"`
 	Schemas         string `json:"schema_validation" doc:"What becomes of events whose data breaks the schema of their type. off: nothing is checked; warn: they are appended, and receipt and entry say what is wrong; enforce: they are refused. Events of types that aren't registered are always accepted." example:"enforce"`
 	Versions
 }

@@ -143,6 +143,8 @@ func (c *call) checkTest(ctx context.Context, id domain.UUID, in testIn) error {
 		return domain.Invalid("type", "is one that the endpoint's subscriptions choose or its registration allows")
 	case !tenant.WebhooksEnabled:
 		return refuse(http.StatusConflict, "webhooks_off", "The tenant's webhooks are switched off: nothing would be sent.")
+	case tenant.Bars(endpoint.EndpointConfig) == domain.SkipHTTPSOnly:
+		return refuse(http.StatusConflict, "https_only", "The tenant lets nothing out over plain http: nothing would be sent.")
 	case endpoint.Disabled != "":
 		return refuse(http.StatusConflict, "endpoint_disabled", "The server stopped delivering to the endpoint: resume it first.")
 	case endpoint.Unverified:

@@ -246,6 +246,48 @@ func TestDispatcher_PauseAndResume(t *testing.T) {
 	})
 }
 
+// TestDispatcher_TenantRules: what waits for an endpoint stays while the tenant's rules let nothing out to it, on a node that
+// begins meanwhile too, and goes on when they do again. What comes meanwhile is skipped.
+func TestDispatcher_TenantRules(t *testing.T) {
+	t.Parallel()
+	for name, set := range map[string]func(c *domain.TenantConfig, on bool){
+		"webhooks disabled": func(c *domain.TenantConfig, on bool) { c.WebhooksEnabled = !on },
+		"https only":        func(c *domain.TenantConfig, on bool) { c.HTTPSOnly = on },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T, w *world) {
+				w.subscribe(w.endpoint(func(c *domain.EndpointConfig) { c.URL = "http://receiver.example/hooks" }), "*")
+				w.receiver.answer = fails
+				n := w.start(nil)
+				time.Sleep(5 * time.Second)
+				w.event("a")
+				time.Sleep(time.Second)
+				w.rules(func(c *domain.TenantConfig) { set(c, true) })
+				w.receiver.set(succeeds)
+				skipped := w.event("a")
+				time.Sleep(time.Hour)
+				n.end(t)
+				n = w.start(nil)
+				time.Sleep(time.Hour)
+				if got := len(w.receiver.seen()); got != 1 {
+					t.Errorf("%d requests, want the one from before the rule", got)
+				}
+				if got := w.deliveries(); len(got) != 1 || got[0].Status != domain.DeliveryRetrying || len(w.skips(skipped.Stream.ID)) != 1 {
+					t.Errorf("deliveries: %+v, skipped for %q", got, w.skips(skipped.Stream.ID))
+				}
+				w.rules(func(c *domain.TenantConfig) { set(c, false) })
+				time.Sleep(time.Minute)
+				n.end(t)
+				if got := w.deliveries(); len(got) != 1 || got[0].Status != domain.DeliverySucceeded || got[0].Attempts != 2 {
+					t.Errorf("deliveries at the end: %+v", got)
+				}
+				w.check()
+			})
+		})
+	}
+}
+
 func TestDispatcher_Cancels(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {

@@ -137,7 +137,7 @@ func (d *Dispatcher) reconfigure(e *domain.Entry) {
 	case domain.StreamEndpoint:
 		if sh := d.shards[shardOf(e.Stream.ID)]; sh != nil && sh.lanes[e.Stream.ID] != nil {
 			l := sh.lanes[e.Stream.ID]
-			l.configure(d.endpointNow(l.endpoint))
+			d.refresh(l)
 			if l.config == nil {
 				d.sift(l)
 			}
@@ -152,12 +152,15 @@ func (d *Dispatcher) reconfigure(e *domain.Entry) {
 			d.sift(sh.lanes[f.Subscription.Endpoint])
 		}
 	case domain.StreamTenant:
-		if _, ok := d.config.Tenant(e.Tenant); ok {
-			return
-		}
+		_, ok := d.config.Tenant(e.Tenant)
 		d.eachLane(func(l *lane) {
-			if l.tenant == e.Tenant {
-				l.configure(d.endpointNow(l.endpoint))
+			switch {
+			case l.tenant != e.Tenant:
+			case ok:
+				d.bar(l)
+				d.touch(l)
+			default:
+				d.refresh(l)
 				d.sift(l)
 			}
 		})

@@ -13,6 +13,7 @@ type lane struct {
 	tenant   domain.TenantID
 	endpoint domain.UUID
 	config   *domain.Endpoint // in force; nil when it is deleted. Replaced, never changed
+	barred   bool             // by the tenant's rules: nothing begins, everything waits
 	window   window
 	running  int // attempts under way, at most config.Concurrency unless that was lowered meanwhile
 	limiter  *rate.Limiter
@@ -48,7 +49,7 @@ func (l *lane) configure(c *domain.Endpoint) {
 // open says whether one more attempt may be under way, whatever is due.
 func (l *lane) open() bool {
 	return l.shard.ready && !l.shard.giving && !l.shard.lost &&
-		l.config != nil && l.config.Active() && !l.disabling && l.running < l.slots()
+		l.config != nil && l.config.Active() && !l.barred && !l.disabling && l.running < l.slots()
 }
 
 // slots is how many attempts may be under way at once.
@@ -77,13 +78,25 @@ func (d *Dispatcher) laneOf(sh *shard, tenant domain.TenantID, endpoint domain.U
 	l := sh.lanes[endpoint]
 	if l == nil {
 		l = &lane{shard: sh, tenant: tenant, endpoint: endpoint, wake: -1}
-		l.configure(d.endpointNow(endpoint))
+		d.refresh(l)
 		sh.lanes[endpoint] = l
 		if l.config == nil {
 			d.touch(l) // it goes again when what is here of it is cancelled
 		}
 	}
 	return l
+}
+
+// refresh has a lane take over the configuration in force.
+func (d *Dispatcher) refresh(l *lane) {
+	l.configure(d.endpointNow(l.endpoint))
+	d.bar(l)
+}
+
+// bar has a lane obey its tenant's rules in force.
+func (d *Dispatcher) bar(l *lane) {
+	tenant, ok := d.config.Tenant(l.tenant)
+	l.barred = ok && l.config != nil && tenant.Bars(l.config.EndpointConfig) != ""
 }
 
 // endpointNow returns an endpoint's configuration in force, nil when it is deleted.

@@ -17,9 +17,8 @@ func routesOf(c *projections.Config, match matcher, e *domain.Entry) []domain.Ev
 	if !ok { // erased before it was routed: there is nothing to send
 		return []domain.EventRouted{{Complete: true}}
 	}
-	r := routing{config: c, tenant: e.Tenant}
 	tenant, _ := c.Tenant(e.Tenant)
-	r.off = !tenant.WebhooksEnabled
+	r := routing{config: c, tenant: e.Tenant, rules: tenant.TenantConfig}
 	if f.Event.Test != nil {
 		r.test(f.Event.Test.Endpoint)
 		return r.split()
@@ -34,7 +33,7 @@ func routesOf(c *projections.Config, match matcher, e *domain.Entry) []domain.Ev
 type routing struct {
 	config     *projections.Config
 	tenant     domain.TenantID
-	off        bool // the tenant's webhooks are disabled
+	rules      domain.TenantConfig
 	deliveries []domain.RoutedDelivery
 	skipped    []domain.Skipped
 	byEndpoint map[domain.UUID]int // index into deliveries; made when there are more than a few
@@ -58,9 +57,10 @@ func (r *routing) add(s domain.Subscription, f *domain.EventAppended, match matc
 
 // skip says why a subscription makes no delivery, "" when it does.
 func (r *routing) skip(s domain.Subscription, endpoint domain.Endpoint, f *domain.EventAppended, match matcher) domain.SkipReason {
+	if reason := r.rules.Bars(endpoint.EndpointConfig); reason != "" {
+		return reason
+	}
 	switch {
-	case r.off:
-		return domain.SkipWebhooksOff
 	case s.Paused:
 		return domain.SkipSubscriptionPaused
 	case f.Event.About == endpoint.ID:
@@ -102,9 +102,9 @@ func (r *routing) test(id domain.UUID) {
 	if !ok || endpoint.Tenant != r.tenant {
 		return
 	}
-	reason := withheld(endpoint.Endpoint)
-	if r.off {
-		reason = domain.SkipWebhooksOff
+	reason := r.rules.Bars(endpoint.EndpointConfig)
+	if reason == "" {
+		reason = withheld(endpoint.Endpoint)
 	}
 	if reason == "" {
 		r.delivery(endpoint.Endpoint)

@@ -109,12 +109,19 @@ func TestRoutesOf(t *testing.T) {
 			t.Errorf("got %q\nwant %q", got, want)
 		}
 	})
-	t.Run("webhooks disabled", func(t *testing.T) {
-		row, _ := w.views.config(t).Tenant(acme)
-		row.TenantConfig.WebhooksEnabled = false
-		w.append(acme, domain.Stream{Kind: domain.StreamTenant, ID: row.Stream}, domain.AnyVersion, 0, &domain.TenantUpdated{Tenant: row.TenantConfig})
+	t.Run("https only", func(t *testing.T) {
+		endpoint("insecure", func(c *domain.EndpointConfig) { c.URL = "HTTP://receiver.example/hooks" }, "order.*")
+		w.rules(func(c *domain.TenantConfig) { c.HTTPSOnly = true })
 		e := w.event("order.placed")
-		want := "-other tenant_webhooks_disabled"
+		want := "+other×1, -insecure tenant_https_only"
+		if got := summary(routesOf(w.views.config(t), match, &e), names); got != want {
+			t.Errorf("got %q\nwant %q", got, want)
+		}
+	})
+	t.Run("webhooks disabled", func(t *testing.T) {
+		w.rules(func(c *domain.TenantConfig) { c.WebhooksEnabled = false })
+		e := w.event("order.placed")
+		want := "-insecure tenant_webhooks_disabled, -other tenant_webhooks_disabled"
 		if got := summary(routesOf(w.views.config(t), match, &e), names); got != want {
 			t.Errorf("got %q\nwant %q", got, want)
 		}

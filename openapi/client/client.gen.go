@@ -2825,7 +2825,7 @@ type Tenant struct {
 	// Examples: 12
 	CreatedSequence int64 `json:"created_sequence"`
 
-	// HttpsOnly true: endpoints with http URLs are refused.
+	// HttpsOnly true: endpoints with http URLs are refused, and those that exist get nothing.
 	//
 	// Examples: false
 	HttpsOnly bool `json:"https_only"`
@@ -2860,7 +2860,7 @@ type Tenant struct {
 	// Examples: 1
 	Version int64 `json:"version"`
 
-	// WebhooksEnabled false: events are logged, and routing records that nothing is sent.
+	// WebhooksEnabled false: events are logged, routing records that nothing is sent, and what was routed before waits.
 	//
 	// Examples: true
 	WebhooksEnabled bool `json:"webhooks_enabled"`
