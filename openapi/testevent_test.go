@@ -11,12 +11,7 @@ import (
 // registerType registers an event type with an example.
 func (f *fixture) registerType(name, example string) {
 	f.t.Helper()
-	f.append(domain.Draft{
-		Tenant: "acme", Stream: domain.Stream{Kind: domain.StreamEventType, ID: domain.NewUUID()},
-		Fact: &domain.EventTypeRegistered{EventType: domain.EventTypeConfig{
-			Name: domain.EventType(name), SchemaVersion: "v7", Examples: []string{example, `"second"`},
-		}},
-	})
+	f.put(f.operator, "/v1/tenants/acme/event-types/"+name, `{"version":"v7","examples":[`+example+`,"second"]}`).want(http.StatusCreated)
 }
 
 func TestTestEvent(t *testing.T) {
