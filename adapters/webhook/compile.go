@@ -25,6 +25,34 @@ func (r *reader) envelope(p *Profile, n *node) {
 	for _, s := range p.body {
 		p.bodySize += len(s.literal)
 	}
+	c.bound(n)
+}
+
+// maxRepeats is how often an envelope may hold the same field. Each may be as large as an event's data: without a bound a
+// small document could make bodies of any size.
+const maxRepeats = 4
+
+// bound refuses an envelope that holds a field, or a member of the data, too often.
+func (c *compiler) bound(n *node) {
+	type place struct {
+		field  field
+		member int
+	}
+	seen := make(map[place]int)
+	for _, s := range c.profile.body {
+		at := place{s.field, s.member}
+		if seen[at]++; s.field != fieldNone && seen[at] == maxRepeats+1 {
+			c.fault(n.pointer, "holds ${%s} more than %d times", c.nameOf(s), maxRepeats)
+		}
+	}
+}
+
+// nameOf is how the document writes a segment's field.
+func (c *compiler) nameOf(s segment) string {
+	if s.field == fieldMember {
+		return "data." + c.profile.members[s.member]
+	}
+	return fieldNames()[s.field]
 }
 
 // emit ends the literal text with a field.

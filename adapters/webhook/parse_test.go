@@ -90,6 +90,8 @@ func TestParseProfile_saysWhereItIsWrong(t *testing.T) {
 		{`"at ${occurred_at} $${x}"`, `"at ${data}"`, "/envelope/t"},
 		{`[1, true, null, "${sequence|string}"]`, `[1, "${data.}"]`, "/envelope/n/1"},
 		{`"data": "${data}"`, `"...": "${data}"`, "/envelope/..."},
+		{`"data": "${data}"`, `"data": ["${data}", "${data}", "${data}", "${data|array}", "${data}"]`, "/envelope"},
+		{`"data": "${data}"`, `"data": ["${data.a}", "${data.b}", "${data.a}", "${data.a}", "${data.a}", "${data.a}"]`, "/envelope"},
 		{`"X-Id": "${id}"`, `"Content-Length": "1"`, "/headers/Content-Length"},
 		{`"X-Id": "${id}"`, `"Idempotency-Key": "${id}"`, "/headers/Idempotency-Key"},
 		{`"X-Id": "${id}"`, `"X-Id": "a\nb"`, "/headers/X-Id"},
