@@ -55,7 +55,8 @@ func scanSkips(row pgx.CollectableRow) (s projections.Skips, err error) {
 	return s, nil
 }
 
-// Skips implements projections.Reader. A UUID stands in the text of a row only where the row is about its thing.
+// Skips implements projections.Reader. A UUID stands in the text of a row only where the row is about its thing; that an
+// endpoint and a subscription are passed over together only its JSON says.
 func (r *viewReader) Skips(ctx context.Context, f projections.SkipFilter, page projections.Page) ([]projections.Skips, error) {
 	compare, direction, after := ">", "ASC", int64(-1)
 	if page.Descending {
@@ -69,6 +70,9 @@ func (r *viewReader) Skips(ctx context.Context, f projections.SkipFilter, page p
 		if !id.IsZero() {
 			c.add(`position($%d::bytea IN skipped) > 0`, []byte(id.String()))
 		}
+	}
+	if !f.Endpoint.IsZero() && !f.Subscription.IsZero() {
+		c.add(`convert_from(skipped, 'UTF8')::jsonb @> $%d::jsonb`, fmt.Sprintf(`[{"endpoint":%q,"subscription":%q}]`, f.Endpoint, f.Subscription))
 	}
 	if !f.From.IsZero() {
 		c.add(`recorded_at >= $%d`, f.From)

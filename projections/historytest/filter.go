@@ -121,6 +121,15 @@ func skipFilters(rows []projections.Skips) (filters []skipFilter) {
 			return slices.ContainsFunc(row.Skipped, func(s domain.Skipped) bool { return s.Subscription == id })
 		})
 	}
+	for _, endpoint := range few(endpoints) {
+		for _, subscription := range few(subscriptions) {
+			add(projections.SkipFilter{Endpoint: endpoint, Subscription: subscription}, func(row projections.Skips) bool {
+				return slices.ContainsFunc(row.Skipped, func(s domain.Skipped) bool {
+					return s.Endpoint == endpoint && s.Subscription == subscription
+				})
+			})
+		}
+	}
 	for _, w := range windows(rows, skipsKey) {
 		add(projections.SkipFilter{From: w.from, To: w.to}, func(row projections.Skips) bool { return w.holds(row.At.RecordedAt) })
 	}
