@@ -92,6 +92,7 @@ const (
 	MaxURLBytes        = 2048
 	MinDisableAfter    = Duration(time.Hour)
 	MaxDisableAfter    = Duration(365 * 24 * time.Hour)
+	maxPerSecond       = 1e6
 	maxSuccess         = 100
 	maxMetadata        = 32
 	maxHeaders         = 16
@@ -310,7 +311,7 @@ func (c EndpointConfig) validate(https bool) error {
 		return Invalid("concurrency", "lies between 1 and %d", MaxConcurrency)
 	case c.Timeout < MinTimeout || c.Timeout > MaxTimeout:
 		return Invalid("timeout", "lies between 100ms and 120s")
-	case c.RateLimit != nil && !(c.RateLimit.PerSecond >= 0.01 && c.RateLimit.PerSecond <= 1e6): // so that NaN is refused
+	case c.RateLimit != nil && !(c.RateLimit.PerSecond >= 0.01 && c.RateLimit.PerSecond <= maxPerSecond): // so that NaN is refused
 		return Invalid("rate_limit.per_second", "lies between 0.01 and 1000000")
 	case c.RateLimit != nil && (c.RateLimit.Burst < 1 || c.RateLimit.Burst > 1e6):
 		return Invalid("rate_limit.burst", "lies between 1 and 1000000")

@@ -83,7 +83,8 @@ func (e Endpoint) FinishHandshake(start HandshakeStart, result HandshakeResult, 
 	if config.Handshake == start.Kind {
 		config.Unverified = false
 	}
-	if limit := float64(result.AllowedRate) / 60; limit > 0 && (config.RateLimit == nil || config.RateLimit.PerSecond > limit) {
+	limit := min(float64(result.AllowedRate)/60, maxPerSecond) // more, no later change of the endpoint could keep
+	if limit > 0 && (config.RateLimit == nil || config.RateLimit.PerSecond > limit) {
 		config.RateLimit = &RateLimit{PerSecond: limit, Burst: 1}
 	}
 	return &EndpointHandshakeFinished{config, result, body}, nil

@@ -2,6 +2,7 @@ package domain_test
 
 import (
 	"errors"
+	"math"
 	"testing"
 	"time"
 
@@ -41,6 +42,16 @@ func TestEndpoint_Handshake(t *testing.T) {
 	}
 	if limit := passed.Endpoint.RateLimit; limit == nil || limit.PerSecond != 2 || limit.Burst != 1 {
 		t.Errorf("120 a minute allowed: %+v", limit)
+	}
+	for _, allowed := range []int{1, 60e6 + 1, math.MaxInt} {
+		passed, err := e.FinishHandshake(start, domain.HandshakeResult{Passed: true, AllowedRate: allowed}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		verified := domain.Endpoint{ID: id(1), Version: 2, EndpointConfig: passed.Endpoint}
+		if _, err := verified.Update(verified.EndpointConfig, false); err != nil {
+			t.Errorf("after %d a minute were allowed the endpoint can't be changed any more: %v", allowed, err)
+		}
 	}
 	other := start
 	other.Kind = domain.HandshakeCloudEvents
