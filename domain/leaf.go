@@ -30,7 +30,11 @@ type Commitment struct {
 // It is HMAC as RFC 2104 §2 has it. Every salt is a new key, and to make crypto/hmac ready for one takes longer than to hash
 // a usual part.
 func Commit(part string, salt, content []byte) Commitment {
-	var inner [sha256.BlockSize]byte // the salt, which is shorter than a block
+	if len(salt) > sha256.BlockSize {
+		sum := sha256.Sum256(salt)
+		salt = sum[:]
+	}
+	var inner [sha256.BlockSize]byte
 	var outer [sha256.BlockSize + sha256.Size]byte
 	copy(inner[:], salt)
 	copy(outer[:], salt)

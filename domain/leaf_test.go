@@ -51,15 +51,17 @@ func TestCommit(t *testing.T) {
 	if got.Part != "data" || hex.EncodeToString(got.Value[:]) != want {
 		t.Errorf("commitment is %x, want %s", got.Value, want)
 	}
-	// With a salt as long as the product's, for parts around the lengths of SHA-256's blocks.
-	salt := make([]byte, domain.SaltBytes)
-	_, _ = rand.Read(salt)
-	for n := range 200 {
-		content := bytes.Repeat([]byte{byte(n)}, n)
-		mac := hmac.New(sha256.New, salt)
-		mac.Write(content)
-		if got := domain.Commit("data", salt, content); !hmac.Equal(got.Value[:], mac.Sum(nil)) {
-			t.Errorf("the commitment to %d bytes is %x, want %x", n, got.Value, mac.Sum(nil))
+	// With a salt as long as the product's and others around a block, for parts around the lengths of SHA-256's blocks.
+	for _, bytesOfSalt := range []int{domain.SaltBytes, 0, 63, 64, 65, 96, 200} {
+		salt := make([]byte, bytesOfSalt)
+		_, _ = rand.Read(salt)
+		for n := range 200 {
+			content := bytes.Repeat([]byte{byte(n)}, n)
+			mac := hmac.New(sha256.New, salt)
+			mac.Write(content)
+			if got := domain.Commit("data", salt, content); !hmac.Equal(got.Value[:], mac.Sum(nil)) {
+				t.Errorf("the commitment to %d bytes with a salt of %d is %x, want %x", n, bytesOfSalt, got.Value, mac.Sum(nil))
+			}
 		}
 	}
 }
