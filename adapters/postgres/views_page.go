@@ -38,9 +38,8 @@ type viewsPage struct {
 
 // fare is how an endpoint's attempts of the page went.
 type fare struct {
-	tenant    domain.TenantID
-	succeeded bool          // at least one; health is then all that counts
-	health    domain.Health // as after the page's attempts alone
+	tenant domain.TenantID
+	health domain.Health // as after the page's attempts alone
 }
 
 type routedEvent struct {
@@ -149,7 +148,6 @@ func (p *viewsPage) fare(d *deliveryRow, outcome domain.AttemptOutcome, at proje
 		p.fared[d.Endpoint] = f
 	}
 	f.health = f.health.After(outcome, at.RecordedAt)
-	f.succeeded = f.succeeded || outcome == domain.OutcomeSucceeded
 }
 
 // PutProfile implements projections.Store.
