@@ -63,7 +63,12 @@ func TestEventType_Lifecycle(t *testing.T) {
 	if then := f.get(admin, typePath+"?as_of_sequence="+made.Header.Get("Hooktrail-Sequence")).want(http.StatusOK); then.number("revision") != 1 {
 		t.Errorf("as of its registration: %s", then.Body)
 	}
-	f.put(admin, "/v1/tenants/acme/event-types/a.b", `{"deprecated":null}`).want(http.StatusCreated)
+	f.put(admin, "/v1/tenants/acme/event-types/a.b", `{"deprecated":null,"examples":[]}`).want(http.StatusCreated)
+	for _, none := range []string{`{"examples":[]}`, `{}`} {
+		if again := f.put(admin, "/v1/tenants/acme/event-types/a.b", none).want(http.StatusOK); again.text("outcome") != "unchanged" {
+			t.Errorf("no examples, again: %s", again.Body)
+		}
+	}
 	var page struct {
 		Items []struct{ Name string }
 		Next  *string

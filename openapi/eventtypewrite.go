@@ -92,9 +92,9 @@ func rawList(m domain.Member) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := make([]string, len(elements))
-	for i, e := range elements {
-		list[i] = string(e)
+	var list []string // nil for none, as the log gives it back
+	for _, e := range elements {
+		list = append(list, string(e))
 	}
 	return list, nil
 }
