@@ -49,14 +49,15 @@ func checkSplice(t *testing.T, target *Target, e *Event) {
 	if !json.Valid(body) {
 		t.Fatalf("%s makes bad JSON: %q", name, body)
 	}
-	if name != "coherent-spark" && !bytes.Contains(body, e.Data) {
-		t.Fatalf("%s lost the data's bytes: %q", name, body)
-	}
 	switch name {
-	case "standard-webhooks":
-		checkMembers(t, body, e)
 	case "coherent-spark":
 		checkCopies(t, body, e.Data)
+	case "cloudevents":
+		if !bytes.Equal(body, e.Data) {
+			t.Fatalf("%s sends %q for %q", name, body, e.Data)
+		}
+	default:
+		checkMembers(t, name, body, e)
 	}
 }
 
@@ -91,14 +92,35 @@ func checkCopies(t *testing.T, body, data []byte) {
 	}
 }
 
-// checkMembers decodes a body as a receiver would.
-func checkMembers(t *testing.T, body []byte, e *Event) {
-	var got struct {
-		Type string
-		Data json.RawMessage
+// checkMembers decodes a body as a receiver would, and finds the type and the data where the format has them.
+func checkMembers(t *testing.T, name string, body []byte, e *Event) {
+	want := bytes.Trim(e.Data, " \t\r\n")
+	typeIn, dataIn := []string{"type"}, "data"
+	switch name {
+	case "sparkfly":
+		typeIn = []string{"event_name"}
+	case "firespring":
+		typeIn, dataIn = []string{"event_type"}, "payload"
+	case "sparkbox":
+		typeIn = []string{"event", "event_type"}
+		if want[0] != '[' {
+			want = append(append([]byte("["), e.Data...), ']')
+		}
 	}
-	if err := json.Unmarshal(body, &got); err != nil || got.Type != e.Type || !bytes.Equal(got.Data, bytes.TrimSpace(e.Data)) {
-		t.Fatalf("type %q and data %q became %q (%v)", e.Type, e.Data, body, err)
+	var got map[string]json.RawMessage
+	if err := json.Unmarshal(body, &got); err != nil || !bytes.Equal(got[dataIn], want) {
+		t.Fatalf("%s: the data %q became %q (%v)", name, e.Data, got[dataIn], err)
+	}
+	for len(typeIn) > 1 {
+		inner := got[typeIn[0]]
+		got, typeIn = nil, typeIn[1:]
+		if err := json.Unmarshal(inner, &got); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var typ string
+	if err := json.Unmarshal(got[typeIn[0]], &typ); err != nil || typ != e.Type {
+		t.Fatalf("%s: the type %q became %q (%v)", name, e.Type, got[typeIn[0]], err)
 	}
 }
 
