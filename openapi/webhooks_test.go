@@ -3,7 +3,9 @@ package openapi_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"github.com/hooktrail/hooktrail/adapters/webhook"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/openapi"
+	"github.com/hooktrail/hooktrail/openapi/client"
 )
 
 // webhooks describes the embedded profiles as the program does.
@@ -118,6 +121,42 @@ func TestWebhooks(t *testing.T) {
 	old := f.get("", "/openapi-3.0.json").want(http.StatusOK)
 	if strings.Contains(string(old.Body), `"webhooks":`) {
 		t.Error("the 3.0 document has webhooks")
+	}
+}
+
+// TestWebhooks_Generated: the types that a generator makes of the document take every request whole.
+func TestWebhooks_Generated(t *testing.T) {
+	t.Parallel()
+	types := map[string]any{
+		"cloudevents":            new(map[string]any), // whose body is the data
+		"cloudevents-structured": new(client.ReceiveCloudeventsStructuredApplicationCloudeventsPlusJSONBody),
+		"coherent-spark":         new(client.ReceiveCoherentSparkJSONBody),
+		"firespring":             new(client.ReceiveFirespringJSONBody),
+		"sparkbox":               new(client.ReceiveSparkboxJSONBody),
+		"sparkfly":               new(client.ReceiveSparkflyJSONBody),
+		"standard-webhooks":      new(client.ReceiveStandardWebhooksJSONBody),
+		"stashfin":               new(client.ReceiveStashfinJSONBody),
+	}
+	profiles, err := webhook.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range profiles.All() {
+		body := built(t, p, `{"FolderName":"a","n":19.90}`).Body
+		decoder := json.NewDecoder(bytes.NewReader(body))
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(types[p.Name]); err != nil {
+			t.Errorf("%s: %v in %s", p.Name, err, body)
+			continue
+		}
+		again, err := json.Marshal(types[p.Name])
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want, got any
+		if err := errors.Join(json.Unmarshal(body, &want), json.Unmarshal(again, &got)); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %s is taken as %s (%v)", p.Name, body, again, err)
+		}
 	}
 }
 
