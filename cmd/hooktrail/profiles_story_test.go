@@ -84,6 +84,7 @@ func TestStory_OperatorsProfile(t *testing.T) {
 	_, theirKey := p.endpointTo(receiver.server.URL+"/theirs", map[string]any{"profile": "theirs"})
 	keys := map[string]string{"/ours": ourKey, "/theirs": theirKey}
 
+	p.refusesFaults()
 	p.importCatalogue()
 	p.enforceSchemas()
 	bad := p.client().call(t.Context(), "POST", "/v1/tenants/default/events", map[string]any{"type": "points.accrued", "data": map[string]any{"points": "many"}}, nil)
@@ -115,6 +116,33 @@ func TestStory_OperatorsProfile(t *testing.T) {
 	}
 	p.stop()
 	p.verify()
+}
+
+// refusesFaults: whatever is wrong with a document, the answer points at it.
+func (p *program) refusesFaults() {
+	p.t.Helper()
+	id, _ := p.endpointTo("http://127.0.0.1:1/", nil)
+	subscription := func(filter string) map[string]any {
+		return map[string]any{"endpoint_id": id, "event_types": []string{"*"}, "filter": filter}
+	}
+	for _, c := range []struct {
+		method, path string
+		body         any
+		says         string
+	}{
+		{"POST", "/v1/profiles", json.RawMessage(strings.Replace(ours, `"${type}"}`, `"${tpye}"}`, 1)), "body/headers/X-Kind"},
+		{"PUT", "/v1/tenants/default/event-types/a.b", json.RawMessage(`{"schema":{"properties":{"a/b":{"type":"nmuber"}}}}`), "body.schema/properties/a~1b/type"},
+		{"PUT", "/v1/tenants/default/event-types/a.b", json.RawMessage(`{"schema":{"$ref":"file:///etc/passwd"}}`), "body.schema/$ref"},
+		{"PUT", "/v1/tenants/default/event-types/a.b", json.RawMessage(`{"schema":{"type":"object"},"examples":[{},7]}`), "body.examples[1]"},
+		{"POST", "/v1/tenants/default/subscriptions", subscription(`data.a > 1 && nothing`), "body.filter: line 1, column 15"},
+		{"POST", "/v1/tenants/default/subscriptions", subscription(`size(type)`), "body.filter: "},
+		{"POST", "/v1/tenants/default/filters/test", map[string]any{"filter": `data.a >`}, "body.filter: line 1, column "},
+	} {
+		err := p.client().call(p.t.Context(), c.method, c.path, c.body, nil)
+		if err == nil || !strings.Contains(err.Error(), "422") || !strings.Contains(err.Error(), c.says) {
+			p.t.Errorf("%s %s %s: %v, want 422 that says %s", c.method, c.path, c.body, err, c.says)
+		}
+	}
 }
 
 // importCatalogue imports one of the program's catalogues twice, and what is exported then once more.
