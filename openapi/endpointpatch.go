@@ -130,9 +130,9 @@ func (p endpointPatch) members() []string {
 
 // patched decides on the merged configuration, judged as a whole before new secrets are kept.
 func (c *call) patched(ctx context.Context, row projections.Endpoint, p endpointPatch, secrets *secretValues) (*domain.EndpointUpdated, error) {
-	profile, ok := c.Profiles.Lookup(row.Profile)
-	if !ok {
-		return nil, refuse(http.StatusConflict, "unknown_profile", "This server doesn't know the endpoint's profile any more.")
+	profile, err := c.profileOf(ctx, row.EndpointConfig)
+	if err != nil {
+		return nil, err
 	}
 	config := row.EndpointConfig
 	if err := p.merge(&config, profile); err != nil {
@@ -142,7 +142,7 @@ func (c *call) patched(ctx context.Context, row projections.Endpoint, p endpoint
 	if err != nil {
 		return nil, err
 	}
-	auth, headers, err := c.mergeSecrets(p, row.EndpointConfig, Target{Profile: row.Profile, URL: given, Success: config.Success})
+	auth, headers, err := c.mergeSecrets(p, row.EndpointConfig, Target{Profile: row.ProfileDigest, URL: given, Success: config.Success})
 	if err != nil {
 		return nil, err
 	}

@@ -74,7 +74,10 @@ func (c *call) newSigningKey(ctx context.Context, id domain.UUID, in rotateIn, s
 		return domain.Group{}, err
 	}
 	if secrets.signingKey == "" {
-		if secrets.signingKey, secrets.publicKey, err = c.Profiles.NewKey(row.Profile, in.SigningKey); err != nil {
+		if _, err := c.profileOf(ctx, row.EndpointConfig); err != nil {
+			return domain.Group{}, err
+		}
+		if secrets.signingKey, secrets.publicKey, err = c.Profiles.NewKey(row.ProfileDigest, in.SigningKey); err != nil {
 			return domain.Group{}, err
 		}
 		if secrets.signingKey == "" {

@@ -291,7 +291,7 @@ func checkOrdered(asked bool) error {
 
 // checkSecrets reads the credentials and has the profile judge them.
 func (c *call) checkSecrets(profile Profile, in endpointIn, secrets *secretValues) (err error) {
-	if secrets.signingKey, secrets.publicKey, err = c.Profiles.NewKey(profile.Name, in.SigningKey); err != nil {
+	if secrets.signingKey, secrets.publicKey, err = c.Profiles.NewKey(profile.Digest, in.SigningKey); err != nil {
 		return err
 	}
 	if secrets.auth, err = in.Auth.auth(); err != nil {
@@ -300,7 +300,7 @@ func (c *call) checkSecrets(profile Profile, in endpointIn, secrets *secretValue
 	if secrets.headers, err = c.customHeaders(in.Headers); err != nil {
 		return err
 	}
-	secrets.auth, err = c.checkTarget(Target{Profile: profile.Name, URL: in.URL, Auth: secrets.auth, Headers: secrets.headers, Success: in.Success})
+	secrets.auth, err = c.checkTarget(Target{Profile: profile.Digest, URL: in.URL, Auth: secrets.auth, Headers: secrets.headers, Success: in.Success})
 	return err
 }
 

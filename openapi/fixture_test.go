@@ -371,20 +371,21 @@ func (s *secrets) count() int {
 }
 
 func profilePort(set func() *webhook.Profiles) openapi.Profiles {
-	named := func(name string) (*webhook.Profile, error) {
-		if p := set().Named(name); p != nil {
+	exact := func(digest string) (*webhook.Profile, error) {
+		if p := set().ByDigest(digest); p != nil {
 			return p, nil
 		}
 		return nil, domain.Invalid("profile", "is unknown")
 	}
+	offer := func(p *webhook.Profile) (openapi.Profile, bool) {
+		if p == nil {
+			return openapi.Profile{}, false
+		}
+		return offered(set(), p), true
+	}
 	return openapi.Profiles{
-		Lookup: func(name string) (openapi.Profile, bool) {
-			p := set().Named(name)
-			if p == nil {
-				return openapi.Profile{}, false
-			}
-			return offered(set(), p), true
-		},
+		Lookup:   func(name string) (openapi.Profile, bool) { return offer(set().Named(name)) },
+		ByDigest: func(digest string) (openapi.Profile, bool) { return offer(set().ByDigest(digest)) },
 		Names: func() []string {
 			var names []string
 			for _, p := range set().All() {
@@ -410,8 +411,8 @@ func profilePort(set func() *webhook.Profiles) openapi.Profiles {
 			}
 			return openapi.Profile{}, faults, nil
 		},
-		NewKey: func(name, given string) (string, string, error) {
-			p, err := named(name)
+		NewKey: func(digest, given string) (string, string, error) {
+			p, err := exact(digest)
 			if err != nil {
 				return "", "", err
 			}
@@ -428,7 +429,7 @@ func profilePort(set func() *webhook.Profiles) openapi.Profiles {
 			return given, key.PublicKey(), nil
 		},
 		Check: func(t openapi.Target) (openapi.Auth, error) {
-			p, err := named(t.Profile)
+			p, err := exact(t.Profile)
 			if err != nil {
 				return t.Auth, err
 			}

@@ -203,11 +203,11 @@ func (c *call) checkMove(ctx context.Context, row projections.Endpoint, target s
 	if !moves {
 		target = row.URL
 	}
-	profile, ok := c.Profiles.Lookup(row.Profile)
-	if !ok {
-		return refuse(http.StatusConflict, "unknown_profile", "This server doesn't know the endpoint's profile any more.")
+	profile, err := c.profileOf(ctx, row.EndpointConfig)
+	if err != nil {
+		return err
 	}
-	if _, _, err := c.mergeSecrets(endpointPatch{}, row.EndpointConfig, Target{Profile: row.Profile, URL: target}); err != nil {
+	if _, _, err := c.mergeSecrets(endpointPatch{}, row.EndpointConfig, Target{Profile: row.ProfileDigest, URL: target}); err != nil {
 		return err
 	}
 	https, err := c.httpsOnly(ctx, profile)

@@ -46,14 +46,27 @@ func (c *call) showProfile(b []byte, p *Profile) ([]byte, error) {
 
 // profile finds the newest version of a profile, also of one that was added a moment ago by another process.
 func (c *call) profile(ctx context.Context, name string) (Profile, bool, error) {
-	p, ok := c.Profiles.Lookup(name)
+	return c.seek(ctx, c.Profiles.Lookup, name)
+}
+
+// profileOf finds the version of a profile that an endpoint was made with, whatever came after it.
+func (c *call) profileOf(ctx context.Context, config domain.EndpointConfig) (Profile, error) {
+	p, ok, err := c.seek(ctx, c.Profiles.ByDigest, config.ProfileDigest)
+	if err == nil && !ok {
+		err = refuse(http.StatusConflict, "unknown_profile", "This server doesn't know the endpoint's profile any more.")
+	}
+	return p, err
+}
+
+func (c *call) seek(ctx context.Context, find func(string) (Profile, bool), what string) (Profile, bool, error) {
+	p, ok := find(what)
 	if ok {
 		return p, true, nil
 	}
 	if err := c.catchUp(ctx); err != nil {
 		return p, false, err
 	}
-	p, ok = c.Profiles.Lookup(name)
+	p, ok = find(what)
 	return p, ok, nil
 }
 

@@ -56,14 +56,22 @@ func TestProfiles_Add(t *testing.T) {
 	if old.text("signing_key") == "" {
 		t.Errorf("no key is made: %s", old.Body)
 	}
-	second := strings.NewReplacer(`"version":1`, `"version":2`, "Ours.", "Ours, newer.").Replace(mine)
+	second := strings.NewReplacer(`"version":1`, `"version":2`, "Ours.", "Ours, newer.", `"format":"text"`, `"format":"whsec"`,
+		`"retry":"default"`, `"retry":{"schedule":["7s"]},"auth":{"required":true}`).Replace(mine)
 	newer := f.post(f.operator, "/v1/profiles", second).want(http.StatusCreated)
 	endpoint := "/v1/tenants/acme/endpoints/" + old.text("id")
 	f.patch(admin, endpoint, `{"name":"renamed"}`).want(http.StatusOK)
 	if got := f.get(admin, endpoint).text("profile_digest"); got != first.text("digest") {
 		t.Errorf("the endpoint changed its profile's version: %s", got)
 	}
-	made := f.post(admin, "/v1/tenants/acme/endpoints", `{"name":"e","url":"https://receiver.example/","profile":"mine"}`).want(http.StatusCreated)
+	f.patch(admin, endpoint, `{"retry":{"schedule":["1s"]},"auth":null}`).want(http.StatusOK) // which version 2 wouldn't allow
+	if got := f.patch(admin, endpoint, `{"retry":null}`).want(http.StatusOK); got.text("retry.schedule.0") != "5s" {
+		t.Errorf("the endpoint takes its defaults from another version: %s", got.Body)
+	}
+	if got := f.post(admin, endpoint+"/rotate-key", "").want(http.StatusOK).text("signing_key"); strings.HasPrefix(got, "whsec_") {
+		t.Error("the endpoint's new key has another version's form")
+	}
+	made := f.post(admin, "/v1/tenants/acme/endpoints", `{"name":"e","url":"https://receiver.example/","profile":"mine","auth":{"type":"bearer","token":"t"}}`).want(http.StatusCreated)
 	if got := made.text("profile_digest"); got != newer.text("digest") {
 		t.Errorf("a new endpoint has %s", got)
 	}

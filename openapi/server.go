@@ -77,14 +77,16 @@ type Secrets struct {
 type Profiles struct {
 	// Lookup returns the newest version of a profile.
 	Lookup func(name string) (Profile, bool)
-	Names  func() []string // in alphabetical order
+	// ByDigest returns the one version of a profile that an endpoint was made with.
+	ByDigest func(digest string) (Profile, bool)
+	Names    func() []string // in alphabetical order
 	// All returns every version of every profile, in no order; the slice is the caller's.
 	All func() []Profile
 	// Parse reads a profile's document, or says where it is wrong.
 	Parse func(document []byte) (Profile, []Fault, error)
 	// NewKey checks the given signing key of a profile, or makes one where none is given and the profile wants one.
 	// Both are empty for a profile without signatures. A wrong key is a *domain.InvalidError on signing_key.
-	NewKey func(profile, given string) (secret, public string, err error)
+	NewKey func(digest, given string) (secret, public string, err error)
 	// Check refuses a target that doesn't fit its profile, with a *domain.InvalidError on the endpoint's member, and
 	// returns the authentication with the profile's defaults filled in.
 	Check func(t Target) (Auth, error)
@@ -115,7 +117,7 @@ type Profile struct {
 // Target is where an endpoint's requests go and what they carry, secrets in hand. A secret that isn't in hand because
 // it stays as it was is Unchanged.
 type Target struct {
-	Profile string
+	Profile string // its digest
 	URL     string
 	Auth    Auth
 	Headers []domain.Header

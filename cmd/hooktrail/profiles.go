@@ -15,11 +15,10 @@ import (
 func profilesFor(profiles *profileSet) openapi.Profiles {
 	return openapi.Profiles{
 		Lookup: func(name string) (openapi.Profile, bool) {
-			p := profiles.all().Named(name)
-			if p == nil {
-				return openapi.Profile{}, false
-			}
-			return profiles.offered(p), true
+			return profiles.offer(profiles.all().Named(name))
+		},
+		ByDigest: func(digest string) (openapi.Profile, bool) {
+			return profiles.offer(profiles.all().ByDigest(digest))
 		},
 		All:   profiles.list,
 		Parse: parseProfile,
@@ -31,10 +30,12 @@ func profilesFor(profiles *profileSet) openapi.Profiles {
 			slices.Sort(names)
 			return slices.Compact(names)
 		},
-		NewKey: func(profile, given string) (string, string, error) {
-			return newSigningKey(profiles.all().Named(profile), given)
+		NewKey: func(digest, given string) (string, string, error) {
+			return newSigningKey(profiles.all().ByDigest(digest), given)
 		},
-		Check:       func(t openapi.Target) (openapi.Auth, error) { return checkTarget(profiles.all().Named(t.Profile), t) },
+		Check: func(t openapi.Target) (openapi.Auth, error) {
+			return checkTarget(profiles.all().ByDigest(t.Profile), t)
+		},
 		CheckHeader: func(field, name, value string) error { return profiles.all().CheckHeader(field, name, value) },
 	}
 }

@@ -67,6 +67,14 @@ func (s *profileSet) byDigest(ctx context.Context, digest string) (*webhook.Prof
 	return s.all().ByDigest(digest), nil
 }
 
+// offer is a format that was looked for; false when there is none.
+func (s *profileSet) offer(p *webhook.Profile) (openapi.Profile, bool) {
+	if p == nil {
+		return openapi.Profile{}, false
+	}
+	return s.offered(p), true
+}
+
 // offered is a format as the HTTP surface knows it.
 func (s *profileSet) offered(p *webhook.Profile) openapi.Profile {
 	offer := offeredProfile(p)
