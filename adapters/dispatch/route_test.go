@@ -26,6 +26,14 @@ func summary(facts []domain.EventRouted, names map[domain.UUID]string) string {
 	return strings.Join(parts, ", ")
 }
 
+// rules changes what the tenant acme lets out.
+func (w *world) rules(f func(*domain.TenantConfig)) {
+	w.t.Helper()
+	row, _ := w.views.config(w.t).Tenant(acme)
+	f(&row.TenantConfig)
+	w.append(acme, domain.Stream{Kind: domain.StreamTenant, ID: row.Stream}, domain.AnyVersion, 0, &domain.TenantUpdated{Tenant: row.TenantConfig})
+}
+
 func TestRoutesOf(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

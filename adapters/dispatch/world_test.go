@@ -60,14 +60,6 @@ func (w *world) tenant(id domain.TenantID) {
 	})
 }
 
-// rules changes what the tenant acme lets out.
-func (w *world) rules(f func(*domain.TenantConfig)) {
-	w.t.Helper()
-	row, _ := w.views.config(w.t).Tenant(acme)
-	f(&row.TenantConfig)
-	w.append(acme, domain.Stream{Kind: domain.StreamTenant, ID: row.Stream}, domain.AnyVersion, 0, &domain.TenantUpdated{Tenant: row.TenantConfig})
-}
-
 // endpoint makes an endpoint with defaults, changed by f, and returns its id.
 func (w *world) endpoint(f func(*domain.EndpointConfig)) domain.UUID {
 	config := domain.EndpointConfig{

@@ -101,9 +101,14 @@ func RedactURL(raw string) string {
 	return u.String()
 }
 
-// hasQuery says whether a URL has a query parameter of one of these names, in any spelling.
+// hasQuery says whether a URL has a query parameter of one of these names, in any spelling and to any parser: some take a
+// semicolon for a separator.
 func hasQuery(u *url.URL, names ...string) bool {
-	for name := range u.Query() {
+	for param := range strings.FieldsFuncSeq(u.RawQuery, func(r rune) bool { return r == '&' || r == ';' }) {
+		name, _, _ := strings.Cut(param, "=")
+		if plain, err := url.QueryUnescape(name); err == nil {
+			name = plain
+		}
 		if slices.ContainsFunc(names, func(n string) bool { return n != "" && strings.EqualFold(n, name) }) {
 			return true
 		}

@@ -88,6 +88,8 @@ func TestNewTarget_refuses(t *testing.T) {
 		{"http to an https-only format", TargetConfig{Profile: stashfin, URL: "http://r.example/"}, "url"},
 		{"a key in the URL, header auth", TargetConfig{Profile: coherent, URL: "https://r.example/?api_key=1", Auth: key}, "url"},
 		{"a key in the URL, query auth", TargetConfig{Profile: coherent, URL: "https://r.example/?API_KEY=1", Auth: query}, "url"},
+		{"a key in the URL, escaped", TargetConfig{Profile: coherent, URL: "https://r.example/?x=1&%61pi_key=1", Auth: key}, "url"},
+		{"a key in the URL behind a semicolon", TargetConfig{Profile: coherent, URL: "https://r.example/?x=1;api_key=1", Auth: query}, "url"},
 		{"a key in the URL, own name", TargetConfig{Profile: coherent, URL: "https://r.example/?token", Auth: Auth{Type: "api_key", In: "query", Name: "token", Value: "k"}}, "url"},
 		{"no key where it is needed", TargetConfig{Profile: coherent, URL: "https://r.example/"}, "auth"},
 		{"another kind of auth", TargetConfig{Profile: coherent, URL: "https://r.example/", Auth: Auth{Type: "bearer", Value: "k"}}, "auth.type"},
