@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -93,6 +94,8 @@ func knownErrors() []knownError {
 		{domain.ErrConflict, http.StatusConflict, "conflict", "The thing has changed meanwhile, or isn't in a state that allows this. Read it again."},
 		{domain.ErrBusy, http.StatusServiceUnavailable, "busy", "Too many appends are waiting. Nothing was appended: try again later."},
 		{domain.ErrUnavailable, http.StatusServiceUnavailable, "unavailable", "The log can't be reached at the moment. Try again later, with the same Idempotency-Key."},
+		// The server stops; a client that went away reads no answer.
+		{context.Canceled, http.StatusServiceUnavailable, "unavailable", "The server is stopping. Try again later, with the same Idempotency-Key."},
 		{domain.ErrRefused, http.StatusUnprocessableEntity, "refused", "The database can't keep these values. Nothing was appended."},
 		{projections.ErrBehind, http.StatusServiceUnavailable, "view_behind", "The view hasn't reached the sequence that was asked for. Try again, or wait longer with Prefer: wait=<seconds>."},
 	}

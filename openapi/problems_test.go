@@ -207,6 +207,7 @@ func TestProblems_Log(t *testing.T) {
 	}{
 		{domain.ErrBusy, 503, "busy"},
 		{domain.ErrUnavailable, 503, "unavailable"},
+		{context.Canceled, 503, "unavailable"},
 		{domain.ErrRefused, 422, "refused"},
 		{domain.ErrUnknownTenant, 404, "not_found"},
 		{fmt.Errorf("relation entries does not exist"), 500, "internal_error"},
