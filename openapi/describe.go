@@ -118,7 +118,7 @@ func descriptions() map[string]string {
 		"get-registration":      "Its bounds and how many endpoints were made, now or as of a moment.",
 		"delete-registration":   "The token opens nothing any more, at once in this process, and in others as they read the log. Endpoints that were made with it stay, and so do their receivers' keys.",
 		"list-skips":            "What was never delivered, and why: routings that passed over a subscription whose types matched, in order of their entries. It reflects what the view has; min_sequence demands more. A receiver sees what concerns its endpoint.",
-		"create-subscription":   "Events of the types that are appended from now on go to the endpoint: one delivery an event and endpoint, however many subscriptions match.",
+		"create-subscription":   "Events of the types that are appended from now on go to the endpoint: one delivery an event and endpoint, however many subscriptions match. A receiver's key makes one as long as the endpoint has fewer than 20; beyond: 409 too_many_subscriptions.",
 		"list-subscriptions":    "Subscriptions that aren't deleted, now or as of a moment.",
 		"get-subscription":      "Its whole configuration, now or as of a moment.",
 		"update-subscription":   "A merge patch (RFC 7396). The endpoint stays.",

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/hooktrail/hooktrail/domain"
@@ -74,6 +75,32 @@ func TestReceiver_Subscriptions(t *testing.T) {
 	f.post(plain, theirs+"/pause", "").problem(http.StatusForbidden, "forbidden")
 	f.post(plain, theirs+"/resume", "").problem(http.StatusForbidden, "forbidden")
 	f.do(plain, http.MethodDelete, theirs, "").problem(http.StatusForbidden, "forbidden")
+}
+
+// TestReceiver_TooManySubscriptions: each filter costs everybody time, so a receiver makes only as many as it needs.
+func TestReceiver_TooManySubscriptions(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	own := f.selfServed() // with a subscription
+	const subscriptions = "/v1/tenants/acme/subscriptions"
+	body := `{"endpoint_id":"` + own.id + `","event_types":["offer.*"]}`
+	codes := make([]int, 40)
+	var all sync.WaitGroup
+	for n := range codes {
+		all.Go(func() { codes[n] = f.post(own.key, subscriptions, body).Code })
+	}
+	all.Wait()
+	count := make(map[int]int)
+	for _, code := range codes {
+		count[code]++
+	}
+	if count[http.StatusCreated] != 19 || count[http.StatusConflict] != 21 {
+		t.Errorf("answered %v", count)
+	}
+	f.post(own.key, subscriptions, body).problem(http.StatusConflict, "too_many_subscriptions")
+	f.do(own.key, http.MethodDelete, own.subscription, "").want(http.StatusNoContent)
+	f.post(own.key, subscriptions, body).want(http.StatusCreated)
+	f.post(f.operator, subscriptions, body).want(http.StatusCreated) // administrators know what they do
 }
 
 // TestReceiver_Forbidden tries what a receiver must not do.

@@ -43,6 +43,13 @@ type subscriptionIn struct {
 }
 
 func createSubscription(ctx context.Context, c *call, in *createSubscriptionIn) (*madeOut[subscriptionOut], error) {
+	if c.key.Role == domain.RoleReceiver { // what it makes is counted
+		leave, err := c.turns.take(ctx, c.receiver())
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+	}
 	return once(ctx, c, post[madeOut[subscriptionOut]]{
 		decide: func(ctx context.Context) (domain.Group, error) { return c.newSubscription(ctx, in.Body) },
 		answer: c.answerSubscription,
@@ -71,8 +78,10 @@ func (c *call) newSubscription(ctx context.Context, in subscriptionIn) (domain.G
 		return domain.Group{}, err
 	}
 	_, err = c.now(ctx, func(r projections.Reader) error {
-		_, err := r.Endpoint(ctx, endpoint, projections.AsOf{})
-		return err
+		if _, err := r.Endpoint(ctx, endpoint, projections.AsOf{}); err != nil {
+			return err
+		}
+		return c.mayAdd(ctx, r, endpoint)
 	})
 	if isNotFound(err) {
 		err = domain.Invalid("endpoint_id", "names an endpoint of this tenant")
@@ -94,6 +103,23 @@ func (c *call) mayChoose(types []domain.Pattern) error {
 		return err
 	}
 	return c.key.Registration.Allows("event_types", types)
+}
+
+// maxChosen is how many subscriptions an endpoint has at most for its receiver to add one. The filter of each is asked of
+// each event of its types, while the events of everybody else wait.
+const maxChosen = 20
+
+// mayAdd refuses a receiver more subscriptions than its endpoint needs.
+func (c *call) mayAdd(ctx context.Context, r projections.Reader, endpoint domain.UUID) error {
+	if c.key.Role != domain.RoleReceiver {
+		return nil
+	}
+	rows, err := r.Subscriptions(ctx, endpoint, projections.Page{Limit: maxChosen}, projections.AsOf{})
+	if err == nil && len(rows) == maxChosen {
+		err = refuse(http.StatusConflict, "too_many_subscriptions",
+			"The endpoint has as many subscriptions as a receiver may make. Change one that is there, or ask the tenant's admins.")
+	}
+	return err
 }
 
 func (c *call) checkFilter(filter string) error {

@@ -5519,7 +5519,7 @@ type ClientInterface interface {
 
 	// CreateSubscriptionWithBody Create a subscription
 	//
-	// Events of the types that are appended from now on go to the endpoint: one delivery an event and endpoint, however many subscriptions match.
+	// Events of the types that are appended from now on go to the endpoint: one delivery an event and endpoint, however many subscriptions match. A receiver's key makes one as long as the endpoint has fewer than 20; beyond: 409 too_many_subscriptions.
 	//
 	// Roles: admin, operator, receiver.
 	//
@@ -5530,7 +5530,7 @@ type ClientInterface interface {
 
 	// CreateSubscription Create a subscription
 	//
-	// Events of the types that are appended from now on go to the endpoint: one delivery an event and endpoint, however many subscriptions match.
+	// Events of the types that are appended from now on go to the endpoint: one delivery an event and endpoint, however many subscriptions match. A receiver's key makes one as long as the endpoint has fewer than 20; beyond: 409 too_many_subscriptions.
 	//
 	// Roles: admin, operator, receiver.
 	//
@@ -7182,7 +7182,7 @@ func (c *Client) ListSubscriptions(ctx context.Context, tenant string, params *L
 
 // CreateSubscriptionWithBody Create a subscription
 //
-// Events of the types that are appended from now on go to the endpoint: one delivery an event and endpoint, however many subscriptions match.
+// Events of the types that are appended from now on go to the endpoint: one delivery an event and endpoint, however many subscriptions match. A receiver's key makes one as long as the endpoint has fewer than 20; beyond: 409 too_many_subscriptions.
 //
 // Roles: admin, operator, receiver.
 //
@@ -7203,7 +7203,7 @@ func (c *Client) CreateSubscriptionWithBody(ctx context.Context, tenant string, 
 
 // CreateSubscription Create a subscription
 //
-// Events of the types that are appended from now on go to the endpoint: one delivery an event and endpoint, however many subscriptions match.
+// Events of the types that are appended from now on go to the endpoint: one delivery an event and endpoint, however many subscriptions match. A receiver's key makes one as long as the endpoint has fewer than 20; beyond: 409 too_many_subscriptions.
 //
 // Roles: admin, operator, receiver.
 //
@@ -13888,7 +13888,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateSubscriptionWithBodyWithResponse Create a subscription
 	//
-	// Events of the types that are appended from now on go to the endpoint: one delivery an event and endpoint, however many subscriptions match.
+	// Events of the types that are appended from now on go to the endpoint: one delivery an event and endpoint, however many subscriptions match. A receiver's key makes one as long as the endpoint has fewer than 20; beyond: 409 too_many_subscriptions.
 	//
 	// Roles: admin, operator, receiver.
 	//
@@ -13899,7 +13899,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateSubscriptionWithResponse Create a subscription
 	//
-	// Events of the types that are appended from now on go to the endpoint: one delivery an event and endpoint, however many subscriptions match.
+	// Events of the types that are appended from now on go to the endpoint: one delivery an event and endpoint, however many subscriptions match. A receiver's key makes one as long as the endpoint has fewer than 20; beyond: 409 too_many_subscriptions.
 	//
 	// Roles: admin, operator, receiver.
 	//
@@ -21901,7 +21901,7 @@ func (c *ClientWithResponses) ListSubscriptionsWithResponse(ctx context.Context,
 
 // CreateSubscriptionWithBodyWithResponse Create a subscription
 //
-// Events of the types that are appended from now on go to the endpoint: one delivery an event and endpoint, however many subscriptions match.
+// Events of the types that are appended from now on go to the endpoint: one delivery an event and endpoint, however many subscriptions match. A receiver's key makes one as long as the endpoint has fewer than 20; beyond: 409 too_many_subscriptions.
 //
 // Roles: admin, operator, receiver.
 //
@@ -21918,7 +21918,7 @@ func (c *ClientWithResponses) CreateSubscriptionWithBodyWithResponse(ctx context
 
 // CreateSubscriptionWithResponse Create a subscription
 //
-// Events of the types that are appended from now on go to the endpoint: one delivery an event and endpoint, however many subscriptions match.
+// Events of the types that are appended from now on go to the endpoint: one delivery an event and endpoint, however many subscriptions match. A receiver's key makes one as long as the endpoint has fewer than 20; beyond: 409 too_many_subscriptions.
 //
 // Roles: admin, operator, receiver.
 //
