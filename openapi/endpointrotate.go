@@ -74,11 +74,15 @@ func (c *call) newSigningKey(ctx context.Context, id domain.UUID, in rotateIn, s
 		return domain.Group{}, err
 	}
 	if secrets.signingKey == "" {
-		if _, err := c.profileOf(ctx, row.EndpointConfig); err != nil {
+		profile, err := c.profileOf(ctx, row.EndpointConfig)
+		if err != nil {
 			return domain.Group{}, err
 		}
 		if secrets.signingKey, secrets.publicKey, err = c.Profiles.NewKey(row.ProfileDigest, in.SigningKey); err != nil {
 			return domain.Group{}, err
+		}
+		if secrets.signingKey == "" && profile.Signs {
+			return domain.Group{}, domain.Invalid("signing_key", "is needed: for the profile %s none is made", profile.Name)
 		}
 		if secrets.signingKey == "" {
 			return domain.Group{}, refuse(http.StatusConflict, "profile_has_no_key", "The endpoint's profile doesn't sign: there is no key to rotate.")

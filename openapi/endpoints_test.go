@@ -115,6 +115,23 @@ func (f *fixture) idOf(secret string) string {
 	return ""
 }
 
+// TestEndpoint_RotateKey of formats that sign only with a secret of the receiver's own, or not at all.
+func TestEndpoint_RotateKey(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	sparkbox, firespring := f.endpoint(`,"profile":"sparkbox"`), f.endpoint(`,"profile":"firespring"`)
+	before := f.head()
+	f.post(f.operator, sparkbox+"/rotate-key", "").problem(http.StatusUnprocessableEntity, "validation_failed").names("body.signing_key")
+	f.post(f.operator, firespring+"/rotate-key", "").problem(http.StatusConflict, "profile_has_no_key")
+	if f.head() != before || f.secrets.count() != 0 {
+		t.Errorf("what was refused is kept: %d secrets", f.secrets.count())
+	}
+	got := f.post(f.operator, sparkbox+"/rotate-key", `{"signing_key":"a first secret"}`).want(http.StatusOK)
+	if got.text("signing_key") != "a first secret" || got.text("keys.0.id") != f.idOf("a first secret") || got.value("keys.0.until") != nil {
+		t.Errorf("the first secret: %s", got.Body)
+	}
+}
+
 func TestEndpoint_Profiles(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
