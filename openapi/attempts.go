@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -190,6 +191,9 @@ type bytesOut struct {
 	Disposition string `header:"Content-Disposition" doc:"attachment" example:"attachment"`
 	Body        []byte
 }
+
+// ErrNothingSent says that an attempt had no body: its endpoint's format can't carry the event.
+var ErrNothingSent = errors.New("the attempt sent nothing")
 
 // getAttemptBody builds the body of an attempt again and proves by its hash that it is the one that was sent.
 func getAttemptBody(ctx context.Context, c *call, in *getAttemptBodyIn) (*bytesOut, error) {

@@ -91,6 +91,7 @@ func knownErrors() []knownError {
 	return []knownError{
 		{domain.ErrNotFound, http.StatusNotFound, "not_found", "There is no such thing here, or the key doesn't open it."},
 		{domain.ErrUnknownTenant, http.StatusNotFound, "not_found", "There is no such thing here, or the key doesn't open it."},
+		{ErrNothingSent, http.StatusNotFound, "nothing_sent", "The attempt sent nothing: its endpoint's format can't carry the event, as the attempt's detail says."},
 		{domain.ErrConflict, http.StatusConflict, "conflict", "The thing has changed meanwhile, or isn't in a state that allows this. Read it again."},
 		{domain.ErrBusy, http.StatusServiceUnavailable, "busy", "Too many appends are waiting. Nothing was appended: try again later."},
 		{domain.ErrUnavailable, http.StatusServiceUnavailable, "unavailable", "The log can't be reached at the moment. Try again later, with the same Idempotency-Key."},

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/openapi"
 )
 
 // settle returns when the views reflect all that was appended: lists of events and deliveries show what the views have.
@@ -411,6 +412,13 @@ func TestDelivery(t *testing.T) {
 		t.Errorf("sent %v %s", body.Header, body.Body)
 	}
 	f.get(f.operator, path+"/attempts/3/body").problem(http.StatusNotFound, "not_found")
+	f.server.AttemptBody = func(context.Context, openapi.SentAttempt) ([]byte, error) {
+		return nil, fmt.Errorf("wrapped: %w", openapi.ErrNothingSent)
+	}
+	f.useServer()
+	f.get(f.operator, path+"/attempts/1/body").problem(http.StatusNotFound, "nothing_sent")
+	f.server.AttemptBody = attemptBody(f.profiles)
+	f.useServer()
 	second := "?as_of_sequence=" + fmt.Sprint(attempts.number("items.1.started_sequence"))
 	f.get(f.operator, path+"/attempts/2/body"+second).want(http.StatusOK)
 	first := "?as_of_sequence=" + fmt.Sprint(attempts.number("items.1.started_sequence")-1)

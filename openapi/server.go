@@ -32,7 +32,7 @@ type Server struct {
 	CompileFilter func(filter string) (func(e *domain.EventAppended) (bool, error), error)
 	// Route decides as the router does to whom an event goes by a configuration.
 	Route func(c *projections.Config, e *domain.Entry) []domain.EventRouted
-	// AttemptBody builds the body of an attempt again, to the byte.
+	// AttemptBody builds the body of an attempt again, to the byte; ErrNothingSent where there was none.
 	AttemptBody func(ctx context.Context, sent SentAttempt) ([]byte, error)
 	// Handshake asks a receiver what an order says, once, within the order's timeout, and returns how that ended and what
 	// is kept of the answer's body.

@@ -134,7 +134,12 @@ func (c *courier) body(ctx context.Context, sent openapi.SentAttempt) ([]byte, e
 		ID: sent.Event.Stream.ID, Sequence: sent.Event.Sequence, RecordedAt: sent.Event.RecordedAt, Fact: appended,
 	}
 	attempt := wireAttempt(dispatch.Shipment{Event: event, Attempt: sent.Started})
-	return profile.Body(sent.Endpoint.ID.String(), wireEvent(sent.Endpoint.Tenant, event), attempt)
+	body, err := profile.Body(sent.Endpoint.ID.String(), wireEvent(sent.Endpoint.Tenant, event), attempt)
+	var refused *webhook.RefusedError
+	if errors.As(err, &refused) {
+		return nil, openapi.ErrNothingSent
+	}
+	return body, err
 }
 
 func wireEvent(tenant domain.TenantID, e dispatch.Event) *webhook.Event {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +14,7 @@ import (
 	"github.com/hooktrail/hooktrail/adapters/dispatch"
 	"github.com/hooktrail/hooktrail/adapters/webhook"
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/openapi"
 	"github.com/hooktrail/hooktrail/projections"
 )
 
@@ -89,6 +91,32 @@ func TestCourier_Send(t *testing.T) {
 		if got != test.want {
 			t.Errorf("%s, %s, %v: %+v, want %+v (%s)", test.profile, test.path, test.success, got, test.want, answer.Result.Detail)
 		}
+	}
+}
+
+// TestCourier_Body: a body is built again from the log alone, and there is none where the format can't carry the event.
+func TestCourier_Body(t *testing.T) {
+	t.Parallel()
+	profiles, err := webhook.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newCourier(nil, onlyEmbedded(profiles), nil, "")
+	body := func(profile, data string) ([]byte, error) {
+		return c.body(t.Context(), openapi.SentAttempt{
+			Endpoint: domain.Endpoint{ID: domain.NewUUID(), Tenant: "acme", EndpointConfig: domain.EndpointConfig{Profile: profile, ProfileDigest: profiles.Named(profile).Digest}},
+			Event: domain.Entry{Sequence: 7, RecordedAt: time.Unix(1700137999, 0), Fact: &domain.EventAppended{
+				Event: domain.EventAttributes{ID: "a", Type: "b.c", SchemaVersion: "v1"}, Data: []byte(data),
+			}},
+			Started: domain.AttemptStarted{Number: 1},
+		})
+	}
+	const want = `{"id":7,"object":"webhook","date_created":"2023-11-16T12:33:19Z","event_type":"b.c","payload":{"n":1.50},"version":"v1"}`
+	if got, err := body("firespring", `{"n":1.50}`); err != nil || string(got) != want {
+		t.Errorf("%s, %v; want %s", got, err, want)
+	}
+	if got, err := body("coherent-spark", `{"FolderName":{}}`); !errors.Is(err, openapi.ErrNothingSent) {
+		t.Errorf("%s, %v; want nothing", got, err)
 	}
 }
 
