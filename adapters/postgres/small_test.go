@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -59,5 +60,39 @@ func TestCodec_BlocksOfTheLibrary(t *testing.T) {
 	decoded, err := c.decompress(partsS2, c.dictionary.Encode(nil, raw))
 	if err != nil || !bytes.Equal(decoded, raw) {
 		t.Errorf("%q came back as %q: %v", raw, decoded, err)
+	}
+}
+
+// TestSmallEncoder_Splices makes contents of pieces of the dictionary, of themselves and of noise, as few inputs of a fuzzer
+// are: what an entry's content can't be opened from is lost for ever.
+func TestSmallEncoder_Splices(t *testing.T) {
+	t.Parallel()
+	encoder, dictionary := newSmallEncoder(contentDictionary), s2.MakeDict([]byte(contentDictionary), nil)
+	random := rand.New(rand.NewPCG(1, 2))
+	piece := func(of string, most int) string {
+		at := random.IntN(len(of) + 1)
+		return of[at:min(len(of), at+random.IntN(most))]
+	}
+	for range 5000 {
+		var content string
+		for length := 1 + random.IntN(smallContent); len(content) < length; {
+			switch random.IntN(4) {
+			case 0:
+				content += piece(contentDictionary, 150)
+			case 1:
+				content += piece(content, 300)
+			case 2:
+				content += contentDictionary[len(contentDictionary)-random.IntN(20):]
+			default:
+				for range 1 + random.IntN(90) {
+					content += string([]byte{byte(random.Uint32())})
+				}
+			}
+		}
+		content = content[:min(len(content), smallContent)]
+		block := encoder.encode(nil, []byte(contentDictionary+content))
+		if decoded, err := dictionary.Decode(nil, block); err != nil || string(decoded) != content {
+			t.Fatalf("%q came back as %q: %v", content, decoded, err)
+		}
 	}
 }
