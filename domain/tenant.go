@@ -9,7 +9,7 @@ type TenantConfig struct {
 	WebhooksEnabled bool     `json:"webhooks_enabled"` // false: events are logged, routing records the skip
 	HTTPSOnly       bool     `json:"https_only"`       // true: endpoints with http URLs are refused, those that exist get nothing
 	// Schemas says what becomes of events whose data breaks their type's schema; empty is SchemasOff.
-	Schemas SchemaMode `json:"schemas,omitempty"`
+	Schemas SchemaMode `json:"schema_validation,omitempty"`
 }
 
 // Bars says why the tenant's rules let nothing out to an endpoint, "" when they do. What was routed before waits.
