@@ -127,7 +127,7 @@ func exampleHandshakeEnd() *domain.EndpointHandshakeFinished {
 	return &domain.EndpointHandshakeFinished{
 		Endpoint: exampleEndpoint(), Body: attempt.Body,
 		Result: domain.HandshakeResult{
-			ID: id(60), Kind: domain.HandshakeOwnership, Passed: true, AllowedRate: 120, StatusCode: 200, Error: "timeout", Detail: "why",
+			ID: id(60), Kind: domain.HandshakeOwnership, Passed: true, AllowedPerMinute: 120, StatusCode: 200, Error: "timeout", Detail: "why",
 			DurationUS: 1234, FinishedAt: noon, Request: r.Request, Response: r.Response, RemoteAddr: r.RemoteAddr, TLS: r.TLS, Timings: r.Timings,
 		},
 	}

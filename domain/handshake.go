@@ -39,13 +39,13 @@ type HandshakeResult struct {
 	ID     UUID          `json:"id"`
 	Kind   HandshakeKind `json:"kind"`
 	Passed bool          `json:"passed"`
-	// AllowedRate is how many requests a minute the receiver allows, where it says so; 0: no limit.
-	AllowedRate int       `json:"allowed_rate,omitempty"`
-	StatusCode  int       `json:"status_code,omitempty"`
-	Error       string    `json:"error,omitempty"`  // a stable code, such as "connection_refused"
-	Detail      string    `json:"detail,omitempty"` // for a person; holds no secret
-	DurationUS  int64     `json:"duration_us"`
-	FinishedAt  time.Time `json:"finished_at"`
+	// AllowedPerMinute is how many requests the receiver allows, where it says so; 0: no limit.
+	AllowedPerMinute int       `json:"allowed_per_minute,omitempty"`
+	StatusCode       int       `json:"status_code,omitempty"`
+	Error            string    `json:"error,omitempty"`  // a stable code, such as "connection_refused"
+	Detail           string    `json:"detail,omitempty"` // for a person; holds no secret
+	DurationUS       int64     `json:"duration_us"`
+	FinishedAt       time.Time `json:"finished_at"`
 
 	Request    SentRequest     `json:"request,omitzero"`
 	Response   CapturedAnswer  `json:"response,omitzero"`
@@ -83,7 +83,7 @@ func (e Endpoint) FinishHandshake(start HandshakeStart, result HandshakeResult, 
 	if config.Handshake == start.Kind {
 		config.Unverified = false
 	}
-	limit := min(float64(result.AllowedRate)/60, maxPerSecond) // more, no later change of the endpoint could keep
+	limit := min(float64(result.AllowedPerMinute)/60, maxPerSecond) // more, no later change of the endpoint could keep
 	if limit > 0 && (config.RateLimit == nil || config.RateLimit.PerSecond > limit) {
 		config.RateLimit = &RateLimit{PerSecond: limit, Burst: 1}
 	}

@@ -36,7 +36,7 @@ func TestEndpoint_Handshake(t *testing.T) {
 	if err != nil || !failed.Endpoint.Unverified || failed.Endpoint.URL != e.URL || failed.Result.ID != id(2) {
 		t.Errorf("a failed one: %+v, %v", failed, err)
 	}
-	passed, err := e.FinishHandshake(start, domain.HandshakeResult{Passed: true, AllowedRate: 120}, nil)
+	passed, err := e.FinishHandshake(start, domain.HandshakeResult{Passed: true, AllowedPerMinute: 120}, nil)
 	if err != nil || passed.Endpoint.Unverified || passed.Endpoint.URL != start.URL || passed.Endpoint.Query != start.Query {
 		t.Errorf("a passed one: %+v, %v", passed, err)
 	}
@@ -44,7 +44,7 @@ func TestEndpoint_Handshake(t *testing.T) {
 		t.Errorf("120 a minute allowed: %+v", limit)
 	}
 	for _, allowed := range []int{1, 60e6 + 1, math.MaxInt} {
-		passed, err := e.FinishHandshake(start, domain.HandshakeResult{Passed: true, AllowedRate: allowed}, nil)
+		passed, err := e.FinishHandshake(start, domain.HandshakeResult{Passed: true, AllowedPerMinute: allowed}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

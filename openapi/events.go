@@ -25,7 +25,7 @@ type eventOut struct {
 	Sequence      int64             `json:"sequence" doc:"The event's place in the tenant's log." example:"41"`
 	RecordedAt    stamp             `json:"recorded_at" doc:"When it was recorded." example:"2026-07-01T12:00:00.123456Z"`
 	LeafHash      string            `json:"leaf_hash" doc:"The leaf's RFC 6962 hash, in standard base64." example:"cTOUDeMlPgClsHbaWuiOa3M0PbcTF6PvLiuZtmTwTVg="`
-	SchemaProblem string            `json:"schema_problem,omitempty" doc:"How the event breaks the schema of its type, a line for each place, where the tenant had it accepted all the same." example:"data/amount: got string, want number"`
+	SchemaProblem string            `json:"schema_problem,omitempty" doc:"How the event breaks the schema of its type, a line for each place, where the tenant had it accepted all the same." example:"data/amount: must be a number"`
 	Test          bool              `json:"test,omitempty" doc:"A sample made for one endpoint." example:"true"`
 	Erased        bool              `json:"erased,omitempty" doc:"The content was destroyed; what is left proves that there was an event." example:"true"`
 	Data          json.RawMessage   `json:"data,omitempty" doc:"Any JSON value, exactly as it was sent." example:"{\"amount\":12.50}"`

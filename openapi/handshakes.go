@@ -31,17 +31,17 @@ type handshakeIn struct {
 
 // handshakeOut is how a handshake ended.
 type handshakeOut struct {
-	ID              domain.UUID          `json:"id" format:"uuid" doc:"The handshake's id, which the receiver saw." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d75"`
-	Kind            domain.HandshakeKind `json:"kind" doc:"What was asked: ownership or cloudevents; more may come." example:"ownership"`
-	Passed          bool                 `json:"passed" doc:"Whether the receiver answered as it has to." example:"true"`
-	AllowedRate     int                  `json:"allowed_rate,omitempty" doc:"Requests a minute that the receiver allows, where it says so; the endpoint's rate limit is at most that." example:"120"`
-	StatusCode      int                  `json:"status_code,omitempty" doc:"Of the receiver's answer." example:"200"`
-	Error           string               `json:"error,omitempty" doc:"Why there was no answer, or why it doesn't count, for programs; more may come." example:"connection_refused"`
-	Detail          string               `json:"detail,omitempty" doc:"What went wrong, for people." example:"the receiver answered 404"`
-	DurationMS      float64              `json:"duration_ms" doc:"How long it took." example:"12.5"`
-	FinishedAt      stamp                `json:"finished_at" doc:"When it ended." example:"2026-07-01T12:00:00.5Z"`
-	StartedSequence int64                `json:"started_sequence" doc:"The entry that was there before the first byte left." example:"43"`
-	Endpoint        endpointOut          `json:"endpoint" doc:"The endpoint after it."`
+	ID               domain.UUID          `json:"id" format:"uuid" doc:"The handshake's id, which the receiver saw." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d75"`
+	Kind             domain.HandshakeKind `json:"kind" doc:"What was asked: ownership or cloudevents; more may come." example:"ownership"`
+	Passed           bool                 `json:"passed" doc:"Whether the receiver answered as it has to." example:"true"`
+	AllowedPerMinute int                  `json:"allowed_per_minute,omitempty" doc:"How many requests a minute the receiver allows, where it says so; the endpoint's rate limit is at most that." example:"120"`
+	StatusCode       int                  `json:"status_code,omitempty" doc:"Of the receiver's answer." example:"200"`
+	Error            string               `json:"error,omitempty" doc:"Why there was no answer, or why it doesn't count, for programs; more may come." example:"connection_refused"`
+	Detail           string               `json:"detail,omitempty" doc:"What went wrong, for people." example:"the receiver answered 404"`
+	DurationMS       float64              `json:"duration_ms" doc:"How long it took." example:"12.5"`
+	FinishedAt       stamp                `json:"finished_at" doc:"When it ended." example:"2026-07-01T12:00:00.5Z"`
+	StartedSequence  int64                `json:"started_sequence" doc:"The entry that was there before the first byte left." example:"43"`
+	Endpoint         endpointOut          `json:"endpoint" doc:"The endpoint after it."`
 }
 
 // handshake is one on its way: asked once, and finished against the endpoint as it is by then.
@@ -114,7 +114,7 @@ func (c *call) shakeHands(ctx context.Context, h *handshake) (*madeOut[handshake
 
 func (c *call) showHandshake(e domain.Entry, r domain.HandshakeResult, row projections.Endpoint) handshakeOut {
 	return handshakeOut{
-		ID: r.ID, Kind: r.Kind, Passed: r.Passed, AllowedRate: r.AllowedRate, StatusCode: r.StatusCode, Error: r.Error, Detail: r.Detail,
+		ID: r.ID, Kind: r.Kind, Passed: r.Passed, AllowedPerMinute: r.AllowedPerMinute, StatusCode: r.StatusCode, Error: r.Error, Detail: r.Detail,
 		DurationMS: float64(r.DurationUS) / 1000, FinishedAt: stamp(r.FinishedAt), StartedSequence: int64(e.Cause), Endpoint: c.showEndpoint(row),
 	}
 }
@@ -240,7 +240,7 @@ func (c *call) finish(ctx context.Context, h *handshake) (domain.Group, error) {
 	}
 	result := h.result
 	if row.Moved(h.before.EndpointConfig) || row.Handshake != h.before.Handshake {
-		result.Passed, result.AllowedRate = false, 0
+		result.Passed, result.AllowedPerMinute = false, 0
 		result.Error, result.Detail = "superseded", "the endpoint's URL or handshake was changed meanwhile"
 	}
 	fact, err := row.FinishHandshake(h.start, result, h.body)

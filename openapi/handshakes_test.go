@@ -65,7 +65,7 @@ func TestHandshake(t *testing.T) {
 		if f.head() != before+1 {
 			t.Error("the intent isn't in the log when the request leaves")
 		}
-		return domain.HandshakeResult{Passed: true, AllowedRate: 120, StatusCode: 200, DurationUS: 1500, FinishedAt: now()}, nil
+		return domain.HandshakeResult{Passed: true, AllowedPerMinute: 120, StatusCode: 200, DurationUS: 1500, FinishedAt: now()}, nil
 	}
 	got = f.post(f.operator, endpoint+"/handshake", `{"reason":"again"}`, "Idempotency-Key", "k").want(http.StatusOK)
 	if got.value("passed") != true || got.value("endpoint.verified") != true || got.value("duration_ms") != 1.5 || got.value("endpoint.rate_limit.per_second") != 2.0 {

@@ -16,7 +16,7 @@ type receiptOut struct {
 	Type       string   `json:"type" doc:"As sent." example:"offer.issued"`
 	Sequence   int64    `json:"sequence" doc:"The event's place in the tenant's log, and its leaf's index in the tenant's Merkle tree." example:"41"`
 	RecordedAt stamp    `json:"recorded_at" doc:"When it was recorded: the database's clock." example:"2026-07-01T12:00:00.123456Z"`
-	Warnings   []string `json:"warnings,omitempty" doc:"How the event breaks the schema of its type, where the tenant has it accepted all the same: places and rules. It stands in the event's entry too." example:"data/amount: got string, want number"`
+	Warnings   []string `json:"warnings,omitempty" doc:"How the event breaks the schema of its type, where the tenant has it accepted all the same: places and rules. It stands in the event's entry too." example:"data/amount: must be a number"`
 	LeafHash   string   `json:"leaf_hash" doc:"The leaf's RFC 6962 hash, in standard base64 as in C2SP checkpoints." example:"cTOUDeMlPgClsHbaWuiOa3M0PbcTF6PvLiuZtmTwTVg="`
 }
 

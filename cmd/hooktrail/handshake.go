@@ -59,7 +59,7 @@ func (c *courier) handshake(ctx context.Context, order openapi.HandshakeOrder) (
 // handshakeResult is what the log keeps of a handshake: what it would of an attempt, and the verdict.
 func handshakeResult(verdict webhook.HandshakeVerdict, kept domain.AttemptResult) domain.HandshakeResult {
 	result := domain.HandshakeResult{
-		Passed: verdict.Passed, AllowedRate: verdict.AllowedRate, StatusCode: kept.StatusCode, Error: kept.Error, Detail: verdict.Reason,
+		Passed: verdict.Passed, AllowedPerMinute: verdict.AllowedRate, StatusCode: kept.StatusCode, Error: kept.Error, Detail: verdict.Reason,
 		DurationUS: kept.DurationUS, FinishedAt: kept.FinishedAt, Request: kept.Request, Response: kept.Response,
 		RemoteAddr: kept.RemoteAddr, TLS: kept.TLS, Timings: kept.Timings,
 	}

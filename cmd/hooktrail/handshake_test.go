@@ -87,7 +87,7 @@ func TestCourier_Handshake(t *testing.T) {
 			At: now(), TimeoutMS: 10_000,
 		}
 		result, body := test.courier.handshake(t.Context(), openapi.HandshakeOrder{Endpoint: endpoint, Start: start})
-		if result.Passed != test.passed || result.Error != test.error || result.AllowedRate != test.rate || (result.Detail == "") != test.passed {
+		if result.Passed != test.passed || result.Error != test.error || result.AllowedPerMinute != test.rate || (result.Detail == "") != test.passed {
 			t.Errorf("%s at %s: %+v", test.kind, test.path, result)
 		}
 		if test.error != "not_sendable" && (receiver.query != query || receiver.header.Get("Authorization") != "Bearer "+token) {

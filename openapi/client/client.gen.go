@@ -1477,7 +1477,7 @@ type Event struct {
 
 	// SchemaProblem How the event breaks the schema of its type, a line for each place, where the tenant had it accepted all the same.
 	//
-	// Examples: data/amount: got string, want number
+	// Examples: data/amount: must be a number
 	SchemaProblem *string `json:"schema_problem,omitempty"`
 
 	// SchemaVersion The version of the type's schema.
@@ -1750,10 +1750,10 @@ type FilterTestRequest struct {
 
 // Handshake defines model for Handshake.
 type Handshake struct {
-	// AllowedRate Requests a minute that the receiver allows, where it says so; the endpoint's rate limit is at most that.
+	// AllowedPerMinute How many requests a minute the receiver allows, where it says so; the endpoint's rate limit is at most that.
 	//
 	// Examples: 120
-	AllowedRate *int64 `json:"allowed_rate,omitempty"`
+	AllowedPerMinute *int64 `json:"allowed_per_minute,omitempty"`
 
 	// Detail What went wrong, for people.
 	//
@@ -2215,7 +2215,7 @@ type Receipt struct {
 
 	// Warnings How the event breaks the schema of its type, where the tenant has it accepted all the same: places and rules. It stands in the event's entry too.
 	//
-	// Examples: ["data/amount: got string","want number"]
+	// Examples: ["data/amount: must be a number"]
 	Warnings *[]string `json:"warnings,omitempty"`
 }
 
