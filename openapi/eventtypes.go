@@ -93,7 +93,7 @@ func getEventType(ctx context.Context, c *call, in *getEventTypeIn) (*eventTypeA
 	}
 	var row projections.EventType
 	n, err := c.view(ctx, m, func(r projections.Reader, as projections.AsOf) (err error) {
-		row, err = r.EventType(ctx, domain.EventType(in.Name), as)
+		row, err = c.openType(ctx, r, domain.EventType(in.Name), as)
 		return err
 	})
 	if err != nil {
@@ -121,13 +121,83 @@ func listEventTypes(ctx context.Context, c *call, in *listEventTypesIn) (*exactO
 	}
 	var rows []projections.EventType
 	n, err := c.view(ctx, m, func(r projections.Reader, as projections.AsOf) (err error) {
-		rows, err = r.EventTypes(ctx, l.page(), as)
+		rows, err = c.openTypes(ctx, r, l.page(), as)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return exactPage(l, n, rows, func(t *projections.EventType) []byte { return bySequence(t.Created.Sequence) }, showType)
+}
+
+// openType finds an event type that the key may see.
+func (c *call) openType(ctx context.Context, r projections.Reader, name domain.EventType, as projections.AsOf) (projections.EventType, error) {
+	row, err := r.EventType(ctx, name, as)
+	if err != nil || !c.outside() {
+		return row, err
+	}
+	types, err := c.concerned(ctx, r)
+	if err == nil && !types.Matches(row.Name) {
+		return projections.EventType{}, domain.ErrNotFound
+	}
+	return row, err
+}
+
+// openTypes goes through the event types until it has a page of those that the key may see.
+func (c *call) openTypes(ctx context.Context, r projections.Reader, page projections.Page, as projections.AsOf) ([]projections.EventType, error) {
+	if !c.outside() {
+		return r.EventTypes(ctx, page, as)
+	}
+	types, err := c.concerned(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	var found []projections.EventType
+	for scan := page; ; {
+		rows, err := r.EventTypes(ctx, scan, as)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			if types.Matches(row.Name) && len(found) < page.Limit {
+				found = append(found, row)
+			}
+		}
+		if len(found) == page.Limit || len(rows) < scan.Limit {
+			return found, nil
+		}
+		scan.After = &rows[len(rows)-1].Created.Sequence
+	}
+}
+
+// outside says whether the key is of somebody whom not every schema and example of the tenant concerns.
+func (c *call) outside() bool {
+	return c.key.Role == domain.RoleReceiver || c.key.Role == domain.RoleRegistrant
+}
+
+// concerned are the types that a receiver or registrant has to do with: those of the registration, and those that the
+// endpoint's subscriptions choose.
+func (c *call) concerned(ctx context.Context, r projections.Reader) (types domain.SubscriptionConfig, err error) {
+	if b := c.key.Registration; b != nil {
+		types.EventTypes = append(types.EventTypes, b.EventTypes...)
+	}
+	if c.key.Role == domain.RoleRegistrant {
+		return types, nil
+	}
+	page := projections.Page{Limit: 1000}
+	for {
+		rows, err := r.Subscriptions(ctx, c.receiver(), page, projections.AsOf{})
+		if err != nil {
+			return types, err
+		}
+		for _, s := range rows {
+			types.EventTypes = append(types.EventTypes, s.EventTypes...)
+		}
+		if len(rows) < page.Limit {
+			return types, nil
+		}
+		page.After = &rows[len(rows)-1].Created.Sequence
+	}
 }
 
 // exactPage makes a page that is written by hand from at most limit+1 rows: fewer where they are large.

@@ -57,7 +57,7 @@ func getGuide(ctx context.Context, c *call, in *getGuideIn) (*guideAnswer, error
 	}
 	order := GuideOrder{Tenant: c.tenant}
 	n, err := c.view(ctx, m, func(r projections.Reader, as projections.AsOf) error {
-		row, err := r.EventType(ctx, domain.EventType(in.Name), as)
+		row, err := c.openType(ctx, r, domain.EventType(in.Name), as)
 		if err != nil || endpoint.IsZero() {
 			order.Type = row.EventTypeConfig
 			return err

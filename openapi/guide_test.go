@@ -45,7 +45,7 @@ func TestGuide(t *testing.T) {
 	const example = `{ "amount":12.50,"note":"<b>&amp;</b>" }`
 	f.put(f.operator, typePath, `{"description":"An offer went out.","schema":`+amounts+`,"examples":[`+example+`,{"amount":1}]}`).want(http.StatusCreated)
 	endpoint := func(profile string) string {
-		return f.post(f.operator, "/v1/tenants/acme/endpoints", `{"name":"e","url":"https://receiver.example/hooks?token=t0ps3cret","profile":"`+profile+`"}`).want(http.StatusCreated).text("id")
+		return f.post(f.operator, "/v1/tenants/acme/endpoints", `{"name":"e","url":"https://receiver.example/hooks?token=t0ps3cret","profile":"`+profile+`","event_types":["offer.*"]}`).want(http.StatusCreated).text("id")
 	}
 	mine, other := endpoint("sparkbox"), endpoint("stashfin")
 	admin, receiver := f.key("acme", domain.RoleAdmin), f.key("acme", domain.RoleReceiver, `,"endpoint_id":"`+mine+`"`)

@@ -3,6 +3,7 @@ package openapi_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -202,4 +203,52 @@ func TestReceiver_URL(t *testing.T) {
 	made := f.post(f.registered(`,"https_only":true`), "/v1/tenants/acme/endpoints", `{"name":"e","url":"https://receiver.example/"}`).want(http.StatusCreated)
 	f.patch(made.text("receiver_key"), "/v1/tenants/acme/endpoints/"+made.text("id"), `{"url":"http://receiver.example/"}`).
 		problem(http.StatusUnprocessableEntity, "validation_failed").names("body.url")
+}
+
+// TestReceiver_EventTypes: schemas and examples are told to those whom their types concern.
+func TestReceiver_EventTypes(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	registrant, own := f.registered(""), f.selfServed()
+	const path = "/v1/tenants/acme/event-types"
+	for _, name := range []string{"fraud.suspected", "offer.issued", "fraud.confirmed", "order.paid", "offer.sent"} {
+		f.put(f.operator, path+"/"+name, `{"examples":[{"of":"`+name+`"}]}`).want(http.StatusCreated)
+	}
+	given := f.endpoint(`,"event_types":["fraud.confirmed"]`)
+	for name, test := range map[string]struct {
+		key  string
+		sees []string
+	}{
+		"a registrant":                       {registrant, []string{"offer.issued", "order.paid", "offer.sent"}},
+		"a receiver with a registration":     {own.key, []string{"offer.issued", "order.paid", "offer.sent"}},
+		"a receiver with an administrator's": {f.receiverOf(given), []string{"fraud.confirmed"}},
+		"a receiver without a subscription":  {f.receiverOf(f.endpoint("")), nil},
+		"a producer":                         {f.key("acme", domain.RoleProducer), []string{"fraud.suspected", "offer.issued", "fraud.confirmed", "order.paid", "offer.sent"}},
+	} {
+		var names []string
+		for target := path + "?limit=1"; target != ""; {
+			var page struct {
+				Items []struct{ Name string }
+				Next  *string
+			}
+			f.get(test.key, target).want(http.StatusOK).into(&page)
+			for _, item := range page.Items {
+				names = append(names, item.Name)
+			}
+			if target = ""; page.Next != nil {
+				target = path + "?limit=1&cursor=" + *page.Next
+			}
+		}
+		if !slices.Equal(names, test.sees) {
+			t.Errorf("%s sees %q, want %q", name, names, test.sees)
+		}
+		if slices.Contains(test.sees, "fraud.suspected") {
+			continue
+		}
+		f.get(test.key, path+"/fraud.suspected").problem(http.StatusNotFound, "not_found")
+		f.get(test.key, path+"/fraud.suspected/guide?profile=sparkfly").problem(http.StatusNotFound, "not_found")
+		for _, seen := range test.sees {
+			f.get(test.key, path+"/"+seen).want(http.StatusOK)
+		}
+	}
 }

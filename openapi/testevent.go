@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/projections"
@@ -129,9 +128,11 @@ func (c *call) checkTest(ctx context.Context, id domain.UUID, in testIn) error {
 			return err
 		}
 		if !chosen {
-			if chosen, err = c.mayTest(ctx, r, id, typ); err != nil {
+			types, err := c.concerned(ctx, r)
+			if err != nil {
 				return err
 			}
+			chosen = types.Matches(typ)
 		}
 		tenant, err = r.Tenant(ctx, projections.AsOf{})
 		return err
@@ -151,25 +152,4 @@ func (c *call) checkTest(ctx context.Context, id domain.UUID, in testIn) error {
 		return refuse(http.StatusConflict, "endpoint_unverified", "The endpoint hasn't passed its handshake yet: nothing would be sent.")
 	}
 	return nil
-}
-
-// mayTest says whether a receiver may have a sample of a type sent.
-func (c *call) mayTest(ctx context.Context, r projections.Reader, endpoint domain.UUID, typ domain.EventType) (bool, error) {
-	if b := c.key.Registration; b != nil && b.Allows("type", []domain.Pattern{domain.Pattern(typ)}) == nil {
-		return true, nil
-	}
-	page := projections.Page{Limit: 1000}
-	for {
-		rows, err := r.Subscriptions(ctx, endpoint, page, projections.AsOf{})
-		if err != nil {
-			return false, err
-		}
-		if slices.ContainsFunc(rows, func(s projections.Subscription) bool { return s.Matches(typ) }) {
-			return true, nil
-		}
-		if len(rows) < page.Limit {
-			return false, nil
-		}
-		page.After = &rows[len(rows)-1].Created.Sequence
-	}
 }
