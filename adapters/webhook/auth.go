@@ -60,6 +60,9 @@ func (p *Profile) CheckAuth(a Auth) error {
 	if len(a.Value) == 0 || len(a.Value) > maxHeaderValue {
 		return domain.Invalid("auth.value", "has 1 to %d bytes", maxHeaderValue)
 	}
+	if name, _ := a.header(); a.Type != "api_key" && p.sets(name) { // the profile's own would be sent in its place
+		return domain.Invalid("auth.type", "goes into a header that the profile %s sets itself", p.Name)
+	}
 	switch a.Type {
 	case "api_key":
 		return p.checkAPIKey(p.WithDefaults(a))

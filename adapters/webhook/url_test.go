@@ -76,6 +76,10 @@ func FuzzCheckURL(f *testing.F) {
 
 func TestNewTarget_refuses(t *testing.T) {
 	t.Parallel()
+	named, err := ParseProfile([]byte(strings.Replace(valid, `"X-Id"`, `"Authorization": "Mine", "X-Id"`, 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
 	coherent, stashfin, sparkbox := embeddedProfile(t, "coherent-spark"), embeddedProfile(t, "stashfin"), embeddedProfile(t, "sparkbox")
 	firespring := embeddedProfile(t, "firespring")
 	key := Auth{Type: "api_key", Value: "k"}
@@ -93,6 +97,8 @@ func TestNewTarget_refuses(t *testing.T) {
 		{"a key in the URL, own name", TargetConfig{Profile: coherent, URL: "https://r.example/?token", Auth: Auth{Type: "api_key", In: "query", Name: "token", Value: "k"}}, "url"},
 		{"no key where it is needed", TargetConfig{Profile: coherent, URL: "https://r.example/"}, "auth"},
 		{"another kind of auth", TargetConfig{Profile: coherent, URL: "https://r.example/", Auth: Auth{Type: "bearer", Value: "k"}}, "auth.type"},
+		{"a token where the format has its own", TargetConfig{Profile: named, URL: "https://r.example/", Auth: Auth{Type: "bearer", Value: "k"}}, "auth.type"},
+		{"a password there", TargetConfig{Profile: named, URL: "https://r.example/", Auth: Auth{Type: "basic", Name: "u", Value: "k"}}, "auth.type"},
 		{"an unknown kind", TargetConfig{Profile: firespring, URL: "https://r.example/", Auth: Auth{Type: "digest", Value: "k"}}, "auth.type"},
 		{"an unknown place", TargetConfig{Profile: coherent, URL: "https://r.example/", Auth: Auth{Type: "api_key", In: "cookie", Value: "k"}}, "auth.in"},
 		{"no value", TargetConfig{Profile: coherent, URL: "https://r.example/", Auth: Auth{Type: "api_key"}}, "auth.value"},
