@@ -16,7 +16,7 @@ import (
 
 // profileFlags name wire formats that the operator adds.
 type profileFlags struct {
-	Profiles []string `name:"profiles" env:"HOOKTRAIL_PROFILES" type:"path" help:"Files with wire formats to add at the start, or folders of them (*.json), comma-separated."`
+	Profiles []string `name:"profiles" env:"HOOKTRAIL_PROFILES" help:"Files with wire formats to add at the start, or folders of them (*.json), comma-separated."`
 }
 
 // profileFile is a wire format that was read from a file.
@@ -37,7 +37,7 @@ func (f profileFlags) read() ([]profileFile, error) {
 	}
 	files := make([]profileFile, 0, len(paths))
 	for _, path := range paths {
-		document, err := os.ReadFile(path)
+		document, err := readFile(path)
 		if err != nil {
 			return nil, usagef("HOOKTRAIL_PROFILES: %v", err)
 		}
@@ -53,9 +53,21 @@ func (f profileFlags) read() ([]profileFile, error) {
 	return files, nil
 }
 
+// readFile reads a file. A pipe would hold the start up, and a device might never end.
+func readFile(path string) ([]byte, error) {
+	about, err := os.Stat(path)
+	if err == nil && !about.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no file", path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+}
+
 func (f profileFlags) paths() ([]string, error) {
 	var paths []string
-	for _, path := range f.Profiles {
+	for _, path := range f.Profiles { // an empty one is no folder: the working directory isn't meant
 		about, err := os.Stat(path)
 		if err != nil {
 			return nil, usagef("HOOKTRAIL_PROFILES: %v", err)

@@ -51,6 +51,7 @@ func TestProfileFlags(t *testing.T) {
 		"twice.json":  {strings.Replace(ours, `of our own`, `of our own, changed`, 1), "/version"},
 		"none":        {"", "holds no *.json"},
 		"missing":     {"", "no such file"},
+		"device.json": {"", "is no file"},
 	} {
 		path := filepath.Join(dir, "bad", name)
 		switch {
@@ -58,12 +59,19 @@ func TestProfileFlags(t *testing.T) {
 			write(filepath.Join("bad", name), test.text)
 		case name == "none":
 			write("bad/none/readme.txt", "")
+		case name == "device.json":
+			if err := os.Symlink("/dev/zero", path); err != nil {
+				t.Fatal(err)
+			}
 		}
 		_, err := profileFlags{Profiles: []string{file, path}}.read()
 		var usage *usageError
 		if !errors.As(err, &usage) || !strings.Contains(err.Error(), "HOOKTRAIL_PROFILES") || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	if _, err := (profileFlags{Profiles: []string{file, ""}}).read(); err == nil {
+		t.Error("the comma at the end is taken for the working directory")
 	}
 }
 
