@@ -55,8 +55,8 @@ func (v *Views) Read(ctx context.Context, tenant domain.TenantID, atLeast domain
 		defer done()
 	}
 	for {
-		// Look again first: it may have moved before want.
-		if err := read(); !errors.Is(err, errViewBehind) {
+		// Look again first: it may have moved before want. A look that ctx's end breaks off says nothing new.
+		if err := read(); err == nil || !errors.Is(err, errViewBehind) && ctx.Err() == nil {
 			return err
 		}
 		timer := time.NewTimer(pollViews)
