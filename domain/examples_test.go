@@ -101,6 +101,7 @@ func exampleFinish() *domain.AttemptFinished {
 					{Name: "Webhook-Timestamp", Value: "1751371200"},
 					{Name: "Webhook-Signature", Value: "[redacted]"},
 				},
+				Keys: []domain.UUID{id(20)},
 			},
 			Response: domain.CapturedAnswer{
 				Headers:    []domain.Header{{Name: "Content-Length", Value: "4"}, {Name: "Date", Value: "Wed, 01 Jul 2026 12:00:00 GMT"}},

@@ -82,7 +82,7 @@ var forms = map[Kind]form{
 	KindEventAppended:             {2, func() Fact { return new(EventAppended) }},
 	KindEventRouted:               {1, func() Fact { return new(EventRouted) }},
 	KindAttemptStarted:            {1, func() Fact { return new(AttemptStarted) }},
-	KindAttemptFinished:           {1, func() Fact { return new(AttemptFinished) }},
+	KindAttemptFinished:           {2, func() Fact { return new(AttemptFinished) }},
 	KindDeliveryRedriven:          {1, func() Fact { return new(DeliveryRedriven) }},
 	KindDeliveryCancelled:         {1, func() Fact { return new(DeliveryCancelled) }},
 	KindEventTypeRegistered:       {1, func() Fact { return new(EventTypeRegistered) }},
