@@ -43,6 +43,7 @@ type guideAnswer struct {
 
 func htmlPage(op *huma.Operation) {
 	op.Metadata[documentedKey] = handwritten{answers: map[string]documented{"text/html": {schema: plain}}, status: []string{"200"}}
+	op.Errors = append(op.Errors, http.StatusConflict)
 }
 
 // getGuide writes the integration guide of an event type.
@@ -73,9 +74,12 @@ func getGuide(ctx context.Context, c *call, in *getGuideIn) (*guideAnswer, error
 		return nil, err
 	}
 	if order.Endpoint == nil {
-		if order.Digest, err = c.profileDigest(ctx, in.Profile); err != nil {
-			return nil, err
-		}
+		order.Digest, err = c.profileDigest(ctx, in.Profile)
+	} else {
+		_, err = c.profileOf(ctx, order.Endpoint.EndpointConfig)
+	}
+	if err != nil {
+		return nil, err
 	}
 	guide, err := c.Guide(ctx, order)
 	if err != nil {

@@ -88,3 +88,14 @@ func TestGuide(t *testing.T) {
 	f.put(f.operator, "/v1/tenants/acme/event-types/a.b", `{"examples":[{"FolderName":[]}]}`).want(http.StatusCreated)
 	f.get(admin, "/v1/tenants/acme/event-types/a.b/guide?profile=coherent-spark").problem(http.StatusUnprocessableEntity, "validation_failed").names("query.profile")
 }
+
+// TestGuide_unknownProfile: an older program doesn't know a format that a newer one took.
+func TestGuide_unknownProfile(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.put(f.operator, typePath, `{"description":"An offer went out.","schema":true}`).want(http.StatusCreated)
+	endpoint := f.endpoint("")
+	f.server.Profiles.ByDigest = func(string) (openapi.Profile, bool) { return openapi.Profile{}, false }
+	f.useServer()
+	f.get(f.operator, typePath+"/guide?endpoint_id="+endpoint[strings.LastIndexByte(endpoint, '/')+1:]).problem(http.StatusConflict, "unknown_profile")
+}
