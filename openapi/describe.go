@@ -17,6 +17,8 @@ func describe(doc *huma.OpenAPI) {
 	doc.Info.Description = `An event log with webhook delivery. Events, every change of configuration and every delivery attempt are entries of one
 immutable, tamper-evident log; signed webhooks go out from it.
 
+Every request but those for health and this document carries ` + "`Authorization: Bearer <key>`" + `; each operation says whose.
+
 **Errors** are problem documents (RFC 9457) with a stable ` + "`code`" + `. **Lists** take ` + "`limit`, `cursor` and `order`" + `; a walk reflects the
 sequence at which it began. **Idempotency-Key** makes every POST repeatable. ` + "`as_of` and `as_of_sequence`" + ` show configuration and deliveries at any
 past moment; ` + "`Hooktrail-Sequence`" + ` says which sequence an answer reflects. Enumerations are open: more values may come.`

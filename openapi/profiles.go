@@ -21,18 +21,18 @@ type profileOut struct {
 	Version     int             `json:"version" doc:"Of the document. Endpoints keep the one with which they were made." example:"1"`
 	Digest      string          `json:"digest" doc:"SHA-256 of the document, in hex: the profile_digest of attempts." example:"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"`
 	Description string          `json:"description,omitempty" doc:"What the document says of itself." example:"Standard Webhooks."`
-	Transport   string          `json:"transport" doc:"https, or any of https and http." example:"any"`
+	Transport   string          `json:"transport" enum:"https,http_or_https" doc:"What URLs may begin with." example:"http_or_https"`
 	Signs       bool            `json:"signs" doc:"Whether requests carry a signature where the endpoint has a key." example:"true"`
 	SelfService bool            `json:"self_service" doc:"Whether receivers may make endpoints of this format themselves, with a registration." example:"true"`
 	BuiltIn     bool            `json:"built_in" doc:"Whether the program brings it along; else an operator added it." example:"true"`
 	EventTypes  []string        `json:"event_types,omitempty" doc:"The vendor's catalogue; other types may be sent all the same." example:"[\"offer.issued\"]"`
 	AddedAt     stamp           `json:"added_at,omitzero" doc:"When an operator added it." example:"2026-07-01T12:00:00.123456Z"`
-	Document    json.RawMessage `json:"document" doc:"The whole format, without insignificant white space." example:"{\"name\":\"standard-webhooks\",\"version\":1}"`
+	Document    json.RawMessage `json:"document,omitempty" required:"true" doc:"The whole format, without insignificant white space: what POST takes." example:"{\"name\":\"standard-webhooks\",\"version\":1}"`
 }
 
 func (c *call) showProfile(b []byte, p *Profile) ([]byte, error) {
 	out := profileOut{
-		Name: p.Name, Version: p.Version, Digest: p.Digest, Description: p.Description, Transport: "any", Signs: p.Signs,
+		Name: p.Name, Version: p.Version, Digest: p.Digest, Description: p.Description, Transport: "http_or_https", Signs: p.Signs,
 		SelfService: p.SelfService, BuiltIn: p.BuiltIn, EventTypes: p.EventTypes,
 	}
 	if p.HTTPSOnly {
@@ -159,11 +159,31 @@ type createProfileIn struct {
 // documentProfile documents the document: what it may hold is more than a schema says.
 func documentProfile(op *huma.Operation) {
 	byHand(op)
+	op.Description += "\n\n" + documentReference
 	op.Metadata[documentedKey] = handwritten{
-		bodies:  map[string]documented{typeJSON: {schema: anyObject}},
+		bodies:  map[string]documented{typeJSON: {schema: anyObject, example: json.RawMessage(exampleDocument)}},
 		answers: map[string]documented{typeJSON: {schema: schemaOf[profileOut]}}, status: []string{"200", "201"},
 	}
 }
+
+// documentReference is what a profile's document may hold. Package webhook reads it, and its comment says the same.
+const documentReference = `**Members**: ` + "`name`, `version`" + ` (a change needs a new one), ` + "`description`" + `;
+` + "`transport`" + `, https or http_or_https; ` + "`content_type`" + `; ` + "`envelope`" + `, the body: any JSON, with fields in its strings;
+` + "`headers`" + `, names and values with fields; ` + "`signature`" + ` with ` + "`header`, `content`" + ` (what is signed, with ${body} once),
+` + "`encoding`" + ` (hex or base64), ` + "`algorithms`" + ` (hmac-sha256 and ed25519, each with what stands before its signatures) and
+` + "`separator`" + ` where several fit; ` + "`key`" + ` with ` + "`format`" + ` (text or whsec) and ` + "`generated`; `auth`" + ` with ` + "`required`, `types`, `header`, `query`" + `;
+` + "`success`" + `, statuses; ` + "`timeout`; `retry`" + `, default or a schedule as endpoints have it; ` + "`honours_retry_after`" + `, whether
+Retry-After, 410, 429 and 503 count; ` + "`event_types`; `self_service`" + `.
+
+**Fields** are written ${name}: id, producer_id, internal_id, webhook_id (without dots), sequence, tenant, source, type, subject,
+schema_version, data_schema, occurred_at, endpoint_id, attempt, timestamp (of the attempt, in Unix seconds), data, data.NAME (a
+member of the data as text) and extensions. A string that is one field becomes what the field is in JSON; ${sequence|string},
+${data|array} and ${source|percent} change its form. A member or header whose name ends in ? is left out with an empty field.`
+
+const exampleDocument = `{"name":"acme-hooks","version":1,"transport":"https","content_type":"application/json",` +
+	`"envelope":{"event":"${type}","id":"${id}","at":"${occurred_at}","data":"${data}"},` +
+	`"signature":{"header":"X-Acme-Signature","content":"${body}","encoding":"hex","algorithms":{"hmac-sha256":"sha256="}},` +
+	`"key":{"format":"text","generated":true},"success":["2xx"],"retry":"default","honours_retry_after":true}`
 
 func anyObject(*huma.OpenAPI) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true, Description: "A profile's document. Those that the program brings along are examples: GET /v1/profiles."}

@@ -37,7 +37,7 @@ func TestProfiles_Add(t *testing.T) {
 	f := newFixture(t)
 	admin := f.key("acme", domain.RoleAdmin)
 	first := f.post(f.operator, "/v1/profiles?reason=pilot", mine, "Idempotency-Key", "k").want(http.StatusCreated)
-	if first.text("name") != "mine" || first.value("built_in") != false || first.value("signs") != true || first.text("transport") != "any" ||
+	if first.text("name") != "mine" || first.value("built_in") != false || first.value("signs") != true || first.text("transport") != "http_or_https" ||
 		first.Header.Get("Location") != "/v1/profiles/mine?version=1" || !strings.HasSuffix(string(first.Body), `"document":`+compacted(t, mine)+`}`) {
 		t.Errorf("%v %s", first.Header, first.Body)
 	}
@@ -172,4 +172,18 @@ func TestProfiles_AtOnce(t *testing.T) {
 	if err != nil || created != 1 || len(entries) != 1 {
 		t.Errorf("%d answers say that they created it, the log has %d (%v)", created, len(entries), err)
 	}
+}
+
+// TestProfile_Get: what is shown is one JSON document to every parser, and its member document is what POST takes.
+func TestProfile_Get(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	shown := f.get(f.operator, "/v1/profiles/sparkfly").want(http.StatusOK)
+	if err := domain.CheckJSON("profile", shown.Body); err != nil {
+		t.Fatalf("%v: %s", err, shown.Body)
+	}
+	var profile struct{ Document json.RawMessage }
+	shown.into(&profile)
+	mine := strings.Replace(string(profile.Document), `"sparkfly"`, `"mine"`, 1)
+	f.post(f.operator, "/v1/profiles", mine).want(http.StatusCreated)
 }

@@ -183,6 +183,24 @@ func (e HealthStatus) Valid() bool {
 	}
 }
 
+// Defines values for ProfileTransport.
+const (
+	HttpOrHttps ProfileTransport = "http_or_https"
+	Https       ProfileTransport = "https"
+)
+
+// Valid indicates whether the value is a known member of the ProfileTransport enum.
+func (e ProfileTransport) Valid() bool {
+	switch e {
+	case HttpOrHttps:
+		return true
+	case Https:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RegistrationRequestHandshake.
 const (
 	RegistrationRequestHandshakeCloudevents RegistrationRequestHandshake = "cloudevents"
@@ -2052,7 +2070,7 @@ type Profile struct {
 	// Examples: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 	Digest string `json:"digest"`
 
-	// Document The whole format, without insignificant white space.
+	// Document The whole format, without insignificant white space: what POST takes.
 	//
 	// Examples: {"name":"standard-webhooks","version":1}
 	Document interface{} `json:"document"`
@@ -2077,16 +2095,21 @@ type Profile struct {
 	// Examples: true
 	Signs bool `json:"signs"`
 
-	// Transport https, or any of https and http.
+	// Transport What URLs may begin with.
 	//
-	// Examples: any
-	Transport string `json:"transport"`
+	// Examples: http_or_https
+	Transport ProfileTransport `json:"transport"`
 
 	// Version Of the document. Endpoints keep the one with which they were made.
 	//
 	// Examples: 1
 	Version int64 `json:"version"`
 }
+
+// ProfileTransport What URLs may begin with.
+//
+// Examples: http_or_https
+type ProfileTransport string
 
 // ProfilePage defines model for ProfilePage.
 type ProfilePage struct {
@@ -4822,6 +4845,19 @@ type ClientInterface interface {
 	//
 	// Roles: operator.
 	//
+	// **Members**: `name`, `version` (a change needs a new one), `description`;
+	// `transport`, https or http_or_https; `content_type`; `envelope`, the body: any JSON, with fields in its strings;
+	// `headers`, names and values with fields; `signature` with `header`, `content` (what is signed, with ${body} once),
+	// `encoding` (hex or base64), `algorithms` (hmac-sha256 and ed25519, each with what stands before its signatures) and
+	// `separator` where several fit; `key` with `format` (text or whsec) and `generated`; `auth` with `required`, `types`, `header`, `query`;
+	// `success`, statuses; `timeout`; `retry`, default or a schedule as endpoints have it; `honours_retry_after`, whether
+	// Retry-After, 410, 429 and 503 count; `event_types`; `self_service`.
+	//
+	// **Fields** are written ${name}: id, producer_id, internal_id, webhook_id (without dots), sequence, tenant, source, type, subject,
+	// schema_version, data_schema, occurred_at, endpoint_id, attempt, timestamp (of the attempt, in Unix seconds), data, data.NAME (a
+	// member of the data as text) and extensions. A string that is one field becomes what the field is in JSON; ${sequence|string},
+	// ${data|array} and ${source|percent} change its form. A member or header whose name ends in ? is left out with an empty field.
+	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/profiles (the `CreateProfile` operationId).
@@ -4832,6 +4868,19 @@ type ClientInterface interface {
 	// The body is the document, of the same form as those that the program brings along. Endpoints of all tenants can use it from then on; those that exist keep the version with which they were made. A document that is wrong is refused with the places (422 invalid_profile); the same document again is answered with 200.
 	//
 	// Roles: operator.
+	//
+	// **Members**: `name`, `version` (a change needs a new one), `description`;
+	// `transport`, https or http_or_https; `content_type`; `envelope`, the body: any JSON, with fields in its strings;
+	// `headers`, names and values with fields; `signature` with `header`, `content` (what is signed, with ${body} once),
+	// `encoding` (hex or base64), `algorithms` (hmac-sha256 and ed25519, each with what stands before its signatures) and
+	// `separator` where several fit; `key` with `format` (text or whsec) and `generated`; `auth` with `required`, `types`, `header`, `query`;
+	// `success`, statuses; `timeout`; `retry`, default or a schedule as endpoints have it; `honours_retry_after`, whether
+	// Retry-After, 410, 429 and 503 count; `event_types`; `self_service`.
+	//
+	// **Fields** are written ${name}: id, producer_id, internal_id, webhook_id (without dots), sequence, tenant, source, type, subject,
+	// schema_version, data_schema, occurred_at, endpoint_id, attempt, timestamp (of the attempt, in Unix seconds), data, data.NAME (a
+	// member of the data as text) and extensions. A string that is one field becomes what the field is in JSON; ${sequence|string},
+	// ${data|array} and ${source|percent} change its form. A member or header whose name ends in ? is left out with an empty field.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -5795,6 +5844,19 @@ func (c *Client) ListProfiles(ctx context.Context, params *ListProfilesParams, r
 //
 // Roles: operator.
 //
+// **Members**: `name`, `version` (a change needs a new one), `description`;
+// `transport`, https or http_or_https; `content_type`; `envelope`, the body: any JSON, with fields in its strings;
+// `headers`, names and values with fields; `signature` with `header`, `content` (what is signed, with ${body} once),
+// `encoding` (hex or base64), `algorithms` (hmac-sha256 and ed25519, each with what stands before its signatures) and
+// `separator` where several fit; `key` with `format` (text or whsec) and `generated`; `auth` with `required`, `types`, `header`, `query`;
+// `success`, statuses; `timeout`; `retry`, default or a schedule as endpoints have it; `honours_retry_after`, whether
+// Retry-After, 410, 429 and 503 count; `event_types`; `self_service`.
+//
+// **Fields** are written ${name}: id, producer_id, internal_id, webhook_id (without dots), sequence, tenant, source, type, subject,
+// schema_version, data_schema, occurred_at, endpoint_id, attempt, timestamp (of the attempt, in Unix seconds), data, data.NAME (a
+// member of the data as text) and extensions. A string that is one field becomes what the field is in JSON; ${sequence|string},
+// ${data|array} and ${source|percent} change its form. A member or header whose name ends in ? is left out with an empty field.
+//
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/profiles (the `CreateProfile` operationId).
@@ -5815,6 +5877,19 @@ func (c *Client) CreateProfileWithBody(ctx context.Context, params *CreateProfil
 // The body is the document, of the same form as those that the program brings along. Endpoints of all tenants can use it from then on; those that exist keep the version with which they were made. A document that is wrong is refused with the places (422 invalid_profile); the same document again is answered with 200.
 //
 // Roles: operator.
+//
+// **Members**: `name`, `version` (a change needs a new one), `description`;
+// `transport`, https or http_or_https; `content_type`; `envelope`, the body: any JSON, with fields in its strings;
+// `headers`, names and values with fields; `signature` with `header`, `content` (what is signed, with ${body} once),
+// `encoding` (hex or base64), `algorithms` (hmac-sha256 and ed25519, each with what stands before its signatures) and
+// `separator` where several fit; `key` with `format` (text or whsec) and `generated`; `auth` with `required`, `types`, `header`, `query`;
+// `success`, statuses; `timeout`; `retry`, default or a schedule as endpoints have it; `honours_retry_after`, whether
+// Retry-After, 410, 429 and 503 count; `event_types`; `self_service`.
+//
+// **Fields** are written ${name}: id, producer_id, internal_id, webhook_id (without dots), sequence, tenant, source, type, subject,
+// schema_version, data_schema, occurred_at, endpoint_id, attempt, timestamp (of the attempt, in Unix seconds), data, data.NAME (a
+// member of the data as text) and extensions. A string that is one field becomes what the field is in JSON; ${sequence|string},
+// ${data|array} and ${source|percent} change its form. A member or header whose name ends in ? is left out with an empty field.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -13133,6 +13208,19 @@ type ClientWithResponsesInterface interface {
 	//
 	// Roles: operator.
 	//
+	// **Members**: `name`, `version` (a change needs a new one), `description`;
+	// `transport`, https or http_or_https; `content_type`; `envelope`, the body: any JSON, with fields in its strings;
+	// `headers`, names and values with fields; `signature` with `header`, `content` (what is signed, with ${body} once),
+	// `encoding` (hex or base64), `algorithms` (hmac-sha256 and ed25519, each with what stands before its signatures) and
+	// `separator` where several fit; `key` with `format` (text or whsec) and `generated`; `auth` with `required`, `types`, `header`, `query`;
+	// `success`, statuses; `timeout`; `retry`, default or a schedule as endpoints have it; `honours_retry_after`, whether
+	// Retry-After, 410, 429 and 503 count; `event_types`; `self_service`.
+	//
+	// **Fields** are written ${name}: id, producer_id, internal_id, webhook_id (without dots), sequence, tenant, source, type, subject,
+	// schema_version, data_schema, occurred_at, endpoint_id, attempt, timestamp (of the attempt, in Unix seconds), data, data.NAME (a
+	// member of the data as text) and extensions. A string that is one field becomes what the field is in JSON; ${sequence|string},
+	// ${data|array} and ${source|percent} change its form. A member or header whose name ends in ? is left out with an empty field.
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/profiles (the `CreateProfile` operationId).
@@ -13143,6 +13231,19 @@ type ClientWithResponsesInterface interface {
 	// The body is the document, of the same form as those that the program brings along. Endpoints of all tenants can use it from then on; those that exist keep the version with which they were made. A document that is wrong is refused with the places (422 invalid_profile); the same document again is answered with 200.
 	//
 	// Roles: operator.
+	//
+	// **Members**: `name`, `version` (a change needs a new one), `description`;
+	// `transport`, https or http_or_https; `content_type`; `envelope`, the body: any JSON, with fields in its strings;
+	// `headers`, names and values with fields; `signature` with `header`, `content` (what is signed, with ${body} once),
+	// `encoding` (hex or base64), `algorithms` (hmac-sha256 and ed25519, each with what stands before its signatures) and
+	// `separator` where several fit; `key` with `format` (text or whsec) and `generated`; `auth` with `required`, `types`, `header`, `query`;
+	// `success`, statuses; `timeout`; `retry`, default or a schedule as endpoints have it; `honours_retry_after`, whether
+	// Retry-After, 410, 429 and 503 count; `event_types`; `self_service`.
+	//
+	// **Fields** are written ${name}: id, producer_id, internal_id, webhook_id (without dots), sequence, tenant, source, type, subject,
+	// schema_version, data_schema, occurred_at, endpoint_id, attempt, timestamp (of the attempt, in Unix seconds), data, data.NAME (a
+	// member of the data as text) and extensions. A string that is one field becomes what the field is in JSON; ${sequence|string},
+	// ${data|array} and ${source|percent} change its form. A member or header whose name ends in ? is left out with an empty field.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -20739,6 +20840,19 @@ func (c *ClientWithResponses) ListProfilesWithResponse(ctx context.Context, para
 //
 // Roles: operator.
 //
+// **Members**: `name`, `version` (a change needs a new one), `description`;
+// `transport`, https or http_or_https; `content_type`; `envelope`, the body: any JSON, with fields in its strings;
+// `headers`, names and values with fields; `signature` with `header`, `content` (what is signed, with ${body} once),
+// `encoding` (hex or base64), `algorithms` (hmac-sha256 and ed25519, each with what stands before its signatures) and
+// `separator` where several fit; `key` with `format` (text or whsec) and `generated`; `auth` with `required`, `types`, `header`, `query`;
+// `success`, statuses; `timeout`; `retry`, default or a schedule as endpoints have it; `honours_retry_after`, whether
+// Retry-After, 410, 429 and 503 count; `event_types`; `self_service`.
+//
+// **Fields** are written ${name}: id, producer_id, internal_id, webhook_id (without dots), sequence, tenant, source, type, subject,
+// schema_version, data_schema, occurred_at, endpoint_id, attempt, timestamp (of the attempt, in Unix seconds), data, data.NAME (a
+// member of the data as text) and extensions. A string that is one field becomes what the field is in JSON; ${sequence|string},
+// ${data|array} and ${source|percent} change its form. A member or header whose name ends in ? is left out with an empty field.
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/profiles (the `CreateProfile` operationId).
@@ -20755,6 +20869,19 @@ func (c *ClientWithResponses) CreateProfileWithBodyWithResponse(ctx context.Cont
 // The body is the document, of the same form as those that the program brings along. Endpoints of all tenants can use it from then on; those that exist keep the version with which they were made. A document that is wrong is refused with the places (422 invalid_profile); the same document again is answered with 200.
 //
 // Roles: operator.
+//
+// **Members**: `name`, `version` (a change needs a new one), `description`;
+// `transport`, https or http_or_https; `content_type`; `envelope`, the body: any JSON, with fields in its strings;
+// `headers`, names and values with fields; `signature` with `header`, `content` (what is signed, with ${body} once),
+// `encoding` (hex or base64), `algorithms` (hmac-sha256 and ed25519, each with what stands before its signatures) and
+// `separator` where several fit; `key` with `format` (text or whsec) and `generated`; `auth` with `required`, `types`, `header`, `query`;
+// `success`, statuses; `timeout`; `retry`, default or a schedule as endpoints have it; `honours_retry_after`, whether
+// Retry-After, 410, 429 and 503 count; `event_types`; `self_service`.
+//
+// **Fields** are written ${name}: id, producer_id, internal_id, webhook_id (without dots), sequence, tenant, source, type, subject,
+// schema_version, data_schema, occurred_at, endpoint_id, attempt, timestamp (of the attempt, in Unix seconds), data, data.NAME (a
+// member of the data as text) and extensions. A string that is one field becomes what the field is in JSON; ${sequence|string},
+// ${data|array} and ${source|percent} change its form. A member or header whose name ends in ? is left out with an empty field.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
