@@ -40,7 +40,8 @@ const (
 type Notice struct {
 	Endpoint   UUID      `json:"endpoint_id"`
 	Delivery   UUID      `json:"delivery_id,omitzero"`
-	EventID    string    `json:"event_id,omitempty"` // as its producer chose it
+	EventID    string    `json:"event_id,omitempty"` // as its producer chose it: unique with its source
+	Source     string    `json:"event_source,omitempty"`
 	EventType  EventType `json:"event_type,omitempty"`
 	Attempts   int       `json:"attempts,omitempty"`
 	Reason     string    `json:"reason,omitempty"`

@@ -10,10 +10,10 @@ func TestOperationalEvent(t *testing.T) {
 		want   string
 	}{
 		EventDeliveryDead: {Notice{
-			Endpoint: endpoint, Delivery: delivery, EventID: "order-1", EventType: "order.placed", Attempts: 10,
+			Endpoint: endpoint, Delivery: delivery, EventID: "order-1", Source: "/shop", EventType: "order.placed", Attempts: 10,
 			Reason: DeadExhausted, Error: "timeout", StatusCode: 0,
 		}, `{"endpoint_id":"` + endpoint.String() + `","delivery_id":"` + delivery.String() +
-			`","event_id":"order-1","event_type":"order.placed","attempts":10,"reason":"schedule_ended","error":"timeout"}`},
+			`","event_id":"order-1","event_source":"/shop","event_type":"order.placed","attempts":10,"reason":"schedule_ended","error":"timeout"}`},
 		EventEndpointDisabled: {Notice{
 			Endpoint: endpoint, Reason: DisabledGone, StatusCode: 410,
 		}, `{"endpoint_id":"` + endpoint.String() + `","reason":"gone","status_code":410}`},

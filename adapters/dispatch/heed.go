@@ -49,7 +49,7 @@ func (d *Dispatcher) obituary(of *domain.Delivery, event *Event, r *domain.Attem
 	}
 	attrs := &event.Fact.Event
 	draft := domain.OperationalEvent(of.Tenant, domain.EventDeliveryDead, domain.Notice{
-		Endpoint: of.Endpoint, Delivery: of.ID, EventID: attrs.ID, EventType: attrs.Type, Attempts: r.Number,
+		Endpoint: of.Endpoint, Delivery: of.ID, EventID: attrs.ID, Source: attrs.Source, EventType: attrs.Type, Attempts: r.Number,
 		Reason: reason, Error: r.Error, StatusCode: r.StatusCode,
 	})
 	draft.Cause, draft.Subject = of.EventSequence, attrs.Subject

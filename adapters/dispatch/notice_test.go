@@ -52,7 +52,7 @@ func TestDispatcher_Notices(t *testing.T) {
 			}
 		}
 		about := func(e domain.Entry, id string, typ domain.EventType, rest string) string {
-			return fmt.Sprintf(`delivery.dead {"endpoint_id":%q,"delivery_id":%q,"event_id":%q,"event_type":%q,%s}`,
+			return fmt.Sprintf(`delivery.dead {"endpoint_id":%q,"delivery_id":%q,"event_id":%q,"event_source":"/tenants/acme","event_type":%q,%s}`,
 				endpoint, deliveries[e.Stream.ID], id, typ, rest)
 		}
 		want := []string{
@@ -144,7 +144,7 @@ func TestDispatcher_NoticeOfUnknown(t *testing.T) {
 			}
 		}
 		want := []string{
-			fmt.Sprintf(`delivery.dead {"endpoint_id":%q,"delivery_id":%q,"event_id":"order-1","event_type":"order.placed","attempts":2,"reason":"schedule_ended"}`, endpoint, id),
+			fmt.Sprintf(`delivery.dead {"endpoint_id":%q,"delivery_id":%q,"event_id":"order-1","event_source":"/tenants/acme","event_type":"order.placed","attempts":2,"reason":"schedule_ended"}`, endpoint, id),
 			fmt.Sprintf(`endpoint.disabled {"endpoint_id":%q,"reason":"failing"}`, endpoint),
 		}
 		if got := w.notices(); !slices.Equal(got, want) {

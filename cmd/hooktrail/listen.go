@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -17,7 +18,7 @@ import (
 
 type listenCommand struct {
 	Listen     string        `name:"listen" default:"127.0.0.1:9099" help:"Where to receive."`
-	Profile    string        `name:"profile" default:"standard-webhooks" help:"The wire format that is expected."`
+	Profile    string        `name:"profile" default:"standard-webhooks" help:"The wire format that is expected: the name of one that the program brings along, or the file of one of your own."`
 	SigningKey []string      `name:"signing-key" env:"HOOKTRAIL_SIGNING_KEY" help:"The endpoint's signing key, as it was shown; several during a rotation. Without one, signatures aren't checked."`
 	Status     int           `name:"status" default:"200" help:"Answer with this status when the signature is right."`
 	Tolerance  time.Duration `name:"tolerance" default:"5m" help:"How old a signed time may be."`
@@ -59,8 +60,13 @@ func (c listenCommand) listener(out io.Writer) (*listener, error) {
 		return nil, err
 	}
 	l := &listener{listenCommand: c, profile: profiles.Named(c.Profile), out: out}
+	if document, err := os.ReadFile(c.Profile); l.profile == nil && err == nil {
+		if l.profile, err = webhook.ParseProfile(document); err != nil {
+			return nil, usagef("--profile %s: %v", c.Profile, err)
+		}
+	}
 	if l.profile == nil {
-		return nil, usagef("there is no profile %q", c.Profile)
+		return nil, usagef("there is no profile %q: name one of %s, or the file of one of your own", c.Profile, strings.Join(names(profiles), ", "))
 	}
 	for _, text := range c.SigningKey {
 		key, err := l.profile.ParseVerifyingKey(text)

@@ -2,8 +2,11 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -37,5 +40,27 @@ func TestListen_Handshake(t *testing.T) {
 	}
 	if !strings.Contains(out.String(), "ownership_check") {
 		t.Errorf("it isn't printed: %s", &out)
+	}
+}
+
+func TestListen_OwnProfile(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "mine.json")
+	document := `{"name":"mine","version":1,"transport":"http_or_https","content_type":"application/json","envelope":"${data}",` +
+		`"success":["2xx"],"retry":"default","honours_retry_after":false}`
+	if err := os.WriteFile(file, []byte(document), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if l, err := (listenCommand{Profile: file, Status: 200}).listener(io.Discard); err != nil || l.profile.Name != "mine" {
+		t.Errorf("%v", err)
+	}
+	if err := os.WriteFile(file, []byte(`{"name":"mine"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (listenCommand{Profile: file, Status: 200}).listener(io.Discard); err == nil || !strings.Contains(err.Error(), "/envelope") {
+		t.Errorf("a document that is wrong: %v", err)
+	}
+	if _, err := (listenCommand{Profile: "morse", Status: 200}).listener(io.Discard); err == nil || !strings.Contains(err.Error(), "sparkfly") {
+		t.Errorf("a name that isn't there: %v", err)
 	}
 }

@@ -22,14 +22,7 @@ func profilesFor(profiles *profileSet) openapi.Profiles {
 		},
 		All:   profiles.list,
 		Parse: parseProfile,
-		Names: func() []string {
-			var names []string
-			for _, p := range profiles.all().All() {
-				names = append(names, p.Name)
-			}
-			slices.Sort(names)
-			return slices.Compact(names)
-		},
+		Names: func() []string { return names(profiles.all()) },
 		NewKey: func(digest, given string) (string, string, error) {
 			return newSigningKey(profiles.all().ByDigest(digest), given)
 		},
@@ -38,6 +31,16 @@ func profilesFor(profiles *profileSet) openapi.Profiles {
 		},
 		CheckHeader: func(field, name, value string) error { return profiles.all().CheckHeader(field, name, value) },
 	}
+}
+
+// names lists a set's profiles in alphabetical order.
+func names(profiles *webhook.Profiles) []string {
+	var names []string
+	for _, p := range profiles.All() {
+		names = append(names, p.Name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // offeredProfile is a wire format as the HTTP surface knows it.
