@@ -160,8 +160,8 @@ func (f *Follower) retryIn(ctx context.Context, err error) time.Duration {
 // already or a reader waits.
 func (f *Follower) gather(ctx context.Context) {
 	p := &f.page
-	left := time.Until(p.committed.Add(min(time.Duration(p.folded)*gatherEach, gatherFor)))
-	if left <= 0 || p.head-p.cursor >= maxFolded || f.wanted.Load() > 0 {
+	left := max(time.Until(p.committed.Add(min(time.Duration(p.folded)*gatherEach, gatherFor))), gatherLeast)
+	if p.head-p.cursor >= maxFolded || f.wanted.Load() > 0 {
 		return
 	}
 	timer := time.NewTimer(left)
