@@ -35,24 +35,13 @@ func noticeOf(fact domain.Fact) domain.EventType {
 // wanted says whether a subscription of the call's tenant matches a type, paused or not.
 func (c *call) wanted(ctx context.Context, typ domain.EventType) (wanted bool, err error) {
 	_, err = c.now(ctx, func(r projections.Reader) error {
-		page := projections.Page{Limit: 1000}
-		for {
-			rows, err := r.Subscriptions(ctx, domain.UUID{}, page, projections.AsOf{})
-			if err != nil {
-				return err
-			}
-			for _, s := range rows {
-				if s.Matches(typ) {
-					wanted = true
-					return nil
-				}
-			}
-			if len(rows) < page.Limit {
-				return nil
-			}
-			last := rows[len(rows)-1]
-			page.After, page.AfterID = &last.Created.Sequence, last.ID
-		}
+		return eachRow(func(page projections.Page) ([]projections.Subscription, error) {
+			return r.Subscriptions(ctx, domain.UUID{}, page, projections.AsOf{})
+		},
+			func(s projections.Subscription) (domain.Sequence, error) {
+				wanted = wanted || s.Matches(typ)
+				return s.Created.Sequence, nil
+			})
 	})
 	return wanted, err
 }
