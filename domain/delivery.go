@@ -1,6 +1,9 @@
 package domain
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // DeliveryStatus is where a delivery stands.
 type DeliveryStatus string
@@ -30,13 +33,19 @@ const (
 	OutcomeUnknown AttemptOutcome = "unknown"
 )
 
-// AttemptResult is how an attempt ended and what follows from it.
+// AttemptResult is how an attempt ended and what follows from it. Erasing the event's subject destroys the exchange; the
+// end is the tenant's and stays.
 type AttemptResult struct {
+	AttemptEnd
+	Exchange
+}
+
+// AttemptEnd is the outcome of an attempt, with the decision that follows from it.
+type AttemptEnd struct {
 	Number     int            `json:"number"`
 	Outcome    AttemptOutcome `json:"outcome"`
-	StatusCode int            `json:"status_code,omitempty"`
-	Error      string         `json:"error,omitempty"`  // a stable code, such as "connection_refused"
-	Detail     string         `json:"detail,omitempty"` // for a person; holds no secret
+	StatusCode int            `json:"status_code,omitzero"`
+	Error      string         `json:"error,omitempty"` // a stable code, such as "connection_refused"
 	DurationUS int64          `json:"duration_us"`
 	FinishedAt time.Time      `json:"finished_at"` // the sender's clock; the schedule's gaps run from here
 
@@ -44,11 +53,21 @@ type AttemptResult struct {
 	Status        DeliveryStatus `json:"status"`
 	NextAttemptAt time.Time      `json:"next_attempt_at,omitzero"`
 
-	Request    SentRequest     `json:"request,omitzero"`
-	Response   CapturedAnswer  `json:"response,omitzero"`
-	RemoteAddr string          `json:"remote_addr,omitempty"`
-	TLS        *TLSInfo        `json:"tls,omitempty"`
-	Timings    *AttemptTimings `json:"timings,omitempty"`
+	// Keys are those that signed, where that isn't every key that the attempt's start names: a format that carries one
+	// signature signs with one of them.
+	Keys         []UUID          `json:"keys,omitempty"`
+	RequestBytes int             `json:"request_bytes,omitzero"` // of the body sent
+	AnswerBytes  int64           `json:"answer_bytes,omitzero"`  // of the answer's body, as far as it was read
+	RemoteAddr   string          `json:"remote_addr,omitempty"`
+	TLS          *TLSInfo        `json:"tls,omitempty"`
+	Timings      *AttemptTimings `json:"timings,omitempty"`
+}
+
+// Exchange is what went over the wire, which may hold anything that the event holds.
+type Exchange struct {
+	Detail   string         `json:"detail,omitempty"` // of a failure, for a person; holds no secret
+	Request  SentRequest    `json:"request,omitzero"`
+	Response CapturedAnswer `json:"response,omitzero"`
 }
 
 // SentRequest is what was sent, credentials redacted. The exact bytes of the body follow from the event, the profile
@@ -58,19 +77,15 @@ type SentRequest struct {
 	URL        string   `json:"url"`
 	Headers    []Header `json:"headers,omitempty"`
 	BodySHA256 string   `json:"body_sha256"` // hex
-	BodyBytes  int      `json:"body_bytes"`
-	// Keys are those that signed, where that isn't every key that the attempt's start names: a format that carries one
-	// signature signs with one of them.
-	Keys []UUID `json:"keys,omitempty"`
 }
 
 // CapturedAnswer is what came back, as far as it is kept.
 type CapturedAnswer struct {
 	Headers    []Header `json:"headers,omitempty"`
 	BodySHA256 string   `json:"body_sha256,omitempty"` // hex, of everything that was read
-	BodyBytes  int64    `json:"body_bytes,omitempty"`  // of everything that was read
-	Truncated  bool     `json:"truncated,omitempty"`   // more was read than is kept, or more sent than was read
-	Masked     bool     `json:"masked,omitempty"`      // the endpoint's own secrets stood in it and were masked
+	Truncated  bool     `json:"truncated,omitzero"`    // more was read than is kept, or more sent than was read
+	Incomplete bool     `json:"incomplete,omitzero"`   // the connection ended before the answer did
+	Masked     bool     `json:"masked,omitzero"`       // it contained the endpoint's own secrets, which were masked
 }
 
 // Header is one HTTP header line.
@@ -87,10 +102,10 @@ type TLSInfo struct {
 
 // AttemptTimings are the phases of a request, in microseconds; 0 for a phase that didn't take place.
 type AttemptTimings struct {
-	DNS       int64 `json:"dns,omitempty"`
-	Connect   int64 `json:"connect,omitempty"`
-	TLS       int64 `json:"tls,omitempty"`
-	FirstByte int64 `json:"first_byte,omitempty"`
+	DNS       int64 `json:"dns,omitzero"`
+	Connect   int64 `json:"connect,omitzero"`
+	TLS       int64 `json:"tls,omitzero"`
+	FirstByte int64 `json:"first_byte,omitzero"`
 }
 
 // Delivery is one event for one endpoint, as a fold has it. Attempts counts the started ones.
@@ -104,9 +119,82 @@ type Delivery struct {
 	Subscriptions   []SubscriptionMatch
 	Status          DeliveryStatus
 	Attempts        int
-	ScheduleBase    int       // attempts made before the schedule last began (by a redrive)
-	NextAttemptAt   time.Time // zero when ended, and while an attempt is under way
-	Open            bool      // an attempt is started and not finished
+	ScheduleBase    int          // attempts made before the schedule last began (by a redrive)
+	NextAttemptAt   time.Time    // zero when ended, and while an attempt is under way
+	Open            bool         // an attempt is started and not finished
+	Node            UUID         // that started the last attempt
+	Cancel          CancelReason // why it was cancelled; empty unless Status is DeliveryGivenUp
+	Version         int          // of its stream; 0: no entry of its own yet
+	// SubjectKey seals the personal parts of the event and so of everything that is said of the delivery; see Draft.
+	SubjectKey UUID
+	// Retention is the retention class of the event.
+	Retention string
+}
+
+// Routed returns the deliveries that an event.appended or event.routed entry makes, none for other entries.
+func Routed(e *Entry) []Delivery {
+	var routing *Routing
+	event := e.Cause // an event.routed names its event's entry
+	switch f := e.Fact.(type) {
+	case *EventAppended:
+		routing, event = &f.Routing, e.Sequence
+	case *EventRouted:
+		routing = &f.Routing
+	default:
+		return nil
+	}
+	deliveries := make([]Delivery, len(routing.Deliveries))
+	for i := range routing.Deliveries {
+		r := &routing.Deliveries[i]
+		d := Delivery{
+			ID: r.ID, Tenant: e.Tenant, Event: e.Stream.ID, EventSequence: event,
+			Endpoint: r.Endpoint, EndpointVersion: r.EndpointVersion, Subscriptions: r.Subscriptions,
+			Status: DeliveryPending, NextAttemptAt: e.RecordedAt, SubjectKey: e.SubjectKey, Retention: routing.Retention,
+		}
+		if r.First != nil {
+			d.start(r.First)
+		}
+		deliveries[i] = d
+	}
+	return deliveries
+}
+
+// Fold applies an entry of the delivery's stream: the one answer to where a delivery stands, for the views, the dispatcher
+// and an auditor alike. It reports an error, and changes nothing, for an entry that doesn't follow on. Entries that are
+// folded already (by their stream version) are passed over.
+func (d *Delivery) Fold(e *Entry) error {
+	if e.StreamVersion <= d.Version {
+		return nil
+	}
+	if e.StreamVersion != d.Version+1 {
+		return fmt.Errorf("delivery %s: version %d follows version %d", d.ID, e.StreamVersion, d.Version)
+	}
+	switch f := e.Fact.(type) {
+	case *AttemptStarted:
+		if d.Open || f.Number != d.Attempts+1 {
+			return fmt.Errorf("delivery %s: attempt %d started out of turn, after %d", d.ID, f.Number, d.Attempts)
+		}
+		d.start(f)
+	case *AttemptFinished:
+		r := &f.Result
+		if !d.Open || r.Number != d.Attempts {
+			return fmt.Errorf("delivery %s: attempt %d finished but isn't the open one", d.ID, r.Number)
+		}
+		d.Open, d.Status, d.NextAttemptAt = false, r.Status, r.NextAttemptAt
+		if r.Status != DeliveryGivenUp {
+			d.Cancel = ""
+		}
+	case *DeliveryRedriven:
+		d.ScheduleBase, d.Status, d.NextAttemptAt, d.Cancel = f.Attempts, DeliveryRetrying, f.NextAttemptAt, ""
+	case *DeliveryCancelled: // an attempt under way still ends afterwards
+		d.Status, d.NextAttemptAt, d.Cancel = DeliveryGivenUp, time.Time{}, f.Reason
+	}
+	d.Version = e.StreamVersion
+	return nil
+}
+
+func (d *Delivery) start(a *AttemptStarted) {
+	d.Attempts, d.Open, d.Node, d.NextAttemptAt = a.Number, true, a.Node, time.Time{}
 }
 
 // MaxRetryAfter bounds how long a receiver may put off the next attempt.
@@ -153,4 +241,11 @@ func (d Delivery) Cancel(reason CancelReason) (*DeliveryCancelled, error) {
 		return nil, ErrConflict
 	}
 	return &DeliveryCancelled{Reason: reason}, nil
+}
+
+// isZero reports whether nothing is known of the exchange.
+func (e *Exchange) isZero() bool {
+	r, a := &e.Request, &e.Response
+	return e.Detail == "" && r.Method == "" && r.URL == "" && len(r.Headers) == 0 && r.BodySHA256 == "" &&
+		len(a.Headers) == 0 && a.BodySHA256 == "" && !a.Truncated && !a.Incomplete && !a.Masked
 }

@@ -21,21 +21,21 @@ type EndpointConfig struct {
 	Headers       []SecretHeader    `json:"headers,omitempty"` // in order of name
 	RateLimit     *RateLimit        `json:"rate_limit,omitempty"`
 	Concurrency   int               `json:"concurrency"`
-	Ordered       bool              `json:"ordered,omitempty"`
+	Ordered       bool              `json:"ordered,omitzero"`
 	Timeout       Duration          `json:"timeout"`
 	Retry         Schedule          `json:"retry"`
 	ExternalID    string            `json:"external_id,omitempty"`
 	Metadata      map[string]string `json:"metadata,omitempty"`
-	Paused        bool              `json:"paused,omitempty"`
+	Paused        bool              `json:"paused,omitzero"`
 	Disabled      string            `json:"disabled,omitempty"` // why the product stopped delivering; empty: it didn't
 	// Success overrides which statuses are a success, as a profile writes them ("2xx", "200"); none: the profile's.
 	Success []string `json:"success,omitempty"`
 	// DisableAfter is after how long of nothing but failures the product stops delivering; 0: never.
-	DisableAfter Duration `json:"disable_after,omitempty"`
+	DisableAfter Duration `json:"disable_after,omitzero"`
 	// Handshake is what the receiver must pass before its first delivery, and before its URL changes; empty: nothing.
 	Handshake HandshakeKind `json:"handshake,omitempty"`
 	// Unverified: the handshake isn't passed yet. Nothing is routed there until it is.
-	Unverified bool `json:"unverified,omitempty"`
+	Unverified bool `json:"unverified,omitzero"`
 	// Registration is the key with which its receiver made the endpoint; none: an administrator made it.
 	Registration UUID `json:"registration,omitzero"`
 }

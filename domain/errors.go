@@ -12,6 +12,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrConflict: the stream isn't at the version that the caller expected. Load again and decide again.
 	ErrConflict = errors.New("the stream has moved on")
+	// ErrStale: the tenant's configuration has changed since the group was decided (Group.Basis). Decide again by the newest.
+	ErrStale = errors.New("the tenant's configuration has changed")
 	// ErrFenced: the caller's lease was taken over (stale epoch). Stop working under it.
 	ErrFenced = errors.New("the lease is no longer held")
 	// ErrBusy: the bounded append queue is full. Nothing was appended; try again later.

@@ -6,21 +6,32 @@ import (
 	"unicode/utf8"
 )
 
-// EventAttributes is everything about an event but its data.
+// EventAttributes is everything about an event but its data. Erasing the event's subject destroys the identity; the class
+// is the tenant's and stays.
 type EventAttributes struct {
-	// ID is the producer's own or, where it gave none, the event's internal UUID. With Source it is unique in the tenant.
-	ID            string            `json:"id"`
-	Source        string            `json:"source"`
-	Type          EventType         `json:"type"`
-	Subject       string            `json:"subject,omitempty"`
-	OccurredAt    time.Time         `json:"occurred_at,omitzero"` // zero: as recorded
-	SchemaVersion string            `json:"schema_version"`
-	DataSchema    string            `json:"dataschema,omitempty"`
-	Extensions    map[string]string `json:"extensions,omitempty"` // CloudEvents extension attributes, canonical text
+	EventClass
+	EventIdentity
+}
+
+// EventClass is what the tenant itself says of an event. It names nobody.
+type EventClass struct {
+	Type          EventType `json:"type"`
+	SchemaVersion string    `json:"schema_version"`
 	// Test marks a sample made for one endpoint, which is never routed elsewhere.
 	Test *TestTarget `json:"test,omitempty"`
 	// About is the endpoint of which an operational event speaks: it is never routed there.
 	About UUID `json:"about,omitzero"`
+}
+
+// EventIdentity is what the producer chose about an event: any of it may point to a person.
+type EventIdentity struct {
+	// ID is the producer's own or, where it gave none, the event's internal UUID. With Source it is unique in the tenant.
+	ID         string            `json:"id"`
+	Source     string            `json:"source"`
+	Subject    string            `json:"subject,omitempty"`
+	OccurredAt time.Time         `json:"occurred_at,omitzero"` // zero: as recorded
+	DataSchema string            `json:"dataschema,omitempty"`
+	Extensions map[string]string `json:"extensions,omitempty"` // CloudEvents extension attributes, canonical text
 	// SchemaProblem is how the data breaks the type's schema, where the tenant has it accepted all the same. It holds
 	// places and rules, no value of the data.
 	SchemaProblem string `json:"schema_problem,omitempty"`

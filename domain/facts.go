@@ -116,18 +116,45 @@ type ProfileName struct {
 	Digest  string `json:"digest"` // SHA-256 of the document, in hex
 }
 
-// EventAppended holds an event as a producer submitted it. Data is kept byte for byte.
+// EventAppended holds an event as a producer submitted it, Data byte for byte, and where it goes. The commit of this entry
+// is the intent of every attempt that its routing starts.
 type EventAppended struct {
-	Event EventAttributes
-	Data  []byte
+	Event    EventAttributes
+	Data     []byte
+	Routing  Routing
+	Verdicts Verdicts
 }
 
-// EventRouted says to which endpoints an event goes and which matching subscriptions were passed over. An event has at
-// least one; with more deliveries than one entry may name there are several, and only the last is Complete.
+// EventRouted continues the routing of an event that goes to more endpoints than one entry may name. It follows the event's
+// entry in the same group; only the routing of the last one is Complete.
 type EventRouted struct {
-	Deliveries []RoutedDelivery `json:"deliveries,omitempty"`
-	Skipped    []Skipped        `json:"skipped,omitempty"`
-	Complete   bool             `json:"complete"`
+	Routing  Routing
+	Verdicts Verdicts
+}
+
+// MaxRouted bounds the deliveries, and the skips of either sort, that one entry names.
+const MaxRouted = 1000
+
+// Routing says to which endpoints an event goes and which matching subscriptions were passed over.
+type Routing struct {
+	// Configuration is the sequence of the tenant's last entry that configured routing (Kind.Configures) before the event:
+	// the routing is what that configuration decides.
+	Configuration Sequence         `json:"configuration"`
+	Deliveries    []RoutedDelivery `json:"deliveries,omitempty"`
+	// Skipped has the subscriptions that were skipped for reasons that say nothing of the event's content.
+	Skipped  []Skipped `json:"skipped,omitempty"`
+	Complete bool      `json:"complete"` // no further entry continues it
+	// Retention is the retention class of the event's type when it was appended, which the deliveries inherit. Empty:
+	// RetentionDefault.
+	Retention string `json:"retention,omitempty"`
+}
+
+// RetentionDefault is the retention class of events whose type asks for no other.
+const RetentionDefault = "default"
+
+// Verdicts are the skips that a filter decided. They tell something of the event's content and share its fate.
+type Verdicts struct {
+	Skipped []Skipped `json:"skipped,omitempty"`
 }
 
 // RoutedDelivery is one delivery that routing made.
@@ -135,7 +162,9 @@ type RoutedDelivery struct {
 	ID              UUID                `json:"id"`
 	Endpoint        UUID                `json:"endpoint"`
 	EndpointVersion int                 `json:"endpoint_version"`
-	Subscriptions   []SubscriptionMatch `json:"subscriptions"`
+	Subscriptions   []SubscriptionMatch `json:"subscriptions,omitempty"` // none: a test
+	// First is the intent of the first attempt where the entry's commit starts it; nil: a delivery.attempt_started will.
+	First *AttemptStarted `json:"first,omitzero"`
 }
 
 // SubscriptionMatch names a subscription in the version that matched.
@@ -163,9 +192,13 @@ const (
 	SkipHTTPSOnly          SkipReason = "tenant_https_only"
 	SkipFilter             SkipReason = "filter_did_not_match"
 	SkipFilterFailed       SkipReason = "filter_failed"
+	SkipFilterBudget       SkipReason = "filter_budget_spent"
 	SkipOwnEndpoint        SkipReason = "speaks_of_this_endpoint"
 	SkipEndpointUnverified SkipReason = "endpoint_unverified"
 )
+
+// ByContent reports whether the reason tells something of the event's content.
+func (r SkipReason) ByContent() bool { return r == SkipFilter || r == SkipFilterFailed }
 
 // AttemptStarted is the intent, committed before the first byte leaves. With it, the event and the profile the exact
 // request can be built again.

@@ -24,6 +24,9 @@ func (g Group) Validate() error {
 			return fmt.Errorf("append: fence %d: has lease, owner and an epoch from 1", i)
 		}
 	}
+	if g.Basis != nil && (g.Basis.Tenant == "" || g.Basis.Configuration < 0) {
+		return errors.New("append: basis: has a tenant and a sequence")
+	}
 	return g.validateTakes()
 }
 

@@ -40,18 +40,21 @@ type HandshakeResult struct {
 	Kind   HandshakeKind `json:"kind"`
 	Passed bool          `json:"passed"`
 	// AllowedPerMinute is how many requests the receiver allows, where it says so; 0: no limit.
-	AllowedPerMinute int       `json:"allowed_per_minute,omitempty"`
-	StatusCode       int       `json:"status_code,omitempty"`
+	AllowedPerMinute int       `json:"allowed_per_minute,omitzero"`
+	StatusCode       int       `json:"status_code,omitzero"`
 	Error            string    `json:"error,omitempty"`  // a stable code, such as "connection_refused"
 	Detail           string    `json:"detail,omitempty"` // for a person; holds no secret
 	DurationUS       int64     `json:"duration_us"`
 	FinishedAt       time.Time `json:"finished_at"`
 
-	Request    SentRequest     `json:"request,omitzero"`
-	Response   CapturedAnswer  `json:"response,omitzero"`
-	RemoteAddr string          `json:"remote_addr,omitempty"`
-	TLS        *TLSInfo        `json:"tls,omitempty"`
-	Timings    *AttemptTimings `json:"timings,omitempty"`
+	Request      SentRequest     `json:"request,omitzero"`
+	Response     CapturedAnswer  `json:"response,omitzero"`
+	Keys         []UUID          `json:"keys,omitempty"`         // that signed, where that isn't every key of the start
+	RequestBytes int             `json:"request_bytes,omitzero"` // of the body sent
+	AnswerBytes  int64           `json:"answer_bytes,omitzero"`  // of the answer's body, as far as it was read
+	RemoteAddr   string          `json:"remote_addr,omitempty"`
+	TLS          *TLSInfo        `json:"tls,omitempty"`
+	Timings      *AttemptTimings `json:"timings,omitempty"`
 }
 
 // StartHandshake decides to ask the receiver at a URL, which the caller has validated for the endpoint.

@@ -23,19 +23,35 @@ func Roles() []Role {
 	return []Role{RoleOperator, RoleAdmin, RoleProducer, RoleAuditor, RolePrivacy, RoleReceiver, RoleMonitor, RoleRegistrant}
 }
 
-// KeyConfig is what the log knows of an API key. The key itself is nowhere.
+// KeyConfig is what the log knows of an API key. The key itself is nowhere. Erasing the principal destroys the names; the
+// rights are the tenant's and stay.
 type KeyConfig struct {
+	KeyRights
+	KeyNames
+}
+
+// KeyNames are what people call a key and who is behind it.
+type KeyNames struct {
+	Name      string `json:"name"`
+	Principal string `json:"principal"` // the person or system behind the key
+}
+
+func (n *KeyNames) isZero() bool { return *n == KeyNames{} }
+
+// Subject is whom a key's names are about: facts about the key are sealed under it.
+func (c *KeyRights) Subject() string { return "principal/" + c.PrincipalID.String() }
+
+// KeyRights are what a key opens.
+type KeyRights struct {
 	ID          UUID      `json:"id"`
 	Role        Role      `json:"role"`
-	Name        string    `json:"name"`
-	Principal   string    `json:"principal"` // the person or system behind the key
 	PrincipalID UUID      `json:"principal_id"`
 	Endpoint    UUID      `json:"endpoint,omitzero"` // a receiver's one endpoint
 	ExpiresAt   time.Time `json:"expires_at,omitzero"`
-	Hash        []byte    `json:"hash"`               // SHA-256 of the key, which has 256 random bits
-	MadeBy      Actor     `json:"made_by,omitzero"`   // who made the key: an approver's key isn't the requester's work
-	Instance    bool      `json:"instance,omitempty"` // valid in every tenant (operator, monitor)
-	Imported    bool      `json:"imported,omitempty"` // given by the operator's configuration, not made here
+	Hash        []byte    `json:"hash"`              // SHA-256 of the key, which has 256 random bits
+	MadeBy      Actor     `json:"made_by,omitzero"`  // who made the key: an approver's key isn't the requester's work
+	Instance    bool      `json:"instance,omitzero"` // valid in every tenant (operator, monitor)
+	Imported    bool      `json:"imported,omitzero"` // given by the operator's configuration, not made here
 	// Registration bounds what a registrant makes, and which subscriptions a receiver may choose that was made so. Nil:
 	// a receiver chooses none.
 	Registration *Registration `json:"registration,omitempty"`

@@ -1,5 +1,7 @@
 package domain
 
+import "strings"
+
 // Kind is the stored name of a fact. Names are never changed and never reused; a changed shape gets a new version.
 type Kind string
 
@@ -53,53 +55,67 @@ const (
 type form struct {
 	version int
 	empty   func() Fact
+	// critical kinds must be understood: a program that doesn't know one stops at its entries instead of passing them over.
+	critical bool
 }
 
 // forms is read only.
 var forms = map[Kind]form{
-	KindTenantCreated:             {2, func() Fact { return new(TenantCreated) }},
-	KindTenantUpdated:             {2, func() Fact { return new(TenantUpdated) }},
-	KindTenantDeleted:             {2, func() Fact { return new(TenantDeleted) }},
-	KindTenantRegistered:          {1, func() Fact { return new(TenantRegistered) }},
-	KindTenantUnregistered:        {1, func() Fact { return new(TenantUnregistered) }},
-	KindKeyCreated:                {2, func() Fact { return new(KeyCreated) }},
-	KindKeyRevoked:                {2, func() Fact { return new(KeyRevoked) }},
-	KindRegistrationUsed:          {1, func() Fact { return new(RegistrationUsed) }},
-	KindEndpointCreated:           {2, func() Fact { return new(EndpointCreated) }},
-	KindEndpointUpdated:           {2, func() Fact { return new(EndpointUpdated) }},
-	KindEndpointKeyRotated:        {2, func() Fact { return new(EndpointKeyRotated) }},
-	KindEndpointPaused:            {2, func() Fact { return new(EndpointPaused) }},
-	KindEndpointResumed:           {2, func() Fact { return new(EndpointResumed) }},
-	KindEndpointDisabled:          {2, func() Fact { return new(EndpointDisabled) }},
-	KindEndpointDeleted:           {2, func() Fact { return new(EndpointDeleted) }},
-	KindEndpointHandshakeStarted:  {1, func() Fact { return new(EndpointHandshakeStarted) }},
-	KindEndpointHandshakeFinished: {1, func() Fact { return new(EndpointHandshakeFinished) }},
-	KindSubscriptionCreated:       {1, func() Fact { return new(SubscriptionCreated) }},
-	KindSubscriptionUpdated:       {1, func() Fact { return new(SubscriptionUpdated) }},
-	KindSubscriptionPaused:        {1, func() Fact { return new(SubscriptionPaused) }},
-	KindSubscriptionResumed:       {1, func() Fact { return new(SubscriptionResumed) }},
-	KindSubscriptionDeleted:       {1, func() Fact { return new(SubscriptionDeleted) }},
-	KindEventAppended:             {2, func() Fact { return new(EventAppended) }},
-	KindEventRouted:               {1, func() Fact { return new(EventRouted) }},
-	KindAttemptStarted:            {1, func() Fact { return new(AttemptStarted) }},
-	KindAttemptFinished:           {2, func() Fact { return new(AttemptFinished) }},
-	KindDeliveryRedriven:          {1, func() Fact { return new(DeliveryRedriven) }},
-	KindDeliveryCancelled:         {1, func() Fact { return new(DeliveryCancelled) }},
-	KindEventTypeRegistered:       {1, func() Fact { return new(EventTypeRegistered) }},
-	KindEventTypeUpdated:          {1, func() Fact { return new(EventTypeUpdated) }},
-	KindProfileAdded:              {1, func() Fact { return new(ProfileAdded) }},
-	KindServerStarted:             {1, func() Fact { return new(ServerStarted) }},
-	KindLeaseTaken:                {1, func() Fact { return new(LeaseTaken) }},
-	KindFollowerStopped:           {1, func() Fact { return new(FollowerStopped) }},
+	KindTenantCreated:             {version: 1, empty: func() Fact { return new(TenantCreated) }},
+	KindTenantUpdated:             {version: 1, empty: func() Fact { return new(TenantUpdated) }},
+	KindTenantDeleted:             {version: 1, empty: func() Fact { return new(TenantDeleted) }},
+	KindTenantRegistered:          {version: 1, empty: func() Fact { return new(TenantRegistered) }},
+	KindTenantUnregistered:        {version: 1, empty: func() Fact { return new(TenantUnregistered) }},
+	KindKeyCreated:                {version: 1, empty: func() Fact { return new(KeyCreated) }},
+	KindKeyRevoked:                {version: 1, empty: func() Fact { return new(KeyRevoked) }},
+	KindRegistrationUsed:          {version: 1, empty: func() Fact { return new(RegistrationUsed) }},
+	KindEndpointCreated:           {version: 1, empty: func() Fact { return new(EndpointCreated) }},
+	KindEndpointUpdated:           {version: 1, empty: func() Fact { return new(EndpointUpdated) }},
+	KindEndpointKeyRotated:        {version: 1, empty: func() Fact { return new(EndpointKeyRotated) }},
+	KindEndpointPaused:            {version: 1, empty: func() Fact { return new(EndpointPaused) }},
+	KindEndpointResumed:           {version: 1, empty: func() Fact { return new(EndpointResumed) }},
+	KindEndpointDisabled:          {version: 1, empty: func() Fact { return new(EndpointDisabled) }},
+	KindEndpointDeleted:           {version: 1, empty: func() Fact { return new(EndpointDeleted) }},
+	KindEndpointHandshakeStarted:  {version: 1, empty: func() Fact { return new(EndpointHandshakeStarted) }},
+	KindEndpointHandshakeFinished: {version: 1, empty: func() Fact { return new(EndpointHandshakeFinished) }},
+	KindSubscriptionCreated:       {version: 1, empty: func() Fact { return new(SubscriptionCreated) }},
+	KindSubscriptionUpdated:       {version: 1, empty: func() Fact { return new(SubscriptionUpdated) }},
+	KindSubscriptionPaused:        {version: 1, empty: func() Fact { return new(SubscriptionPaused) }},
+	KindSubscriptionResumed:       {version: 1, empty: func() Fact { return new(SubscriptionResumed) }},
+	KindSubscriptionDeleted:       {version: 1, empty: func() Fact { return new(SubscriptionDeleted) }},
+	KindEventAppended:             {version: 1, empty: func() Fact { return new(EventAppended) }},
+	KindEventRouted:               {version: 1, empty: func() Fact { return new(EventRouted) }},
+	KindAttemptStarted:            {version: 1, empty: func() Fact { return new(AttemptStarted) }},
+	KindAttemptFinished:           {version: 1, empty: func() Fact { return new(AttemptFinished) }},
+	KindDeliveryRedriven:          {version: 1, empty: func() Fact { return new(DeliveryRedriven) }},
+	KindDeliveryCancelled:         {version: 1, empty: func() Fact { return new(DeliveryCancelled) }},
+	KindEventTypeRegistered:       {version: 1, empty: func() Fact { return new(EventTypeRegistered) }},
+	KindEventTypeUpdated:          {version: 1, empty: func() Fact { return new(EventTypeUpdated) }},
+	KindProfileAdded:              {version: 1, empty: func() Fact { return new(ProfileAdded) }},
+	KindServerStarted:             {version: 1, empty: func() Fact { return new(ServerStarted) }},
+	KindLeaseTaken:                {version: 1, empty: func() Fact { return new(LeaseTaken) }},
+	KindFollowerStopped:           {version: 1, empty: func() Fact { return new(FollowerStopped) }},
 }
 
 // Version is the version in which this program writes facts of the kind, 0 for a kind it doesn't know.
 func (k Kind) Version() int { return forms[k].version }
 
-// AfterDeletion says whether a deleted tenant's log still takes facts of the kind: those that end deliveries, so that no
+// AfterDeletion reports whether a deleted tenant's log still takes facts of the kind: those that end deliveries, so that no
 // attempt stays without its end. Of anything else a log says ErrUnknownTenant.
 func (k Kind) AfterDeletion() bool {
 	return k == KindAttemptFinished || k == KindDeliveryCancelled
+}
+
+// Critical reports whether a program that doesn't know the kind must not pass over its entries. The leaf says it.
+func (k Kind) Critical() bool { return forms[k].critical }
+
+// Configures reports whether facts of the kind may change how the tenant's events are routed.
+func (k Kind) Configures() bool {
+	switch subject, _, _ := strings.Cut(string(k), "."); subject {
+	case "tenant", "endpoint", "subscription":
+		return k != KindTenantRegistered && k != KindTenantUnregistered
+	}
+	return false
 }
 
 // Kinds returns every kind this program knows, in no order.

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // MaxLeafBytes bounds a leaf.
@@ -61,117 +63,221 @@ type Leaf struct {
 	By            Actor
 	RecordedAt    time.Time
 	Cause         Sequence // 0: absent
-	DataKey       UUID     // zero: absent (the entry has no content)
+	Critical      bool     // whether a reader that doesn't know the kind must stop; false: absent
+	DataKey       UUID     // of the period's secret; zero: absent (the entry has no content)
 	Commitments   []Commitment
+	// Others are members that this program doesn't know, as a newer one wrote them, in order of their names.
+	Others []LeafMember
 }
+
+// LeafMember is one member of a leaf: a name, and its value as the JSON string holds it, escapes and all.
+type LeafMember struct{ Name, Value string }
 
 // leafTime is the time format of the whole product: RFC 3339 in UTC, at most microseconds, trailing zeros trimmed.
 const leafTime = "2006-01-02T15:04:05.999999Z"
 
-// Append appends the leaf's bytes to b. Commitments are written in the order of their names.
-func (l *Leaf) Append(b []byte) []byte {
-	b = append(b, '{')
-	if !l.By.Principal.IsZero() {
-		b = append(l.By.Principal.append(append(b, `"actor":"`...)), `",`...)
-	}
-	if l.Cause != 0 {
-		b = append(strconv.AppendInt(append(b, `"cause":"`...), int64(l.Cause), 10), `",`...)
-	}
+// leafMembers are the known names but commitments.
+const (
+	memberActor, memberCause, memberCredential, memberCritical = "actor", "cause", "credential", "critical"
+	memberDataKey, memberKind, memberKindVersion               = "data_key", "kind", "kind_version"
+	memberOrigin, memberRecordedAt, memberSequence             = "origin", "recorded_at", "sequence"
+	memberStream, memberStreamVersion, memberVersion           = "stream", "stream_version", "v"
+	memberCommitment                                           = "commitment."
+)
+
+// Append appends the leaf's bytes to b. It sorts Commitments by name.
+func (l *Leaf) Append(b []byte) []byte { return l.append(b, l.Others, true) }
+
+// AppendContext appends what the seals of the entry's content authenticate: the leaf without recorded_at and sequence, which
+// only the commit decides. So no content can be put into another entry.
+func (l *Leaf) AppendContext(b []byte) []byte { return l.append(b, l.Others, false) }
+
+func (l *Leaf) append(b []byte, others []LeafMember, numbered bool) []byte {
 	slices.SortFunc(l.Commitments, func(x, y Commitment) int { return strings.Compare(x.Part, y.Part) })
+	first := len(b)
+	b = append(b, '{')
+	member := func(name string) {
+		for len(others) > 0 && others[0].Name < name {
+			b = append(append(append(append(b, '"'), others[0].Name...), `":"`...), others[0].Value...)
+			b = append(b, `",`...)
+			others = others[1:]
+		}
+		if name != lastMember {
+			b = append(append(append(b, '"'), name...), `":"`...)
+		}
+	}
+	id := func(name string, id UUID) {
+		if !id.IsZero() {
+			member(name)
+			b = append(id.append(b), `",`...)
+		}
+	}
+	number := func(name string, n int64) {
+		member(name)
+		b = append(strconv.AppendInt(b, n, 10), `",`...)
+	}
+	text := func(name, s string) {
+		member(name)
+		b = append(append(b, s...), `",`...)
+	}
+	id(memberActor, l.By.Principal)
+	if l.Cause != 0 {
+		number(memberCause, int64(l.Cause))
+	}
 	for i := range l.Commitments {
-		b = append(append(append(b, `"commitment.`...), l.Commitments[i].Part...), `":"`...)
+		member(memberCommitment + l.Commitments[i].Part)
 		b = append(base64.RawURLEncoding.AppendEncode(b, l.Commitments[i].Value[:]), `",`...)
 	}
-	if !l.By.Credential.IsZero() {
-		b = append(l.By.Credential.append(append(b, `"credential":"`...)), `",`...)
+	id(memberCredential, l.By.Credential)
+	if l.Critical {
+		text(memberCritical, "1")
 	}
-	if !l.DataKey.IsZero() {
-		b = append(l.DataKey.append(append(b, `"data_key":"`...)), `",`...)
+	id(memberDataKey, l.DataKey)
+	text(memberKind, string(l.Kind))
+	number(memberKindVersion, int64(l.KindVersion))
+	text(memberOrigin, l.Origin)
+	if numbered {
+		member(memberRecordedAt)
+		b = append(l.RecordedAt.UTC().AppendFormat(b, leafTime), `",`...)
+		number(memberSequence, int64(l.Sequence))
 	}
-	b = append(append(append(b, `"kind":"`...), l.Kind...), `","kind_version":"`...)
-	b = append(strconv.AppendInt(b, int64(l.KindVersion), 10), `","origin":"`...)
-	b = append(append(b, l.Origin...), `","recorded_at":"`...)
-	b = append(l.RecordedAt.UTC().AppendFormat(b, leafTime), `","sequence":"`...)
-	b = append(strconv.AppendInt(b, int64(l.Sequence), 10), `","stream":"`...)
+	member(memberStream)
 	b = append(append(b, l.Stream.Kind...), '/')
-	b = append(l.Stream.ID.append(b), `","stream_version":"`...)
-	return append(strconv.AppendInt(b, int64(l.StreamVersion), 10), `"}`...)
+	b = append(l.Stream.ID.append(b), `",`...)
+	number(memberStreamVersion, int64(l.StreamVersion))
+	member(lastMember)
+	if len(b) == first+1 {
+		return append(b, '}')
+	}
+	b[len(b)-1] = '}' // over the last comma
+	return b
 }
 
-// ParseLeaf reads a leaf's bytes and refuses any that Append would not have written so.
+// lastMember sorts behind every name of a member; names are ASCII.
+const lastMember = "\x7f"
+
+// ParseLeaf reads a leaf's bytes and refuses any that Append would not have written so. Members that it doesn't know are
+// kept, for a newer program may have written them; an absent "v" means version 1 of the leaf's form, the only one there is.
 func ParseLeaf(b []byte) (Leaf, error) {
-	var l Leaf
 	if len(b) > MaxLeafBytes {
-		return l, fmt.Errorf("leaf: longer than %d bytes", MaxLeafBytes)
+		return Leaf{}, fmt.Errorf("leaf: longer than %d bytes", MaxLeafBytes)
 	}
-	s := scan{text: string(b)}
-	l.scan(&s)
-	if s.bad || s.text != "" || !bytes.Equal(l.Append(nil), b) {
+	l, ok := parseLeaf(string(b))
+	if !ok || !bytes.Equal(l.Append(nil), b) {
 		return Leaf{}, errors.New("leaf: not in the canonical form, or not of this kind")
 	}
 	return l, nil
 }
 
-// scan goes through the members in their order. What it is lenient about, such as a UUID in capitals, comparing with Append finds.
-func (l *Leaf) scan(s *scan) {
-	s.after(`{`)
-	if s.is(`"actor":`) {
-		l.By.Principal = s.uuid()
-		s.after(`,`)
+// parseLeaf takes the members one by one. What it is lenient about, such as a UUID in capitals, the comparison with what
+// Append writes finds.
+func parseLeaf(text string) (l Leaf, ok bool) {
+	if len(text) < 2 || text[0] != '{' || text[len(text)-1] != '}' {
+		return l, false
 	}
-	if s.is(`"cause":`) {
-		l.Cause = Sequence(s.decimal())
-		s.after(`,`)
-	}
-	for !s.bad && s.is(`"commitment.`) {
-		c := s.commitment()
-		if n := len(l.Commitments); n > 0 && l.Commitments[n-1].Part >= c.Part {
-			s.bad = true // a duplicate, which Append would write as well
+	rest, previous := text[1:len(text)-1], ""
+	for rest != "" {
+		if previous != "" {
+			if rest, ok = strings.CutPrefix(rest, ","); !ok {
+				return l, false
+			}
 		}
+		var name, value string
+		if name, rest, ok = cutString(rest); !ok || name <= previous || name >= lastMember {
+			return l, false
+		}
+		if rest, ok = strings.CutPrefix(rest, ":"); !ok {
+			return l, false
+		}
+		if value, rest, ok = cutString(rest); !ok || !l.set(name, value) {
+			return l, false
+		}
+		previous = name
+	}
+	return l, true
+}
+
+// cutString takes a JSON string that comes next and returns what is between its quotation marks.
+func cutString(s string) (content, rest string, ok bool) {
+	if s == "" || s[0] != '"' {
+		return "", "", false
+	}
+	plain := true // as nearly every string: canonical as it is
+	for i := 1; i < len(s); i++ {
+		switch {
+		case s[i] == '\\':
+			i++
+			plain = false
+		case s[i] < ' ' || s[i] > '~':
+			plain = false
+		case s[i] == '"':
+			token := s[:i+1]
+			if !plain {
+				var canonical jsontext.Value = []byte(token)
+				if canonical.Canonicalize() != nil || string(canonical) != token {
+					return "", "", false
+				}
+			}
+			return token[1:i], s[i+1:], true
+		}
+	}
+	return "", "", false
+}
+
+// set takes a member over.
+func (l *Leaf) set(name, value string) (ok bool) {
+	if part, is := strings.CutPrefix(name, memberCommitment); is {
+		c := Commitment{Part: part}
+		v, err := base64.RawURLEncoding.DecodeString(value)
+		if err != nil || len(v) != len(c.Value) || part == "" {
+			return false
+		}
+		c.Value = [sha256.Size]byte(v)
 		l.Commitments = append(l.Commitments, c)
-		s.after(`,`)
+		return true
 	}
-	if s.is(`"credential":`) {
-		l.By.Credential = s.uuid()
-		s.after(`,`)
+	var err error
+	switch name {
+	case memberActor:
+		l.By.Principal, err = ParseUUID(value)
+	case memberCause:
+		var n int
+		n, err = decimal(value)
+		l.Cause = Sequence(n)
+	case memberCredential:
+		l.By.Credential, err = ParseUUID(value)
+	case memberCritical:
+		l.Critical = value == "1"
+		return l.Critical
+	case memberDataKey:
+		l.DataKey, err = ParseUUID(value)
+	case memberKind:
+		l.Kind = Kind(value)
+	case memberKindVersion:
+		l.KindVersion, err = decimal(value)
+	case memberOrigin:
+		l.Origin = value
+	case memberRecordedAt:
+		l.RecordedAt, err = time.Parse(leafTime, value)
+	case memberSequence:
+		var n int
+		n, err = decimal(value)
+		l.Sequence = Sequence(n)
+	case memberStream:
+		l.Stream, err = ParseStream(value)
+	case memberStreamVersion:
+		l.StreamVersion, err = decimal(value)
+	case memberVersion:
+		l.Others = append(l.Others, LeafMember{name, value})
+		return value == "1"
+	default:
+		l.Others = append(l.Others, LeafMember{name, value})
 	}
-	if s.is(`"data_key":`) {
-		l.DataKey = s.uuid()
-		s.after(`,`)
-	}
-	l.Kind = Kind(s.after(`"kind":`).string())
-	l.KindVersion = int(s.after(`,"kind_version":`).decimal())
-	l.Origin = s.after(`,"origin":`).string()
-	l.RecordedAt = s.after(`,"recorded_at":`).time()
-	l.Sequence = Sequence(s.after(`,"sequence":`).decimal())
-	l.Stream = s.after(`,"stream":`).stream()
-	l.StreamVersion = int(s.after(`,"stream_version":`).decimal())
-	s.after(`}`)
+	return err == nil
 }
 
-// decimal takes a string that holds an integer, not negative.
-func (s *scan) decimal() int64 {
-	s.after(`"`)
-	n := s.int()
-	s.after(`"`)
-	s.bad = s.bad || n < 0
-	return n
-}
-
-func (s *scan) stream() Stream {
-	stream, err := ParseStream(s.string())
-	s.bad = s.bad || err != nil
-	return stream
-}
-
-// commitment takes the rest of a member's name, and its value.
-func (s *scan) commitment() (c Commitment) {
-	c.Part = s.content()
-	value, err := base64.RawURLEncoding.DecodeString(s.after(`:`).string())
-	if err != nil || len(value) != len(c.Value) {
-		s.bad = true
-		return c
-	}
-	c.Value = [sha256.Size]byte(value)
-	return c
+// decimal reads an integer that isn't negative.
+func decimal(s string) (int, error) {
+	n, err := strconv.ParseUint(s, 10, 63)
+	return int(n), err
 }

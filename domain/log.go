@@ -16,10 +16,24 @@ type Draft struct {
 	// Cause is the sequence of the entry in the same tenant's log that led to this one; 0 for none (sequence 0, the
 	// tenant's creation, causes nothing).
 	Cause Sequence
-	// Subject is whom the content is about; it chooses the data key and is never stored in the clear. Empty for none.
+	// Subject is whom the personal parts are about; it chooses their key and is never stored in the clear. Empty for nobody:
+	// they share the tenant's key.
 	Subject string
-	Fact    Fact
-	Reason  string // why a person did it; optional, a part of its own
+	// SubjectKey, where it isn't zero, is the key under which the personal parts are sealed, whoever the subject is: that of
+	// the event's entry, for what becomes of the event. If it was destroyed the entry is appended without those parts.
+	SubjectKey UUID
+	// Retention is the retention class of the content; empty: RetentionDefault for events and deliveries, and a class of
+	// its own for everything else.
+	Retention string
+	Fact      Fact
+	Reason    string          // why a person did it; optional, a part of its own
+	Context   *RequestContext // of a change of configuration: from where it was asked for; optional, a part of its own
+}
+
+// RequestContext is from where a change was asked for.
+type RequestContext struct {
+	Address   string `json:"address,omitempty"` // of the client, as the server saw it, without the port
+	UserAgent string `json:"user_agent,omitempty"`
 }
 
 // AnyVersion as a Draft's expectation appends to the stream whatever its version.
@@ -45,6 +59,21 @@ type Group struct {
 	Fences []Fence
 	// Takes are leases that the append takes over; see Take.
 	Takes []Take
+	// Basis has the append refused with ErrStale unless the drafts were decided by the newest configuration; nil: the group
+	// decides nothing by it.
+	Basis *Basis
+}
+
+// Basis says by which configuration of a tenant a group was decided.
+type Basis struct {
+	Tenant TenantID
+	// Configuration is the sequence of the tenant's last entry that configures routing (Kind.Configures) among those that
+	// the decision knew.
+	Configuration Sequence
+	// Decide, where it isn't nil, decides a stale group again, under the append lock, instead of having it refused. newer are
+	// the tenant's entries that configure routing after Configuration, in order, at least one. It returns what replaces the
+	// group's drafts, fences and basis; claims keep their meaning. It must not block: nobody appends meanwhile.
+	Decide func(newer []Entry) (drafts []Draft, fences []Fence, err error)
 }
 
 // Claim reserves a key for ever: an idempotency key of a caller, or an event id chosen by a producer. The second append
@@ -90,12 +119,20 @@ type Entry struct {
 	RecordedAt    time.Time // UTC, whole microseconds, strictly increasing with Position
 	// Leaf holds the exact bytes that went into the tenant's Merkle tree. They are not to be changed.
 	Leaf []byte
-	// Fact is nil when the content can't be opened any more (its data key was destroyed) or the kind is unknown to this
+	// Fact is nil when nothing of the content can be opened any more (see Erased and Damaged) or the kind is unknown to this
 	// program. Facts are shared between readers and must not be changed.
-	Fact   Fact
-	Reason string
-	// Erased says that the content was destroyed: Fact is nil for that reason.
+	Fact    Fact
+	Reason  string
+	Context *RequestContext
+	// SubjectKey is the key that seals the entry's personal parts; zero: it has none, or they are the tenant's.
+	SubjectKey UUID
+	// Critical says that a program which doesn't know the kind must not pass over the entry.
+	Critical bool
+	// Erased says that the subject's parts were destroyed: they have their zero values in Fact. Where the tenant's were
+	// destroyed as well, Fact is nil.
 	Erased bool
+	// Damaged says that the content, or some of it, doesn't open although its keys exist: Fact is nil.
+	Damaged bool
 }
 
 // Outcome is what became of one group. Exactly one of the two is set.

@@ -43,10 +43,10 @@ type Notice struct {
 	EventID    string    `json:"event_id,omitempty"` // as its producer chose it: unique with its source
 	Source     string    `json:"event_source,omitempty"`
 	EventType  EventType `json:"event_type,omitempty"`
-	Attempts   int       `json:"attempts,omitempty"`
+	Attempts   int       `json:"attempts,omitzero"`
 	Reason     string    `json:"reason,omitempty"`
 	Error      string    `json:"error,omitempty"` // as AttemptResult has it
-	StatusCode int       `json:"status_code,omitempty"`
+	StatusCode int       `json:"status_code,omitzero"`
 }
 
 // OperationalEvent makes an operational event of one of the types above, with a new id. The caller adds the cause and,
@@ -58,7 +58,8 @@ func OperationalEvent(tenant TenantID, typ EventType, n Notice) Draft {
 		Tenant: tenant, Stream: Stream{Kind: StreamEvent, ID: id},
 		Fact: &EventAppended{
 			Event: EventAttributes{
-				ID: id.String(), Source: OperationalSource, Type: typ, SchemaVersion: OperationalSchema, About: n.Endpoint,
+				EventClass:    EventClass{Type: typ, SchemaVersion: OperationalSchema, About: n.Endpoint},
+				EventIdentity: EventIdentity{ID: id.String(), Source: OperationalSource},
 			},
 			Data: data,
 		},

@@ -7,9 +7,9 @@ import "fmt"
 type Registration struct {
 	Profiles   []string  `json:"profiles,omitempty"` // that endpoints may have
 	EventTypes []Pattern `json:"event_types"`        // that subscriptions may choose
-	Quota      int       `json:"quota,omitempty"`    // endpoints that may be made, deleted ones included
-	Used       int       `json:"used,omitempty"`     // endpoints that were made
-	HTTPSOnly  bool      `json:"https_only,omitempty"`
+	Quota      int       `json:"quota,omitzero"`     // endpoints that may be made, deleted ones included
+	Used       int       `json:"used,omitzero"`      // endpoints that were made
+	HTTPSOnly  bool      `json:"https_only,omitzero"`
 	// Handshake is demanded of every endpoint that is made; empty: nothing.
 	Handshake HandshakeKind `json:"handshake,omitempty"`
 }

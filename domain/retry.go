@@ -10,17 +10,17 @@ import (
 // gaps, or an exponential. It is plain data and stands in the log, resolved, with each endpoint's configuration.
 type Schedule struct {
 	// Gaps is the list form: the n-th gap follows the n-th attempt.
-	Gaps []Duration `json:"schedule,omitempty"`
+	Gaps []Duration `json:"schedule,omitzero"`
 
 	// First, Factor, MaxInterval and MaxElapsed are the exponential form: gaps of First, First×Factor, First×Factor² …,
 	// none longer than MaxInterval (0: no limit), as long as the sum of all gaps is at most MaxElapsed.
-	First       Duration `json:"first,omitempty"`
-	Factor      float64  `json:"factor,omitempty"`
-	MaxInterval Duration `json:"max_interval,omitempty"`
-	MaxElapsed  Duration `json:"max_elapsed,omitempty"`
+	First       Duration `json:"first,omitzero"`
+	Factor      float64  `json:"factor,omitzero"`
+	MaxInterval Duration `json:"max_interval,omitzero"`
+	MaxElapsed  Duration `json:"max_elapsed,omitzero"`
 
 	// Jitter spreads each gap by up to this fraction both ways: 0.1 is ±10 %.
-	Jitter float64 `json:"jitter,omitempty"`
+	Jitter float64 `json:"jitter,omitzero"`
 }
 
 // Bounds of a schedule that a client may ask for.

@@ -7,7 +7,7 @@ type SubscriptionConfig struct {
 	Endpoint   UUID      `json:"endpoint"`
 	EventTypes []Pattern `json:"event_types"`
 	Filter     string    `json:"filter,omitempty"` // CEL over the event; empty: every event of the types
-	Paused     bool      `json:"paused,omitempty"`
+	Paused     bool      `json:"paused,omitzero"`
 }
 
 const maxPatterns = 100
