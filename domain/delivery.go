@@ -235,14 +235,6 @@ func (d Delivery) Redrive(now time.Time) (*DeliveryRedriven, error) {
 	return &DeliveryRedriven{Attempts: d.Attempts, NextAttemptAt: now.UTC().Truncate(time.Microsecond)}, nil
 }
 
-// Cancel decides that the delivery will not be tried again. One that has ended stays as it is: ErrConflict.
-func (d Delivery) Cancel(reason CancelReason) (*DeliveryCancelled, error) {
-	if d.Status.Ended() {
-		return nil, ErrConflict
-	}
-	return &DeliveryCancelled{Reason: reason}, nil
-}
-
 // isZero reports whether nothing is known of the exchange.
 func (e *Exchange) isZero() bool {
 	r, a := &e.Request, &e.Response
