@@ -69,23 +69,19 @@ type Skips struct {
 type Event struct {
 	ID       domain.UUID // the stream's: the internal id
 	Tenant   domain.TenantID
-	Attrs    domain.EventAttributes // zero when erased
+	Attrs    domain.EventAttributes
 	LeafHash [32]byte               // RFC 6962
 	DataSize int
 	Created  Origin
-	Routed   Origin // of the routing's last entry; zero: not yet routed
-	Erased   bool
+	Erased   bool // the identity in Attrs and the data were destroyed
 }
 
-// Delivery is a delivery as of some sequence. It is due at once when it is made. EventSequence is the cause that its
-// routing's entry names.
+// Delivery is a delivery as of some sequence.
 type Delivery struct {
 	domain.Delivery
 	Created Origin
 	Updated Origin // of the last entry that changed it
 	Ended   Origin // zero while it isn't ended
-	Cancel  domain.CancelReason
-	Version int // of its stream: how many entries it has had since the routing
 }
 
 // Attempt is one attempt of a delivery. Result is nil until it is finished.
@@ -104,5 +100,6 @@ type Attempt struct {
 type Routing struct {
 	Event    domain.UUID
 	Complete bool
-	Parts    []domain.EventRouted
+	Parts    []domain.Routing
+	Verdicts []domain.Skipped
 }
