@@ -32,7 +32,7 @@ type memoryTenant struct {
 	eventTypes    list[EventType]
 	skips         []Skips
 	health        map[domain.UUID][]healthState // by endpoint, oldest first
-	events        list[Event]                   // the second state is the routed one
+	events        list[Event]
 	byProducer    map[producerID]domain.UUID
 	deliveries    list[Delivery]
 	attempts      map[domain.UUID][]Attempt // by delivery
@@ -120,7 +120,7 @@ func (m *Memory) tenant(id domain.TenantID) *memoryTenant {
 			subscriptions: newList(func(s *Subscription) (Origin, Origin) { return s.Created, s.Updated }),
 			eventTypes:    newList(func(d *EventType) (Origin, Origin) { return d.Created, d.Updated }),
 			health:        make(map[domain.UUID][]healthState),
-			events:        newList(eventOrigins),
+			events:        newList(func(e *Event) (Origin, Origin) { return e.Created, e.Created }),
 			byProducer:    make(map[producerID]domain.UUID),
 			deliveries:    newList(func(d *Delivery) (Origin, Origin) { return d.Created, d.Updated }),
 			attempts:      make(map[domain.UUID][]Attempt),
@@ -128,11 +128,4 @@ func (m *Memory) tenant(id domain.TenantID) *memoryTenant {
 		m.tenants[id] = t
 	}
 	return t
-}
-
-func eventOrigins(e *Event) (created, updated Origin) {
-	if e.Routed != (Origin{}) {
-		return e.Created, e.Routed
-	}
-	return e.Created, e.Created
 }

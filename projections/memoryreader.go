@@ -134,9 +134,10 @@ func (r *memoryReader) Skips(_ context.Context, f SkipFilter, page Page) ([]Skip
 }
 
 func (f SkipFilter) chooses(row *Skips) bool {
-	return within(row.At, f.From, f.To) && slices.ContainsFunc(row.Skipped, func(s domain.Skipped) bool {
+	chosen := func(s domain.Skipped) bool {
 		return (f.Endpoint.IsZero() || s.Endpoint == f.Endpoint) && (f.Subscription.IsZero() || s.Subscription == f.Subscription)
-	})
+	}
+	return within(row.At, f.From, f.To) && (slices.ContainsFunc(row.Skipped, chosen) || slices.ContainsFunc(row.Verdicts, chosen))
 }
 
 func (r *memoryReader) Event(_ context.Context, id domain.UUID) (Event, error) {
@@ -234,7 +235,7 @@ func attemptsAt(all []Attempt, as domain.Sequence) []Attempt {
 			break
 		}
 		if a.Result != nil && a.Finished.Sequence > as {
-			a.Result, a.Finished, a.BodySize = nil, Origin{}, 0
+			a.Result, a.Finished, a.BodySize, a.Erased = nil, Origin{}, 0, false
 		}
 		rows = append(rows, a)
 	}

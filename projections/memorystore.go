@@ -84,95 +84,53 @@ func (m *Memory) PutEvent(row Event) error {
 	defer m.mu.Unlock()
 	t := m.tenant(row.Tenant)
 	t.events.add(row.ID, row)
-	if !row.Erased {
+	if !row.Erased && !row.Damaged {
 		t.byProducer[producerID{row.Attrs.Source, row.Attrs.ID}] = row.ID
 	}
 	return nil
 }
 
-// RouteEvent implements Store.
-func (m *Memory) RouteEvent(tenant domain.TenantID, event domain.UUID, at Origin) error {
+// PutDelivery implements Store.
+func (m *Memory) PutDelivery(row Delivery, first *domain.AttemptStarted) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	events := &m.tenant(tenant).events
-	last := events.last(event)
+	t := m.tenant(row.Tenant)
+	t.deliveries.add(row.ID, row)
+	if first != nil {
+		t.attempts[row.ID] = []Attempt{{Delivery: row.ID, Tenant: row.Tenant, Started: *first, Begun: row.Created}}
+	}
+	return nil
+}
+
+// FoldDelivery implements Store.
+func (m *Memory) FoldDelivery(e *domain.Entry) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := m.tenant(e.Tenant)
+	last := t.deliveries.last(e.Stream.ID)
 	if last == nil {
-		return fmt.Errorf("event %s: %w", event, domain.ErrNotFound)
+		return fmt.Errorf("delivery %s: %w", e.Stream.ID, domain.ErrNotFound)
 	}
 	row := *last
-	row.Routed = at
-	events.add(event, row)
-	return nil
-}
-
-// PutDelivery implements Store.
-func (m *Memory) PutDelivery(row Delivery) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.tenant(row.Tenant).deliveries.add(row.ID, row)
-	return nil
-}
-
-// StartAttempt implements Store.
-func (m *Memory) StartAttempt(row Attempt) error {
-	return m.step(row.Tenant, row.Delivery, func(t *memoryTenant, d *Delivery) error {
-		t.attempts[d.ID] = append(t.attempts[d.ID], row)
-		return d.AttemptStarted(row)
-	})
-}
-
-// FinishAttempt implements Store.
-func (m *Memory) FinishAttempt(tenant domain.TenantID, delivery domain.UUID, r domain.AttemptResult, bodySize int, at Origin) error {
-	return m.step(tenant, delivery, func(t *memoryTenant, d *Delivery) error {
-		finish(t.attempts[d.ID], r, bodySize, at)
-		t.fare(d.Endpoint, r.Outcome, at)
-		return d.AttemptFinished(r, at)
-	})
-}
-
-// fare notes how an attempt at an endpoint went. An erased delivery names none.
-func (t *memoryTenant) fare(endpoint domain.UUID, outcome domain.AttemptOutcome, at Origin) {
-	if endpoint.IsZero() {
-		return
+	if err := row.Fold(e); err != nil {
+		return err
 	}
+	t.deliveries.add(row.ID, row)
+	t.attempts[row.ID] = foldAttempts(t.attempts[row.ID], e)
+	if f, ok := e.Fact.(*domain.AttemptFinished); ok {
+		t.recordHealth(row.Endpoint, f.Result.Outcome, OriginOf(*e))
+	}
+	return nil
+}
+
+// recordHealth notes the outcome of an attempt at an endpoint.
+func (t *memoryTenant) recordHealth(endpoint domain.UUID, outcome domain.AttemptOutcome, at Origin) {
 	states := t.health[endpoint]
 	var before domain.Health
 	if len(states) > 0 {
 		before = states[len(states)-1].Health
 	}
 	t.health[endpoint] = append(states, healthState{before.After(outcome, at.RecordedAt), at.Sequence})
-}
-
-// RedriveDelivery implements Store.
-func (m *Memory) RedriveDelivery(tenant domain.TenantID, delivery domain.UUID, f domain.DeliveryRedriven, at Origin) error {
-	return m.step(tenant, delivery, func(_ *memoryTenant, d *Delivery) error {
-		d.Redriven(f, at)
-		return nil
-	})
-}
-
-// CancelDelivery implements Store.
-func (m *Memory) CancelDelivery(tenant domain.TenantID, delivery domain.UUID, reason domain.CancelReason, at Origin) error {
-	return m.step(tenant, delivery, func(_ *memoryTenant, d *Delivery) error {
-		d.Cancelled(reason, at)
-		return nil
-	})
-}
-
-// EraseDelivery implements Store.
-func (m *Memory) EraseDelivery(tenant domain.TenantID, delivery domain.UUID, at Origin) error {
-	m.mu.Lock()
-	deliveries := &m.tenant(tenant).deliveries
-	if deliveries.last(delivery) == nil {
-		deliveries.add(delivery, ErasedDelivery(tenant, delivery, at))
-		m.mu.Unlock()
-		return nil
-	}
-	m.mu.Unlock()
-	return m.step(tenant, delivery, func(_ *memoryTenant, d *Delivery) error {
-		d.ContentErased(at)
-		return nil
-	})
 }
 
 // Advance implements Store.
@@ -187,22 +145,5 @@ func (m *Memory) Advance(tenant domain.TenantID, at Origin) error {
 	m.cursor = at.Position
 	close(m.moved)
 	m.moved = make(chan struct{})
-	return nil
-}
-
-// step adds the state to which f brings a delivery.
-func (m *Memory) step(tenant domain.TenantID, delivery domain.UUID, f func(*memoryTenant, *Delivery) error) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	t := m.tenant(tenant)
-	last := t.deliveries.last(delivery)
-	if last == nil {
-		return fmt.Errorf("delivery %s: %w", delivery, domain.ErrNotFound)
-	}
-	row := *last
-	if err := f(t, &row); err != nil {
-		return err
-	}
-	t.deliveries.add(delivery, row)
 	return nil
 }
