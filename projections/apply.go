@@ -42,9 +42,9 @@ func apply(s Store, e domain.Entry) error {
 		if err := s.PutEvent(event(e, f)); err != nil {
 			return err
 		}
-		return applyRouting(s, &e, e.Sequence, f.Routing, f.Verdicts)
+		return applyRouting(s, &e, f.Routing, f.Verdicts)
 	case *domain.EventRouted:
-		return applyRouting(s, &e, e.Cause, f.Routing, f.Verdicts)
+		return applyRouting(s, &e, f.Routing, f.Verdicts)
 	case *domain.AttemptStarted, *domain.AttemptFinished, *domain.DeliveryRedriven, *domain.DeliveryCancelled:
 		return s.FoldDelivery(&e)
 	case *domain.ProfileAdded:
@@ -58,7 +58,7 @@ func apply(s Store, e domain.Entry) error {
 }
 
 // applyRouting makes the deliveries and skips of one entry of an event.
-func applyRouting(s Store, e *domain.Entry, event domain.Sequence, r domain.Routing, v domain.Verdicts) error {
+func applyRouting(s Store, e *domain.Entry, r domain.Routing, v domain.Verdicts) error {
 	at := OriginOf(*e)
 	for i, d := range domain.Routed(e) {
 		if err := s.PutDelivery(Delivery{Delivery: d, Created: at, Updated: at}, r.Deliveries[i].First); err != nil {
@@ -69,7 +69,8 @@ func applyRouting(s Store, e *domain.Entry, event domain.Sequence, r domain.Rout
 		return nil
 	}
 	return s.PutSkips(Skips{
-		Tenant: e.Tenant, Event: e.Stream.ID, EventSequence: event, Skipped: r.Skipped, Verdicts: v.Skipped, At: at,
+		Tenant: e.Tenant, Event: e.Stream.ID, EventSequence: e.EventSequence(),
+		Skipped: r.Skipped, Verdicts: v.Skipped, At: at,
 	})
 }
 

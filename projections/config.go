@@ -3,31 +3,32 @@ package projections
 import (
 	"maps"
 	"slices"
-	"sync"
 
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// Config is the configuration in force at one position, with which events are routed and requests are sent: a Store that
-// keeps the current version of what isn't deleted, and nothing else. It is safe for concurrent use: one goroutine folds,
-// any number read.
+// Config is the configuration in force at one position: a Store that keeps the current version of what isn't deleted, and
+// nothing else. It is not safe for concurrent use; who routes by it takes a tenant's Snapshot.
 type Config struct {
 	noDeliveries
-
-	mu        sync.RWMutex // guards all below
 	cursor    domain.Position
 	tenants   map[domain.TenantID]*tenantConfig
-	endpoints map[domain.UUID]Endpoint // of all tenants
+	endpoints map[domain.UUID]Endpoint
 }
 
-// tenantConfig is one tenant's part.
+// tenantConfig is one tenant's part, kept together since an event is matched against one tenant's subscriptions.
 type tenantConfig struct {
 	tenant        Tenant
-	configuration domain.Sequence
-	subscriptions map[domain.UUID]Subscription
+	configured    domain.Sequence // of the last entry that is folded into it
 	endpoints     map[domain.UUID]Endpoint
-	routes        *Routes // made when asked for; nil: something has changed since
+	subscriptions map[domain.UUID]Subscription
+	// matching remembers which subscriptions choose a type. It is emptied whenever one of the subscriptions changes.
+	matching map[domain.EventType][]Subscription
+	snapshot *Snapshot // of all above; nil: there was a change since the last one
 }
+
+// maxMatching bounds tenantConfig.matching: types are the producers' choice.
+const maxMatching = 4096
 
 // NewConfig returns an empty configuration, as of before the first entry.
 func NewConfig() *Config {
@@ -35,32 +36,13 @@ func NewConfig() *Config {
 }
 
 // Cursor is the position as of which the configuration holds.
-func (c *Config) Cursor() domain.Position {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.cursor
-}
+func (c *Config) Cursor() domain.Position { return c.cursor }
 
 // SetCursor says as of which position the rows hold that were put without folding.
-func (c *Config) SetCursor(at domain.Position) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.cursor = at
-}
-
-// SetConfiguration says which of a tenant's entries that configure routing is the last among those that the rows reflect
-// which were put without folding.
-func (c *Config) SetConfiguration(tenant domain.TenantID, last domain.Sequence) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	t := c.of(tenant)
-	t.configuration, t.routes = last, nil
-}
+func (c *Config) SetCursor(at domain.Position) { c.cursor = at }
 
 // Tenant returns a tenant; false when there is none, or none any more.
 func (c *Config) Tenant(id domain.TenantID) (Tenant, bool) {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
 	t, ok := c.tenants[id]
 	if !ok || t.tenant.ID == "" {
 		return Tenant{}, false
@@ -70,23 +52,15 @@ func (c *Config) Tenant(id domain.TenantID) (Tenant, bool) {
 
 // Endpoint returns an endpoint; false when there is none, or none any more.
 func (c *Config) Endpoint(id domain.UUID) (Endpoint, bool) {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
 	e, ok := c.endpoints[id]
 	return e, ok
 }
 
 // Endpoints returns every tenant's endpoints, in no order.
-func (c *Config) Endpoints() []Endpoint {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return slices.Collect(maps.Values(c.endpoints))
-}
+func (c *Config) Endpoints() []Endpoint { return slices.Collect(maps.Values(c.endpoints)) }
 
 // Subscription returns a tenant's subscription; false when there is none, or none any more.
 func (c *Config) Subscription(tenant domain.TenantID, id domain.UUID) (Subscription, bool) {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
 	t, ok := c.tenants[tenant]
 	if !ok {
 		return Subscription{}, false
@@ -97,44 +71,38 @@ func (c *Config) Subscription(tenant domain.TenantID, id domain.UUID) (Subscript
 
 // Subscriptions returns a tenant's subscriptions in order of id.
 func (c *Config) Subscriptions(tenant domain.TenantID) []Subscription {
-	return c.Routes(tenant).Subscriptions()
+	t, ok := c.tenants[tenant]
+	if !ok {
+		return nil
+	}
+	return slices.SortedFunc(maps.Values(t.subscriptions), func(a, b Subscription) int { return compareUUID(a.ID, b.ID) })
 }
 
-// Routes returns what a tenant's events are routed by, as of now. It is remembered until the tenant's configuration changes,
-// so that it costs a look-up as long as it doesn't.
-func (c *Config) Routes(tenant domain.TenantID) *Routes {
-	c.mu.RLock()
+// Matching returns a tenant's subscriptions whose types choose one, paused ones too, in order of id. The result is
+// remembered and not to be changed.
+func (c *Config) Matching(tenant domain.TenantID, typ domain.EventType) []Subscription {
 	t, ok := c.tenants[tenant]
-	var routes *Routes
-	if ok {
-		routes = t.routes
-	}
-	c.mu.RUnlock()
-	if routes != nil {
-		return routes
-	}
 	if !ok {
-		return &Routes{}
+		return nil
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if t.routes == nil {
-		t.routes = newRoutes(t)
+	if known, ok := t.matching[typ]; ok {
+		return known
 	}
-	return t.routes
+	chosen := slices.DeleteFunc(c.Subscriptions(tenant), func(s Subscription) bool { return !s.Matches(typ) })
+	if len(t.matching) >= maxMatching {
+		clear(t.matching)
+	}
+	t.matching[typ] = chosen
+	return chosen
 }
 
 // Clone returns a copy that can be folded on by itself. Rows are shared: they are never changed in place.
 func (c *Config) Clone() *Config {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	n := &Config{
-		cursor: c.cursor, tenants: make(map[domain.TenantID]*tenantConfig, len(c.tenants)), endpoints: maps.Clone(c.endpoints),
-	}
+	n := &Config{cursor: c.cursor, tenants: make(map[domain.TenantID]*tenantConfig, len(c.tenants)), endpoints: maps.Clone(c.endpoints)}
 	for id, t := range c.tenants {
 		n.tenants[id] = &tenantConfig{
-			tenant: t.tenant, configuration: t.configuration, routes: t.routes,
-			subscriptions: maps.Clone(t.subscriptions), endpoints: maps.Clone(t.endpoints),
+			tenant: t.tenant, configured: t.configured, endpoints: maps.Clone(t.endpoints),
+			subscriptions: maps.Clone(t.subscriptions), matching: make(map[domain.EventType][]Subscription), snapshot: t.snapshot,
 		}
 	}
 	return n
@@ -142,8 +110,6 @@ func (c *Config) Clone() *Config {
 
 // PutTenant implements Store.
 func (c *Config) PutTenant(row Tenant) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	t := c.changed(row.ID, row.Updated)
 	if row.Deleted {
 		row = Tenant{}
@@ -165,8 +131,6 @@ func (c *Config) PutProfile(Profile) error { return nil }
 
 // PutEndpoint implements Store.
 func (c *Config) PutEndpoint(row Endpoint) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	t := c.changed(row.Tenant, row.Updated)
 	if row.Deleted {
 		delete(c.endpoints, row.ID)
@@ -174,18 +138,16 @@ func (c *Config) PutEndpoint(row Endpoint) error {
 		return nil
 	}
 	if row.Created == (Origin{}) {
-		row.Created = t.endpoints[row.ID].Created
+		row.Created = c.endpoints[row.ID].Created
 	}
-	c.endpoints[row.ID] = row
-	t.endpoints[row.ID] = row
+	c.endpoints[row.ID], t.endpoints[row.ID] = row, row
 	return nil
 }
 
 // PutSubscription implements Store.
 func (c *Config) PutSubscription(row Subscription) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	t := c.changed(row.Tenant, row.Updated)
+	clear(t.matching)
 	if row.Deleted {
 		delete(t.subscriptions, row.ID)
 		return nil
@@ -197,27 +159,22 @@ func (c *Config) PutSubscription(row Subscription) error {
 	return nil
 }
 
-// changed returns a tenant's part, made when there is none, which is about to be changed by an entry.
+// changed returns a tenant's part, made when there is none, for a change by an entry.
 func (c *Config) changed(id domain.TenantID, by Origin) *tenantConfig {
-	t := c.of(id)
-	t.routes = nil
-	t.configuration = max(t.configuration, by.Sequence)
-	return t
-}
-
-func (c *Config) of(id domain.TenantID) *tenantConfig {
 	t, ok := c.tenants[id]
 	if !ok {
-		t = &tenantConfig{subscriptions: make(map[domain.UUID]Subscription), endpoints: make(map[domain.UUID]Endpoint)}
+		t = &tenantConfig{
+			endpoints: make(map[domain.UUID]Endpoint), subscriptions: make(map[domain.UUID]Subscription),
+			matching: make(map[domain.EventType][]Subscription),
+		}
 		c.tenants[id] = t
 	}
+	t.configured, t.snapshot = max(t.configured, by.Sequence), nil
 	return t
 }
 
 // Advance implements Store.
 func (c *Config) Advance(_ domain.TenantID, at Origin) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.cursor = at.Position
 	return nil
 }
