@@ -60,8 +60,8 @@ func apply(s Store, e domain.Entry) error {
 // applyRouting makes the deliveries and skips of one entry of an event.
 func applyRouting(s Store, e *domain.Entry, r domain.Routing, v domain.Verdicts) error {
 	at := OriginOf(*e)
-	for i, d := range domain.Routed(e) {
-		if err := s.PutDelivery(Delivery{Delivery: d, Created: at, Updated: at}, r.Deliveries[i].First); err != nil {
+	for i, d := range Routed(e) {
+		if err := s.PutDelivery(d, r.Deliveries[i].First); err != nil {
 			return err
 		}
 	}
@@ -168,7 +168,7 @@ func applyDamaged(s Store, e domain.Entry) error {
 func event(e domain.Entry, f *domain.EventAppended) Event {
 	return Event{
 		ID: e.Stream.ID, Tenant: e.Tenant, Attrs: f.Event, LeafHash: leafHash(e.Leaf), DataSize: len(f.Data),
-		Created: OriginOf(e), Erased: e.Erased,
+		Created: OriginOf(e), Whole: f.Routing.Complete, Erased: e.Erased,
 	}
 }
 

@@ -126,14 +126,15 @@ func (r *memoryReader) Skips(_ context.Context, f SkipFilter, page Page) ([]Skip
 			i = len(t.skips) - 1 - i
 		}
 		row := t.skips[i]
-		if len(rows) < page.Limit && row.At.Sequence <= r.last && page.admits(row.At.Sequence, row.Event) && f.chooses(&row) {
+		if len(rows) < page.Limit && row.At.Sequence <= r.last && page.admits(row.At.Sequence, row.Event) && f.Chooses(&row) {
 			rows = append(rows, row)
 		}
 	}
 	return rows, nil
 }
 
-func (f SkipFilter) chooses(row *Skips) bool {
+// Chooses reports whether a row passes the filter.
+func (f SkipFilter) Chooses(row *Skips) bool {
 	chosen := func(s domain.Skipped) bool {
 		return (f.Endpoint.IsZero() || s.Endpoint == f.Endpoint) && (f.Subscription.IsZero() || s.Subscription == f.Subscription)
 	}

@@ -74,6 +74,7 @@ type Event struct {
 	LeafHash [32]byte // RFC 6962
 	DataSize int
 	Created  Origin
+	Whole    bool // its own entry has its whole routing; else entries right behind continue it
 	Erased   bool // the identity in Attrs and the data were destroyed
 	Damaged  bool // the content doesn't open: nothing is known but what the leaf says
 }

@@ -1,6 +1,9 @@
-package postgres
+package views
 
 import (
+	"context"
+	"crypto/hmac"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 
@@ -22,6 +25,39 @@ type configRow struct {
 	created  projections.Origin
 	from     projections.Origin
 	config   []byte
+	mac      []byte
+}
+
+// macBytes are kept of a row's MAC.
+const macBytes = 16
+
+// seal is the MAC of a row under its tenant's own secret: the server's database role can write rows, and what the server
+// acts by must come from the log.
+func (c *configRow) seal(ctx context.Context, log Log, table string) ([]byte, error) {
+	numbers := make([]byte, 0, 64)
+	for _, n := range []int64{
+		int64(c.version), int64(c.created.Sequence), int64(c.from.Position), int64(c.from.Sequence), c.from.RecordedAt.UnixMicro(),
+	} {
+		numbers = binary.BigEndian.AppendUint64(numbers, uint64(n))
+	}
+	if c.deleted {
+		numbers = append(numbers, 1)
+	}
+	mac, err := log.Hash(ctx, c.tenant, purposeRow, table, string(c.id[:]), string(numbers), string(c.config))
+	return mac[:macBytes], err
+}
+
+// check refuses a row that the fold didn't write.
+func (c *configRow) check(ctx context.Context, log Log, table string) error {
+	mac, err := c.seal(ctx, log, table)
+	if err != nil {
+		return fmt.Errorf("check a row of %s: %w", table, err)
+	}
+	if !hmac.Equal(mac, c.mac) {
+		return fmt.Errorf("version %d of %s %s isn't what the fold wrote: somebody changed the views (%w)",
+			c.version, table, c.id, errViewsApart)
+	}
+	return nil
 }
 
 // PutTenant implements projections.Store.
@@ -34,7 +70,7 @@ func (p *viewsPage) PutTenant(t projections.Tenant) (err error) {
 // PutKey implements projections.Store.
 func (p *viewsPage) PutKey(k projections.Key) (err error) {
 	row := configRow{id: k.ID, tenant: k.Tenant, version: k.Version, deleted: k.Revoked, created: k.Created, from: k.Updated}
-	p.keys, err = p.putConfig(p.keys, row, k.KeyConfig)
+	p.keys, err = p.putConfig(p.keys, row, k.KeyRights)
 	return err
 }
 
@@ -79,12 +115,12 @@ func (p *viewsPage) putConfig(rows []configRow, row configRow, config any) ([]co
 // earlier pages and those just inserted alike.
 const (
 	insertConfigSQL = `
-		INSERT INTO %[1]s (id, %[2]s created_position, created_sequence, created_at, from_position, from_sequence, from_at, version, deleted, tenant, config)
-		SELECT id, %[2]s created_position, created_sequence, created_at, from_position, from_sequence, from_at, version, deleted, tenant, config
+		INSERT INTO %[1]s (id, %[2]s created_position, created_sequence, created_at, from_position, from_sequence, from_at, version, deleted, tenant, config, mac)
+		SELECT id, %[2]s created_position, created_sequence, created_at, from_position, from_sequence, from_at, version, deleted, tenant, config, mac
 		  FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::timestamptz[], $6::bigint[], $7::bigint[], $8::timestamptz[],
-		              $9::integer[], $10::boolean[], $11::text[], $12::bytea[], $13::text[])
+		              $9::integer[], $10::boolean[], $11::text[], $12::bytea[], $13::text[], $14::bytea[])
 		    AS page (id, endpoint, created_position, created_sequence, created_at, from_position, from_sequence, from_at,
-		             version, deleted, tenant, config, name)`
+		             version, deleted, tenant, config, name, mac)`
 	endConfigSQL = `
 		UPDATE %[1]s AS old SET to_position = page.to_position, to_sequence = page.to_sequence
 		  FROM unnest($1::uuid[], $2::integer[], $3::bigint[], $4::bigint[], $5::text[])
@@ -93,9 +129,15 @@ const (
 )
 
 // queueConfig adds the statements for one table.
-func queueConfig(b *pgx.Batch, table string, rows []configRow) {
+func queueConfig(ctx context.Context, log Log, b *pgx.Batch, table string, rows []configRow) error {
 	if len(rows) == 0 {
-		return
+		return nil
+	}
+	for i := range rows {
+		var err error
+		if rows[i].mac, err = rows[i].seal(ctx, log, table); err != nil {
+			return fmt.Errorf("seal a row of %s: %w", table, err)
+		}
 	}
 	extra, key := "", "id"
 	switch table {
@@ -120,6 +162,7 @@ func queueConfig(b *pgx.Batch, table string, rows []configRow) {
 		columnOf(rows, func(r *configRow) string { return string(r.tenant) }),
 		columnOf(rows, func(r *configRow) []byte { return r.config }),
 		columnOf(rows, func(r *configRow) string { return string(r.name) }),
+		columnOf(rows, func(r *configRow) []byte { return r.mac }),
 	)
 	b.Queue(fmt.Sprintf(endConfigSQL, table, key),
 		columnOf(rows, func(r *configRow) pgtype.UUID { return idOf(r.id) }),
@@ -128,16 +171,17 @@ func queueConfig(b *pgx.Batch, table string, rows []configRow) {
 		columnOf(rows, func(r *configRow) int64 { return int64(r.from.Sequence) }),
 		columnOf(rows, func(r *configRow) string { return string(r.tenant) }),
 	)
+	return nil
 }
 
 // configColumns are those that scanConfig expects. The subscriptions' endpoint stands in their configuration, and so does
 // an event type's name.
-const configColumns = `id, tenant, version, deleted, created_position, created_sequence, created_at, from_position, from_sequence, from_at, config`
+const configColumns = `id, tenant, version, deleted, created_position, created_sequence, created_at, from_position, from_sequence, from_at, config, mac`
 
 func scanConfig(row pgx.CollectableRow) (c configRow, err error) {
 	var id pgtype.UUID
 	err = row.Scan(&id, &c.tenant, &c.version, &c.deleted, &c.created.Position, &c.created.Sequence, &c.created.RecordedAt,
-		&c.from.Position, &c.from.Sequence, &c.from.RecordedAt, &c.config)
+		&c.from.Position, &c.from.Sequence, &c.from.RecordedAt, &c.config, &c.mac)
 	c.id = id.Bytes
 	c.created.RecordedAt, c.from.RecordedAt = c.created.RecordedAt.UTC(), c.from.RecordedAt.UTC()
 	return c, err
@@ -152,7 +196,7 @@ func (c configRow) asTenant() (t projections.Tenant, err error) {
 func (c configRow) asKey() (k projections.Key, err error) {
 	k = projections.Key{Created: c.created, Updated: c.from}
 	k.Tenant, k.Version, k.Revoked = c.tenant, c.version, c.deleted
-	return k, c.decode(&k.KeyConfig)
+	return k, c.decode(&k.KeyRights)
 }
 
 func (c configRow) asEndpoint() (e projections.Endpoint, err error) {
@@ -180,15 +224,24 @@ func (c configRow) decode(into any) error {
 	return nil
 }
 
-// decodeAll turns scanned rows into rows of the projections.
-func decodeAll[T any](rows []configRow, as func(configRow) (T, error)) ([]T, error) {
+// decodeOne turns a scanned row, once it is checked, into a row of the projections.
+func decodeOne[T any](ctx context.Context, log Log, table string, row configRow, as func(configRow) (T, error)) (T, error) {
+	if err := row.check(ctx, log, table); err != nil {
+		var none T
+		return none, err
+	}
+	return as(row)
+}
+
+// decodeAll does so with all rows.
+func decodeAll[T any](ctx context.Context, log Log, table string, rows []configRow, as func(configRow) (T, error)) ([]T, error) {
 	if len(rows) == 0 {
 		return nil, nil
 	}
 	all := make([]T, len(rows))
 	for i, row := range rows {
 		var err error
-		if all[i], err = as(row); err != nil {
+		if all[i], err = decodeOne(ctx, log, table, row, as); err != nil {
 			return nil, err
 		}
 	}

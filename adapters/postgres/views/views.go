@@ -1,4 +1,4 @@
-package postgres
+package views
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/projections"
 )
@@ -19,7 +20,7 @@ const pollViews = 20 * time.Millisecond
 // Views are the tables that the Follower writes, as projections.Views. Safe for concurrent use.
 type Views struct {
 	pool     *pgxpool.Pool
-	log      domain.Log
+	log      Log
 	follower *Follower
 }
 
@@ -27,7 +28,7 @@ var _ projections.Views = (*Views)(nil)
 
 // NewViews makes Views. The pool must not be the one that log uses: a Reader holds a connection while it, or who reads,
 // asks the log. follower is this process's, which is asked to hurry when a reader waits; it may be nil.
-func NewViews(pool *pgxpool.Pool, log domain.Log, follower *Follower) *Views {
+func NewViews(pool *pgxpool.Pool, log Log, follower *Follower) *Views {
 	return &Views{pool: pool, log: log, follower: follower}
 }
 
@@ -83,7 +84,7 @@ type reached struct {
 func (v *Views) snapshot(ctx context.Context, tenant domain.TenantID, f func(pgx.Tx, reached) error) error {
 	conn, err := v.pool.Acquire(ctx)
 	if err != nil {
-		return domainError("read the views", err)
+		return postgres.DomainError("read the views", err)
 	}
 	defer conn.Release()
 	tx, at, err := beginSnapshot(ctx, conn.Conn(), tenant)
@@ -91,7 +92,7 @@ func (v *Views) snapshot(ctx context.Context, tenant domain.TenantID, f func(pgx
 		defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // it changed nothing
 	}
 	if err != nil {
-		return domainError("read the views", err)
+		return postgres.DomainError("read the views", err)
 	}
 	return f(tx, at)
 }
@@ -131,7 +132,7 @@ func (v *Views) Tenants(ctx context.Context, after domain.TenantID, limit int) (
 		if err != nil {
 			return err
 		}
-		tenants, err = decodeAll(rows, configRow.asTenant)
+		tenants, err = decodeAll(ctx, v.log, "tenants", rows, configRow.asTenant)
 		return err
 	})
 	if err != nil {
@@ -140,11 +141,11 @@ func (v *Views) Tenants(ctx context.Context, after domain.TenantID, limit int) (
 	return tenants, nil
 }
 
-func queryConfig(ctx context.Context, q querier, sql string, args ...any) ([]configRow, error) {
+func queryConfig(ctx context.Context, q postgres.Querier, sql string, args ...any) ([]configRow, error) {
 	rows, err := q.Query(ctx, sql, args...)
 	if err != nil {
-		return nil, domainError("read configuration", err)
+		return nil, postgres.DomainError("read configuration", err)
 	}
 	all, err := pgx.CollectRows(rows, scanConfig)
-	return all, domainError("read configuration", err)
+	return all, postgres.DomainError("read configuration", err)
 }

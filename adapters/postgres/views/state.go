@@ -1,19 +1,22 @@
-package postgres
+package views
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// What router, dispatcher and authentication begin with. Every answer comes with the position that it reflects, from the
+// What dispatcher and authentication begin with. Every answer comes with the position that it reflects, from the
 // same snapshot, and is about all tenants: the caller folds what came later itself.
 
 // WaitingKey is the place of a waiting delivery among those of its endpoint: by Due, then by Position.
@@ -42,7 +45,7 @@ func (v *Views) LoadConfig(ctx context.Context, at domain.Position) (*projection
 	config := projections.NewConfig()
 	err := v.snapshotOfAll(ctx, func(tx pgx.Tx, cursor domain.Position) error {
 		config.SetCursor(min(at, cursor))
-		return loadConfig(ctx, tx, config, config.Cursor())
+		return v.loadConfig(ctx, tx, config, config.Cursor())
 	})
 	if err != nil {
 		return nil, fmt.Errorf("load the configuration: %w", err)
@@ -53,25 +56,47 @@ func (v *Views) LoadConfig(ctx context.Context, at domain.Position) (*projection
 // heldAtSQL selects the versions that held at position $1.
 const heldAtSQL = ` WHERE from_position <= $1 AND (to_position IS NULL OR to_position > $1) AND NOT deleted`
 
-func loadConfig(ctx context.Context, tx pgx.Tx, into projections.Store, at domain.Position) error {
-	if err := putAll(ctx, tx, "tenants", at, configRow.asTenant, into.PutTenant); err != nil {
+func (v *Views) loadConfig(ctx context.Context, tx pgx.Tx, into *projections.Config, at domain.Position) error {
+	if err := putAll(ctx, v.log, tx, "tenants", at, configRow.asTenant, into.PutTenant); err != nil {
 		return err
 	}
-	if err := putAll(ctx, tx, "keys", at, configRow.asKey, into.PutKey); err != nil {
+	if err := putAll(ctx, v.log, tx, "endpoints", at, configRow.asEndpoint, into.PutEndpoint); err != nil {
 		return err
 	}
-	if err := putAll(ctx, tx, "endpoints", at, configRow.asEndpoint, into.PutEndpoint); err != nil {
+	if err := putAll(ctx, v.log, tx, "subscriptions", at, configRow.asSubscription, into.PutSubscription); err != nil {
 		return err
 	}
-	return putAll(ctx, tx, "subscriptions", at, configRow.asSubscription, into.PutSubscription)
+	// A deletion leaves no row that holds, and configures routing all the same.
+	const lastSQL = `
+		SELECT tenant, max(from_sequence) FROM (
+			SELECT tenant, from_sequence, from_position FROM tenants
+			UNION ALL SELECT tenant, from_sequence, from_position FROM endpoints
+			UNION ALL SELECT tenant, from_sequence, from_position FROM subscriptions) AS versions
+		 WHERE from_position <= $1 GROUP BY tenant`
+	rows, err := tx.Query(ctx, lastSQL, int64(at))
+	if err != nil {
+		return postgres.DomainError("read configuration", err)
+	}
+	var tenant domain.TenantID
+	var last domain.Sequence
+	_, err = pgx.ForEachRow(rows, []any{&tenant, &last}, func() error {
+		into.SetConfigured(tenant, last)
+		return nil
+	})
+	return postgres.DomainError("read configuration", err)
 }
 
-func putAll[T any](ctx context.Context, tx pgx.Tx, table string, at domain.Position, as func(configRow) (T, error), put func(T) error) error {
+// putAll puts the rows of a table that held at a position, each checked against its MAC, and as a whole against the log: a
+// row that was hidden, or an old version that was made to look like the newest, is noticed by its stream's version.
+func putAll[T any](ctx context.Context, log Log, tx pgx.Tx, table string, at domain.Position, as func(configRow) (T, error), put func(T) error) error {
 	rows, err := queryConfig(ctx, tx, `SELECT `+configColumns+` FROM `+table+heldAtSQL, int64(at))
 	if err != nil {
 		return err
 	}
-	all, err := decodeAll(rows, as)
+	if err := checkVersions(ctx, tx, table, rows, at); err != nil {
+		return err
+	}
+	all, err := decodeAll(ctx, log, table, rows, as)
 	for _, row := range all {
 		if err == nil {
 			err = put(row)
@@ -80,12 +105,35 @@ func putAll[T any](ctx context.Context, tx pgx.Tx, table string, at domain.Posit
 	return err
 }
 
+// checkVersions refuses rows that aren't the newest of their streams in the log as of a position.
+func checkVersions(ctx context.Context, tx pgx.Tx, table string, rows []configRow, at domain.Position) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	const newerSQL = `
+		SELECT row.id FROM unnest($1::uuid[], $2::integer[]) AS row (id, version)
+		 WHERE EXISTS (SELECT FROM entries AS e WHERE e.stream = row.id AND e.stream_version = row.version + 1 AND e.position <= $3)
+		 LIMIT 1`
+	var id pgtype.UUID
+	err := tx.QueryRow(ctx, newerSQL,
+		columnOf(rows, func(c *configRow) pgtype.UUID { return idOf(c.id) }),
+		columnOf(rows, func(c *configRow) int32 { return int32(c.version) }), int64(at)).Scan(&id)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil
+	case err != nil:
+		return postgres.DomainError("check configuration against the log", err)
+	}
+	return fmt.Errorf("the log has a newer version of %s %s than the views: somebody changed them (%w)",
+		table, domain.UUID(id.Bytes), errViewsApart)
+}
+
 // LoadDirectory returns what is in force of keys and tenants, and all event types and added profiles, to be kept up to date
 // by its Follow.
 func (v *Views) LoadDirectory(ctx context.Context) (*projections.Directory, error) {
 	var directory *projections.Directory
 	err := v.snapshotOfAll(ctx, func(tx pgx.Tx, cursor domain.Position) error {
-		rows, err := loadDirectory(ctx, tx, cursor)
+		rows, err := v.loadDirectory(ctx, tx, cursor)
 		directory = projections.NewDirectory(rows, cursor)
 		return err
 	})
@@ -95,23 +143,42 @@ func (v *Views) LoadDirectory(ctx context.Context) (*projections.Directory, erro
 	return directory, nil
 }
 
-func loadDirectory(ctx context.Context, tx pgx.Tx, at domain.Position) (rows projections.DirectoryRows, err error) {
-	err = putAll(ctx, tx, "tenants", at, configRow.asTenant, into(&rows.Tenants))
+func (v *Views) loadDirectory(ctx context.Context, tx pgx.Tx, at domain.Position) (rows projections.DirectoryRows, err error) {
+	err = putAll(ctx, v.log, tx, "tenants", at, configRow.asTenant, into(&rows.Tenants))
 	if err != nil {
 		return rows, err
 	}
-	if err = putAll(ctx, tx, "keys", at, configRow.asKey, into(&rows.Keys)); err != nil {
+	if err = putAll(ctx, v.log, tx, "keys", at, configRow.asKey, into(&rows.Keys)); err != nil {
+		return rows, err
+	}
+	if err = v.nameKeys(ctx, rows.Keys); err != nil {
 		return rows, err
 	}
 	types, err := queryConfig(ctx, tx, `SELECT `+configColumns+` FROM event_types ORDER BY from_position`)
 	if err != nil {
 		return rows, err
 	}
-	if rows.EventTypes, err = decodeAll(types, configRow.asEventType); err != nil {
+	if rows.EventTypes, err = decodeAll(ctx, v.log, "event_types", types, configRow.asEventType); err != nil {
 		return rows, err
 	}
-	rows.Profiles, err = loadProfiles(ctx, tx)
+	rows.Profiles, err = v.loadProfiles(ctx, tx)
 	return rows, err
+}
+
+// nameKeys adds what keys of all tenants are called.
+func (v *Views) nameKeys(ctx context.Context, keys []projections.Key) error {
+	slices.SortStableFunc(keys, func(a, b projections.Key) int { return strings.Compare(string(a.Tenant), string(b.Tenant)) })
+	for begin := 0; begin < len(keys); {
+		end := begin
+		for end < len(keys) && keys[end].Tenant == keys[begin].Tenant {
+			end++
+		}
+		if err := addNames(ctx, v.log, keys[begin].Tenant, keys[begin:end]); err != nil {
+			return err
+		}
+		begin = end
+	}
+	return nil
 }
 
 func into[T any](list *[]T) func(T) error {
@@ -119,28 +186,6 @@ func into[T any](list *[]T) func(T) error {
 		*list = append(*list, row)
 		return nil
 	}
-}
-
-// FirstUnrouted returns the position of the first event without a complete routing, 0 for none. Events of deleted tenants
-// aren't meant: nothing routes them any more.
-func (v *Views) FirstUnrouted(ctx context.Context) (first, as domain.Position, err error) {
-	const sql = `
-		SELECT position FROM events
-		 WHERE routed_position IS NULL
-		   AND NOT EXISTS (SELECT FROM tenants AS t WHERE t.tenant = events.tenant AND t.to_sequence IS NULL AND t.deleted)
-		 ORDER BY position LIMIT 1`
-	err = v.snapshotOfAll(ctx, func(tx pgx.Tx, cursor domain.Position) error {
-		as = cursor
-		err := tx.QueryRow(ctx, sql).Scan(&first)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return nil
-		}
-		return domainError("read events", err)
-	})
-	if err != nil {
-		return 0, 0, fmt.Errorf("find the first event that isn't routed: %w", err)
-	}
-	return first, as, nil
 }
 
 // Outstanding returns the endpoints that have unfinished deliveries, or deliveries with an open attempt.
@@ -159,13 +204,13 @@ func (v *Views) Outstanding(ctx context.Context) (endpoints []domain.UUID, as do
 		as = cursor
 		rows, err := tx.Query(ctx, sql)
 		if err != nil {
-			return domainError("read deliveries", err)
+			return postgres.DomainError("read deliveries", err)
 		}
 		ids, err := pgx.CollectRows(rows, pgx.RowTo[pgtype.UUID])
 		for _, id := range ids {
 			endpoints = append(endpoints, id.Bytes)
 		}
-		return domainError("read deliveries", err)
+		return postgres.DomainError("read deliveries", err)
 	})
 	if err != nil {
 		return nil, 0, fmt.Errorf("find the endpoints with waiting deliveries: %w", err)
@@ -194,13 +239,13 @@ func (v *Views) waiting(ctx context.Context, sql string, args ...any) (waiting [
 		as = cursor
 		rows, err := tx.Query(ctx, sql, args...)
 		if err != nil {
-			return domainError("read deliveries", err)
+			return postgres.DomainError("read deliveries", err)
 		}
 		deliveries, err := pgx.CollectRows(rows, scanDelivery)
 		for _, d := range deliveries {
 			waiting = append(waiting, WaitingDelivery{Delivery: d.Delivery, Position: d.Created.Position, Version: d.Version})
 		}
-		return domainError("read deliveries", err)
+		return postgres.DomainError("read deliveries", err)
 	})
 	if err != nil {
 		return nil, 0, fmt.Errorf("load waiting deliveries: %w", err)
@@ -214,7 +259,7 @@ func (v *Views) snapshotOfAll(ctx context.Context, f func(tx pgx.Tx, cursor doma
 }
 
 // viewsCursor is the position that the views reflect, 0 for none yet.
-func viewsCursor(ctx context.Context, q querier) (domain.Position, error) {
+func viewsCursor(ctx context.Context, q postgres.Querier) (domain.Position, error) {
 	const sql = `SELECT coalesce((SELECT position FROM cursors WHERE follower = $1 AND tenant = '' ORDER BY position DESC LIMIT 1), 0)`
 	var cursor domain.Position
 	err := q.QueryRow(ctx, sql, viewsFollower).Scan(&cursor)

@@ -1,4 +1,4 @@
-package postgres
+package views
 
 import (
 	"context"
@@ -45,7 +45,7 @@ type FollowerConfig struct {
 	// Pool of connections, for the server's role. It must not be the one that Log uses: a page holds a connection while
 	// it reads the log.
 	Pool *pgxpool.Pool
-	Log  domain.Log
+	Log  Log
 	// Logger gets one line a change of state. Nil: slog.Default().
 	Logger *slog.Logger
 	// Registerer takes the metrics. Nil: none are kept.
@@ -214,3 +214,12 @@ func (f *Follower) notify() {
 }
 
 var _ projections.Store = (*viewsPage)(nil)
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

@@ -1,4 +1,4 @@
-package postgres
+package views
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/projections"
 )
@@ -16,7 +17,7 @@ import (
 // viewReader is a projections.Reader on one transaction.
 type viewReader struct {
 	tx     pgx.Tx
-	log    domain.Log
+	log    Log
 	tenant domain.TenantID
 	last   domain.Sequence
 }
@@ -41,7 +42,7 @@ func (r *viewReader) SequenceAt(ctx context.Context, at time.Time) (domain.Seque
 	var sequence domain.Sequence
 	err := r.tx.QueryRow(ctx, sql, string(r.tenant), int64(r.last), at).Scan(&sequence)
 	if err != nil {
-		return 0, domainError("find the sequence at a time", err)
+		return 0, postgres.DomainError("find the sequence at a time", err)
 	}
 	return sequence, nil
 }
@@ -117,7 +118,7 @@ func (r *viewReader) Tenant(ctx context.Context, as projections.AsOf) (t project
 	if len(rows) == 0 {
 		return t, domain.ErrNotFound
 	}
-	return rows[0].asTenant()
+	return decodeOne(ctx, r.log, "tenants", rows[0], configRow.asTenant)
 }
 
 // Key implements projections.Reader.
@@ -126,7 +127,11 @@ func (r *viewReader) Key(ctx context.Context, id domain.UUID, as projections.AsO
 	if err != nil {
 		return k, err
 	}
-	return row.asKey()
+	keys, err := r.named(ctx, []configRow{row})
+	if err != nil {
+		return k, err
+	}
+	return keys[0], nil
 }
 
 // Keys implements projections.Reader.
@@ -135,7 +140,43 @@ func (r *viewReader) Keys(ctx context.Context, page projections.Page, as project
 	if err != nil {
 		return nil, err
 	}
-	return decodeAll(rows, configRow.asKey)
+	return r.named(ctx, rows)
+}
+
+// named decodes keys and adds what they and their principals are called, which only the log has.
+func (r *viewReader) named(ctx context.Context, rows []configRow) ([]projections.Key, error) {
+	keys, err := decodeAll(ctx, r.log, "keys", rows, configRow.asKey)
+	if err != nil {
+		return nil, err
+	}
+	return keys, addNames(ctx, r.log, r.tenant, keys)
+}
+
+// addNames reads from the log what keys of one tenant are called. Those of an erased principal have no names any more.
+func addNames(ctx context.Context, log Log, tenant domain.TenantID, keys []projections.Key) error {
+	sequences := make([]domain.Sequence, len(keys))
+	for i := range keys {
+		sequences[i] = keys[i].Updated.Sequence
+	}
+	entries, err := log.Entries(ctx, tenant, sequences)
+	if err != nil {
+		return fmt.Errorf("read what keys are called: %w", err)
+	}
+	names := make(map[domain.Sequence]domain.KeyNames, len(entries))
+	for _, e := range entries {
+		switch f := e.Fact.(type) {
+		case *domain.KeyCreated:
+			names[e.Sequence] = f.Key.KeyNames
+		case *domain.KeyRevoked:
+			names[e.Sequence] = f.Key.KeyNames
+		case *domain.RegistrationUsed:
+			names[e.Sequence] = f.Key.KeyNames
+		}
+	}
+	for i := range keys {
+		keys[i].KeyNames = names[keys[i].Updated.Sequence]
+	}
+	return nil
 }
 
 // Endpoint implements projections.Reader.
@@ -144,7 +185,7 @@ func (r *viewReader) Endpoint(ctx context.Context, id domain.UUID, as projection
 	if err != nil {
 		return e, err
 	}
-	return row.asEndpoint()
+	return decodeOne(ctx, r.log, "endpoints", row, configRow.asEndpoint)
 }
 
 // Endpoints implements projections.Reader.
@@ -153,7 +194,7 @@ func (r *viewReader) Endpoints(ctx context.Context, page projections.Page, as pr
 	if err != nil {
 		return nil, err
 	}
-	return decodeAll(rows, configRow.asEndpoint)
+	return decodeAll(ctx, r.log, "endpoints", rows, configRow.asEndpoint)
 }
 
 // EndpointVersion implements projections.Reader.
@@ -166,7 +207,7 @@ func (r *viewReader) EndpointVersion(ctx context.Context, id domain.UUID, versio
 	if len(rows) == 0 {
 		return e, domain.ErrNotFound
 	}
-	return rows[0].asEndpoint()
+	return decodeOne(ctx, r.log, "endpoints", rows[0], configRow.asEndpoint)
 }
 
 // Subscription implements projections.Reader.
@@ -175,7 +216,7 @@ func (r *viewReader) Subscription(ctx context.Context, id domain.UUID, as projec
 	if err != nil {
 		return s, err
 	}
-	return row.asSubscription()
+	return decodeOne(ctx, r.log, "subscriptions", row, configRow.asSubscription)
 }
 
 // Subscriptions implements projections.Reader.
@@ -188,7 +229,7 @@ func (r *viewReader) Subscriptions(ctx context.Context, endpoint domain.UUID, pa
 	if err != nil {
 		return nil, err
 	}
-	return decodeAll(rows, configRow.asSubscription)
+	return decodeAll(ctx, r.log, "subscriptions", rows, configRow.asSubscription)
 }
 
 // EventType implements projections.Reader.
@@ -201,7 +242,7 @@ func (r *viewReader) EventType(ctx context.Context, name domain.EventType, as pr
 	if len(rows) == 0 {
 		return t, domain.ErrNotFound
 	}
-	return rows[0].asEventType()
+	return decodeOne(ctx, r.log, "event_types", rows[0], configRow.asEventType)
 }
 
 // EventTypes implements projections.Reader.
@@ -210,5 +251,5 @@ func (r *viewReader) EventTypes(ctx context.Context, page projections.Page, as p
 	if err != nil {
 		return nil, err
 	}
-	return decodeAll(rows, configRow.asEventType)
+	return decodeAll(ctx, r.log, "event_types", rows, configRow.asEventType)
 }

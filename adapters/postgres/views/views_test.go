@@ -1,4 +1,4 @@
-package postgres_test
+package views_test
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package postgres
+package views
 
 import (
 	"context"
@@ -6,13 +6,14 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/projections"
 )
 
 // load reads the rows of earlier pages that the entries will need: deliveries that they move on, and where configuration
 // that they change was made.
-func (p *viewsPage) load(ctx context.Context, q querier, entries []domain.Entry) error {
+func (p *viewsPage) load(ctx context.Context, q postgres.Querier, entries []domain.Entry) error {
 	need := needed(entries)
 	if len(need[domain.StreamDelivery]) > 0 {
 		rows, err := deliveriesByID(ctx, q, need[domain.StreamDelivery])
@@ -40,7 +41,7 @@ func (p *viewsPage) load(ctx context.Context, q querier, entries []domain.Entry)
 	return nil
 }
 
-func (p *viewsPage) loadCreated(ctx context.Context, q querier, sql string, ids []pgtype.UUID) error {
+func (p *viewsPage) loadCreated(ctx context.Context, q postgres.Querier, sql string, ids []pgtype.UUID) error {
 	rows, err := q.Query(ctx, sql, ids)
 	if err != nil {
 		return err
@@ -62,14 +63,13 @@ func (p *viewsPage) loadCreated(ctx context.Context, q querier, sql string, ids 
 func needed(entries []domain.Entry) map[domain.StreamKind][]pgtype.UUID {
 	need := make(map[domain.StreamKind][]pgtype.UUID)
 	seen := make(map[domain.UUID]bool)
-	for _, e := range entries {
+	for i := range entries {
+		e := &entries[i]
 		id := e.Stream.ID
 		switch e.Stream.Kind {
 		case domain.StreamEvent:
-			if f, ok := e.Fact.(*domain.EventRouted); ok {
-				for _, d := range f.Deliveries {
-					seen[d.ID] = true
-				}
+			for _, d := range domain.Routed(&entries[i]) {
+				seen[d.ID] = true
 			}
 			continue
 		case domain.StreamTenant, domain.StreamKey, domain.StreamEndpoint, domain.StreamSubscription, domain.StreamEventType:
@@ -88,25 +88,26 @@ func needed(entries []domain.Entry) map[domain.StreamKind][]pgtype.UUID {
 // deliveryColumns are those that scanDelivery expects.
 const deliveryColumns = `id, event, endpoint, event_sequence, created_position, created_sequence, created_at,
 	updated_position, updated_sequence, updated_at, ended_position, ended_sequence, ended_at, next_attempt_at,
-	endpoint_version, attempts, schedule_base, version, open, tenant, status, cancel_reason, subscriptions`
+	endpoint_version, attempts, schedule_base, version, open, node, tenant, status, cancel_reason, retention, subscriptions`
 
 func scanDelivery(row pgx.CollectableRow) (d projections.Delivery, err error) {
-	var id, event, endpoint pgtype.UUID
+	var id, event, endpoint, node pgtype.UUID
 	var ended nullOrigin
 	var next pgtype.Timestamptz
-	var cancel pgtype.Text
+	var cancel, retention pgtype.Text
 	var matches []byte
 	err = row.Scan(&id, &event, &endpoint, &d.EventSequence, &d.Created.Position, &d.Created.Sequence, &d.Created.RecordedAt,
 		&d.Updated.Position, &d.Updated.Sequence, &d.Updated.RecordedAt, &ended.position, &ended.sequence, &ended.at, &next,
-		&d.EndpointVersion, &d.Attempts, &d.ScheduleBase, &d.Version, &d.Open, &d.Tenant, &d.Status, &cancel, &matches)
-	d.ID, d.Event, d.Endpoint = id.Bytes, event.Bytes, endpoint.Bytes
+		&d.EndpointVersion, &d.Attempts, &d.ScheduleBase, &d.Version, &d.Open, &node,
+		&d.Tenant, &d.Status, &cancel, &retention, &matches)
+	d.ID, d.Event, d.Endpoint, d.Node, d.Retention = id.Bytes, event.Bytes, endpoint.Bytes, node.Bytes, retention.String
 	d.Created.RecordedAt, d.Updated.RecordedAt = d.Created.RecordedAt.UTC(), d.Updated.RecordedAt.UTC()
 	d.Ended, d.NextAttemptAt, d.Cancel = ended.origin(), timeFrom(next), domain.CancelReason(cancel.String)
 	d.Subscriptions = unpackMatches(matches)
 	return d, err
 }
 
-func deliveriesByID(ctx context.Context, q querier, ids []pgtype.UUID) ([]projections.Delivery, error) {
+func deliveriesByID(ctx context.Context, q postgres.Querier, ids []pgtype.UUID) ([]projections.Delivery, error) {
 	const sql = `SELECT ` + deliveryColumns + ` FROM deliveries WHERE id = ANY ($1)`
 	rows, err := q.Query(ctx, sql, ids)
 	if err != nil {

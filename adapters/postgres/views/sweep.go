@@ -1,4 +1,4 @@
-package postgres
+package views
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/domain"
 )
 
@@ -20,18 +21,18 @@ import (
 func (v *Views) SweepSecrets(ctx context.Context, grace time.Duration) (destroyed int, err error) {
 	var idle []pgtype.UUID
 	err = v.snapshotOfAll(ctx, func(tx pgx.Tx, cursor domain.Position) (err error) {
-		idle, err = idleSecrets(ctx, tx, cursor, grace)
-		return domainError("look for secrets that nothing names", err)
+		idle, err = v.idleSecrets(ctx, tx, cursor, grace)
+		return postgres.DomainError("look for secrets that nothing names", err)
 	})
 	if err != nil || len(idle) == 0 {
 		return 0, err
 	}
 	tag, err := v.pool.Exec(ctx, `DELETE FROM secrets WHERE id = ANY ($1)`, idle)
-	return int(tag.RowsAffected()), domainError("destroy secrets", err)
+	return int(tag.RowsAffected()), postgres.DomainError("destroy secrets", err)
 }
 
 // idleSecrets lists the secrets of endpoints that nothing names.
-func idleSecrets(ctx context.Context, tx pgx.Tx, cursor domain.Position, grace time.Duration) (idle []pgtype.UUID, err error) {
+func (v *Views) idleSecrets(ctx context.Context, tx pgx.Tx, cursor domain.Position, grace time.Duration) (idle []pgtype.UUID, err error) {
 	// All that was recorded before the first entry beyond the cursor is folded.
 	const sinceSQL = `
 		SELECT least(now(), (SELECT recorded_at FROM entries WHERE position > $1 ORDER BY position LIMIT 1)) - $2::interval`
@@ -50,7 +51,7 @@ func idleSecrets(ctx context.Context, tx pgx.Tx, cursor domain.Position, grace t
 	if err != nil || len(stored) == 0 {
 		return nil, err
 	}
-	named, err := namedSecrets(ctx, tx, since)
+	named, err := v.namedSecrets(ctx, tx, since)
 	for _, id := range stored {
 		if !named[id.Bytes] {
 			idle = append(idle, id)
@@ -60,7 +61,7 @@ func idleSecrets(ctx context.Context, tx pgx.Tx, cursor domain.Position, grace t
 }
 
 // namedSecrets are those that a version names which was in force at a time or later.
-func namedSecrets(ctx context.Context, tx pgx.Tx, since time.Time) (map[domain.UUID]bool, error) {
+func (v *Views) namedSecrets(ctx context.Context, tx pgx.Tx, since time.Time) (map[domain.UUID]bool, error) {
 	const sql = `
 		SELECT ` + configColumns + ` FROM endpoints AS e
 		 WHERE NOT deleted
@@ -73,7 +74,7 @@ func namedSecrets(ctx context.Context, tx pgx.Tx, since time.Time) (map[domain.U
 	}
 	named := make(map[domain.UUID]bool)
 	for _, row := range rows {
-		e, err := row.asEndpoint()
+		e, err := decodeOne(ctx, v.log, "endpoints", row, configRow.asEndpoint)
 		if err != nil {
 			return nil, fmt.Errorf("read endpoint %s: %w", row.id, err)
 		}

@@ -1,4 +1,4 @@
-package postgres
+package views
 
 import "github.com/prometheus/client_golang/prometheus"
 

@@ -1,11 +1,13 @@
-package postgres
+package views
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/projections"
 )
@@ -33,20 +35,29 @@ func (p *viewsPage) queueProfiles(b *pgx.Batch) {
 	)
 }
 
-func scanProfile(row pgx.CollectableRow) (p projections.Profile, err error) {
-	var id pgtype.UUID
-	err = row.Scan(&id, &p.Added.Position, &p.Added.Sequence, &p.Added.RecordedAt, &p.Version, &p.Name, &p.Digest, &p.Document)
-	p.ID, p.Added.RecordedAt = id.Bytes, p.Added.RecordedAt.UTC()
-	return p, err
-}
-
-// loadProfiles reads all added profiles, in the order in which they were.
-func loadProfiles(ctx context.Context, tx pgx.Tx) ([]projections.Profile, error) {
-	const sql = `SELECT id, position, sequence, added_at, version, name, digest, document FROM profiles ORDER BY position`
-	rows, err := tx.Query(ctx, sql)
+// loadProfiles reads all added profiles, in the order in which they were, as the log has them: the rows say only where.
+func (v *Views) loadProfiles(ctx context.Context, tx pgx.Tx) ([]projections.Profile, error) {
+	rows, err := tx.Query(ctx, `SELECT sequence FROM profiles ORDER BY position`)
 	if err != nil {
-		return nil, domainError("read profiles", err)
+		return nil, postgres.DomainError("read profiles", err)
 	}
-	profiles, err := pgx.CollectRows(rows, scanProfile)
-	return profiles, domainError("read profiles", err)
+	sequences, err := pgx.CollectRows(rows, pgx.RowTo[domain.Sequence])
+	if err != nil || len(sequences) == 0 {
+		return nil, postgres.DomainError("read profiles", err)
+	}
+	entries, err := v.log.Entries(ctx, domain.InstanceTenant, sequences)
+	if err != nil {
+		return nil, fmt.Errorf("read profiles: %w", err)
+	}
+	var profiles []projections.Profile
+	for _, e := range entries {
+		f, ok := e.Fact.(*domain.ProfileAdded)
+		if !ok {
+			return nil, fmt.Errorf("sequence %d of the instance's log is no profile, as the views have it (%w)", e.Sequence, errViewsApart)
+		}
+		profiles = append(profiles, projections.Profile{
+			ProfileName: f.Profile, ID: e.Stream.ID, Document: f.Document, Added: projections.OriginOf(e),
+		})
+	}
+	return profiles, nil
 }

@@ -1,4 +1,4 @@
-package postgres
+package views
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/projections"
 )
@@ -23,27 +24,37 @@ func (r *viewReader) Delivery(ctx context.Context, id domain.UUID, as projection
 	return rows[0], nil
 }
 
-// statusThenSQL is the status that a delivery had as of sequence $2. Its row tells where nothing happened since; else the
-// last end of an attempt or change before does, and before any it was pending.
-const statusThenSQL = `
-	CASE WHEN updated_sequence <= $2 THEN status ELSE coalesce((
-		SELECT past.status FROM (
-			SELECT a.status, a.finished_sequence AS sequence FROM attempts AS a WHERE a.delivery = deliveries.id AND a.finished_sequence <= $2
-			UNION ALL
-			SELECT c.status, c.sequence FROM delivery_changes AS c WHERE c.delivery = deliveries.id AND c.sequence <= $2
-		) AS past ORDER BY past.sequence DESC LIMIT 1), CASE WHEN event IS NULL THEN 'cancelled' ELSE 'pending' END) END`
-
 // Deliveries implements projections.Reader.
 func (r *viewReader) Deliveries(ctx context.Context, f projections.DeliveryFilter, page projections.Page, as projections.AsOf) ([]projections.Delivery, error) {
+	then := f.Status != "" && r.at(as) < r.last // where rows have moved on since, only the log knows their status of then
+	var found []projections.Delivery
+	for {
+		rows, err := r.deliveriesPage(ctx, f, page, as, then)
+		if err != nil || !then {
+			return rows, err
+		}
+		for _, d := range rows {
+			if d.Status == f.Status && len(found) < page.Limit {
+				found = append(found, d)
+			}
+		}
+		if len(rows) < page.Limit || len(found) == page.Limit {
+			return found, nil
+		}
+		last := &rows[len(rows)-1]
+		page.After, page.AfterID = &last.Created.Sequence, last.ID
+	}
+}
+
+func (r *viewReader) deliveriesPage(ctx context.Context, f projections.DeliveryFilter, page projections.Page, as projections.AsOf, then bool) ([]projections.Delivery, error) {
 	behind, order := pageSQL(page, "created_sequence", 3)
 	sequence, id := pageArgs(page)
 	c := conditions{args: []any{sequence, id, page.Limit}, before: 2}
 	switch {
-	case f.Status == "":
-	case r.at(as) == r.last: // as it stands: the partial indexes serve
+	case then:
+		c.add(`(status = $%d OR updated_sequence > $2)`, string(f.Status))
+	case f.Status != "": // as it is: the partial indexes serve
 		c.add(`status = $%d`, string(f.Status))
-	default:
-		c.add(statusThenSQL+` = $%d`, string(f.Status))
 	}
 	if !f.From.IsZero() {
 		c.add(`created_at >= $%d`, f.From)
@@ -72,11 +83,11 @@ func (r *viewReader) bySubscription(ctx context.Context, c *conditions, subscrip
 	const sql = `SELECT endpoint FROM subscriptions WHERE id = $1 AND tenant = $2 AND version = 1`
 	rows, err := r.tx.Query(ctx, sql, idOf(subscription), string(r.tenant))
 	if err != nil {
-		return domainError("read a subscription", err)
+		return postgres.DomainError("read a subscription", err)
 	}
 	endpoints, err := pgx.CollectRows(rows, pgx.RowTo[pgtype.UUID])
 	if err != nil {
-		return domainError("read a subscription", err)
+		return postgres.DomainError("read a subscription", err)
 	}
 	if len(endpoints) == 1 {
 		c.add(`endpoint = $%d`, endpoints[0])
@@ -84,23 +95,27 @@ func (r *viewReader) bySubscription(ctx context.Context, c *conditions, subscrip
 	return nil
 }
 
-// byEvent restricts to an event's deliveries. There is no index by event: its routing made them, between the event's
-// sequence and that of the routing's last entry.
+// byEvent restricts to an event's deliveries. There is no index by event: they were made by its entry or by those right
+// behind it.
 func (r *viewReader) byEvent(ctx context.Context, c *conditions, event domain.UUID) error {
 	if event.IsZero() {
 		return nil
 	}
 	c.add(`event = $%d`, idOf(event))
 	e, err := r.Event(ctx, event)
-	switch {
-	case err == nil:
-		c.add(`created_sequence > $%d`, int64(e.Created.Sequence))
-		if e.Routed != (projections.Origin{}) {
-			c.add(`created_sequence <= $%d`, int64(e.Routed.Sequence))
-		}
-	case !isNotFound(err):
+	if isNotFound(err) {
+		c.add(`created_sequence < $%d`, 0)
+		return nil
+	}
+	if err != nil {
 		return err
 	}
+	last := e.Created.Sequence
+	if !e.Whole {
+		last += maxRoutingEntries
+	}
+	c.add(`created_sequence >= $%d`, int64(e.Created.Sequence))
+	c.add(`created_sequence <= $%d`, int64(last))
 	return nil
 }
 
@@ -110,11 +125,11 @@ func (r *viewReader) deliveries(ctx context.Context, as projections.AsOf, more s
 	sql := `SELECT ` + deliveryColumns + ` FROM deliveries WHERE tenant = $1 AND created_sequence <= $2` + more
 	rows, err := r.tx.Query(ctx, sql, append([]any{string(r.tenant), int64(at)}, args...)...)
 	if err != nil {
-		return nil, domainError("read deliveries", err)
+		return nil, postgres.DomainError("read deliveries", err)
 	}
 	all, err := pgx.CollectRows(rows, scanDelivery)
 	if err != nil {
-		return nil, domainError("read deliveries", err)
+		return nil, postgres.DomainError("read deliveries", err)
 	}
 	if err := r.takeBack(ctx, all, at); err != nil {
 		return nil, fmt.Errorf("read deliveries as of sequence %d: %w", at, err)
@@ -125,21 +140,18 @@ func (r *viewReader) deliveries(ctx context.Context, as projections.AsOf, more s
 	return all, nil
 }
 
-// Attempts implements projections.Reader. What was sent and received stands in the log, under the delivery's stream.
+// Attempts implements projections.Reader. The log has them: in the entry that made the delivery and in those of its stream.
 func (r *viewReader) Attempts(ctx context.Context, delivery domain.UUID, as projections.AsOf) ([]projections.Attempt, error) {
 	d, err := r.Delivery(ctx, delivery, as)
 	if err != nil {
 		return nil, err
 	}
-	if d.Version == 0 {
+	if d.Attempts == 0 {
 		return nil, nil
 	}
-	after := r.at(as) + 1
-	entries, err := r.log.Select(ctx, domain.Query{
-		Tenant: r.tenant, Stream: domain.Stream{Kind: domain.StreamDelivery, ID: delivery}, To: &after, Limit: d.Version,
-	})
+	entries, err := r.history(ctx, []projections.Delivery{d}, r.at(as))
 	if err != nil {
 		return nil, fmt.Errorf("read the attempts of delivery %s: %w", delivery, err)
 	}
-	return projections.AttemptsOf(entries), nil
+	return projections.AttemptsOf(delivery, entries), nil
 }

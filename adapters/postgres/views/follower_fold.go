@@ -1,4 +1,4 @@
-package postgres
+package views
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/projections"
 )
@@ -48,7 +49,7 @@ func (f *Follower) fold(ctx context.Context, m *message.Message) error {
 	if len(entries) == 0 {
 		return nil
 	}
-	page, err := writePage(ctx, tx, cursor, entries)
+	page, err := writePage(ctx, f.config.Log, tx, cursor, entries)
 	if err != nil {
 		return err
 	}
@@ -88,20 +89,34 @@ func gatherEntries(ctx context.Context, log domain.Log, after domain.Position, l
 
 func sizeOf(entries []domain.Entry) (size int) {
 	for i := range entries {
-		size += entrySize(&entries[i])
+		size += sizeOfEntry(&entries[i])
+	}
+	return size
+}
+
+// sizeOfEntry is about what an entry takes in memory.
+func sizeOfEntry(e *domain.Entry) int {
+	size := 512 + len(e.Leaf)
+	switch f := e.Fact.(type) {
+	case *domain.EventAppended:
+		size += len(f.Data) + 256*len(f.Routing.Deliveries)
+	case *domain.EventRouted:
+		size += 256 * len(f.Routing.Deliveries)
+	case *domain.AttemptFinished:
+		size += len(f.Body) + 1024
 	}
 	return size
 }
 
 // writePage folds entries and writes what they change. What the database will never take is cut off by halves, until it
 // is one entry: then it fails with a *stopError. Each try is under a savepoint.
-func writePage(ctx context.Context, tx pgx.Tx, after domain.Position, entries []domain.Entry) (page *viewsPage, err error) {
+func writePage(ctx context.Context, log Log, tx pgx.Tx, after domain.Position, entries []domain.Entry) (page *viewsPage, err error) {
 	for {
 		err = pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
 			if page, err = foldPage(ctx, tx, after, entries); err != nil {
 				return err
 			}
-			return page.flush(ctx, tx)
+			return page.flush(ctx, log, tx)
 		})
 		switch {
 		case err == nil:
@@ -119,18 +134,18 @@ func writePage(ctx context.Context, tx pgx.Tx, after domain.Position, entries []
 var errViewsApart = errors.New("hint: rebuild the views")
 
 // permanent says whether trying again can't help.
-func permanent(err error) bool { return refused(err) || errors.Is(err, errViewsApart) }
+func permanent(err error) bool { return postgres.Refused(err) || errors.Is(err, errViewsApart) }
 
 // withoutValues keeps what the server quotes of contents out of what is logged.
 func withoutValues(err error) error {
-	if refused(err) {
-		return domainError("write to the views", err)
+	if postgres.Refused(err) {
+		return postgres.DomainError("write to the views", err)
 	}
 	return err
 }
 
 // foldPage folds entries up to the first that can't be folded. When that is the very first, it fails with a *stopError.
-func foldPage(ctx context.Context, q querier, after domain.Position, entries []domain.Entry) (*viewsPage, error) {
+func foldPage(ctx context.Context, q postgres.Querier, after domain.Position, entries []domain.Entry) (*viewsPage, error) {
 	for {
 		page := newViewsPage(after)
 		if err := page.load(ctx, q, entries); err != nil {

@@ -1,4 +1,4 @@
-package postgres
+package views
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/domain"
 )
 
@@ -21,17 +22,17 @@ const upsertHealthSQL = `
 		failures = CASE WHEN excluded.last_success IS NULL THEN old.failures ELSE 0 END + excluded.failures`
 
 func (p *viewsPage) queueHealth(b *pgx.Batch) {
-	if len(p.fared) == 0 {
+	if len(p.health) == 0 {
 		return
 	}
-	ids := make([]domain.UUID, 0, len(p.fared))
-	for id := range p.fared {
+	ids := make([]domain.UUID, 0, len(p.health))
+	for id := range p.health {
 		ids = append(ids, id)
 	}
-	of := func(id *domain.UUID) domain.Health { return p.fared[*id].health }
+	of := func(id *domain.UUID) domain.Health { return p.health[*id].health }
 	b.Queue(upsertHealthSQL,
 		columnOf(ids, func(id *domain.UUID) pgtype.UUID { return idOf(*id) }),
-		columnOf(ids, func(id *domain.UUID) string { return string(p.fared[*id].tenant) }),
+		columnOf(ids, func(id *domain.UUID) string { return string(p.health[*id].tenant) }),
 		columnOf(ids, func(id *domain.UUID) pgtype.Timestamptz { return timeOf(of(id).LastSuccess) }),
 		columnOf(ids, func(id *domain.UUID) pgtype.Timestamptz { return timeOf(of(id).FailingSince) }),
 		columnOf(ids, func(id *domain.UUID) int64 { return of(id).Failures }),
@@ -41,10 +42,10 @@ func (p *viewsPage) queueHealth(b *pgx.Batch) {
 // Health implements projections.Reader.
 func (r *viewReader) Health(ctx context.Context, endpoint domain.UUID) (domain.Health, error) {
 	h, err := health(ctx, r.tx, ` AND tenant = $2`, idOf(endpoint), string(r.tenant))
-	return h, domainError("read an endpoint's health", err)
+	return h, postgres.DomainError("read an endpoint's health", err)
 }
 
-func health(ctx context.Context, q querier, more string, args ...any) (h domain.Health, err error) {
+func health(ctx context.Context, q postgres.Querier, more string, args ...any) (h domain.Health, err error) {
 	var success, since pgtype.Timestamptz
 	err = q.QueryRow(ctx, `SELECT last_success, failing_since, failures FROM endpoint_health WHERE endpoint = $1`+more, args...).
 		Scan(&success, &since, &h.Failures)
@@ -62,7 +63,7 @@ func (v *Views) Health(ctx context.Context, endpoint domain.UUID, atLeast domain
 		err = v.snapshotOfAll(ctx, func(tx pgx.Tx, cursor domain.Position) (err error) {
 			as = cursor
 			h, err = health(ctx, tx, "", idOf(endpoint))
-			return domainError("read an endpoint's health", err)
+			return postgres.DomainError("read an endpoint's health", err)
 		})
 		if err != nil || as >= atLeast {
 			return h, as, err

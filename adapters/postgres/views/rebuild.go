@@ -1,4 +1,4 @@
-package postgres
+package views
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/domain"
 )
 
@@ -14,7 +15,7 @@ import (
 func viewTables() []string {
 	return []string{
 		"tenants", "keys", "endpoints", "subscriptions", "event_types", "profiles",
-		"events", "skips", "deliveries", "attempts", "delivery_changes", "endpoint_health",
+		"events", "skips", "deliveries", "endpoint_health",
 	}
 }
 
@@ -51,7 +52,7 @@ func (v *Views) Rebuild(ctx context.Context, progress func(domain.Position)) err
 
 // beginRefold gives the transaction all the time it needs, whatever the pool's settings are, and makes followers wait.
 func (v *Views) beginRefold(ctx context.Context, tx pgx.Tx) error {
-	if err := noTimeout(ctx, tx); err != nil {
+	if err := postgres.NoTimeout(ctx, tx); err != nil {
 		return err
 	}
 	if _, err := tx.Exec(ctx, lockViewsSQL, viewsFollower); err != nil {
@@ -73,7 +74,7 @@ func (v *Views) refold(ctx context.Context, tx pgx.Tx, until domain.Position, pr
 		if err != nil {
 			return err
 		}
-		if err := page.flush(ctx, tx); err != nil {
+		if err := page.flush(ctx, v.log, tx); err != nil {
 			return err
 		}
 		at = page.last
@@ -100,7 +101,7 @@ func (v *Views) VerifyViews(ctx context.Context, progress func(domain.Position))
 	// A connection of its own: the temporary tables hide the real ones, and plans made before wouldn't notice.
 	conn, err := pgx.ConnectConfig(ctx, v.pool.Config().ConnConfig)
 	if err != nil {
-		return nil, domainError("verify the views", err)
+		return nil, postgres.DomainError("verify the views", err)
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // the tables go with it
 	var differences []Difference

@@ -1,9 +1,7 @@
-package postgres
+package views
 
 import (
 	"encoding/binary"
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
@@ -90,58 +88,3 @@ func unpackMatches(b []byte) []domain.SubscriptionMatch {
 	}
 	return matches
 }
-
-// usualSchemaVersion is that of events whose producer names none.
-const usualSchemaVersion = "v1"
-
-// eventColumns are an event's attributes as the table has them: what can be told from other columns is null.
-type eventColumns struct {
-	subject, source, producerID pgtype.Text
-	more                        []byte
-}
-
-func attributeColumns(e *projections.Event) (c eventColumns, err error) {
-	if e.Erased {
-		return c, nil
-	}
-	rest := e.Attrs
-	c.subject = textOf(rest.Subject)
-	if rest.Source != defaultSource(e.Tenant) {
-		c.source = pgtype.Text{String: rest.Source, Valid: true}
-	}
-	if rest.ID != e.ID.String() {
-		c.producerID = pgtype.Text{String: rest.ID, Valid: true}
-	}
-	rest.Subject, rest.Source, rest.ID, rest.Type = "", "", "", ""
-	usual := rest.SchemaVersion == usualSchemaVersion && rest.OccurredAt.IsZero() && rest.DataSchema == "" &&
-		len(rest.Extensions) == 0 && rest.Test == nil
-	if !usual {
-		c.more, err = json.Marshal(rest)
-	}
-	return c, err
-}
-
-// attributes is the inverse of attributeColumns.
-func (c eventColumns) attributes(e *projections.Event, typ string) error {
-	if e.Erased {
-		return nil
-	}
-	e.Attrs.SchemaVersion = usualSchemaVersion
-	if c.more != nil {
-		if err := json.Unmarshal(c.more, &e.Attrs); err != nil {
-			return fmt.Errorf("decode an event of the views: %w (%w)", err, errViewsApart)
-		}
-	}
-	e.Attrs.Type, e.Attrs.Subject = domain.EventType(typ), c.subject.String
-	e.Attrs.Source, e.Attrs.ID = defaultSource(e.Tenant), e.ID.String()
-	if c.source.Valid {
-		e.Attrs.Source = c.source.String
-	}
-	if c.producerID.Valid {
-		e.Attrs.ID = c.producerID.String
-	}
-	return nil
-}
-
-// defaultSource is the source of events whose producer names none.
-func defaultSource(tenant domain.TenantID) string { return "/tenants/" + string(tenant) }
