@@ -47,6 +47,9 @@ func (c *Config) SetConfigured(id domain.TenantID, sequence domain.Sequence) {
 	c.changed(id, Origin{Sequence: sequence})
 }
 
+// ID is the tenant's, also of a deleted one.
+func (s *Snapshot) ID() domain.TenantID { return s.id }
+
 // Configured is the sequence of the last entry that configures routing of those that are folded into it.
 func (s *Snapshot) Configured() domain.Sequence { return s.configured }
 

@@ -143,10 +143,6 @@ func (d *Dispatcher) applyLease(e *domain.Entry) {
 	var taken []*shard
 	for _, l := range f.Leases {
 		fence := domain.Fence{Lease: l.Name, Owner: f.Node, Epoch: l.Epoch}
-		if l.Name == routerLease {
-			d.applyRouterLease(e.Position, fence)
-			continue
-		}
 		index, ok := shardIndex(l.Name)
 		if !ok {
 			continue

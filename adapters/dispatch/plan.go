@@ -8,7 +8,7 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// plan is what one node does about the leases of shards and router.
+// plan is what one node does about the leases of shards.
 type plan struct {
 	take []Lease                // as they stand
 	give map[string]domain.UUID // name → the node that gets it
@@ -26,7 +26,7 @@ func planOf(s Standing, set Settings, steady bool) plan {
 	}
 	p := plan{give: make(map[string]domain.UUID)}
 	var free []Lease
-	for _, name := range append([]string{routerLease}, shardLeases[:]...) {
+	for _, name := range shardLeases {
 		l, ok := known[name]
 		switch {
 		case !ok:
@@ -50,12 +50,12 @@ func planOf(s Standing, set Settings, steady bool) plan {
 	return p
 }
 
-// rebalance notes what this node gives away. The router's lease stays where it is.
+// rebalance notes what this node gives away.
 func (p *plan) rebalance(nodes []domain.UUID, held map[domain.UUID][]Lease, self domain.UUID) {
 	for {
 		from, to := most(nodes, held), fewest(nodes, held)
 		n := len(held[from])
-		if n-len(held[to]) <= 1 || held[from][n-1].Name == routerLease {
+		if n-len(held[to]) <= 1 {
 			return
 		}
 		l := held[from][n-1]

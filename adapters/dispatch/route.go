@@ -5,87 +5,86 @@ import (
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// maxRouted is how many deliveries one event.routed names; an event with more has several, in one group.
-const maxRouted = 1000
+// Filters begins to evaluate filters on one event. What it returns is called once for each subscription that has a filter,
+// in order, and says why the subscription is skipped (one of domain.SkipFilter, SkipFilterFailed and SkipFilterBudget), or
+// "" when its filter matches. All calls for one event share its decoded form and one budget.
+type Filters func(e *domain.EventAppended) func(s domain.Subscription) domain.SkipReason
 
-// matcher evaluates a subscription's filter; nil: none can be evaluated.
-type matcher func(s domain.Subscription, e *domain.EventAppended) (bool, error)
-
-// routesOf decides to whom an event goes by the configuration at its position: at least one fact, the last Complete.
-func routesOf(c *projections.Config, match matcher, e *domain.Entry) []domain.EventRouted {
-	f, ok := e.Fact.(*domain.EventAppended)
-	if !ok { // erased before it was routed: there is nothing to send
-		return []domain.EventRouted{{Complete: true}}
+// routesOf decides to whom an event goes by a configuration: at least one part, the last one Complete. The first belongs to
+// the event's own entry. It depends on nothing else, but that the deliveries' ids are random.
+func routesOf(c *projections.Snapshot, filters Filters, e *domain.EventAppended, retention string) []domain.EventRouted {
+	r := routing{config: c, event: e, filters: filters}
+	tenant, _ := c.Tenant()
+	r.rules = tenant.TenantConfig
+	if e.Event.Test != nil {
+		r.test(e.Event.Test.Endpoint)
+	} else {
+		for _, s := range c.Matching(e.Event.Type) {
+			r.add(s.Subscription)
+		}
 	}
-	tenant, _ := c.Tenant(e.Tenant)
-	r := routing{config: c, tenant: e.Tenant, rules: tenant.TenantConfig}
-	if f.Event.Test != nil {
-		r.test(f.Event.Test.Endpoint)
-		return r.split()
-	}
-	for _, s := range c.Matching(e.Tenant, f.Event.Type) {
-		r.add(s.Subscription, f, match)
-	}
-	return r.split()
+	return r.split(c.Configured(), retention)
 }
 
 // routing gathers what becomes of one event.
 type routing struct {
-	config     *projections.Config
-	tenant     domain.TenantID
+	config     *projections.Snapshot
 	rules      domain.TenantConfig
+	event      *domain.EventAppended
+	filters    Filters
+	filter     func(domain.Subscription) domain.SkipReason // of this event; nil: none was asked yet
 	deliveries []domain.RoutedDelivery
-	skipped    []domain.Skipped
+	skipped    []domain.Skipped    // for reasons that say nothing of the event's content
+	verdicts   []domain.Skipped    // for others
 	byEndpoint map[domain.UUID]int // index into deliveries; made when there are more than a few
 }
 
 // add decides on one subscription that the event's type matches. A subscription of a deleted endpoint asks for nothing.
-func (r *routing) add(s domain.Subscription, f *domain.EventAppended, match matcher) {
+func (r *routing) add(s domain.Subscription) {
 	endpoint, ok := r.config.Endpoint(s.Endpoint)
 	if !ok {
 		return
 	}
-	if reason := r.skip(s, endpoint.Endpoint, f, match); reason != "" {
-		r.skipped = append(r.skipped, domain.Skipped{
-			Subscription: s.ID, Version: s.Version, Endpoint: s.Endpoint, Reason: reason,
-		})
+	reason := r.skip(s, endpoint.Endpoint)
+	if reason == "" {
+		d := r.delivery(endpoint.Endpoint)
+		d.Subscriptions = append(d.Subscriptions, domain.SubscriptionMatch{ID: s.ID, Version: s.Version})
 		return
 	}
-	d := r.delivery(endpoint.Endpoint)
-	d.Subscriptions = append(d.Subscriptions, domain.SubscriptionMatch{ID: s.ID, Version: s.Version})
+	skipped := domain.Skipped{Subscription: s.ID, Version: s.Version, Endpoint: s.Endpoint, Reason: reason}
+	if reason.ByContent() {
+		r.verdicts = append(r.verdicts, skipped)
+	} else {
+		r.skipped = append(r.skipped, skipped)
+	}
 }
 
-// skip says why a subscription makes no delivery, "" when it does.
-func (r *routing) skip(s domain.Subscription, endpoint domain.Endpoint, f *domain.EventAppended, match matcher) domain.SkipReason {
+// skip returns why a subscription makes no delivery, "" when it does.
+func (r *routing) skip(s domain.Subscription, endpoint domain.Endpoint) domain.SkipReason {
 	if reason := r.rules.Bars(endpoint.EndpointConfig); reason != "" {
 		return reason
 	}
 	switch {
 	case s.Paused:
 		return domain.SkipSubscriptionPaused
-	case f.Event.About == endpoint.ID:
+	case r.event.Event.About == endpoint.ID:
 		return domain.SkipOwnEndpoint
 	}
 	if reason := withheld(endpoint); reason != "" {
 		return reason
 	}
-	if s.Filter == "" {
-		return ""
-	}
-	if match == nil {
-		return domain.SkipFilterFailed
-	}
-	matches, err := match(s, f)
 	switch {
-	case err != nil:
+	case s.Filter == "":
+		return ""
+	case r.filters == nil:
 		return domain.SkipFilterFailed
-	case !matches:
-		return domain.SkipFilter
+	case r.filter == nil:
+		r.filter = r.filters(r.event)
 	}
-	return ""
+	return r.filter(s)
 }
 
-// withheld says why an endpoint gets nothing at all, "" when it does.
+// withheld returns why an endpoint gets nothing at all, "" when it does.
 func withheld(endpoint domain.Endpoint) domain.SkipReason {
 	switch {
 	case endpoint.Disabled != "":
@@ -99,7 +98,7 @@ func withheld(endpoint domain.Endpoint) domain.SkipReason {
 // test decides on a sample for one endpoint, which no subscription asked for.
 func (r *routing) test(id domain.UUID) {
 	endpoint, ok := r.config.Endpoint(id)
-	if !ok || endpoint.Tenant != r.tenant {
+	if !ok {
 		return
 	}
 	reason := r.rules.Bars(endpoint.EndpointConfig)
@@ -139,17 +138,27 @@ func (r *routing) delivery(endpoint domain.Endpoint) *domain.RoutedDelivery {
 	return &r.deliveries[len(r.deliveries)-1]
 }
 
-// split makes the facts. Skips stand in the first ones, at most maxRouted each.
-func (r *routing) split() []domain.EventRouted {
-	var facts []domain.EventRouted
+// split makes the parts, each of which names at most domain.MaxRouted deliveries and as many skips of either sort.
+func (r *routing) split(configuration domain.Sequence, retention string) []domain.EventRouted {
+	var parts []domain.EventRouted
 	for {
-		n, m := min(maxRouted, len(r.deliveries)), min(maxRouted, len(r.skipped))
-		fact := domain.EventRouted{Deliveries: r.deliveries[:n:n], Skipped: r.skipped[:m:m]}
-		r.deliveries, r.skipped = r.deliveries[n:], r.skipped[m:]
-		fact.Complete = len(r.deliveries) == 0 && len(r.skipped) == 0
-		facts = append(facts, fact)
-		if fact.Complete {
-			return facts
+		part := domain.EventRouted{Routing: domain.Routing{Configuration: configuration, Retention: retention}}
+		part.Routing.Deliveries, r.deliveries = cut(r.deliveries)
+		part.Routing.Skipped, r.skipped = cut(r.skipped)
+		part.Verdicts.Skipped, r.verdicts = cut(r.verdicts)
+		part.Routing.Complete = len(r.deliveries) == 0 && len(r.skipped) == 0 && len(r.verdicts) == 0
+		parts = append(parts, part)
+		if part.Routing.Complete {
+			return parts
 		}
 	}
+}
+
+// cut takes as many as one entry may name off the front.
+func cut[T any](all []T) (first, rest []T) {
+	n := min(domain.MaxRouted, len(all))
+	if n == 0 {
+		return nil, nil
+	}
+	return all[:n:n], all[n:]
 }

@@ -26,9 +26,9 @@ type Settings struct {
 	Leases Leases
 	Sender Sender
 
-	// Match evaluates a subscription's filter on an event. It is called only for subscriptions that have one; nil: none
-	// can be evaluated, and what has a filter is skipped as failed.
-	Match func(s domain.Subscription, e *domain.EventAppended) (bool, error)
+	// Filters evaluates subscriptions' filters on an event; nil: none can be evaluated, and what has a filter is skipped as
+	// failed. It is called from many goroutines, also while the log's lock is held.
+	Filters Filters
 
 	// Node is this process: a new id at each start. It holds the leases and stands in every attempt.
 	Node domain.UUID

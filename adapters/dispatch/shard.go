@@ -9,10 +9,7 @@ import (
 // Shards is the number of shards over which endpoints are spread. It is part of every delivery's id and never changes.
 const Shards = 64
 
-const (
-	shardMask   = Shards - 1
-	routerLease = "router"
-)
+const shardMask = Shards - 1
 
 // shardOf returns the shard of an endpoint: the last six of the 62 random bits of its version 7 UUID.
 func shardOf(endpoint domain.UUID) int { return int(endpoint[15] & shardMask) }
@@ -46,11 +43,11 @@ type shard struct {
 	giving  bool
 	running int // tasks: attempts, closings, cancellations
 
-	filings []filing // facts to be appended
-	filing  bool     // a task is at it
+	pending   []pendingFact // to be appended
+	appending bool          // a task is at it
 
-	stubs   []domain.UUID // deliveries whose rows are to be read
-	looking bool          // a task is at it
+	placeholders []domain.UUID // deliveries whose rows are to be read
+	looking      bool          // a task is at it
 }
 
 func newShard(index int, fence domain.Fence) *shard {

@@ -21,9 +21,9 @@ type throttle struct {
 	single bool          // one attempt at a time
 }
 
-// heed takes in how an attempt ended that began at a time. What began before until was under way when the receiver
-// complained, and says nothing of how it fares since.
-func (t *throttle) heed(e *ending, began, now time.Time) {
+// observe updates the throttle with the outcome of an attempt that began at a time. Attempts that began before until are
+// ignored: they were under way when the receiver complained.
+func (t *throttle) observe(e *ending, began, now time.Time) {
 	probe := !began.Before(t.until)
 	switch {
 	case e.throttle:
@@ -53,5 +53,5 @@ func (t *throttle) raise(notBefore time.Time, probe bool, now time.Time) {
 	t.single = true
 }
 
-// on says whether the lane is slowed down.
+// on reports whether the lane is slowed down.
 func (t *throttle) on(now time.Time) bool { return t.single || t.until.After(now) }

@@ -76,8 +76,15 @@ func backlog(t *testing.T, w *world, window, lag int) []string {
 		w.receiver.mu.Lock()
 		numbers[e] = i
 		w.receiver.mu.Unlock()
-		w.append(acme, domain.Stream{Kind: domain.StreamEvent, ID: e}, 0, 0, &domain.EventAppended{
-			Event: domain.EventAttributes{ID: e.String(), Source: "/tenants/acme", Type: "a", SchemaVersion: "v1"}, Data: []byte("1"),
+		w.submit(domain.Draft{
+			Tenant: acme, Stream: domain.Stream{Kind: domain.StreamEvent, ID: e},
+			Fact: &domain.EventAppended{
+				Event: domain.EventAttributes{
+					EventClass:    domain.EventClass{Type: "a", SchemaVersion: "v1"},
+					EventIdentity: domain.EventIdentity{ID: e.String(), Source: "/tenants/acme"},
+				},
+				Data: []byte("1"),
+			},
 		})
 	}
 	time.Sleep(time.Hour)
@@ -105,7 +112,7 @@ func TestContents_Bounded(t *testing.T) {
 	for range 10 {
 		e := w.event("a")
 		entries = append(entries, e)
-		c.put(acme, eventOf(&e))
+		c.put(acme, domain.UUID{15: byte(len(entries) % 2)}, eventOf(&e))
 	}
 	if got := c.order.Len(); got != 3 {
 		t.Errorf("%d events are kept", got)
@@ -114,6 +121,15 @@ func TestContents_Bounded(t *testing.T) {
 		e, err := c.get(t.Context(), acme, entries[i].Sequence)
 		if err != nil || e.ID != entries[i].Stream.ID || !e.RecordedAt.Equal(entries[i].RecordedAt) {
 			t.Fatalf("event %d: %+v, %v", i, e, err)
+		}
+	}
+	c.forget(domain.UUID{15: 1})
+	if got := c.order.Len(); got != 3-1 && got != 3-2 {
+		t.Errorf("%d events are kept of those that other keys seal", got)
+	}
+	for e := c.order.Front(); e != nil; e = e.Next() {
+		if e.Value.(*content).subject == (domain.UUID{15: 1}) {
+			t.Error("an event is kept although its key was destroyed")
 		}
 	}
 	if _, err := c.get(t.Context(), acme, 0); err == nil {

@@ -6,15 +6,16 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// heed draws from an attempt's answer what it means beyond the delivery, before its end is appended; mu is held.
-func (d *Dispatcher) heed(e *ending, now time.Time) {
+// observe updates the endpoint's lane with how an attempt ended, before its end is appended, and drafts what goes into the
+// log with that; mu is held.
+func (d *Dispatcher) observe(e *ending, now time.Time) {
 	l, single := e.item.lane, e.item.lane.throttle.single
-	l.throttle.heed(e, e.began, now)
+	l.throttle.observe(e, e.began, now)
 	if single && !l.throttle.single {
 		d.touch(l) // the other slots may be taken again
 	}
 	if e.fact.Result.Status == domain.DeliveryDead {
-		e.obituary = d.obituary(&e.item.delivery, e.event, &e.fact.Result, e.deadBecause())
+		e.deadLetter = d.deadLetterEvent(&e.item.delivery, e.event, &e.fact.Result, e.deadBecause())
 	}
 	if e.gone && !l.disabling {
 		e.disabled = d.disable(l, gone(e.asked), e.cause)
@@ -36,14 +37,14 @@ func (d *Dispatcher) follow(e *ending, of death) {
 	}
 }
 
-// wanted says whether a subscription of a tenant asks for operational events of a type; mu is held.
+// wanted reports whether a subscription of a tenant asks for operational events of a type; mu is held.
 func (d *Dispatcher) wanted(tenant domain.TenantID, typ domain.EventType) bool {
 	return len(d.config.Matching(tenant, typ)) > 0
 }
 
-// obituary drafts the operational event about a dead delivery, nil when nobody asks for it; mu is held. About deliveries
-// of operational events there is none, nor about one whose event can't be read, which may be such.
-func (d *Dispatcher) obituary(of *domain.Delivery, event *Event, r *domain.AttemptResult, reason string) *domain.Draft {
+// deadLetterEvent drafts the operational event about a dead delivery, nil when nobody asks for it; mu is held. There is none
+// about deliveries of operational events, nor about one whose event can't be read, which may be such.
+func (d *Dispatcher) deadLetterEvent(of *domain.Delivery, event *Event, r *domain.AttemptResult, reason string) *domain.Draft {
 	if event == nil || event.Fact.Event.Type.Operational() || !d.wanted(of.Tenant, domain.EventDeliveryDead) {
 		return nil
 	}
@@ -52,6 +53,6 @@ func (d *Dispatcher) obituary(of *domain.Delivery, event *Event, r *domain.Attem
 		Endpoint: of.Endpoint, Delivery: of.ID, EventID: attrs.ID, Source: attrs.Source, EventType: attrs.Type, Attempts: r.Number,
 		Reason: reason, Error: r.Error, StatusCode: r.StatusCode,
 	})
-	draft.Cause, draft.Subject = of.EventSequence, attrs.Subject
+	draft.Cause, draft.Subject, draft.Retention = of.EventSequence, attrs.Subject, of.Retention
 	return &draft
 }

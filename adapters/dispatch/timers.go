@@ -6,25 +6,25 @@ import (
 	"time"
 )
 
-// wakeHeap holds the lanes that are to be looked at again at some time, the earliest first.
-type wakeHeap []*lane
+// timerHeap holds the lanes that are to be looked at again at some time, the earliest first.
+type timerHeap []*lane
 
-func (h wakeHeap) Len() int           { return len(h) }
-func (h wakeHeap) Less(i, j int) bool { return h[i].wakeAt.Before(h[j].wakeAt) }
-func (h wakeHeap) Swap(i, j int) {
+func (h timerHeap) Len() int           { return len(h) }
+func (h timerHeap) Less(i, j int) bool { return h[i].wakeAt.Before(h[j].wakeAt) }
+func (h timerHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].wake, h[j].wake = i, j
 }
 
 // Push implements heap.Interface.
-func (h *wakeHeap) Push(x any) {
+func (h *timerHeap) Push(x any) {
 	l := x.(*lane)
 	l.wake = len(*h)
 	*h = append(*h, l)
 }
 
 // Pop implements heap.Interface.
-func (h *wakeHeap) Pop() any {
+func (h *timerHeap) Pop() any {
 	last := len(*h) - 1
 	l := (*h)[last]
 	(*h)[last] = nil
@@ -40,10 +40,10 @@ func (d *Dispatcher) wakeLane(l *lane, at time.Time) {
 			return
 		}
 		l.wakeAt = at
-		heap.Fix(&d.wakes, l.wake)
+		heap.Fix(&d.timers, l.wake)
 	} else {
 		l.wakeAt = at
-		heap.Push(&d.wakes, l)
+		heap.Push(&d.timers, l)
 	}
 	if l.wake == 0 {
 		select {
@@ -56,7 +56,7 @@ func (d *Dispatcher) wakeLane(l *lane, at time.Time) {
 // sleepLane undoes wakeLane; mu is held.
 func (d *Dispatcher) sleepLane(l *lane) {
 	if l.wake >= 0 {
-		heap.Remove(&d.wakes, l.wake)
+		heap.Remove(&d.timers, l.wake)
 	}
 }
 
@@ -83,11 +83,11 @@ func (d *Dispatcher) pumpDue() time.Duration {
 	d.mu.Lock()
 	defer d.unlock()
 	now := time.Now()
-	for len(d.wakes) > 0 && !d.wakes[0].wakeAt.After(now) {
-		d.touch(heap.Pop(&d.wakes).(*lane))
+	for len(d.timers) > 0 && !d.timers[0].wakeAt.After(now) {
+		d.touch(heap.Pop(&d.timers).(*lane))
 	}
-	if len(d.wakes) == 0 {
+	if len(d.timers) == 0 {
 		return longestSleep
 	}
-	return min(d.wakes[0].wakeAt.Sub(now), longestSleep)
+	return min(d.timers[0].wakeAt.Sub(now), longestSleep)
 }
