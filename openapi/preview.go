@@ -55,7 +55,7 @@ func previewRouting(ctx context.Context, c *call, in *previewRoutingIn) (*oneOut
 	if err != nil {
 		return nil, err
 	}
-	entry := domain.Entry{Tenant: c.tenant, Kind: domain.KindEventAppended, Fact: event.fact()}
+	entry := domain.Entry{Tenant: c.tenant, Kind: domain.KindEventAppended, RecordedAt: c.Clock(), Fact: event.fact()}
 	out := routePreviewOut{Deliveries: []previewedOut{}, Skipped: []skippedOut{}}
 	for _, fact := range c.Route(config, &entry) {
 		out.add(fact)
