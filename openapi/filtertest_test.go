@@ -9,7 +9,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/hooktrail/hooktrail/adapters/dispatch"
 	"github.com/hooktrail/hooktrail/adapters/filter"
 	"github.com/hooktrail/hooktrail/domain"
 )
@@ -22,7 +21,18 @@ func (f *fixture) withFilters() {
 		f.t.Fatal(err)
 	}
 	f.server.CheckFilter, f.server.CompileFilter = filters.Check, filters.Compile
-	f.server.Route = dispatch.Preview(filters.Match)
+	f.server.Route = routePort(func(e *domain.EventAppended) func(domain.Subscription) domain.SkipReason {
+		run := &domain.FilterRun{Event: e, Now: time.Now()}
+		return func(s domain.Subscription) domain.SkipReason {
+			switch matches, err := filters.Evaluate(context.Background(), s.Filter, run); {
+			case err != nil:
+				return domain.SkipFilterFailed
+			case !matches:
+				return domain.SkipFilter
+			}
+			return ""
+		}
+	})
 	f.useServer()
 }
 
@@ -74,7 +84,8 @@ func TestFilterTest(t *testing.T) {
 	f.append(domain.Draft{
 		Tenant: "acme", Stream: domain.Stream{Kind: domain.StreamEvent, ID: domain.NewUUID()},
 		Fact: &domain.EventAppended{Event: domain.EventAttributes{
-			ID: "sample", Source: "/s", Type: "offer.issued", SchemaVersion: "v1", Test: &domain.TestTarget{Endpoint: domain.NewUUID()},
+			EventClass:    domain.EventClass{Type: "offer.issued", SchemaVersion: "v1", Test: &domain.TestTarget{Endpoint: domain.NewUUID()}},
+			EventIdentity: domain.EventIdentity{ID: "sample", Source: "/s"},
 		}, Data: []byte("1")},
 	})
 	uuid := f.get(f.operator, "/v1/tenants/acme/events?id=e&source=/s").want(http.StatusOK).text("items.0.uuid")

@@ -20,8 +20,8 @@ const orderData = `{
 func order() *domain.EventAppended {
 	return &domain.EventAppended{
 		Event: domain.EventAttributes{
-			ID: "order-1", Source: "/shop", Type: "order.paid", Subject: "customer-17", SchemaVersion: "v1",
-			OccurredAt: time.Date(2026, 7, 1, 22, 30, 0, 0, time.UTC), Extensions: map[string]string{"region": "eu"},
+			EventClass:    domain.EventClass{Type: "order.paid", SchemaVersion: "v1"},
+			EventIdentity: domain.EventIdentity{ID: "order-1", Source: "/shop", Subject: "customer-17", OccurredAt: time.Date(2026, 7, 1, 22, 30, 0, 0, time.UTC), Extensions: map[string]string{"region": "eu"}},
 		},
 		Data: []byte(orderData),
 	}
@@ -147,7 +147,7 @@ func TestFilters_Match_failures(t *testing.T) {
 
 func TestFilters_Match_ofWhatIsMissing(t *testing.T) {
 	t.Parallel()
-	f, bare := filters(t), &domain.EventAppended{Event: domain.EventAttributes{Type: "a"}, Data: []byte(` 7 `)}
+	f, bare := filters(t), &domain.EventAppended{Event: domain.EventAttributes{EventClass: domain.EventClass{Type: "a"}}, Data: []byte(` 7 `)}
 	for src, want := range map[string]string{
 		`subject == "" && extensions.size() == 0 && data == 7`: "",
 		`occurred_at.getFullYear() > 2025`:                     "",

@@ -70,7 +70,7 @@ func appendTo(t *testing.T, log *Log, stream domain.UUID, expected int) domain.E
 	entries, err := domain.AppendOne(t.Context(), log, domain.Group{Drafts: []domain.Draft{{
 		Tenant: domain.DefaultTenant, Stream: domain.Stream{Kind: domain.StreamEvent, ID: stream}, Expected: expected,
 		Fact: &domain.EventAppended{
-			Event: domain.EventAttributes{ID: "1", Source: "/test", Type: "test.made", SchemaVersion: "v1"}, Data: []byte(`1`),
+			Event: domain.EventAttributes{EventClass: domain.EventClass{Type: "test.made", SchemaVersion: "v1"}, EventIdentity: domain.EventIdentity{ID: "1", Source: "/test"}}, Data: []byte(`1`),
 		},
 	}}})
 	if err != nil {

@@ -152,9 +152,8 @@ func deliver(log domain.Log, data []byte) error {
 	finished.Expected = 1
 	finished.Fact = &domain.AttemptFinished{
 		Result: domain.AttemptResult{
-			Number: 1, Outcome: domain.OutcomeSucceeded, StatusCode: 200, DurationUS: 812, FinishedAt: appended[0].RecordedAt,
-			Status: domain.DeliverySucceeded, RemoteAddr: "127.0.0.1:8081",
-			Request: domain.SentRequest{
+			AttemptEnd: domain.AttemptEnd{Number: 1, Outcome: domain.OutcomeSucceeded, StatusCode: 200, DurationUS: 812, FinishedAt: appended[0].RecordedAt, Status: domain.DeliverySucceeded, RemoteAddr: "127.0.0.1:8081"},
+			Exchange: domain.Exchange{Request: domain.SentRequest{
 				Method: "POST", URL: "http://127.0.0.1:8081/hook", BodySHA256: fmt.Sprintf("%064x", 2), BodyBytes: len(data),
 				Headers: []domain.Header{
 					{Name: "Content-Type", Value: "application/json"},
@@ -162,11 +161,10 @@ func deliver(log domain.Log, data []byte) error {
 					{Name: "Webhook-Timestamp", Value: "1762000000"},
 					{Name: "Webhook-Signature", Value: "v1," + fmt.Sprintf("%044x", 3)},
 				},
-			},
-			Response: domain.CapturedAnswer{
+			}, Response: domain.CapturedAnswer{
 				BodySHA256: fmt.Sprintf("%064x", 4), BodyBytes: 2,
 				Headers: []domain.Header{{Name: "Content-Length", Value: "2"}, {Name: "Date", Value: "Sat, 01 Nov 2025 12:26:40 GMT"}},
-			},
+			}},
 		},
 		Body: []byte("ok"),
 	}

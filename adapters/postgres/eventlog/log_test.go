@@ -81,7 +81,7 @@ func event(data string) domain.Draft {
 	return domain.Draft{
 		Tenant: domain.DefaultTenant, Stream: domain.Stream{Kind: domain.StreamEvent, ID: domain.NewUUID()},
 		Fact: &domain.EventAppended{
-			Event: domain.EventAttributes{ID: fmt.Sprintf("%x", len(data)), Source: "/test", Type: "test.made", SchemaVersion: "v1"},
+			Event: domain.EventAttributes{EventClass: domain.EventClass{Type: "test.made", SchemaVersion: "v1"}, EventIdentity: domain.EventIdentity{ID: fmt.Sprintf("%x", len(data)), Source: "/test"}},
 			Data:  []byte(data),
 		},
 	}
