@@ -110,6 +110,9 @@ func TestFilterTest(t *testing.T) {
 		{`{"filter":"occurred_at > timestamp('2026-01-01T00:00:00Z')","event":{"type":"a.b","data":1}}`, "1/0/0 :matched"},
 		{`{"filter":"occurred_at > timestamp('2026-01-01T00:00:00Z')","limit":1}`, "1/0/0 " + uuid + ":matched"},
 		{`{"filter":"occurred_at == timestamp('` + at[1] + `')","event_types":["offer.issued"]}`, "1/1/0 b:matched a:did_not_match"},
+		{`{"filter":"string(data.id) == '186853002'","event":{"type":"a.b","data":{"id":186853002}}}`, "1/0/0 :matched"},
+		{`{"filter":"data.n + 1 == 1000000000000000001","event":{"type":"a.b","data":{"n":1000000000000000000}}}`, "1/0/0 :matched"},
+		{`{"filter":"data.amount * 1.5 == 30","event_types":["offer.*"]}`, "1/1/1 " + uuid + failed + " b:matched a:did_not_match"},
 		{`{"filter":"source == '/tenants/acme' && id == 'x'","event":{"id":"x","type":"a.b","data":1}}`, "1/0/0 x:matched"},
 	} {
 		got := f.post(admin, "/v1/tenants/acme/filters/test", c.body)

@@ -1,7 +1,9 @@
 package filter
 
 import (
+	"maps"
 	"math/big"
+	"slices"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/functions"
@@ -127,31 +129,23 @@ func fromWhole(n *big.Int) ref.Val {
 	return result
 }
 
-// mixedArithmetic declares to the checker what operation.apply can do beyond CEL's own overloads.
+// mixedArithmetic declares to the checker what operation.apply can do beyond CEL's own overloads. The results are of no
+// declared type, so that data.amount * 1.5 can be compared with 6 as well as with 6.0.
 func mixedArithmetic() []cel.EnvOption {
-	type mix struct {
-		name        string
-		left, right *cel.Type
-		result      *cel.Type
+	mixes := map[string][]*cel.Type{
+		"int64_double": {cel.IntType, cel.DoubleType}, "double_int64": {cel.DoubleType, cel.IntType},
+		"uint64_double": {cel.UintType, cel.DoubleType}, "double_uint64": {cel.DoubleType, cel.UintType},
+		"int64_uint64": {cel.IntType, cel.UintType}, "uint64_int64": {cel.UintType, cel.IntType},
 	}
-	integers := []mix{
-		{"int64_uint64", cel.IntType, cel.UintType, cel.IntType}, {"uint64_int64", cel.UintType, cel.IntType, cel.IntType},
-	}
-	all := append([]mix{
-		{"int64_double", cel.IntType, cel.DoubleType, cel.DoubleType}, {"double_int64", cel.DoubleType, cel.IntType, cel.DoubleType},
-		{"uint64_double", cel.UintType, cel.DoubleType, cel.DoubleType}, {"double_uint64", cel.DoubleType, cel.UintType, cel.DoubleType},
-	}, integers...)
 	var options []cel.EnvOption
-	for _, o := range []struct {
-		operator, name string
-		mixes          []mix
-	}{
-		{operators.Add, "add_", all}, {operators.Subtract, "subtract_", all}, {operators.Multiply, "multiply_", all},
-		{operators.Divide, "divide_", all}, {operators.Modulo, "modulo_", integers},
-	} {
-		for _, m := range o.mixes {
-			overload := cel.Overload(o.name+m.name, []*cel.Type{m.left, m.right}, m.result)
-			options = append(options, cel.Function(o.operator, overload))
+	all := operations()
+	for _, operator := range slices.Sorted(maps.Keys(all)) { // in order, so that every node tries overloads alike
+		for _, name := range slices.Sorted(maps.Keys(mixes)) {
+			args := mixes[name]
+			if !all[operator].floats && slices.Contains(args, cel.DoubleType) {
+				continue
+			}
+			options = append(options, cel.Function(operator, cel.Overload("mixed_"+operator+"_"+name, args, cel.DynType)))
 		}
 	}
 	return options

@@ -15,8 +15,6 @@ const (
 	costLimit = 100_000
 	// baseCost is what asking a filter costs at least, and entering one that ends at once.
 	baseCost = 10
-	// EventBudget is what the filters of one event may cost together, in the same units.
-	EventBudget = 500_000
 	// interruptEvery is after how many elements of a list the context is looked at.
 	interruptEvery = 100
 	// maxRegexpProgram is how many instructions a regular expression may compile to.

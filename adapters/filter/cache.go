@@ -62,7 +62,7 @@ const (
 	generationBytes = 256 << 10
 )
 
-// cache keeps the compiled form of the last 512 to 1024 filters, fewer if they are long: at most 55 MiB.
+// cache keeps the compiled form of the last 512 to 1024 filters, fewer if they are long: at most 30 MiB.
 type cache struct {
 	mu           sync.Mutex
 	recent, past map[string]compiled // by expression

@@ -27,6 +27,8 @@ func toInt(v ref.Val) ref.Val {
 	switch v := v.(type) {
 	case types.Timestamp:
 		return v.ConvertToType(types.IntType)
+	case types.Uint:
+		return fromWhole(whole(v))
 	case types.Double:
 		f := float64(v)
 		if math.Abs(f) >= exactDouble && !math.IsInf(f, 0) {

@@ -41,7 +41,7 @@ func (p prices) CallCost(function, _ string, args []ref.Val, result ref.Val) *ui
 		return deep(args[0]) // CEL multiplies the lengths
 	case overloads.Matches:
 		if text, ok := args[0].(types.String); ok {
-			return price(len(text) * p.size(args[1]) / 16)
+			return price(len(text) * p.size(args[1]) / 8)
 		}
 	default:
 		if len(args) == 2 && args[0].Type() == types.TimestampType && strings.HasPrefix(function, "get") {
