@@ -122,10 +122,11 @@ type Delivery struct {
 	ScheduleBase    int          // attempts made before the schedule last began (by a redrive)
 	NextAttemptAt   time.Time    // zero when ended, and while an attempt is under way
 	Open            bool         // an attempt is started and not finished
-	Node            UUID         // that started the last attempt
+	Node            UUID         // that started the open attempt; zero when none is
 	Cancel          CancelReason // why it was cancelled; empty unless Status is DeliveryGivenUp
 	Version         int          // of its stream; 0: no entry of its own yet
-	// SubjectKey seals the personal parts of the event and so of everything that is said of the delivery; see Draft.
+	// SubjectKey seals the personal parts of the event and so of everything that is said of the delivery; see Draft. The
+	// views don't keep it: it links all that is about one person.
 	SubjectKey UUID
 	// Retention is the retention class of the event.
 	Retention string
@@ -179,7 +180,7 @@ func (d *Delivery) Fold(e *Entry) error {
 		if !d.Open || r.Number != d.Attempts {
 			return fmt.Errorf("delivery %s: attempt %d finished but isn't the open one", d.ID, r.Number)
 		}
-		d.Open, d.Status, d.NextAttemptAt = false, r.Status, r.NextAttemptAt
+		d.Open, d.Node, d.Status, d.NextAttemptAt = false, UUID{}, r.Status, r.NextAttemptAt
 		if r.Status != DeliveryGivenUp {
 			d.Cancel = ""
 		}

@@ -122,3 +122,6 @@ func ValidateText(field, s string, least, most int) error {
 	}
 	return nil
 }
+
+// ScopeEvent is the scope in which ids that producers choose for events of a source are claimed.
+func ScopeEvent(source string) string { return "event/" + source }

@@ -10,11 +10,11 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// lockNotAvailable is the SQLSTATE of a lock_timeout.
-const lockNotAvailable = "55P03"
+// LockNotAvailable is the SQLSTATE of a lock_timeout.
+const LockNotAvailable = "55P03"
 
-// sqlState is the SQLSTATE of an error, empty if the server sent none.
-func sqlState(err error) string {
+// SQLState is the SQLSTATE of an error, empty if the server sent none.
+func SQLState(err error) string {
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) {
 		return refused.Code
@@ -22,27 +22,27 @@ func sqlState(err error) string {
 	return ""
 }
 
-// refused says whether the database refused values: class 22 (data exception) or 23 (integrity constraint violation).
-func refused(err error) bool {
-	state := sqlState(err)
+// Refused reports whether the database refused values: class 22 (data exception) or 23 (integrity constraint violation).
+func Refused(err error) bool {
+	state := SQLState(err)
 	return strings.HasPrefix(state, "22") || strings.HasPrefix(state, "23")
 }
 
-// answered says whether the server answered a statement with an error and kept the session: the transaction is then
+// Answered reports whether the server answered a statement with an error and kept the session: the transaction is then
 // known to have failed. After anything else (no answer, or FATAL) a COMMIT may or may not have happened.
-func answered(err error) bool {
+func Answered(err error) bool {
 	var refused *pgconn.PgError
 	return errors.As(err, &refused) && refused.SeverityUnlocalized == "ERROR"
 }
 
-// domainError says in the domain's words what a failed statement means. The server's text is kept only as far as it
+// DomainError says in the domain's words what a failed statement means. The server's text is kept only as far as it
 // holds no values: neither detail nor message.
-func domainError(doing string, err error) error {
+func DomainError(doing string, err error) error {
 	var server *pgconn.PgError
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &server) && refused(err):
+	case errors.As(err, &server) && Refused(err):
 		return fmt.Errorf("%s: SQLSTATE %s (constraint %q of table %q): %w", doing, server.Code, server.ConstraintName, server.TableName, domain.ErrRefused)
 	case errors.As(err, &server):
 		return fmt.Errorf("%s: SQLSTATE %s: %w", doing, server.Code, domain.ErrUnavailable)

@@ -1,0 +1,319 @@
+package eventlog
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	// maxBatchEntries and maxBatchBytes bound a group commit; a larger group is committed by itself.
+	maxBatchEntries = 1_000
+	maxBatchBytes   = 8 << 20
+	// beginTimeout is how long an Append waits for Run to begin.
+	beginTimeout = 2 * time.Second
+	// connectTimeout bounds one try to connect, commitTimeout one transaction with the wait for the lock.
+	connectTimeout = 2 * time.Second
+	commitTimeout  = 12 * time.Second
+	// retryTimeout is how long a batch is tried again, after a lost connection or lock, before its callers hear of it.
+	retryTimeout = 6 * time.Second
+	// minBackoff and maxBackoff bound the pause between tries to connect.
+	minBackoff = 20 * time.Millisecond
+	maxBackoff = time.Second
+	// drainTimeout bounds what is finished after Run's context ends.
+	drainTimeout = 5 * time.Second
+)
+
+// appender is the one writer of a process. All of it belongs to its goroutine.
+type appender struct {
+	log   *Log
+	conn  *pgx.Conn // nil: not connected
+	state *state
+}
+
+// run appends what is queued until the queue is closed and empty.
+func (a *appender) run(ctx context.Context) {
+	defer a.disconnect()
+	for a.reconnect(ctx) {
+		requests := a.log.queue.take(maxBatchEntries, maxBatchBytes)
+		if len(requests) == 0 {
+			return
+		}
+		entries, _ := a.log.queue.depth()
+		a.log.metrics.queued.Set(float64(entries))
+		if requests = waiting(requests); len(requests) > 0 {
+			a.append(ctx, requests)
+		}
+	}
+}
+
+// waiting leaves out the requests that nobody waits for any more.
+func waiting(requests []*request) []*request {
+	kept := requests[:0]
+	for _, r := range requests {
+		if !r.call.isAbandoned() {
+			kept = append(kept, r)
+		}
+	}
+	return kept
+}
+
+// append commits the requests and answers each. A batch that the database refuses is split until the one at fault is
+// alone; one whose connection is lost is tried again for a while.
+func (a *appender) append(ctx context.Context, requests []*request) {
+	deadline := time.Now().Add(retryTimeout)
+	backoff := minBackoff
+	for {
+		b, err := a.tryCommit(ctx, requests)
+		switch {
+		case err == nil:
+			a.answer(b)
+			return
+		case postgres.Refused(err) && len(requests) > 1:
+			a.log.metrics.bisected.Inc()
+			a.append(ctx, requests[:len(requests)/2])
+			a.append(ctx, requests[len(requests)/2:])
+			return
+		case !errors.Is(err, errAgain) || time.Now().After(deadline):
+			a.fail(requests, err)
+			return
+		}
+		a.log.logger.WarnContext(ctx, "append_tried_again", slog.Any("error", err))
+		if !pause(ctx, backoff) {
+			a.fail(requests, err)
+			return
+		}
+		backoff = min(2*backoff, maxBackoff)
+	}
+}
+
+// errAgain: nothing was appended, for a reason that may pass. The batch may be tried again.
+var errAgain = errors.New("nothing was appended")
+
+// tryCommit connects if need be and commits once. After a commit of unknown outcome it looks for the batch in the log, so
+// that an error means that nothing was appended, unless it is errUnknownOutcome because the database stays away.
+func (a *appender) tryCommit(ctx context.Context, requests []*request) (*batch, error) {
+	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	defer cancel()
+	if err := a.connect(ctx); err != nil {
+		return nil, fmt.Errorf("%w: %w", errAgain, err)
+	}
+	b, err := a.commit(ctx, requests)
+	switch {
+	case err == nil:
+		return b, nil
+	case !errors.Is(err, errUnknownOutcome) && a.conn == nil:
+		return nil, fmt.Errorf("%w: %w", errAgain, err)
+	case postgres.SQLState(err) == postgres.LockNotAvailable:
+		return nil, fmt.Errorf("%w: %w", errAgain, errors.Join(err, a.evict(ctx)))
+	case !errors.Is(err, errUnknownOutcome):
+		return nil, err
+	}
+	a.log.metrics.unknown.Inc()
+	found, lookErr := a.find(ctx, b)
+	switch {
+	case lookErr != nil:
+		return nil, fmt.Errorf("%w; look for it: %w", err, lookErr)
+	case found:
+		return b, nil
+	}
+	return nil, fmt.Errorf("%w: %w", errAgain, err)
+}
+
+// evict ends the session of a process that was stopped while it held the append lock, in the middle of sending its
+// statements: then the server waits for the rest of them, and idle_in_transaction_session_timeout doesn't count.
+func (a *appender) evict(ctx context.Context) error {
+	const sql = `
+		SELECT count(pg_terminate_backend(l.pid)) FROM pg_locks l JOIN pg_stat_activity s USING (pid)
+		 WHERE l.locktype = 'advisory' AND l.granted AND l.mode = 'ExclusiveLock' AND l.objsubid = 1
+		   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+		   AND l.classid::bigint << 32 | l.objid::bigint = hashtextextended('hooktrail/log', 0)
+		   AND s.wait_event = 'ClientRead' AND s.query_start < clock_timestamp() - interval '2 seconds'`
+	var evicted int
+	if err := a.conn.QueryRow(ctx, sql).Scan(&evicted); err != nil {
+		a.drop()
+		return fmt.Errorf("end the session that holds the append lock: %w", err)
+	}
+	if evicted > 0 {
+		a.log.logger.WarnContext(ctx, "append_lock_holder_evicted")
+	}
+	return nil
+}
+
+// find says whether a batch is in the log. It takes the lock: a commit that is still under way holds it. The leaf is
+// compared, because another process may have appended at the same position.
+func (a *appender) find(ctx context.Context, b *batch) (found bool, err error) {
+	for backoff := minBackoff; ; backoff = min(2*backoff, maxBackoff) {
+		if err = a.connect(ctx); err == nil {
+			found, err = a.look(ctx, &b.admitted[0].drafts[0])
+		}
+		if err == nil {
+			return found, nil
+		}
+		a.drop()
+		if !pause(ctx, backoff) {
+			return false, err
+		}
+	}
+}
+
+func (a *appender) look(ctx context.Context, first *prepared) (found bool, err error) {
+	err = pgx.BeginFunc(ctx, a.conn, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, lockSQL); err != nil {
+			return err
+		}
+		var leaf []byte
+		err := tx.QueryRow(ctx, `SELECT leaf FROM entries WHERE position = $1`, int64(first.position)).Scan(&leaf)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		found = bytes.Equal(leaf, first.leaf)
+		return err
+	})
+	return found, err
+}
+
+// reconnect tries to connect until it succeeds; what is queued meanwhile fails. False: the queue was closed.
+func (a *appender) reconnect(ctx context.Context) bool {
+	for backoff := minBackoff; ; backoff = min(2*backoff, maxBackoff) {
+		err := a.connect(ctx)
+		if err == nil {
+			return true
+		}
+		a.log.logger.WarnContext(ctx, "append_connect_failed", slog.Any("error", err))
+		a.fail(a.log.queue.drain(), err)
+		if !a.log.queue.isOpen() || !pause(ctx, backoff) {
+			return false
+		}
+	}
+}
+
+func (a *appender) connect(ctx context.Context) error {
+	if a.conn != nil && !a.conn.IsClosed() {
+		return nil
+	}
+	a.drop()
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	conn, err := pgx.ConnectConfig(ctx, a.log.appendConfig)
+	if err != nil {
+		err = fmt.Errorf("connect to append: %w", err)
+		a.log.queue.setDown(postgres.DomainError("append", err))
+		return err
+	}
+	postgres.RegisterColumns(conn)
+	a.conn, a.state = conn, newState()
+	a.log.appending.Store(conn.PgConn().PID())
+	a.log.queue.setDown(nil)
+	return nil
+}
+
+// drop gives the connection up, and with it all that is known.
+func (a *appender) drop() {
+	if a.conn == nil {
+		return
+	}
+	closed, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	_ = a.conn.Close(closed) // broken: nothing can be said to the server
+	a.conn = nil
+}
+
+func (a *appender) disconnect() {
+	if a.conn == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+	defer cancel()
+	if err := a.conn.Close(ctx); err != nil {
+		a.log.logger.Warn("append_connection_close_failed", slog.Any("error", err))
+	}
+	a.conn = nil
+}
+
+// answer tells the callers of a committed batch, wakes the followers and keeps the entries for them.
+func (a *appender) answer(b *batch) {
+	for _, r := range b.rejected {
+		a.reject(r)
+	}
+	if b.entries == 0 {
+		return
+	}
+	all := make([]domain.Entry, 0, b.entries)
+	for _, r := range b.admitted {
+		begin := len(all)
+		for i := range r.drafts {
+			all = append(all, r.drafts[i].entry())
+		}
+		a.log.metrics.duration.Observe(time.Since(r.began).Seconds())
+		r.answer(domain.Outcome{Entries: all[begin:len(all):len(all)]})
+	}
+	for _, r := range b.repeated {
+		r.fail(r.same.asError(r))
+	}
+	a.log.metrics.batch.Observe(float64(b.entries))
+	a.log.metrics.entries.Add(float64(b.entries))
+	a.log.recent.add(all)
+	a.log.growth.grow(b.position)
+	a.log.partitions.grown(b.position)
+}
+
+func (a *appender) reject(r *request) {
+	if errors.Is(r.rejected, domain.ErrKeyDestroyed) {
+		for i := range r.drafts {
+			a.log.keys.forget(r.drafts[i].key)
+		}
+	}
+	a.log.metrics.rejected.Inc()
+	r.fail(r.rejected)
+}
+
+// asError is what the repeating group is answered after the earlier one was committed.
+func (d *duplicate) asError(repeating *request) *domain.ClaimedError {
+	claim := d.earlier.group.Claims[d.earlierClaim]
+	first := &d.earlier.drafts[claim.First]
+	c := claimed{first.sequence, claim.Count, first.recordedAt, d.earlier.digests[d.earlierClaim][:digestBytes]}
+	return c.asError(d.repeatingClaim, repeating.digests[d.repeatingClaim])
+}
+
+func (a *appender) fail(requests []*request, err error) {
+	answer := postgres.DomainError("append", err)
+	if !postgres.Refused(err) && len(requests) > 0 {
+		a.log.logger.Error("append_failed", slog.Any("error", err), slog.Int("groups", len(requests)))
+	}
+	for _, r := range requests {
+		r.fail(answer)
+	}
+	if a.conn != nil {
+		return
+	}
+	for _, r := range a.log.queue.drain() { // bounded time for those behind, too
+		r.fail(answer)
+	}
+}
+
+func (p *prepared) entry() domain.Entry {
+	return domain.Entry{
+		Position: p.position, Tenant: p.Tenant, Sequence: p.sequence, Stream: p.Stream, StreamVersion: p.streamVersion,
+		Kind: p.kind, KindVersion: p.kindVersion, By: p.By, Cause: p.Cause, RecordedAt: p.recordedAt,
+		Leaf: p.leaf, Fact: p.Fact, Reason: p.Reason,
+	}
+}
+
+// pause waits; false: the context ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

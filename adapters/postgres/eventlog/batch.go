@@ -1,0 +1,276 @@
+package eventlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/jackc/pgx/v5"
+)
+
+// batch is what one transaction appends.
+type batch struct {
+	admitted []*request
+	rejected []*request // with their rejected errors
+	repeated []*request // whose claims an admitted group makes
+	entries  int
+	position domain.Position // of the last entry
+	stage    *stage
+	heads    map[domain.TenantID]*tenantHead
+	trees    map[domain.TenantID]*tree
+}
+
+var errUnknownOutcome = errors.New("the connection was lost during the commit")
+
+// commit appends what may be appended of the requests, in one transaction, and answers nobody. An error means that nothing was
+// appended, except errUnknownOutcome: then the batch returned with it may or may not be in the log.
+func (a *appender) commit(ctx context.Context, requests []*request) (*batch, error) {
+	a.state.prune()
+	tx, c, err := a.lockAndCheck(ctx, requests)
+	if err != nil {
+		return nil, a.rollback(ctx, tx, err)
+	}
+	b, err := a.numberAndClaim(ctx, tx, requests, c)
+	if err != nil {
+		return nil, a.rollback(ctx, tx, err)
+	}
+	if b.entries == 0 {
+		return b, a.rollback(ctx, tx, nil)
+	}
+	if err := b.integrate(ctx, tx, a.state); err != nil {
+		return nil, a.rollback(ctx, tx, err)
+	}
+	if err := a.write(ctx, tx, b); err != nil {
+		if postgres.Answered(err) {
+			return nil, a.rollback(ctx, tx, err)
+		}
+		a.drop()
+		return b, fmt.Errorf("%w: %w", errUnknownOutcome, err)
+	}
+	a.settle(b)
+	return b, nil
+}
+
+// rollback ends the transaction; a connection on which that fails is dropped.
+func (a *appender) rollback(ctx context.Context, tx pgx.Tx, cause error) error {
+	if tx == nil || a.conn.IsClosed() {
+		a.drop()
+		return cause
+	}
+	if err := tx.Rollback(ctx); err != nil {
+		a.drop()
+	}
+	return cause
+}
+
+// numberAndClaim decides on every group and claims what the admitted ones claim, a second time without those whose
+// claims turn out to be taken.
+func (a *appender) numberAndClaim(ctx context.Context, tx pgx.Tx, requests []*request, c *checked) (*batch, error) {
+	for {
+		b := decide(a.state, c, requests)
+		free, err := insertClaims(ctx, tx, b.admitted)
+		if err != nil {
+			return nil, fmt.Errorf("claim: %w", err)
+		}
+		if free {
+			return b, nil
+		}
+		if c.claimed != nil {
+			return nil, errors.New("claim: a claim is taken that isn't there")
+		}
+		if c.claimed, err = lookUpClaims(ctx, tx, requests); err != nil {
+			return nil, fmt.Errorf("look up claims: %w", err)
+		}
+	}
+}
+
+func decide(base *state, c *checked, requests []*request) *batch {
+	b := &batch{stage: newStage(base, c)}
+	for _, r := range requests {
+		r.rejected = b.stage.admit(r)
+		switch {
+		case r.rejected != nil:
+			b.rejected = append(b.rejected, r)
+		case r.same != nil:
+			b.repeated = append(b.repeated, r)
+		default:
+			b.admitted = append(b.admitted, r)
+			b.entries += len(r.drafts)
+		}
+	}
+	b.position = b.stage.position
+	return b
+}
+
+// integrate finishes the leaves and adds them to their tenants' trees.
+func (b *batch) integrate(ctx context.Context, tx pgx.Tx, base *state) error {
+	b.trees = make(map[domain.TenantID]*tree)
+	b.heads = make(map[domain.TenantID]*tenantHead)
+	last := make(map[domain.TenantID]*prepared)
+	leaves := make([]byte, 0, b.entries*640)
+	for _, r := range b.admitted {
+		for i := range r.drafts {
+			p := &r.drafts[i]
+			t, err := b.tree(p.Tenant, base)
+			if err != nil {
+				return err
+			}
+			begin := len(leaves)
+			leaves = p.appendLeaf(leaves)
+			p.leaf = leaves[begin:len(leaves):len(leaves)]
+			if err := t.add(p.leaf); err != nil {
+				return fmt.Errorf("integrate an entry of tenant %s: %w", p.Tenant, err)
+			}
+			last[p.Tenant] = p
+		}
+	}
+	for tenant, t := range b.trees {
+		for i := range t.full {
+			if err := t.full[i].complete(ctx, tx, tenant); err != nil {
+				return fmt.Errorf("tenant %s: %w", tenant, err)
+			}
+		}
+		staged := b.stage.tenants[tenant]
+		b.heads[tenant] = &tenantHead{
+			position: last[tenant].position, size: t.size(), deleted: staged.deleted, origin: staged.origin,
+			frontier: t.bytes(), tails: t.tails,
+		}
+	}
+	return nil
+}
+
+func (b *batch) tree(tenant domain.TenantID, base *state) (*tree, error) {
+	if t := b.trees[tenant]; t != nil {
+		return t, nil
+	}
+	var head tenantHead
+	if known := base.heads[tenant]; known != nil {
+		head = *known
+	}
+	t, err := newTree(head.size, head.frontier, head.tails)
+	if err != nil {
+		return nil, fmt.Errorf("tenant %s: %w", tenant, err)
+	}
+	b.trees[tenant] = t
+	return t, nil
+}
+
+func (p *prepared) appendLeaf(b []byte) []byte {
+	leaf := domain.Leaf{
+		Origin: p.origin, Sequence: p.sequence, Kind: p.kind, KindVersion: p.kindVersion,
+		Stream: p.Stream, StreamVersion: p.streamVersion, By: p.By, RecordedAt: p.recordedAt, Cause: p.Cause,
+		DataKey: p.key, Commitments: p.commitments,
+	}
+	return leaf.Append(b)
+}
+
+// write sends everything that the batch adds, and the COMMIT, in one pipeline. Entries go through Watermill's Publisher.
+func (a *appender) write(ctx context.Context, tx pgx.Tx, b *batch) error {
+	var pipeline pgx.Batch
+	publisher, err := sql.NewPublisher(pipelined{&pipeline}, sql.PublisherConfig{SchemaAdapter: entrySchema{}}, nil)
+	if err != nil {
+		return err
+	}
+	messages := make([]*message.Message, 0, b.entries)
+	for _, r := range b.admitted {
+		for i := range r.drafts {
+			messages = append(messages, entryMessage(ctx, &r.drafts[i]))
+		}
+	}
+	if err := publisher.Publish(topic, messages...); err != nil {
+		return err
+	}
+	b.queueTiles(&pipeline)
+	b.queueHeads(&pipeline, a.state)
+	b.queueLeases(&pipeline)
+	pipeline.Queue(`SELECT pg_notify($1, $2::bigint::text)`, notifyChannel, int64(b.position))
+	pipeline.Queue(`COMMIT`)
+	return tx.SendBatch(ctx, &pipeline).Close()
+}
+
+func (b *batch) queueTiles(pipeline *pgx.Batch) {
+	var tenants []string
+	var levels []int16
+	var indexes []int64
+	var hashes [][]byte
+	for tenant, t := range b.trees {
+		for _, full := range t.full {
+			tenants = append(tenants, string(tenant))
+			levels = append(levels, int16(full.level))
+			indexes = append(indexes, full.index)
+			hashes = append(hashes, full.bytes())
+		}
+	}
+	if len(tenants) == 0 {
+		return
+	}
+	const sql = `
+		INSERT INTO tiles (tenant, level, index, hashes)
+		SELECT * FROM unnest($1::text[], $2::smallint[], $3::bigint[], $4::bytea[])`
+	pipeline.Queue(sql, tenants, levels, indexes, hashes)
+}
+
+// queueHeads inserts the new heads and deletes those that they replace. The instance's is that of the empty tenant.
+func (b *batch) queueHeads(pipeline *pgx.Batch, base *state) {
+	n := len(b.heads) + 1
+	tenants, positions, sizes := make([]string, 1, n), make([]int64, 1, n), make([]int64, 1, n)
+	deleted, origins, frontiers := make([]bool, 1, n), make([]string, 1, n), make([][]byte, 1, n)
+	oldTenants, oldPositions := make([]string, 1, n), make([]int64, 1, n)
+	positions[0], sizes[0], frontiers[0] = int64(b.position), int64(b.position), []byte{}
+	oldPositions[0] = int64(base.position)
+	for tenant, h := range b.heads {
+		tenants = append(tenants, string(tenant))
+		positions = append(positions, int64(h.position))
+		sizes = append(sizes, h.size)
+		deleted = append(deleted, h.deleted)
+		origins = append(origins, h.origin)
+		frontiers = append(frontiers, h.frontier)
+		if old := base.heads[tenant]; old != nil {
+			oldTenants = append(oldTenants, string(tenant))
+			oldPositions = append(oldPositions, int64(old.position))
+		}
+	}
+	const insert = `
+		INSERT INTO heads (tenant, position, size, recorded_at, deleted, origin, frontier)
+		SELECT h.tenant, h.position, h.size, $3::timestamptz, h.deleted, h.origin, h.frontier
+		  FROM unnest($1::text[], $2::bigint[], $4::bigint[], $5::boolean[], $6::text[], $7::bytea[])
+		       AS h (tenant, position, size, deleted, origin, frontier)`
+	pipeline.Queue(insert, tenants, positions, b.stage.recordedAt, sizes, deleted, origins, frontiers)
+	const remove = `
+		DELETE FROM heads USING unnest($1::text[], $2::bigint[]) AS old (tenant, position)
+		 WHERE heads.tenant = old.tenant AND heads.position = old.position`
+	pipeline.Queue(remove, oldTenants, oldPositions)
+}
+
+func (b *batch) queueLeases(pipeline *pgx.Batch) {
+	n := len(b.stage.leases)
+	if n == 0 {
+		return
+	}
+	names, owners, epochs := make([]string, 0, n), make([][16]byte, 0, n), make([]int64, 0, n)
+	for name, row := range b.stage.leases {
+		names, owners, epochs = append(names, name), append(owners, row.owner), append(epochs, row.epoch)
+	}
+	const sql = `
+		INSERT INTO leases (name, owner, epoch) SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[])
+		ON CONFLICT (name) DO UPDATE SET owner = EXCLUDED.owner, epoch = EXCLUDED.epoch`
+	pipeline.Queue(sql, names, owners, epochs)
+}
+
+// settle takes a committed batch into the state.
+func (a *appender) settle(b *batch) {
+	s := a.state
+	s.position, s.recordedAt = b.position, b.stage.recordedAt
+	for tenant, h := range b.heads {
+		s.heads[tenant] = h
+	}
+	for name, row := range b.stage.leases {
+		s.leases[name] = row
+	}
+	for key, version := range b.stage.versions {
+		s.versions.put(key, version)
+	}
+}

@@ -1,0 +1,125 @@
+package eventlog_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/hooktrail/hooktrail/adapters/postgres/eventlog"
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+func (o *opened) beat(t *testing.T, node domain.UUID) {
+	t.Helper()
+	if err := o.Heartbeat(t.Context(), node); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (o *opened) standing(t *testing.T) (leases []eventlog.Lease, ages map[domain.UUID]time.Duration) {
+	t.Helper()
+	leases, nodes, err := o.Standing(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ages = make(map[domain.UUID]time.Duration)
+	for _, n := range nodes {
+		if _, twice := ages[n.ID]; twice {
+			t.Errorf("node %s stands twice", n.ID)
+		}
+		ages[n.ID] = n.Age
+	}
+	return leases, ages
+}
+
+// since moves a node's heartbeat into the past.
+func (o *opened) since(t *testing.T, node domain.UUID, ago time.Duration) {
+	t.Helper()
+	mustExec(t, connect(t, o.db.AdminURL), `UPDATE heartbeats SET at = at - $2::interval WHERE node = $1`, [16]byte(node), ago)
+}
+
+func taking(lease string, owner domain.UUID, epoch int64) domain.Group {
+	return domain.Group{
+		Drafts: []domain.Draft{{
+			Tenant: domain.InstanceTenant, Stream: domain.Stream{Kind: domain.StreamLease, ID: owner}, Expected: domain.AnyVersion,
+			Fact: &domain.LeaseTaken{Node: owner, Leases: []domain.LeaseEpoch{{Name: lease, Epoch: epoch}}},
+		}},
+		Takes: []domain.Take{{Lease: lease, Owner: owner, Epoch: epoch, Expiry: time.Hour}},
+	}
+}
+
+// TestLog_Heartbeat has nodes grow old, come back and be forgotten.
+func TestLog_Heartbeat(t *testing.T) {
+	t.Parallel()
+	log := open(t)
+	if leases, nodes := log.standing(t); len(leases) > 0 || len(nodes) > 0 {
+		t.Fatalf("in a new log stand %v and %v", leases, nodes)
+	}
+	begin := time.Now()
+	young, old, gone := domain.NewUUID(), domain.NewUUID(), domain.NewUUID()
+	for _, node := range []domain.UUID{young, old, gone} {
+		log.beat(t, node)
+	}
+	log.since(t, old, 23*time.Hour)
+	log.since(t, gone, 25*time.Hour)
+	_, ages := log.standing(t)
+	test := func(node domain.UUID, ago time.Duration) {
+		t.Helper()
+		if age, ok := ages[node]; !ok || age < ago || age > ago+time.Since(begin) {
+			t.Errorf("a node that beat %v ago has age %v (%v)", ago, age, ok)
+		}
+	}
+	test(young, 0)
+	test(old, 23*time.Hour)
+	test(gone, 25*time.Hour)
+
+	log.since(t, young, time.Minute)
+	log.beat(t, young)
+	if _, ages = log.standing(t); len(ages) != 3 {
+		t.Errorf("a later heartbeat made the nodes %v", ages)
+	}
+	test(young, 0)
+	log.beat(t, domain.NewUUID()) // a first one forgets
+	if _, ages = log.standing(t); len(ages) != 3 || ages[gone] != 0 {
+		t.Errorf("a first heartbeat made the nodes %v", ages)
+	}
+	test(old, 23*time.Hour)
+}
+
+// TestLog_Retire frees at once what a node held, and leaves others as they are.
+func TestLog_Retire(t *testing.T) {
+	t.Parallel()
+	log := open(t)
+	leaving, staying, next := domain.NewUUID(), domain.NewUUID(), domain.NewUUID()
+	for _, node := range []domain.UUID{leaving, staying, next} {
+		log.beat(t, node)
+	}
+	log.mustAppend(t, taking("shard/00", leaving, 1), taking("shard/01", staying, 1))
+	if err := log.Retire(t.Context(), leaving); err != nil {
+		t.Fatal(err)
+	}
+	if err := log.Retire(t.Context(), leaving); err != nil {
+		t.Errorf("again: %v", err)
+	}
+	stand := func(want ...eventlog.Lease) {
+		t.Helper()
+		leases, nodes := log.standing(t)
+		slices.SortFunc(leases, func(a, b eventlog.Lease) int { return int(a.Name[len(a.Name)-1]) - int(b.Name[len(b.Name)-1]) })
+		if !slices.Equal(leases, want) {
+			t.Errorf("the leases are %+v, want %+v", leases, want)
+		}
+		if _, ok := nodes[leaving]; ok || len(nodes) != 2 {
+			t.Errorf("the nodes are %v", nodes)
+		}
+	}
+	stand(eventlog.Lease{Name: "shard/00", Owner: leaving, Epoch: 1}, eventlog.Lease{Name: "shard/01", Owner: staying, Epoch: 1})
+	outcomes := log.Append(t.Context(), taking("shard/00", next, 2), taking("shard/01", next, 2))
+	if outcomes[0].Err != nil {
+		t.Errorf("the lease of a node that retired: %v", outcomes[0].Err)
+	}
+	if outcomes[1].Err == nil {
+		t.Error("the lease of a living node was taken")
+	}
+	stand(eventlog.Lease{Name: "shard/00", Owner: next, Epoch: 2}, eventlog.Lease{Name: "shard/01", Owner: staying, Epoch: 1})
+	log.check(t)
+}

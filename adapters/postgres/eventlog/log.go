@@ -1,0 +1,188 @@
+package eventlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+)
+
+// Config is what a Log is opened with.
+type Config struct {
+	// URL of the database, for the server's role.
+	URL string
+	// MasterKey seals data keys and secrets.
+	MasterKey *seal.MasterKey
+	// InstanceName is the first half of the origin of tenants made from now on. Empty: the one in the database, which
+	// is random when the database is new.
+	InstanceName string
+	// Logger gets one line a change of state. Nil: slog.Default().
+	Logger *slog.Logger
+	// Registerer takes the metrics. Nil: none are kept.
+	Registerer prometheus.Registerer
+	// ReadConnections bounds the pool that everything but appending uses. Zero: 8.
+	ReadConnections int
+	// QueuedEntries and QueuedBytes bound what waits to be appended; beyond, Append answers domain.ErrBusy. Zero:
+	// 20,000 entries, 64 MiB.
+	QueuedEntries int
+	QueuedBytes   int
+}
+
+// Log is the log in Postgres, a domain.Log. Appends need Run to be running, once; reads don't. Safe for concurrent use.
+type Log struct {
+	pool         *pgxpool.Pool
+	appendConfig *pgx.ConnConfig
+	listenConfig *pgx.ConnConfig
+	logger       *slog.Logger
+	metrics      *logMetrics
+	instance     *instance
+	master       *seal.MasterKey
+	keys         *keyring
+	codec        *codec
+	origins      *originCache
+	queue        *queue
+	recent       *recent
+	growth       *growth
+	partitions   *partitions
+	maxCatchUp   int
+	appending    atomic.Uint32 // process id of the session that this process appends by
+}
+
+var _ domain.Log = (*Log)(nil)
+
+// OpenLog connects to a migrated database. Close the Log when Run has returned.
+func OpenLog(ctx context.Context, config Config) (*Log, error) {
+	if config.MasterKey == nil {
+		return nil, errors.New("open the log: no master key")
+	}
+	if config.InstanceName != "" && !nameOK(config.InstanceName) {
+		return nil, errors.New("open the log: an instance name has 1 to 128 characters of A-Z a-z 0-9 . _ - and begins with a letter or digit")
+	}
+	if config.Logger == nil {
+		config.Logger = slog.Default()
+	}
+	l := &Log{
+		logger: config.Logger, master: config.MasterKey, metrics: newLogMetrics(config.Registerer),
+		origins: newOriginCache(), maxCatchUp: maxCatchUp, recent: newRecent(), growth: newGrowth(),
+		queue: newQueue(orDefault(config.QueuedEntries, 20_000), orDefault(config.QueuedBytes, 64<<20)),
+	}
+	if err := l.open(ctx, config); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("open the log: %w", err)
+	}
+	return l, nil
+}
+
+func orDefault(n, byDefault int) int {
+	if n > 0 {
+		return n
+	}
+	return byDefault
+}
+
+func (l *Log) open(ctx context.Context, config Config) (err error) {
+	if l.codec, err = newCodec(); err != nil {
+		return err
+	}
+	base, err := postgres.ParseURL(config.URL)
+	if err != nil {
+		return err
+	}
+	l.appendConfig = postgres.Connection(base.ConnConfig, "hooktrail append", appendSettings)
+	l.listenConfig = postgres.Connection(base.ConnConfig, "hooktrail listen", listenSettings)
+	if l.pool, err = postgres.NewPool(ctx, config.URL, "hooktrail", orDefault(config.ReadConnections, 8)); err != nil {
+		return err
+	}
+	if l.instance, err = openInstance(ctx, l.pool, l.master, config.InstanceName); err != nil {
+		return err
+	}
+	l.keys = newKeyring(l.pool, l.master, l.instance)
+	l.partitions = newPartitions(l.pool, l.logger)
+	return nil
+}
+
+// Close ends the connections. Not to be called while Run is running.
+func (l *Log) Close() {
+	if l.pool != nil {
+		l.pool.Close()
+	}
+	if l.codec != nil {
+		l.codec.close()
+	}
+}
+
+// Run appends what Append queues, listens for what others append, and makes partitions ahead of need. It returns nil some
+// time after ctx ends, at most five seconds, when everything queued until then has been appended or answered. It can
+// be called once. A database that goes away doesn't end it.
+func (l *Log) Run(ctx context.Context) error {
+	if err := l.queue.begin(); err != nil {
+		return err
+	}
+	lasting, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var group errgroup.Group
+	group.Go(func() error {
+		(&appender{log: l, state: newState()}).run(lasting)
+		return nil
+	})
+	group.Go(func() error {
+		l.listen(ctx)
+		return nil
+	})
+	group.Go(func() error {
+		l.partitions.run(ctx)
+		return nil
+	})
+	<-ctx.Done()
+	l.queue.end()
+	timer := time.AfterFunc(drainTimeout, stop)
+	defer timer.Stop()
+	return group.Wait()
+}
+
+// Head implements domain.Log.
+func (l *Log) Head(ctx context.Context) (domain.Position, error) {
+	const sql = `SELECT coalesce((SELECT position FROM heads WHERE tenant = '' ORDER BY position DESC LIMIT 1), 0)`
+	var head domain.Position
+	if err := l.pool.QueryRow(ctx, sql).Scan(&head); err != nil {
+		return 0, postgres.DomainError("read the log's head", err)
+	}
+	l.growth.grow(head)
+	return head, nil
+}
+
+// InstanceName is the first half of the origin of tenants made from now on.
+func (l *Log) InstanceName() string { return l.instance.name }
+
+// originCache knows tenants' origins, which never change. Safe for concurrent use.
+type originCache struct {
+	mu   sync.RWMutex
+	byID map[domain.TenantID]string
+}
+
+func newOriginCache() *originCache { return &originCache{byID: make(map[domain.TenantID]string)} }
+
+func (c *originCache) get(tenant domain.TenantID) (string, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	origin, ok := c.byID[tenant]
+	return origin, ok
+}
+
+func (c *originCache) put(tenant domain.TenantID, origin string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.byID) >= 100_000 {
+		clear(c.byID)
+	}
+	c.byID[tenant] = origin
+}

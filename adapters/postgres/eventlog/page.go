@@ -1,0 +1,58 @@
+package eventlog
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// maxPage bounds a page whatever its reader asks for.
+const maxPage = 50_000
+
+// maxPageBytes bounds the leaves and contents of a page that is read from the database, by at most one entry more.
+const maxPageBytes = 32 << 20
+
+// logPageSQL reads the entries behind a position, up to a number and to bytes, at least one. Their sizes are read first: that
+// touches no content that stands apart, and doesn't carry the others through the sum.
+const logPageSQL = `
+	SELECT ` + entryColumnsSQL + ` FROM entries
+	 WHERE position > $1 AND position <= (
+	       SELECT greatest(max(position) FILTER (WHERE total <= $3), min(position))
+	         FROM (SELECT position, sum(octet_length(leaf) + coalesce(octet_length(content), 0)) OVER (ORDER BY position) AS total
+	                 FROM entries WHERE position > $1 ORDER BY position LIMIT $2) AS sizes)
+	 ORDER BY position LIMIT $2`
+
+// Page implements domain.Log. What this process appended lately comes from memory; else a page ends
+// before maxPageBytes.
+func (l *Log) Page(ctx context.Context, after domain.Position, limit int) ([]domain.Entry, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("read a page of the log: %w", err)
+	}
+	limit = min(max(limit, 1), maxPage)
+	after = max(after, 0)
+	if page := l.recent.page(after, limit); len(page) > 0 {
+		return page, nil
+	}
+	rows, err := l.pool.Query(ctx, logPageSQL, int64(after), limit, maxPageBytes)
+	if err != nil {
+		return nil, postgres.DomainError("read a page of the log", err)
+	}
+	sealed, err := readRows(rows)
+	if err != nil {
+		return nil, postgres.DomainError("read a page of the log", err)
+	}
+	for i := range sealed {
+		if want := after + 1 + domain.Position(i); sealed[i].Position != want {
+			return nil, fmt.Errorf("the log has a hole at position %d (hint: restore the database; nothing goes on behind a hole)", want)
+		}
+	}
+	entries, err := l.openEntries(ctx, sealed)
+	if err != nil {
+		return nil, fmt.Errorf("read a page of the log: %w", err)
+	}
+	if n := len(entries); n > 0 {
+		l.growth.grow(entries[n-1].Position)
+	}
+	return entries, nil
+}

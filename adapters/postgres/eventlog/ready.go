@@ -1,0 +1,53 @@
+package eventlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// readyTimeout bounds Ready. A session that was stopped while it held the append lock has lost it by then.
+const readyTimeout = 3 * time.Second
+
+var (
+	errReadOnly = fmt.Errorf("the database only reads, as a standby does (hint: HOOKTRAIL_DATABASE_URL names the primary): %w", domain.ErrUnavailable)
+	errLockHeld = fmt.Errorf("the append lock isn't free (hint: pg_locks says who holds the advisory lock): %w", domain.ErrUnavailable)
+)
+
+// Ready says why this process can't append now; nil if nothing is known to stand in the way. It answers within three seconds
+// and writes nothing: it takes the append lock, which it shares for the moment of one statement, and reads the log's end.
+func (l *Log) Ready(ctx context.Context) error {
+	if err := l.queue.refusal(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	if _, err := l.Head(ctx); err != nil { // first: a lock is waited for only in a database that answers
+		return err
+	}
+	const sql = `
+		SELECT pg_advisory_xact_lock_shared(hashtextextended('hooktrail/log', 0)),
+		       current_setting('transaction_read_only')::boolean`
+	var readOnly bool
+	err := l.pool.QueryRow(ctx, sql).Scan(nil, &readOnly)
+	switch {
+	case err == nil && readOnly:
+		return errReadOnly
+	case errors.Is(err, context.DeadlineExceeded):
+		return errLockHeld
+	}
+	return postgres.DomainError("try the append lock", err)
+}
+
+// refusal is what put would answer for whatever it was given; nil if it would take it.
+func (q *queue) refusal() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.down == nil && !q.open {
+		return errNotRunning
+	}
+	return q.down
+}

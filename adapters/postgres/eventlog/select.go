@@ -1,0 +1,84 @@
+package eventlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/jackc/pgx/v5"
+)
+
+// Select implements domain.Log. It goes along the tenant's sequences, or along one stream. Times become sequences first.
+func (l *Log) Select(ctx context.Context, q domain.Query) ([]domain.Entry, error) {
+	if q.Limit < 1 {
+		return nil, errors.New("select: the limit must be positive")
+	}
+	if err := l.resolveTimes(ctx, &q); err != nil {
+		return nil, postgres.DomainError("select from the log", err)
+	}
+	sql, args := selectSQL(q)
+	rows, err := l.pool.Query(ctx, sql, args)
+	if err != nil {
+		return nil, postgres.DomainError("select from the log", err)
+	}
+	sealed, err := readRows(rows)
+	if err != nil {
+		return nil, postgres.DomainError("select from the log", err)
+	}
+	if q.HeadersOnly {
+		return headers(sealed), nil
+	}
+	entries, err := l.openEntries(ctx, sealed)
+	if err != nil {
+		return nil, fmt.Errorf("select from the log: %w", err)
+	}
+	return entries, nil
+}
+
+func headers(sealed []sealedEntry) []domain.Entry {
+	entries := make([]domain.Entry, len(sealed))
+	for i := range sealed {
+		entries[i] = sealed[i].Entry
+	}
+	return entries
+}
+
+// selectSQL writes a query's statement. Only what the query restricts stands in it, so that the planner sees it plainly.
+func selectSQL(q domain.Query) (string, pgx.NamedArgs) {
+	args := pgx.NamedArgs{"tenant": string(q.Tenant), "limit": q.Limit}
+	where := []string{"tenant = @tenant"}
+	add := func(condition, name string, value any) {
+		where = append(where, condition)
+		args[name] = value
+	}
+	if q.From != nil {
+		add("sequence >= @from", "from", int64(*q.From))
+	}
+	if q.To != nil {
+		add("sequence < @to", "to", int64(*q.To))
+	}
+	if prefix, ok := strings.CutSuffix(string(q.Kind), "*"); ok && strings.HasSuffix(prefix, ".") {
+		add("starts_with(kind, @kind)", "kind", prefix)
+	} else if q.Kind != "" {
+		add("kind = @kind", "kind", string(q.Kind))
+	}
+	if q.Stream != (domain.Stream{}) {
+		add("stream_kind = @stream_kind", "stream_kind", string(q.Stream.Kind))
+		add("stream = @stream", "stream", [16]byte(q.Stream.ID))
+	}
+	if !q.Actor.IsZero() {
+		add("(principal = @actor OR credential = @actor)", "actor", [16]byte(q.Actor))
+	}
+	order := "ASC"
+	if q.Descending {
+		order = "DESC"
+	}
+	columns := entryColumnsSQL
+	if q.HeadersOnly {
+		columns = strings.Replace(columns, "content", "NULL::bytea", 1)
+	}
+	return "SELECT " + columns + " FROM entries WHERE " + strings.Join(where, " AND ") +
+		" ORDER BY sequence " + order + " LIMIT @limit", args
+}

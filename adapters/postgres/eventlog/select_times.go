@@ -1,0 +1,64 @@
+package eventlog
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"time"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// resolveTimes turns a query's times into sequences.
+func (l *Log) resolveTimes(ctx context.Context, q *domain.Query) error {
+	if !q.Since.IsZero() {
+		from, err := firstSince(ctx, l.pool, q.Tenant, ceilMicrosecond(q.Since))
+		if err != nil {
+			return err
+		}
+		if q.From == nil || *q.From < from {
+			q.From = &from
+		}
+	}
+	if !q.Until.IsZero() {
+		to, err := firstSince(ctx, l.pool, q.Tenant, ceilMicrosecond(q.Until))
+		if err != nil {
+			return err
+		}
+		if q.To == nil || *q.To > to {
+			q.To = &to
+		}
+	}
+	return nil
+}
+
+// firstSince is the first sequence that was recorded at a time or later, the log's size if there is none yet. It bisects:
+// recorded_at grows with the sequence, so no index on time is needed.
+func firstSince(ctx context.Context, db postgres.Querier, tenant domain.TenantID, at time.Time) (domain.Sequence, error) {
+	const sizeSQL = `SELECT coalesce((SELECT size FROM heads WHERE tenant = $1 ORDER BY position DESC LIMIT 1), 0)`
+	var size int
+	if err := db.QueryRow(ctx, sizeSQL, string(tenant)).Scan(&size); err != nil {
+		return 0, err
+	}
+	const timeSQL = `SELECT recorded_at FROM entries WHERE tenant = $1 AND sequence = $2`
+	var failed error
+	first := sort.Search(size, func(i int) bool {
+		var recordedAt time.Time
+		if failed == nil {
+			if err := db.QueryRow(ctx, timeSQL, string(tenant), int64(i)).Scan(&recordedAt); err != nil {
+				failed = fmt.Errorf("sequence %d: %w", i, err)
+			}
+		}
+		return !recordedAt.Before(at)
+	})
+	return domain.Sequence(first), failed
+}
+
+// ceilMicrosecond is the first whole microsecond not before t: what the log's times compare with equally.
+func ceilMicrosecond(t time.Time) time.Time {
+	whole := t.Truncate(time.Microsecond)
+	if whole.Before(t) {
+		whole = whole.Add(time.Microsecond)
+	}
+	return whole
+}
