@@ -112,7 +112,7 @@ func TestContents_Bounded(t *testing.T) {
 	for range 10 {
 		e := w.event("a")
 		entries = append(entries, e)
-		c.put(acme, domain.UUID{}, eventOf(&e))
+		c.put(acme, eventOf(&e))
 	}
 	if got := c.order.Len(); got != 3 {
 		t.Errorf("%d events are kept", got)
@@ -125,8 +125,11 @@ func TestContents_Bounded(t *testing.T) {
 	}
 	free := c.free
 	key := domain.NewUUID()
-	c.put("other", key, eventOf(&entries[0]))
-	c.put("other", domain.NewUUID(), eventOf(&entries[1]))
+	for i, key := range []domain.UUID{key, domain.NewUUID()} {
+		about := entries[i]
+		about.SubjectKey = key
+		c.put("other", eventOf(&about))
+	}
 	c.forget(key)
 	if c.peek("other", entries[0].Sequence) != nil || c.peek("other", entries[1].Sequence) == nil {
 		t.Error("not exactly what the destroyed key seals is forgotten")
