@@ -59,6 +59,8 @@ func (d *Dispatcher) fetch(ctx context.Context, a *attempt) error {
 		var err error
 		a.event, err = d.contents.get(ctx, tenant, sequence)
 		switch {
+		case err == nil:
+			a.delivery.SubjectKey = a.event.SubjectKey // the views don't keep it
 		case errors.Is(err, errUnreadable):
 			a.broken = err // the attempt fails, and the schedule goes on
 			return nil

@@ -58,6 +58,7 @@ func (d *Dispatcher) disable(l *lane, judge judgement, cause domain.Sequence) []
 // what became of it.
 func (d *Dispatcher) disableNow(l *lane, judge judgement, cause domain.Sequence) {
 	var pause backoff
+	alone := false
 	for {
 		d.mu.Lock()
 		var drafts []domain.Draft
@@ -70,7 +71,10 @@ func (d *Dispatcher) disableNow(l *lane, judge judgement, cause domain.Sequence)
 		if drafts == nil {
 			return
 		}
-		_, err := domain.AppendOne(d.io, d.set.Log, domain.Group{Drafts: drafts, Fences: l.shard.fences})
+		if alone {
+			drafts = drafts[:1]
+		}
+		_, err := domain.AppendOne(d.io, d.router, domain.Group{Drafts: drafts, Fences: l.shard.fences})
 		switch {
 		case err == nil:
 			d.noteDisabled(l, drafts)
@@ -82,6 +86,9 @@ func (d *Dispatcher) disableNow(l *lane, judge judgement, cause domain.Sequence)
 			if d.awaitChange(d.io, l, drafts[0].Expected) != nil {
 				return
 			}
+			continue
+		case unroutable(err): // the operational event, that is
+			alone = true
 			continue
 		case !transient(err):
 			d.resist(l, err)

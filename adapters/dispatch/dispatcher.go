@@ -139,6 +139,9 @@ func (d *Dispatcher) begin(ctx context.Context) error {
 		return nil // ctx ended
 	}
 	d.position = d.config.Cursor()
+	if d.set.Filter != nil {
+		d.config.KeepFilters(d.set.Filter)
+	}
 	tenants := make(map[domain.TenantID]bool)
 	for _, id := range d.config.Tenants() {
 		tenants[id] = true

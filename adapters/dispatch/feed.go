@@ -139,7 +139,7 @@ func (d *Dispatcher) applyEvent(e *domain.Entry) {
 		return
 	}
 	if event := eventOf(e); event != nil {
-		d.contents.put(e.Tenant, e.SubjectKey, event)
+		d.contents.put(e.Tenant, event)
 	}
 	for _, delivery := range domain.Routed(e) {
 		sh := d.shards[shardOf(delivery.ID)]

@@ -30,6 +30,7 @@ type Event struct {
 	ID         domain.UUID // the internal one
 	Sequence   domain.Sequence
 	RecordedAt time.Time
+	SubjectKey domain.UUID // the key of its personal parts; see domain.Draft
 	Fact       *domain.EventAppended
 }
 

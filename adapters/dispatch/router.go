@@ -49,10 +49,11 @@ func (r *Router) Append(ctx context.Context, groups ...domain.Group) []domain.Ou
 		pending[i] = &routedGroup{index: i, asked: groups[i]}
 	}
 	for len(pending) > 0 {
+		var cost uint64 // of filters
 		var decided []*routedGroup
 		var submit []domain.Group
 		for _, g := range pending {
-			if err := r.decide(ctx, g); err != nil {
+			if err := r.decide(ctx, g, &cost); err != nil {
 				outcomes[g.index].Err = err
 				continue
 			}
@@ -100,8 +101,8 @@ type firstAttempt struct {
 	namedAt int // the place of the draft that names the delivery: the event's, or one that continues its routing
 }
 
-// decide routes a group's events by the newest configuration that the node has.
-func (r *Router) decide(ctx context.Context, g *routedGroup) error {
+// decide routes a group's events by the newest configuration that the node has. What their filters cost is added to cost.
+func (r *Router) decide(ctx context.Context, g *routedGroup, cost *uint64) error {
 	g.group = g.asked
 	at := slices.IndexFunc(g.asked.Drafts, isEvent)
 	if at < 0 {
@@ -122,7 +123,7 @@ func (r *Router) decide(ctx context.Context, g *routedGroup) error {
 		return err
 	}
 	g.known = config
-	routed, places, err := routeDrafts(g.asked.Drafts, config, r.d.set.Filters, nil)
+	routed, places, err := routeDrafts(ctx, g.asked.Drafts, config, nil, cost)
 	if err != nil {
 		return err
 	}
@@ -133,7 +134,7 @@ func (r *Router) decide(ctx context.Context, g *routedGroup) error {
 		basis.Configuration = config.Configured()
 	}
 	if g.stale >= decideUnderLock {
-		basis.Decide = underLock(g.asked, config, r.d.set.Filters, places, len(routed))
+		basis.Decide = underLock(g.asked, config, places, len(routed))
 	}
 	g.group.Basis = basis
 	return nil
@@ -142,7 +143,7 @@ func (r *Router) decide(ctx context.Context, g *routedGroup) error {
 // underLock returns a function that decides a group again by newer entries than a configuration knows. What it captures
 // never changes, since it may be called after its caller has gone.
 func underLock(
-	asked domain.Group, config *projections.Snapshot, filters Filters, places []int, drafts int,
+	asked domain.Group, config *projections.Snapshot, places []int, drafts int,
 ) func([]domain.Entry) ([]domain.Draft, []domain.Fence, error) {
 	room := make([]int, len(places)) // how many drafts there are for each of the caller's: claims go by their places
 	for i := range places {
@@ -160,17 +161,20 @@ func underLock(
 		if err != nil {
 			return nil, nil, err
 		}
-		routed, _, err := routeDrafts(asked.Drafts, newest, filters, room)
+		var cost uint64
+		routed, _, err := routeDrafts(context.Background(), asked.Drafts, newest, room, &cost)
 		return routed, asked.Fences, err
 	}
 }
 
 // routeDrafts returns drafts with where each event goes, and the places of the given ones among them. What the drafts
 // before an event configure holds for it. room, if it isn't nil, says how many drafts there are to be for each of the given
-// ones; where an event needs more it fails with domain.ErrStale.
+// ones; where an event needs more it fails with domain.ErrStale. What filters cost is added to cost, and more than one
+// request may spend fails with domain.ErrFilterBudget: what is said of an event mustn't depend on others.
 func routeDrafts(
-	drafts []domain.Draft, config *projections.Snapshot, filters Filters, room []int,
+	ctx context.Context, drafts []domain.Draft, config *projections.Snapshot, room []int, cost *uint64,
 ) (routed []domain.Draft, places []int, err error) {
+	now := time.Now().UTC()
 	routed, places = make([]domain.Draft, 0, len(drafts)), make([]int, len(drafts))
 	for i, draft := range drafts {
 		places[i] = len(routed)
@@ -186,7 +190,13 @@ func routeDrafts(
 		}
 		parts := []domain.EventRouted{{Routing: domain.Routing{Complete: true, Retention: draft.Retention}}}
 		if config != nil {
-			parts = routesOf(config, filters, event, draft.Retention)
+			run := &domain.FilterRun{Event: event, Now: now}
+			if parts, err = routesOf(ctx, config, run, draft.Retention); err != nil {
+				return nil, nil, err
+			}
+			if *cost += run.Spent; *cost > domain.RequestFilterBudget {
+				return nil, nil, fmt.Errorf("route the events of one call: %w (hint: append fewer at once)", domain.ErrFilterBudget)
+			}
 		}
 		if room != nil && len(parts) > room[i] {
 			return nil, nil, fmt.Errorf("an event goes to many more endpoints than before: %w", domain.ErrStale)
