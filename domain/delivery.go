@@ -134,10 +134,9 @@ type Delivery struct {
 // Routed returns the deliveries that an event.appended or event.routed entry makes, none for other entries.
 func Routed(e *Entry) []Delivery {
 	var routing *Routing
-	event := e.Cause // an event.routed names its event's entry
 	switch f := e.Fact.(type) {
 	case *EventAppended:
-		routing, event = &f.Routing, e.Sequence
+		routing = &f.Routing
 	case *EventRouted:
 		routing = &f.Routing
 	default:
@@ -147,7 +146,7 @@ func Routed(e *Entry) []Delivery {
 	for i := range routing.Deliveries {
 		r := &routing.Deliveries[i]
 		d := Delivery{
-			ID: r.ID, Tenant: e.Tenant, Event: e.Stream.ID, EventSequence: event,
+			ID: r.ID, Tenant: e.Tenant, Event: e.Stream.ID, EventSequence: e.EventSequence(),
 			Endpoint: r.Endpoint, EndpointVersion: r.EndpointVersion, Subscriptions: r.Subscriptions,
 			Status: DeliveryPending, NextAttemptAt: e.RecordedAt, SubjectKey: e.SubjectKey, Retention: routing.Retention,
 		}

@@ -125,8 +125,8 @@ type EventAppended struct {
 	Verdicts Verdicts
 }
 
-// EventRouted continues the routing of an event that goes to more endpoints than one entry may name. It follows the event's
-// entry in the same group; only the routing of the last one is Complete.
+// EventRouted continues the routing of an event that goes to more endpoints than one entry may name. It follows right behind
+// the event's entry in the same group (Entry.EventSequence goes by that); only the routing of the last one is Complete.
 type EventRouted struct {
 	Routing  Routing
 	Verdicts Verdicts

@@ -135,6 +135,10 @@ type Entry struct {
 	Damaged bool
 }
 
+// EventSequence is the sequence of the event of which an event.appended or event.routed entry speaks. The entries that
+// continue an event's routing come right behind it in one group, which couldn't name its sequence: no one knew it.
+func (e *Entry) EventSequence() Sequence { return e.Sequence - Sequence(e.StreamVersion-1) }
+
 // Outcome is what became of one group. Exactly one of the two is set.
 type Outcome struct {
 	Entries []Entry // one per draft, in order

@@ -32,9 +32,12 @@ func apply(s Store, e domain.Entry) error {
 	}
 	switch f := e.Fact.(type) {
 	case *domain.EventAppended:
-		return s.PutEvent(event(e, f))
+		if err := s.PutEvent(event(e, f)); err != nil {
+			return err
+		}
+		return route(s, e, f.Routing, f.Verdicts)
 	case *domain.EventRouted:
-		return route(s, e, f)
+		return route(s, e, f.Routing, f.Verdicts)
 	case *domain.AttemptStarted, *domain.AttemptFinished, *domain.DeliveryRedriven, *domain.DeliveryCancelled:
 		return applyDelivery(s, e)
 	case *domain.ProfileAdded:
@@ -47,23 +50,7 @@ func apply(s Store, e domain.Entry) error {
 	}
 }
 
-func applyDelivery(s Store, e domain.Entry) error {
-	id, at := e.Stream.ID, OriginOf(e)
-	switch f := e.Fact.(type) {
-	case *domain.AttemptStarted:
-		return s.StartAttempt(Attempt{Delivery: id, Tenant: e.Tenant, Started: *f, Begun: at})
-	case *domain.AttemptFinished:
-		return s.FinishAttempt(e.Tenant, id, f.Result, len(f.Body), at)
-	case *domain.DeliveryRedriven:
-		return s.RedriveDelivery(e.Tenant, id, *f, at)
-	case *domain.DeliveryCancelled:
-		if f.Reason == domain.CancelErased { // what made the delivery may be destroyed by now
-			return s.EraseDelivery(e.Tenant, id, at)
-		}
-		return s.CancelDelivery(e.Tenant, id, f.Reason, at)
-	}
-	return unhandled(e)
-}
+func applyDelivery(s Store, e domain.Entry) error { return s.FoldDelivery(e) }
 
 func applyConfig(s Store, e domain.Entry) error {
 	switch f := e.Fact.(type) {
@@ -122,17 +109,12 @@ func applyErased(s Store, e domain.Entry) error {
 	switch e.Kind {
 	case domain.KindEventAppended:
 		return s.PutEvent(Event{ID: id, Tenant: e.Tenant, LeafHash: leafHash(e.Leaf), Created: at, Erased: true})
-	case domain.KindEventRouted:
-		// Whether it was the last of several can't be told any more; nothing of an erased event is routed on.
-		return s.RouteEvent(e.Tenant, id, at)
 	}
 	switch e.Stream.Kind {
-	case domain.StreamDelivery:
-		return s.EraseDelivery(e.Tenant, id, at)
 	case domain.StreamTenant:
 		return putTenant(s, e, domain.TenantConfig{ID: e.Tenant}, true)
 	case domain.StreamKey:
-		return putKey(s, e, domain.KeyConfig{ID: id}, true)
+		return putKey(s, e, domain.KeyConfig{KeyRights: domain.KeyRights{ID: id}}, true)
 	case domain.StreamEndpoint:
 		return putEndpoint(s, e, domain.EndpointConfig{}, true)
 	case domain.StreamSubscription:
@@ -149,28 +131,18 @@ func event(e domain.Entry, f *domain.EventAppended) Event {
 	}
 }
 
-func route(s Store, e domain.Entry, f *domain.EventRouted) error {
+func route(s Store, e domain.Entry, r domain.Routing, v domain.Verdicts) error {
 	at := OriginOf(e)
-	for _, r := range f.Deliveries {
-		d := Delivery{Delivery: domain.Delivery{
-			ID: r.ID, Tenant: e.Tenant, Event: e.Stream.ID, EventSequence: e.Cause,
-			Endpoint: r.Endpoint, EndpointVersion: r.EndpointVersion, Subscriptions: r.Subscriptions,
-			Status: domain.DeliveryPending, NextAttemptAt: e.RecordedAt,
-		}, Created: at, Updated: at}
-		if err := s.PutDelivery(d); err != nil {
+	for _, d := range domain.Routed(&e) {
+		if err := s.PutDelivery(Delivery{Delivery: d, Created: at, Updated: at}); err != nil {
 			return err
 		}
 	}
-	if len(f.Skipped) > 0 {
-		skips := Skips{Tenant: e.Tenant, Event: e.Stream.ID, EventSequence: e.Cause, Skipped: f.Skipped, At: at}
-		if err := s.PutSkips(skips); err != nil {
-			return err
-		}
+	skipped := append(r.Skipped[:len(r.Skipped):len(r.Skipped)], v.Skipped...)
+	if len(skipped) > 0 {
+		return s.PutSkips(Skips{Tenant: e.Tenant, Event: e.Stream.ID, EventSequence: e.EventSequence(), Skipped: skipped, At: at})
 	}
-	if !f.Complete {
-		return nil
-	}
-	return s.RouteEvent(e.Tenant, e.Stream.ID, at)
+	return nil
 }
 
 func created(e domain.Entry) Origin {

@@ -7,8 +7,8 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// Config is the configuration in force at one position, with which the router matches and the dispatcher sends: a Store
-// that keeps the current version of what isn't deleted, and nothing else. It is not safe for concurrent use.
+// Config is the configuration in force at one position: a Store that keeps the current version of what isn't deleted, and
+// nothing else. It is not safe for concurrent use; who routes by it takes a tenant's Snapshot.
 type Config struct {
 	noDeliveries
 	cursor    domain.Position
@@ -19,9 +19,12 @@ type Config struct {
 // tenantConfig is one tenant's part, kept together since an event is matched against one tenant's subscriptions.
 type tenantConfig struct {
 	tenant        Tenant
+	configured    domain.Sequence // of the last entry that is folded into it
+	endpoints     map[domain.UUID]Endpoint
 	subscriptions map[domain.UUID]Subscription
 	// matching remembers which subscriptions choose a type. It is emptied whenever one of the subscriptions changes.
 	matching map[domain.EventType][]Subscription
+	snapshot *Snapshot // of all above; nil: there was a change since the last one
 }
 
 // maxMatching bounds tenantConfig.matching: types are the producers' choice.
@@ -98,7 +101,8 @@ func (c *Config) Clone() *Config {
 	n := &Config{cursor: c.cursor, tenants: make(map[domain.TenantID]*tenantConfig, len(c.tenants)), endpoints: maps.Clone(c.endpoints)}
 	for id, t := range c.tenants {
 		n.tenants[id] = &tenantConfig{
-			tenant: t.tenant, subscriptions: maps.Clone(t.subscriptions), matching: make(map[domain.EventType][]Subscription),
+			tenant: t.tenant, configured: t.configured, endpoints: maps.Clone(t.endpoints),
+			subscriptions: maps.Clone(t.subscriptions), matching: make(map[domain.EventType][]Subscription), snapshot: t.snapshot,
 		}
 	}
 	return n
@@ -106,7 +110,7 @@ func (c *Config) Clone() *Config {
 
 // PutTenant implements Store.
 func (c *Config) PutTenant(row Tenant) error {
-	t := c.of(row.ID)
+	t := c.changed(row.ID, row.Updated)
 	if row.Deleted {
 		row = Tenant{}
 	} else if row.Created == (Origin{}) {
@@ -127,20 +131,22 @@ func (c *Config) PutProfile(Profile) error { return nil }
 
 // PutEndpoint implements Store.
 func (c *Config) PutEndpoint(row Endpoint) error {
+	t := c.changed(row.Tenant, row.Updated)
 	if row.Deleted {
 		delete(c.endpoints, row.ID)
+		delete(t.endpoints, row.ID)
 		return nil
 	}
 	if row.Created == (Origin{}) {
 		row.Created = c.endpoints[row.ID].Created
 	}
-	c.endpoints[row.ID] = row
+	c.endpoints[row.ID], t.endpoints[row.ID] = row, row
 	return nil
 }
 
 // PutSubscription implements Store.
 func (c *Config) PutSubscription(row Subscription) error {
-	t := c.of(row.Tenant)
+	t := c.changed(row.Tenant, row.Updated)
 	clear(t.matching)
 	if row.Deleted {
 		delete(t.subscriptions, row.ID)
@@ -153,12 +159,17 @@ func (c *Config) PutSubscription(row Subscription) error {
 	return nil
 }
 
-func (c *Config) of(id domain.TenantID) *tenantConfig {
+// changed returns a tenant's part, made when there is none, for a change by an entry.
+func (c *Config) changed(id domain.TenantID, by Origin) *tenantConfig {
 	t, ok := c.tenants[id]
 	if !ok {
-		t = &tenantConfig{subscriptions: make(map[domain.UUID]Subscription), matching: make(map[domain.EventType][]Subscription)}
+		t = &tenantConfig{
+			endpoints: make(map[domain.UUID]Endpoint), subscriptions: make(map[domain.UUID]Subscription),
+			matching: make(map[domain.EventType][]Subscription),
+		}
 		c.tenants[id] = t
 	}
+	t.configured, t.snapshot = max(t.configured, by.Sequence), nil
 	return t
 }
 

@@ -130,9 +130,4 @@ func (m *Memory) tenant(id domain.TenantID) *memoryTenant {
 	return t
 }
 
-func eventOrigins(e *Event) (created, updated Origin) {
-	if e.Routed != (Origin{}) {
-		return e.Created, e.Routed
-	}
-	return e.Created, e.Created
-}
+func eventOrigins(e *Event) (created, updated Origin) { return e.Created, e.Created }

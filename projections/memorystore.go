@@ -90,21 +90,6 @@ func (m *Memory) PutEvent(row Event) error {
 	return nil
 }
 
-// RouteEvent implements Store.
-func (m *Memory) RouteEvent(tenant domain.TenantID, event domain.UUID, at Origin) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	events := &m.tenant(tenant).events
-	last := events.last(event)
-	if last == nil {
-		return fmt.Errorf("event %s: %w", event, domain.ErrNotFound)
-	}
-	row := *last
-	row.Routed = at
-	events.add(event, row)
-	return nil
-}
-
 // PutDelivery implements Store.
 func (m *Memory) PutDelivery(row Delivery) error {
 	m.mu.Lock()
@@ -113,20 +98,13 @@ func (m *Memory) PutDelivery(row Delivery) error {
 	return nil
 }
 
-// StartAttempt implements Store.
-func (m *Memory) StartAttempt(row Attempt) error {
-	return m.step(row.Tenant, row.Delivery, func(t *memoryTenant, d *Delivery) error {
-		t.attempts[d.ID] = append(t.attempts[d.ID], row)
-		return d.AttemptStarted(row)
-	})
-}
-
-// FinishAttempt implements Store.
-func (m *Memory) FinishAttempt(tenant domain.TenantID, delivery domain.UUID, r domain.AttemptResult, bodySize int, at Origin) error {
-	return m.step(tenant, delivery, func(t *memoryTenant, d *Delivery) error {
-		finish(t.attempts[d.ID], r, bodySize, at)
-		t.fare(d.Endpoint, r.Outcome, at)
-		return d.AttemptFinished(r, at)
+// FoldDelivery implements Store.
+func (m *Memory) FoldDelivery(e domain.Entry) error {
+	return m.step(e.Tenant, e.Stream.ID, func(t *memoryTenant, d *Delivery) error {
+		if f, ok := e.Fact.(*domain.AttemptFinished); ok {
+			t.fare(d.Endpoint, f.Result.Outcome, OriginOf(e))
+		}
+		return d.Fold(&e)
 	})
 }
 
@@ -141,38 +119,6 @@ func (t *memoryTenant) fare(endpoint domain.UUID, outcome domain.AttemptOutcome,
 		before = states[len(states)-1].Health
 	}
 	t.health[endpoint] = append(states, healthState{before.After(outcome, at.RecordedAt), at.Sequence})
-}
-
-// RedriveDelivery implements Store.
-func (m *Memory) RedriveDelivery(tenant domain.TenantID, delivery domain.UUID, f domain.DeliveryRedriven, at Origin) error {
-	return m.step(tenant, delivery, func(_ *memoryTenant, d *Delivery) error {
-		d.Redriven(f, at)
-		return nil
-	})
-}
-
-// CancelDelivery implements Store.
-func (m *Memory) CancelDelivery(tenant domain.TenantID, delivery domain.UUID, reason domain.CancelReason, at Origin) error {
-	return m.step(tenant, delivery, func(_ *memoryTenant, d *Delivery) error {
-		d.Cancelled(reason, at)
-		return nil
-	})
-}
-
-// EraseDelivery implements Store.
-func (m *Memory) EraseDelivery(tenant domain.TenantID, delivery domain.UUID, at Origin) error {
-	m.mu.Lock()
-	deliveries := &m.tenant(tenant).deliveries
-	if deliveries.last(delivery) == nil {
-		deliveries.add(delivery, ErasedDelivery(tenant, delivery, at))
-		m.mu.Unlock()
-		return nil
-	}
-	m.mu.Unlock()
-	return m.step(tenant, delivery, func(_ *memoryTenant, d *Delivery) error {
-		d.ContentErased(at)
-		return nil
-	})
 }
 
 // Advance implements Store.

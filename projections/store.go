@@ -18,21 +18,12 @@ type Store interface {
 	PutProfile(Profile) error
 
 	PutEvent(Event) error
-	// RouteEvent marks an event as routed completely.
-	RouteEvent(tenant domain.TenantID, event domain.UUID, at Origin) error
 	// PutSkips adds what an entry of a routing passed over; at most one for an entry.
 	PutSkips(Skips) error
 
 	PutDelivery(Delivery) error
-	// StartAttempt adds an attempt and marks its delivery as open.
-	StartAttempt(Attempt) error
-	// FinishAttempt ends an attempt, moves its delivery on to the decided status and its endpoint's health with it.
-	FinishAttempt(tenant domain.TenantID, delivery domain.UUID, result domain.AttemptResult, bodySize int, at Origin) error
-	RedriveDelivery(tenant domain.TenantID, delivery domain.UUID, fact domain.DeliveryRedriven, at Origin) error
-	CancelDelivery(tenant domain.TenantID, delivery domain.UUID, reason domain.CancelReason, at Origin) error
-	// EraseDelivery ends a delivery of which an entry's content was destroyed. The Store adds one that it doesn't know,
-	// since the routing that named it may be destroyed too.
-	EraseDelivery(tenant domain.TenantID, delivery domain.UUID, at Origin) error
+	// FoldDelivery applies an entry of a delivery's stream.
+	FoldDelivery(e domain.Entry) error
 
 	// Advance says that everything up to an entry of a tenant is applied.
 	Advance(tenant domain.TenantID, at Origin) error

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -32,6 +33,9 @@ func (m *Memory) appendGroup(ctx context.Context, group domain.Group) ([]domain.
 	if err := m.checkLeases(group); err != nil {
 		return nil, err
 	}
+	if err := m.decide(&group); err != nil {
+		return nil, err
+	}
 	s := m.stage()
 	for _, d := range group.Drafts {
 		if err := s.add(d); err != nil {
@@ -43,6 +47,34 @@ func (m *Memory) appendGroup(ctx context.Context, group domain.Group) ([]domain.
 	}
 	m.commit(group, s)
 	return s.entries, nil
+}
+
+// decide refuses a group that was decided by an older configuration than the newest, or has it decided again.
+func (m *Memory) decide(group *domain.Group) error {
+	basis := group.Basis
+	if basis == nil {
+		return nil
+	}
+	log := m.tenants[basis.Tenant]
+	if log == nil || log.deleted {
+		return fmt.Errorf("append by the configuration of tenant %s: %w", basis.Tenant, domain.ErrUnknownTenant)
+	}
+	newer := log.newer(m.entries, basis.Configuration)
+	if len(newer) == 0 && log.configured(m.entries) == basis.Configuration {
+		return nil
+	}
+	if basis.Decide == nil || len(newer) == 0 {
+		return fmt.Errorf("append by configuration %d of tenant %s: %w", basis.Configuration, basis.Tenant, domain.ErrStale)
+	}
+	var err error
+	if group.Drafts, group.Fences, err = basis.Decide(newer); err != nil {
+		return fmt.Errorf("decide again by the configuration of tenant %s: %w", basis.Tenant, err)
+	}
+	group.Basis = nil
+	if err := group.Validate(); err != nil {
+		return err
+	}
+	return m.checkLeases(*group)
 }
 
 func (m *Memory) checkLeases(group domain.Group) error {
@@ -98,6 +130,9 @@ func (m *Memory) commit(group domain.Group, s *staged) {
 		log := m.tenants[e.Tenant]
 		log.positions = append(log.positions, e.Position)
 		log.deleted = log.deleted || e.Kind == domain.KindTenantDeleted
+		if e.Kind.Configures() {
+			log.configuration = append(log.configuration, e.Position)
+		}
 	}
 	for name, key := range s.keys {
 		m.keys[name] = key
@@ -118,11 +153,11 @@ type staged struct {
 	*Memory
 	entries []domain.Entry
 	last    time.Time
-	keys    map[subjectKey]domain.UUID
+	keys    map[keyName]domain.UUID
 }
 
 func (m *Memory) stage() *staged {
-	s := &staged{Memory: m, keys: make(map[subjectKey]domain.UUID)}
+	s := &staged{Memory: m, keys: make(map[keyName]domain.UUID)}
 	if n := len(m.entries); n > 0 {
 		s.last = m.entries[n-1].RecordedAt
 	}
@@ -145,7 +180,7 @@ func (s *staged) add(d domain.Draft) error {
 		Kind: d.Fact.Kind(), KindVersion: d.Fact.Kind().Version(),
 		By: d.By, Cause: d.Cause,
 		RecordedAt: s.clock(),
-		Reason:     d.Reason,
+		Reason:     d.Reason, Context: d.Context, Critical: d.Fact.Kind().Critical(),
 	}
 	if err := s.seal(&e, d); err != nil {
 		return err
@@ -204,13 +239,34 @@ func (s *staged) seal(e *domain.Entry, d domain.Draft) error {
 	if err != nil {
 		return err
 	}
+	switch {
+	case !d.SubjectKey.IsZero():
+		e.SubjectKey = d.SubjectKey
+		if s.destroyed[d.SubjectKey] {
+			e.Erased = true
+			parts = slices.DeleteFunc(parts, domain.Part.Personal)
+		}
+	case d.Subject != "":
+		e.SubjectKey = s.key(keyName{d.Tenant, "subject", d.Subject})
+	}
+	if !e.SubjectKey.IsZero() {
+		parts = append(parts, domain.Part{Name: domain.PartSubjectKey, Bytes: e.SubjectKey[:]})
+	}
 	if d.Reason != "" {
 		parts = append(parts, domain.Part{Name: domain.PartReason, Bytes: []byte(d.Reason)})
+	}
+	if d.Context != nil {
+		b, err := json.Marshal(d.Context)
+		if err != nil {
+			return err
+		}
+		parts = append(parts, domain.Part{Name: domain.PartContext, Bytes: b})
 	}
 	leaf := domain.Leaf{
 		Origin: "memory/" + string(d.Tenant), Sequence: e.Sequence,
 		Kind: e.Kind, KindVersion: e.KindVersion, Stream: e.Stream, StreamVersion: e.StreamVersion,
-		By: e.By, RecordedAt: e.RecordedAt, Cause: e.Cause, DataKey: s.key(d),
+		By: e.By, RecordedAt: e.RecordedAt, Cause: e.Cause, Critical: e.Critical,
+		DataKey: s.key(keyName{d.Tenant, "period", d.Retention}),
 	}
 	for i := range parts {
 		parts[i].Bytes = bytes.Clone(parts[i].Bytes) // raw parts alias the fact, which is the caller's
@@ -222,13 +278,12 @@ func (s *staged) seal(e *domain.Entry, d domain.Draft) error {
 	if len(e.Leaf) > domain.MaxLeafBytes {
 		return fmt.Errorf("append to %s: leaf of %d bytes: %w", d.Stream, len(e.Leaf), domain.ErrRefused)
 	}
-	e.Fact, err = domain.DecodeFact(e.Kind, e.KindVersion, parts)
+	e.Fact, err = domain.DecodeFact(e.Kind, e.KindVersion, parts, e.Erased)
 	return err
 }
 
-// key returns the data key of the draft's subject.
-func (s *staged) key(d domain.Draft) domain.UUID {
-	name := subjectKey{d.Tenant, d.Subject}
+// key returns the key of a name, a new one where there is none.
+func (s *staged) key(name keyName) domain.UUID {
 	if key, ok := s.Memory.keys[name]; ok {
 		return key
 	}

@@ -39,7 +39,9 @@ func Conformance(t *testing.T, hooks Hooks) {
 		{"refusal", testRefusal},
 		{"tenant", testTenant},
 		{"content", testContent},
+		{"subject", testSubject},
 		{"claim", testClaim},
+		{"basis", testBasis},
 		{"lease", testLease},
 		{"page", testPage},
 		{"await", testAwait},
@@ -133,8 +135,11 @@ func (f *fixture) eventWith(data []byte) domain.Draft {
 	return domain.Draft{
 		Tenant: f.tenant, Stream: domain.Stream{Kind: domain.StreamEvent, ID: id},
 		Fact: &domain.EventAppended{
-			Event: domain.EventAttributes{ID: id.String(), Source: "/suite", Type: "suite.tested", SchemaVersion: "v1"},
-			Data:  data,
+			Event: domain.EventAttributes{
+				EventClass:    domain.EventClass{Type: "suite.tested", SchemaVersion: "v1"},
+				EventIdentity: domain.EventIdentity{ID: id.String(), Source: "/suite"},
+			},
+			Data: data, Routing: domain.Routing{Complete: true},
 		},
 	}
 }
@@ -142,7 +147,7 @@ func (f *fixture) eventWith(data []byte) domain.Draft {
 // on drafts another entry for a stream.
 func (f *fixture) on(stream domain.Stream, expected int) domain.Draft {
 	return domain.Draft{
-		Tenant: f.tenant, Stream: stream, Expected: expected, Fact: &domain.EventRouted{Complete: true},
+		Tenant: f.tenant, Stream: stream, Expected: expected, Fact: &domain.EventRouted{Routing: domain.Routing{Complete: true}},
 	}
 }
 
@@ -160,7 +165,8 @@ func sameEntry(t *testing.T, got, want domain.Entry) {
 func sameHeader(g, w domain.Entry) bool {
 	return g.Position == w.Position && g.Tenant == w.Tenant && g.Sequence == w.Sequence && g.Stream == w.Stream &&
 		g.StreamVersion == w.StreamVersion && g.Kind == w.Kind && g.KindVersion == w.KindVersion && g.By == w.By &&
-		g.Cause == w.Cause && g.RecordedAt.Equal(w.RecordedAt) && g.Reason == w.Reason && g.Erased == w.Erased
+		g.Cause == w.Cause && g.RecordedAt.Equal(w.RecordedAt) && g.Reason == w.Reason && g.Erased == w.Erased &&
+		g.SubjectKey == w.SubjectKey && g.Critical == w.Critical && g.Damaged == w.Damaged
 }
 
 func sameFact(t *testing.T, got, want domain.Fact) {

@@ -22,13 +22,15 @@ type Memory struct {
 	claims     map[claimKey]claimed
 	leases     map[string]lease
 	heartbeats map[domain.UUID]time.Time
-	keys       map[subjectKey]domain.UUID
+	keys       map[keyName]domain.UUID
+	destroyed  map[domain.UUID]bool
 	grown      chan struct{} // closed by the next append
 }
 
 type tenantLog struct {
-	positions []domain.Position // by sequence
-	deleted   bool
+	positions     []domain.Position // by sequence
+	configuration []domain.Position // of entries that configure routing
+	deleted       bool
 }
 
 type streamKey struct {
@@ -41,9 +43,10 @@ type claimKey struct {
 	scope, key string
 }
 
-type subjectKey struct {
-	tenant  domain.TenantID
-	subject string
+// keyName is what a key is for: a subject, or a period with its retention class.
+type keyName struct {
+	tenant        domain.TenantID
+	purpose, name string
 }
 
 type claimed struct {
@@ -73,7 +76,8 @@ func NewMemory(now func() time.Time) *Memory {
 		claims:     make(map[claimKey]claimed),
 		leases:     make(map[string]lease),
 		heartbeats: make(map[domain.UUID]time.Time),
-		keys:       make(map[subjectKey]domain.UUID),
+		keys:       make(map[keyName]domain.UUID),
+		destroyed:  make(map[domain.UUID]bool),
 		grown:      make(chan struct{}),
 	}
 }
@@ -124,22 +128,50 @@ func (m *Memory) Await(ctx context.Context, after domain.Position) {
 	}
 }
 
-// Erase destroys the content of every entry about a subject, as destroying its data keys does. What is appended about
-// it later is readable again.
+// Erase destroys a subject's key: every entry about it loses its personal parts, and what is appended later under that very
+// key has none. What is appended later about the subject gets a new key.
 func (m *Memory) Erase(tenant domain.TenantID, subject string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	name := subjectKey{tenant, subject}
+	name := keyName{tenant, "subject", subject}
 	key, ok := m.keys[name]
 	if !ok {
 		return
 	}
 	delete(m.keys, name)
+	m.destroyed[key] = true
 	for _, p := range m.tenants[tenant].positions {
-		e := &m.entries[p-1]
-		leaf, err := domain.ParseLeaf(e.Leaf)
-		if err == nil && leaf.DataKey == key {
-			e.Fact, e.Reason, e.Erased = nil, "", true
+		if e := &m.entries[p-1]; e.SubjectKey == key {
+			e.Fact, e.Erased = impersonal(e), true
 		}
 	}
+}
+
+// impersonal returns an entry's fact without its personal parts.
+func impersonal(e *domain.Entry) domain.Fact {
+	parts, err := domain.EncodeFact(e.Fact)
+	if err != nil {
+		panic(err) // it was encoded when it was appended
+	}
+	fact, err := domain.DecodeFact(e.Kind, e.KindVersion, slices.DeleteFunc(parts, domain.Part.Personal), true)
+	if err != nil {
+		panic(err)
+	}
+	return fact
+}
+
+// configured is the sequence of the tenant's last entry that configures routing.
+func (l *tenantLog) configured(entries []domain.Entry) domain.Sequence {
+	return entries[l.configuration[len(l.configuration)-1]-1].Sequence
+}
+
+// newer returns the tenant's entries that configure routing after a sequence.
+func (l *tenantLog) newer(entries []domain.Entry, after domain.Sequence) []domain.Entry {
+	var newer []domain.Entry
+	for _, p := range l.configuration {
+		if e := entries[p-1]; e.Sequence > after {
+			newer = append(newer, e)
+		}
+	}
+	return newer
 }

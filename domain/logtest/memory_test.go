@@ -67,21 +67,53 @@ func TestMemory_Erase(t *testing.T) {
 	for _, subject := range []string{"ann", "bob", ""} {
 		group.Drafts = append(group.Drafts, domain.Draft{
 			Tenant: "acme", Subject: subject, Stream: domain.Stream{Kind: domain.StreamEvent, ID: domain.NewUUID()},
-			Fact: &domain.EventAppended{Data: []byte(`{}`)}, Reason: "a",
+			Fact: &domain.EventAppended{
+				Event: domain.EventAttributes{
+					EventClass: domain.EventClass{Type: "a.b"}, EventIdentity: domain.EventIdentity{ID: "1"},
+				},
+				Data: []byte(`{}`),
+			},
+			Reason: "a",
 		})
 	}
 	if _, err := domain.AppendOne(t.Context(), log, group); err != nil {
 		t.Fatal(err)
 	}
+	page, err := log.Page(t.Context(), 1, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := page[0].SubjectKey
 	log.Erase("acme", "ann")
 	log.Erase("acme", "nobody")
+	late := domain.Draft{
+		Tenant: "acme", Stream: domain.Stream{Kind: domain.StreamDelivery, ID: domain.NewUUID()}, SubjectKey: key,
+		Fact: &domain.AttemptFinished{Body: []byte("hello"), Result: domain.AttemptResult{
+			AttemptEnd: domain.AttemptEnd{Number: 1}, Exchange: domain.Exchange{Detail: "a"},
+		}},
+	}
+	entries, err := domain.AppendOne(t.Context(), log, domain.Group{Drafts: []domain.Draft{late}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := entries[0].Fact.(*domain.AttemptFinished); !entries[0].Erased || f.Body != nil || f.Result.Detail != "" ||
+		f.Result.Number != 1 {
+		t.Errorf("appended under a destroyed key: %+v", f)
+	}
+	logtest.Verify(t, log)
 	for i, want := range []bool{false, true, false, false} {
 		page, err := log.Page(context.Background(), domain.Position(i), 1)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e := page[0]; e.Erased != want || (e.Fact == nil) != want || len(e.Leaf) == 0 {
+		e := page[0]
+		if e.Erased != want || e.Fact == nil || len(e.Leaf) == 0 {
 			t.Errorf("entry %d: erased %v, want %v", i, e.Erased, want)
+		}
+		if f, ok := e.Fact.(*domain.EventAppended); ok {
+			if (f.Data == nil) != want || (f.Event.ID == "") != want || f.Event.Type != "a.b" || e.Reason != "a" {
+				t.Errorf("entry %d has %+v of the reason %q", i, f, e.Reason)
+			}
 		}
 	}
 }

@@ -26,7 +26,7 @@ func (m *Memory) Select(ctx context.Context, q domain.Query) ([]domain.Entry, er
 			continue
 		}
 		if q.HeadersOnly {
-			e.Fact, e.Reason = nil, ""
+			e.Fact, e.Reason, e.Context = nil, "", nil
 		}
 		found = append(found, e)
 	}

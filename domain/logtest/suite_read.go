@@ -78,9 +78,13 @@ func testContent(f *fixture) {
 	f.step("an answer's body", func(f *fixture) {
 		sent := f.on(domain.Stream{Kind: domain.StreamDelivery, ID: domain.NewUUID()}, 0)
 		sent.Fact = &domain.AttemptFinished{Body: random, Result: domain.AttemptResult{
-			Number: 1, Outcome: domain.OutcomeFailed, FinishedAt: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC),
-			Status: domain.DeliveryDead, StatusCode: 500,
-			Response: domain.CapturedAnswer{Headers: []domain.Header{{Name: "A", Value: "<b>"}}},
+			AttemptEnd: domain.AttemptEnd{
+				Number: 1, Outcome: domain.OutcomeFailed, FinishedAt: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC),
+				Status: domain.DeliveryDead, StatusCode: 500,
+			},
+			Exchange: domain.Exchange{
+				Response: domain.CapturedAnswer{Headers: []domain.Header{{Name: "A", Value: "<b>"}}},
+			},
 		}}
 		sameFact(f.T, f.one(f.append(group(sent))[0]).Fact, sent.Fact)
 	})

@@ -61,7 +61,8 @@ func (v *verifier) entry(e domain.Entry) (faults []string) {
 	check(e.RecordedAt.Equal(e.RecordedAt.Truncate(time.Microsecond)), "recorded_at has more than microseconds")
 
 	check(e.Cause == 0 || e.Cause < e.Sequence, "caused by a later entry")
-	check(e.Erased || e.Fact != nil, "has no fact")
+	check(e.Fact != nil, "has no fact")
+	check(!e.Damaged, "is damaged")
 	check(e.Fact == nil || e.Fact.Kind() == e.Kind, "its fact is of another kind")
 	check(e.KindVersion >= 1, "has no kind version")
 	return append(faults, leafFaults(e)...)
@@ -74,22 +75,36 @@ func leafFaults(e domain.Entry) []string {
 		return []string{err.Error()}
 	}
 	var faults []string
+	faults = append(faults, missing(e, leaf)...)
 	same := leaf.Sequence == e.Sequence && leaf.Kind == e.Kind && leaf.KindVersion == e.KindVersion &&
 		leaf.Stream == e.Stream && leaf.StreamVersion == e.StreamVersion && leaf.By == e.By &&
-		leaf.Cause == e.Cause && leaf.RecordedAt.Equal(e.RecordedAt)
+		leaf.Cause == e.Cause && leaf.Critical == e.Critical && leaf.RecordedAt.Equal(e.RecordedAt)
 	if !same {
 		faults = append(faults, "its leaf says something else: "+string(e.Leaf))
 	}
-	if e.Fact != nil && !slices.Equal(committed(leaf), partNames(e)) {
+	if e.Fact != nil && !slices.Equal(committed(leaf, e.Erased), partNames(e)) {
 		faults = append(faults, "its leaf commits to other parts than it has: "+string(e.Leaf))
 	}
 	return faults
 }
 
-func committed(leaf domain.Leaf) []string {
+// missing reports a mandatory part to which the leaf doesn't commit.
+func missing(e domain.Entry, leaf domain.Leaf) []string {
+	name := domain.MissingPart(e.Kind, e.KindVersion, committed(leaf, false))
+	if name == "" || e.Erased && (domain.Part{Name: name}).Personal() {
+		return nil
+	}
+	return []string{"its leaf commits to no part " + name}
+}
+
+// committed returns the parts to which a leaf commits. Of an erased entry it leaves out the personal ones: nothing tells
+// whether they were destroyed or never kept.
+func committed(leaf domain.Leaf, erased bool) []string {
 	var names []string
 	for _, c := range leaf.Commitments {
-		names = append(names, c.Part)
+		if !erased || !(domain.Part{Name: c.Part}).Personal() {
+			names = append(names, c.Part)
+		}
 	}
 	slices.Sort(names)
 	return names
@@ -102,10 +117,18 @@ func partNames(e domain.Entry) []string {
 	}
 	var names []string
 	for _, p := range parts {
-		names = append(names, p.Name)
+		if !e.Erased || !p.Personal() {
+			names = append(names, p.Name)
+		}
 	}
 	if e.Reason != "" {
 		names = append(names, domain.PartReason)
+	}
+	if e.Context != nil {
+		names = append(names, domain.PartContext)
+	}
+	if !e.SubjectKey.IsZero() {
+		names = append(names, domain.PartSubjectKey)
 	}
 	slices.Sort(names)
 	return names

@@ -1,0 +1,107 @@
+package projections
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// Snapshot is one tenant's configuration in force at one moment. It never changes and is safe for concurrent use.
+type Snapshot struct {
+	tenant        Tenant
+	id            domain.TenantID
+	configured    domain.Sequence
+	endpoints     map[domain.UUID]Endpoint
+	subscriptions []Subscription // in order of id
+
+	mu       sync.RWMutex // guards matching
+	matching map[domain.EventType][]Subscription
+}
+
+// Snapshot returns a tenant's configuration as it is now, nil for one of which the Config never heard. A tenant that was
+// deleted while the Config was folded has one.
+func (c *Config) Snapshot(id domain.TenantID) *Snapshot {
+	t, ok := c.tenants[id]
+	if !ok {
+		return nil
+	}
+	if t.snapshot == nil {
+		t.snapshot = &Snapshot{
+			tenant: t.tenant, id: id, configured: t.configured,
+			endpoints: maps.Clone(t.endpoints), subscriptions: c.Subscriptions(id),
+			matching: make(map[domain.EventType][]Subscription),
+		}
+	}
+	return t.snapshot
+}
+
+// Tenants returns the ids of the tenants that have a Snapshot, in no order.
+func (c *Config) Tenants() []domain.TenantID { return slices.Collect(maps.Keys(c.tenants)) }
+
+// SetConfigured says which entry of a tenant was the last that configures routing (domain.Kind.Configures), where the rows
+// that were put don't tell: the newest change may have been a deletion.
+func (c *Config) SetConfigured(id domain.TenantID, sequence domain.Sequence) {
+	c.changed(id, Origin{Sequence: sequence})
+}
+
+// Configured is the sequence of the last entry that configures routing of those that are folded into it.
+func (s *Snapshot) Configured() domain.Sequence { return s.configured }
+
+// Tenant returns the tenant; false when it is deleted.
+func (s *Snapshot) Tenant() (Tenant, bool) { return s.tenant, s.tenant.ID != "" }
+
+// Endpoint returns an endpoint of the tenant; false when there is none, or none any more.
+func (s *Snapshot) Endpoint(id domain.UUID) (Endpoint, bool) {
+	e, ok := s.endpoints[id]
+	return e, ok
+}
+
+// Matching returns the subscriptions whose types choose one, paused ones too, in order of id. The result is remembered and
+// not to be changed.
+func (s *Snapshot) Matching(typ domain.EventType) []Subscription {
+	s.mu.RLock()
+	chosen, ok := s.matching[typ]
+	s.mu.RUnlock()
+	if ok {
+		return chosen
+	}
+	for _, row := range s.subscriptions {
+		if row.Matches(typ) {
+			chosen = append(chosen, row)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.matching) >= maxMatching {
+		clear(s.matching)
+	}
+	s.matching[typ] = chosen
+	return chosen
+}
+
+// After returns the configuration after further entries of the tenant's log. Entries that configure nothing are passed over.
+func (s *Snapshot) After(entries []domain.Entry) (*Snapshot, error) {
+	c := NewConfig()
+	t := c.changed(s.id, Origin{Sequence: s.configured})
+	t.tenant, t.endpoints = s.tenant, maps.Clone(s.endpoints)
+	c.endpoints = maps.Clone(s.endpoints)
+	for _, row := range s.subscriptions {
+		t.subscriptions[row.ID] = row
+	}
+	for i := range entries {
+		e := &entries[i]
+		if !e.Kind.Configures() {
+			continue
+		}
+		if e.Tenant != s.id {
+			return nil, fmt.Errorf("an entry of tenant %s can't follow the configuration of tenant %s", e.Tenant, s.id)
+		}
+		if err := Apply(c, *e); err != nil {
+			return nil, err
+		}
+	}
+	return c.Snapshot(s.id), nil
+}
