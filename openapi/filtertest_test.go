@@ -21,18 +21,7 @@ func (f *fixture) withFilters() {
 		f.t.Fatal(err)
 	}
 	f.server.CheckFilter, f.server.CompileFilter = filters.Check, filters.Compile
-	f.server.Route = routePort(func(e *domain.EventAppended) func(domain.Subscription) domain.SkipReason {
-		run := &domain.FilterRun{Event: e, Now: time.Now()}
-		return func(s domain.Subscription) domain.SkipReason {
-			switch matches, err := filters.Evaluate(context.Background(), s.Filter, run); {
-			case err != nil:
-				return domain.SkipFilterFailed
-			case !matches:
-				return domain.SkipFilter
-			}
-			return ""
-		}
-	})
+	f.server.Route = routePort(filters.Lazy)
 	f.useServer()
 }
 

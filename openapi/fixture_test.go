@@ -79,19 +79,23 @@ func newFixture(t testing.TB) *fixture {
 	return f
 }
 
-// routePort decides by filters as an append does.
-func routePort(filters dispatch.Filters) func(
+// routePort decides as an append does, by filters that are compiled so; nil: there are none.
+func routePort(compile func(string) domain.Filter) func(
 	context.Context, *projections.Config, domain.TenantID, *domain.EventAppended,
 ) (domain.Routing, domain.Verdicts, error) {
 	return func(
-		_ context.Context, c *projections.Config, tenant domain.TenantID, e *domain.EventAppended,
+		ctx context.Context, c *projections.Config, tenant domain.TenantID, e *domain.EventAppended,
 	) (routing domain.Routing, verdicts domain.Verdicts, err error) {
-		for _, part := range dispatch.Preview(c.Snapshot(tenant), filters, e) {
+		if compile != nil {
+			c.KeepFilters(compile)
+		}
+		parts, err := dispatch.Preview(ctx, c.Snapshot(tenant), &domain.FilterRun{Event: e, Now: time.Now()})
+		for _, part := range parts {
 			routing.Deliveries = append(routing.Deliveries, part.Routing.Deliveries...)
 			routing.Skipped = append(routing.Skipped, part.Routing.Skipped...)
 			verdicts.Skipped = append(verdicts.Skipped, part.Verdicts.Skipped...)
 		}
-		return routing, verdicts, nil
+		return routing, verdicts, err
 	}
 }
 

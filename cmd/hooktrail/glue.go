@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/hooktrail/hooktrail/adapters/dispatch"
-	"github.com/hooktrail/hooktrail/adapters/filter"
 	"github.com/hooktrail/hooktrail/adapters/postgres/eventlog"
 	"github.com/hooktrail/hooktrail/adapters/postgres/seal"
 	"github.com/hooktrail/hooktrail/adapters/postgres/views"
@@ -50,43 +48,22 @@ func waitingRows(rows []views.WaitingDelivery) []dispatch.Waiting {
 	return out
 }
 
-// routingFilters offers the filters to the routing: all of one event share its decoded data and its budget.
-func routingFilters(filters *filter.Filters) dispatch.Filters {
-	return func(e *domain.EventAppended) func(domain.Subscription) domain.SkipReason {
-		run := &domain.FilterRun{Event: e, Now: time.Now()}
-		return func(s domain.Subscription) domain.SkipReason {
-			matches, err := filters.Evaluate(context.Background(), s.Filter, run)
-			switch {
-			case errors.Is(err, domain.ErrFilterBudget):
-				return domain.SkipFilterBudget
-			case err != nil:
-				return domain.SkipFilterFailed
-			case !matches:
-				return domain.SkipFilter
-			}
-			return ""
-		}
-	}
-}
-
 // previewed decides as an append would, all of it in one piece.
-func previewed(filters dispatch.Filters) func(
-	context.Context, *projections.Config, domain.TenantID, *domain.EventAppended,
-) (domain.Routing, domain.Verdicts, error) {
-	return func(
-		_ context.Context, c *projections.Config, tenant domain.TenantID, e *domain.EventAppended,
-	) (routing domain.Routing, verdicts domain.Verdicts, err error) {
-		snapshot := c.Snapshot(tenant)
-		if snapshot == nil {
-			return routing, verdicts, domain.ErrNotFound
-		}
-		for _, part := range dispatch.Preview(snapshot, filters, e) {
-			routing.Deliveries = append(routing.Deliveries, part.Routing.Deliveries...)
-			routing.Skipped = append(routing.Skipped, part.Routing.Skipped...)
-			verdicts.Skipped = append(verdicts.Skipped, part.Verdicts.Skipped...)
-		}
-		return routing, verdicts, nil
+func (s *server) previewed(
+	ctx context.Context, c *projections.Config, tenant domain.TenantID, e *domain.EventAppended,
+) (routing domain.Routing, verdicts domain.Verdicts, err error) {
+	c.KeepFilters(s.filters.Lazy)
+	snapshot := c.Snapshot(tenant)
+	if snapshot == nil {
+		return routing, verdicts, domain.ErrNotFound
 	}
+	parts, err := dispatch.Preview(ctx, snapshot, &domain.FilterRun{Event: e, Now: time.Now()})
+	for _, part := range parts {
+		routing.Deliveries = append(routing.Deliveries, part.Routing.Deliveries...)
+		routing.Skipped = append(routing.Skipped, part.Routing.Skipped...)
+		verdicts.Skipped = append(verdicts.Skipped, part.Verdicts.Skipped...)
+	}
+	return routing, verdicts, err
 }
 
 // logLeases offers the leases and heartbeats of the database to the dispatcher.
