@@ -209,13 +209,13 @@ func (t *filterTest) appended(ctx context.Context, row *projections.Event) error
 	}
 	e, ok := entry.Fact.(*domain.EventAppended)
 	switch {
+	case entry.Erased:
+		return nil
 	case ok:
 		item := triedOut{EventID: t.c.eventName(row.ID, row.Attrs), Sequence: int64(entry.Sequence), Type: string(e.Event.Type)}
 		return t.try(ctx, item, &domain.FilterRun{Event: e, Now: entry.RecordedAt})
-	case !entry.Erased:
-		return unreadable(*entry)
 	}
-	return nil
+	return unreadable(*entry)
 }
 
 // tooSlow refuses a test that takes more time or steps than a test may.
