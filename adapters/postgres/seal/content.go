@@ -88,6 +88,9 @@ type Packed struct {
 	tenant, subject []byte // the sections before their seals
 }
 
+// Size is about how many bytes the content will take.
+func (p *Packed) Size() int { return len(p.tenant) + len(p.subject) }
+
 // Pack commits to the parts and compresses them, the personal ones apart where the entry is about a subject. Those of a
 // subject whose secret was destroyed are left out. It returns nil for no parts.
 func (c *Codec) Pack(parts []domain.Part, keys *Keys) (*Packed, error) {
@@ -339,7 +342,7 @@ func (c *Codec) openTenants(o *Content, found *Found) {
 }
 
 func (c *Codec) openSubjects(o *Content, subjects, periods *Found) {
-	subject, err := subjects.subject(o.SubjectKey, o.Tenant)
+	subject, err := subjects.Subject(o.SubjectKey, o.Tenant)
 	switch {
 	case err != nil:
 		o.damaged(err)

@@ -70,6 +70,8 @@ type Keys struct {
 	Subject *Secret
 	// SubjectID names the subject's secret, also a destroyed one; zero: about nobody.
 	SubjectID domain.UUID
+	// Problem is why the entry can't be sealed: its SubjectKey isn't one of the tenant's.
+	Problem error
 }
 
 // Find gives each want its keys. Those that aren't known are looked up, those that don't exist are made as candidates: the
@@ -123,9 +125,9 @@ func (k *Keyring) Find(ctx context.Context, db postgres.Querier, wants []Want) (
 		case !w.SubjectKey.IsZero():
 			keys[i].SubjectID = w.SubjectKey
 			if keys[i].Subject == nil {
-				if keys[i].Subject, err = named.subject(w.SubjectKey, w.Tenant); err != nil {
-					return nil, err
-				}
+				keys[i].Subject, keys[i].Problem = named.Subject(w.SubjectKey, w.Tenant)
+			} else {
+				keys[i].Problem = keys[i].Subject.ofSubject(w.Tenant)
 			}
 		case w.Subject != "":
 			if keys[i].Subject, err = k.subject(keys[i].Tenant, w.Subject); err != nil {
@@ -142,7 +144,7 @@ func (k *Keyring) shared(ctx context.Context, db postgres.Querier, purposes []Pu
 	if len(purposes) == 0 {
 		return nil, nil
 	}
-	found, err := k.Existing(ctx, db, purposes, nil)
+	found, err := k.existing(ctx, db, purposes)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +170,7 @@ func (k *Keyring) propose(p Purpose, candidate *Secret) *Secret {
 }
 
 func (k *Keyring) subject(tenant *Secret, subject string) (*Secret, error) {
-	p := Purpose{Tenant: tenant.Purpose.Tenant, Kind: KindSubject, Subject: subject}
+	p := Purpose{Tenant: tenant.Purpose.Tenant, Kind: KindSubject, Subject: subject, Under: tenant.ID}
 	if s, ok := k.sealing.Get(p); ok {
 		return s, nil
 	}
@@ -183,36 +185,41 @@ func (k *Keyring) subject(tenant *Secret, subject string) (*Secret, error) {
 	return k.propose(p, candidate), nil
 }
 
-// Existing reads which secrets there are for the purposes and keeps them for sealing, in place of candidates for them.
-// hashes holds those of the subjects' purposes. A destroyed secret of a tenant or period is domain.ErrKeyDestroyed; a
-// subject whose secret was destroyed has none, and gets a new one.
-func (k *Keyring) Existing(
-	ctx context.Context, db postgres.Querier, purposes []Purpose, hashes map[Purpose][]byte,
-) (map[Purpose]*Secret, error) {
-	found := make(map[Purpose]*Secret, len(purposes))
-	if len(purposes) == 0 {
-		return found, nil
+// existing reads which secrets there are for the purposes of tenants and periods, and keeps them for sealing. A destroyed one
+// is domain.ErrKeyDestroyed.
+func (k *Keyring) existing(ctx context.Context, db postgres.Querier, purposes []Purpose) (map[Purpose]*Secret, error) {
+	wanted := make([]*Secret, len(purposes))
+	for i, p := range purposes {
+		wanted[i] = &Secret{Purpose: p}
 	}
-	sql, args := ExistingSQL(purposes, hashes)
+	sql, args := ExistingSQL(wanted)
 	rows, err := db.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, postgres.DomainError("look data keys up", err)
 	}
-	if err := k.ReadExisting(rows, purposes, found); err != nil {
+	found := make(map[Purpose]*Secret, len(purposes))
+	if err := k.ReadExisting(rows, wanted, found); err != nil {
 		return nil, postgres.DomainError("look data keys up", err)
+	}
+	for p, s := range found {
+		if s == nil {
+			return nil, fmt.Errorf("the data key of tenant %s, class %q, month %q: %w", p.Tenant, p.Class, p.Month, domain.ErrKeyDestroyed)
+		}
 	}
 	return found, nil
 }
 
-// ExistingSQL is the statement of Existing, for a pipeline. Its rows are for ReadExisting.
-func ExistingSQL(purposes []Purpose, hashes map[Purpose][]byte) (sql string, args []any) {
+// ExistingSQL is the statement that reads which secrets there are for the same purposes as candidates are for. Its rows are for
+// ReadExisting. A subject whose secret was destroyed has none, and gets a new one.
+func ExistingSQL(candidates []*Secret) (sql string, args []any) {
 	var ns [2][]int32 // of what has no subject, and of subjects
 	var tenants, kinds, classes, months []string
 	var subjects [][]byte
-	for i, p := range purposes {
+	for i, s := range candidates {
+		p := &s.Purpose
 		if p.Kind == KindSubject {
 			ns[1] = append(ns[1], int32(i))
-			subjects = append(subjects, hashes[p])
+			subjects = append(subjects, s.SubjectHash)
 			continue
 		}
 		ns[0] = append(ns[0], int32(i))
@@ -236,8 +243,9 @@ func ExistingSQL(purposes []Purpose, hashes map[Purpose][]byte) (sql string, arg
 // secretColumns are those that scanSecret takes, in its order.
 const secretColumns = `k.id, k.tenant, k.kind, k.subject_hash, k.class, k.month, k.wrapped`
 
-// ReadExisting takes the rows of ExistingSQL for the same purposes into found.
-func (k *Keyring) ReadExisting(rows pgx.Rows, purposes []Purpose, found map[Purpose]*Secret) error {
+// ReadExisting takes the rows of ExistingSQL for the same candidates into found, nil for a destroyed secret. What is there is
+// kept for sealing, in place of the candidates.
+func (k *Keyring) ReadExisting(rows pgx.Rows, candidates []*Secret, found map[Purpose]*Secret) error {
 	defer rows.Close()
 	for rows.Next() {
 		var n int32
@@ -245,9 +253,10 @@ func (k *Keyring) ReadExisting(rows pgx.Rows, purposes []Purpose, found map[Purp
 		if err != nil {
 			return err
 		}
-		p := purposes[n]
+		p := candidates[n].Purpose
 		if wrapped == nil {
-			return fmt.Errorf("the data key of tenant %s, class %q, month %q: %w", p.Tenant, p.Class, p.Month, domain.ErrKeyDestroyed)
+			found[p] = nil
+			continue
 		}
 		if s, err = k.open(s, wrapped); err != nil {
 			return err
@@ -362,13 +371,24 @@ func stateOf[K comparable](secrets map[K]*Secret, key K) (*Secret, state) {
 	return s, there
 }
 
-// subject is a tenant's subject's secret, nil for a destroyed one.
-func (f *Found) subject(id domain.UUID, tenant domain.TenantID) (*Secret, error) {
+// Subject is the secret of a tenant's subject, nil for a destroyed one.
+func (f *Found) Subject(id domain.UUID, tenant domain.TenantID) (*Secret, error) {
 	s, state := stateOf(f.byID, id)
-	if state == missing || state == there && (s.Purpose.Kind != KindSubject || s.Purpose.Tenant != tenant) {
-		return nil, fmt.Errorf("data key %s isn't that of a subject of tenant %s", id, tenant)
+	switch state {
+	case missing:
+		return nil, fmt.Errorf("data key %s is missing", id)
+	case destroyed:
+		return nil, nil
 	}
-	return s, nil
+	return s, s.ofSubject(tenant)
+}
+
+// ofSubject refuses a secret that isn't one of the tenant's subjects'.
+func (s *Secret) ofSubject(tenant domain.TenantID) error {
+	if s.Purpose.Kind != KindSubject || s.Purpose.Tenant != tenant {
+		return fmt.Errorf("data key %s isn't that of a subject of tenant %s", s.ID, tenant)
+	}
+	return nil
 }
 
 // Forget drops secrets from memory, one of which was destroyed: the next sealing for a subject's purpose makes a new one.
@@ -420,18 +440,27 @@ func (k *Keyring) section(owner, period *Secret) (tink.AEAD, error) {
 // Hash is an HMAC over texts under the tenant's own secret, for one purpose, such as "subject". The same texts have
 // different hashes in two tenants. domain.ErrUnknownTenant: nothing was appended for the tenant yet.
 func (k *Keyring) Hash(ctx context.Context, tenant domain.TenantID, purpose string, texts ...string) (sum [sha256.Size]byte, err error) {
-	p := Purpose{Tenant: tenant, Kind: KindTenant}
-	s, ok := k.sealing.Get(p)
-	if !ok || !s.Stored() { // a candidate may lose
-		found, err := k.Existing(ctx, k.pool, []Purpose{p}, nil)
-		if err != nil {
-			return sum, err
-		}
-		if s = found[p]; s == nil {
-			return sum, fmt.Errorf("hash for tenant %s: %w", tenant, domain.ErrUnknownTenant)
-		}
+	s, err := k.Tenant(ctx, tenant)
+	if err != nil {
+		return sum, err
 	}
 	return s.hash(purpose, texts...)
+}
+
+// Tenant is a tenant's own secret. domain.ErrUnknownTenant: nothing was appended for the tenant yet.
+func (k *Keyring) Tenant(ctx context.Context, tenant domain.TenantID) (*Secret, error) {
+	p := Purpose{Tenant: tenant, Kind: KindTenant}
+	if s, ok := k.sealing.Get(p); ok && s.Stored() { // a candidate may lose
+		return s, nil
+	}
+	found, err := k.existing(ctx, k.pool, []Purpose{p})
+	if err != nil {
+		return nil, err
+	}
+	if found[p] == nil {
+		return nil, fmt.Errorf("the data key of tenant %s: %w", tenant, domain.ErrUnknownTenant)
+	}
+	return found[p], nil
 }
 
 // HashUnder is Hash with a secret of a tenant that Find returned, which may be a candidate.
@@ -472,3 +501,37 @@ func newAEAD(raw []byte) (tink.AEAD, error) {
 
 // Month is the month in which a time lies, by UTC.
 func Month(t time.Time) string { return t.UTC().Format("2006-01") }
+
+// CheckAll opens every secret that isn't destroyed: one whose row was changed doesn't open.
+func (k *Keyring) CheckAll(ctx context.Context, db postgres.Querier) error {
+	last := make([]byte, len(domain.UUID{}))
+	for {
+		const sql = `SELECT ` + secretColumns + ` FROM data_keys k WHERE k.id > $1 ORDER BY k.id LIMIT 5000`
+		rows, err := db.Query(ctx, sql, [16]byte(last))
+		if err != nil {
+			return postgres.DomainError("read data keys", err)
+		}
+		n, err := k.checkRows(rows, last)
+		if err != nil || n == 0 {
+			return err
+		}
+	}
+}
+
+func (k *Keyring) checkRows(rows pgx.Rows, last []byte) (n int, err error) {
+	defer rows.Close()
+	for ; rows.Next(); n++ {
+		s, wrapped, err := scanSecret(rows)
+		if err != nil {
+			return n, postgres.DomainError("read data keys", err)
+		}
+		copy(last, s.ID[:])
+		if wrapped == nil {
+			continue
+		}
+		if err := s.unwrap(k.master, wrapped); err != nil {
+			return n, err
+		}
+	}
+	return n, postgres.DomainError("read data keys", rows.Err())
+}

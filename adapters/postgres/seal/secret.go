@@ -33,9 +33,10 @@ const (
 type Purpose struct {
 	Tenant  domain.TenantID
 	Kind    Kind
-	Subject string // of KindSubject
-	Class   string // retention class, of KindPeriod
-	Month   string // such as "2026-11", of KindPeriod
+	Subject string      // of KindSubject
+	Under   domain.UUID // of KindSubject: the tenant's secret that hashes the subject
+	Class   string      // retention class, of KindPeriod
+	Month   string      // such as "2026-11", of KindPeriod
 }
 
 // Secret is one from which content keys are made. It is a candidate until a row of it is committed. Safe for concurrent use.
