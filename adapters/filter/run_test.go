@@ -70,8 +70,8 @@ func TestFilterRun_decodesOnce(t *testing.T) {
 	}
 }
 
-// TestFilterRun_Budget: the filters of one event share a budget. Past it none is asked, however cheap, and the one that would
-// have passed it has not failed.
+// TestFilterRun_Budget: the filters of one event share a budget. Past it none is asked, however cheap, and the one that
+// would have passed it has not failed.
 func TestFilterRun_Budget(t *testing.T) {
 	t.Parallel()
 	f, e := filters(t), looping(5_000)
@@ -118,7 +118,8 @@ func TestFilterRun_Budget(t *testing.T) {
 	}
 }
 
-// TestFilterRun_Budget_isTheSame: the same event, filters and order decide the same and cost the same, also past the budget.
+// TestFilterRun_Budget_isTheSame: the same event, filters and order decide the same and cost the same, also past the
+// budget.
 func TestFilterRun_Budget_isTheSame(t *testing.T) {
 	t.Parallel()
 	f := filters(t)
