@@ -198,7 +198,8 @@ func TestVariables(t *testing.T) {
 	now := time.Date(2026, 7, 1, 12, 0, 0, 123456789, time.FixedZone("", 7200))
 	named := order()
 	named.Event.OccurredAt = time.Date(2025, 1, 2, 3, 4, 5, 6000, time.FixedZone("", 3600))
-	bare := &domain.EventAppended{Event: domain.EventAttributes{ID: "x", Source: "/tenants/acme", Type: "a.b", SchemaVersion: "v1"}}
+	bare := new(domain.EventAppended)
+	bare.Event.ID, bare.Event.Source, bare.Event.Type, bare.Event.SchemaVersion = "x", "/tenants/acme", "a.b", "v1"
 	for _, c := range []struct {
 		event *domain.EventAppended
 		src   string
