@@ -232,9 +232,11 @@ func written(t *rapid.T, label string) (string, *big.Rat) {
 		rapid.Map(rapid.Float64Range(-1e6, 1e6), func(f float64) string { return strconv.FormatFloat(f, 'f', 3, 64) }),
 		rapid.StringMatching(`-?[1-9][0-9]{0,60}`),
 		rapid.StringMatching(`-?(0|[1-9][0-9]{0,20})\.[0-9]{1,4}`),
-		rapid.SampledFrom([]string{"0", "-0", "0.0", "9007199254740992", "9007199254740993", "9007199254740992.0", "1e16",
+		rapid.SampledFrom([]string{
+			"0", "-0", "0.0", "9007199254740992", "9007199254740993", "9007199254740992.0", "1e16",
 			"9223372036854775807", "9223372036854775808", "-9223372036854775808", "-9223372036854775809", "9223372036854775808.0",
-			"18446744073709551615", "18446744073709551616", "18446744073709551616.0"}),
+			"18446744073709551615", "18446744073709551616", "18446744073709551616.0",
+		}),
 	).Draw(t, label)
 	if strings.ContainsAny(text, ".eE") {
 		f, err := strconv.ParseFloat(text, 64)
