@@ -59,8 +59,8 @@ type AttemptEnd struct {
 	RequestBytes int             `json:"request_bytes,omitzero"` // of the body sent
 	AnswerBytes  int64           `json:"answer_bytes,omitzero"`  // of the answer's body, as far as it was read
 	RemoteAddr   string          `json:"remote_addr,omitempty"`
-	TLS          *TLSInfo        `json:"tls,omitempty"`
-	Timings      *AttemptTimings `json:"timings,omitempty"`
+	TLS          *TLSInfo        `json:"tls,omitzero"`
+	Timings      *AttemptTimings `json:"timings,omitzero"`
 }
 
 // Exchange is what went over the wire, which may hold anything that the event holds.

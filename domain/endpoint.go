@@ -13,13 +13,13 @@ import (
 type EndpointConfig struct {
 	Name          string            `json:"name"`
 	URL           string            `json:"url"`             // values in its query are redacted
-	Query         *SecretQuery      `json:"query,omitempty"` // nil: the URL has no values in a query
+	Query         *SecretQuery      `json:"query,omitzero"` // nil: the URL has no values in a query
 	Profile       string            `json:"profile"`
 	ProfileDigest string            `json:"profile_digest"` // the exact document: an upgrade never changes what is sent
 	Keys          []SigningKey      `json:"keys,omitempty"` // the current one first, then those still in their overlap
-	Auth          *EndpointAuth     `json:"auth,omitempty"`
+	Auth          *EndpointAuth     `json:"auth,omitzero"`
 	Headers       []SecretHeader    `json:"headers,omitempty"` // in order of name
-	RateLimit     *RateLimit        `json:"rate_limit,omitempty"`
+	RateLimit     *RateLimit        `json:"rate_limit,omitzero"`
 	Concurrency   int               `json:"concurrency"`
 	Ordered       bool              `json:"ordered,omitzero"`
 	Timeout       Duration          `json:"timeout"`

@@ -18,7 +18,7 @@ type EventClass struct {
 	Type          EventType `json:"type"`
 	SchemaVersion string    `json:"schema_version"`
 	// Test marks a sample made for one endpoint, which is never routed elsewhere.
-	Test *TestTarget `json:"test,omitempty"`
+	Test *TestTarget `json:"test,omitzero"`
 	// About is the endpoint of which an operational event speaks: it is never routed there.
 	About UUID `json:"about,omitzero"`
 }

@@ -27,7 +27,7 @@ type HandshakeStart struct {
 	ID        UUID          `json:"id"` // of this handshake; the receiver sees it
 	Kind      HandshakeKind `json:"kind"`
 	URL       string        `json:"url"` // asked, the endpoint's own or the one that it is to change to; as in EndpointConfig
-	Query     *SecretQuery  `json:"query,omitempty"`
+	Query     *SecretQuery  `json:"query,omitzero"`
 	Keys      []UUID        `json:"keys,omitempty"`
 	At        time.Time     `json:"at"`
 	TimeoutMS int64         `json:"timeout_ms"`
@@ -53,8 +53,8 @@ type HandshakeResult struct {
 	RequestBytes int             `json:"request_bytes,omitzero"` // of the body sent
 	AnswerBytes  int64           `json:"answer_bytes,omitzero"`  // of the answer's body, as far as it was read
 	RemoteAddr   string          `json:"remote_addr,omitempty"`
-	TLS          *TLSInfo        `json:"tls,omitempty"`
-	Timings      *AttemptTimings `json:"timings,omitempty"`
+	TLS          *TLSInfo        `json:"tls,omitzero"`
+	Timings      *AttemptTimings `json:"timings,omitzero"`
 }
 
 // StartHandshake decides to ask the receiver at a URL, which the caller has validated for the endpoint.

@@ -54,7 +54,7 @@ type KeyRights struct {
 	Imported    bool      `json:"imported,omitzero"` // given by the operator's configuration, not made here
 	// Registration bounds what a registrant makes, and which subscriptions a receiver may choose that was made so. Nil:
 	// a receiver chooses none.
-	Registration *Registration `json:"registration,omitempty"`
+	Registration *Registration `json:"registration,omitzero"`
 }
 
 // Key is an API key at one version of its stream.
