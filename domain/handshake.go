@@ -7,7 +7,7 @@ type HandshakeKind string
 
 // The kinds of handshake.
 const (
-	// HandshakeOwnership: the receiver answers a request with the challenge that stands in it.
+	// HandshakeOwnership: the receiver answers a request with the challenge that it contains.
 	HandshakeOwnership HandshakeKind = "ownership"
 	// HandshakeCloudEvents: the receiver answers OPTIONS as "HTTP 1.1 Web Hooks for Event Delivery" §4 asks.
 	HandshakeCloudEvents HandshakeKind = "cloudevents"
@@ -19,7 +19,7 @@ func (k HandshakeKind) Validate(field string) error {
 	case "", HandshakeOwnership, HandshakeCloudEvents:
 		return nil
 	}
-	return Invalid(field, "is ownership or cloudevents")
+	return Invalid(field, "must be ownership or cloudevents")
 }
 
 // HandshakeStart is the intent of a handshake.
@@ -63,7 +63,7 @@ func (e Endpoint) StartHandshake(start HandshakeStart) (*EndpointHandshakeStarte
 		return nil, ErrNotFound
 	}
 	if start.Kind == "" {
-		return nil, Invalid("handshake", "is ownership or cloudevents")
+		return nil, Invalid("handshake", "must be ownership or cloudevents")
 	}
 	if err := start.Kind.Validate("handshake"); err != nil {
 		return nil, err

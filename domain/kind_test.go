@@ -97,6 +97,40 @@ func TestFacts_Sealed(t *testing.T) {
 	}
 }
 
+// TestKind_Critical: no kind of the first form is critical, and a kind that isn't known can't say so: its leaf does.
+func TestKind_Critical(t *testing.T) {
+	t.Parallel()
+	for _, k := range append(domain.Kinds(), "event.dreamt") {
+		if k.Critical() {
+			t.Errorf("%s is critical", k)
+		}
+	}
+}
+
+// TestKind_Configures lists every kind, so that a new one is decided on: the head of a tenant keeps the last of these.
+func TestKind_Configures(t *testing.T) {
+	t.Parallel()
+	var configure []string
+	for _, k := range domain.Kinds() {
+		if k.Configures() {
+			configure = append(configure, string(k))
+		}
+	}
+	slices.Sort(configure)
+	want := []string{
+		"endpoint.created", "endpoint.deleted", "endpoint.disabled", "endpoint.handshake_finished", "endpoint.handshake_started",
+		"endpoint.key_rotated", "endpoint.paused", "endpoint.resumed", "endpoint.updated",
+		"subscription.created", "subscription.deleted", "subscription.paused", "subscription.resumed", "subscription.updated",
+		"tenant.created", "tenant.deleted", "tenant.updated",
+	}
+	if !slices.Equal(configure, want) {
+		t.Errorf("these configure routing: %v, want %v", configure, want)
+	}
+	if domain.Kind("event.dreamt").Configures() || domain.Kind("endpoints.dreamt").Configures() {
+		t.Error("an unknown kind of another subject configures routing")
+	}
+}
+
 func TestKind_AfterDeletion(t *testing.T) {
 	t.Parallel()
 	var still []domain.Kind

@@ -40,7 +40,7 @@ func (m SchemaMode) Validate(field string) error {
 	case "", SchemasOff, SchemasWarn, SchemasEnforce:
 		return nil
 	}
-	return Invalid(field, "is off, warn or enforce")
+	return Invalid(field, "must be off, warn or enforce")
 }
 
 // Tenant is a tenant at one version of its stream.
