@@ -236,7 +236,7 @@ func (e Endpoint) Failed(h Health, changed, now time.Time) bool {
 	return !at.IsZero() && !now.Before(at)
 }
 
-// FailsAt is from when on Failed says so, if there is neither a success nor a change before; zero: there is no such time.
+// FailsAt returns the time from which Failed reports true unless a success or a change comes first; zero: never.
 func (e Endpoint) FailsAt(h Health, changed time.Time) time.Time {
 	since := h.FailingSince
 	if since.IsZero() || e.DisableAfter == 0 {

@@ -92,7 +92,7 @@ func validateExtensions(extensions map[string]string) error {
 	return nil
 }
 
-// ValidateEventID refuses an id that a producer may not choose; allowed are: 1 to 256 visible ASCII characters.
+// ValidateEventID refuses an id that a producer may not choose. Allowed are 1 to 256 visible ASCII characters.
 func ValidateEventID(field, id string) error {
 	if len(id) < 1 || len(id) > MaxEventIDBytes {
 		return Invalid(field, "must have 1 to %d characters", MaxEventIDBytes)
@@ -109,7 +109,7 @@ func ValidateProse(field, s string, most int) error {
 	return ValidateText(field, line, 0, most)
 }
 
-// ValidateText refuses text that isn't UTF-8, holds control characters (PostgreSQL can't keep NUL), or whose length in
+// ValidateText refuses text that isn't UTF-8, contains control characters (PostgreSQL can't keep NUL), or whose length in
 // bytes is outside the bounds.
 func ValidateText(field, s string, least, most int) error {
 	if len(s) < least || len(s) > most {

@@ -13,7 +13,7 @@ const (
 	HandshakeCloudEvents HandshakeKind = "cloudevents"
 )
 
-// Validate refuses what is no kind; empty is none and allowed.
+// Validate refuses an unknown kind. The empty kind means no handshake and is allowed.
 func (k HandshakeKind) Validate(field string) error {
 	switch k {
 	case "", HandshakeOwnership, HandshakeCloudEvents:

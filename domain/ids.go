@@ -113,7 +113,7 @@ const (
 	DefaultTenant TenantID = "default"
 )
 
-// Validate refuses what is no tenant id that a client may choose.
+// Validate refuses a tenant id that a client may not choose.
 func (t TenantID) Validate() error {
 	if len(t) < 1 || len(t) > 63 {
 		return Invalid("id", "must have 1 to 63 characters")

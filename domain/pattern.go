@@ -8,8 +8,8 @@ type EventType string // "offer.issued"
 // operationalPrefix begins the types of events that the product itself appends; a "*" never matches them.
 const operationalPrefix = "hooktrail."
 
-// Validate refuses what is no event type that a producer may use; those of the product itself are such, for whoever
-// could append them could forge what the product says of itself.
+// Validate refuses an event type that a producer may not use. The product's own types are among them: a producer that could
+// append such events could forge what the product says about itself.
 func (t EventType) Validate(field string) error {
 	if t.Operational() {
 		return Invalid(field, "must not begin with %s: those types are the server's own", operationalPrefix)
@@ -43,7 +43,7 @@ func isTypeRune(r rune) bool {
 // rest (at least one).
 type Pattern string // "offer.*"
 
-// Validate refuses what is no pattern.
+// Validate refuses an invalid pattern.
 func (p Pattern) Validate(field string) error {
 	if p == "*" {
 		return nil

@@ -34,7 +34,7 @@ const (
 	SchemasEnforce SchemaMode = "enforce" // the event is refused
 )
 
-// Validate refuses what is no mode; empty is one.
+// Validate refuses an unknown mode. The empty mode is valid.
 func (m SchemaMode) Validate(field string) error {
 	switch m {
 	case "", SchemasOff, SchemasWarn, SchemasEnforce:
