@@ -123,7 +123,7 @@ func (r *Router) decide(ctx context.Context, g *routedGroup, cost *uint64) error
 		return err
 	}
 	g.known = config
-	routed, places, err := routeDrafts(ctx, g.asked.Drafts, config, nil, cost)
+	routed, places, err := routeDrafts(ctx, g.asked.Drafts, config, decideBy{spare: max(0, g.stale-decideUnderLock)}, cost)
 	if err != nil {
 		return err
 	}
@@ -162,17 +162,24 @@ func underLock(
 			return nil, nil, err
 		}
 		var cost uint64
-		routed, _, err := routeDrafts(context.Background(), asked.Drafts, newest, room, &cost)
+		routed, _, err := routeDrafts(context.Background(), asked.Drafts, newest, decideBy{room: room}, &cost)
 		return routed, asked.Fences, err
 	}
 }
 
+// decideBy is how many drafts there are to be for each event: as many as its routing needs, and some to spare for when the log
+// decides; or, where room isn't nil, as many as that has for the event's draft.
+type decideBy struct {
+	spare int
+	room  []int
+}
+
 // routeDrafts returns drafts with where each event goes, and the places of the given ones among them. What the drafts
-// before an event configure holds for it. room, if it isn't nil, says how many drafts there are to be for each of the given
-// ones; where an event needs more it fails with domain.ErrStale. What filters cost is added to cost, and more than one
+// before an event configure holds for it. Where an event needs more drafts than there is room it fails with domain.ErrStale:
+// the caller decides once more. What filters cost is added to cost, and more than one
 // request may spend fails with domain.ErrFilterBudget: what is said of an event mustn't depend on others.
 func routeDrafts(
-	ctx context.Context, drafts []domain.Draft, config *projections.Snapshot, room []int, cost *uint64,
+	ctx context.Context, drafts []domain.Draft, config *projections.Snapshot, by decideBy, cost *uint64,
 ) (routed []domain.Draft, places []int, err error) {
 	now := time.Now().UTC()
 	routed, places = make([]domain.Draft, 0, len(drafts)), make([]int, len(drafts))
@@ -198,10 +205,14 @@ func routeDrafts(
 				return nil, nil, fmt.Errorf("route the events of one call: %w (hint: append fewer at once)", domain.ErrFilterBudget)
 			}
 		}
-		if room != nil && len(parts) > room[i] {
+		want := len(parts) + by.spare
+		if by.room != nil {
+			want = by.room[i]
+		}
+		if len(parts) > want {
 			return nil, nil, fmt.Errorf("an event goes to many more endpoints than before: %w", domain.ErrStale)
 		}
-		for room != nil && len(parts) < room[i] {
+		for len(parts) < want {
 			last := parts[len(parts)-1].Routing
 			parts[len(parts)-1].Routing.Complete = false
 			parts = append(parts, domain.EventRouted{Routing: domain.Routing{
