@@ -236,3 +236,4 @@ func (f *DeliveryCancelled) parts() []partField { return decision(f) }
 func (f *ServerStarted) parts() []partField     { return detail(f) }
 func (f *LeaseTaken) parts() []partField        { return detail(f) }
 func (f *FollowerStopped) parts() []partField   { return detail(f) }
+func (f *FormatRaised) parts() []partField      { return detail(f) }

@@ -50,12 +50,18 @@ type ClaimedError struct {
 	Sequence Sequence  // the first entry (in the claim's tenant) of what the earlier append made
 	Count    int       // how many entries that append made for the claim
 	At       time.Time // when that first entry was recorded
+	// Erased says that one of those whom the earlier entries are about was erased: whether the requests were the same can't
+	// be told any more, and Same is false.
+	Erased bool
 }
 
 // Error implements error.
 func (e *ClaimedError) Error() string {
-	if e.Same {
+	switch {
+	case e.Same:
 		return "already appended by an earlier request"
+	case e.Erased:
+		return "already appended by an earlier request, what it was about was erased"
 	}
 	return "the key was used by an earlier, different request"
 }

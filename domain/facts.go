@@ -267,6 +267,15 @@ type FollowerStopped struct {
 	Problem  string   `json:"problem"`
 }
 
+// FormatRaised says in the instance's log that every program which reads it knows the kinds and versions of a format, so
+// that they may be written from then on.
+type FormatRaised struct {
+	Format int `json:"format"` // Format of the program whose kinds may be written
+}
+
+// Format counts the releases that added kinds of facts, or versions of them. A log without a format.raised has format 1.
+const Format = 1
+
 // Kind implements Fact.
 func (*TenantCreated) Kind() Kind             { return KindTenantCreated }
 func (*TenantUpdated) Kind() Kind             { return KindTenantUpdated }
@@ -302,3 +311,4 @@ func (*DeliveryCancelled) Kind() Kind         { return KindDeliveryCancelled }
 func (*ServerStarted) Kind() Kind             { return KindServerStarted }
 func (*LeaseTaken) Kind() Kind                { return KindLeaseTaken }
 func (*FollowerStopped) Kind() Kind           { return KindFollowerStopped }
+func (*FormatRaised) Kind() Kind              { return KindFormatRaised }

@@ -48,6 +48,7 @@ const (
 	KindServerStarted   Kind = "server.started"
 	KindLeaseTaken      Kind = "lease.taken"
 	KindFollowerStopped Kind = "follower.stopped"
+	KindFormatRaised    Kind = "format.raised" // in the instance's log
 )
 
 // form is how one kind is kept: the version this program writes and the type it is decoded into. Every kind has one;
@@ -95,6 +96,7 @@ var forms = map[Kind]form{
 	KindServerStarted:             {version: 1, empty: func() Fact { return new(ServerStarted) }},
 	KindLeaseTaken:                {version: 1, empty: func() Fact { return new(LeaseTaken) }},
 	KindFollowerStopped:           {version: 1, empty: func() Fact { return new(FollowerStopped) }},
+	KindFormatRaised:              {version: 1, empty: func() Fact { return new(FormatRaised) }},
 }
 
 // Version is the version in which this program writes facts of the kind, 0 for a kind it doesn't know.

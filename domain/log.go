@@ -136,8 +136,14 @@ type Entry struct {
 }
 
 // EventSequence is the sequence of the event of which an event.appended or event.routed entry speaks. The entries that
-// continue an event's routing come right behind it in one group, which couldn't name its sequence: no one knew it.
-func (e *Entry) EventSequence() Sequence { return e.Sequence - Sequence(e.StreamVersion-1) }
+// continue an event's routing come right behind it in one group, which couldn't name its sequence: no one knew it. One that
+// names a cause all the same names the event.
+func (e *Entry) EventSequence() Sequence {
+	if e.Kind == KindEventRouted && e.Cause != 0 {
+		return e.Cause
+	}
+	return e.Sequence - Sequence(e.StreamVersion-1)
+}
 
 // Outcome is what became of one group. Exactly one of the two is set.
 type Outcome struct {

@@ -15,12 +15,13 @@
 //
 // # Decisions
 //
-// Three roles. hooktrail_owner, which nobody logs in as, owns schema and tables. hooktrail_server, which nobody
-// logs in as either, holds the grants. The server logs in as a member of hooktrail_server and of nothing else. So a
+// Four roles. hooktrail_owner, which nobody logs in as, owns schema and tables. hooktrail_server, which nobody
+// logs in as either, holds the grants of servers, and hooktrail_eraser those of erasures, which no server has. The server logs
+// in as a member of hooktrail_server and of nothing else. So a
 // server that was taken over can neither change what is in the log nor drop what protects it; SET ROLE from a
 // mighty login would leave RESET ROLE to the attacker.
 //
-// Roles belong to the whole cluster, the first two are shared by all Hooktrail databases in it. Give each database a
+// Roles belong to the whole cluster, the first three are shared by all Hooktrail databases in it. Give each database a
 // server role of its own name if they must not read each other.
 //
 // The migrating login may be a superuser or the database's owner with CREATEROLE (Postgres 15 or newer; in 14 the schema

@@ -27,7 +27,7 @@ const lockTries = 600
 
 // Options of [Up].
 type Options struct {
-	// ServerRole is the name of the role that the server logs in as; it is made when missing. Empty: only the two roles
+	// ServerRole is the name of the role that the server logs in as; it is made when missing. Empty: only the three roles
 	// that nobody logs in as are made.
 	ServerRole string
 	// ServerPassword is given to ServerRole, printable ASCII. Empty: how the role authenticates is left alone.

@@ -12,20 +12,21 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// The roles that nobody logs in as, one pair for the whole cluster.
+// The roles that nobody logs in as, one of each for the whole cluster.
 const (
 	OwnerRole   = "hooktrail_owner"  // owns schema and tables
 	ServerGroup = "hooktrail_server" // holds the grants of those who serve
+	EraserGroup = "hooktrail_eraser" // holds the grants of those who destroy secrets and forget claims
 )
 
 // raceTries bounds how often a change of roles is tried again because another migrator of the cluster, whom a lock in
 // this database doesn't stop, made the same change.
 const raceTries = 20
 
-// makeRoles makes the two roles and hands schema public to the owner.
+// makeRoles makes the three roles and hands schema public to the owner.
 func makeRoles(ctx context.Context, cfg *pgx.ConnConfig) error {
 	err := changeRoles(ctx, cfg, func(tx pgx.Tx) error {
-		for _, role := range []string{OwnerRole, ServerGroup} {
+		for _, role := range []string{OwnerRole, ServerGroup, EraserGroup} {
 			if err := makeRole(ctx, tx, role, "NOLOGIN"); err != nil {
 				return err
 			}
@@ -102,7 +103,7 @@ func ownSchema(ctx context.Context, tx pgx.Tx) error {
 // EnsureServerRole makes sure that the role exists, may log in, has that password (empty: left alone; else printable
 // ASCII) and is a member of [ServerGroup]. A role that could do more than serve is refused, never weakened: it may be somebody's.
 func EnsureServerRole(ctx context.Context, migrateURL, role, password string) error {
-	if slices.Contains([]string{"", OwnerRole, ServerGroup}, role) {
+	if slices.Contains([]string{"", OwnerRole, ServerGroup, EraserGroup}, role) {
 		return fmt.Errorf("the server can't log in as role %q (hint: choose another name)", role)
 	}
 	cfg, err := parseURL(migrateURL)

@@ -85,7 +85,8 @@ func testLease(f *fixture) {
 		owner, other := f.node(), f.node()
 		f.append(f.taking("held", owner, 1))
 		both := f.taking("unheld", other, 1)
-		both.Takes = append(both.Takes, f.taking("held", other, 2).Takes...)
+		held := f.taking("held", other, 2) // the log says of both that they were taken
+		both.Drafts, both.Takes = append(both.Drafts, held.Drafts...), append(both.Takes, held.Takes...)
 		f.refused(domain.ErrFenced, both)
 		f.refused(domain.ErrFenced, f.under(domain.Fence{Lease: "unheld", Owner: other, Epoch: 1}))
 		both.Takes[1].Displaced = []domain.UUID{owner}

@@ -14,8 +14,9 @@ import (
 type request struct {
 	group   domain.Group
 	drafts  []prepared
-	macs    [][32]byte // of the claims
+	macs    []claimMAC // of the claims
 	digests [][32]byte // of the claims' requests, keyed
+	given   *given     // what was replaced by a decision under the lock; nil: nothing
 	bytes   int
 	began   time.Time
 	call    *call
@@ -25,6 +26,19 @@ type request struct {
 
 	rejected error
 	same     *duplicate // claims what an earlier group of the same batch claims
+}
+
+// given is what a group was given with.
+type given struct {
+	group  domain.Group
+	drafts []prepared
+}
+
+// restore takes back what a decision under the lock has replaced.
+func (r *request) restore() {
+	if r.given != nil {
+		r.group, r.drafts, r.given = r.given.group, r.given.drafts, nil
+	}
 }
 
 // duplicate says which claim of an earlier group of the batch a group repeats.
@@ -100,15 +114,19 @@ func (l *Log) Append(ctx context.Context, groups ...domain.Group) []domain.Outco
 			again = append(again, i)
 		}
 	}
-	if len(again) == 0 {
-		return outcomes
+	if len(again) > 0 {
+		destroyed := make([]domain.Group, len(again)) // their keys; they are sealed under new ones, or without
+		for n, i := range again {
+			destroyed[n] = groups[i]
+		}
+		for n, outcome := range l.appendOnce(ctx, destroyed) {
+			outcomes[again[n]] = outcome
+		}
 	}
-	destroyed := make([]domain.Group, len(again)) // their keys; they are sealed under new ones
-	for n, i := range again {
-		destroyed[n] = groups[i]
-	}
-	for n, outcome := range l.appendOnce(ctx, destroyed) {
-		outcomes[again[n]] = outcome
+	for i := range outcomes {
+		if taken := (*takenError)(nil); errors.As(outcomes[i].Err, &taken) {
+			outcomes[i].Err = l.compare(ctx, taken)
+		}
 	}
 	return outcomes
 }

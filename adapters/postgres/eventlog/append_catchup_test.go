@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/hooktrail/hooktrail/adapters/postgres/seal"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/migrations/migratetest"
 )
@@ -15,7 +16,7 @@ import (
 func TestAppend_AfterMoreThanCaughtUp(t *testing.T) {
 	t.Parallel()
 	db := migratetest.Open(t)
-	key, err := LoadOrCreateMasterKey(filepath.Join(t.TempDir(), "master.json"))
+	key, err := seal.LoadOrCreateMasterKey(filepath.Join(t.TempDir(), "master.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,14 +41,14 @@ func TestAppend_AfterMoreThanCaughtUp(t *testing.T) {
 			t.Errorf("after %d entries of others: version %d, want %d", others, entry.StreamVersion, want+1)
 		}
 	}
-	if checked, err := behind.CheckLog(t.Context()); err != nil || checked != 3+4+10 {
+	if checked, err := behind.CheckLog(t.Context(), CheckOptions{}); err != nil || checked != 3+4+10 {
 		t.Errorf("checked up to position %d: %v", checked, err)
 	}
 }
 
 func runLog(t *testing.T, url string, key *seal.MasterKey, maxCatchUp int) *Log {
 	t.Helper()
-	log, err := OpenLog(t.Context(), Config{URL: url, MasterKey: key, InstanceName: "test", Logger: slog.New(slog.DiscardHandler), ReadConnections: 2})
+	log, err := Open(t.Context(), Config{URL: url, MasterKey: key, InstanceName: "test", Logger: slog.New(slog.DiscardHandler), ReadConnections: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,9 +70,7 @@ func appendTo(t *testing.T, log *Log, stream domain.UUID, expected int) domain.E
 	t.Helper()
 	entries, err := domain.AppendOne(t.Context(), log, domain.Group{Drafts: []domain.Draft{{
 		Tenant: domain.DefaultTenant, Stream: domain.Stream{Kind: domain.StreamEvent, ID: stream}, Expected: expected,
-		Fact: &domain.EventAppended{
-			Event: domain.EventAttributes{ID: "1", Source: "/test", Type: "test.made", SchemaVersion: "v1"}, Data: []byte(`1`),
-		},
+		Fact: &domain.EventRouted{Routing: domain.Routing{Complete: true}},
 	}}})
 	if err != nil {
 		t.Fatal(err)

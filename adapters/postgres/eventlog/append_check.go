@@ -15,21 +15,23 @@ type stage struct {
 	base    *state
 	checked *checked
 	clock   time.Time // the database's, under the lock
+	seal    func(p *prepared, version int) error
 
 	position   domain.Position
 	recordedAt time.Time
 	versions   map[streamKey]int
 	tenants    map[domain.TenantID]tenantStage
 	leases     map[string]leaseRow
-	claims     map[[32]byte]claimant
+	claims     map[claimMAC]claimant
 	undo       undoLog // of the group being decided
 }
 
 // tenantStage is a tenant's log as far as it is staged.
 type tenantStage struct {
-	next    domain.Sequence
-	deleted bool
-	origin  string
+	next          domain.Sequence
+	configuration domain.Sequence // of the last entry that configures routing
+	deleted       bool
+	origin        string
 }
 
 // claimant is the group of the batch that made a claim, and which of its claims that is.
@@ -38,16 +40,20 @@ type claimant struct {
 	claim   int
 }
 
-func newStage(base *state, c *checked) *stage {
+func newStage(base *state, c *checked, seal func(*prepared, int) error) *stage {
 	return &stage{
-		base: base, checked: c, clock: c.clock,
+		base: base, seal: seal, checked: c, clock: c.clock,
 		position: base.position, recordedAt: base.recordedAt,
 		versions: make(map[streamKey]int), tenants: make(map[domain.TenantID]tenantStage),
-		leases: make(map[string]leaseRow), claims: make(map[[32]byte]claimant),
+		leases: make(map[string]leaseRow), claims: make(map[claimMAC]claimant),
 	}
 }
 
-// admit decides on a group. An error rejects it alone; domain.ErrRefused and the like aside it is one of the port's.
+// errDecide: the group is to be decided again under the lock (domain.Basis.Decide).
+var errDecide = errors.New("decided by an older configuration")
+
+// admit decides on a group. An error rejects it alone, but for errDecide; domain.ErrRefused and the like aside it is one of
+// the port's.
 func (s *stage) admit(r *request) error {
 	position, recordedAt := s.position, s.recordedAt
 	s.undo.clear()
@@ -62,6 +68,9 @@ func (s *stage) admit(r *request) error {
 func (s *stage) decide(r *request) error {
 	r.same = nil
 	if err := s.checkLeases(r.group); err != nil {
+		return err
+	}
+	if err := s.checkBasis(r.group.Basis); err != nil {
 		return err
 	}
 	for i := range r.drafts {
@@ -87,6 +96,23 @@ func (s *stage) checkLeases(g domain.Group) error {
 		set(&s.undo.leases, s.leases, t.Lease, leaseRow{t.Owner, t.Epoch})
 	}
 	return nil
+}
+
+// checkBasis refuses what was decided by an older configuration than the newest, or has it decided again.
+func (s *stage) checkBasis(basis *domain.Basis) error {
+	if basis == nil {
+		return nil
+	}
+	t := s.staged(basis.Tenant)
+	switch {
+	case t.next == 0 || t.deleted:
+		return fmt.Errorf("append by the configuration of tenant %s: %w", basis.Tenant, domain.ErrUnknownTenant)
+	case t.configuration == basis.Configuration:
+		return nil
+	case basis.Decide == nil || t.configuration < basis.Configuration:
+		return fmt.Errorf("append by configuration %d of tenant %s: %w", basis.Configuration, basis.Tenant, domain.ErrStale)
+	}
+	return errDecide
 }
 
 func (s *stage) lease(name string) leaseRow {
@@ -121,14 +147,20 @@ func (s *stage) add(p *prepared) error {
 	if p.Expected != domain.AnyVersion && p.Expected != version {
 		return domain.ErrConflict
 	}
-	if !p.key.IsZero() && !s.checked.keys[p.key] {
+	if p.packed != nil && !s.checked.holds(&p.keys) {
 		return domain.ErrKeyDestroyed
+	}
+	if err := s.seal(p, version+1); err != nil {
+		return err
 	}
 	s.position++
 	s.recordedAt = s.nextTime()
 	p.position, p.recordedAt = s.position, s.recordedAt
 	p.sequence, p.streamVersion = tenant.next, version+1
 	set(&s.undo.versions, s.versions, key, version+1)
+	if p.kind.Configures() {
+		tenant.configuration = tenant.next
+	}
 	tenant.next++
 	tenant.deleted = tenant.deleted || p.kind == domain.KindTenantDeleted
 	set(&s.undo.tenants, s.tenants, p.Tenant, tenant)
@@ -137,10 +169,7 @@ func (s *stage) add(p *prepared) error {
 
 // tenant returns the log that the draft goes to, and refuses what that log doesn't take.
 func (s *stage) tenant(p *prepared) (tenantStage, error) {
-	t, ok := s.tenants[p.Tenant]
-	if head := s.base.heads[p.Tenant]; !ok && head != nil {
-		t = tenantStage{domain.Sequence(head.size), head.deleted, head.origin}
-	}
+	t := s.staged(p.Tenant)
 	created, isCreated := p.Fact.(*domain.TenantCreated)
 	switch {
 	case isCreated && t.next > 0:
@@ -153,6 +182,15 @@ func (s *stage) tenant(p *prepared) (tenantStage, error) {
 		return t, domain.ErrConflict
 	}
 	return t, nil
+}
+
+// staged is a tenant's log with what is staged of it; zero: there is none.
+func (s *stage) staged(tenant domain.TenantID) tenantStage {
+	t, ok := s.tenants[tenant]
+	if head := s.base.heads[tenant]; !ok && head != nil {
+		t = tenantStage{domain.Sequence(head.size), head.configuration, head.deleted, head.origin}
+	}
+	return t
 }
 
 func (s *stage) version(key streamKey) (int, error) {
@@ -181,7 +219,7 @@ func (s *stage) nextTime() time.Time {
 func (s *stage) claim(r *request) error {
 	for i, mac := range r.macs {
 		if earlier, ok := s.checked.claimed[mac]; ok {
-			return earlier.asError(i, r.digests[i])
+			return &takenError{claim: i, request: r.group.Claims[i], earlier: earlier}
 		}
 		if earlier, ok := s.claims[mac]; ok {
 			r.same = &duplicate{earlier.request, earlier.claim, i}

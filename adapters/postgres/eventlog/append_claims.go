@@ -3,8 +3,12 @@ package eventlog
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
+	"github.com/hooktrail/hooktrail/adapters/postgres"
+	"github.com/hooktrail/hooktrail/adapters/postgres/seal"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/jackc/pgx/v5"
 )
@@ -12,45 +16,152 @@ import (
 // digestBytes of a request's keyed digest are kept with a claim.
 const digestBytes = 16
 
-// claimed is a claim that stands in the log.
+// claimMAC identifies a claim in the database: what a client sent isn't kept.
+type claimMAC [16]byte
+
+// claimed is a claim that is in the log.
 type claimed struct {
 	sequence domain.Sequence
 	count    int
-	at       time.Time
 	digest   []byte
 }
 
-func (c claimed) asError(claim int, digest [32]byte) *domain.ClaimedError {
-	return &domain.ClaimedError{
-		Claim: claim, Same: bytes.Equal(c.digest, digest[:digestBytes]),
-		Sequence: c.sequence, Count: c.count, At: c.at,
-	}
+// takenError says that a claim of a group was made before. The appender leaves the comparison of the requests to the caller's
+// goroutine, because it has to open what the earlier append made.
+type takenError struct {
+	claim   int // index into the group's
+	request domain.Claim
+	earlier claimed
 }
 
-// insertClaims inserts what the admitted groups claim and says whether all of it was free. It is one statement under a
+// Error implements error.
+func (e *takenError) Error() string { return fmt.Sprintf("claim %d was made before", e.claim) }
+
+// macOf hashes a claim under its tenant's own secret.
+func macOf(tenant *seal.Secret, c *domain.Claim) (mac claimMAC, err error) {
+	sum, err := seal.HashUnder(tenant, "claim", c.Scope, c.Key)
+	copy(mac[:], sum[:])
+	return mac, err
+}
+
+// digestOf puts a request's digest under the tenant's secret and those of the subjects: a request may hold little that isn't
+// known, and who can't use the secrets can't confirm a guess of the rest, after an erasure not even by asking the server.
+func digestOf(tenant *seal.Secret, subjects []*seal.Secret, c *domain.Claim) ([32]byte, error) {
+	digest, err := seal.HashUnder(tenant, "claim digest", c.Scope, c.Key, string(c.Digest[:]))
+	for _, s := range subjects {
+		if err == nil {
+			digest, err = s.Bind("claim digest", digest)
+		}
+	}
+	return digest, err
+}
+
+// keyClaims computes what is kept of the group's claims.
+func (r *request) keyClaims() (err error) {
+	r.macs, r.digests = make([]claimMAC, len(r.group.Claims)), make([][32]byte, len(r.group.Claims))
+	for i := range r.group.Claims {
+		c := &r.group.Claims[i]
+		tenant := r.drafts[c.First].keys.Tenant
+		if r.macs[i], err = macOf(tenant, c); err != nil {
+			return err
+		}
+		var subjects []*seal.Secret
+		seen := make(map[domain.UUID]bool)
+		for n := c.First; n < c.First+c.Count; n++ {
+			if s := r.drafts[n].keys.Subject; s != nil && !seen[s.ID] {
+				seen[s.ID] = true
+				subjects = append(subjects, s)
+			}
+		}
+		if r.digests[i], err = digestOf(tenant, subjects, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// compare answers a caller whose claim was made before: it tells a repetition of the earlier request from another one. What
+// became of the entries' subjects decides first, so that nothing can be learned about what was erased.
+func (l *Log) compare(ctx context.Context, taken *takenError) error {
+	answer := &domain.ClaimedError{Claim: taken.claim, Sequence: taken.earlier.sequence, Count: taken.earlier.count}
+	sequences := make([]domain.Sequence, taken.earlier.count)
+	for i := range sequences {
+		sequences[i] = taken.earlier.sequence + domain.Sequence(i)
+	}
+	entries, err := l.Entries(ctx, taken.request.Tenant, sequences)
+	if err != nil {
+		return fmt.Errorf("compare with an earlier request: %w", err)
+	}
+	var ids []domain.UUID
+	seen := make(map[domain.UUID]bool)
+	for i := range entries {
+		e := &entries[i]
+		if i == 0 {
+			answer.At = e.RecordedAt
+		}
+		answer.Erased = answer.Erased || e.Erased
+		if key := e.SubjectKey; !key.IsZero() && !seen[key] {
+			seen[key] = true
+			ids = append(ids, key)
+		}
+	}
+	if answer.Erased {
+		return answer
+	}
+	tenant, err := l.keys.Tenant(ctx, taken.request.Tenant)
+	if err != nil {
+		return fmt.Errorf("compare with an earlier request: %w", err)
+	}
+	found, err := l.keys.Read(ctx, l.pool, ids, nil)
+	if err != nil {
+		return fmt.Errorf("compare with an earlier request: %w", err)
+	}
+	subjects := make([]*seal.Secret, 0, len(ids))
+	for _, id := range ids {
+		s, err := found.Subject(id, taken.request.Tenant)
+		switch {
+		case err != nil:
+			return fmt.Errorf("compare with an earlier request: %w", err)
+		case s == nil: // erased since the entries were read
+			answer.Erased = true
+			return answer
+		}
+		subjects = append(subjects, s)
+	}
+	digest, err := digestOf(tenant, subjects, &taken.request)
+	if err != nil {
+		return fmt.Errorf("compare with an earlier request: %w", err)
+	}
+	answer.Same = bytes.Equal(taken.earlier.digest, digest[:digestBytes])
+	return answer
+}
+
+// insertClaims inserts what the admitted groups claim and reports whether all of it was free. It is one statement under a
 // savepoint: a look-up first would cost every append what only a repetition needs (facts: a fifth of the rate).
-func insertClaims(ctx context.Context, tx pgx.Tx, admitted []*request) (free bool, err error) {
+func insertClaims(ctx context.Context, tx pgx.Tx, admitted []*request, now time.Time) (free bool, err error) {
 	var macs, digests [][]byte
 	var sequences []int64
 	var counts []int32
+	var tenants []string
 	for _, r := range admitted {
 		for i, claim := range r.group.Claims {
 			macs = append(macs, r.macs[i][:])
 			digests = append(digests, r.digests[i][:digestBytes])
 			sequences = append(sequences, int64(r.drafts[claim.First].sequence))
 			counts = append(counts, int32(claim.Count))
+			tenants = append(tenants, string(claim.Tenant))
 		}
 	}
 	if len(macs) == 0 {
 		return true, nil
 	}
 	const insert = `
-		INSERT INTO claims (mac, digest, sequence, count)
-		SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::integer[])
+		INSERT INTO claims (mac, digest, sequence, count, tenant, day)
+		SELECT c.*, $6::date FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::integer[], $5::text[]) AS c
 		ON CONFLICT DO NOTHING`
 	var batch pgx.Batch
 	batch.Queue(`SAVEPOINT claims`)
-	batch.Queue(insert, macs, digests, sequences, counts)
+	batch.Queue(insert, macs, digests, sequences, counts, tenants, now.UTC())
 	results := tx.SendBatch(ctx, &batch)
 	defer func() { _ = results.Close() }() // again, after an error; the first close is checked
 	if _, err := results.Exec(); err != nil {
@@ -63,45 +174,81 @@ func insertClaims(ctx context.Context, tx pgx.Tx, admitted []*request) (free boo
 	return tag.RowsAffected() == int64(len(macs)), results.Close()
 }
 
-// lookUpClaims undoes insertClaims and reads which of all the batch's claims stand in the log.
-func lookUpClaims(ctx context.Context, tx pgx.Tx, requests []*request) (map[[32]byte]claimed, error) {
+// lookUpClaims undoes insertClaims and reads which of all the batch's claims are in the log.
+func lookUpClaims(ctx context.Context, tx pgx.Tx, requests []*request) (map[claimMAC]claimed, error) {
 	var macs [][]byte
-	var tenants []string
 	for _, r := range requests {
-		for i, claim := range r.group.Claims {
+		for i := range r.macs {
 			macs = append(macs, r.macs[i][:])
-			tenants = append(tenants, string(claim.Tenant))
 		}
 	}
 	if _, err := tx.Exec(ctx, `ROLLBACK TO SAVEPOINT claims`); err != nil {
 		return nil, err
 	}
-	return readClaims(ctx, tx, macs, tenants)
+	return readClaims(ctx, tx, macs)
 }
 
-// readClaims reads which claims, each of a tenant, stand in the log.
-func readClaims(ctx context.Context, db postgres.Querier, macs [][]byte, tenants []string) (map[[32]byte]claimed, error) {
-	const sql = `
-		SELECT DISTINCT c.mac, c.digest, c.sequence, c.count,
-		       (SELECT e.recorded_at FROM entries e WHERE e.tenant = w.tenant AND e.sequence = c.sequence)
-		  FROM unnest($1::bytea[], $2::text[]) AS w (mac, tenant) JOIN claims c USING (mac)`
-	rows, err := db.Query(ctx, sql, macs, tenants)
+// readClaims reads which claims are in the log.
+func readClaims(ctx context.Context, db postgres.Querier, macs [][]byte) (map[claimMAC]claimed, error) {
+	const sql = `SELECT mac, digest, sequence, count FROM claims WHERE mac = ANY ($1)`
+	rows, err := db.Query(ctx, sql, macs)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	found := make(map[[32]byte]claimed)
+	found := make(map[claimMAC]claimed)
 	for rows.Next() {
 		var mac []byte
 		var c claimed
-		var at *time.Time // null when the entry was archived
-		if err := rows.Scan(&mac, &c.digest, &c.sequence, &c.count, &at); err != nil {
+		if err := rows.Scan(&mac, &c.digest, &c.sequence, &c.count); err != nil {
 			return nil, err
 		}
-		if at != nil {
-			c.at = at.UTC()
-		}
-		found[[32]byte(mac)] = c
+		found[claimMAC(mac)] = c
 	}
 	return found, rows.Err()
+}
+
+// Claimed looks claims up without appending: for each, in order, who made it before, or nil. An append may make a claim
+// right after, so an answer of nil promises nothing.
+func (l *Log) Claimed(ctx context.Context, claims []domain.Claim) ([]*domain.ClaimedError, error) {
+	macs, known := make([][]byte, 0, len(claims)), make([]claimMAC, len(claims))
+	for i := range claims {
+		tenant, err := l.keys.Tenant(ctx, claims[i].Tenant)
+		if errors.Is(err, domain.ErrUnknownTenant) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("look up claims: %w", err)
+		}
+		if known[i], err = macOf(tenant, &claims[i]); err != nil {
+			return nil, fmt.Errorf("look up claims: %w", err)
+		}
+		macs = append(macs, known[i][:])
+	}
+	earlier := make([]*domain.ClaimedError, len(claims))
+	if len(macs) == 0 {
+		return earlier, nil
+	}
+	found, err := readClaims(ctx, l.pool, macs)
+	if err != nil {
+		return nil, postgres.DomainError("look up claims", err)
+	}
+	for i := range claims {
+		c, ok := found[known[i]]
+		if !ok {
+			continue
+		}
+		err := l.compare(ctx, &takenError{claim: i, request: claims[i], earlier: c})
+		if !errors.As(err, &earlier[i]) {
+			return nil, err
+		}
+	}
+	return earlier, nil
+}
+
+// Settle returns when every append of any process that held the lock has ended: what is recorded from then on carries a
+// later time than the database's clock showed when Settle was called.
+func (l *Log) Settle(ctx context.Context) error {
+	_, err := l.pool.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('hooktrail/log', 0))`)
+	return postgres.DomainError("wait for appends under way", err)
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/jackc/pgx/v5"
 )
@@ -207,7 +208,13 @@ func (a *appender) connect(ctx context.Context) error {
 		a.log.queue.setDown(postgres.DomainError("append", err))
 		return err
 	}
+	if err := a.log.known.check(ctx, conn); err != nil {
+		_ = conn.Close(ctx) // what was asked is answered
+		a.log.queue.setDown(postgres.DomainError("append", err))
+		return err
+	}
 	postgres.RegisterColumns(conn)
+	a.log.recent.clear()
 	a.conn, a.state = conn, newState()
 	a.log.appending.Store(conn.PgConn().PID())
 	a.log.queue.setDown(nil)
@@ -259,6 +266,8 @@ func (a *appender) answer(b *batch) {
 	}
 	a.log.metrics.batch.Observe(float64(b.entries))
 	a.log.metrics.entries.Add(float64(b.entries))
+	last := &all[len(all)-1]
+	a.log.known.see(last.Position, last.Leaf)
 	a.log.recent.add(all)
 	a.log.growth.grow(b.position)
 	a.log.partitions.grown(b.position)
@@ -267,7 +276,7 @@ func (a *appender) answer(b *batch) {
 func (a *appender) reject(r *request) {
 	if errors.Is(r.rejected, domain.ErrKeyDestroyed) {
 		for i := range r.drafts {
-			a.log.keys.forget(r.drafts[i].key)
+			a.log.keys.Forget(r.drafts[i].keys)
 		}
 	}
 	a.log.metrics.rejected.Inc()
@@ -278,8 +287,10 @@ func (a *appender) reject(r *request) {
 func (d *duplicate) asError(repeating *request) *domain.ClaimedError {
 	claim := d.earlier.group.Claims[d.earlierClaim]
 	first := &d.earlier.drafts[claim.First]
-	c := claimed{first.sequence, claim.Count, first.recordedAt, d.earlier.digests[d.earlierClaim][:digestBytes]}
-	return c.asError(d.repeatingClaim, repeating.digests[d.repeatingClaim])
+	return &domain.ClaimedError{
+		Claim: d.repeatingClaim, Same: d.earlier.digests[d.earlierClaim] == repeating.digests[d.repeatingClaim],
+		Sequence: first.sequence, Count: claim.Count, At: first.recordedAt,
+	}
 }
 
 func (a *appender) fail(requests []*request, err error) {
@@ -302,7 +313,8 @@ func (p *prepared) entry() domain.Entry {
 	return domain.Entry{
 		Position: p.position, Tenant: p.Tenant, Sequence: p.sequence, Stream: p.Stream, StreamVersion: p.streamVersion,
 		Kind: p.kind, KindVersion: p.kindVersion, By: p.By, Cause: p.Cause, RecordedAt: p.recordedAt,
-		Leaf: p.leaf, Fact: p.Fact, Reason: p.Reason,
+		Leaf: p.leaf, Fact: p.fact, Reason: p.Reason, Context: p.Context, SubjectKey: p.keys.SubjectID,
+		Critical: p.kind.Critical(), Erased: p.packed != nil && p.packed.Erased,
 	}
 }
 

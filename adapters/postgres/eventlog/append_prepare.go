@@ -2,11 +2,15 @@ package eventlog
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 	"unicode/utf8"
 
+	"github.com/hooktrail/hooktrail/adapters/postgres"
+	"github.com/hooktrail/hooktrail/adapters/postgres/seal"
 	"github.com/hooktrail/hooktrail/domain"
 )
 
@@ -19,10 +23,11 @@ type prepared struct {
 	kind        domain.Kind
 	kindVersion int
 	origin      string // under which the content is sealed
-	dataKey     *dataKey
-	key         domain.UUID // zero: no content
-	commitments []domain.Commitment
+	keys        seal.Keys
+	packed      *seal.Packed // nil: no content
+	fact        domain.Fact  // as it is kept: without what was sealed under a destroyed key
 	content     []byte
+	sealedAs    int // the stream version for which the content is sealed, 0: not yet
 
 	position      domain.Position
 	sequence      domain.Sequence
@@ -41,18 +46,13 @@ func (l *Log) prepare(ctx context.Context, c *call, groups []domain.Group) []*re
 			c.answer(i, domain.Outcome{Err: err})
 			continue
 		}
-		r := &request{group: group, drafts: make([]prepared, len(group.Drafts)), began: now, call: c, index: i}
-		for n := range group.Drafts {
-			kind := group.Drafts[n].Fact.Kind()
-			r.drafts[n] = prepared{Draft: &group.Drafts[n], kind: kind, kindVersion: kind.Version()}
-		}
-		requests = append(requests, r)
+		requests = append(requests, &request{group: group, drafts: newDrafts(group.Drafts), began: now, call: c, index: i})
 	}
-	if err := l.findOrigins(ctx, requests); err != nil {
+	if err := l.findOrigins(ctx, l.pool, requests); err != nil {
 		return failAll(requests, err)
 	}
 	requests = ofKnownTenants(requests)
-	if err := l.findKeys(ctx, requests, month(now)); err != nil {
+	if err := l.findKeys(ctx, l.pool, requests, now); err != nil {
 		return failAll(requests, err)
 	}
 	ready := requests[:0]
@@ -64,6 +64,15 @@ func (l *Log) prepare(ctx context.Context, c *call, groups []domain.Group) []*re
 		ready = append(ready, r)
 	}
 	return ready
+}
+
+func newDrafts(drafts []domain.Draft) []prepared {
+	made := make([]prepared, len(drafts))
+	for i := range drafts {
+		kind := drafts[i].Fact.Kind()
+		made[i] = prepared{Draft: &drafts[i], kind: kind, kindVersion: kind.Version(), fact: drafts[i].Fact}
+	}
+	return made
 }
 
 func failAll(requests []*request, err error) []*request {
@@ -96,21 +105,25 @@ func (r *request) unknownTenant() error {
 }
 
 func (l *Log) prepareGroup(r *request) error {
+	r.bytes = 0
 	for i := range r.drafts {
 		p := &r.drafts[i]
-		if err := l.sealDraft(p); err != nil {
+		if err := l.packDraft(p); err != nil {
 			return fmt.Errorf("append to %s: %w", p.Stream, err)
 		}
-		r.bytes += entryOverhead + len(p.content)
+		if p.packed != nil {
+			r.bytes += p.packed.Size()
+		}
+		r.bytes += entryOverhead
 	}
-	r.macs, r.digests = make([][32]byte, len(r.group.Claims)), make([][32]byte, len(r.group.Claims))
-	for i, claim := range r.group.Claims {
-		r.macs[i], r.digests[i] = l.instance.claimMAC(claim), l.instance.claimDigest(claim)
-	}
-	return nil
+	return r.keyClaims()
 }
 
-func (l *Log) sealDraft(p *prepared) error {
+// packDraft does with the content what can be done before the lock: all of it, if the stream's version is foreseen.
+func (l *Log) packDraft(p *prepared) error {
+	if p.keys.Problem != nil {
+		return p.keys.Problem
+	}
 	parts, err := domain.EncodeFact(p.Fact)
 	if err != nil {
 		return err
@@ -118,48 +131,97 @@ func (l *Log) sealDraft(p *prepared) error {
 	if p.Reason != "" {
 		parts = append(parts, domain.Part{Name: domain.PartReason, Bytes: []byte(p.Reason)})
 	}
-	if len(parts) == 0 {
+	if p.Context != nil {
+		b, err := json.Marshal(p.Context)
+		if err != nil {
+			return fmt.Errorf("encode the context: %w", err)
+		}
+		parts = append(parts, domain.Part{Name: domain.PartContext, Bytes: b})
+	}
+	if p.packed, err = l.codec.Pack(parts, &p.keys); err != nil || p.packed == nil {
+		return err
+	}
+	p.fact, p.sealedAs = p.Fact, 0
+	if p.packed.Erased {
+		if p.fact, err = domain.DecodeFact(p.kind, p.kindVersion, p.packed.Kept, true); err != nil {
+			return err
+		}
+	}
+	if p.Expected == domain.AnyVersion {
 		return nil
 	}
-	p.key = p.dataKey.id
-	p.commitments, p.content, err = l.codec.seal(p.dataKey.aead, p.origin, parts)
+	return l.sealDraft(p, p.Expected+1)
+}
+
+// sealDraft seals the content of a draft that becomes a version of its stream.
+func (l *Log) sealDraft(p *prepared, version int) (err error) {
+	if p.packed == nil || p.sealedAs == version {
+		return nil
+	}
+	p.streamVersion = version
+	leaf := p.leafSoFar()
+	var buffer [1024]byte
+	p.content, err = l.codec.Seal(p.packed, &p.keys, leaf.AppendContext(buffer[:0]))
+	p.sealedAs = version
 	return err
 }
 
-func purposeOf(d *domain.Draft, month string) keyPurpose {
-	return keyPurpose{tenant: d.Tenant, subject: d.Subject, class: classOf(d.Fact.Kind()), month: month}
+// leafSoFar is the entry's leaf; before it is numbered, without sequence and time.
+func (p *prepared) leafSoFar() domain.Leaf {
+	leaf := domain.Leaf{
+		Origin: p.origin, Sequence: p.sequence, Kind: p.kind, KindVersion: p.kindVersion, Critical: p.kind.Critical(),
+		Stream: p.Stream, StreamVersion: p.streamVersion, By: p.By, RecordedAt: p.recordedAt, Cause: p.Cause,
+	}
+	if p.packed != nil {
+		leaf.DataKey, leaf.Commitments = p.keys.Period.ID, p.packed.Commitments
+	}
+	return leaf
 }
 
-// findKeys gives each draft its data key, making the missing ones by one statement.
-func (l *Log) findKeys(ctx context.Context, requests []*request, month string) error {
-	var missing []keyPurpose
-	var waiting []*prepared
+// classConfiguration is the retention class of everything but events and what becomes of them: ending the one must not blind
+// the other.
+const classConfiguration = "configuration"
+
+func classOf(d *domain.Draft) string {
+	switch kind := d.Fact.Kind(); {
+	case d.Retention != "":
+		return d.Retention
+	case strings.HasPrefix(string(kind), "event."), strings.HasPrefix(string(kind), "delivery."):
+		return domain.RetentionDefault
+	}
+	return classConfiguration
+}
+
+// findKeys gives each draft the keys of its content.
+func (l *Log) findKeys(ctx context.Context, db postgres.Querier, requests []*request, now time.Time) error {
+	n := 0
+	for _, r := range requests {
+		n += len(r.drafts)
+	}
+	wants, month := make([]seal.Want, 0, n), seal.Month(now)
 	for _, r := range requests {
 		for i := range r.drafts {
-			p := &r.drafts[i]
-			purpose := purposeOf(p.Draft, month)
-			if p.dataKey = l.keys.cached(purpose); p.dataKey == nil {
-				missing = append(missing, purpose)
-				waiting = append(waiting, p)
-			}
+			d := r.drafts[i].Draft
+			wants = append(wants, seal.Want{
+				Tenant: d.Tenant, Subject: d.Subject, SubjectKey: d.SubjectKey, Class: classOf(d), Month: month,
+			})
 		}
 	}
-	if len(missing) == 0 {
-		return nil
-	}
-	keys, err := l.keys.forSealing(ctx, missing)
+	keys, err := l.keys.Find(ctx, db, wants)
 	if err != nil {
 		return postgres.DomainError("append", err)
 	}
-	for i, p := range waiting {
-		p.dataKey = keys[missing[i]]
+	for _, r := range requests {
+		for i := range r.drafts {
+			r.drafts[i].keys, keys = keys[0], keys[1:]
+		}
 	}
 	return nil
 }
 
 // findOrigins gives each draft its tenant's origin, an empty one if there is no such tenant; that of a tenant which one of
 // the groups creates is known before it is there. The appender checks under the lock that it came out so.
-func (l *Log) findOrigins(ctx context.Context, requests []*request) error {
+func (l *Log) findOrigins(ctx context.Context, db postgres.Querier, requests []*request) error {
 	var unknown []string
 	var waiting []*prepared
 	for _, r := range requests {
@@ -176,12 +238,12 @@ func (l *Log) findOrigins(ctx context.Context, requests []*request) error {
 		return nil
 	}
 	origins := make(map[domain.TenantID]string)
-	if err := l.readOrigins(ctx, unknown, origins); err != nil {
+	if err := l.readOrigins(ctx, db, unknown, origins); err != nil {
 		return postgres.DomainError("read the tenants' origins", err)
 	}
 	for _, p := range waiting {
 		if _, known := origins[p.Tenant]; !known && p.kind == domain.KindTenantCreated {
-			origins[p.Tenant] = l.instance.origin(p.Tenant)
+			origins[p.Tenant] = l.origin(p.Tenant)
 		}
 	}
 	for _, p := range waiting {
@@ -190,8 +252,10 @@ func (l *Log) findOrigins(ctx context.Context, requests []*request) error {
 	return nil
 }
 
-func (l *Log) readOrigins(ctx context.Context, tenants []string, origins map[domain.TenantID]string) error {
-	rows, err := l.pool.Query(ctx, `SELECT DISTINCT tenant, origin FROM heads WHERE tenant = ANY ($1)`, tenants)
+func (l *Log) readOrigins(
+	ctx context.Context, db postgres.Querier, tenants []string, origins map[domain.TenantID]string,
+) error {
+	rows, err := db.Query(ctx, `SELECT DISTINCT tenant, origin FROM heads WHERE tenant = ANY ($1)`, tenants)
 	if err != nil {
 		return err
 	}
@@ -218,7 +282,7 @@ func validate(g domain.Group) error {
 	}
 	for i := range g.Drafts {
 		d := &g.Drafts[i]
-		if err := validateNames(string(d.Tenant), string(d.Stream.Kind)); err != nil {
+		if err := validateNames(string(d.Tenant), string(d.Stream.Kind), d.Retention); err != nil {
 			return fmt.Errorf("append: draft %d: %w", i, err)
 		}
 		if d.Fact.Kind().Version() == 0 {

@@ -4,19 +4,33 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/hooktrail/hooktrail/adapters/postgres/seal"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/jackc/pgx/v5"
 )
 
 // checked is what the database said under the lock for one batch.
 type checked struct {
-	clock      time.Time // whole microseconds, UTC
-	keys       map[domain.UUID]bool
+	clock      time.Time                     // whole microseconds, UTC
+	keys       map[domain.UUID]bool          // secrets that exist
+	free       map[*seal.Secret]bool         // candidates for whose purposes there is no secret
+	existing   map[seal.Purpose]*seal.Secret // secrets that there are for purposes of candidates; nil: destroyed
 	heartbeats map[domain.UUID]time.Time
 	versions   map[streamKey]int // of streams that the state didn't know; 0: doesn't exist
-	claimed    map[[32]byte]claimed
+	claimed    map[claimMAC]claimed
+}
+
+// holds reports whether content may be sealed under the keys: each exists or is about to be made.
+func (c *checked) holds(keys *seal.Keys) bool {
+	for _, s := range [...]*seal.Secret{keys.Tenant, keys.Period, keys.Subject} {
+		if s != nil && !c.keys[s.ID] && !c.free[s] {
+			return false
+		}
+	}
+	return true
 }
 
 // lockSQL takes the append lock until the transaction ends. Its clock is read when the lock is held: select lists are
@@ -30,6 +44,7 @@ func (a *appender) lockAndCheck(ctx context.Context, requests []*request) (pgx.T
 	c := &checked{
 		keys: make(map[domain.UUID]bool), heartbeats: make(map[domain.UUID]time.Time),
 		versions: make(map[streamKey]int),
+		free:     make(map[*seal.Secret]bool), existing: make(map[seal.Purpose]*seal.Secret),
 	}
 	var batch pgx.Batch
 	batch.BeginTx(pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
@@ -58,10 +73,56 @@ func (a *appender) lockAndCheck(ctx context.Context, requests []*request) (pgx.T
 	if err := results.Close(); err != nil {
 		return tx, nil, fmt.Errorf("take the append lock: %w", err)
 	}
-	if a.state.known && a.state.position == head {
-		return tx, c, nil
+	if err := a.log.checkClock(c.clock); err != nil {
+		return tx, nil, err
 	}
-	return tx, c, a.catchUp(ctx, tx, requests, c, head, recordedAt)
+	if !a.state.known || a.state.position != head {
+		if err := a.catchUp(ctx, tx, requests, c, head, recordedAt); err != nil {
+			return tx, nil, err
+		}
+	}
+	return tx, c, a.adopt(ctx, tx, requests, c)
+}
+
+// adopt seals again what was sealed under candidates that lost: for whose purposes another process, or an earlier batch, has
+// made a secret.
+func (a *appender) adopt(ctx context.Context, tx pgx.Tx, requests []*request, c *checked) error {
+	for range 3 { // the tenant's secret decides on the purposes of its subjects'
+		lost := slices.DeleteFunc(slices.Clone(requests), func(r *request) bool { return !c.lost(r) })
+		if len(lost) == 0 {
+			return nil
+		}
+		if err := a.log.findKeys(ctx, tx, lost, c.clock); err != nil {
+			return fmt.Errorf("adopt data keys: %w", err)
+		}
+		for _, r := range lost {
+			if r.rejected = a.log.prepareGroup(r); r.rejected != nil {
+				return fmt.Errorf("adopt data keys: %w", r.rejected)
+			}
+		}
+		var batch pgx.Batch
+		a.queueKeys(&batch, lost, c)
+		if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
+			return fmt.Errorf("adopt data keys: %w", err)
+		}
+	}
+	return nil // what is still not settled is refused with domain.ErrKeyDestroyed, and prepared again
+}
+
+// lost reports whether the request uses a candidate in whose place there is a secret.
+func (c *checked) lost(r *request) bool {
+	for i := range r.drafts {
+		keys := &r.drafts[i].keys
+		for _, s := range [...]*seal.Secret{keys.Tenant, keys.Period, keys.Subject} {
+			if s == nil || s.Stored() {
+				continue
+			}
+			if there := c.existing[s.Purpose]; there != nil && there.ID != s.ID {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // catchUp brings the state to a head that it isn't at: because others appended, or because nothing is known yet.
@@ -70,7 +131,8 @@ func (a *appender) catchUp(ctx context.Context, tx pgx.Tx, requests []*request, 
 	from, wasKnown := s.position, s.known
 	s.forgetHeads()
 	if wasKnown && head < from {
-		return fmt.Errorf("the log ends at position %d, but this process saw %d committed: an older backup was restored under it (hint: restart it)", head, from)
+		a.drop() // the next connection is refused
+		return fmt.Errorf("the log ends at position %d, but this process saw %d committed: %w", head, from, ErrReplaced)
 	}
 	// Unknown until all is read: what there is of streams, and the floor, is about to change, so that none may pass for new
 	// and every one is asked for.
@@ -116,7 +178,7 @@ func (a *appender) queueChecks(batch *pgx.Batch, requests []*request, c *checked
 	need := a.needs(requests)
 	if len(need.tenants) > 0 {
 		const sql = `
-			SELECT h.tenant, h.position, h.size, h.deleted, h.origin, h.frontier
+			SELECT h.tenant, h.position, h.size, h.configuration, h.deleted, h.origin, h.frontier
 			  FROM unnest($1::text[]) AS w (tenant),
 			       LATERAL (SELECT * FROM heads WHERE tenant = w.tenant ORDER BY position DESC LIMIT 1) h`
 		batch.Queue(sql, need.tenants).Query(a.readHeads)
@@ -137,8 +199,37 @@ func (a *appender) queueChecks(batch *pgx.Batch, requests []*request, c *checked
 			return eachVersion(rows, func(key streamKey, version int) { c.versions[key] = version })
 		})
 	}
-	if len(need.keys) > 0 {
-		batch.Queue(`SELECT id FROM data_keys WHERE id = ANY ($1)`, need.keys).Query(func(rows pgx.Rows) error {
+	a.queueKeys(batch, requests, c)
+	if len(need.leases) > 0 {
+		const sql = `SELECT l.name, l.owner, l.epoch, h.at FROM leases l LEFT JOIN heartbeats h ON h.node = l.owner WHERE l.name = ANY ($1)`
+		batch.Queue(sql, need.leases).Query(func(rows pgx.Rows) error { return a.readLeases(rows, c) })
+	}
+}
+
+// queueKeys asks which of the secrets there are under which the requests are sealed, and whether the purposes of candidates
+// are free.
+func (a *appender) queueKeys(batch *pgx.Batch, requests []*request, c *checked) {
+	var ids [][16]byte
+	var candidates []*seal.Secret
+	seen := make(map[*seal.Secret]bool)
+	for _, r := range requests {
+		for i := range r.drafts {
+			keys := &r.drafts[i].keys
+			for _, s := range [...]*seal.Secret{keys.Tenant, keys.Period, keys.Subject} {
+				switch {
+				case s == nil || seen[s]:
+				case s.Stored():
+					ids = append(ids, s.ID)
+				default:
+					candidates = append(candidates, s)
+				}
+				seen[s] = true
+			}
+		}
+	}
+	if len(ids) > 0 {
+		const sql = `SELECT id FROM data_keys WHERE id = ANY ($1) AND destroyed_at IS NULL`
+		batch.Queue(sql, ids).Query(func(rows pgx.Rows) error {
 			ids, err := pgx.CollectRows(rows, pgx.RowTo[[16]byte])
 			for _, id := range ids {
 				c.keys[id] = true
@@ -146,9 +237,23 @@ func (a *appender) queueChecks(batch *pgx.Batch, requests []*request, c *checked
 			return err
 		})
 	}
-	if len(need.leases) > 0 {
-		const sql = `SELECT l.name, l.owner, l.epoch, h.at FROM leases l LEFT JOIN heartbeats h ON h.node = l.owner WHERE l.name = ANY ($1)`
-		batch.Queue(sql, need.leases).Query(func(rows pgx.Rows) error { return a.readLeases(rows, c) })
+	if len(candidates) > 0 {
+		sql, args := seal.ExistingSQL(candidates)
+		batch.Queue(sql, args...).Query(func(rows pgx.Rows) error {
+			if err := a.log.keys.ReadExisting(rows, candidates, c.existing); err != nil {
+				return err
+			}
+			for _, s := range candidates {
+				there, taken := c.existing[s.Purpose]
+				switch {
+				case !taken:
+					c.free[s] = true
+				case there != nil:
+					c.keys[there.ID] = true
+				}
+			}
+			return nil
+		})
 	}
 }
 
@@ -156,28 +261,29 @@ func (a *appender) queueChecks(batch *pgx.Batch, requests []*request, c *checked
 type needs struct {
 	tenants, leases []string
 	streams         []streamKey
-	keys            [][16]byte
 }
 
 func (a *appender) needs(requests []*request) needs {
 	var n needs
 	tenants, leases := make(map[domain.TenantID]bool), make(map[string]bool)
-	streams, keys := make(map[streamKey]bool), make(map[domain.UUID]bool)
+	streams := make(map[streamKey]bool)
+	needTenant := func(tenant domain.TenantID) {
+		if _, known := a.state.heads[tenant]; !known && !tenants[tenant] {
+			tenants[tenant] = true
+			n.tenants = append(n.tenants, string(tenant))
+		}
+	}
 	for _, r := range requests {
+		if r.group.Basis != nil {
+			needTenant(r.group.Basis.Tenant)
+		}
 		for i := range r.drafts {
 			d := &r.drafts[i]
-			if _, known := a.state.heads[d.Tenant]; !known && !tenants[d.Tenant] {
-				tenants[d.Tenant] = true
-				n.tenants = append(n.tenants, string(d.Tenant))
-			}
+			needTenant(d.Tenant)
 			key := streamKey{d.Tenant, d.Stream}
 			if _, known := a.state.versions.get(key); (!known || !a.state.known) && !streams[key] {
 				streams[key] = true
 				n.streams = append(n.streams, key)
-			}
-			if !d.key.IsZero() && !keys[d.key] {
-				keys[d.key] = true
-				n.keys = append(n.keys, d.key)
 			}
 		}
 		for _, f := range r.group.Fences {
@@ -200,7 +306,7 @@ func (a *appender) readHeads(rows pgx.Rows) error {
 	for rows.Next() {
 		var tenant domain.TenantID
 		h := new(tenantHead)
-		if err := rows.Scan(&tenant, &h.position, &h.size, &h.deleted, &h.origin, &h.frontier); err != nil {
+		if err := rows.Scan(&tenant, &h.position, &h.size, &h.configuration, &h.deleted, &h.origin, &h.frontier); err != nil {
 			return err
 		}
 		a.state.heads[tenant] = h

@@ -24,12 +24,13 @@ type streamKey struct {
 
 // tenantHead is where one tenant's log ends. Immutable.
 type tenantHead struct {
-	position domain.Position // of its last entry
-	size     int64
-	deleted  bool
-	origin   string
-	frontier []byte
-	tails    *tails // nil: unknown
+	position      domain.Position // of its last entry
+	size          int64
+	configuration domain.Sequence // of the last entry that configures routing
+	deleted       bool
+	origin        string
+	frontier      []byte
+	tails         *tails // nil: unknown
 }
 
 // leaseRow is a lease as the database has it.

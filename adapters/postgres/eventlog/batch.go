@@ -7,6 +7,8 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
 	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/hooktrail/hooktrail/adapters/postgres"
+	"github.com/hooktrail/hooktrail/adapters/postgres/seal"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/jackc/pgx/v5"
 )
@@ -19,6 +21,7 @@ type batch struct {
 	entries  int
 	position domain.Position // of the last entry
 	stage    *stage
+	made     []*seal.Secret // candidates that the transaction inserts
 	heads    map[domain.TenantID]*tenantHead
 	trees    map[domain.TenantID]*tree
 }
@@ -70,8 +73,11 @@ func (a *appender) rollback(ctx context.Context, tx pgx.Tx, cause error) error {
 // claims turn out to be taken.
 func (a *appender) numberAndClaim(ctx context.Context, tx pgx.Tx, requests []*request, c *checked) (*batch, error) {
 	for {
-		b := decide(a.state, c, requests)
-		free, err := insertClaims(ctx, tx, b.admitted)
+		b, err := a.decide(ctx, tx, requests, c)
+		if err != nil {
+			return nil, err
+		}
+		free, err := insertClaims(ctx, tx, b.admitted, c.clock)
 		if err != nil {
 			return nil, fmt.Errorf("claim: %w", err)
 		}
@@ -85,24 +91,6 @@ func (a *appender) numberAndClaim(ctx context.Context, tx pgx.Tx, requests []*re
 			return nil, fmt.Errorf("look up claims: %w", err)
 		}
 	}
-}
-
-func decide(base *state, c *checked, requests []*request) *batch {
-	b := &batch{stage: newStage(base, c)}
-	for _, r := range requests {
-		r.rejected = b.stage.admit(r)
-		switch {
-		case r.rejected != nil:
-			b.rejected = append(b.rejected, r)
-		case r.same != nil:
-			b.repeated = append(b.repeated, r)
-		default:
-			b.admitted = append(b.admitted, r)
-			b.entries += len(r.drafts)
-		}
-	}
-	b.position = b.stage.position
-	return b
 }
 
 // integrate finishes the leaves and adds them to their tenants' trees.
@@ -135,8 +123,8 @@ func (b *batch) integrate(ctx context.Context, tx pgx.Tx, base *state) error {
 		}
 		staged := b.stage.tenants[tenant]
 		b.heads[tenant] = &tenantHead{
-			position: last[tenant].position, size: t.size(), deleted: staged.deleted, origin: staged.origin,
-			frontier: t.bytes(), tails: t.tails,
+			position: last[tenant].position, size: t.size(), configuration: staged.configuration,
+			deleted: staged.deleted, origin: staged.origin, frontier: t.bytes(), tails: t.tails,
 		}
 	}
 	return nil
@@ -159,17 +147,15 @@ func (b *batch) tree(tenant domain.TenantID, base *state) (*tree, error) {
 }
 
 func (p *prepared) appendLeaf(b []byte) []byte {
-	leaf := domain.Leaf{
-		Origin: p.origin, Sequence: p.sequence, Kind: p.kind, KindVersion: p.kindVersion,
-		Stream: p.Stream, StreamVersion: p.streamVersion, By: p.By, RecordedAt: p.recordedAt, Cause: p.Cause,
-		DataKey: p.key, Commitments: p.commitments,
-	}
+	leaf := p.leafSoFar()
 	return leaf.Append(b)
 }
 
 // write sends everything that the batch adds, and the COMMIT, in one pipeline. Entries go through Watermill's Publisher.
 func (a *appender) write(ctx context.Context, tx pgx.Tx, b *batch) error {
 	var pipeline pgx.Batch
+	b.queueSecrets(&pipeline)
+	b.queueHeads(&pipeline) // before the entries, which the database takes only if they lead to these heads
 	publisher, err := sql.NewPublisher(pipelined{&pipeline}, sql.PublisherConfig{SchemaAdapter: entrySchema{}}, nil)
 	if err != nil {
 		return err
@@ -184,7 +170,7 @@ func (a *appender) write(ctx context.Context, tx pgx.Tx, b *batch) error {
 		return err
 	}
 	b.queueTiles(&pipeline)
-	b.queueHeads(&pipeline, a.state)
+	b.queueOldHeads(&pipeline, a.state)
 	b.queueLeases(&pipeline)
 	pipeline.Queue(`SELECT pg_notify($1, $2::bigint::text)`, notifyChannel, int64(b.position))
 	pipeline.Queue(`COMMIT`)
@@ -213,36 +199,78 @@ func (b *batch) queueTiles(pipeline *pgx.Batch) {
 	pipeline.Queue(sql, tenants, levels, indexes, hashes)
 }
 
-// queueHeads inserts the new heads and deletes those that they replace. The instance's is that of the empty tenant.
-func (b *batch) queueHeads(pipeline *pgx.Batch, base *state) {
+// queueSecrets inserts the secrets under which the batch seals first.
+func (b *batch) queueSecrets(pipeline *pgx.Batch) {
+	seen := make(map[*seal.Secret]bool)
+	b.made = nil
+	for _, r := range b.admitted {
+		for i := range r.drafts {
+			keys := &r.drafts[i].keys
+			for _, s := range [...]*seal.Secret{keys.Tenant, keys.Period, keys.Subject} {
+				if s != nil && !seen[s] && b.stage.checked.free[s] {
+					b.made = append(b.made, s)
+				}
+				seen[s] = true
+			}
+		}
+	}
+	n := len(b.made)
+	if n == 0 {
+		return
+	}
+	ids, hashes, wrapped := make([][16]byte, n), make([][]byte, n), make([][]byte, n)
+	tenants, kinds, classes, months := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	for i, s := range b.made {
+		p := &s.Purpose
+		ids[i], hashes[i], wrapped[i] = s.ID, s.SubjectHash, s.Wrapped
+		tenants[i], kinds[i], classes[i], months[i] = string(p.Tenant), string(p.Kind), p.Class, p.Month
+		if hashes[i] == nil {
+			hashes[i] = []byte{}
+		}
+	}
+	const sql = `
+		INSERT INTO data_keys (id, tenant, kind, class, month, subject_hash, wrapped)
+		SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::bytea[])`
+	pipeline.Queue(sql, ids, tenants, kinds, classes, months, hashes, wrapped)
+}
+
+// queueHeads inserts the new heads. The instance's is that of the empty tenant.
+func (b *batch) queueHeads(pipeline *pgx.Batch) {
 	n := len(b.heads) + 1
 	tenants, positions, sizes := make([]string, 1, n), make([]int64, 1, n), make([]int64, 1, n)
 	deleted, origins, frontiers := make([]bool, 1, n), make([]string, 1, n), make([][]byte, 1, n)
-	oldTenants, oldPositions := make([]string, 1, n), make([]int64, 1, n)
+	configurations := make([]int64, 1, n)
 	positions[0], sizes[0], frontiers[0] = int64(b.position), int64(b.position), []byte{}
-	oldPositions[0] = int64(base.position)
 	for tenant, h := range b.heads {
 		tenants = append(tenants, string(tenant))
 		positions = append(positions, int64(h.position))
 		sizes = append(sizes, h.size)
+		configurations = append(configurations, int64(h.configuration))
 		deleted = append(deleted, h.deleted)
 		origins = append(origins, h.origin)
 		frontiers = append(frontiers, h.frontier)
-		if old := base.heads[tenant]; old != nil {
-			oldTenants = append(oldTenants, string(tenant))
-			oldPositions = append(oldPositions, int64(old.position))
-		}
 	}
 	const insert = `
-		INSERT INTO heads (tenant, position, size, recorded_at, deleted, origin, frontier)
-		SELECT h.tenant, h.position, h.size, $3::timestamptz, h.deleted, h.origin, h.frontier
-		  FROM unnest($1::text[], $2::bigint[], $4::bigint[], $5::boolean[], $6::text[], $7::bytea[])
-		       AS h (tenant, position, size, deleted, origin, frontier)`
-	pipeline.Queue(insert, tenants, positions, b.stage.recordedAt, sizes, deleted, origins, frontiers)
+		INSERT INTO heads (tenant, position, size, recorded_at, configuration, deleted, origin, frontier)
+		SELECT h.tenant, h.position, h.size, $3::timestamptz, h.configuration, h.deleted, h.origin, h.frontier
+		  FROM unnest($1::text[], $2::bigint[], $4::bigint[], $5::boolean[], $6::text[], $7::bytea[], $8::bigint[])
+		       AS h (tenant, position, size, deleted, origin, frontier, configuration)`
+	pipeline.Queue(insert, tenants, positions, b.stage.recordedAt, sizes, deleted, origins, frontiers, configurations)
+}
+
+// queueOldHeads deletes the heads that the new ones replace.
+func (b *batch) queueOldHeads(pipeline *pgx.Batch, base *state) {
+	tenants, positions := []string{""}, []int64{int64(base.position)}
+	for tenant := range b.heads {
+		if old := base.heads[tenant]; old != nil {
+			tenants = append(tenants, string(tenant))
+			positions = append(positions, int64(old.position))
+		}
+	}
 	const remove = `
 		DELETE FROM heads USING unnest($1::text[], $2::bigint[]) AS old (tenant, position)
 		 WHERE heads.tenant = old.tenant AND heads.position = old.position`
-	pipeline.Queue(remove, oldTenants, oldPositions)
+	pipeline.Queue(remove, tenants, positions)
 }
 
 func (b *batch) queueLeases(pipeline *pgx.Batch) {
@@ -263,6 +291,7 @@ func (b *batch) queueLeases(pipeline *pgx.Batch) {
 // settle takes a committed batch into the state.
 func (a *appender) settle(b *batch) {
 	s := a.state
+	a.log.keys.Settle(b.made)
 	s.position, s.recordedAt = b.position, b.stage.recordedAt
 	for tenant, h := range b.heads {
 		s.heads[tenant] = h

@@ -111,10 +111,19 @@ func BenchmarkAppend(b *testing.B) {
 			return err
 		})
 	})
+	b.Run("subjects/callers=64", func(b *testing.B) { // each event is about somebody else
+		log := open(b)
+		concurrently(b, log, 64, 1, func(i int) error {
+			d := eventOf(data[i%len(data)])
+			d.Subject = fmt.Sprintf("customer/%d", i)
+			_, err := domain.AppendOne(context.Background(), log, group(d))
+			return err
+		})
+	})
 	b.Run("delivery/callers=512", func(b *testing.B) {
 		log := open(b)
 		before := databaseSize(b, log)
-		concurrently(b, log, 512, 4, func(i int) error { return deliver(log, data[i%len(data)]) })
+		concurrently(b, log, 512, 2, func(i int) error { return deliver(log, data[i%len(data)], "") })
 		b.ReportMetric(float64(databaseSize(b, log)-before)/float64(b.N), "db-bytes/event")
 	})
 }
@@ -128,47 +137,49 @@ func databaseSize(b *testing.B, log *opened) (size int64) {
 	return size
 }
 
-// deliver appends the four entries of an event delivered once, as router and dispatcher do.
-func deliver(log domain.Log, data []byte) error {
+// deliver appends the two entries of an event that is delivered at the first try.
+func deliver(log domain.Log, data []byte, subject string) error {
 	event, delivery := eventOf(data), domain.Stream{Kind: domain.StreamDelivery, ID: domain.NewUUID()}
+	event.Subject = subject
+	fact := event.Fact.(*domain.EventAppended)
+	fact.Routing = domain.Routing{Complete: true, Deliveries: []domain.RoutedDelivery{{
+		ID: delivery.ID, Endpoint: domain.NewUUID(), EndpointVersion: 1,
+		Subscriptions: []domain.SubscriptionMatch{{ID: domain.NewUUID(), Version: 1}},
+		First: &domain.AttemptStarted{
+			Number: 1, EndpointVersion: 1, ProfileDigest: fmt.Sprintf("%064x", 1), Keys: []domain.UUID{domain.NewUUID()},
+			At: time.Now().UTC(), TimeoutMS: 15000, Node: domain.NewUUID(),
+		},
+	}}}
 	appended, err := domain.AppendOne(context.Background(), log, group(event))
 	if err != nil {
 		return err
 	}
-	routed := event
-	routed.Expected, routed.Cause = 1, appended[0].Sequence
-	routed.Fact = &domain.EventRouted{Complete: true, Deliveries: []domain.RoutedDelivery{{
-		ID: delivery.ID, Endpoint: domain.NewUUID(), EndpointVersion: 1,
-		Subscriptions: []domain.SubscriptionMatch{{ID: domain.NewUUID(), Version: 1}},
-	}}}
-	started := domain.Draft{Tenant: event.Tenant, Stream: delivery, Cause: appended[0].Sequence, Fact: &domain.AttemptStarted{
-		Number: 1, EndpointVersion: 1, ProfileDigest: fmt.Sprintf("%064x", 1), Keys: []domain.UUID{domain.NewUUID()},
-		At: appended[0].RecordedAt, TimeoutMS: 15000, Node: domain.NewUUID(),
-	}}
-	if _, err = domain.AppendOne(context.Background(), log, group(routed, started)); err != nil {
-		return err
-	}
-	finished := started
-	finished.Expected = 1
-	finished.Fact = &domain.AttemptFinished{
-		Result: domain.AttemptResult{
-			Number: 1, Outcome: domain.OutcomeSucceeded, StatusCode: 200, DurationUS: 812, FinishedAt: appended[0].RecordedAt,
-			Status: domain.DeliverySucceeded, RemoteAddr: "127.0.0.1:8081",
-			Request: domain.SentRequest{
-				Method: "POST", URL: "http://127.0.0.1:8081/hook", BodySHA256: fmt.Sprintf("%064x", 2), BodyBytes: len(data),
-				Headers: []domain.Header{
-					{Name: "Content-Type", Value: "application/json"},
-					{Name: "Webhook-Id", Value: domain.NewUUID().String()},
-					{Name: "Webhook-Timestamp", Value: "1762000000"},
-					{Name: "Webhook-Signature", Value: "v1," + fmt.Sprintf("%044x", 3)},
+	finished := domain.Draft{
+		Tenant: event.Tenant, Stream: delivery, Cause: appended[0].Sequence, SubjectKey: appended[0].SubjectKey,
+		Fact: &domain.AttemptFinished{
+			Result: domain.AttemptResult{
+				AttemptEnd: domain.AttemptEnd{
+					Number: 1, Outcome: domain.OutcomeSucceeded, StatusCode: 200, DurationUS: 812, FinishedAt: appended[0].RecordedAt,
+					Status: domain.DeliverySucceeded, RemoteAddr: "127.0.0.1:8081", RequestBytes: len(data), AnswerBytes: 2,
+				},
+				Exchange: domain.Exchange{
+					Request: domain.SentRequest{
+						Method: "POST", URL: "http://127.0.0.1:8081/hook", BodySHA256: fmt.Sprintf("%064x", 2),
+						Headers: []domain.Header{
+							{Name: "Content-Type", Value: "application/json"},
+							{Name: "Webhook-Id", Value: domain.NewUUID().String()},
+							{Name: "Webhook-Timestamp", Value: "1762000000"},
+							{Name: "Webhook-Signature", Value: "v1," + fmt.Sprintf("%044x", 3)},
+						},
+					},
+					Response: domain.CapturedAnswer{
+						BodySHA256: fmt.Sprintf("%064x", 4),
+						Headers:    []domain.Header{{Name: "Content-Length", Value: "2"}, {Name: "Date", Value: "Sat, 01 Nov 2025 12:26:40 GMT"}},
+					},
 				},
 			},
-			Response: domain.CapturedAnswer{
-				BodySHA256: fmt.Sprintf("%064x", 4), BodyBytes: 2,
-				Headers: []domain.Header{{Name: "Content-Length", Value: "2"}, {Name: "Date", Value: "Sat, 01 Nov 2025 12:26:40 GMT"}},
-			},
+			Body: []byte("ok"),
 		},
-		Body: []byte("ok"),
 	}
 	_, err = domain.AppendOne(context.Background(), log, group(finished))
 	return err

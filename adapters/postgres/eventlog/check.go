@@ -4,75 +4,165 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/hooktrail/hooktrail/adapters/postgres"
+	"github.com/hooktrail/hooktrail/adapters/postgres/seal"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// CheckLog reads the whole log, as it is when the check begins, and computes everything again: positions, sequences, stream
-// versions, times, leaves, contents against their commitments, tiles, roots. The error names the first thing that is wrong. It returns
-// the position of the last entry that it checked.
-func (l *Log) CheckLog(ctx context.Context) (domain.Position, error) {
+// CheckOptions are those of CheckLog. The zero value checks everything.
+type CheckOptions struct {
+	// After is a position up to which an earlier check has found everything right: this one goes on behind it.
+	After domain.Position
+	// Progress is called now and then with the position up to which everything is right, and that of the last entry. Nil: no.
+	Progress func(checked, last domain.Position)
+}
+
+// CheckLog reads the log, as it is when the check begins, and computes everything again: positions, sequences, stream versions,
+// times, leaves, contents against their commitments, tiles, roots, and what the tables beside the entries say. The error names
+// the first thing that is wrong. It returns the position of the last entry that it checked. What it keeps in memory doesn't grow
+// with the log.
+func (l *Log) CheckLog(ctx context.Context, options CheckOptions) (domain.Position, error) {
 	tx, err := l.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
 		return 0, postgres.DomainError("check the log", err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // it only read
-	c := &logCheck{log: l, tx: tx, trees: make(map[domain.TenantID]*treeCheck), versions: make(map[streamKey]int)}
-	if err := c.all(ctx); err != nil {
-		return c.last.Position, fmt.Errorf("check the log: %w", err)
+	c := &logCheck{
+		log: l, tx: tx, options: options, trees: make(map[domain.TenantID]*treeCheck),
+		leases: make(map[string]leaseRow), commitments: newUniqueCheck(),
 	}
-	return c.last.Position, nil
+	defer c.commitments.close()
+	if err := c.all(ctx); err != nil {
+		return c.position, fmt.Errorf("check the log: %w", err)
+	}
+	return c.position, nil
+}
+
+// logCheck is one run over the log. What it keeps of each tenant's tree is the frontier and the tiles that aren't full.
+type logCheck struct {
+	log         *Log
+	tx          pgx.Tx
+	options     CheckOptions
+	head        tenantHead // the instance's
+	headTime    time.Time
+	position    domain.Position
+	recordedAt  time.Time
+	trees       map[domain.TenantID]*treeCheck
+	leases      map[string]leaseRow // as the facts say
+	commitments *uniqueCheck
+}
+
+// treeCheck is a tenant's log as far as it is checked.
+type treeCheck struct {
+	tree          *tree
+	origin        string
+	configuration domain.Sequence
+	deleted       bool
 }
 
 func (c *logCheck) all(ctx context.Context) error {
 	if err := postgres.NoTimeout(ctx, c.tx); err != nil {
 		return err
 	}
-	if err := c.entries(ctx); err != nil {
-		return err
-	}
-	if err := c.heads(ctx); err != nil {
-		return err
-	}
-	return c.tiles(ctx)
-}
-
-// logCheck is one run over the log. It uses package tlog's own storage of hashes, not the frontier it checks.
-type logCheck struct {
-	log      *Log
-	tx       pgx.Tx
-	last     domain.Entry
-	trees    map[domain.TenantID]*treeCheck
-	versions map[streamKey]int
-}
-
-type treeCheck struct {
-	origin string
-	size   int64
-	hashes []tlog.Hash // by tlog.StoredHashIndex
-	tiles  int
-}
-
-// ReadHashes implements tlog.HashReader.
-func (t *treeCheck) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
-	hashes := make([]tlog.Hash, len(indexes))
-	for i, index := range indexes {
-		if index >= int64(len(t.hashes)) {
-			return nil, fmt.Errorf("no hash %d", index)
+	for _, check := range []func(context.Context) error{
+		c.readHead, c.resume, c.entries, c.heads, c.tileCount, c.secrets, c.claims, c.leaseRows, c.instanceName,
+	} {
+		if err := check(ctx); err != nil {
+			return err
 		}
-		hashes[i] = t.hashes[index]
 	}
-	return hashes, nil
+	return c.commitments.check()
 }
 
+func (c *logCheck) readHead(ctx context.Context) error {
+	const sql = `SELECT position, size, recorded_at FROM heads WHERE tenant = ''`
+	rows, err := c.tx.Query(ctx, sql) //nolint:rowserrcheck // pgx.ForEachRow checks it
+	if err != nil {
+		return err
+	}
+	number := 0
+	_, err = pgx.ForEachRow(rows, []any{&c.head.position, &c.head.size, &c.headTime}, func() error {
+		number++
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case number > 1:
+		return errors.New("the instance has several heads")
+	case int64(c.head.position) != c.head.size:
+		return errors.New("the instance's head has another size than position")
+	case c.head.position < c.options.After:
+		return fmt.Errorf("the log ends at position %d, and is said to be checked up to %d", c.head.position, c.options.After)
+	}
+	return nil
+}
+
+// resume begins behind a position: with the trees that tiles and leaves give up to there.
+func (c *logCheck) resume(ctx context.Context) error {
+	if c.options.After == 0 {
+		return nil
+	}
+	c.position = c.options.After
+	const last = `SELECT recorded_at FROM entries WHERE position = $1`
+	if err := c.tx.QueryRow(ctx, last, int64(c.position)).Scan(&c.recordedAt); err != nil {
+		return fmt.Errorf("read the entry at position %d: %w", c.position, err)
+	}
+	const tenantsSQL = `
+		SELECT DISTINCT ON (tenant) tenant, size, origin FROM heads WHERE tenant <> '' ORDER BY tenant, position DESC`
+	rows, err := c.tx.Query(ctx, tenantsSQL)
+	if err != nil {
+		return err
+	}
+	type tenantSize struct {
+		Tenant domain.TenantID
+		Size   int64
+		Origin string
+	}
+	tenants, err := pgx.CollectRows(rows, pgx.RowToStructByPos[tenantSize])
+	if err != nil {
+		return err
+	}
+	for _, t := range tenants {
+		size, err := sizeAt(ctx, c.tx, t.Tenant, t.Size, c.position)
+		if err != nil {
+			return fmt.Errorf("tenant %s: %w", t.Tenant, err)
+		}
+		if size == 0 {
+			continue
+		}
+		frontier, err := frontierOf(ctx, c.tx, t.Tenant, size)
+		if err != nil {
+			return fmt.Errorf("tenant %s: %w", t.Tenant, err)
+		}
+		check := &treeCheck{origin: t.Origin}
+		if check.tree, err = newTree(size, frontier, nil); err != nil {
+			return err
+		}
+		const configSQL = `
+			SELECT coalesce(max(sequence) FILTER (WHERE kind NOT IN ('tenant.registered', 'tenant.unregistered')), 0),
+			       coalesce(bool_or(kind = 'tenant.deleted'), false)
+			  FROM entries WHERE tenant = $1 AND sequence < $2 AND stream_kind IN ('tenant', 'endpoint', 'subscription')`
+		err = c.tx.QueryRow(ctx, configSQL, string(t.Tenant), size).Scan(&check.configuration, &check.deleted)
+		if err != nil {
+			return err
+		}
+		c.trees[t.Tenant] = check
+	}
+	return nil
+}
+
+// checkPage bounds what is in memory at a time, together with maxPageBytes.
 const checkPage = 5_000
 
 func (c *logCheck) entries(ctx context.Context) error {
 	for {
-		rows, err := c.tx.Query(ctx, logPageSQL, int64(c.last.Position), checkPage, maxPageBytes)
+		rows, err := c.tx.Query(ctx, logPageSQL, int64(c.position), checkPage, maxPageBytes)
 		if err != nil {
 			return err
 		}
@@ -80,212 +170,420 @@ func (c *logCheck) entries(ctx context.Context) error {
 		if err != nil || len(sealed) == 0 {
 			return err
 		}
-		ids := make(map[domain.UUID]bool)
-		for i := range sealed {
-			ids[sealed[i].key] = true
-		}
-		keys, err := c.log.keys.forOpening(ctx, ids)
-		if err != nil {
+		before := c.position
+		if err := c.page(ctx, sealed); err != nil {
 			return err
 		}
-		for i := range sealed {
-			if err := c.entry(&sealed[i], keys[sealed[i].key]); err != nil {
-				return fmt.Errorf("entry at position %d: %w", sealed[i].Position, err)
-			}
+		if err := c.versions(ctx, before); err != nil {
+			return err
+		}
+		if c.options.Progress != nil {
+			c.options.Progress(c.position, c.head.position)
 		}
 	}
 }
 
-func (c *logCheck) entry(e *sealedEntry, key *dataKey) error {
-	if e.Position != c.last.Position+1 {
-		return fmt.Errorf("comes after position %d", c.last.Position)
+func (c *logCheck) page(ctx context.Context, sealed []sealedEntry) error {
+	leaves, contents := make([]domain.Leaf, len(sealed)), make([]seal.Content, len(sealed))
+	at := func(i int, err error) error {
+		return fmt.Errorf("entry at position %d: %w", sealed[i].Position, err)
 	}
-	if !e.RecordedAt.After(c.last.RecordedAt) {
-		return errors.New("isn't recorded later than the one before")
+	var err error
+	with := contents[:0]
+	of := make([]int, 0, len(sealed))
+	for i := range sealed {
+		e := &sealed[i]
+		if leaves[i], err = domain.ParseLeaf(e.Leaf); err != nil {
+			return at(i, err)
+		}
+		if err := c.entry(e, &leaves[i]); err != nil {
+			return at(i, err)
+		}
+		if e.content == nil {
+			continue
+		}
+		with = append(with, seal.Content{
+			Tenant: e.Tenant, Period: e.key, LeafContext: leaves[i].AppendContext(nil), Sealed: e.content,
+		})
+		of = append(of, i)
 	}
-	leaf, err := domain.ParseLeaf(e.Leaf)
-	if err != nil {
+	if err := c.log.codec.OpenAll(ctx, c.tx, with); err != nil {
 		return err
+	}
+	for n := range with {
+		if err := c.content(&sealed[of[n]], &with[n], &leaves[of[n]]); err != nil {
+			return at(of[n], err)
+		}
+	}
+	return c.tiles(ctx)
+}
+
+// entry checks what can be said of an entry without its content, and adds its leaf to the tenant's tree.
+func (c *logCheck) entry(e *sealedEntry, leaf *domain.Leaf) error {
+	switch {
+	case e.Position != c.position+1:
+		return fmt.Errorf("comes after position %d", c.position)
+	case !e.RecordedAt.After(c.recordedAt):
+		return errors.New("isn't recorded later than the one before")
 	}
 	if err := e.matches(leaf); err != nil {
 		return err
 	}
-	stream := streamKey{e.Tenant, e.Stream}
-	if c.versions[stream]++; e.StreamVersion != c.versions[stream] {
-		return fmt.Errorf("stream %s: version %d, expected %d", e.Stream, e.StreamVersion, c.versions[stream])
+	names := make([]string, len(leaf.Commitments))
+	for i := range leaf.Commitments {
+		names[i] = leaf.Commitments[i].Part
+		if err := c.commitments.add(e.Tenant, leaf.Commitments[i].Value); err != nil {
+			return err
+		}
+	}
+	switch {
+	case e.content == nil && len(names) > 0:
+		return errors.New("its content is missing, to which the leaf commits")
+	case e.content != nil && len(names) == 0:
+		return errors.New("it has a content to which the leaf doesn't commit")
+	case creates(e.Kind) && e.StreamVersion != 1:
+		return fmt.Errorf("%s as version %d of %s: a thing is created once", e.Kind, e.StreamVersion, e.Stream)
+	case (e.Sequence == 0) != (e.Kind == domain.KindTenantCreated):
+		return fmt.Errorf("%s at sequence %d of tenant %s", e.Kind, e.Sequence, e.Tenant)
+	}
+	// What was appended about an erased person has no personal parts: c.content knows.
+	if name := domain.MissingPart(e.Kind, e.KindVersion, names); name != "" && !(domain.Part{Name: name}).Personal() {
+		return fmt.Errorf("part %s is missing", name)
 	}
 	if err := c.leaf(e, leaf.Origin); err != nil {
 		return err
 	}
-	c.last = e.Entry
-	switch {
-	case e.content == nil && len(leaf.Commitments) > 0:
-		return errors.New("its content is missing, to which the leaf commits")
-	case e.content == nil, key == nil: // a destroyed key: erased
-		return nil
-	}
-	return c.content(e, key, leaf.Commitments)
+	c.position, c.recordedAt = e.Position, e.RecordedAt
+	return nil
 }
 
-// matches compares a row's columns with its leaf.
-func (e *sealedEntry) matches(leaf domain.Leaf) error {
+// creates reports whether a kind begins a stream.
+func creates(kind domain.Kind) bool {
+	switch kind {
+	case domain.KindEventAppended, domain.KindEventTypeRegistered, domain.KindProfileAdded:
+		return true
+	}
+	return strings.HasSuffix(string(kind), ".created")
+}
+
+func (c *logCheck) leaf(e *sealedEntry, origin string) (err error) {
+	t := c.trees[e.Tenant]
+	if t == nil {
+		t = &treeCheck{origin: origin}
+		if t.tree, err = newTree(0, nil, nil); err != nil {
+			return err
+		}
+		c.trees[e.Tenant] = t
+	}
 	switch {
-	case leaf.Sequence != e.Sequence, leaf.Kind != e.Kind, leaf.KindVersion != e.KindVersion, leaf.Stream != e.Stream,
-		leaf.StreamVersion != e.StreamVersion, leaf.By != e.By, !leaf.RecordedAt.Equal(e.RecordedAt), leaf.Cause != e.Cause,
-		leaf.DataKey != e.key:
-		return errors.New("the columns differ from the leaf")
+	case origin != t.origin:
+		return fmt.Errorf("origin %s, expected %s", origin, t.origin)
+	case int64(e.Sequence) != t.tree.size():
+		return fmt.Errorf("sequence %d of tenant %s, expected %d", e.Sequence, e.Tenant, t.tree.size())
+	}
+	if e.Kind.Configures() {
+		t.configuration = e.Sequence
+	}
+	t.deleted = t.deleted || e.Kind == domain.KindTenantDeleted
+	return t.tree.add(e.Leaf)
+}
+
+func (c *logCheck) content(e *sealedEntry, content *seal.Content, leaf *domain.Leaf) error {
+	switch content.State {
+	case seal.Damaged:
+		return content.Problem
+	case seal.Erased:
+		return nil
+	}
+	made, names := make(map[string]domain.Commitment, len(content.Parts)), make([]string, 0, len(content.Parts))
+	for i, p := range content.Parts {
+		if _, twice := made[p.Name]; twice {
+			return fmt.Errorf("part %s is there twice", p.Name)
+		}
+		made[p.Name] = domain.Commit(p.Name, content.Salts[i], p.Bytes)
+		names = append(names, p.Name)
+	}
+	missing := 0
+	for _, want := range leaf.Commitments {
+		have, ok := made[want.Part]
+		switch {
+		case !ok && content.State == seal.SubjectErased && (domain.Part{Name: want.Part}).Personal():
+			missing++
+		case !ok:
+			return fmt.Errorf("part %s is missing, to which the leaf commits", want.Part)
+		case have != want:
+			return fmt.Errorf("part %s isn't what the leaf commits to", want.Part)
+		}
+	}
+	if len(made)+missing != len(leaf.Commitments) {
+		return fmt.Errorf("%d parts, but %d commitments", len(made)+missing, len(leaf.Commitments))
+	}
+	if content.State == seal.Whole {
+		if name := domain.MissingPart(e.Kind, e.KindVersion, names); name != "" {
+			return fmt.Errorf("part %s is missing", name)
+		}
+		return c.leaseTaken(e, content)
 	}
 	return nil
 }
 
-func (c *logCheck) leaf(e *sealedEntry, origin string) error {
-	t := c.trees[e.Tenant]
-	if t == nil {
-		t = &treeCheck{origin: origin}
-		c.trees[e.Tenant] = t
+// leaseTaken notes in which epochs the log says that leases are held.
+func (c *logCheck) leaseTaken(e *sealedEntry, content *seal.Content) error {
+	if e.Kind != domain.KindLeaseTaken || e.KindVersion > e.Kind.Version() {
+		return nil
 	}
-	if origin != t.origin {
-		return fmt.Errorf("origin %s, expected %s", origin, t.origin)
-	}
-	if int64(e.Sequence) != t.size {
-		return fmt.Errorf("sequence %d of tenant %s, expected %d", e.Sequence, e.Tenant, t.size)
-	}
-	if e.Sequence == 0 && e.Kind != domain.KindTenantCreated {
-		return fmt.Errorf("the log of tenant %s begins with %s", e.Tenant, e.Kind)
-	}
-	hashes, err := tlog.StoredHashes(t.size, e.Leaf, t)
-	t.hashes = append(t.hashes, hashes...)
-	t.size++
-	return err
-}
-
-func (c *logCheck) content(e *sealedEntry, key *dataKey, commitments []domain.Commitment) error {
-	parts, salts, err := c.log.codec.open(key.aead, e.Leaf, e.content)
+	fact, err := domain.DecodeFact(e.Kind, e.KindVersion, content.Parts, false)
 	if err != nil {
 		return err
 	}
-	if len(parts) != len(commitments) {
-		return fmt.Errorf("%d parts, but %d commitments", len(parts), len(commitments))
+	taken := fact.(*domain.LeaseTaken)
+	for _, lease := range taken.Leases {
+		c.leases[lease.Name] = leaseRow{taken.Node, lease.Epoch}
 	}
-	made := make(map[string]domain.Commitment)
-	for i, p := range parts {
-		made[p.Name] = domain.Commit(p.Name, salts[i*domain.SaltBytes:(i+1)*domain.SaltBytes], p.Bytes)
+	return nil
+}
+
+// versions checks that each entry of a page has the next version of its stream: the one before it is there, at a lower
+// position, and the version itself only once. So no stream has to be remembered.
+func (c *logCheck) versions(ctx context.Context, before domain.Position) error {
+	const sql = `
+		SELECT e.position, e.stream_version FROM entries e
+		 WHERE e.position > $1 AND e.position <= $2
+		   AND (SELECT count(*) FROM entries p
+		         WHERE p.stream = e.stream AND p.tenant = e.tenant AND p.stream_kind = e.stream_kind
+		           AND (p.stream_version = e.stream_version
+		             OR p.stream_version = e.stream_version - 1 AND p.position < e.position))
+		       <> CASE e.stream_version WHEN 1 THEN 1 ELSE 2 END
+		 ORDER BY e.position LIMIT 1`
+	var position domain.Position
+	var version int
+	err := c.tx.QueryRow(ctx, sql, int64(before), int64(c.position)).Scan(&position, &version)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil
+	case err != nil:
+		return err
 	}
-	for _, want := range commitments {
-		if made[want.Part] != want {
-			return fmt.Errorf("part %s isn't what the leaf commits to", want.Part)
+	return fmt.Errorf("entry at position %d: version %d of its stream doesn't follow on", position, version)
+}
+
+// tiles compares the tiles that became full with those that are kept.
+func (c *logCheck) tiles(ctx context.Context) error {
+	for tenant, t := range c.trees {
+		for i := range t.tree.full {
+			full := &t.tree.full[i]
+			if err := full.complete(ctx, c.tx, tenant); err != nil {
+				return fmt.Errorf("tenant %s: %w", tenant, err)
+			}
+			var kept []byte
+			const sql = `SELECT hashes FROM tiles WHERE tenant = $1 AND level = $2 AND index = $3`
+			err := c.tx.QueryRow(ctx, sql, string(tenant), full.level, full.index).Scan(&kept)
+			if errors.Is(err, pgx.ErrNoRows) {
+				return fmt.Errorf("tile %d/%d of tenant %s is missing", full.level, full.index, tenant)
+			}
+			if err != nil {
+				return err
+			}
+			if string(kept) != string(full.bytes()) {
+				return fmt.Errorf("tile %d/%d of tenant %s isn't that of the entries", full.level, full.index, tenant)
+			}
 		}
+		t.tree.full = nil
+	}
+	return nil
+}
+
+// tileCount finds tiles that no entries have.
+func (c *logCheck) tileCount(ctx context.Context) error {
+	rows, err := c.tx.Query(ctx, `SELECT tenant, count(*) FROM tiles GROUP BY tenant`) //nolint:rowserrcheck // ForEachRow
+	if err != nil {
+		return err
+	}
+	have := make(map[domain.TenantID]int64)
+	var tenant domain.TenantID
+	var number int64
+	if _, err := pgx.ForEachRow(rows, []any{&tenant, &number}, func() error {
+		have[tenant] = number
+		return nil
+	}); err != nil {
+		return err
+	}
+	for tenant, t := range c.trees {
+		want := int64(0)
+		for n := t.tree.size() / tileWidth; n > 0; n /= tileWidth {
+			want += n
+		}
+		if have[tenant] != want {
+			return fmt.Errorf("tenant %s has %d full tiles, expected %d", tenant, have[tenant], want)
+		}
+		delete(have, tenant)
+	}
+	for tenant := range have {
+		return fmt.Errorf("there are tiles of tenant %s, which has no entries", tenant)
 	}
 	return nil
 }
 
 func (c *logCheck) heads(ctx context.Context) error {
-	const sql = `SELECT DISTINCT ON (tenant) tenant, position, size, recorded_at, origin, frontier FROM heads ORDER BY tenant, position DESC`
-	rows, err := c.tx.Query(ctx, sql)
+	if c.head.position != c.position || c.position > 0 && !c.headTime.Equal(c.recordedAt) {
+		return fmt.Errorf("the instance's head says position %d, the last entry is %d", c.head.position, c.position)
+	}
+	const sql = `SELECT tenant, size, configuration, deleted, origin, frontier FROM heads WHERE tenant <> ''`
+	rows, err := c.tx.Query(ctx, sql) //nolint:rowserrcheck // pgx.ForEachRow checks it
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	seen := 0
-	for rows.Next() {
-		var tenant domain.TenantID
-		var h tenantHead
-		var at time.Time
-		if err := rows.Scan(&tenant, &h.position, &h.size, &at, &h.origin, &h.frontier); err != nil {
-			return err
+	var tenant domain.TenantID
+	var h tenantHead
+	seen := make(map[domain.TenantID]bool)
+	_, err = pgx.ForEachRow(rows, []any{&tenant, &h.size, &h.configuration, &h.deleted, &h.origin, &h.frontier}, func() error {
+		t := c.trees[tenant]
+		switch {
+		case seen[tenant]:
+			return fmt.Errorf("tenant %s has several heads", tenant)
+		case t == nil || t.tree.size() != h.size || t.origin != h.origin:
+			return fmt.Errorf("the head of tenant %s doesn't fit its entries", tenant)
+		case t.configuration != h.configuration || t.deleted != h.deleted:
+			return fmt.Errorf("the head of tenant %s says something else of its configuration than the entries", tenant)
+		case string(t.tree.bytes()) != string(h.frontier):
+			return fmt.Errorf("the head of tenant %s has another root than its leaves", tenant)
 		}
-		if tenant == "" {
-			err = c.instanceHead(h, at)
-		} else {
-			seen++
-			err = c.head(tenant, h)
-		}
-		if err != nil {
-			return err
-		}
+		seen[tenant] = true
+		return nil
+	})
+	if err == nil && len(seen) != len(c.trees) {
+		err = fmt.Errorf("%d tenants have entries, %d have heads", len(c.trees), len(seen))
 	}
-	if err := rows.Err(); err != nil {
+	return err
+}
+
+// secrets checks that every secret opens, which tells that its row is as it was made, and that destroyed ones say by which
+// entry.
+func (c *logCheck) secrets(ctx context.Context) error {
+	if err := c.log.keys.CheckAll(ctx, c.tx); err != nil {
 		return err
 	}
-	if seen != len(c.trees) {
-		return fmt.Errorf("%d tenants have entries, %d have heads", len(c.trees), seen)
+	const sql = `
+		SELECT k.id::text FROM data_keys k
+		 WHERE k.destroyed_at IS NOT NULL
+		   AND NOT EXISTS (SELECT FROM entries e WHERE e.tenant = k.tenant AND e.sequence = k.destroyed_by) LIMIT 1`
+	return c.none(ctx, sql, "data key %s was destroyed by no entry")
+}
+
+// claims checks that what claims name is there.
+func (c *logCheck) claims(ctx context.Context) error {
+	const sql = `
+		SELECT encode(c.mac, 'hex') FROM claims c
+		 WHERE NOT EXISTS (SELECT FROM entries e
+		                    WHERE e.tenant = c.tenant AND e.sequence = c.sequence
+		                      AND (e.recorded_at AT TIME ZONE 'UTC')::date - c.day BETWEEN 0 AND 1)
+		    OR NOT EXISTS (SELECT FROM entries e WHERE e.tenant = c.tenant AND e.sequence = c.sequence + c.count - 1) LIMIT 1`
+	return c.none(ctx, sql, "claim %s names entries that aren't there, or of another day")
+}
+
+// none runs a query that finds nothing if all is well, else one text.
+func (c *logCheck) none(ctx context.Context, sql, problem string) error {
+	var found string
+	err := c.tx.QueryRow(ctx, sql).Scan(&found)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil
+	case err != nil:
+		return err
+	}
+	return fmt.Errorf(problem, found)
+}
+
+// leaseRows checks that leases are held as the log says, of those of which it says something since the check began.
+func (c *logCheck) leaseRows(ctx context.Context) error {
+	rows, err := c.tx.Query(ctx, `SELECT name, owner, epoch FROM leases`) //nolint:rowserrcheck // pgx.ForEachRow checks it
+	if err != nil {
+		return err
+	}
+	var name string
+	var owner [16]byte
+	var epoch int64
+	_, err = pgx.ForEachRow(rows, []any{&name, &owner, &epoch}, func() error {
+		if said, ok := c.leases[name]; ok && said != (leaseRow{owner, epoch}) {
+			return fmt.Errorf("lease %s isn't held as the log says: epoch %d, expected %d", name, epoch, said.epoch)
+		}
+		delete(c.leases, name)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for name := range c.leases {
+		return fmt.Errorf("lease %s, of which the log speaks, isn't there", name)
 	}
 	return nil
 }
 
-func (c *logCheck) instanceHead(h tenantHead, at time.Time) error {
-	if h.position != c.last.Position || !at.Equal(c.last.RecordedAt) {
-		return fmt.Errorf("the instance's head says position %d, the last entry is %d", h.position, c.last.Position)
-	}
-	return nil
-}
-
-func (c *logCheck) head(tenant domain.TenantID, h tenantHead) error {
-	t := c.trees[tenant]
-	if t == nil || t.size != h.size || t.origin != h.origin {
-		return fmt.Errorf("the head of tenant %s doesn't fit its entries", tenant)
-	}
-	want, err := tlog.TreeHash(t.size, t)
-	if err != nil {
-		return err
-	}
-	have, err := frontierRoot(h.size, h.frontier)
-	if err != nil {
-		return err
-	}
-	if have != want {
-		return fmt.Errorf("the head of tenant %s has root %s, its leaves have %s", tenant, have, want)
-	}
-	return nil
-}
-
-func (c *logCheck) tiles(ctx context.Context) error {
-	rows, err := c.tx.Query(ctx, `SELECT tenant, level, index, hashes FROM tiles`)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var tenant domain.TenantID
-		var level int
-		var index int64
-		var hashes []byte
-		if err := rows.Scan(&tenant, &level, &index, &hashes); err != nil {
-			return err
-		}
-		if err := c.tile(tenant, level, index, hashes); err != nil {
-			return fmt.Errorf("tile %d/%d of tenant %s: %w", level, index, tenant, err)
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	for tenant, t := range c.trees {
-		want := 0
-		for n := t.size / tileWidth; n > 0; n /= tileWidth {
-			want += int(n)
-		}
-		if t.tiles != want {
-			return fmt.Errorf("tenant %s has %d full tiles, expected %d", tenant, t.tiles, want)
-		}
-	}
-	return nil
-}
-
-func (c *logCheck) tile(tenant domain.TenantID, level int, index int64, hashes []byte) error {
-	t := c.trees[tenant]
+func (c *logCheck) instanceName(ctx context.Context) error {
+	t := c.trees[domain.InstanceTenant]
 	if t == nil {
-		return errors.New("the tenant has no entries")
+		return nil
 	}
-	t.tiles++
-	for i, have := range splitHashes(hashes) {
-		want, err := t.ReadHashes([]int64{tlog.StoredHashIndex(level*tileHeight, index*tileWidth+int64(i))})
-		if err != nil {
-			return err
-		}
-		if have != want[0] {
-			return fmt.Errorf("hash %d isn't that of the entries", i)
-		}
+	var name string
+	if err := c.tx.QueryRow(ctx, `SELECT name FROM instance`).Scan(&name); err != nil {
+		return fmt.Errorf("read the instance's name: %w", err)
+	}
+	if t.origin != name+"/"+string(domain.InstanceTenant) {
+		return fmt.Errorf("the instance is called %s, its own log has origin %s", name, t.origin)
 	}
 	return nil
+}
+
+// sizeAt is how many entries a tenant has up to a position, of those that it has in all. It bisects: positions grow with
+// sequences.
+func sizeAt(ctx context.Context, db postgres.Querier, tenant domain.TenantID, size int64, at domain.Position) (int64, error) {
+	from, to := int64(0), size
+	for from < to {
+		middle := from + (to-from)/2
+		var position domain.Position
+		const sql = `SELECT position FROM entries WHERE tenant = $1 AND sequence = $2 AND position > $2`
+		if err := db.QueryRow(ctx, sql, string(tenant), middle).Scan(&position); err != nil {
+			return 0, fmt.Errorf("sequence %d: %w", middle, err)
+		}
+		if position <= at {
+			from = middle + 1
+		} else {
+			to = middle
+		}
+	}
+	return from, nil
+}
+
+// frontierOf computes the frontier of a tree of a size from its tiles and, where they aren't full, from what is below: of each
+// level at most 255 tiles or leaves, however large the tree is.
+func frontierOf(ctx context.Context, db postgres.Querier, tenant domain.TenantID, size int64) ([]byte, error) {
+	var frontier []byte
+	for level := tileLevels - 1; level >= 0; level-- {
+		number := size >> (level * tileHeight) // of full subtrees of the level
+		first := number &^ (tileWidth - 1)
+		if first == number {
+			continue
+		}
+		var hashes []tlog.Hash
+		var err error
+		if level == 0 {
+			hashes, err = leafHashes(ctx, db, tenant, first, number)
+		} else {
+			hashes, err = tileRoots(ctx, db, tenant, level-1, first, number)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if int64(len(hashes)) != number-first {
+			return nil, fmt.Errorf("level %d of the tree has %d of %d hashes", level, len(hashes), number-first)
+		}
+		for width := int64(tileWidth / 2); width > 0; width /= 2 {
+			if (number-first)&width == 0 {
+				continue
+			}
+			root := tileRoot(hashes[:width])
+			frontier, hashes = append(frontier, root[:]...), hashes[width:]
+		}
+	}
+	return frontier, nil
 }

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hooktrail/hooktrail/adapters/postgres"
+	"github.com/hooktrail/hooktrail/adapters/postgres/seal"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -16,17 +18,35 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
+// Settings of the sessions, by the server's names. idle_in_transaction_session_timeout frees the append lock of a process
+// that was stopped; keepalives do so of one whose machine is gone. The appender's statements look rows up along an index, and
+// nothing else: a plan made while a table was small must not scan it when it has grown, or bloated under a foreign snapshot.
+var (
+	appendSettings = map[string]string{
+		"idle_in_transaction_session_timeout": "2s", "lock_timeout": "2500ms", "statement_timeout": "10s",
+		"tcp_keepalives_idle": "2", "tcp_keepalives_interval": "1", "tcp_keepalives_count": "3",
+		"jit": "off", "plan_cache_mode": "force_generic_plan",
+		"enable_seqscan": "off", "enable_bitmapscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off",
+	}
+	listenSettings = map[string]string{"idle_in_transaction_session_timeout": "10s", "tcp_keepalives_idle": "10"}
+)
+
 // Config is what a Log is opened with.
 type Config struct {
 	// URL of the database, for the server's role.
 	URL string
-	// MasterKey seals data keys and secrets.
+	// MasterKey seals the secrets of contents.
 	MasterKey *seal.MasterKey
 	// InstanceName is the first half of the origin of tenants made from now on. Empty: the one in the database, which
 	// is random when the database is new.
 	InstanceName string
 	// Logger gets one line a change of state. Nil: slog.Default().
 	Logger *slog.Logger
+	// KnownFile is where the process keeps the last entry that it knows of, so that it notices after its next start if an older
+	// copy of the database was put back. Empty: it only notices while it runs.
+	KnownFile string
+	// ClockAhead is by how much the database's clock may be ahead of this machine's; with more nothing is appended. Zero: 10 s.
+	ClockAhead time.Duration
 	// Registerer takes the metrics. Nil: none are kept.
 	Registerer prometheus.Registerer
 	// ReadConnections bounds the pool that everything but appending uses. Zero: 8.
@@ -44,10 +64,11 @@ type Log struct {
 	listenConfig *pgx.ConnConfig
 	logger       *slog.Logger
 	metrics      *logMetrics
-	instance     *instance
-	master       *seal.MasterKey
-	keys         *keyring
-	codec        *codec
+	name         string // of the instance, for tenants made from now on
+	keys         *seal.Keyring
+	codec        *seal.Codec
+	known        *known
+	clockAhead   time.Duration
 	origins      *originCache
 	queue        *queue
 	recent       *recent
@@ -59,8 +80,8 @@ type Log struct {
 
 var _ domain.Log = (*Log)(nil)
 
-// OpenLog connects to a migrated database. Close the Log when Run has returned.
-func OpenLog(ctx context.Context, config Config) (*Log, error) {
+// Open connects to a migrated database. Close the Log when Run has returned.
+func Open(ctx context.Context, config Config) (*Log, error) {
 	if config.MasterKey == nil {
 		return nil, errors.New("open the log: no master key")
 	}
@@ -71,9 +92,12 @@ func OpenLog(ctx context.Context, config Config) (*Log, error) {
 		config.Logger = slog.Default()
 	}
 	l := &Log{
-		logger: config.Logger, master: config.MasterKey, metrics: newLogMetrics(config.Registerer),
-		origins: newOriginCache(), maxCatchUp: maxCatchUp, recent: newRecent(), growth: newGrowth(),
+		logger: config.Logger, metrics: newLogMetrics(config.Registerer),
+		clockAhead: config.ClockAhead, origins: newOriginCache(), maxCatchUp: maxCatchUp, recent: newRecent(), growth: newGrowth(),
 		queue: newQueue(orDefault(config.QueuedEntries, 20_000), orDefault(config.QueuedBytes, 64<<20)),
+	}
+	if l.clockAhead <= 0 {
+		l.clockAhead = defaultClockAhead
 	}
 	if err := l.open(ctx, config); err != nil {
 		l.Close()
@@ -90,7 +114,7 @@ func orDefault(n, byDefault int) int {
 }
 
 func (l *Log) open(ctx context.Context, config Config) (err error) {
-	if l.codec, err = newCodec(); err != nil {
+	if l.known, err = openKnown(config.KnownFile); err != nil {
 		return err
 	}
 	base, err := postgres.ParseURL(config.URL)
@@ -99,13 +123,18 @@ func (l *Log) open(ctx context.Context, config Config) (err error) {
 	}
 	l.appendConfig = postgres.Connection(base.ConnConfig, "hooktrail append", appendSettings)
 	l.listenConfig = postgres.Connection(base.ConnConfig, "hooktrail listen", listenSettings)
-	if l.pool, err = postgres.NewPool(ctx, config.URL, "hooktrail", orDefault(config.ReadConnections, 8)); err != nil {
+	if l.pool, err = postgres.NewPool(ctx, config.URL, "hooktrail", orDefault(config.ReadConnections, 8), l.known.check); err != nil {
 		return err
 	}
-	if l.instance, err = openInstance(ctx, l.pool, l.master, config.InstanceName); err != nil {
+	if l.name, err = openInstance(ctx, l.pool, config.MasterKey, config.InstanceName); err != nil {
 		return err
 	}
-	l.keys = newKeyring(l.pool, l.master, l.instance)
+	if l.keys, err = seal.NewKeyring(l.pool, config.MasterKey); err != nil {
+		return err
+	}
+	if l.codec, err = seal.NewCodec(l.keys); err != nil {
+		return err
+	}
 	l.partitions = newPartitions(l.pool, l.logger)
 	return nil
 }
@@ -116,7 +145,7 @@ func (l *Log) Close() {
 		l.pool.Close()
 	}
 	if l.codec != nil {
-		l.codec.close()
+		l.codec.Close()
 	}
 }
 
@@ -131,7 +160,12 @@ func (l *Log) Run(ctx context.Context) error {
 	defer stop()
 	var group errgroup.Group
 	group.Go(func() error {
+		defer stop() // ends what only lasts as long as the appender
 		(&appender{log: l, state: newState()}).run(lasting)
+		return nil
+	})
+	group.Go(func() error {
+		l.known.run(lasting, l.logger)
 		return nil
 	})
 	group.Go(func() error {
@@ -161,7 +195,21 @@ func (l *Log) Head(ctx context.Context) (domain.Position, error) {
 }
 
 // InstanceName is the first half of the origin of tenants made from now on.
-func (l *Log) InstanceName() string { return l.instance.name }
+func (l *Log) InstanceName() string { return l.name }
+
+// Pool is the one that everything but appending uses. It ends with the Log.
+func (l *Log) Pool() *pgxpool.Pool { return l.pool }
+
+// Hash is an HMAC over texts under the tenant's own secret, for one purpose, such as "subject"; see seal.Keyring.
+func (l *Log) Hash(ctx context.Context, tenant domain.TenantID, purpose string, texts ...string) ([32]byte, error) {
+	return l.keys.Hash(ctx, tenant, purpose, texts...)
+}
+
+// Fingerprint tells a tenant's secrets apart: 16 characters against which nobody without the tenant's own secret can check a
+// guess.
+func (l *Log) Fingerprint(ctx context.Context, tenant domain.TenantID, secret []byte) (string, error) {
+	return l.keys.Fingerprint(ctx, tenant, secret)
+}
 
 // originCache knows tenants' origins, which never change. Safe for concurrent use.
 type originCache struct {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/hooktrail/hooktrail/adapters/postgres/eventlog"
+	"github.com/hooktrail/hooktrail/adapters/postgres/seal"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/migrations/migratetest"
 )
@@ -50,7 +51,7 @@ func reopen(t testing.TB, db migratetest.Database, key *seal.MasterKey, configur
 	for _, f := range configure {
 		f(&config)
 	}
-	log, err := eventlog.OpenLog(t.Context(), config)
+	log, err := eventlog.Open(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +72,7 @@ func reopen(t testing.TB, db migratetest.Database, key *seal.MasterKey, configur
 // check verifies the whole log.
 func (o *opened) check(t testing.TB) {
 	t.Helper()
-	if _, err := o.CheckLog(context.Background()); err != nil {
+	if _, err := o.CheckLog(context.Background(), eventlog.CheckOptions{}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -81,9 +82,20 @@ func event(data string) domain.Draft {
 	return domain.Draft{
 		Tenant: domain.DefaultTenant, Stream: domain.Stream{Kind: domain.StreamEvent, ID: domain.NewUUID()},
 		Fact: &domain.EventAppended{
-			Event: domain.EventAttributes{ID: fmt.Sprintf("%x", len(data)), Source: "/test", Type: "test.made", SchemaVersion: "v1"},
-			Data:  []byte(data),
+			Event: domain.EventAttributes{
+				EventClass:    domain.EventClass{Type: "test.made", SchemaVersion: "v1"},
+				EventIdentity: domain.EventIdentity{ID: fmt.Sprintf("%x", len(data)), Source: "/test"},
+			},
+			Data: []byte(data),
 		},
+	}
+}
+
+// routed drafts the continuation of an event's routing, as the version that follows.
+func routed(stream domain.Stream, version int) domain.Draft {
+	return domain.Draft{
+		Tenant: domain.DefaultTenant, Stream: stream, Expected: version,
+		Fact: &domain.EventRouted{Routing: domain.Routing{Complete: true}},
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/hooktrail/hooktrail/adapters/postgres/eventlog"
+	"github.com/hooktrail/hooktrail/adapters/postgres/seal"
 )
 
 // The environment that turns the test binary into a program that does nothing but append.
@@ -37,7 +38,7 @@ func appendForEver(url, keyFile string) error {
 	if err != nil {
 		return err
 	}
-	log, err := eventlog.OpenLog(ctx, eventlog.Config{URL: url, MasterKey: key, Logger: slog.New(slog.DiscardHandler)})
+	log, err := eventlog.Open(ctx, eventlog.Config{URL: url, MasterKey: key, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/domain"
 )
 
@@ -47,11 +48,12 @@ func (l *Log) Page(ctx context.Context, after domain.Position, limit int) ([]dom
 			return nil, fmt.Errorf("the log has a hole at position %d (hint: restore the database; nothing goes on behind a hole)", want)
 		}
 	}
-	entries, err := l.openEntries(ctx, sealed)
+	entries, err := l.openEntries(ctx, l.pool, sealed)
 	if err != nil {
 		return nil, fmt.Errorf("read a page of the log: %w", err)
 	}
 	if n := len(entries); n > 0 {
+		l.known.see(entries[n-1].Position, entries[n-1].Leaf)
 		l.growth.grow(entries[n-1].Position)
 	}
 	return entries, nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/domain"
 )
 
@@ -30,14 +31,17 @@ func (l *Log) Ready(ctx context.Context) error {
 	}
 	const sql = `
 		SELECT pg_advisory_xact_lock_shared(hashtextextended('hooktrail/log', 0)),
-		       current_setting('transaction_read_only')::boolean`
+		       current_setting('transaction_read_only')::boolean, clock_timestamp()`
 	var readOnly bool
-	err := l.pool.QueryRow(ctx, sql).Scan(nil, &readOnly)
+	var clock time.Time
+	err := l.pool.QueryRow(ctx, sql).Scan(nil, &readOnly, &clock)
 	switch {
 	case err == nil && readOnly:
 		return errReadOnly
 	case errors.Is(err, context.DeadlineExceeded):
 		return errLockHeld
+	case err == nil:
+		return l.checkClock(clock)
 	}
 	return postgres.DomainError("try the append lock", err)
 }

@@ -69,7 +69,7 @@ func TestLog_Ready(t *testing.T) {
 	})
 	log.mustAppend(t, group(event(`{}`)))
 	t.Run("the appender doesn't run", func(t *testing.T) {
-		idle, err := eventlog.OpenLog(t.Context(), eventlog.Config{URL: log.db.URL, MasterKey: log.key})
+		idle, err := eventlog.Open(t.Context(), eventlog.Config{URL: log.db.URL, MasterKey: log.key})
 		if err != nil {
 			t.Fatal(err)
 		}

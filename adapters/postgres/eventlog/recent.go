@@ -51,6 +51,13 @@ func (r *recent) add(entries []domain.Entry) {
 	}
 }
 
+// clear forgets everything: after the connection was lost, another state of the database may be there.
+func (r *recent) clear() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.batches, r.entries, r.bytes = nil, 0, 0
+}
+
 func (b recentBatch) first() domain.Position { return b.entries[0].Position }
 func (b recentBatch) last() domain.Position  { return b.entries[len(b.entries)-1].Position }
 
@@ -81,11 +88,15 @@ func entrySize(e *domain.Entry) int {
 	size := 512 + len(e.Leaf) + len(e.Reason)
 	switch fact := e.Fact.(type) {
 	case *domain.EventAppended:
-		size += len(fact.Data) + 512
+		size += len(fact.Data) + 512 + routingSize(&fact.Routing, &fact.Verdicts)
 	case *domain.AttemptFinished:
 		size += len(fact.Body) + 1024
 	case *domain.EventRouted:
-		size += 200*len(fact.Deliveries) + 100*len(fact.Skipped)
+		size += routingSize(&fact.Routing, &fact.Verdicts)
 	}
 	return size
+}
+
+func routingSize(r *domain.Routing, v *domain.Verdicts) int {
+	return 400*len(r.Deliveries) + 100*(len(r.Skipped)+len(v.Skipped))
 }

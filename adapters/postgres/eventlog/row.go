@@ -3,10 +3,13 @@ package eventlog
 import (
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
-	"fmt"
+	"strings"
 	"time"
 
+	"github.com/hooktrail/hooktrail/adapters/postgres"
+	"github.com/hooktrail/hooktrail/adapters/postgres/seal"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/jackc/pgx/v5"
 )
@@ -84,50 +87,94 @@ func intern(names map[string]string, b []byte) string {
 	return name
 }
 
-// open opens the contents of entries. Those whose key was destroyed are marked as erased.
-func (l *Log) openEntries(ctx context.Context, sealed []sealedEntry) ([]domain.Entry, error) {
-	ids := make(map[domain.UUID]bool)
-	for i := range sealed {
-		if sealed[i].content != nil {
-			ids[sealed[i].key] = true
-		}
-	}
-	keys, err := l.keys.forOpening(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
+// openEntries opens the contents of entries. What can't be opened is marked as erased or damaged.
+func (l *Log) openEntries(ctx context.Context, db postgres.Querier, sealed []sealedEntry) ([]domain.Entry, error) {
 	entries := make([]domain.Entry, len(sealed))
+	contents, of := make([]seal.Content, 0, len(sealed)), make([]int, 0, len(sealed))
 	for i := range sealed {
 		e := &sealed[i]
-		key, ok := keys[e.key]
-		switch {
-		case e.content == nil:
-		case !ok:
-			e.Erased = true
-		default:
-			if err := l.openEntry(e, key); err != nil {
-				return nil, fmt.Errorf("open the entry at position %d: %w", e.Position, err)
-			}
-		}
+		context, err := e.checkLeaf()
 		entries[i] = e.Entry
+		switch {
+		case err != nil:
+			entries[i].Damaged = true
+		case e.content != nil:
+			contents = append(contents, seal.Content{Tenant: e.Tenant, Period: e.key, LeafContext: context, Sealed: e.content})
+			of = append(of, i)
+		}
+	}
+	if err := l.codec.OpenAll(ctx, db, contents); err != nil {
+		return nil, err
+	}
+	for n := range contents {
+		take(&entries[of[n]], &contents[n])
 	}
 	return entries, nil
 }
 
-// openEntry opens one content. A kind or version that this program doesn't know leaves the fact nil.
-func (l *Log) openEntry(e *sealedEntry, key *dataKey) error {
-	parts, _, err := l.codec.open(key.aead, e.Leaf, e.content)
+// checkLeaf holds the row's columns to what its leaf says: folds go by the columns, and the leaf is what was sealed and
+// hashed. It returns what the seals of the content authenticate.
+func (e *sealedEntry) checkLeaf() (leafContext []byte, err error) {
+	leaf, err := domain.ParseLeaf(e.Leaf)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, p := range parts {
-		if p.Name == domain.PartReason {
+	if err := e.matches(&leaf); err != nil {
+		return nil, err
+	}
+	if e.content == nil && len(leaf.Commitments) > 0 {
+		return nil, errors.New("its content is missing, to which the leaf commits")
+	}
+	e.Critical = leaf.Critical
+	return leaf.AppendContext(make([]byte, 0, len(e.Leaf))), nil
+}
+
+// matches compares a row's columns with its leaf.
+func (e *sealedEntry) matches(leaf *domain.Leaf) error {
+	switch {
+	case leaf.Sequence != e.Sequence, leaf.Kind != e.Kind, leaf.KindVersion != e.KindVersion, leaf.Stream != e.Stream,
+		leaf.StreamVersion != e.StreamVersion, leaf.By != e.By, !leaf.RecordedAt.Equal(e.RecordedAt), leaf.Cause != e.Cause,
+		leaf.DataKey != e.key:
+		return errors.New("the columns differ from the leaf")
+	}
+	if _, tenant, ok := strings.Cut(leaf.Origin, "/"); !ok || tenant != string(e.Tenant) {
+		return errors.New("the leaf is of another tenant's log")
+	}
+	return nil
+}
+
+// take takes what was found in an entry's content. Of a kind or version that this program doesn't know the fact stays nil.
+func take(e *domain.Entry, c *seal.Content) {
+	e.SubjectKey = c.SubjectKey
+	switch c.State {
+	case seal.Damaged:
+		e.Damaged = true
+		return
+	case seal.Erased:
+		e.Erased = true
+		return
+	case seal.SubjectErased:
+		e.Erased = true
+	}
+	for _, p := range c.Parts {
+		switch p.Name {
+		case domain.PartReason:
 			e.Reason = string(p.Bytes)
+		case domain.PartContext:
+			e.Context = new(domain.RequestContext)
+			if err := json.Unmarshal(p.Bytes, e.Context); err != nil {
+				e.Context, e.Damaged = nil, true
+				return
+			}
 		}
 	}
 	if e.KindVersion > e.Kind.Version() {
-		return nil
+		return
 	}
-	e.Fact, err = domain.DecodeFact(e.Kind, e.KindVersion, parts)
-	return err
+	fact, err := domain.DecodeFact(e.Kind, e.KindVersion, c.Parts, e.Erased)
+	if err != nil {
+		e.Damaged = true
+		return
+	}
+	e.Fact = fact
 }

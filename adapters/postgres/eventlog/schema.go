@@ -4,6 +4,7 @@ import (
 	"context"
 	stdsql "database/sql"
 	"errors"
+	"github.com/hooktrail/hooktrail/adapters/postgres"
 
 	"github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -113,7 +114,11 @@ func (c *entryColumns) add(p *prepared) {
 	c.streams.UUID(p.Stream.ID)
 	c.principals.UUID(p.By.Principal)
 	c.credentials.UUID(p.By.Credential)
-	c.dataKeys.UUID(p.key)
+	if p.packed == nil {
+		c.dataKeys.Null()
+	} else {
+		c.dataKeys.UUID(p.keys.Period.ID)
+	}
 	c.versions.Int32(p.streamVersion)
 	c.kindVersions.Int16(p.kindVersion)
 	c.tenants.Text(string(p.Tenant))

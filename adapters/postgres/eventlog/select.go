@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/jackc/pgx/v5"
 )
@@ -30,7 +32,7 @@ func (l *Log) Select(ctx context.Context, q domain.Query) ([]domain.Entry, error
 	if q.HeadersOnly {
 		return headers(sealed), nil
 	}
-	entries, err := l.openEntries(ctx, sealed)
+	entries, err := l.openEntries(ctx, l.pool, sealed)
 	if err != nil {
 		return nil, fmt.Errorf("select from the log: %w", err)
 	}
@@ -40,9 +42,42 @@ func (l *Log) Select(ctx context.Context, q domain.Query) ([]domain.Entry, error
 func headers(sealed []sealedEntry) []domain.Entry {
 	entries := make([]domain.Entry, len(sealed))
 	for i := range sealed {
+		if leaf, err := domain.ParseLeaf(sealed[i].Leaf); err != nil || sealed[i].matches(&leaf) != nil {
+			sealed[i].Damaged = true
+		} else {
+			sealed[i].Critical = leaf.Critical
+		}
 		entries[i] = sealed[i].Entry
 	}
 	return entries
+}
+
+// Entries returns a tenant's entries at sequences, opened, in order of sequence; those that there aren't are left out.
+func (l *Log) Entries(ctx context.Context, tenant domain.TenantID, sequences []domain.Sequence) ([]domain.Entry, error) {
+	if len(sequences) == 0 {
+		return nil, nil
+	}
+	list := make([]int64, len(sequences))
+	for i, s := range sequences {
+		list[i] = int64(s)
+	}
+	// A position is greater than the sequence: what can't hold the entries isn't looked into.
+	const sql = `
+		SELECT ` + entryColumnsSQL + ` FROM entries
+		 WHERE tenant = $1 AND sequence = ANY ($2) AND position > $3 ORDER BY sequence`
+	rows, err := l.pool.Query(ctx, sql, string(tenant), list, slices.Min(list))
+	if err != nil {
+		return nil, postgres.DomainError("read entries", err)
+	}
+	sealed, err := readRows(rows)
+	if err != nil {
+		return nil, postgres.DomainError("read entries", err)
+	}
+	entries, err := l.openEntries(ctx, l.pool, sealed)
+	if err != nil {
+		return nil, fmt.Errorf("read entries: %w", err)
+	}
+	return entries, nil
 }
 
 // selectSQL writes a query's statement. Only what the query restricts stands in it, so that the planner sees it plainly.
@@ -54,7 +89,7 @@ func selectSQL(q domain.Query) (string, pgx.NamedArgs) {
 		args[name] = value
 	}
 	if q.From != nil {
-		add("sequence >= @from", "from", int64(*q.From))
+		add("sequence >= @from AND position > @from", "from", int64(*q.From)) // a position is greater than the sequence
 	}
 	if q.To != nil {
 		add("sequence < @to", "to", int64(*q.To))

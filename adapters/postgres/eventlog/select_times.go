@@ -6,6 +6,7 @@ import (
 	"sort"
 	"time"
 
+	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/domain"
 )
 

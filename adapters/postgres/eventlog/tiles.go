@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/mod/sumdb/tlog"
@@ -90,12 +91,6 @@ func (t *tile) complete(ctx context.Context, tx pgx.Tx, tenant domain.TenantID) 
 	}
 	t.hashes = append(earlier, t.hashes...)
 	return nil
-}
-
-// postgres.Querier is what a pool, a connection and a transaction have in common.
-type postgres.Querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
 // leafHashes hashes a tenant's leaves from a sequence up to another, exclusive.

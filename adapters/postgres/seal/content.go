@@ -1,27 +1,34 @@
 package seal
 
 import (
-	"bytes"
+	"context"
 	"crypto/rand"
-	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"sync"
 
+	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
 	"github.com/tink-crypto/tink-go/v2/tink"
 )
 
-// The first byte of a content under its seal says how its parts are kept.
+// contentVersion is a content's first byte: the form of what follows.
+const contentVersion = 1
+
+// The first byte of a section under its seal says how its parts are kept.
 const (
 	partsRaw  = 0
 	partsZstd = 1
 	partsS2   = 2 // with contentDictionary
+)
+
+// The number of a section is part of what its seal authenticates.
+const (
+	sectionTenant  = 1
+	sectionSubject = 2
 )
 
 // maxContentBytes bounds what the parts of one entry may have together, before compression.
@@ -29,16 +36,18 @@ const maxContentBytes = 16 << 20
 
 var errContentDamaged = errors.New("the content is damaged")
 
-// codec compresses and seals the contents of entries. Safe for concurrent use.
+// Codec compresses and seals the contents of entries. Safe for concurrent use.
 //
-// A content is sealed(form, number of parts, the parts' salts, the parts), the parts raw or compressed, each as length
-// and name, length and bytes. The salts stand apart because nothing compresses them.
-type codec struct {
+// A content is the version byte, the length of the tenant's section, that section, and the subject's, which may be empty. A
+// section is sealed(form, number of parts, the parts' salts, the parts), the parts raw or compressed, each as length and name,
+// length and bytes. The salts stand apart because nothing compresses them.
+type Codec struct {
+	keys       *Keyring
 	dictionary *s2.Dict // for opening
 	small      *smallEncoder
 	encoder    *zstd.Encoder
 	decoder    *zstd.Decoder
-	buffers    sync.Pool // of *sealBuffers
+	windows    sync.Pool // of *[]byte: contentDictionary, then the parts of a section
 }
 
 // smallContent is up to where S2 with the dictionary serves (small.go), and zstd from there on. Measured on the four facts of
@@ -46,20 +55,16 @@ type codec struct {
 // space in the three small ones, and a quarter of it for an event of a kilobyte, in which zstd's entropy coding would save a tenth.
 const smallContent = 4 << 10
 
-// sealBuffers are what sealing works in.
-type sealBuffers struct {
-	window  []byte // contentDictionary, then the parts
-	plain   []byte
-	context []byte
-}
-
-func newSealBuffers() *sealBuffers { return &sealBuffers{window: []byte(contentDictionary)} }
-
-func newCodec() (*codec, error) {
-	c := &codec{
+// NewCodec makes a codec that takes its keys from the keyring. Close it when nothing uses it any more.
+func NewCodec(keys *Keyring) (*Codec, error) {
+	c := &Codec{
+		keys:       keys,
 		dictionary: s2.MakeDict([]byte(contentDictionary), nil),
 		small:      newSmallEncoder(contentDictionary),
-		buffers:    sync.Pool{New: func() any { return newSealBuffers() }},
+		windows: sync.Pool{New: func() any {
+			window := []byte(contentDictionary)
+			return &window
+		}},
 	}
 	var errs [2]error
 	// The seal detects damage: no checksum.
@@ -69,43 +74,81 @@ func newCodec() (*codec, error) {
 	return c, errors.Join(errs[:]...)
 }
 
-// seal commits to each part and returns the commitments, in the order of their names as in the leaf, and the content.
-func (c *codec) seal(key tink.AEAD, origin string, parts []domain.Part) ([]domain.Commitment, []byte, error) {
+// Close gives up what the codec holds.
+func (c *Codec) Close() { c.decoder.Close() } // encoders that write to nothing hold nothing
+
+// Packed is a content that is ready to be sealed, once the rest of the leaf is known.
+type Packed struct {
+	// Commitments are those of all parts, in no order.
+	Commitments []domain.Commitment
+	// Kept are the parts that the content has of the fact's: without the personal ones if their key was destroyed.
+	Kept []domain.Part
+	// Erased says that personal parts were left out.
+	Erased          bool
+	tenant, subject []byte // the sections before their seals
+}
+
+// Size is about how many bytes the content will take.
+func (p *Packed) Size() int { return len(p.tenant) + len(p.subject) }
+
+// Pack commits to the parts and compresses them, the personal ones apart where the entry is about a subject. Those of a
+// subject whose secret was destroyed are left out. It returns nil for no parts.
+func (c *Codec) Pack(parts []domain.Part, keys *Keys) (*Packed, error) {
+	if len(parts) == 0 && keys.SubjectID.IsZero() {
+		return nil, nil
+	}
 	size := 0
 	for _, p := range parts {
 		size += len(p.Bytes)
 	}
 	if size > maxContentBytes {
-		return nil, nil, fmt.Errorf("a content of %d bytes is over %d: %w", size, maxContentBytes, domain.ErrRefused)
+		return nil, fmt.Errorf("a content of %d bytes is over %d: %w", size, maxContentBytes, domain.ErrRefused)
 	}
-	buf := c.buffers.Get().(*sealBuffers)
-	defer c.buffers.Put(buf)
-
-	salts := make([]byte, len(parts)*domain.SaltBytes, 4*domain.SaltBytes)
-	_, _ = rand.Read(salts) // never fails
-	commitments := make([]domain.Commitment, len(parts))
-	for i, p := range parts {
-		commitments[i] = domain.Commit(p.Name, salts[i*domain.SaltBytes:(i+1)*domain.SaltBytes], p.Bytes)
+	packed := &Packed{Kept: parts, Erased: !keys.SubjectID.IsZero() && keys.Subject == nil}
+	if keys.SubjectID.IsZero() {
+		packed.Commitments = make([]domain.Commitment, 0, len(parts))
+		packed.tenant = c.pack(packed, parts)
+		return packed, nil
 	}
-	slices.SortFunc(commitments, func(x, y domain.Commitment) int { return strings.Compare(x.Part, y.Part) })
-	buf.plain = c.pack(buf, salts, parts)
-	buf.context = appendContext(buf.context[:0], origin, commitments)
-	content, err := key.Encrypt(buf.plain, buf.context)
-	if err != nil {
-		return nil, nil, fmt.Errorf("seal: %w", err)
+	tenants, subjects := make([]domain.Part, 0, len(parts)+1), make([]domain.Part, 0, len(parts))
+	for _, p := range parts {
+		if p.Personal() {
+			subjects = append(subjects, p)
+		} else {
+			tenants = append(tenants, p)
+		}
 	}
-	return commitments, content, nil
+	if packed.Erased {
+		packed.Kept, subjects = tenants[:len(tenants):len(tenants)], nil
+	}
+	tenants = append(tenants, domain.Part{Name: domain.PartSubjectKey, Bytes: keys.SubjectID[:]})
+	packed.Commitments = make([]domain.Commitment, 0, len(tenants)+len(subjects))
+	packed.tenant = c.pack(packed, tenants)
+	if len(subjects) > 0 {
+		packed.subject = c.pack(packed, subjects)
+	}
+	return packed, nil
 }
 
-func (c *codec) pack(buf *sealBuffers, salts []byte, parts []domain.Part) []byte {
-	window := buf.window[:len(contentDictionary)]
+// pack makes the plain text of a section.
+func (c *Codec) pack(packed *Packed, parts []domain.Part) []byte {
+	pooled := c.windows.Get().(*[]byte)
+	defer c.windows.Put(pooled)
+	window := (*pooled)[:len(contentDictionary)]
 	for _, p := range parts {
 		window = append(binary.AppendUvarint(window, uint64(len(p.Name))), p.Name...)
 		window = append(binary.AppendUvarint(window, uint64(len(p.Bytes))), p.Bytes...)
 	}
-	buf.window = window
+	*pooled = window
 	raw := window[len(contentDictionary):]
-	head := append(append(buf.plain[:0], partsRaw, byte(len(parts))), salts...)
+	salted := 2 + len(parts)*domain.SaltBytes
+	head := make([]byte, salted, salted+len(raw)+len(raw)/32+16) // S2 and zstd may grow a little on the way
+	head[0], head[1] = partsRaw, byte(len(parts))
+	_, _ = rand.Read(head[2:]) // never fails
+	for i, p := range parts {
+		salt := head[2+i*domain.SaltBytes : 2+(i+1)*domain.SaltBytes]
+		packed.Commitments = append(packed.Commitments, domain.Commit(p.Name, salt, p.Bytes))
+	}
 	plain := c.compress(head, window)
 	if len(plain)-len(head) >= len(raw) {
 		plain = append(plain[:len(head)], raw...)
@@ -114,8 +157,37 @@ func (c *codec) pack(buf *sealBuffers, salts []byte, parts []domain.Part) []byte
 	return plain
 }
 
+// Seal seals what was packed for the same keys. leafContext is what the leaf says (domain.Leaf.AppendContext).
+func (c *Codec) Seal(packed *Packed, keys *Keys, leafContext []byte) ([]byte, error) {
+	first, err := c.sealSection(packed.tenant, keys.Tenant, keys.Period, leafContext, sectionTenant)
+	if err != nil {
+		return nil, err
+	}
+	var second []byte
+	if packed.subject != nil {
+		if second, err = c.sealSection(packed.subject, keys.Subject, keys.Period, leafContext, sectionSubject); err != nil {
+			return nil, err
+		}
+	}
+	content := make([]byte, 0, 1+binary.MaxVarintLen32+len(first)+len(second))
+	content = binary.AppendUvarint(append(content, contentVersion), uint64(len(first)))
+	return append(append(content, first...), second...), nil
+}
+
+func (c *Codec) sealSection(plain []byte, owner, period *Secret, leafContext []byte, section byte) ([]byte, error) {
+	key, err := c.keys.section(owner, period)
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := key.Encrypt(plain, append(leafContext[:len(leafContext):len(leafContext)], section))
+	if err != nil {
+		return nil, fmt.Errorf("seal: %w", err)
+	}
+	return sealed, nil
+}
+
 // compress appends what follows the dictionary in the window to the head, and says in its first byte how.
-func (c *codec) compress(head, window []byte) []byte {
+func (c *Codec) compress(head, window []byte) []byte {
 	if raw := window[len(contentDictionary):]; len(raw) > smallContent {
 		head[0] = partsZstd
 		return c.encoder.EncodeAll(raw, head)
@@ -124,7 +196,7 @@ func (c *codec) compress(head, window []byte) []byte {
 	return c.small.encode(head, window)
 }
 
-func (c *codec) decompress(form byte, packed []byte) ([]byte, error) {
+func (c *Codec) decompress(form byte, packed []byte) ([]byte, error) {
 	switch form {
 	case partsRaw:
 		return packed, nil
@@ -145,26 +217,190 @@ func (c *codec) decompress(form byte, packed []byte) ([]byte, error) {
 	return nil, fmt.Errorf("the content has form %d: a newer program wrote it", form)
 }
 
-// open returns a content's parts and their salts.
-func (c *codec) open(key tink.AEAD, leaf, content []byte) ([]domain.Part, []byte, error) {
-	context, err := leafContext(leaf)
+// State is what could be opened of a content.
+type State int
+
+// The states of a content.
+const (
+	Whole         State = iota
+	SubjectErased       // the subject's secret was destroyed: their parts are missing
+	Erased              // the tenant's secret or the period's was destroyed: nothing can be opened
+	Damaged             // it doesn't open although its secrets exist, or one of them is missing without having been destroyed
+)
+
+// Content is one to open, and what was found in it.
+type Content struct {
+	Tenant      domain.TenantID
+	Period      domain.UUID // of the period's secret, as in the leaf
+	LeafContext []byte      // domain.Leaf.AppendContext
+	Sealed      []byte
+
+	State      State
+	Parts      []domain.Part // without that which names the subject's secret, unless all are wanted
+	Salts      [][]byte      // of the parts
+	SubjectKey domain.UUID   // zero: about nobody
+	Problem    error         // of a damaged one
+	subject    []byte        // section
+}
+
+// OpenAll opens contents, asking db for the secrets of all of them.
+func (c *Codec) OpenAll(ctx context.Context, db postgres.Querier, contents []Content) error {
+	periods, err := c.secrets(ctx, db, contents)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	plain, err := key.Decrypt(content, context)
+	var ids []domain.UUID
+	asked := make(map[domain.UUID]bool)
+	for i := range contents {
+		o := &contents[i]
+		c.openTenants(o, periods)
+		if !o.SubjectKey.IsZero() && !asked[o.SubjectKey] {
+			asked[o.SubjectKey] = true
+			ids = append(ids, o.SubjectKey)
+		}
+	}
+	subjects, err := c.keys.Read(ctx, db, ids, nil)
+	if err != nil {
+		return err
+	}
+	for i := range contents {
+		if o := &contents[i]; o.State == Whole && !o.SubjectKey.IsZero() {
+			c.openSubjects(o, subjects, periods)
+		}
+	}
+	return nil
+}
+
+// secrets reads those of the tenants and periods.
+func (c *Codec) secrets(ctx context.Context, db postgres.Querier, contents []Content) (*Found, error) {
+	var ids []domain.UUID
+	var tenants []domain.TenantID
+	askedIDs, askedTenants := make(map[domain.UUID]bool), make(map[domain.TenantID]bool)
+	for i := range contents {
+		o := &contents[i]
+		if !askedIDs[o.Period] {
+			askedIDs[o.Period] = true
+			ids = append(ids, o.Period)
+		}
+		if !askedTenants[o.Tenant] {
+			askedTenants[o.Tenant] = true
+			tenants = append(tenants, o.Tenant)
+		}
+	}
+	return c.keys.Read(ctx, db, ids, tenants)
+}
+
+func (o *Content) damaged(problem error) {
+	o.State, o.Problem, o.Parts, o.Salts = Damaged, problem, nil, nil
+}
+
+func (c *Codec) openTenants(o *Content, found *Found) {
+	tenant, tenantState := stateOf(found.tenants, o.Tenant)
+	period, periodState := stateOf(found.byID, o.Period)
+	switch {
+	case tenantState == missing:
+		o.damaged(fmt.Errorf("the data key of tenant %s is missing", o.Tenant))
+		return
+	case periodState == missing:
+		o.damaged(fmt.Errorf("data key %s is missing", o.Period))
+		return
+	case tenantState == destroyed || periodState == destroyed:
+		o.State = Erased
+		return
+	case period.Purpose.Kind != KindPeriod || period.Purpose.Tenant != o.Tenant:
+		o.damaged(fmt.Errorf("data key %s isn't of a period of tenant %s", o.Period, o.Tenant))
+		return
+	}
+	if len(o.Sealed) == 0 || o.Sealed[0] != contentVersion {
+		o.damaged(errors.New("the content is of a version that this program doesn't know"))
+		return
+	}
+	first, rest, ok := cutCounted(o.Sealed[1:])
+	if !ok {
+		o.damaged(errContentDamaged)
+		return
+	}
+	if err := c.openSection(o, first, tenant, period, sectionTenant); err != nil {
+		o.damaged(err)
+		return
+	}
+	for i, p := range o.Parts {
+		if p.Name != domain.PartSubjectKey {
+			continue
+		}
+		if len(p.Bytes) != len(o.SubjectKey) {
+			o.damaged(errContentDamaged)
+			return
+		}
+		copy(o.SubjectKey[:], o.Parts[i].Bytes)
+	}
+	if o.SubjectKey.IsZero() && len(rest) > 0 {
+		o.damaged(errContentDamaged)
+		return
+	}
+	o.subject = rest
+}
+
+func (c *Codec) openSubjects(o *Content, subjects, periods *Found) {
+	subject, err := subjects.Subject(o.SubjectKey, o.Tenant)
+	switch {
+	case err != nil:
+		o.damaged(err)
+	case subject == nil:
+		o.State = SubjectErased
+	case len(o.subject) > 0:
+		if err := c.openSection(o, o.subject, subject, periods.byID[o.Period], sectionSubject); err != nil {
+			o.damaged(err)
+		}
+	}
+}
+
+// openSection appends a section's parts to the content's.
+func (c *Codec) openSection(o *Content, sealed []byte, owner, period *Secret, section byte) error {
+	key, err := c.keys.section(owner, period)
+	if err != nil {
+		return err
+	}
+	return c.openWith(key, o, sealed, section)
+}
+
+func (c *Codec) openWith(key tink.AEAD, o *Content, sealed []byte, section byte) error {
+	context := o.LeafContext[:len(o.LeafContext):len(o.LeafContext)]
+	plain, err := key.Decrypt(sealed, append(context, section))
 	if err != nil || len(plain) < 2 {
-		return nil, nil, errContentDamaged
+		return errContentDamaged
 	}
 	form, n, rest := plain[0], int(plain[1]), plain[2:]
 	if len(rest) < n*domain.SaltBytes {
-		return nil, nil, errContentDamaged
+		return errContentDamaged
 	}
-	salts, raw := rest[:n*domain.SaltBytes], rest[n*domain.SaltBytes:]
-	if raw, err = c.decompress(form, raw); err != nil {
-		return nil, nil, err
+	salts, packed := rest[:n*domain.SaltBytes], rest[n*domain.SaltBytes:]
+	raw, err := c.decompress(form, packed)
+	if err != nil {
+		return err
 	}
 	parts, err := unpack(raw, n)
-	return parts, salts, err
+	if err != nil {
+		return err
+	}
+	for i := range parts {
+		if parts[i].Personal() != (section == sectionSubject) && !(section == sectionTenant && o.aboutNobody(parts)) {
+			return errContentDamaged
+		}
+		o.Salts = append(o.Salts, salts[i*domain.SaltBytes:(i+1)*domain.SaltBytes])
+	}
+	o.Parts = append(o.Parts, parts...)
+	return nil
+}
+
+// aboutNobody reports whether the parts of the tenant's section name no subject: then all parts are there.
+func (o *Content) aboutNobody(parts []domain.Part) bool {
+	for i := range parts {
+		if parts[i].Name == domain.PartSubjectKey {
+			return false
+		}
+	}
+	return true
 }
 
 func unpack(raw []byte, n int) ([]domain.Part, error) {
@@ -193,46 +429,4 @@ func cutCounted(b []byte) (head, rest []byte, ok bool) {
 	}
 	b = b[size:]
 	return b[:n:n], b[n:], true
-}
-
-// appendContext appends a content's associated data: the tree's origin and the commitments as they stand in the leaf. So
-// a content can't be put beside another leaf.
-func appendContext(b []byte, origin string, sorted []domain.Commitment) []byte {
-	b = append(append(b, origin...), '\n')
-	for i := range sorted {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(append(append(b, `"commitment.`...), sorted[i].Part...), `":"`...)
-		b = base64.RawURLEncoding.AppendEncode(b, sorted[i].Value[:])
-		b = append(b, '"')
-	}
-	return b
-}
-
-// leafContext makes the same from a leaf: its members are sorted, so the commitments stand together, and neither names
-// nor values hold a quote.
-func leafContext(leaf []byte) ([]byte, error) {
-	const origin, commitment = `"origin":"`, `"commitment.`
-	_, after, ok := bytes.Cut(leaf, []byte(origin))
-	name, _, closed := bytes.Cut(after, []byte{'"'})
-	begin, last := bytes.Index(leaf, []byte(commitment)), bytes.LastIndex(leaf, []byte(commitment))
-	if !ok || !closed || begin < 0 {
-		return nil, errors.New("the leaf is damaged")
-	}
-	end := last + len(commitment)
-	for range 3 { // the quotes after the name and around the value
-		quote := bytes.IndexByte(leaf[end:], '"')
-		if quote < 0 {
-			return nil, errors.New("the leaf is damaged")
-		}
-		end += quote + 1
-	}
-	context := make([]byte, 0, len(name)+1+end-begin)
-	context = append(append(context, name...), '\n')
-	return append(context, leaf[begin:end]...), nil
-}
-
-func (c *codec) close() {
-	c.decoder.Close() // encoders that write to nothing hold nothing
 }

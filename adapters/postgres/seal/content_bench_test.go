@@ -27,7 +27,8 @@ func BenchmarkCodec(b *testing.B) {
 	}
 	facts := []domain.Fact{
 		&domain.EventAppended{Event: domain.EventAttributes{
-			ID: domain.NewUUID().String(), Source: "/tenants/default", Type: "order.placed", Subject: "customer/42", SchemaVersion: "v1",
+			EventClass:    domain.EventClass{Type: "order.placed", SchemaVersion: "v1"},
+			EventIdentity: domain.EventIdentity{ID: domain.NewUUID().String(), Source: "/tenants/default", Subject: "customer/42"},
 		}, Data: data},
 		&domain.EventRouted{Complete: true, Deliveries: []domain.RoutedDelivery{{
 			ID: domain.NewUUID(), Endpoint: domain.NewUUID(), EndpointVersion: 1,
@@ -38,18 +39,16 @@ func BenchmarkCodec(b *testing.B) {
 			TimeoutMS: 15000, Node: domain.NewUUID(),
 		},
 		&domain.AttemptFinished{Result: domain.AttemptResult{
-			Number: 1, Outcome: domain.OutcomeSucceeded, StatusCode: 200, DurationUS: 3091, FinishedAt: at,
-			Status: domain.DeliverySucceeded, RemoteAddr: "127.0.0.1:36259",
-			Request: domain.SentRequest{Method: "POST", URL: "https://receiver.example/hooks", Headers: []domain.Header{
+			AttemptEnd: domain.AttemptEnd{Number: 1, Outcome: domain.OutcomeSucceeded, StatusCode: 200, DurationUS: 3091, FinishedAt: at, Status: domain.DeliverySucceeded, RemoteAddr: "127.0.0.1:36259"},
+			Exchange: domain.Exchange{Request: domain.SentRequest{Method: "POST", URL: "https://receiver.example/hooks", Headers: []domain.Header{
 				{Name: "content-type", Value: "application/json"},
 				{Name: "user-agent", Value: "Hooktrail/0.1.0"},
 				{Name: "webhook-id", Value: domain.NewUUID().String()},
 				{Name: "webhook-signature", Value: "v1," + random(22)},
 				{Name: "webhook-timestamp", Value: "1795319291"},
-			}, BodySHA256: random(32), BodyBytes: 1103},
-			Response: domain.CapturedAnswer{Headers: []domain.Header{
+			}, BodySHA256: random(32), BodyBytes: 1103}, Response: domain.CapturedAnswer{Headers: []domain.Header{
 				{Name: "content-length", Value: "0"}, {Name: "date", Value: "Sun, 22 Nov 2026 03:48:11 GMT"},
-			}},
+			}}},
 		}},
 	}
 	c, err := newCodec()

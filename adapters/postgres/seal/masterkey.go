@@ -18,6 +18,16 @@ import (
 // several keys (a Tink keyset in JSON): the primary one seals, all of them open. Safe for concurrent use.
 type MasterKey struct{ aead tink.AEAD }
 
+// Seal seals what is to be kept in the database, for one context only.
+func (m *MasterKey) Seal(plain, context []byte) ([]byte, error) {
+	return m.aead.Encrypt(plain, context)
+}
+
+// Open opens what Seal made for the same context.
+func (m *MasterKey) Open(sealed, context []byte) ([]byte, error) {
+	return m.aead.Decrypt(sealed, context)
+}
+
 // LoadOrCreateMasterKey reads the master key from a file, or makes one there with mode 0600 when there is no file. Of
 // several processes that find no file at once, all get the same key.
 func LoadOrCreateMasterKey(path string) (*MasterKey, error) {

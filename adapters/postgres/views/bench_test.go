@@ -57,7 +57,7 @@ func delivered(endpoint, subscription domain.UUID) domain.Group {
 	routed.Cause, started.Cause, finished.Cause = 1, 1, 1
 	started.Fact = &domain.AttemptStarted{Number: 1, EndpointVersion: 1, TimeoutMS: 15000}
 	finished.Fact = &domain.AttemptFinished{Result: domain.AttemptResult{
-		Number: 1, Outcome: domain.OutcomeSucceeded, Status: domain.DeliverySucceeded, FinishedAt: time.Unix(1e9, 0).UTC(),
+		AttemptEnd: domain.AttemptEnd{Number: 1, Outcome: domain.OutcomeSucceeded, Status: domain.DeliverySucceeded, FinishedAt: time.Unix(1e9, 0).UTC()},
 	}}
 	return group(appended, routed, started, finished)
 }

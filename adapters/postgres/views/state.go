@@ -36,7 +36,6 @@ type WaitingQuery struct {
 type WaitingDelivery struct {
 	Delivery domain.Delivery
 	Position domain.Position // of the entry that created it
-	Version  int             // of its stream
 }
 
 // LoadConfig returns the configuration as it was at a position, or, when the views aren't there yet, as they have it; which
@@ -243,7 +242,7 @@ func (v *Views) waiting(ctx context.Context, sql string, args ...any) (waiting [
 		}
 		deliveries, err := pgx.CollectRows(rows, scanDelivery)
 		for _, d := range deliveries {
-			waiting = append(waiting, WaitingDelivery{Delivery: d.Delivery, Position: d.Created.Position, Version: d.Version})
+			waiting = append(waiting, WaitingDelivery{Delivery: d.Delivery, Position: d.Created.Position})
 		}
 		return postgres.DomainError("read deliveries", err)
 	})

@@ -196,7 +196,7 @@ func TestViews_LoadDirectory(t *testing.T) {
 	t.Parallel()
 	f := openFolded(t, nil)
 	id := domain.NewUUID()
-	config := domain.KeyConfig{ID: id, Role: domain.RoleAdmin, Name: "k", Principal: "p", Hash: make([]byte, 32)}
+	config := domain.KeyConfig{KeyNames: domain.KeyNames{Name: "k", Principal: "p"}, KeyRights: domain.KeyRights{ID: id, Role: domain.RoleAdmin, Hash: make([]byte, 32)}}
 	config.Hash[0] = 7
 	draft := domain.Draft{Tenant: domain.DefaultTenant, Stream: domain.Stream{Kind: domain.StreamKey, ID: id}, Fact: &domain.KeyCreated{Key: config}}
 	settle(t, f, f.mustAppend(t, group(draft))[0])
