@@ -36,6 +36,7 @@ func (d *Dispatcher) vacate(l *lane) {
 	d.running--
 	d.tasks.Done()
 	d.touch(l)
+	d.free()
 }
 
 // launch has a worker begin with an attempt, in a slot that was taken for it.
