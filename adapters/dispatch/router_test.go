@@ -682,9 +682,10 @@ func routerModel(w *world, seed uint64, nodes, faults int, changes time.Duration
 			}
 			return []fault{busy, refuse, lose}[chance.IntN(3)]
 		}}}
+		waits := rand.New(rand.NewPCG(seed, uint64(i)+100))
 		slow.do = func(int, []domain.Group) {
 			slow.mu.Lock()
-			wait := time.Duration(chance.IntN(10)) * time.Millisecond
+			wait := time.Duration(waits.IntN(10)) * time.Millisecond
 			slow.mu.Unlock()
 			time.Sleep(wait)
 		}
