@@ -101,7 +101,7 @@ func (d *Dispatcher) disableNow(l *lane, judge judgement, cause domain.Sequence)
 	}
 }
 
-// noteDisabled says that an endpoint's disabling, as it was drafted, is in the log.
+// noteDisabled counts and logs an endpoint's disabling, as it was drafted, once it is in the log.
 func (d *Dispatcher) noteDisabled(l *lane, drafts []domain.Draft) {
 	d.metrics.disabled.Inc()
 	if fact, ok := drafts[0].Fact.(*domain.EndpointDisabled); ok {

@@ -236,7 +236,8 @@ type request struct {
 type receiver struct {
 	w      *world
 	answer func(Shipment) Answer
-	took   time.Duration // for which each request is under way
+	took   time.Duration                // for which each request is under way
+	slow   func(Shipment) time.Duration // for which one is, if it isn't nil
 
 	mu       sync.Mutex
 	requests []request
@@ -254,6 +255,9 @@ func (r *receiver) Send(ctx context.Context, s Shipment) Answer {
 	r.running[s.Endpoint.ID]++
 	r.most = max(r.most, r.running[s.Endpoint.ID])
 	answer, took := r.answer, r.took
+	if r.slow != nil {
+		took = r.slow(s)
+	}
 	r.mu.Unlock()
 	defer func() {
 		r.mu.Lock()
