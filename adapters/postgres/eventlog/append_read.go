@@ -151,10 +151,19 @@ func (a *appender) catchUp(ctx context.Context, tx pgx.Tx, requests []*request, 
 		a.queueFloor(&batch)
 	}
 	clear(c.versions)
+	last := head
+	if !wasKnown { // the head isn't taken as it is
+		const sql = `SELECT coalesce((SELECT position FROM entries ORDER BY position DESC LIMIT 1), 0)`
+		batch.Queue(sql).QueryRow(func(row pgx.Row) error { return row.Scan(&last) })
+	}
 	a.queueChecks(&batch, requests, c)
 	if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
 		*s = *newState() // half caught up is worth nothing
 		return fmt.Errorf("catch up with the log: %w", err)
+	}
+	if last != head {
+		*s = *newState()
+		return fmt.Errorf("the instance's head says position %d, the last entry is %d: %w", head, last, errHead)
 	}
 	s.known, s.position, s.recordedAt = true, head, at.UTC()
 	return nil

@@ -11,7 +11,6 @@ import (
 	"github.com/hooktrail/hooktrail/adapters/postgres/seal"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/jackc/pgx/v5"
-	"golang.org/x/mod/sumdb/tlog"
 )
 
 // CheckOptions are those of CheckLog. The zero value checks everything.
@@ -532,58 +531,4 @@ func (c *logCheck) instanceName(ctx context.Context) error {
 		return fmt.Errorf("the instance is called %s, its own log has origin %s", name, t.origin)
 	}
 	return nil
-}
-
-// sizeAt is how many entries a tenant has up to a position, of those that it has in all. It bisects: positions grow with
-// sequences.
-func sizeAt(ctx context.Context, db postgres.Querier, tenant domain.TenantID, size int64, at domain.Position) (int64, error) {
-	from, to := int64(0), size
-	for from < to {
-		middle := from + (to-from)/2
-		var position domain.Position
-		const sql = `SELECT position FROM entries WHERE tenant = $1 AND sequence = $2 AND position > $2`
-		if err := db.QueryRow(ctx, sql, string(tenant), middle).Scan(&position); err != nil {
-			return 0, fmt.Errorf("sequence %d: %w", middle, err)
-		}
-		if position <= at {
-			from = middle + 1
-		} else {
-			to = middle
-		}
-	}
-	return from, nil
-}
-
-// frontierOf computes the frontier of a tree of a size from its tiles and, where they aren't full, from what is below: of each
-// level at most 255 tiles or leaves, however large the tree is.
-func frontierOf(ctx context.Context, db postgres.Querier, tenant domain.TenantID, size int64) ([]byte, error) {
-	var frontier []byte
-	for level := tileLevels - 1; level >= 0; level-- {
-		number := size >> (level * tileHeight) // of full subtrees of the level
-		first := number &^ (tileWidth - 1)
-		if first == number {
-			continue
-		}
-		var hashes []tlog.Hash
-		var err error
-		if level == 0 {
-			hashes, err = leafHashes(ctx, db, tenant, first, number)
-		} else {
-			hashes, err = tileRoots(ctx, db, tenant, level-1, first, number)
-		}
-		if err != nil {
-			return nil, err
-		}
-		if int64(len(hashes)) != number-first {
-			return nil, fmt.Errorf("level %d of the tree has %d of %d hashes", level, len(hashes), number-first)
-		}
-		for width := int64(tileWidth / 2); width > 0; width /= 2 {
-			if (number-first)&width == 0 {
-				continue
-			}
-			root := tileRoot(hashes[:width])
-			frontier, hashes = append(frontier, root[:]...), hashes[width:]
-		}
-	}
-	return frontier, nil
 }

@@ -123,7 +123,7 @@ func (l *Log) open(ctx context.Context, config Config) (err error) {
 	}
 	l.appendConfig = postgres.Connection(base.ConnConfig, "hooktrail append", appendSettings)
 	l.listenConfig = postgres.Connection(base.ConnConfig, "hooktrail listen", listenSettings)
-	if l.pool, err = postgres.NewPool(ctx, config.URL, "hooktrail", orDefault(config.ReadConnections, 8), l.known.check); err != nil {
+	if l.pool, err = postgres.NewPool(ctx, config.URL, "hooktrail", orDefault(config.ReadConnections, 8), l.checkKnown); err != nil {
 		return err
 	}
 	if l.name, err = openInstance(ctx, l.pool, config.MasterKey, config.InstanceName); err != nil {
