@@ -120,7 +120,7 @@ func (r *viewReader) EventBySequence(ctx context.Context, sequence domain.Sequen
 
 // Events implements projections.Reader.
 func (r *viewReader) Events(ctx context.Context, f projections.EventFilter, page projections.Page) ([]projections.Event, error) {
-	behind, order := pageSQL(page, "sequence", 2)
+	behind, order := pageSQL(page, "sequence", "id", 2)
 	sequence, id := pageArgs(page)
 	c := conditions{args: []any{sequence, id, page.Limit}, before: 1}
 	if f.Type != "" {
