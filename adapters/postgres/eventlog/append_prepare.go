@@ -270,7 +270,7 @@ func (l *Log) readOrigins(
 		return err
 	}
 	for tenant, origin := range origins {
-		if err := checkHead(ctx, db, tenant); err != nil {
+		if err := l.checkHead(ctx, db, tenant); err != nil {
 			return err
 		}
 		l.origins.put(tenant, origin)

@@ -54,14 +54,14 @@ func (a *appender) lockAndCheck(ctx context.Context, requests []*request) (pgx.T
 		c.clock = c.clock.UTC().Truncate(time.Microsecond)
 		return err
 	})
-	var head domain.Position
-	var recordedAt time.Time
-	const headSQL = `SELECT position, recorded_at FROM heads WHERE tenant = '' ORDER BY position DESC LIMIT 1`
+	head := new(tenantHead) // of an empty log
+	const headSQL = `SELECT ` + headColumns + ` FROM heads h WHERE tenant = '' ORDER BY position DESC LIMIT 1`
 	batch.Queue(headSQL).QueryRow(func(row pgx.Row) error {
-		err := row.Scan(&head, &recordedAt)
-		if errors.Is(err, pgx.ErrNoRows) { // an empty log
+		_, found, err := a.log.heads.scan(row)
+		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}
+		head = found
 		return err
 	})
 	if !a.state.known {
@@ -76,8 +76,8 @@ func (a *appender) lockAndCheck(ctx context.Context, requests []*request) (pgx.T
 	if err := a.log.checkClock(c.clock); err != nil {
 		return tx, nil, err
 	}
-	if !a.state.known || a.state.position != head {
-		if err := a.catchUp(ctx, tx, requests, c, head, recordedAt); err != nil {
+	if !a.state.known || a.state.position != head.position {
+		if err := a.catchUp(ctx, tx, requests, c, head); err != nil {
 			return tx, nil, err
 		}
 	}
@@ -126,8 +126,8 @@ func (c *checked) lost(r *request) bool {
 }
 
 // catchUp brings the state to a head that it isn't at: because others appended, or because nothing is known yet.
-func (a *appender) catchUp(ctx context.Context, tx pgx.Tx, requests []*request, c *checked, head domain.Position, at time.Time) error {
-	s := a.state
+func (a *appender) catchUp(ctx context.Context, tx pgx.Tx, requests []*request, c *checked, to *tenantHead) error {
+	s, head := a.state, to.position
 	from, wasKnown := s.position, s.known
 	s.forgetHeads()
 	if wasKnown && head < from {
@@ -165,7 +165,7 @@ func (a *appender) catchUp(ctx context.Context, tx pgx.Tx, requests []*request, 
 		*s = *newState()
 		return fmt.Errorf("the instance's head says position %d, the last entry is %d: %w", head, last, errHead)
 	}
-	s.known, s.position, s.recordedAt = true, head, at.UTC()
+	s.known, s.position, s.recordedAt = true, head, to.recordedAt
 	return nil
 }
 
@@ -187,7 +187,7 @@ func (a *appender) queueChecks(batch *pgx.Batch, requests []*request, c *checked
 	need := a.needs(requests)
 	if len(need.tenants) > 0 {
 		const sql = `
-			SELECT h.tenant, h.position, h.size, h.configuration, h.deleted, h.origin, h.frontier
+			SELECT ` + headColumns + `
 			  FROM unnest($1::text[]) AS w (tenant),
 			       LATERAL (SELECT * FROM heads WHERE tenant = w.tenant ORDER BY position DESC LIMIT 1) h`
 		batch.Queue(sql, need.tenants).Query(a.readHeads)
@@ -313,9 +313,8 @@ func (a *appender) needs(requests []*request) needs {
 
 func (a *appender) readHeads(rows pgx.Rows) error {
 	for rows.Next() {
-		var tenant domain.TenantID
-		h := new(tenantHead)
-		if err := rows.Scan(&tenant, &h.position, &h.size, &h.configuration, &h.deleted, &h.origin, &h.frontier); err != nil {
+		tenant, h, err := a.log.heads.scan(rows)
+		if err != nil {
 			return err
 		}
 		a.state.heads[tenant] = h

@@ -16,16 +16,15 @@ var errHead = fmt.Errorf("the head doesn't fit the tiles and entries (hint: `hoo
 
 // checkHead compares a tenant's head with its last tiles and leaves, in a time that doesn't grow with the log. A process does so
 // before it first appends to the tenant's log.
-func checkHead(ctx context.Context, db postgres.Querier, tenant domain.TenantID) error {
-	const sql = `SELECT size, frontier FROM heads WHERE tenant = $1 ORDER BY position DESC LIMIT 1`
-	var size int64
-	var frontier []byte
-	if err := db.QueryRow(ctx, sql, string(tenant)).Scan(&size, &frontier); err != nil {
+func (l *Log) checkHead(ctx context.Context, db postgres.Querier, tenant domain.TenantID) error {
+	const sql = `SELECT ` + headColumns + ` FROM heads h WHERE tenant = $1 ORDER BY position DESC LIMIT 1`
+	_, head, err := l.heads.scan(db.QueryRow(ctx, sql, string(tenant)))
+	if err != nil {
 		return fmt.Errorf("read the head of tenant %s: %w", tenant, err)
 	}
-	have, err := frontierOf(ctx, db, tenant, size)
+	have, err := frontierOf(ctx, db, tenant, head.size)
 	switch {
-	case errors.Is(err, errTreeIncomplete), err == nil && !bytes.Equal(have, frontier):
+	case errors.Is(err, errTreeIncomplete), err == nil && !bytes.Equal(have, head.frontier):
 		return fmt.Errorf("tenant %s: %w", tenant, errHead)
 	case err != nil:
 		return fmt.Errorf("check the head of tenant %s: %w", tenant, err)

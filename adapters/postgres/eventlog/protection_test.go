@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
+	"github.com/hooktrail/hooktrail/adapters/postgres/eventlog"
+	"github.com/hooktrail/hooktrail/domain"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -102,9 +105,17 @@ func TestLog_Partitions(t *testing.T) {
 	log := open(t)
 	admin := connect(t, log.db.AdminURL)
 	// skipTo has the instance's log as if it were that long: nobody can wait for a hundred million entries here.
-	skipTo := func(position int) {
+	skipTo := func(position domain.Position) {
 		log.stop()
-		mustExec(t, admin, `UPDATE heads SET position = $1, size = $1 WHERE tenant = ''`, position)
+		var at time.Time
+		if err := admin.QueryRow(t.Context(), `SELECT recorded_at FROM heads WHERE tenant = ''`).Scan(&at); err != nil {
+			t.Fatal(err)
+		}
+		mac := eventlog.InstanceHeadMAC(log.Log, position, at)
+		mustExec(t, admin, `ALTER TABLE entries_000000 DISABLE TRIGGER entries_refuse_change`)
+		mustExec(t, admin, `UPDATE entries SET position = $1 WHERE position = (SELECT max(position) FROM entries)`, position)
+		mustExec(t, admin, `ALTER TABLE entries_000000 ENABLE ALWAYS TRIGGER entries_refuse_change`)
+		mustExec(t, admin, `UPDATE heads SET position = $1, size = $1, mac = $2 WHERE tenant = ''`, position, mac)
 		log = reopen(t, log.db, log.key)
 	}
 	skipTo(89_999_999)
