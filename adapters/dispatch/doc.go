@@ -3,22 +3,22 @@
 //
 // # The life of a delivery
 //
-//	            Router.Append                                  Router.Append
-//	            with a free slot                               without (slot, shard, or rate)
-//	                  │                                              │
-//	                  ▼                                              ▼
-//	 event.appended {delivery, First} ──────┐       event.appended {delivery}
-//	                  │                     │                        │ the feed folds it
-//	                  │ the process died,   │                        ▼
-//	                  │ or lost the answer  │     ┌──────────── waiting (window, or the view beyond it) ◄──┐
-//	                  ▼                     ▼     ▼ worker claims it when due                              │
-//	          closed as unknown        attempt open ◄── delivery.attempt_started                           │
-//	          or not_sent                   │                                                              │
-//	                  │                     │ worker sends                                                 │
-//	                  ▼                     ▼                                                              │
-//	       delivery.attempt_finished {outcome, status, next attempt} ── retrying ──────────────────────────┘
-//	                  │            │            ▲
-//	              succeeded       dead ── delivery.redriven        waiting ── delivery.cancelled ──► cancelled
+//	           Router.Append                                  Router.Append
+//	           with a free slot                               without (slot, shard, or rate)
+//	                 │                                              │
+//	                 ▼                                              ▼
+//	event.appended {delivery, First} ──────┐       event.appended {delivery}
+//	                 │                     │                        │ the feed folds it
+//	                 │ the process died,   │                        ▼
+//	                 │ or lost the answer  │     ┌──────────── waiting (window, or the view beyond it) ◄──┐
+//	                 ▼                     ▼     ▼ worker claims it when due                              │
+//	         closed as unknown        attempt open ◄── delivery.attempt_started                           │
+//	         or not_sent                   │                                                              │
+//	                 │                     │ worker sends                                                 │
+//	                 ▼                     ▼                                                              │
+//	      delivery.attempt_finished {outcome, status, next attempt} ── retrying ──────────────────────────┘
+//	                 │            │            ▲
+//	             succeeded       dead ── delivery.redriven        waiting ── delivery.cancelled ──► cancelled
 //
 // Router.Append (router.go) decides in its caller's goroutine (route.go), reserves slots (firsts.go), appends, and launches
 // what the commit has begun. The feed (feed.go) alone folds the log into lanes and windows. A worker (worker.go) is a
