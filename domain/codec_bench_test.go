@@ -6,7 +6,7 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// The facts that deliveries cost: an event with its routing, a retry's start, an end.
+// hotFacts are the four facts of deliveries: an event with its routing, a continued routing, a retry's start, an end.
 func hotFacts() []domain.Fact {
 	event := exampleEvent()
 	event.Event.Extensions, event.Event.Test = nil, nil
@@ -15,7 +15,7 @@ func hotFacts() []domain.Fact {
 	finish := exampleFinish()
 	finish.Result.Outcome, finish.Result.Status, finish.Result.Error, finish.Result.Detail =
 		domain.OutcomeSucceeded, domain.DeliverySucceeded, "", ""
-	return []domain.Fact{event, exampleStart(), finish}
+	return []domain.Fact{event, &domain.EventRouted{Routing: event.Routing}, exampleStart(), finish}
 }
 
 func BenchmarkEncodeFact(b *testing.B) {

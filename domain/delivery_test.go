@@ -105,15 +105,98 @@ func TestDelivery_FoldInTurn(t *testing.T) {
 	}
 }
 
-func TestKind_Configures(t *testing.T) {
+// TestDelivery_FoldCancelledWhileOpen: a cancellation lets the attempt under way end, and nothing follows it.
+func TestDelivery_FoldCancelledWhileOpen(t *testing.T) {
 	t.Parallel()
-	for kind, want := range map[domain.Kind]bool{
-		domain.KindTenantUpdated: true, domain.KindEndpointHandshakeFinished: true, domain.KindSubscriptionDeleted: true,
-		domain.KindTenantRegistered: false, domain.KindKeyCreated: false, domain.KindEventAppended: false,
-		domain.KindEventTypeUpdated: false, "event.dreamt": false,
-	} {
-		if kind.Configures() != want {
-			t.Errorf("%s configures routing: %v", kind, !want)
+	d := routedOne(true)
+	steps := []domain.Fact{
+		&domain.DeliveryCancelled{Reason: domain.CancelTenantDeleted},
+		&domain.AttemptFinished{Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{
+			Number: 1, Outcome: domain.OutcomeFailed, Status: domain.DeliveryGivenUp,
+		}}},
+	}
+	for i, fact := range steps {
+		if err := d.Fold(&domain.Entry{StreamVersion: i + 1, Kind: fact.Kind(), Fact: fact}); err != nil {
+			t.Fatal(err)
 		}
+		if d.Open != (i == 0) || d.Attempts != 1 || d.Status != domain.DeliveryGivenUp ||
+			d.Cancel != domain.CancelTenantDeleted || !d.NextAttemptAt.IsZero() {
+			t.Fatalf("after %s: %+v", fact.Kind(), d)
+		}
+	}
+	if d.Node != (domain.UUID{}) || !d.Status.Ended() {
+		t.Errorf("in the end it is %+v", d)
+	}
+}
+
+// TestDelivery_FoldOutOfTurn: what can't follow is an error and changes nothing.
+func TestDelivery_FoldOutOfTurn(t *testing.T) {
+	t.Parallel()
+	finish := func(n int) domain.Fact {
+		return &domain.AttemptFinished{Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{
+			Number: n, Status: domain.DeliverySucceeded,
+		}}}
+	}
+	for name, test := range map[string]struct {
+		open    bool
+		version int
+		fact    domain.Fact
+	}{
+		"a start while one is open":   {true, 1, &domain.AttemptStarted{Number: 2}},
+		"a start again":               {true, 1, &domain.AttemptStarted{Number: 1}},
+		"a start that leaves one out": {false, 1, &domain.AttemptStarted{Number: 2}},
+		"an end without a start":      {false, 1, finish(0)},
+		"another attempt's end":       {true, 1, finish(2)},
+		"a gap in the versions":       {true, 2, finish(1)},
+	} {
+		d := routedOne(test.open)
+		before := d
+		err := d.Fold(&domain.Entry{StreamVersion: test.version, Kind: test.fact.Kind(), Fact: test.fact})
+		if err == nil || !reflect.DeepEqual(before, d) {
+			t.Errorf("%s: %v, %+v, was %+v", name, err, d, before)
+		}
+	}
+}
+
+// TestRouted: each delivery that an entry names is made once, with what the entry says of all of them.
+func TestRouted(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		routing := drawRouting(t)
+		e := &domain.Entry{
+			Tenant: "acme", Sequence: 7, Stream: domain.Stream{Kind: domain.StreamEvent, ID: id(9)}, StreamVersion: 1,
+			Fact: &domain.EventAppended{Routing: routing}, RecordedAt: noon, SubjectKey: id(3),
+		}
+		if rapid.Bool().Draw(t, "continued") {
+			e.Sequence, e.StreamVersion, e.Fact = 9, 3, &domain.EventRouted{Routing: routing}
+		}
+		e.Kind = e.Fact.Kind()
+		got := domain.Routed(e)
+		if len(got) != len(routing.Deliveries) {
+			t.Fatalf("%d deliveries of %d", len(got), len(routing.Deliveries))
+		}
+		for i, d := range got {
+			r := routing.Deliveries[i]
+			if d.ID != r.ID || d.Endpoint != r.Endpoint || d.EndpointVersion != r.EndpointVersion || d.Tenant != "acme" ||
+				d.Event != id(9) || d.EventSequence != 7 || d.SubjectKey != id(3) || d.Retention != routing.Retention ||
+				d.Version != 0 || d.Status != domain.DeliveryPending || !reflect.DeepEqual(d.Subscriptions, r.Subscriptions) {
+				t.Fatalf("delivery %d is %+v, the routing says %+v", i, d, r)
+			}
+			if started := r.First != nil; d.Open != started || d.NextAttemptAt.IsZero() != started ||
+				started && (d.Attempts != r.First.Number || d.Node != r.First.Node) {
+				t.Fatalf("delivery %d is %+v, its first attempt %+v", i, d, r.First)
+			}
+		}
+	})
+	for kind, fact := range examples() {
+		if kind == domain.KindEventAppended || kind == domain.KindEventRouted {
+			continue
+		}
+		if got := domain.Routed(&domain.Entry{Kind: kind, Fact: fact, StreamVersion: 1}); got != nil {
+			t.Errorf("%s makes deliveries: %+v", kind, got)
+		}
+	}
+	if got := domain.Routed(&domain.Entry{Kind: domain.KindEventAppended, Damaged: true, StreamVersion: 1}); got != nil {
+		t.Errorf("an entry that doesn't open makes deliveries: %+v", got)
 	}
 }

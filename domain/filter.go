@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// ErrFilterBudget means that an event's budget for filters is spent: the subscription is skipped with SkipFilterBudget, and
-// so is every later one of this event that has a filter. It depends on the event and on the filters asked before, so a
-// caller asks them in the same order each time.
+// ErrFilterBudget means that an event's budget for filters is spent: the subscription is skipped with SkipFilterBudget,
+// and so is every later one of this event that has a filter. It depends on the event and on the filters asked before,
+// so a caller asks them in the same order each time.
 var ErrFilterBudget = errors.New("the event's budget for filters is spent")
 
 // Budgets of filters, in units of about one operation, 50 ns.
@@ -17,9 +17,9 @@ const (
 	// units, one that goes through a list some 8 for each element: 7,000 filters fit, or two of the dearest. All of it
 	// takes 10 to 25 ms.
 	EventFilterBudget = 250_000
-	// RequestFilterBudget is what the filters of all events of one request may cost together: a batch of 1,000 events at
-	// 1,000 filters fits. Past it the request is refused, since what an event's routing says mustn't depend on the other
-	// events of its request. All of it takes 1 to 2 s.
+	// RequestFilterBudget is what the filters of all events of one request may cost together: a batch of 1,000 events
+	// at 1,000 filters fits. Past it the request is refused, since what an event's routing says mustn't depend on the
+	// other events of its request. All of it takes 1 to 2 s.
 	RequestFilterBudget = 20_000_000
 )
 
@@ -31,12 +31,13 @@ const (
 //     and kind of the failure and no value of the event.
 type Filter func(ctx context.Context, run *FilterRun) (bool, error)
 
-// FilterRun is one event while its subscriptions' filters are asked about it, one after another: its data is decoded once
-// and what the filters cost is added up. It is not safe for concurrent use, and the event mustn't change meanwhile.
+// FilterRun is one event while its subscriptions' filters are asked about it, one after another: its data is decoded
+// once and what the filters cost is added up. It is not safe for concurrent use, and the event mustn't change
+// meanwhile.
 type FilterRun struct {
 	Event *EventAppended
-	// Now is what the variable occurred_at has for an event that names no time of its own: the entry's recorded_at where
-	// there is an entry, and the wall clock at the append where there isn't one yet.
+	// Now is what the variable occurred_at has for an event that names no time of its own: the entry's recorded_at
+	// where there is an entry, and the wall clock at the append where there isn't one yet.
 	Now time.Time
 	// Budget is how much the filters may cost together; 0: EventFilterBudget.
 	Budget uint64

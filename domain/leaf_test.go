@@ -85,6 +85,10 @@ func TestParseLeaf_Refuses(t *testing.T) {
 		"an unknown form":         good[:len(good)-1] + `,"v":"2"}`,
 		"a member of no string":   strings.Replace(good, `{"actor"`, `{"aaa":1,"actor"`, 1),
 		"an unneeded escape":      strings.Replace(good, `{"actor"`, `{"aaa":"\u0061","actor"`, 1),
+		"an escape in a name":     strings.Replace(good, `{"actor"`, `{"a\"a":"1","actor"`, 1),
+		"an empty name":           strings.Replace(good, `{"actor"`, `{"":"1","actor"`, 1),
+		"a name of no ASCII":      good[:len(good)-1] + `,"é":"1"}`,
+		"an empty commitment":     strings.Replace(good, `"commitment.answer"`, `"commitment."`, 1),
 		"critical, or not":        strings.Replace(good, `"data_key"`, `"critical":"0","data_key"`, 1),
 		"another order":           strings.Replace(good, `"kind_version":"1","origin":"hooktrail-4711/acme"`, `"origin":"hooktrail-4711/acme","kind_version":"1"`, 1),
 		"a duplicate":             strings.Replace(good, `"cause"`, `"cause":"4709","cause"`, 1),
@@ -165,6 +169,10 @@ func FuzzParseLeaf(f *testing.F) {
 	example := exampleLeaf()
 	f.Add(example.Append(nil))
 	f.Add([]byte(`{"kind":"k","kind_version":"1","origin":"x/y","recorded_at":"2026-07-01T12:00:00Z","sequence":"0","stream":"t/00000000-0000-0000-0000-000000000000","stream_version":"1"}`))
+	for _, more := range []string{`"critical":"1","data_key"`, `"d":"\"\\é","data_key"`, `"d":1,"data_key"`, `"d\n":"1","data_key"`} {
+		f.Add(bytes.Replace(example.Append(nil), []byte(`"data_key"`), []byte(more), 1))
+	}
+	f.Add(append(bytes.TrimSuffix(example.Append(nil), []byte("}")), `,"v":"1"}`...))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		leaf, err := domain.ParseLeaf(b)
 		if err != nil {
@@ -219,6 +227,17 @@ func checkCanonical(t *rapid.T, b []byte) {
 	}
 }
 
+// TestLeaf_AppendAllocates: Append and AppendContext allocate nothing. Both run for every entry, Append under the append lock.
+func TestLeaf_AppendAllocates(t *testing.T) {
+	leaf, buffer := exampleLeaf(), make([]byte, 0, domain.MaxLeafBytes)
+	leaf.Critical = true
+	leaf.Others = []domain.LeafMember{{Name: "aaa", Value: "1"}, {Name: "zone", Value: "x"}}
+	n := testing.AllocsPerRun(100, func() { buffer = leaf.AppendContext(leaf.Append(buffer[:0])) })
+	if n != 0 {
+		t.Errorf("it allocates %v times", n)
+	}
+}
+
 func drawLeaf(t *rapid.T) domain.Leaf {
 	leaf := domain.Leaf{
 		Origin:   rapid.StringMatching(`[a-z0-9-]{1,20}/[a-z0-9_-]{1,63}`).Draw(t, "origin"),
@@ -230,6 +249,12 @@ func drawLeaf(t *rapid.T) domain.Leaf {
 		RecordedAt:    drawTime(t).Truncate(time.Microsecond),
 		Cause:         domain.Sequence(rapid.Int64Range(0, 99).Draw(t, "cause")),
 		DataKey:       drawUUID(t),
+		Critical:      rapid.Bool().Draw(t, "critical"),
+	}
+	for _, name := range []string{"aaa", "commit", "kindred", "seq", "zone"} {
+		if rapid.Bool().Draw(t, name) {
+			leaf.Others = append(leaf.Others, domain.LeafMember{Name: name, Value: rapid.StringMatching(`[ !#-%'-;=?-Z]{0,9}`).Draw(t, "value")})
+		}
 	}
 	for _, part := range []string{domain.PartIdentity, domain.PartData, domain.PartReason} {
 		if rapid.Bool().Draw(t, part) {

@@ -126,12 +126,12 @@ type Entry struct {
 	Context *RequestContext
 	// SubjectKey is the key that seals the entry's personal parts; zero: it has none, or they are the tenant's.
 	SubjectKey UUID
-	// Critical says that a program which doesn't know the kind must not pass over the entry.
+	// Critical reports that a program which doesn't know the kind must not pass over the entry.
 	Critical bool
-	// Erased says that the subject's parts were destroyed: they have their zero values in Fact. Where the tenant's were
+	// Erased reports that the subject's parts were destroyed: they have their zero values in Fact. Where the tenant's were
 	// destroyed as well, Fact is nil.
 	Erased bool
-	// Damaged says that the content, or some of it, doesn't open although its keys exist: Fact is nil.
+	// Damaged reports that the content, or some of it, doesn't open although its keys exist: Fact is nil.
 	Damaged bool
 }
 

@@ -58,7 +58,8 @@ func operations() map[string]operation {
 	}
 }
 
-// apply computes l op r. Integers are exact, also where 64 bits don't suffice; with a double on one side both are doubles.
+// apply computes l op r. Integers are exact, also where 64 bits don't suffice; with a double on one side both are
+// doubles.
 func (o operation) apply(l, r ref.Val) ref.Val {
 	if !isNumber(l) || !isNumber(r) {
 		return o.own(l, r)
@@ -193,7 +194,8 @@ func byValue() cel.ProgramOption {
 	})
 }
 
-// unshared replaces an error that CEL has only one of for all programs, and writes into: each would name another's place.
+// unshared replaces an error that CEL has only one of for all programs, and writes into: each would name another's
+// place.
 func unshared(v ref.Val) ref.Val {
 	if v == types.NoSuchOverloadErr() {
 		return noOverload()

@@ -9,9 +9,10 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// Match evaluates a subscription's filter for a caller that keeps no compiled ones. The empty filter matches. An error means
-// that it can't be said whether the filter matches: it doesn't compile, or failed on this event for good. Each call has a
-// budget of its own; the data of the last event is kept decoded. For an event without a time, occurred_at is the present.
+// Match evaluates a subscription's filter for a caller that keeps no compiled ones. The empty filter matches. An error
+// means that it can't be said whether the filter matches: it doesn't compile, or failed on this event for good. Each
+// call has a budget of its own; the data of the last event is kept decoded. For an event without a time, occurred_at is
+// the present.
 func (f *Filters) Match(s domain.Subscription, e *domain.EventAppended) (bool, error) {
 	if s.Filter == "" {
 		return true, nil
@@ -56,7 +57,8 @@ type decoded struct {
 // other data can lie at its place.
 func sameData(a, b []byte) bool { return len(a) > 0 && len(a) == len(b) && &a[0] == &b[0] }
 
-// generation is how many compiled filters are kept before the older half may go, generationBytes how long they are together.
+// generation is how many compiled filters are kept before the older half may go, generationBytes how long they are
+// together.
 const (
 	generation      = 512
 	generationBytes = 256 << 10

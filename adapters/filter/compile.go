@@ -10,8 +10,8 @@ import (
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common"
 	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/cost"
 	"cel.dev/cel-go/ext"
-	"cel.dev/cel-go/interpreter"
 	"github.com/hooktrail/hooktrail/domain"
 )
 
@@ -55,8 +55,8 @@ func newEnv() (*cel.Env, error) {
 type program struct {
 	prog    cel.Program
 	info    *ast.SourceInfo
-	tracker *interpreter.CostTracker // to be cloned for each evaluation
-	data    bool                     // reads the event's data
+	tracker *cost.Tracker // to be cloned for each evaluation
+	data    bool          // reads the event's data
 	loops   bool
 }
 
@@ -86,7 +86,7 @@ func compile(env *cel.Env, src string) (*program, error) {
 		return nil, domain.Invalid("filter", "%s", clip(err.Error()))
 	}
 	p.prog = prog
-	if p.tracker, err = interpreter.NewCostTracker(prices{r.patterns}); err != nil {
+	if p.tracker, err = cost.NewTracker(prices{r.patterns}); err != nil {
 		return nil, fmt.Errorf("price a filter: %w", err)
 	}
 	return p, nil

@@ -70,7 +70,8 @@ func contentOf(run *domain.FilterRun) *content {
 	return c
 }
 
-// decode reads JSON into maps, slices, strings, bools, nil, and numbers as the package comment says. No data at all is nil.
+// decode reads JSON into maps, slices, strings, bools, nil, and numbers as the package comment says. No data at all is
+// nil.
 func decode(data []byte) (any, error) {
 	if len(data) == 0 {
 		return nil, nil

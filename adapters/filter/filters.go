@@ -19,8 +19,8 @@ type Filters struct {
 	last   atomic.Pointer[decoded] // what Match was asked about last
 }
 
-// New makes filters of the variables and functions that the package comment lists. It fails only if those contradict one
-// another, which no configuration can cause.
+// New makes filters of the variables and functions that the package comment lists. It fails only if those contradict
+// one another, which no configuration can cause.
 func New() (*Filters, error) {
 	env, err := newEnv()
 	if err != nil {
@@ -29,15 +29,15 @@ func New() (*Filters, error) {
 	return &Filters{env: env}, nil
 }
 
-// Check refuses an expression that can't be a filter with a *domain.InvalidError on "filter" that names line and column.
-// An expression that passes can still fail on an event, such as for a missing member.
+// Check refuses an expression that can't be a filter with a *domain.InvalidError on "filter" that names line and
+// column. An expression that passes can still fail on an event, such as for a missing member.
 func (f *Filters) Check(src string) error {
 	_, err := compile(f.env, src)
 	return err
 }
 
-// Compile makes a filter, or refuses the expression as Check does. That takes some 0.2 ms, and the filter some 4 KiB of memory
-// (45 bytes for each byte of a long expression), so it is for callers who keep what it returns.
+// Compile makes a filter, or refuses the expression as Check does. That takes some 0.2 ms, and the filter some 4 KiB of
+// memory (45 bytes for each byte of a long expression), so it is for callers who keep what it returns.
 func (f *Filters) Compile(src string) (domain.Filter, error) {
 	p, err := compile(f.env, src)
 	if err != nil {
@@ -46,10 +46,10 @@ func (f *Filters) Compile(src string) (domain.Filter, error) {
 	return p.match, nil
 }
 
-// Lazy makes a filter that is compiled when it is first asked, once, and so costs nothing in a process that never routes by
-// it. Filters of the same expression share what was compiled for as long as somebody holds one of them: the configuration,
-// or a preview beside it. An expression that doesn't compile (which an earlier release may have accepted) fails on every
-// event.
+// Lazy makes a filter that is compiled when it is first asked, once, and so costs nothing in a process that never
+// routes by it. Filters of the same expression share what was compiled for as long as somebody holds one of them: the
+// configuration, or a preview beside it. An expression that doesn't compile (which an earlier release may have
+// accepted) fails on every event.
 func (f *Filters) Lazy(src string) domain.Filter {
 	l := f.shared.of(src)
 	return func(ctx context.Context, run *domain.FilterRun) (bool, error) {

@@ -10,8 +10,8 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// TestFilters_Lazy_isShared: an expression is compiled once for all who hold it, when it is first asked, and is forgotten with
-// the last of them.
+// TestFilters_Lazy_isShared: an expression is compiled once for all who hold it, when it is first asked, and is
+// forgotten with the last of them.
 func TestFilters_Lazy_isShared(t *testing.T) {
 	t.Parallel()
 	f := filters(t)

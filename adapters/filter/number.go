@@ -16,8 +16,9 @@ import (
 // maxDigits is how long an integer may be that is computed with. The largest double has 309 digits.
 const maxDigits = 400
 
-// integer is an integer beyond 64 bits: its digits as JSON has them, after a minus if it is negative. To expressions its type
-// is int. To CEL's own functions it is of a type apart, so that those that want an int refuse it instead of panicking.
+// integer is an integer beyond 64 bits: its digits as JSON has them, after a minus if it is negative. To expressions
+// its type is int. To CEL's own functions it is of a type apart, so that those that want an int refuse it instead of
+// panicking.
 type integer string
 
 var integerType = types.NewOpaqueType("integer beyond 64 bits")
@@ -105,7 +106,8 @@ func isNumber(v ref.Val) bool {
 // exactDouble is the first integer with a neighbour that no double has.
 const exactDouble = 1 << 53
 
-// compareNumbers orders two numbers by their exact values, whatever their types; false: one of them is not a number at all.
+// compareNumbers orders two numbers by their exact values, whatever their types; false: one of them is not a number at
+// all.
 func compareNumbers(l, r ref.Val) (order int, ok bool) {
 	switch l := l.(type) {
 	case types.Int:
@@ -142,8 +144,8 @@ func compareNumbers(l, r ref.Val) (order int, ok bool) {
 	return x.Cmp(y), true
 }
 
-// exact is a number to its last digit, nil for NaN. An integer that is too long for arithmetic is longer than every double
-// that is finite, and is taken for one of that length.
+// exact is a number to its last digit, nil for NaN. An integer that is too long for arithmetic is longer than every
+// double that is finite, and is taken for one of that length.
 func exact(v ref.Val) *big.Float {
 	switch v := v.(type) {
 	case types.Int:

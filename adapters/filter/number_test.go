@@ -40,42 +40,127 @@ func TestNumbers(t *testing.T) {
 		{`{"id":1` + strings.Repeat("0", 1000) + `}`, `string(data.id).size() == 1001 && data.id > 1e300 && data.id == data.id`},
 
 		{`{"n":4}`, `data.n + 1 == 5 && 1 + data.n == 5 && 5 == data.n + 1 && 5 == 1 + data.n`},
-		{`{"n":4}`, `data.n + 1 == 5.0 && 5.0 == 1 + data.n && data.n + 1.0 == 5 && data.n + 1u == 5 && 1u + data.n == 5u`},
+		{
+			`{"n":4}`,
+			`data.n + 1 == 5.0 && 5.0 == 1 + data.n && data.n + 1.0 == 5 && data.n + 1u == 5 && 1u + data.n == 5u`,
+		},
 		{`{"n":1000000000000000000}`, `data.n + 1 == 1000000000000000001 && 1000000000000000001 == 1 + data.n`},
-		{`{"n":9223372036854775807}`, `data.n + 1 == 9223372036854775808u && data.n + 1 - 1 == data.n && data.n + 1 > data.n`},
-		{`{"n":-9223372036854775808}`, `string(data.n - 1) == '-9223372036854775809' && -data.n == 9223372036854775808u`},
-		{`{"n":-9223372036854775808}`, `data.n / -1 == 9223372036854775808u && data.n % -1 == 0 && data.n - 1 < data.n`},
-		{`{"n":18446744073709551615}`, `data.n == 18446744073709551615u && data.n % 2 == 1 && data.n / 5 == 3689348814741910323`},
-		{`{"n":18446744073709551616}`, `data.n / 2 == 9223372036854775808u && data.n - 1 == 18446744073709551615u && data.n % 2 == 0`},
-		{`{"n":18446744073709551616}`, `data.n == 18446744073709551616.0 && 18446744073709551616.0 == data.n && data.n * 0 == 0`},
+		{
+			`{"n":9223372036854775807}`,
+			`data.n + 1 == 9223372036854775808u && data.n + 1 - 1 == data.n && data.n + 1 > data.n`,
+		},
+		{
+			`{"n":-9223372036854775808}`,
+			`string(data.n - 1) == '-9223372036854775809' && -data.n == 9223372036854775808u`,
+		},
+		{
+			`{"n":-9223372036854775808}`,
+			`data.n / -1 == 9223372036854775808u && data.n % -1 == 0 && data.n - 1 < data.n`,
+		},
+		{
+			`{"n":18446744073709551615}`,
+			`data.n == 18446744073709551615u && data.n % 2 == 1 && data.n / 5 == 3689348814741910323`,
+		},
+		{
+			`{"n":18446744073709551616}`,
+			`data.n / 2 == 9223372036854775808u && data.n - 1 == 18446744073709551615u && data.n % 2 == 0`,
+		},
+		{
+			`{"n":18446744073709551616}`,
+			`data.n == 18446744073709551616.0 && 18446744073709551616.0 == data.n && data.n * 0 == 0`,
+		},
 		{`{"n":18446744073709551616}`, `data.n * 1.5 > 2.7e19 && 0.5 * data.n == 9223372036854775808u`},
-		{`{"n":18446744073709551617}`, `data.n != 18446744073709551616.0 && data.n > 18446744073709551616.0 && !(18446744073709551616.0 >= data.n)`},
+		{
+			`{"n":18446744073709551617}`,
+			`data.n != 18446744073709551616.0 && data.n > 18446744073709551616.0 && ` +
+				`!(18446744073709551616.0 >= data.n)`,
+		},
 
-		{`{"amount":4}`, `data.amount * 1.5 == 6 && 1.5 * data.amount == 6.0 && data.amount / 2.0 == 2 && data.amount - 0.5 == 3.5`},
-		{`{"amount":4.0}`, `data.amount * 1.5 == 6 && data.amount + 1 == 5 && data.amount * 2 == 8 && 2 * data.amount == 8`},
-		{`{"amount":4.5}`, `data.amount * 1.5 == 6.75 && data.amount + 1 == 5.5 && 9 == data.amount * 2 && data.amount / 2 == 2.25`},
+		{
+			`{"amount":4}`,
+			`data.amount * 1.5 == 6 && 1.5 * data.amount == 6.0 && ` +
+				`data.amount / 2.0 == 2 && data.amount - 0.5 == 3.5`,
+		},
+		{
+			`{"amount":4.0}`,
+			`data.amount * 1.5 == 6 && data.amount + 1 == 5 && data.amount * 2 == 8 && 2 * data.amount == 8`,
+		},
+		{
+			`{"amount":4.5}`,
+			`data.amount * 1.5 == 6.75 && data.amount + 1 == 5.5 && 9 == data.amount * 2 && data.amount / 2 == 2.25`,
+		},
 		{`{"amount":1000000000000000000}`, `data.amount * 1.5 == 1.5e18 && 1.5 * data.amount == 1500000000000000000`},
-		{`{"amount":5}`, `data.amount / 2 == 2 && data.amount / 2.0 == 2.5 && data.amount % 2 == 1 && -data.amount == -5`},
+		{
+			`{"amount":5}`,
+			`data.amount / 2 == 2 && data.amount / 2.0 == 2.5 && data.amount % 2 == 1 && -data.amount == -5`,
+		},
 
-		{`{"a":10,"b":10.0,"c":1e1}`, `data.a == data.b && data.b == data.c && data.a in [10.0] && data.b in [10] && data.c in [1, 10u]`},
-		{`{"a":10,"b":10.0}`, `type(data.a) == int && type(data.b) == double && string(data.a) == '10' && string(data.b) == '10'`},
+		{
+			`{"a":10,"b":10.0,"c":1e1}`,
+			`data.a == data.b && data.b == data.c && data.a in [10.0] && data.b in [10] && data.c in [1, 10u]`,
+		},
+		{
+			`{"a":10,"b":10.0}`,
+			`type(data.a) == int && type(data.b) == double && string(data.a) == '10' && string(data.b) == '10'`,
+		},
 		{`{"a":123456789012345678901234567890}`, `type(data.a) == int`},
-		{`{"a":186853002.0,"b":1e21,"c":0.000001,"d":1.5e300}`,
-			`string(data.a) == '186853002' && string(data.b) == '1000000000000000000000' && string(data.c) == '0.000001' && string(data.d).size() == 301`},
-		{`{"a":9007199254740993}`, `data.a != 9007199254740992.0 && data.a > 9007199254740992.0 && !(data.a in [9007199254740992.0])`},
-		{`{"a":[1,2.0,18446744073709551616]}`, `data.a == [1.0, 2, 18446744073709551616.0] && [1u, 2, 18446744073709551616.0] == data.a`},
-		{`{"a":[18446744073709551616]}`, `18446744073709551616.0 in data.a && 3 in [1, 3] && !(data.a[0] in {"a": 1}) && data.a[0] in [18446744073709551616.0]`},
-		{`{"a":{"n":18446744073709551616}}`, `data.a == {"n": 18446744073709551616.0} && data.a != {"n": 1} && data.a != {"m": 18446744073709551616.0}`},
-		{`{"a":18446744073709551616}`, `data.?a == optional.of(18446744073709551616.0) && data.?b == optional.none() && data.?a != data.?b`},
-		{`{"a":18446744073709551616}`, `int(data.a) == data.a && double(data.a) == 18446744073709551616.0 && int(1e20) == 100 * 1000000000000000000`},
-		{`{"a":18446744073709551615}`, `uint(data.a) == 18446744073709551615u && int(18446744073709551615u) == data.a`},
+		{`{"a":186853002.0,"b":1e21}`, `string(data.a) == '186853002' && string(data.b) == '1000000000000000000000'`},
+		{`{"c":0.000001,"d":1.5e300}`, `string(data.c) == '0.000001' && string(data.d).size() == 301`},
+		{
+			`{"a":9007199254740993}`,
+			`data.a != 9007199254740992.0 && data.a > 9007199254740992.0 && !(data.a in [9007199254740992.0])`,
+		},
+		{
+			`{"a":[1,2.0,18446744073709551616]}`,
+			`data.a == [1.0, 2, 18446744073709551616.0] && [1u, 2, 18446744073709551616.0] == data.a`,
+		},
+		{
+			`{"a":[18446744073709551616]}`,
+			`18446744073709551616.0 in data.a && 3 in [1, 3] && ` +
+				`!(data.a[0] in {"a": 1}) && data.a[0] in [18446744073709551616.0]`,
+		},
+		{
+			`{"a":{"n":18446744073709551616}}`,
+			`data.a == {"n": 18446744073709551616.0} && data.a != {"n": 1} && ` +
+				`data.a != {"m": 18446744073709551616.0}`,
+		},
+		{
+			`{"a":18446744073709551616}`,
+			`data.?a == optional.of(18446744073709551616.0) && data.?b == optional.none() && data.?a != data.?b`,
+		},
+		{
+			`{"a":18446744073709551616}`,
+			`int(data.a) == data.a && double(data.a) == 18446744073709551616.0 && ` +
+				`int(1e20) == 100 * 1000000000000000000`,
+		},
+		{
+			`{"a":18446744073709551615}`,
+			`uint(data.a) == 18446744073709551615u && int(18446744073709551615u) == data.a`,
+		},
 		{`{"a":-0}`, `data.a == 0 && string(data.a) == '0'`},
-		{`{"a":1e400,"b":-1e400}`, `data.a > 1e308 && data.b < -1e308 && data.a != data.b && data.a > 18446744073709551615u`},
+		{
+			`{"a":1e400,"b":-1e400}`,
+			`data.a > 1e308 && data.b < -1e308 && data.a != data.b && data.a > 18446744073709551615u`,
+		},
 		{`{"a":1767225600}`, `timestamp(data.a) == timestamp("2026-01-01T00:00:00Z")`},
-		{`{"l":[1,2,3],"n":2}`, `data.l[data.n] == 3 && data.l[data.n - 1] == 2 && size(data.l) * 1.5 > 4 && size(data.l) > 2.5`},
-		{`{"s":"abc","n":2}`, `data.s.charAt(data.n) == 'c' && data.s.substring(0, data.n - 1) == 'a' && data.s + string(data.n) == 'abc2'`},
-		{`{"l":[{"q":2,"p":1.5},{"q":1,"p":3}]}`, `data.l.all(x, x.q * x.p == 3) && data.l.exists(x, x.p / x.q == 3)`},
-		{`{"n":4}`, `string(true) == 'true' && string(duration('1s')) == '1s' && int('7') == 7 && double('1.5') == 1.5 && uint('7') == 7u`},
+		{
+			`{"l":[1,2,3],"n":2}`,
+			`data.l[data.n] == 3 && data.l[data.n - 1] == 2 && size(data.l) * 1.5 > 4 && size(data.l) > 2.5`,
+		},
+		{
+			`{"s":"abc","n":2}`,
+			`data.s.charAt(data.n) == 'c' && data.s.substring(0, data.n - 1) == 'a' && ` +
+				`data.s + string(data.n) == 'abc2'`,
+		},
+		{
+			`{"l":[{"q":2,"p":1.5},{"q":1,"p":3}]}`,
+			`data.l.all(x, x.q * x.p == 3) && data.l.exists(x, x.p / x.q == 3)`,
+		},
+		{
+			`{"n":4}`,
+			`string(true) == 'true' && string(duration('1s')) == '1s' && ` +
+				`int('7') == 7 && double('1.5') == 1.5 && uint('7') == 7u`,
+		},
 		{`{"n":3}`, `data.n != "3" && !(data.n == null) && "3" != data.n && data.n != true`},
 	} {
 		if matches, err := matching(t, f, c.src, c.data); !matches || err != nil {
@@ -147,9 +232,11 @@ func written(t *rapid.T, label string) (string, *big.Rat) {
 		rapid.Map(rapid.Float64Range(-1e6, 1e6), func(f float64) string { return strconv.FormatFloat(f, 'f', 3, 64) }),
 		rapid.StringMatching(`-?[1-9][0-9]{0,60}`),
 		rapid.StringMatching(`-?(0|[1-9][0-9]{0,20})\.[0-9]{1,4}`),
-		rapid.SampledFrom([]string{"0", "-0", "0.0", "9007199254740992", "9007199254740993", "9007199254740992.0", "1e16",
+		rapid.SampledFrom([]string{
+			"0", "-0", "0.0", "9007199254740992", "9007199254740993", "9007199254740992.0", "1e16",
 			"9223372036854775807", "9223372036854775808", "-9223372036854775808", "-9223372036854775809", "9223372036854775808.0",
-			"18446744073709551615", "18446744073709551616", "18446744073709551616.0"}),
+			"18446744073709551615", "18446744073709551616", "18446744073709551616.0",
+		}),
 	).Draw(t, label)
 	if strings.ContainsAny(text, ".eE") {
 		f, err := strconv.ParseFloat(text, 64)
@@ -282,7 +369,8 @@ func FuzzNumber(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if domain.CheckJSON("n", []byte(text)) != nil || text != strings.TrimSpace(text) || strings.Trim(text, "-0123456789.eE+") != "" || len(text) > 5000 {
+		notNumber := strings.Trim(text, "-0123456789.eE+") != "" || domain.CheckJSON("n", []byte(text)) != nil
+		if notNumber || len(text) > 5000 {
 			t.Skip()
 		}
 		n := number(text)

@@ -70,8 +70,8 @@ func TestFilterRun_decodesOnce(t *testing.T) {
 	}
 }
 
-// TestFilterRun_Budget: the filters of one event share a budget. Past it none is asked, however cheap, and the one that would
-// have passed it has not failed.
+// TestFilterRun_Budget: the filters of one event share a budget. Past it none is asked, however cheap, and the one that
+// would have passed it has not failed.
 func TestFilterRun_Budget(t *testing.T) {
 	t.Parallel()
 	f, e := filters(t), looping(5_000)
@@ -118,7 +118,8 @@ func TestFilterRun_Budget(t *testing.T) {
 	}
 }
 
-// TestFilterRun_Budget_isTheSame: the same event, filters and order decide the same and cost the same, also past the budget.
+// TestFilterRun_Budget_isTheSame: the same event, filters and order decide the same and cost the same, also past the
+// budget.
 func TestFilterRun_Budget_isTheSame(t *testing.T) {
 	t.Parallel()
 	f := filters(t)
@@ -197,7 +198,8 @@ func TestVariables(t *testing.T) {
 	now := time.Date(2026, 7, 1, 12, 0, 0, 123456789, time.FixedZone("", 7200))
 	named := order()
 	named.Event.OccurredAt = time.Date(2025, 1, 2, 3, 4, 5, 6000, time.FixedZone("", 3600))
-	bare := &domain.EventAppended{Event: domain.EventAttributes{ID: "x", Source: "/tenants/acme", Type: "a.b", SchemaVersion: "v1"}}
+	bare := new(domain.EventAppended)
+	bare.Event.ID, bare.Event.Source, bare.Event.Type, bare.Event.SchemaVersion = "x", "/tenants/acme", "a.b", "v1"
 	for _, c := range []struct {
 		event *domain.EventAppended
 		src   string

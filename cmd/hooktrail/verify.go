@@ -22,7 +22,7 @@ type verifyCommand struct {
 // Run recomputes everything that the database holds of the log, and exits 1 at the first thing that is wrong.
 func (c verifyCommand) Run(ctx context.Context, p process) error {
 	return c.Storage.withLog(ctx, c.Log, func(log *eventlog.Log, views *views.Views) error {
-		head, err := log.CheckLog(ctx)
+		head, err := log.CheckLog(ctx, eventlog.CheckOptions{})
 		if err != nil {
 			return err
 		}
