@@ -248,7 +248,10 @@ func TestDispatcher_HandsOver(t *testing.T) {
 		stopped := make(chan struct{})
 		w.nodes = []*node{young}
 		go func() {
-			old.end(t)
+			old.stop()
+			if err := <-old.done; err != nil {
+				t.Errorf("run: %v", err)
+			}
 			close(stopped)
 		}()
 		time.Sleep(100 * time.Millisecond)
