@@ -37,6 +37,7 @@ CREATE TABLE tenants (
     deleted          boolean     NOT NULL,
     tenant           text        NOT NULL,
     config           bytea       NOT NULL,
+    mac              bytea       NOT NULL,
     CONSTRAINT tenants_pkey PRIMARY KEY (tenant, version),
     CONSTRAINT tenants_version_from_one CHECK (version >= 1),
     CONSTRAINT tenants_ends_after_start CHECK (to_sequence > from_sequence)
@@ -56,6 +57,7 @@ COMMENT ON COLUMN tenants.version IS 'Of the stream, from 1';
 COMMENT ON COLUMN tenants.deleted IS 'The tenant ended with this version';
 COMMENT ON COLUMN tenants.tenant IS 'Id of the tenant';
 COMMENT ON COLUMN tenants.config IS 'Configuration, JSON as in the log';
+COMMENT ON COLUMN tenants.mac IS 'Of the row but to_position and to_sequence, under the tenant''s secret';
 
 CREATE TABLE keys (
     id               uuid        NOT NULL,
@@ -71,6 +73,7 @@ CREATE TABLE keys (
     deleted          boolean     NOT NULL,
     tenant           text        NOT NULL,
     config           bytea       NOT NULL,
+    mac              bytea       NOT NULL,
     CONSTRAINT keys_pkey PRIMARY KEY (id, version),
     CONSTRAINT keys_version_from_one CHECK (version >= 1),
     CONSTRAINT keys_ends_after_start CHECK (to_sequence > from_sequence)
@@ -90,7 +93,8 @@ COMMENT ON COLUMN keys.to_sequence IS 'Sequence from which the next version hold
 COMMENT ON COLUMN keys.version IS 'Of the stream, from 1';
 COMMENT ON COLUMN keys.deleted IS 'The key was revoked with this version';
 COMMENT ON COLUMN keys.tenant IS 'Whose key; _instance for the instance''s own';
-COMMENT ON COLUMN keys.config IS 'What the key may do and its SHA-256, JSON as in the log';
+COMMENT ON COLUMN keys.config IS 'What the key may do and its SHA-256, JSON as in the log; what it and its principal are called only the log has';
+COMMENT ON COLUMN keys.mac IS 'Of the row but to_position and to_sequence, under the tenant''s secret';
 
 CREATE TABLE endpoints (
     id               uuid        NOT NULL,
@@ -106,6 +110,7 @@ CREATE TABLE endpoints (
     deleted          boolean     NOT NULL,
     tenant           text        NOT NULL,
     config           bytea       NOT NULL,
+    mac              bytea       NOT NULL,
     CONSTRAINT endpoints_pkey PRIMARY KEY (id, version),
     CONSTRAINT endpoints_version_from_one CHECK (version >= 1),
     CONSTRAINT endpoints_ends_after_start CHECK (to_sequence > from_sequence)
@@ -126,6 +131,7 @@ COMMENT ON COLUMN endpoints.version IS 'Of the stream, from 1';
 COMMENT ON COLUMN endpoints.deleted IS 'The endpoint ended with this version';
 COMMENT ON COLUMN endpoints.tenant IS 'Whose endpoint';
 COMMENT ON COLUMN endpoints.config IS 'Configuration, JSON as in the log; secrets only by id and keyed fingerprint';
+COMMENT ON COLUMN endpoints.mac IS 'Of the row but to_position and to_sequence, under the tenant''s secret';
 
 CREATE TABLE subscriptions (
     id               uuid        NOT NULL,
@@ -142,6 +148,7 @@ CREATE TABLE subscriptions (
     deleted          boolean     NOT NULL,
     tenant           text        NOT NULL,
     config           bytea       NOT NULL,
+    mac              bytea       NOT NULL,
     CONSTRAINT subscriptions_pkey PRIMARY KEY (id, version),
     CONSTRAINT subscriptions_version_from_one CHECK (version >= 1),
     CONSTRAINT subscriptions_ends_after_start CHECK (to_sequence > from_sequence)
@@ -164,58 +171,49 @@ COMMENT ON COLUMN subscriptions.version IS 'Of the stream, from 1';
 COMMENT ON COLUMN subscriptions.deleted IS 'The subscription ended with this version';
 COMMENT ON COLUMN subscriptions.tenant IS 'Whose subscription';
 COMMENT ON COLUMN subscriptions.config IS 'Configuration, JSON as in the log';
+COMMENT ON COLUMN subscriptions.mac IS 'Of the row but to_position and to_sequence, under the tenant''s secret';
 
--- Events without their data, which only the log has. What can be told from other columns is null: most rows are short.
+-- Events: where they are in the log, which alone has their attributes and data, and what lists look for. Nothing here tells
+-- anything of a person: subjects are keyed hashes under a secret of the tenant.
 CREATE TABLE events (
-    id              uuid        NOT NULL,
-    position        bigint      NOT NULL,
-    sequence        bigint      NOT NULL,
-    recorded_at     timestamptz NOT NULL,
-    routed_position bigint,
-    routed_sequence bigint,
-    routed_at       timestamptz,
-    data_size       integer     NOT NULL,
-    erased          boolean     NOT NULL,
-    tenant          text        NOT NULL,
-    leaf_hash       bytea       NOT NULL,
-    type            text        NOT NULL,
-    subject         text,
-    source          text,
-    producer_id     text,
-    more            bytea,
-    CONSTRAINT events_pkey PRIMARY KEY (id),
+    position     bigint      NOT NULL,
+    sequence     bigint      NOT NULL,
+    recorded_at  timestamptz NOT NULL,
+    data_size    integer     NOT NULL,
+    whole        boolean     NOT NULL,
+    erased       boolean     NOT NULL,
+    damaged      boolean     NOT NULL,
+    id           uuid        NOT NULL,
+    tenant       text        NOT NULL,
+    leaf_hash    bytea       NOT NULL,
+    type         text        NOT NULL,
+    subject_hash bytea,
+    CONSTRAINT events_pkey PRIMARY KEY (tenant, sequence),
     CONSTRAINT events_leaf_hash_length CHECK (octet_length(leaf_hash) = 32)
 );
-CREATE UNIQUE INDEX events_tenant_sequence ON events (tenant, sequence);
-CREATE INDEX events_producer_id ON events (tenant, producer_id) WHERE producer_id IS NOT NULL;
--- Without the sequence it is small (equal keys are stored once): it serves rare types, the index above serves the others.
+-- Without the sequence it is small (equal keys are stored once): it serves rare types, the primary key serves the others.
 CREATE INDEX events_type ON events (tenant, type);
-CREATE INDEX events_subject ON events (tenant, subject, sequence) WHERE subject IS NOT NULL;
-CREATE INDEX events_unrouted ON events (position) WHERE routed_position IS NULL;
+CREATE INDEX events_subject ON events (subject_hash, sequence) WHERE subject_hash IS NOT NULL;
 
-COMMENT ON TABLE events IS 'Events without their data';
-COMMENT ON COLUMN events.id IS 'The event''s internal id and stream';
+COMMENT ON TABLE events IS 'Events without attributes and data';
 COMMENT ON COLUMN events.position IS 'Position of its entry';
 COMMENT ON COLUMN events.sequence IS 'Sequence of its entry';
 COMMENT ON COLUMN events.recorded_at IS 'When it was appended';
-COMMENT ON COLUMN events.routed_position IS 'Position of the entry that completed its routing; null: not yet routed';
-COMMENT ON COLUMN events.routed_sequence IS 'Sequence of that entry';
-COMMENT ON COLUMN events.routed_at IS 'recorded_at of that entry';
 COMMENT ON COLUMN events.data_size IS 'Length of its data in bytes';
-COMMENT ON COLUMN events.erased IS 'Its content was destroyed: attributes are empty';
+COMMENT ON COLUMN events.whole IS 'Its entry has its whole routing; else entries right behind continue it';
+COMMENT ON COLUMN events.erased IS 'Its subject''s parts were destroyed when it was folded';
+COMMENT ON COLUMN events.damaged IS 'Its content didn''t open when it was folded';
+COMMENT ON COLUMN events.id IS 'The event''s internal id and stream';
 COMMENT ON COLUMN events.tenant IS 'Whose event';
 COMMENT ON COLUMN events.leaf_hash IS 'RFC 6962 hash of its entry''s leaf';
-COMMENT ON COLUMN events.type IS 'Event type; empty when erased';
-COMMENT ON COLUMN events.subject IS 'Whom it is about; null: nobody';
-COMMENT ON COLUMN events.source IS 'Where it comes from; null: the tenant''s own default';
-COMMENT ON COLUMN events.producer_id IS 'What its producer called it; null: the internal id';
-COMMENT ON COLUMN events.more IS 'The other attributes, JSON; null: only schema version v1';
+COMMENT ON COLUMN events.type IS 'Event type; empty when the tenant''s parts were destroyed';
+COMMENT ON COLUMN events.subject_hash IS 'Keyed hash of whom it is about; null: nobody';
 
 -- fillfactor: an attempt changes a row that no page holds any more only when it is retried.
 CREATE TABLE deliveries (
     id               uuid        NOT NULL,
-    event            uuid,
-    endpoint         uuid,
+    event            uuid        NOT NULL,
+    endpoint         uuid        NOT NULL,
     event_sequence   bigint      NOT NULL,
     created_position bigint      NOT NULL,
     created_sequence bigint      NOT NULL,
@@ -232,9 +230,11 @@ CREATE TABLE deliveries (
     schedule_base    integer     NOT NULL,
     version          integer     NOT NULL,
     open             boolean     NOT NULL,
+    node             uuid,
     tenant           text        NOT NULL,
     status           text        NOT NULL,
     cancel_reason    text,
+    retention        text,
     subscriptions    bytea       NOT NULL,
     CONSTRAINT deliveries_pkey PRIMARY KEY (id),
     CONSTRAINT deliveries_status_known CHECK (status IN ('pending', 'retrying', 'succeeded', 'dead', 'cancelled')),
@@ -249,11 +249,11 @@ CREATE INDEX deliveries_waiting ON deliveries (endpoint, next_attempt_at, create
     WHERE open OR status IN ('pending', 'retrying');
 CREATE INDEX deliveries_dead ON deliveries (tenant, created_sequence) WHERE status = 'dead';
 
-COMMENT ON TABLE deliveries IS 'Where each delivery stands now; attempts and delivery_changes say where it stood before';
+COMMENT ON TABLE deliveries IS 'The present state of each delivery; the log has its attempts and earlier states';
 COMMENT ON COLUMN deliveries.id IS 'The delivery''s id and stream';
-COMMENT ON COLUMN deliveries.event IS 'Internal id of the event; null when the routing was erased';
-COMMENT ON COLUMN deliveries.endpoint IS 'Where it goes; null when the routing was erased';
-COMMENT ON COLUMN deliveries.event_sequence IS 'Sequence of the event''s entry; 0 when the routing was erased';
+COMMENT ON COLUMN deliveries.event IS 'Internal id of the event';
+COMMENT ON COLUMN deliveries.endpoint IS 'Where it goes';
+COMMENT ON COLUMN deliveries.event_sequence IS 'Sequence of the event''s entry';
 COMMENT ON COLUMN deliveries.created_position IS 'Position of the routing that made it';
 COMMENT ON COLUMN deliveries.created_sequence IS 'Sequence of the routing that made it';
 COMMENT ON COLUMN deliveries.created_at IS 'recorded_at of the routing that made it';
@@ -269,68 +269,119 @@ COMMENT ON COLUMN deliveries.attempts IS 'Started attempts';
 COMMENT ON COLUMN deliveries.schedule_base IS 'Attempts made before the schedule last began';
 COMMENT ON COLUMN deliveries.version IS 'Of the stream: entries since the routing';
 COMMENT ON COLUMN deliveries.open IS 'An attempt is started and not finished';
+COMMENT ON COLUMN deliveries.node IS 'That started the open attempt; null: none is open';
 COMMENT ON COLUMN deliveries.tenant IS 'Whose delivery';
 COMMENT ON COLUMN deliveries.status IS 'pending, retrying, succeeded, dead or cancelled';
 COMMENT ON COLUMN deliveries.cancel_reason IS 'Why it was cancelled';
+COMMENT ON COLUMN deliveries.retention IS 'Retention class; null: default';
 COMMENT ON COLUMN deliveries.subscriptions IS 'What matched: 20 bytes each, the subscription''s id and its version (big endian)';
 
--- What an attempt sent and got stands in the log, at its two sequences.
-CREATE TABLE attempts (
-    delivery          uuid        NOT NULL,
-    begun_position    bigint      NOT NULL,
-    begun_sequence    bigint      NOT NULL,
-    begun_at          timestamptz NOT NULL,
-    finished_position bigint,
-    finished_sequence bigint,
-    finished_at       timestamptz,
-    next_attempt_at   timestamptz,
-    number            integer     NOT NULL,
-    tenant            text        NOT NULL,
-    status            text,
-    CONSTRAINT attempts_pkey PRIMARY KEY (delivery, number),
-    CONSTRAINT attempts_number_from_one CHECK (number >= 1),
-    CONSTRAINT attempts_finished_with_status CHECK ((finished_sequence IS NULL) = (status IS NULL))
-) WITH (fillfactor = 95);
+CREATE TABLE event_types (
+    id               uuid        NOT NULL,
+    created_position bigint      NOT NULL,
+    created_sequence bigint      NOT NULL,
+    created_at       timestamptz NOT NULL,
+    from_position    bigint      NOT NULL,
+    from_sequence    bigint      NOT NULL,
+    from_at          timestamptz NOT NULL,
+    to_position      bigint,
+    to_sequence      bigint,
+    version          integer     NOT NULL,
+    deleted          boolean     NOT NULL,
+    tenant           text        NOT NULL,
+    name             text        NOT NULL,
+    config           bytea       NOT NULL,
+    mac              bytea       NOT NULL,
+    CONSTRAINT event_types_pkey PRIMARY KEY (id, version),
+    CONSTRAINT event_types_version_from_one CHECK (version >= 1),
+    CONSTRAINT event_types_ends_after_start CHECK (to_sequence > from_sequence)
+);
+CREATE INDEX event_types_tenant_created ON event_types (tenant, created_sequence);
+CREATE INDEX event_types_name ON event_types (tenant, name);
 
-COMMENT ON TABLE attempts IS 'When each attempt began and ended, and what followed for its delivery';
-COMMENT ON COLUMN attempts.delivery IS 'The delivery that it belongs to';
-COMMENT ON COLUMN attempts.begun_position IS 'Position of its start';
-COMMENT ON COLUMN attempts.begun_sequence IS 'Sequence of its start';
-COMMENT ON COLUMN attempts.begun_at IS 'recorded_at of its start';
-COMMENT ON COLUMN attempts.finished_position IS 'Position of its end; null: it is open';
-COMMENT ON COLUMN attempts.finished_sequence IS 'Sequence of its end';
-COMMENT ON COLUMN attempts.finished_at IS 'recorded_at of its end';
-COMMENT ON COLUMN attempts.next_attempt_at IS 'When its end had the next attempt due; null: none followed';
-COMMENT ON COLUMN attempts.number IS 'Of the attempt, from 1';
-COMMENT ON COLUMN attempts.tenant IS 'Whose attempt';
-COMMENT ON COLUMN attempts.status IS 'The delivery''s status from its end on';
+COMMENT ON TABLE event_types IS 'Every version of every event type''s definition';
+COMMENT ON COLUMN event_types.id IS 'The type''s stream';
+COMMENT ON COLUMN event_types.created_position IS 'Position of the first version''s entry';
+COMMENT ON COLUMN event_types.created_sequence IS 'Sequence of the first version''s entry';
+COMMENT ON COLUMN event_types.created_at IS 'recorded_at of the first version''s entry';
+COMMENT ON COLUMN event_types.from_position IS 'Position of this version''s entry';
+COMMENT ON COLUMN event_types.from_sequence IS 'Sequence of this version''s entry';
+COMMENT ON COLUMN event_types.from_at IS 'recorded_at of this version''s entry';
+COMMENT ON COLUMN event_types.to_position IS 'Position from which the next version holds; null: this one is current';
+COMMENT ON COLUMN event_types.to_sequence IS 'Sequence from which the next version holds; null: this one is current';
+COMMENT ON COLUMN event_types.version IS 'Of the stream, from 1; not what the schema is called';
+COMMENT ON COLUMN event_types.deleted IS 'The content was destroyed; nothing else ends a type';
+COMMENT ON COLUMN event_types.tenant IS 'Whose type';
+COMMENT ON COLUMN event_types.name IS 'Of the type; empty where the content was destroyed';
+COMMENT ON COLUMN event_types.config IS 'Definition, JSON as in the log';
+COMMENT ON COLUMN event_types.mac IS 'Of the row but to_position and to_sequence, under the tenant''s secret';
 
-CREATE TABLE delivery_changes (
-    delivery        uuid        NOT NULL,
-    position        bigint      NOT NULL,
-    sequence        bigint      NOT NULL,
-    recorded_at     timestamptz NOT NULL,
-    next_attempt_at timestamptz,
-    schedule_base   integer     NOT NULL,
-    tenant          text        NOT NULL,
-    status          text        NOT NULL,
-    cancel_reason   text,
-    change          text        NOT NULL,
-    CONSTRAINT delivery_changes_pkey PRIMARY KEY (delivery, sequence),
-    CONSTRAINT delivery_changes_known CHECK (change IN ('redriven', 'cancelled', 'erased'))
+CREATE TABLE profiles (
+    id       uuid        NOT NULL,
+    position bigint      NOT NULL,
+    sequence bigint      NOT NULL,
+    added_at timestamptz NOT NULL,
+    version  integer     NOT NULL,
+    tenant   text        NOT NULL,
+    name     text        NOT NULL,
+    digest   text        NOT NULL,
+    document bytea       NOT NULL,
+    CONSTRAINT profiles_pkey PRIMARY KEY (id),
+    CONSTRAINT profiles_version_from_one CHECK (version >= 1)
 );
 
-COMMENT ON TABLE delivery_changes IS 'What changed a delivery besides its attempts';
-COMMENT ON COLUMN delivery_changes.delivery IS 'The delivery';
-COMMENT ON COLUMN delivery_changes.position IS 'Position of the entry';
-COMMENT ON COLUMN delivery_changes.sequence IS 'Sequence of the entry';
-COMMENT ON COLUMN delivery_changes.recorded_at IS 'recorded_at of the entry';
-COMMENT ON COLUMN delivery_changes.next_attempt_at IS 'When a redrive had the next attempt due';
-COMMENT ON COLUMN delivery_changes.schedule_base IS 'Attempts made before a redrive';
-COMMENT ON COLUMN delivery_changes.tenant IS 'Whose delivery';
-COMMENT ON COLUMN delivery_changes.status IS 'The delivery''s status from the entry on';
-COMMENT ON COLUMN delivery_changes.cancel_reason IS 'Why it was cancelled';
-COMMENT ON COLUMN delivery_changes.change IS 'redriven, cancelled, or erased: content of an entry about it was destroyed';
+COMMENT ON TABLE profiles IS 'Wire profiles that operators added; those of the program itself stand nowhere here';
+COMMENT ON COLUMN profiles.id IS 'The profile''s stream';
+COMMENT ON COLUMN profiles.position IS 'Position of its entry';
+COMMENT ON COLUMN profiles.sequence IS 'Sequence of its entry';
+COMMENT ON COLUMN profiles.added_at IS 'recorded_at of its entry';
+COMMENT ON COLUMN profiles.version IS 'Of the document, as it says itself';
+COMMENT ON COLUMN profiles.tenant IS '_instance: profiles are for all tenants';
+COMMENT ON COLUMN profiles.name IS 'What endpoints call it';
+COMMENT ON COLUMN profiles.digest IS 'SHA-256 of the document, in hex';
+COMMENT ON COLUMN profiles.document IS 'JSON, as in the log';
+
+-- One row an entry, whatever it passed over: a subscription with a filter that seldom matches would else cost a row an
+-- event. Who asks for one endpoint's or subscription's reads the rows in order.
+CREATE TABLE skips (
+    event          uuid        NOT NULL,
+    event_sequence bigint      NOT NULL,
+    position       bigint      NOT NULL,
+    sequence       bigint      NOT NULL,
+    recorded_at    timestamptz NOT NULL,
+    verdicts       boolean     NOT NULL,
+    tenant         text        NOT NULL,
+    skipped        bytea       NOT NULL,
+    CONSTRAINT skips_pkey PRIMARY KEY (tenant, sequence)
+);
+
+COMMENT ON TABLE skips IS 'What routings skipped';
+COMMENT ON COLUMN skips.event IS 'Internal id of the event';
+COMMENT ON COLUMN skips.event_sequence IS 'Sequence of the event''s entry';
+COMMENT ON COLUMN skips.position IS 'Position of the routing''s entry';
+COMMENT ON COLUMN skips.sequence IS 'Sequence of the routing''s entry';
+COMMENT ON COLUMN skips.recorded_at IS 'When it was routed';
+COMMENT ON COLUMN skips.verdicts IS 'Filters skipped some, too: they tell something of the event, and only the log says which';
+COMMENT ON COLUMN skips.tenant IS 'Whose event';
+COMMENT ON COLUMN skips.skipped IS 'Subscriptions with endpoint and reason, JSON as in the log';
+
+-- A page of the fold writes a row once, however many attempts ended in it.
+CREATE TABLE endpoint_health (
+    endpoint      uuid        NOT NULL,
+    last_success  timestamptz,
+    failing_since timestamptz,
+    failures      bigint      NOT NULL,
+    tenant        text        NOT NULL,
+    CONSTRAINT endpoint_health_pkey PRIMARY KEY (endpoint),
+    CONSTRAINT endpoint_health_failures_since CHECK ((failures > 0) = (failing_since IS NOT NULL))
+) WITH (fillfactor = 50);
+
+COMMENT ON TABLE endpoint_health IS 'How the attempts at each endpoint went of late';
+COMMENT ON COLUMN endpoint_health.endpoint IS 'The endpoint';
+COMMENT ON COLUMN endpoint_health.last_success IS 'recorded_at of the last success; null: never';
+COMMENT ON COLUMN endpoint_health.failing_since IS 'recorded_at of the first failure after it; null: the last attempt succeeded';
+COMMENT ON COLUMN endpoint_health.failures IS 'Attempts that failed since the last success';
+COMMENT ON COLUMN endpoint_health.tenant IS 'Whose endpoint';
 
 -- The owner is not bound by the policies (no FORCE): nobody logs in as it.
 ALTER TABLE cursors ENABLE ROW LEVEL SECURITY;
@@ -340,8 +391,10 @@ ALTER TABLE endpoints ENABLE ROW LEVEL SECURITY;
 ALTER TABLE subscriptions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE events ENABLE ROW LEVEL SECURITY;
 ALTER TABLE deliveries ENABLE ROW LEVEL SECURITY;
-ALTER TABLE attempts ENABLE ROW LEVEL SECURITY;
-ALTER TABLE delivery_changes ENABLE ROW LEVEL SECURITY;
+ALTER TABLE event_types ENABLE ROW LEVEL SECURITY;
+ALTER TABLE profiles ENABLE ROW LEVEL SECURITY;
+ALTER TABLE skips ENABLE ROW LEVEL SECURITY;
+ALTER TABLE endpoint_health ENABLE ROW LEVEL SECURITY;
 CREATE POLICY cursors_of_tenant ON cursors USING (tenant = '' OR current_setting('hooktrail.tenant', true) IN (tenant, '*'));
 CREATE POLICY tenants_of_tenant ON tenants USING (current_setting('hooktrail.tenant', true) IN (tenant, '*'));
 CREATE POLICY keys_of_tenant ON keys USING (current_setting('hooktrail.tenant', true) IN (tenant, '*'));
@@ -349,8 +402,10 @@ CREATE POLICY endpoints_of_tenant ON endpoints USING (current_setting('hooktrail
 CREATE POLICY subscriptions_of_tenant ON subscriptions USING (current_setting('hooktrail.tenant', true) IN (tenant, '*'));
 CREATE POLICY events_of_tenant ON events USING (current_setting('hooktrail.tenant', true) IN (tenant, '*'));
 CREATE POLICY deliveries_of_tenant ON deliveries USING (current_setting('hooktrail.tenant', true) IN (tenant, '*'));
-CREATE POLICY attempts_of_tenant ON attempts USING (current_setting('hooktrail.tenant', true) IN (tenant, '*'));
-CREATE POLICY delivery_changes_of_tenant ON delivery_changes USING (current_setting('hooktrail.tenant', true) IN (tenant, '*'));
+CREATE POLICY event_types_of_tenant ON event_types USING (current_setting('hooktrail.tenant', true) IN (tenant, '*'));
+CREATE POLICY profiles_of_tenant ON profiles USING (current_setting('hooktrail.tenant', true) IN (tenant, '*'));
+CREATE POLICY skips_of_tenant ON skips USING (current_setting('hooktrail.tenant', true) IN (tenant, '*'));
+CREATE POLICY endpoint_health_of_tenant ON endpoint_health USING (current_setting('hooktrail.tenant', true) IN (tenant, '*'));
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON
-    cursors, tenants, keys, endpoints, subscriptions, events, deliveries, attempts, delivery_changes TO hooktrail_server;
+    cursors, tenants, keys, endpoints, subscriptions, event_types, profiles, events, skips, deliveries, endpoint_health TO hooktrail_server;

@@ -102,7 +102,7 @@ func defaultSource(tenant domain.TenantID) string { return "/tenants/" + string(
 // claim reserves the producer's id, so that a repetition is recognised for ever.
 func (s *submission) claim(tenant domain.TenantID, draft int) domain.Claim {
 	return domain.Claim{
-		Tenant: tenant, Scope: "event/" + s.attrs.Source, Key: s.attrs.ID, Digest: s.digest(), First: draft, Count: 1,
+		Tenant: tenant, Scope: domain.ScopeEvent(s.attrs.Source), Key: s.attrs.ID, Digest: s.digest(), First: draft, Count: 1,
 	}
 }
 

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 
 	"github.com/hooktrail/hooktrail/domain"
@@ -16,15 +17,21 @@ func Apply(s Store, e domain.Entry) error {
 	return s.Advance(e.Tenant, OriginOf(e))
 }
 
-// OriginOf says where an entry stands.
+// OriginOf is the place of an entry.
 func OriginOf(e domain.Entry) Origin {
 	return Origin{Position: e.Position, Sequence: e.Sequence, RecordedAt: e.RecordedAt}
 }
 
 func apply(s Store, e domain.Entry) error {
 	switch {
+	case e.Kind.Version() == 0 && e.Critical:
+		return fmt.Errorf("this program doesn't know the kind, which says that it must be understood: upgrade this program")
 	case e.Kind.Version() == 0:
-		return fmt.Errorf("this program doesn't know the kind (a newer program wrote it): upgrade this one")
+		return nil // of a newer program, and nothing that this one answers depends on it
+	case e.KindVersion > e.Kind.Version():
+		return fmt.Errorf("this program knows version %d of the kind, not %d: upgrade this program", e.Kind.Version(), e.KindVersion)
+	case e.Damaged:
+		return applyDamaged(s, e)
 	case e.Fact == nil && e.Erased:
 		return applyErased(s, e)
 	case e.Fact == nil:
@@ -35,22 +42,37 @@ func apply(s Store, e domain.Entry) error {
 		if err := s.PutEvent(event(e, f)); err != nil {
 			return err
 		}
-		return route(s, e, f.Routing, f.Verdicts)
+		return applyRouting(s, &e, f.Routing, f.Verdicts)
 	case *domain.EventRouted:
-		return route(s, e, f.Routing, f.Verdicts)
+		return applyRouting(s, &e, f.Routing, f.Verdicts)
 	case *domain.AttemptStarted, *domain.AttemptFinished, *domain.DeliveryRedriven, *domain.DeliveryCancelled:
-		return applyDelivery(s, e)
+		return s.FoldDelivery(&e)
 	case *domain.ProfileAdded:
 		return s.PutProfile(Profile{ProfileName: f.Profile, ID: e.Stream.ID, Document: f.Document, Added: OriginOf(e)})
 	case *domain.TenantRegistered, *domain.TenantUnregistered, *domain.ServerStarted, *domain.LeaseTaken,
 		*domain.FollowerStopped:
-		return nil // what the instance says of itself stands in the log and makes no row
+		return nil // what the instance says of itself makes no row
 	default:
 		return applyConfig(s, e)
 	}
 }
 
-func applyDelivery(s Store, e domain.Entry) error { return s.FoldDelivery(e) }
+// applyRouting makes the deliveries and skips of one entry of an event.
+func applyRouting(s Store, e *domain.Entry, r domain.Routing, v domain.Verdicts) error {
+	at := OriginOf(*e)
+	for i, d := range Routed(e) {
+		if err := s.PutDelivery(d, r.Deliveries[i].First); err != nil {
+			return err
+		}
+	}
+	if len(r.Skipped)+len(v.Skipped) == 0 {
+		return nil
+	}
+	return s.PutSkips(Skips{
+		Tenant: e.Tenant, Event: e.Stream.ID, EventSequence: e.EventSequence(),
+		Skipped: r.Skipped, Verdicts: v.Skipped, At: at,
+	})
+}
 
 func applyConfig(s Store, e domain.Entry) error {
 	switch f := e.Fact.(type) {
@@ -102,15 +124,21 @@ func applyConfig(s Store, e domain.Entry) error {
 	return unhandled(e)
 }
 
-// applyErased folds an entry whose content was destroyed. The entry itself still says what it was and which thing it
-// was about, so nothing is left out: the row is marked.
+// applyErased folds an entry of which the tenant's own parts were destroyed. The entry itself still says what it was and
+// which thing it was about, so nothing is left out: the row is marked.
 func applyErased(s Store, e domain.Entry) error {
 	id, at := e.Stream.ID, OriginOf(e)
-	switch e.Kind {
-	case domain.KindEventAppended:
-		return s.PutEvent(Event{ID: id, Tenant: e.Tenant, LeafHash: leafHash(e.Leaf), Created: at, Erased: true})
-	}
 	switch e.Stream.Kind {
+	case domain.StreamEvent:
+		if e.Kind != domain.KindEventAppended {
+			return nil // the deliveries that it made are known no more
+		}
+		return s.PutEvent(Event{ID: id, Tenant: e.Tenant, LeafHash: leafHash(e.Leaf), Created: at, Erased: true})
+	case domain.StreamDelivery:
+		if err := s.FoldDelivery(&e); !errors.Is(err, domain.ErrNotFound) {
+			return err
+		}
+		return nil // so was the entry that made it
 	case domain.StreamTenant:
 		return putTenant(s, e, domain.TenantConfig{ID: e.Tenant}, true)
 	case domain.StreamKey:
@@ -125,24 +153,23 @@ func applyErased(s Store, e domain.Entry) error {
 	return nil // the instance's own facts make no row
 }
 
-func event(e domain.Entry, f *domain.EventAppended) Event {
-	return Event{
-		ID: e.Stream.ID, Tenant: e.Tenant, Attrs: f.Event, LeafHash: leafHash(e.Leaf), DataSize: len(f.Data), Created: OriginOf(e),
+// applyDamaged folds an entry whose content doesn't open although its keys exist. An event keeps its place, marked. What
+// configures or moves a delivery can't be guessed: the fold stops there.
+func applyDamaged(s Store, e domain.Entry) error {
+	switch {
+	case e.Kind == domain.KindEventAppended:
+		return s.PutEvent(Event{ID: e.Stream.ID, Tenant: e.Tenant, LeafHash: leafHash(e.Leaf), Created: OriginOf(e), Damaged: true})
+	case e.Tenant == domain.InstanceTenant && e.Stream.Kind != domain.StreamKey && e.Stream.Kind != domain.StreamProfile:
+		return nil // what the instance says of itself makes no row
 	}
+	return fmt.Errorf("the content is damaged: hooktrail verify says more")
 }
 
-func route(s Store, e domain.Entry, r domain.Routing, v domain.Verdicts) error {
-	at := OriginOf(e)
-	for _, d := range domain.Routed(&e) {
-		if err := s.PutDelivery(Delivery{Delivery: d, Created: at, Updated: at}); err != nil {
-			return err
-		}
+func event(e domain.Entry, f *domain.EventAppended) Event {
+	return Event{
+		ID: e.Stream.ID, Tenant: e.Tenant, Attrs: f.Event, LeafHash: leafHash(e.Leaf), DataSize: len(f.Data),
+		Created: OriginOf(e), Whole: f.Routing.Complete, Erased: e.Erased,
 	}
-	skipped := append(r.Skipped[:len(r.Skipped):len(r.Skipped)], v.Skipped...)
-	if len(skipped) > 0 {
-		return s.PutSkips(Skips{Tenant: e.Tenant, Event: e.Stream.ID, EventSequence: e.EventSequence(), Skipped: skipped, At: at})
-	}
-	return nil
 }
 
 func created(e domain.Entry) Origin {

@@ -2,6 +2,18 @@ package projections
 
 import "github.com/hooktrail/hooktrail/domain"
 
+// Routed returns the deliveries that an entry makes as the views have them, without what links the events about a person:
+// the key of their subject.
+func Routed(e *domain.Entry) []Delivery {
+	made, at := domain.Routed(e), OriginOf(*e)
+	rows := make([]Delivery, len(made))
+	for i, d := range made {
+		d.SubjectKey = domain.UUID{}
+		rows[i] = Delivery{Delivery: d, Created: at, Updated: at}
+	}
+	return rows
+}
+
 // Fold applies an entry of the delivery's stream; domain.Delivery.Fold decides what it means. An end that follows an end (of
 // an attempt that was under way when its delivery was cancelled) leaves the time of the first.
 func (d *Delivery) Fold(e *domain.Entry) error {

@@ -33,7 +33,9 @@ func TestDirectory_FollowsKeysAndTenants(t *testing.T) {
 		go func() { ended <- d.Follow(ctx, log) }()
 		tenant, id := domain.NewUUID(), domain.NewUUID()
 		hash := sha256.Sum256([]byte("a key"))
-		config := domain.KeyConfig{ID: id, Name: "k", Role: domain.RoleAdmin, Hash: hash[:]}
+		config := domain.KeyConfig{
+			KeyNames: domain.KeyNames{Name: "k"}, KeyRights: domain.KeyRights{ID: id, Role: domain.RoleAdmin, Hash: hash[:]},
+		}
 		appendFact(t, log, "acme", domain.StreamTenant, tenant, &domain.TenantCreated{Tenant: domain.TenantConfig{ID: "acme"}})
 		made := appendFact(t, log, "acme", domain.StreamKey, id, &domain.KeyCreated{Key: config})
 		if err := d.Await(ctx, made.Position); err != nil {
@@ -69,10 +71,10 @@ func TestDirectory_FollowsKeysAndTenants(t *testing.T) {
 func TestDirectory_RevocationWithoutContent(t *testing.T) {
 	t.Parallel()
 	hash := sha256.Sum256([]byte("a key"))
-	key := projections.Key{Key: domain.Key{KeyConfig: domain.KeyConfig{ID: domain.UUID{1}, Hash: hash[:]}, Tenant: "acme", Version: 1}}
+	key := projections.Key{Key: domain.Key{KeyConfig: domain.KeyConfig{KeyRights: domain.KeyRights{ID: domain.UUID{1}, Hash: hash[:]}}, Tenant: "acme", Version: 1}}
 	log := logtest.NewMemory(time.Now)
 	appendFact(t, log, "acme", domain.StreamTenant, domain.UUID{2}, &domain.TenantCreated{Tenant: domain.TenantConfig{ID: "acme"}})
-	last := appendFact(t, log, "acme", domain.StreamKey, domain.UUID{1}, &domain.KeyRevoked{Key: domain.KeyConfig{ID: domain.UUID{1}}})
+	last := appendFact(t, log, "acme", domain.StreamKey, domain.UUID{1}, &domain.KeyRevoked{Key: domain.KeyConfig{KeyRights: domain.KeyRights{ID: domain.UUID{1}}}})
 	d := projections.NewDirectory(projections.DirectoryRows{Keys: []projections.Key{key}}, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -32,7 +32,7 @@ type memoryTenant struct {
 	eventTypes    list[EventType]
 	skips         []Skips
 	health        map[domain.UUID][]healthState // by endpoint, oldest first
-	events        list[Event]                   // the second state is the routed one
+	events        list[Event]
 	byProducer    map[producerID]domain.UUID
 	deliveries    list[Delivery]
 	attempts      map[domain.UUID][]Attempt // by delivery
@@ -120,7 +120,7 @@ func (m *Memory) tenant(id domain.TenantID) *memoryTenant {
 			subscriptions: newList(func(s *Subscription) (Origin, Origin) { return s.Created, s.Updated }),
 			eventTypes:    newList(func(d *EventType) (Origin, Origin) { return d.Created, d.Updated }),
 			health:        make(map[domain.UUID][]healthState),
-			events:        newList(eventOrigins),
+			events:        newList(func(e *Event) (Origin, Origin) { return e.Created, e.Created }),
 			byProducer:    make(map[producerID]domain.UUID),
 			deliveries:    newList(func(d *Delivery) (Origin, Origin) { return d.Created, d.Updated }),
 			attempts:      make(map[domain.UUID][]Attempt),
@@ -129,5 +129,3 @@ func (m *Memory) tenant(id domain.TenantID) *memoryTenant {
 	}
 	return t
 }
-
-func eventOrigins(e *Event) (created, updated Origin) { return e.Created, e.Created }

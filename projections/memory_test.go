@@ -37,6 +37,51 @@ func TestMemory_AsOfIsTheFoldOfThePrefix(t *testing.T) {
 	})
 }
 
+// TestMemory_ErasureChangesNoFold: whoever is erased, where every delivery and endpoint was at every moment stays.
+func TestMemory_ErasureChangesNoFold(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		h := historytest.New(rt, logtest.NewMemory(time.Now), projections.NewMemory())
+		for range rapid.IntRange(1, 60).Draw(rt, "steps") {
+			h.Step()
+		}
+		erased := projections.NewMemory()
+		for _, e := range h.Entries {
+			if !e.SubjectKey.IsZero() && e.Stream.Kind != domain.StreamKey {
+				e = historytest.Erase(t, e)
+			}
+			if err := projections.Apply(erased, e); err != nil {
+				rt.Fatal(err)
+			}
+		}
+		for _, e := range h.Entries {
+			as := projections.AsOf{Sequence: e.Sequence, Set: true}
+			before, after := snapshot(rt, h.Views, e.Tenant, as), snapshot(rt, erased, e.Tenant, as)
+			for _, s := range []*historytest.Snapshot{&before, &after} {
+				for _, attempts := range s.Attempts {
+					forgetExchanges(attempts)
+				}
+			}
+			if diff := cmp.Diff(before, after); diff != "" {
+				rt.Fatalf("%s as of %d (-whole +erased):\n%s", e.Tenant, e.Sequence, diff)
+			}
+		}
+	})
+}
+
+// forgetExchanges leaves of attempts what the tenant keeps of them.
+func forgetExchanges(attempts []projections.Attempt) {
+	for i := range attempts {
+		a := &attempts[i]
+		a.BodySize, a.Erased = 0, false
+		if a.Result != nil {
+			kept := *a.Result
+			kept.Exchange = domain.Exchange{}
+			a.Result = &kept
+		}
+	}
+}
+
 func snapshot(t *rapid.T, m *projections.Memory, tenant domain.TenantID, as projections.AsOf) (s historytest.Snapshot) {
 	err := m.Read(context.Background(), tenant, -1, func(r projections.Reader) (err error) {
 		if s, err = historytest.Take(context.Background(), r, as, 3); err != nil {

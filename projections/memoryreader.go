@@ -126,17 +126,19 @@ func (r *memoryReader) Skips(_ context.Context, f SkipFilter, page Page) ([]Skip
 			i = len(t.skips) - 1 - i
 		}
 		row := t.skips[i]
-		if len(rows) < page.Limit && row.At.Sequence <= r.last && page.admits(row.At.Sequence, row.Event) && f.chooses(&row) {
+		if len(rows) < page.Limit && row.At.Sequence <= r.last && page.admits(row.At.Sequence, row.Event) && f.Chooses(&row) {
 			rows = append(rows, row)
 		}
 	}
 	return rows, nil
 }
 
-func (f SkipFilter) chooses(row *Skips) bool {
-	return within(row.At, f.From, f.To) && slices.ContainsFunc(row.Skipped, func(s domain.Skipped) bool {
+// Chooses reports whether a row passes the filter.
+func (f SkipFilter) Chooses(row *Skips) bool {
+	chosen := func(s domain.Skipped) bool {
 		return (f.Endpoint.IsZero() || s.Endpoint == f.Endpoint) && (f.Subscription.IsZero() || s.Subscription == f.Subscription)
-	})
+	}
+	return within(row.At, f.From, f.To) && (slices.ContainsFunc(row.Skipped, chosen) || slices.ContainsFunc(row.Verdicts, chosen))
 }
 
 func (r *memoryReader) Event(_ context.Context, id domain.UUID) (Event, error) {
@@ -234,7 +236,7 @@ func attemptsAt(all []Attempt, as domain.Sequence) []Attempt {
 			break
 		}
 		if a.Result != nil && a.Finished.Sequence > as {
-			a.Result, a.Finished, a.BodySize = nil, Origin{}, 0
+			a.Result, a.Finished, a.BodySize, a.Erased = nil, Origin{}, 0, false
 		}
 		rows = append(rows, a)
 	}

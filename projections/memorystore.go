@@ -84,35 +84,47 @@ func (m *Memory) PutEvent(row Event) error {
 	defer m.mu.Unlock()
 	t := m.tenant(row.Tenant)
 	t.events.add(row.ID, row)
-	if !row.Erased {
+	if !row.Erased && !row.Damaged {
 		t.byProducer[producerID{row.Attrs.Source, row.Attrs.ID}] = row.ID
 	}
 	return nil
 }
 
 // PutDelivery implements Store.
-func (m *Memory) PutDelivery(row Delivery) error {
+func (m *Memory) PutDelivery(row Delivery, first *domain.AttemptStarted) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.tenant(row.Tenant).deliveries.add(row.ID, row)
+	t := m.tenant(row.Tenant)
+	t.deliveries.add(row.ID, row)
+	if first != nil {
+		t.attempts[row.ID] = []Attempt{{Delivery: row.ID, Tenant: row.Tenant, Started: *first, Begun: row.Created}}
+	}
 	return nil
 }
 
 // FoldDelivery implements Store.
-func (m *Memory) FoldDelivery(e domain.Entry) error {
-	return m.step(e.Tenant, e.Stream.ID, func(t *memoryTenant, d *Delivery) error {
-		if f, ok := e.Fact.(*domain.AttemptFinished); ok {
-			t.fare(d.Endpoint, f.Result.Outcome, OriginOf(e))
-		}
-		return d.Fold(&e)
-	})
+func (m *Memory) FoldDelivery(e *domain.Entry) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := m.tenant(e.Tenant)
+	last := t.deliveries.last(e.Stream.ID)
+	if last == nil {
+		return fmt.Errorf("delivery %s: %w", e.Stream.ID, domain.ErrNotFound)
+	}
+	row := *last
+	if err := row.Fold(e); err != nil {
+		return err
+	}
+	t.deliveries.add(row.ID, row)
+	t.attempts[row.ID] = foldAttempts(t.attempts[row.ID], e)
+	if f, ok := e.Fact.(*domain.AttemptFinished); ok {
+		t.recordHealth(row.Endpoint, f.Result.Outcome, OriginOf(*e))
+	}
+	return nil
 }
 
-// fare notes how an attempt at an endpoint went. An erased delivery names none.
-func (t *memoryTenant) fare(endpoint domain.UUID, outcome domain.AttemptOutcome, at Origin) {
-	if endpoint.IsZero() {
-		return
-	}
+// recordHealth notes the outcome of an attempt at an endpoint.
+func (t *memoryTenant) recordHealth(endpoint domain.UUID, outcome domain.AttemptOutcome, at Origin) {
 	states := t.health[endpoint]
 	var before domain.Health
 	if len(states) > 0 {
@@ -133,22 +145,5 @@ func (m *Memory) Advance(tenant domain.TenantID, at Origin) error {
 	m.cursor = at.Position
 	close(m.moved)
 	m.moved = make(chan struct{})
-	return nil
-}
-
-// step adds the state to which f brings a delivery.
-func (m *Memory) step(tenant domain.TenantID, delivery domain.UUID, f func(*memoryTenant, *Delivery) error) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	t := m.tenant(tenant)
-	last := t.deliveries.last(delivery)
-	if last == nil {
-		return fmt.Errorf("delivery %s: %w", delivery, domain.ErrNotFound)
-	}
-	row := *last
-	if err := f(t, &row); err != nil {
-		return err
-	}
-	t.deliveries.add(delivery, row)
 	return nil
 }

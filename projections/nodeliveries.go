@@ -12,7 +12,7 @@ func (noDeliveries) PutEvent(Event) error { return nil }
 func (noDeliveries) PutSkips(Skips) error { return nil }
 
 // PutDelivery implements Store.
-func (noDeliveries) PutDelivery(Delivery) error { return nil }
+func (noDeliveries) PutDelivery(Delivery, *domain.AttemptStarted) error { return nil }
 
 // FoldDelivery implements Store.
-func (noDeliveries) FoldDelivery(domain.Entry) error { return nil }
+func (noDeliveries) FoldDelivery(*domain.Entry) error { return nil }

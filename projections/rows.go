@@ -56,12 +56,13 @@ type Profile struct {
 	Added    Origin
 }
 
-// Skips are the subscriptions that one entry of an event's routing passed over.
+// Skips are the subscriptions that one entry of an event's routing skipped.
 type Skips struct {
 	Tenant        domain.TenantID
 	Event         domain.UUID
 	EventSequence domain.Sequence
 	Skipped       []domain.Skipped
+	Verdicts      []domain.Skipped // those that filters decided; gone when the event's subject is erased
 	At            Origin
 }
 
@@ -70,10 +71,12 @@ type Event struct {
 	ID       domain.UUID // the stream's: the internal id
 	Tenant   domain.TenantID
 	Attrs    domain.EventAttributes
-	LeafHash [32]byte               // RFC 6962
+	LeafHash [32]byte // RFC 6962
 	DataSize int
 	Created  Origin
+	Whole    bool // its own entry has its whole routing; else entries right behind continue it
 	Erased   bool // the identity in Attrs and the data were destroyed
+	Damaged  bool // the content doesn't open: nothing is known but what the leaf says
 }
 
 // Delivery is a delivery as of some sequence.
@@ -92,8 +95,10 @@ type Attempt struct {
 	Result   *domain.AttemptResult
 	Begun    Origin
 	Finished Origin // zero until it is finished
-	// BodySize is the length of the answer's body as kept; the bytes stand in the log at Finished.
+	// BodySize is the length of the answer's body as kept; the log has the bytes at Finished.
 	BodySize int
+	// Erased says that what went over the wire was destroyed: Result has the outcome only.
+	Erased bool
 }
 
 // Routing is what became of an event, read from the log.

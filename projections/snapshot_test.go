@@ -47,7 +47,7 @@ func TestSnapshot(t *testing.T) {
 		t.Error("without a change there is a new snapshot")
 	}
 	fold(add(onEndpoint, &domain.EndpointDeleted{}))
-	fold(add(onTenant, &domain.TenantDeleted{}))
+	fold(add(onTenant, &domain.TenantDeleted{Tenant: domain.TenantConfig{ID: "acme"}}))
 	third := c.Snapshot("acme")
 
 	again, err := first.After(all[1:3])

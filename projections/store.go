@@ -18,12 +18,15 @@ type Store interface {
 	PutProfile(Profile) error
 
 	PutEvent(Event) error
-	// PutSkips adds what an entry of a routing passed over; at most one for an entry.
+	// PutSkips adds what an entry of a routing skipped; at most one for an entry.
 	PutSkips(Skips) error
 
-	PutDelivery(Delivery) error
-	// FoldDelivery applies an entry of a delivery's stream.
-	FoldDelivery(e domain.Entry) error
+	// PutDelivery adds a delivery, as the entry that routes it makes it. first is the intent of the attempt that the same
+	// entry starts; nil: it starts none.
+	PutDelivery(d Delivery, first *domain.AttemptStarted) error
+	// FoldDelivery applies an entry of a delivery's stream to the delivery (Delivery.Fold), to its attempts and, where it
+	// ends one, to its endpoint's health. A delivery that the Store doesn't know is domain.ErrNotFound.
+	FoldDelivery(e *domain.Entry) error
 
 	// Advance says that everything up to an entry of a tenant is applied.
 	Advance(tenant domain.TenantID, at Origin) error

@@ -35,8 +35,7 @@ type attempt struct {
 
 // prepare makes the next attempt of an item that was claimed; mu is held. Its event is fetched later, outside of mu.
 func (d *Dispatcher) prepare(it *item, now time.Time) *attempt {
-	a := &attempt{item: it, delivery: it.delivery, endpoint: *it.lane.config, event: it.event, version: it.version}
-	it.event = nil
+	a := &attempt{item: it, delivery: it.delivery, endpoint: *it.lane.config, version: it.delivery.Version}
 	keys := a.endpoint.SigningKeys(now)
 	ids := make([]domain.UUID, len(keys))
 	for i := range keys {
@@ -60,6 +59,8 @@ func (d *Dispatcher) fetch(ctx context.Context, a *attempt) error {
 		var err error
 		a.event, err = d.contents.get(ctx, tenant, sequence)
 		switch {
+		case err == nil:
+			a.delivery.SubjectKey = a.event.SubjectKey // the views don't keep it
 		case errors.Is(err, errUnreadable):
 			a.broken = err // the attempt fails, and the schedule goes on
 			return nil
@@ -71,25 +72,13 @@ func (d *Dispatcher) fetch(ctx context.Context, a *attempt) error {
 }
 
 // draft is the intent, to be committed before the first byte leaves.
-func (a *attempt) draft() domain.Draft {
-	return domain.Draft{
-		Tenant: a.delivery.Tenant, Stream: domain.Stream{Kind: domain.StreamDelivery, ID: a.delivery.ID},
-		Expected: a.version, Cause: a.delivery.EventSequence, Subject: a.subject(), Fact: a.fact,
-	}
-}
-
-// subject is whom the attempt's content is about.
-func (a *attempt) subject() string {
-	if a.event == nil {
-		return ""
-	}
-	return a.event.Fact.Event.Subject
-}
+func (a *attempt) draft() domain.Draft { return draftAbout(&a.delivery, a.version, a.fact) }
 
 // commenced notes the commit of the start.
 func (a *attempt) commenced(submitted, returned time.Time, version int) {
 	a.started, a.submitted, a.returned, a.version = true, submitted, returned, version
 	a.delivery.Attempts, a.delivery.Open, a.delivery.NextAttemptAt = a.fact.Number, true, time.Time{}
+	a.delivery.Node, a.delivery.Version = a.fact.Node, version
 }
 
 // perform sends the attempt and returns how it ended. What was stopped between commit and here doesn't send any more.
@@ -128,36 +117,36 @@ func (d *Dispatcher) guarded(s Shipment) (answer Answer) {
 
 func unsent(code, detail string) Answer {
 	return Answer{Unsent: true, Result: domain.AttemptResult{
-		Outcome: domain.OutcomeFailed, Error: code, Detail: detail, FinishedAt: time.Now(),
+		AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeFailed, Error: code, FinishedAt: time.Now()},
+		Exchange:   domain.Exchange{Detail: detail},
 	}}
 }
 
 // ending is the end of one attempt on its way into the log.
 type ending struct {
-	item    *item
-	tenant  domain.TenantID
-	cause   domain.Sequence
-	subject string
-	version int // of the delivery's stream before it
-	fact    *domain.AttemptFinished
-	event   *Event // nil when it couldn't be read
-	plain   bool   // everything that the log could refuse was taken out
+	item     *item
+	delivery domain.Delivery // as it is with the attempt open
+	cause    domain.Sequence // the event's
+	version  int             // of the delivery's stream before it
+	fact     *domain.AttemptFinished
+	event    *Event // nil when it couldn't be read
+	plain    bool   // everything that the log could refuse was taken out
 
 	// What the answer says of the endpoint.
 	began    time.Time              // when the start was submitted
 	asked    *domain.EndpointConfig // as it was configured then
 	gone     bool
 	throttle bool
-	// notBefore is for the lane; the delivery's own time stands in fact.
+	// notBefore is for the lane; the delivery's own time is in fact.
 	notBefore time.Time
 	// exhausted: the delivery is dead because its schedule has ended.
 	exhausted bool
 	unsent    bool
 
 	// What goes into the log in one group with it, nil most of the time. If the log refuses it the end goes alone.
-	obituary *domain.Draft  // the operational event about the delivery
-	disabled []domain.Draft // the endpoint's disabling
-	disables bool           // the endpoint is to be disabled by this end, or after it if that can't go along
+	deadLetter *domain.Draft  // the operational event about the delivery
+	disabled   []domain.Draft // the endpoint's disabling
+	disables   bool           // the endpoint is to be disabled by this end, or after it if that can't go along
 }
 
 // decide makes an attempt's end, with what follows from it.
@@ -173,25 +162,18 @@ func (d *Dispatcher) decide(a *attempt, answer Answer) *ending {
 	r.Status, r.NextAttemptAt = a.endpoint.Retry.Decide(
 		r.Number, a.delivery.ScheduleBase, verdict, r.FinishedAt, d.set.Random())
 	return &ending{
-		item: a.item, tenant: a.delivery.Tenant, cause: a.delivery.EventSequence, subject: a.subject(), version: a.version,
+		item: a.item, delivery: a.delivery, cause: a.delivery.EventSequence, version: a.version,
 		fact: &domain.AttemptFinished{Result: r, Body: answer.Body}, event: a.event,
 		began: a.submitted, asked: &a.endpoint.EndpointConfig, gone: answer.Gone, throttle: answer.Throttle, notBefore: answer.NotBefore,
 		exhausted: r.Status == domain.DeliveryDead && !final, unsent: answer.Unsent,
 	}
 }
 
-func (e *ending) draft() domain.Draft {
-	return domain.Draft{
-		Tenant: e.tenant, Stream: domain.Stream{Kind: domain.StreamDelivery, ID: e.item.delivery.ID},
-		Expected: e.version, Cause: e.cause, Subject: e.subject, Fact: e.fact,
-	}
-}
-
 // drafts returns everything that goes into the log together, the end first. It uses first for that.
 func (e *ending) drafts(first []domain.Draft) []domain.Draft {
-	drafts := append(first[:0:1], e.draft())
-	if e.obituary != nil {
-		drafts = append(drafts, *e.obituary)
+	drafts := append(first[:0:1], draftAbout(&e.delivery, e.version, e.fact))
+	if e.deadLetter != nil {
+		drafts = append(drafts, *e.deadLetter)
 	}
 	return append(drafts, e.disabled...)
 }
@@ -207,12 +189,12 @@ func (e *ending) deadBecause() string {
 	return domain.DeadRefused
 }
 
-// alone takes away what would go with the end, and says whether there was anything.
+// alone takes away what would go with the end, and reports whether there was anything.
 func (e *ending) alone() bool {
-	if e.obituary == nil && e.disabled == nil {
+	if e.deadLetter == nil && e.disabled == nil {
 		return false
 	}
-	e.obituary, e.disabled = nil, nil
+	e.deadLetter, e.disabled = nil, nil
 	return true
 }
 
@@ -221,18 +203,20 @@ func (e *ending) simplify() {
 	r := e.fact.Result
 	e.plain = true
 	e.fact = &domain.AttemptFinished{Result: domain.AttemptResult{
-		Number: r.Number, Outcome: r.Outcome, StatusCode: r.StatusCode, Error: r.Error, DurationUS: r.DurationUS,
-		FinishedAt: r.FinishedAt, Status: r.Status, NextAttemptAt: r.NextAttemptAt,
-		Detail: "the log refused the rest of the result",
+		AttemptEnd: domain.AttemptEnd{
+			Number: r.Number, Outcome: r.Outcome, StatusCode: r.StatusCode, Error: r.Error, DurationUS: r.DurationUS,
+			FinishedAt: r.FinishedAt, Status: r.Status, NextAttemptAt: r.NextAttemptAt,
+		},
+		Exchange: domain.Exchange{Detail: "the log refused the rest of the result"},
 	}}
 }
 
-// overtaken says that the delivery was cancelled while the attempt was under way: it ends as it did, but isn't retried.
+// overtaken changes the end of an attempt whose delivery was cancelled meanwhile: it ends as it did, but isn't retried.
 func (e *ending) overtaken(version int) {
 	fact := *e.fact
 	if fact.Result.Status != domain.DeliverySucceeded {
 		fact.Result.Status, fact.Result.NextAttemptAt = domain.DeliveryGivenUp, time.Time{}
-		e.obituary, e.exhausted = nil, false
+		e.deadLetter, e.exhausted = nil, false
 	}
 	e.fact, e.version = &fact, version
 }

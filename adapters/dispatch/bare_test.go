@@ -19,13 +19,10 @@ func bare(t *testing.T, w *world, endpoint domain.UUID, holder func(self domain.
 		t.Fatal(err)
 	}
 	d.work, d.send, d.io = context.Background(), context.Background(), context.Background()
-	d.config = w.views.config(t)
-	d.position = d.config.Cursor()
+	w.inform(d)
 	name := shardLeases[shardOf(endpoint)]
-	for lease, node := range map[string]domain.UUID{routerLease: d.set.Node, name: holder(d.set.Node)} {
-		if err := d.takeLeases(context.Background(), node, []Lease{{Name: lease}}, nil); err != nil {
-			t.Fatal(err)
-		}
+	if err := d.takeLeases(context.Background(), holder(d.set.Node), []Lease{{Name: name}}, nil); err != nil {
+		t.Fatal(err)
 	}
 	sh := newShard(shardOf(endpoint), domain.Fence{Lease: name, Owner: d.set.Node, Epoch: 1})
 	sh.ready, d.shards[sh.index] = true, sh
@@ -35,80 +32,20 @@ func bare(t *testing.T, w *world, endpoint domain.UUID, holder func(self domain.
 func itself(self domain.UUID) domain.UUID { return self }
 func another(domain.UUID) domain.UUID     { return domain.NewUUID() }
 
-// routedTo routes an event to an endpoint by hand and returns the item of its delivery.
+// routedTo appends an event that goes to an endpoint, by hand, and returns the item of its delivery.
 func (w *world) routedTo(sh *shard, d *Dispatcher, endpoint domain.UUID) *item {
-	e := w.event("a")
-	r := domain.RoutedDelivery{ID: newDelivery(endpoint), Endpoint: endpoint, EndpointVersion: 1}
-	entry := w.append(acme, e.Stream, 1, e.Sequence, &domain.EventRouted{Deliveries: []domain.RoutedDelivery{r}, Complete: true})
-	it := &item{delivery: routed(&entry, &r), position: entry.Position, lane: d.laneOf(sh, acme, endpoint)}
-	sh.items[r.ID] = it
-	return it
-}
-
-// TestRouter_ShardLost: the router finds out by its append that a shard on which it would start an attempt is another's.
-// The event is routed all the same.
-func TestRouter_ShardLost(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	endpoint := w.endpoint(nil)
-	w.subscribe(endpoint, "*")
-	d, sh := bare(t, w, endpoint, another)
-	ctx, end := context.WithCancel(t.Context())
-	defer end()
-	r := &router{d: d, config: w.views.config(t), lead: lead{
-		fence: domain.Fence{Lease: routerLease, Owner: d.set.Node, Epoch: 1}, ctx: ctx, end: end,
-	}}
-	if err := r.page([]domain.Entry{w.event("a")}); err != nil {
-		t.Fatal(err)
-	}
-	if got := w.find(domain.KindEventRouted).Fact.(*domain.EventRouted); len(got.Deliveries) != 1 || !got.Complete {
-		t.Errorf("the event is routed as %+v", got)
-	}
-	if got := w.deliveries(); len(got) != 1 || got[0].Attempts != 0 {
-		t.Errorf("an attempt is started under a lease that another holds: %+v", got)
-	}
-	if r.lead.ctx.Err() != nil || d.running != 0 || len(sh.items) != 0 {
-		t.Errorf("%d slots and %d deliveries are left over", d.running, len(sh.items))
-	}
-}
-
-// TestRouter_FeedBehind: the router is quicker than the dispatcher's own fold. What an endpoint was before it was changed
-// must not be used for an event that came after the change.
-func TestRouter_FeedBehind(t *testing.T) {
-	t.Parallel()
-	bubble(t, func(t *testing.T, w *world) {
-		endpoint := w.endpoint(nil)
-		w.subscribe(endpoint, "*")
-		d, _ := bare(t, w, endpoint, itself)
-		ctx, end := context.WithCancel(t.Context())
-		defer end()
-		route := func() *domain.AttemptStarted {
-			r := &router{d: d, config: w.views.config(t), lead: lead{
-				fence: domain.Fence{Lease: routerLease, Owner: d.set.Node, Epoch: 1}, ctx: ctx, end: end,
-			}}
-			e := w.event("a")
-			if err := r.page([]domain.Entry{e}); err != nil {
-				t.Fatal(err)
-			}
-			synctest.Wait()
-			for _, other := range w.entries() {
-				if f, ok := other.Fact.(*domain.AttemptStarted); ok && other.Cause == e.Sequence {
-					return f
-				}
-			}
-			return nil
-		}
-		if f := route(); f == nil || f.EndpointVersion != 1 {
-			t.Errorf("at the configuration that both have, %+v is started", f)
-		}
-		w.change(endpoint, func(c domain.EndpointConfig) domain.Fact {
-			c.URL = "https://receiver.example/moved"
-			return &domain.EndpointUpdated{Endpoint: c}
-		})
-		if f := route(); f != nil {
-			t.Errorf("behind a change that the feed hasn't seen, version %d is used", f.EndpointVersion)
-		}
+	id := domain.NewUUID()
+	entry := w.append(acme, domain.Stream{Kind: domain.StreamEvent, ID: id}, 0, 0, &domain.EventAppended{
+		Event: domain.EventAttributes{
+			EventClass: domain.EventClass{Type: "a"}, EventIdentity: domain.EventIdentity{ID: id.String(), Source: "/tenants/acme"},
+		},
+		Routing: domain.Routing{Complete: true, Deliveries: []domain.RoutedDelivery{{
+			ID: newDelivery(endpoint), Endpoint: endpoint, EndpointVersion: 1,
+		}}},
 	})
+	it := &item{delivery: domain.Routed(&entry)[0], position: entry.Position, lane: d.laneOf(sh, acme, endpoint)}
+	sh.items[it.delivery.ID] = it
+	return it
 }
 
 // TestWorker_Fenced: under a lease that is lost neither a start nor an end gets into the log, and nothing is sent.

@@ -56,10 +56,27 @@ func (c *contents) put(tenant domain.TenantID, e *Event) {
 	c.byKey[key] = c.order.PushFront(&content{key, e})
 	c.free -= size(e)
 	for c.free < 0 {
-		oldest := c.order.Back()
-		gone := c.order.Remove(oldest).(*content)
-		delete(c.byKey, gone.key)
-		c.free += size(gone.event)
+		c.remove(c.order.Back())
+	}
+}
+
+// remove forgets an event; mu is held.
+func (c *contents) remove(e *list.Element) {
+	gone := c.order.Remove(e).(*content)
+	delete(c.byKey, gone.key)
+	c.free += size(gone.event)
+}
+
+// forget drops every event whose personal parts a key seals, since that was destroyed.
+func (c *contents) forget(subject domain.UUID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for e := c.order.Front(); e != nil; {
+		next := e.Next()
+		if e.Value.(*content).event.SubjectKey == subject {
+			c.remove(e)
+		}
+		e = next
 	}
 }
 
@@ -86,7 +103,7 @@ func (c *contents) get(ctx context.Context, tenant domain.TenantID, sequence dom
 		return nil, fmt.Errorf("read event %d of tenant %s: %w", sequence, tenant, err)
 	}
 	if len(entries) == 0 || entries[0].Kind != domain.KindEventAppended {
-		return nil, fmt.Errorf("read event %d of tenant %s: no event stands there in the log", sequence, tenant)
+		return nil, fmt.Errorf("read event %d of tenant %s: the log has no event there", sequence, tenant)
 	}
 	if entries[0].Erased {
 		return nil, errErased
@@ -99,13 +116,13 @@ func (c *contents) get(ctx context.Context, tenant domain.TenantID, sequence dom
 	return e, nil
 }
 
-// eventOf returns the event of an event.appended, nil when its content can't be read.
+// eventOf returns the event of an event.appended, nil when its content can't be read or was erased.
 func eventOf(e *domain.Entry) *Event {
 	fact, ok := e.Fact.(*domain.EventAppended)
-	if !ok {
+	if !ok || e.Erased {
 		return nil
 	}
-	return &Event{ID: e.Stream.ID, Sequence: e.Sequence, RecordedAt: e.RecordedAt, Fact: fact}
+	return &Event{ID: e.Stream.ID, Sequence: e.Sequence, RecordedAt: e.RecordedAt, SubjectKey: e.SubjectKey, Fact: fact}
 }
 
 func size(e *Event) int { return len(e.Fact.Data) + contentOverhead }

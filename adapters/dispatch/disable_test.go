@@ -15,7 +15,7 @@ import (
 )
 
 func isGone(s Shipment) Answer {
-	return Answer{Gone: true, Result: domain.AttemptResult{Outcome: domain.OutcomeFailed, StatusCode: 410}}
+	return Answer{Gone: true, Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeFailed, StatusCode: 410}}}
 }
 
 func (w *world) resume(endpoint domain.UUID) {
@@ -38,8 +38,8 @@ func (w *world) disabled(endpoint domain.UUID) (reasons []string, at []time.Time
 // skips returns why an event made no delivery.
 func (w *world) skips(event domain.UUID) (reasons []domain.SkipReason) {
 	for _, e := range w.entries() {
-		if f, ok := e.Fact.(*domain.EventRouted); ok && e.Stream.ID == event {
-			for _, s := range f.Skipped {
+		if f, ok := e.Fact.(*domain.EventAppended); ok && e.Stream.ID == event {
+			for _, s := range f.Routing.Skipped {
 				reasons = append(reasons, s.Reason)
 			}
 		}
@@ -351,7 +351,7 @@ func TestDispatcher_Failing(t *testing.T) {
 // notices returns the operational events in the log: their types and data.
 func (w *world) notices() (texts []string) {
 	for _, e := range w.entries() {
-		if f, ok := e.Fact.(*domain.EventAppended); ok && f.Event.Type.Operational() {
+		if f, ok := e.Fact.(*domain.EventAppended); ok && f.Event.Type.Operational() && !e.Erased {
 			texts = append(texts, strings.TrimPrefix(string(f.Event.Type), "hooktrail.")+" "+string(f.Data))
 		}
 	}

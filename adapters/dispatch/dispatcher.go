@@ -2,7 +2,6 @@ package dispatch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -15,20 +14,23 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Dispatcher routes events and delivers them. Make one with New and call Run once.
+// Dispatcher delivers events, and has its Router route them. Make one with New and call Run once.
 //
-// Locks: turn is taken before mu. No I/O takes place and nothing blocks while mu is held; reading the log may take place
-// under turn.
+// Locks: turn is taken before mu, and mu before those of snapshots and contents. No I/O takes place and nothing blocks while
+// mu is held; reading the log may take place under turn.
 type Dispatcher struct {
-	set      Settings
-	metrics  *metrics
-	contents *contents
-	sooner   chan struct{} // a wake earlier than all others was asked for
-	router   chan lead     // the router's lease was taken by this node
+	set       Settings
+	metrics   *metrics
+	contents  *contents
+	snapshots *snapshots
+	router    *Router
+	sooner    chan struct{} // a timer earlier than all others was set
 	// standings has the newest heartbeat's answer for tendLeases.
 	standings chan Standing
+	freed     chan struct{}   // see free
+	stops     chan *stopError // folds that stopped, each at most once
 
-	// turn is held by who needs the fold to stand still: the feed, which alone moves it, for a page, and a loader for the
+	// turn is held by who needs the fold to keep still: the feed, which alone moves it, for a page, and a loader for the
 	// rest of its way, so that what it hands over is as of the feed's position.
 	turn sync.Mutex
 
@@ -37,15 +39,15 @@ type Dispatcher struct {
 	moved    chan struct{}       // closed when position moves, if somebody waits; else nil
 	config   *projections.Config // at position
 	shards   [Shards]*shard      // that this node holds; nil: it doesn't
-	leading  *lead               // the router's lease, nil: not held
 	waiting  int                 // items in windows
 	running  int                 // attempts
 	dirty    []*lane             // to be pumped before mu is released
-	wakes    wakeHeap            // lanes by time
+	timers   timerHeap           // lanes by time
 	stopping bool                // no attempt starts any more
+	halted   bool                // deliveries can't be folded any more: only the configuration is
 
 	tasks    sync.WaitGroup // everything that works on items
-	troubled atomic.Int64   // when trouble last spoke, in Unix nanoseconds
+	troubled atomic.Int64   // when trouble last warned, in Unix nanoseconds
 	// work ends when the dispatcher is told to stop; send when attempts under way are to be broken off; io when nothing may be
 	// appended or read any more.
 	work, send, io context.Context
@@ -60,22 +62,33 @@ func New(set Settings) (*Dispatcher, error) {
 	d := &Dispatcher{
 		set:       set,
 		contents:  newContents(set.Log, set.ContentBytes),
+		snapshots: newSnapshots(),
 		sooner:    make(chan struct{}, 1),
-		router:    make(chan lead, 1),
 		standings: make(chan Standing, 1),
+		freed:     make(chan struct{}, 1),
+		stops:     make(chan *stopError, 2), // of each follower
 	}
+	d.router = &Router{set.Log, d}
 	var err error
 	d.metrics, err = newMetrics(set.Metrics, d)
 	return d, err
 }
 
-// Run routes and delivers until ctx ends, and returns nil then: after it has let the attempts under way finish, within
-// Settings.Grace, and given up its leases. An unreachable log or view it outwaits. At an entry that can't be folded it
-// stops in the same way, since all that came after would be wrong, says so by metric and fact, and then waits for ctx's end:
-// appending and reading go on without it.
+// Router returns the log through which this process appends events.
+func (d *Dispatcher) Router() *Router { return d.router }
+
+// Forget drops every event from memory whose personal parts a key seals. Who destroys the key calls it on all nodes, so that
+// what is retried finds the event erased.
+func (d *Dispatcher) Forget(subjectKey domain.UUID) { d.contents.forget(subjectKey) }
+
+// Run delivers until ctx ends, and returns nil then: after it has let the attempts under way finish, within Settings.Grace,
+// and given up its leases. If the log or the views are unreachable, it waits until they are back. At an entry that can't be
+// folded it stops in the same way, since all that came after would be wrong, reports that by metric and fact, and then waits
+// for ctx's end: the process goes on without it. Events are appended and routed as long as the configuration can be folded.
 func (d *Dispatcher) Run(ctx context.Context) error {
-	// What must go on while attempts finish outlives ctx.
-	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	// What must go on while attempts finish outlives ctx, and the configuration is folded for others until Run returns.
+	folding, endFolding := context.WithCancel(context.WithoutCancel(ctx))
+	life, end := context.WithCancel(folding)
 	defer end()
 	var broken context.CancelFunc
 	d.send, broken = context.WithCancel(life)
@@ -83,17 +96,23 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	d.work, d.io = ctx, life
 
 	if err := d.begin(ctx); err != nil || ctx.Err() != nil {
+		endFolding()
 		return err
 	}
+	var feed sync.WaitGroup
+	feed.Go(func() { d.feed(folding) })
+	defer feed.Wait()
+	defer endFolding()
+
 	g, life := errgroup.WithContext(life)
-	g.Go(func() error { return d.feed(life) })
 	g.Go(func() error { return d.watchClock(life) })
 	g.Go(func() error { return d.keepLeases(life) })
 	g.Go(func() error { return d.tendLeases(life) })
-	g.Go(func() error { return d.route(life, ctx) })
+	var stop *stopError
 	g.Go(func() error {
 		select {
 		case <-ctx.Done():
+		case stop = <-d.stops:
 		case <-life.Done(): // one of the others failed
 		}
 		d.drain(broken)
@@ -102,12 +121,10 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	})
 	err := g.Wait()
 	d.retire()
-	var stop *stopError
-	if !errors.As(err, &stop) {
-		return err
+	if err == nil && stop != nil {
+		d.rest(ctx, stop)
 	}
-	d.rest(ctx, stop)
-	return nil
+	return err
 }
 
 // begin loads the configuration from which the fold goes on.
@@ -124,14 +141,24 @@ func (d *Dispatcher) begin(ctx context.Context) error {
 		return nil // ctx ended
 	}
 	d.position = d.config.Cursor()
+	if d.set.Filter != nil {
+		d.config.KeepFilters(d.set.Filter)
+	}
+	tenants := make(map[domain.TenantID]bool)
+	for _, id := range d.config.Tenants() {
+		tenants[id] = true
+	}
+	d.publish(tenants)
 	return nil
 }
 
-// drain lets the attempts under way finish and be recorded.
+// drain lets the attempts under way finish and be recorded. Meanwhile tendLeases gives the shards to other nodes, each as
+// soon as nothing is under way on it.
 func (d *Dispatcher) drain(breakOff context.CancelFunc) {
 	d.mu.Lock()
 	d.stopping = true
 	running := d.running
+	d.free()
 	d.unlock()
 	d.set.Logger.Info("dispatcher stops", slog.Int("attempts_under_way", running))
 
@@ -182,6 +209,7 @@ func (d *Dispatcher) spawnTask(sh *shard, f func()) {
 		f()
 		d.mu.Lock()
 		sh.running--
+		d.free()
 		d.unlock()
 	}()
 }
@@ -206,7 +234,7 @@ func (d *Dispatcher) await(ctx context.Context, beyond domain.Position) error {
 	return nil
 }
 
-// persist calls f until it succeeds, and fails only when ctx ends. It says once what is the matter.
+// persist calls f until it succeeds, and fails only when ctx ends. It warns once of what is the matter.
 func (d *Dispatcher) persist(ctx context.Context, what string, f func() error) error {
 	pause, told := backoff{}, false
 	for {
@@ -247,7 +275,7 @@ func (b *backoff) wait(ctx context.Context) error {
 	}
 }
 
-// trouble says that the log doesn't take what must go into it, at most once a second.
+// trouble warns that the log doesn't take what must go into it, at most once a second.
 func (d *Dispatcher) trouble(what string, err error) {
 	now := time.Now().UnixNano()
 	last := d.troubled.Load()

@@ -32,12 +32,15 @@ func TestDispatcher_Delivers(t *testing.T) {
 		if got := w.story(requests[0].delivery); !slices.Equal(got, want) {
 			t.Errorf("the log tells %q", got)
 		}
-		routed, started := w.find(domain.KindEventRouted), w.find(domain.KindAttemptStarted)
-		if started.Position != routed.Position+1 {
-			t.Errorf("the first attempt (position %d) doesn't start with the routing (position %d)", started.Position, routed.Position)
+		if starts := startsOf(&event); len(starts) != 1 || starts[0].delivery != requests[0].delivery {
+			t.Errorf("the event's entry begins %+v", starts)
 		}
-		if routed.Cause != event.Sequence || started.Cause != event.Sequence {
-			t.Errorf("causes %d and %d, want the event's sequence %d", routed.Cause, started.Cause, event.Sequence)
+		if ended := w.find(domain.KindAttemptFinished); ended.Cause != event.Sequence || ended.StreamVersion != 1 {
+			t.Errorf("the attempt ends in version %d, caused by %d, want 1 and the event's sequence %d",
+				ended.StreamVersion, ended.Cause, event.Sequence)
+		}
+		if got := len(w.entries()) - int(event.Position); got != 2 { // the attempt's end and another event
+			t.Errorf("%d entries follow the event's", got)
 		}
 		w.check()
 	})

@@ -26,7 +26,7 @@ type lane struct {
 	paging bool      // more is being read into the window
 	dirty  bool      // is in Dispatcher.dirty
 	wakeAt time.Time // when to look again; zero: not asked for
-	wake   int       // index in Dispatcher.wakes
+	wake   int       // index in Dispatcher.timers
 }
 
 // configure takes over a configuration, nil for a deleted endpoint.
@@ -46,7 +46,7 @@ func (l *lane) configure(c *domain.Endpoint) {
 	}
 }
 
-// open says whether one more attempt may be under way, whatever is due.
+// open reports whether one more attempt may be under way, whatever is due.
 func (l *lane) open() bool {
 	return l.shard.ready && !l.shard.giving && !l.shard.lost &&
 		l.config != nil && l.config.Active() && !l.barred && !l.disabling && l.running < l.slots()
@@ -71,6 +71,13 @@ func (l *lane) admit(now time.Time) (ok bool, again time.Time) {
 	missing := (1 - l.limiter.TokensAt(now)) / float64(l.limiter.Limit())
 	// One more microsecond, lest rounding brings us back a moment too early, again and again.
 	return false, now.Add(time.Duration(missing*float64(time.Second)) + time.Microsecond)
+}
+
+// readmit gives a token of the rate limit back that no attempt has used.
+func (l *lane) readmit() {
+	if l.limiter != nil {
+		l.limiter.AllowN(time.Now(), -1)
+	}
 }
 
 // laneOf returns the lane of an endpoint in a shard, made when there is none.
@@ -108,7 +115,7 @@ func (d *Dispatcher) endpointNow(id domain.UUID) *domain.Endpoint {
 	return &row.Endpoint
 }
 
-// doom says why a delivery is to be cancelled, "" when it isn't.
+// doom returns why a delivery is to be cancelled, "" when it isn't.
 func (d *Dispatcher) doom(it *item) domain.CancelReason {
 	if _, ok := d.config.Tenant(it.delivery.Tenant); !ok {
 		return domain.CancelTenantDeleted
@@ -137,7 +144,7 @@ func (d *Dispatcher) settle(it *item) {
 	case it.delivery.Open:
 		// No task has the attempt in hand: it is a former owner's, or the answer to its start was lost.
 		result := unknown
-		if it.node == d.set.Node {
+		if it.delivery.Node == d.set.Node {
 			result = notSent
 		}
 		d.closeOpen(l.shard, []*item{it}, result)
@@ -200,7 +207,7 @@ func (d *Dispatcher) pump(l *lane, now time.Time) {
 		return
 	}
 	if l.window.more && !l.paging && l.shard.ready && l.window.len() <= d.windowLimit()/2 &&
-		len(l.shard.filings) < maxFilings { // else what is paged in to be cancelled would pile up; fileAll comes back
+		len(l.shard.pending) < maxPending { // else what is paged in to be cancelled would pile up; appendPending comes back
 		d.pageIn(l)
 	}
 	for l.open() {
@@ -217,7 +224,7 @@ func (d *Dispatcher) pump(l *lane, now time.Time) {
 	}
 }
 
-// idle says that the lane isn't needed any more: its endpoint is deleted, for ever, and nothing is left in memory or in
+// idle reports whether the lane isn't needed any more: its endpoint is deleted, for ever, and nothing is left in memory or in
 // the view. Items in hand may still refer to it: all that becomes of them is that they are cancelled.
 func (l *lane) idle() bool {
 	return l.config == nil && l.shard.ready && !l.window.more && !l.paging && l.running == 0 && l.window.len() == 0
@@ -253,13 +260,13 @@ func (d *Dispatcher) claim(l *lane, now time.Time) *item {
 	return nil
 }
 
-// release gives an item out of hand, of whose stream the log is known to have a version. When the fold hasn't got there
-// yet, the item waits for it.
+// release returns an item to its lane once its worker is done; mu is held. version is the stream version that the append
+// reached: until the fold has caught up with it the item is stale and can't be claimed.
 func (d *Dispatcher) release(it *item, version int) {
 	if it.lane.shard.lost {
 		return
 	}
-	if it.version >= version {
+	if it.delivery.Version >= version {
 		d.settle(it)
 		return
 	}

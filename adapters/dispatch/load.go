@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -77,8 +78,8 @@ func (ld *loader) rows(ctx context.Context, q WaitingQuery) error {
 	return nil
 }
 
-// add takes a delivery that was routed after the rows were read, unless it lies beyond. What lies before those that are
-// meant is kept, for it may have moved behind them since.
+// add inserts a delivery that was routed after the rows were read, unless it sorts after the horizon. Deliveries before the
+// requested range are kept: they may have been rescheduled into it.
 func (ld *loader) add(it *item) {
 	r, k := ld.reach(it.delivery.Tenant, it.delivery.Endpoint), it.key()
 	if r.more && k.compare(r.horizon) > 0 {
@@ -97,7 +98,7 @@ func (ld *loader) add(it *item) {
 func (ld *loader) trim(r *reach) {
 	var w window
 	for _, it := range ld.items {
-		if it.delivery.Endpoint == r.endpoint && !it.stub && !it.delivery.Open && it.key().compare(ld.after) > 0 {
+		if it.delivery.Endpoint == r.endpoint && !it.placeholder && !it.delivery.Open && it.key().compare(ld.after) > 0 {
 			w.put(it)
 		}
 	}
@@ -112,7 +113,7 @@ func (ld *loader) trim(r *reach) {
 
 // itemOf makes an item of a row.
 func itemOf(w *Waiting) *item {
-	it := &item{delivery: w.Delivery, position: w.Position, version: w.Version}
+	it := &item{delivery: w.Delivery, position: w.Position}
 	if it.delivery.Open {
 		it.delivery.NextAttemptAt = time.Time{}
 	}
@@ -120,34 +121,36 @@ func itemOf(w *Waiting) *item {
 }
 
 // fold applies one entry.
-func (ld *loader) fold(e *domain.Entry) {
+func (ld *loader) fold(e *domain.Entry) error {
 	ld.at = e.Position
+	if known, err := understood(e); err != nil || !known {
+		return err
+	}
 	switch e.Stream.Kind {
 	case domain.StreamEvent:
-		f, ok := e.Fact.(*domain.EventRouted)
-		if !ok {
-			return
-		}
-		for i := range f.Deliveries {
-			r := &f.Deliveries[i]
-			if ld.shards[shardOf(r.ID)] != nil && ld.items[r.ID] == nil && (ld.only.IsZero() || ld.only == r.Endpoint) {
-				ld.add(&item{delivery: routed(e, r), position: e.Position})
+		for _, delivery := range domain.Routed(e) {
+			id := delivery.ID
+			if ld.shards[shardOf(id)] != nil && ld.items[id] == nil && (ld.only.IsZero() || ld.only == delivery.Endpoint) {
+				ld.add(&item{delivery: delivery, position: e.Position})
 			}
 		}
 	case domain.StreamDelivery:
 		if ld.shards[shardOf(e.Stream.ID)] == nil {
-			return
+			return nil
 		}
 		it := ld.items[e.Stream.ID]
 		if it == nil {
-			it = newStub(e)
+			it = newPlaceholder(e)
 			ld.items[e.Stream.ID] = it
 		}
-		it.apply(e)
+		if err := it.fold(e); err != nil {
+			return err
+		}
 		if it.gone() {
 			delete(ld.items, e.Stream.ID)
 		}
 	}
+	return nil
 }
 
 // page folds the entries up to a position at most, a page of them.
@@ -160,7 +163,9 @@ func (ld *loader) page(ctx context.Context, to domain.Position) error {
 		if entries[i].Position > to {
 			return nil
 		}
-		ld.fold(&entries[i])
+		if err := ld.fold(&entries[i]); err != nil {
+			return &stopError{feedFollower, entries[i].Position, err}
+		}
 	}
 	return nil
 }
@@ -203,10 +208,26 @@ func (ld *loader) catchUp(ctx context.Context, merge func()) error {
 // load brings in what is waiting in shards that were just taken, and sets them to work.
 func (d *Dispatcher) load(shards []*shard) {
 	began := time.Now()
-	err := d.persist(d.io, "load the deliveries of shards taken over", func() error { return d.tryLoad(d.io, shards) })
-	if err == nil {
+	loaded := false
+	err := d.persist(d.io, "load the deliveries of shards taken over", func() (err error) {
+		loaded, err = d.unlessStopped(d.tryLoad(d.io, shards))
+		return err
+	})
+	if err == nil && loaded {
 		d.set.Logger.Info("shards loaded", slog.Int("shards", len(shards)), slog.Duration("took", time.Since(began)))
 	}
+}
+
+// unlessStopped halts the dispatcher where an error is that an entry can't be folded, which trying again doesn't help.
+func (d *Dispatcher) unlessStopped(err error) (done bool, again error) {
+	var stop *stopError
+	if !errors.As(err, &stop) {
+		return err == nil, err
+	}
+	d.mu.Lock()
+	defer d.unlock()
+	d.halt(stop)
+	return false, nil
 }
 
 func (d *Dispatcher) tryLoad(ctx context.Context, shards []*shard) error {
@@ -268,13 +289,13 @@ func (d *Dispatcher) adoptItems(sh *shard, items []*item) int {
 		if sh.items[id] != nil {
 			continue
 		}
-		if !it.stub {
+		if !it.placeholder {
 			it.lane = d.laneOf(sh, it.delivery.Tenant, it.delivery.Endpoint)
 		}
 		sh.items[id] = it
-		it.node = domain.UUID{} // an attempt open now is a former owner's, which this node itself may have been
+		it.delivery.Node = domain.UUID{} // an attempt open now is a former owner's, which this node itself may have been
 		switch {
-		case it.stub:
+		case it.placeholder:
 			d.lookUp(sh, it)
 		case it.delivery.Open:
 			open = append(open, it)
@@ -291,7 +312,10 @@ func (d *Dispatcher) pageIn(l *lane) {
 	l.paging = true
 	d.spawnTask(l.shard, func() {
 		// Its only error is that time is over.
-		_ = d.persist(d.io, "read more waiting deliveries of an endpoint", func() error { return d.tryPageIn(d.io, l) })
+		_ = d.persist(d.io, "read more waiting deliveries of an endpoint", func() error {
+			_, err := d.unlessStopped(d.tryPageIn(d.io, l))
+			return err
+		})
 	})
 }
 
@@ -325,7 +349,7 @@ func (d *Dispatcher) mergePage(l *lane, items map[domain.UUID]*item) {
 		if l.shard.items[id] != nil {
 			continue
 		}
-		if it.stub {
+		if it.placeholder {
 			// A delivery of this shard, of whatever lane, that lay beyond a window when it was touched.
 			l.shard.items[id] = it
 			d.lookUp(l.shard, it)

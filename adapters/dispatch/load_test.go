@@ -23,9 +23,11 @@ func TestLoad_ViewAhead(t *testing.T) {
 		}
 		sh = d.shards[sh.index] // as the fold has it
 		late := w.endpointIn(sh.index)
-		e := w.event("a")
-		r := domain.RoutedDelivery{ID: newDelivery(late), Endpoint: late, EndpointVersion: 1}
-		w.append(acme, e.Stream, 1, e.Sequence, &domain.EventRouted{Deliveries: []domain.RoutedDelivery{r}, Complete: true})
+		w.append(acme, domain.Stream{Kind: domain.StreamEvent, ID: domain.NewUUID()}, 0, 0, &domain.EventAppended{
+			Routing: domain.Routing{Complete: true, Deliveries: []domain.RoutedDelivery{{
+				ID: newDelivery(late), Endpoint: late, EndpointVersion: 1,
+			}}},
+		})
 
 		loaded := make(chan error, 1)
 		go func() { loaded <- d.tryLoad(t.Context(), []*shard{sh}) }()

@@ -16,8 +16,8 @@ type metrics struct {
 	disabled  prometheus.Counter
 	events    prometheus.Counter
 	started   prometheus.Counter
+	stale     prometheus.Counter
 	latency   prometheus.Histogram
-	lag       prometheus.Histogram
 	followers map[string]prometheus.Gauge // read only
 }
 
@@ -43,23 +43,22 @@ func newMetrics(r prometheus.Registerer, d *Dispatcher) (*metrics, error) {
 			Name: "hooktrail_dispatch_endpoints_disabled_total", Help: "Endpoints that this node disabled: their receivers were gone, or failed for too long.",
 		}),
 		events: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "hooktrail_dispatch_routed_events_total", Help: "Events that this node routed.",
+			Name: "hooktrail_dispatch_routed_events_total", Help: "Events that this node appended and routed.",
 		}),
 		started: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "hooktrail_dispatch_routed_started_total", Help: "First attempts that were started in the commit that routed their event.",
+			Name: "hooktrail_dispatch_routed_started_total", Help: "First attempts that began with their event's own commit.",
+		}),
+		stale: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "hooktrail_dispatch_stale_routings_total",
+			Help: "Times that the log refused to append events since the tenant's configuration had changed while they were routed.",
 		}),
 		latency: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "hooktrail_dispatch_delivery_latency_seconds",
 			Help:    "Time from an event's append to the recorded end of its successful delivery, retries included.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 22),
 		}),
-		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name:    "hooktrail_dispatch_routing_lag_seconds",
-			Help:    "Time from an event's append to its routing.",
-			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 18),
-		}),
 	}
-	for _, follower := range []string{feedFollower, routerFollower} {
+	for _, follower := range []string{feedFollower, configurationFollower} {
 		// The views' follower has the same, so that one alert serves all.
 		m.followers[follower] = prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "hooktrail_follower_stopped", Help: "1 when the follower stopped at an entry that it can't fold.",
@@ -77,8 +76,8 @@ func newMetrics(r prometheus.Registerer, d *Dispatcher) (*metrics, error) {
 		})
 	}
 	all := []prometheus.Collector{
-		outcomes, m.cancelled, m.dead, m.disabled, m.events, m.started, m.latency, m.lag,
-		m.followers[feedFollower], m.followers[routerFollower],
+		outcomes, m.cancelled, m.dead, m.disabled, m.events, m.started, m.stale, m.latency,
+		m.followers[feedFollower], m.followers[configurationFollower],
 		gauge("hooktrail_dispatch_in_flight", "Attempts under way on this node.", func() int { return d.running }),
 		gauge("hooktrail_dispatch_waiting", "Waiting deliveries in this node's memory, due or not.", func() int { return d.waiting }),
 		gauge("hooktrail_dispatch_due", "Waiting deliveries in this node's memory whose time has come and which wait only for a slot of "+
@@ -87,12 +86,6 @@ func newMetrics(r prometheus.Registerer, d *Dispatcher) (*metrics, error) {
 		gauge("hooktrail_dispatch_throttled", "Endpoints of this node's shards that get fewer attempts for now because their receivers asked "+
 			"for it by a 429 or 503.", d.throttledCount),
 		gauge("hooktrail_dispatch_shards", "Shards that this node holds.", d.shardCount),
-		gauge("hooktrail_dispatch_leading", "1 while this node routes events.", func() int {
-			if d.leading == nil {
-				return 0
-			}
-			return 1
-		}),
 	}
 	for _, c := range all {
 		if err := r.Register(c); err != nil {
@@ -145,7 +138,7 @@ func (m *metrics) count(r *domain.AttemptResult) {
 	}
 }
 
-// stopped says that a fold stopped.
+// stopped notes that a fold stopped.
 func (m *metrics) stopped(follower string) { m.followers[follower].Set(1) }
 
 // finished counts an attempt of this node.
@@ -156,8 +149,8 @@ func (m *metrics) finished(e *ending, at time.Time) {
 	}
 }
 
-// filed counts what was said about a delivery without an attempt.
-func (m *metrics) filed(f domain.Fact) {
+// appended counts what was recorded about a delivery without an attempt.
+func (m *metrics) appended(f domain.Fact) {
 	switch f := f.(type) {
 	case *domain.AttemptFinished:
 		m.count(&f.Result)
@@ -166,9 +159,12 @@ func (m *metrics) filed(f domain.Fact) {
 	}
 }
 
-// routed counts an event.
-func (m *metrics) routed(ev *routedEvent, at time.Time) {
-	m.events.Inc()
-	m.started.Add(float64(len(ev.attempts)))
-	m.lag.Observe(at.Sub(ev.entry.RecordedAt).Seconds())
+// routed counts the events of a group, and the attempts that began with it.
+func (m *metrics) routed(g *routedGroup) {
+	for i := range g.asked.Drafts {
+		if isEvent(g.asked.Drafts[i]) {
+			m.events.Inc()
+		}
+	}
+	m.started.Add(float64(len(g.firsts)))
 }

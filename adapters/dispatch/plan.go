@@ -8,13 +8,13 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// plan is what one node does about the leases of shards and router.
+// plan is what one node does about the leases of shards.
 type plan struct {
 	take []Lease                // as they stand
 	give map[string]domain.UUID // name → the node that gets it
 }
 
-// planOf says what a node does. Every node comes to the same distribution from the same standing, so that they seldom
+// planOf returns what a node does. Every node comes to the same distribution from the same standing, so that they seldom
 // try the same: a free lease goes to the living node that has the fewest, and while two differ by more than one, the
 // fuller one gives to the emptier one.
 func planOf(s Standing, set Settings, steady bool) plan {
@@ -26,7 +26,7 @@ func planOf(s Standing, set Settings, steady bool) plan {
 	}
 	p := plan{give: make(map[string]domain.UUID)}
 	var free []Lease
-	for _, name := range append([]string{routerLease}, shardLeases[:]...) {
+	for _, name := range shardLeases {
 		l, ok := known[name]
 		switch {
 		case !ok:
@@ -50,12 +50,31 @@ func planOf(s Standing, set Settings, steady bool) plan {
 	return p
 }
 
-// rebalance notes what this node gives away. The router's lease stays where it is.
+// partingPlan is what a node does that stops: it gives all it holds to the others that live, as evenly as it can.
+func partingPlan(s Standing, set Settings) plan {
+	others := slices.DeleteFunc(livingNodes(s, set), func(n domain.UUID) bool { return n == set.Node })
+	p := plan{give: make(map[string]domain.UUID)}
+	if len(others) == 0 {
+		return p // what is left is free when the heartbeat is taken back
+	}
+	held := make(map[domain.UUID][]Lease, len(others))
+	for _, l := range s.Leases {
+		held[l.Owner] = append(held[l.Owner], l)
+	}
+	for _, name := range shardLeases {
+		to := fewest(others, held)
+		held[to] = append(held[to], Lease{})
+		p.give[name] = to // of a shard that isn't held this has no effect
+	}
+	return p
+}
+
+// rebalance notes what this node gives away.
 func (p *plan) rebalance(nodes []domain.UUID, held map[domain.UUID][]Lease, self domain.UUID) {
 	for {
 		from, to := most(nodes, held), fewest(nodes, held)
 		n := len(held[from])
-		if n-len(held[to]) <= 1 || held[from][n-1].Name == routerLease {
+		if n-len(held[to]) <= 1 {
 			return
 		}
 		l := held[from][n-1]
@@ -67,7 +86,7 @@ func (p *plan) rebalance(nodes []domain.UUID, held map[domain.UUID][]Lease, self
 	}
 }
 
-// retired says whether a node has taken back its heartbeat.
+// retired reports whether a node has taken back its heartbeat.
 func retired(s Standing, node domain.UUID) bool {
 	return !slices.ContainsFunc(s.Nodes, func(n Node) bool { return n.ID == node })
 }

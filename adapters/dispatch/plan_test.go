@@ -25,7 +25,7 @@ func TestPlanOf(t *testing.T) {
 		}
 		s.Nodes = append(s.Nodes, Node{dead, time.Minute})
 		held := make(map[string]Lease)
-		for _, name := range append([]string{routerLease}, shardLeases[:]...) {
+		for _, name := range shardLeases {
 			switch i := rapid.IntRange(-2, len(nodes)-1).Draw(t, name); i {
 			case -2: // never taken
 			case -1:
@@ -46,7 +46,7 @@ func TestPlanOf(t *testing.T) {
 			counts[l.Owner]++
 		}
 		for _, n := range nodes {
-			if got := counts[n]; got < (Shards+1)/len(nodes) || got > Shards/len(nodes)+1 {
+			if got := counts[n]; got < Shards/len(nodes) || got > (Shards-1)/len(nodes)+1 {
 				t.Errorf("one of %d nodes holds %d leases", len(nodes), got)
 			}
 		}
@@ -66,7 +66,7 @@ func actOn(t *rapid.T, s Standing, nodes []domain.UUID, held map[string]Lease) {
 			held[l.Name] = Lease{l.Name, n, l.Epoch + 1}
 		}
 		for name, to := range p.give {
-			if touched[name] || held[name].Owner != n || name == routerLease {
+			if touched[name] || held[name].Owner != n {
 				t.Fatalf("%s is given away by who doesn't hold it", name)
 			}
 			touched[name] = true
@@ -79,14 +79,14 @@ func TestPlanOf_WaitsUntilSteady(t *testing.T) {
 	t.Parallel()
 	self, dead, former, retired := domain.NewUUID(), domain.NewUUID(), domain.NewUUID(), domain.NewUUID()
 	s := Standing{
-		Leases: []Lease{{routerLease, dead, 1}, {shardLeases[0], dead, 1}, {shardLeases[1], former, 1}, {shardLeases[2], retired, 1}},
+		Leases: []Lease{{shardLeases[0], dead, 1}, {shardLeases[1], former, 1}, {shardLeases[2], retired, 1}},
 		Nodes:  []Node{{dead, time.Minute}, {former, 0}},
 	}
 	set := Settings{Node: self, Expiry: DefaultExpiry, Displaced: []domain.UUID{former}}
 	if got := len(planOf(s, set, false).take); got != Shards-1 {
 		t.Errorf("%d leases are taken at once, want the %d that nobody had, or a retired or displaced node has", got, Shards-1)
 	}
-	if got := len(planOf(s, set, true).take); got != Shards+1 {
+	if got := len(planOf(s, set, true).take); got != Shards {
 		t.Errorf("%d leases are taken by a steady node, want all", got)
 	}
 }

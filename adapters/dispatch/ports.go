@@ -30,6 +30,7 @@ type Event struct {
 	ID         domain.UUID // the internal one
 	Sequence   domain.Sequence
 	RecordedAt time.Time
+	SubjectKey domain.UUID // the key of its personal parts; see domain.Draft
 	Fact       *domain.EventAppended
 }
 
@@ -45,16 +46,14 @@ type Answer struct {
 	NotBefore time.Time // asked for by the receiver, at most domain.MaxRetryAfter from now; zero: nothing asked
 }
 
-// State is what router and dispatcher read of the views to begin with. Every answer says which position it reflects:
+// State is what the dispatcher reads of the views to begin with. Every answer says which position it reflects:
 // what came later they fold themselves from the log, so a view may be any amount behind. Each method's rows and position
 // come from one snapshot. All tenants are meant.
 type State interface {
 	// LoadConfig returns the configuration as it was at the greatest position not beyond at that the views reflect, which
-	// is the Config's Cursor. The caller owns what it gets.
+	// is the Config's Cursor, and has it say of each tenant up to which entry (Config.SetConfigured). The caller owns what it
+	// gets.
 	LoadConfig(ctx context.Context, at domain.Position) (*projections.Config, error)
-	// FirstUnrouted returns the position of the first event.appended without a complete routing, 0 for none, and the
-	// position as of which that holds. Events of deleted tenants aren't meant: nothing routes them any more.
-	FirstUnrouted(ctx context.Context) (first, as domain.Position, err error)
 	// Outstanding returns the endpoints that have unfinished deliveries, or deliveries with an open attempt.
 	Outstanding(ctx context.Context) (endpoints []domain.UUID, as domain.Position, err error)
 	// Waiting returns deliveries of one endpoint in the order of their keys: those that aren't ended (pending, retrying)
@@ -74,11 +73,10 @@ type WaitingQuery struct {
 	Limit    int // at most this many; it is positive
 }
 
-// Waiting is one delivery as a view has it.
+// Waiting is one delivery as a view has it, exactly as of the answer's position: appends expect its Version.
 type Waiting struct {
 	Delivery domain.Delivery
 	Position domain.Position // of the entry that created it
-	Version  int             // of its stream, as of the answer's position: exactly, for appends expect it
 }
 
 // Key is the place of a waiting delivery among those of its endpoint, which are tried in this order: first by Due, then by
@@ -88,9 +86,9 @@ type Key struct {
 	Position domain.Position // of the entry that created the delivery
 }
 
-// Leases says who lives and who holds what. Taking over isn't among its methods: that is an append (domain.Take).
+// Leases knows who lives and who holds what. Taking over isn't among its methods: that is an append (domain.Take).
 type Leases interface {
-	// Heartbeat says that a node lives now, by the database's clock, and returns how things stand after it.
+	// Heartbeat notes that a node lives now, by the database's clock, and returns the standing after it.
 	Heartbeat(ctx context.Context, node domain.UUID) (Standing, error)
 	// Retire removes a node's heartbeat, so that what it still holds is free at once.
 	Retire(ctx context.Context, node domain.UUID) error
@@ -102,9 +100,9 @@ type Standing struct {
 	Nodes  []Node  // whose heartbeat is kept, in any order
 }
 
-// Lease is one lease as it stands.
+// Lease is one lease and who holds it.
 type Lease struct {
-	Name  string // "router", "shard/07"
+	Name  string // "shard/07"
 	Owner domain.UUID
 	Epoch int64
 }

@@ -1,12 +1,15 @@
 package dispatch
 
 import (
+	"context"
+
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// Preview returns a function that decides as the router does to whom an event.appended goes by a configuration, and appends
-// nothing. match evaluates filters. The deliveries' ids are of none that will ever be.
-func Preview(match func(s domain.Subscription, e *domain.EventAppended) (bool, error)) func(*projections.Config, *domain.Entry) []domain.EventRouted {
-	return func(c *projections.Config, e *domain.Entry) []domain.EventRouted { return routesOf(c, match, e) }
+// Preview decides as the Router does to whom an event goes by a configuration of its tenant that keeps its filters
+// (projections.Config.KeepFilters), and appends nothing. It returns at least one part, of which the last is complete, or what
+// ctx ended with. The deliveries' ids are of none that will ever be. What its filters cost is added to run.Spent.
+func Preview(ctx context.Context, c *projections.Snapshot, run *domain.FilterRun) ([]domain.EventRouted, error) {
+	return routesOf(ctx, c, run, "")
 }

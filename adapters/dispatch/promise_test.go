@@ -80,7 +80,7 @@ func (s script) Send(ctx context.Context, sh Shipment) Answer {
 }
 
 func (p promise) judge(r reply) Answer {
-	a := Answer{Result: domain.AttemptResult{Outcome: domain.OutcomeFailed, StatusCode: r.status, FinishedAt: time.Now()}}
+	a := Answer{Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeFailed, StatusCode: r.status, FinishedAt: time.Now()}}}
 	code := strconv.Itoa(r.status)
 	if slices.Contains(p.Success, code) || slices.Contains(p.Success, code[:1]+"xx") {
 		a.Result.Outcome = domain.OutcomeSucceeded

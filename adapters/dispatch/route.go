@@ -1,91 +1,98 @@
 package dispatch
 
 import (
+	"context"
+	"errors"
+
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// maxRouted is how many deliveries one event.routed names; an event with more has several, in one group.
-const maxRouted = 1000
-
-// matcher evaluates a subscription's filter; nil: none can be evaluated.
-type matcher func(s domain.Subscription, e *domain.EventAppended) (bool, error)
-
-// routesOf decides to whom an event goes by the configuration at its position: at least one fact, the last Complete.
-func routesOf(c *projections.Config, match matcher, e *domain.Entry) []domain.EventRouted {
-	f, ok := e.Fact.(*domain.EventAppended)
-	if !ok { // erased before it was routed: there is nothing to send
-		return []domain.EventRouted{{Complete: true}}
+// routesOf decides to whom an event goes by a configuration: at least one part, the last one Complete. The first belongs to
+// the event's own entry. The decision depends on the configuration and the run's event and time alone, but that deliveries
+// have random ids. It fails only with what ctx ended with.
+func routesOf(ctx context.Context, c *projections.Snapshot, run *domain.FilterRun, retention string) ([]domain.EventRouted, error) {
+	tenant, _ := c.Tenant()
+	r := routing{config: c, rules: tenant.TenantConfig, run: run}
+	if test := run.Event.Event.Test; test != nil {
+		r.test(test.Endpoint)
+		return r.split(c.Configured(), retention), nil
 	}
-	tenant, _ := c.Tenant(e.Tenant)
-	r := routing{config: c, tenant: e.Tenant, rules: tenant.TenantConfig}
-	if f.Event.Test != nil {
-		r.test(f.Event.Test.Endpoint)
-		return r.split()
+	for _, s := range c.Matching(run.Event.Event.Type) {
+		if err := r.add(ctx, s.Subscription); err != nil {
+			return nil, err
+		}
 	}
-	for _, s := range c.Matching(e.Tenant, f.Event.Type) {
-		r.add(s.Subscription, f, match)
-	}
-	return r.split()
+	return r.split(c.Configured(), retention), nil
 }
 
 // routing gathers what becomes of one event.
 type routing struct {
-	config     *projections.Config
-	tenant     domain.TenantID
+	config     *projections.Snapshot
 	rules      domain.TenantConfig
+	run        *domain.FilterRun
 	deliveries []domain.RoutedDelivery
-	skipped    []domain.Skipped
+	skipped    []domain.Skipped    // for reasons that say nothing of the event's content
+	verdicts   []domain.Skipped    // for others
 	byEndpoint map[domain.UUID]int // index into deliveries; made when there are more than a few
 }
 
 // add decides on one subscription that the event's type matches. A subscription of a deleted endpoint asks for nothing.
-func (r *routing) add(s domain.Subscription, f *domain.EventAppended, match matcher) {
+func (r *routing) add(ctx context.Context, s domain.Subscription) error {
 	endpoint, ok := r.config.Endpoint(s.Endpoint)
 	if !ok {
-		return
+		return nil
 	}
-	if reason := r.skip(s, endpoint.Endpoint, f, match); reason != "" {
-		r.skipped = append(r.skipped, domain.Skipped{
-			Subscription: s.ID, Version: s.Version, Endpoint: s.Endpoint, Reason: reason,
-		})
-		return
+	reason, err := r.skip(ctx, s, endpoint.Endpoint)
+	if err != nil {
+		return err
 	}
-	d := r.delivery(endpoint.Endpoint)
-	d.Subscriptions = append(d.Subscriptions, domain.SubscriptionMatch{ID: s.ID, Version: s.Version})
+	if reason == "" {
+		d := r.delivery(endpoint.Endpoint)
+		d.Subscriptions = append(d.Subscriptions, domain.SubscriptionMatch{ID: s.ID, Version: s.Version})
+		return nil
+	}
+	skipped := domain.Skipped{Subscription: s.ID, Version: s.Version, Endpoint: s.Endpoint, Reason: reason}
+	if reason.ByContent() {
+		r.verdicts = append(r.verdicts, skipped)
+	} else {
+		r.skipped = append(r.skipped, skipped)
+	}
+	return nil
 }
 
-// skip says why a subscription makes no delivery, "" when it does.
-func (r *routing) skip(s domain.Subscription, endpoint domain.Endpoint, f *domain.EventAppended, match matcher) domain.SkipReason {
+// skip returns why a subscription makes no delivery, "" when it does.
+func (r *routing) skip(ctx context.Context, s domain.Subscription, endpoint domain.Endpoint) (domain.SkipReason, error) {
 	if reason := r.rules.Bars(endpoint.EndpointConfig); reason != "" {
-		return reason
+		return reason, nil
 	}
 	switch {
 	case s.Paused:
-		return domain.SkipSubscriptionPaused
-	case f.Event.About == endpoint.ID:
-		return domain.SkipOwnEndpoint
+		return domain.SkipSubscriptionPaused, nil
+	case r.run.Event.Event.About == endpoint.ID:
+		return domain.SkipOwnEndpoint, nil
 	}
-	if reason := withheld(endpoint); reason != "" {
-		return reason
+	if reason := withheld(endpoint); reason != "" || s.Filter == "" {
+		return reason, nil
 	}
-	if s.Filter == "" {
-		return ""
+	filter := r.config.Filter(s.ID)
+	if filter == nil {
+		return domain.SkipFilterFailed, nil
 	}
-	if match == nil {
-		return domain.SkipFilterFailed
-	}
-	matches, err := match(s, f)
-	switch {
+	switch matches, err := filter(ctx, r.run); {
+	case err != nil && ctx.Err() != nil:
+		return "", context.Cause(ctx)
+	case errors.Is(err, domain.ErrFilterBudget):
+		return domain.SkipFilterBudget, nil
 	case err != nil:
-		return domain.SkipFilterFailed
+		return domain.SkipFilterFailed, nil
 	case !matches:
-		return domain.SkipFilter
+		return domain.SkipFilter, nil
 	}
-	return ""
+	return "", nil
 }
 
-// withheld says why an endpoint gets nothing at all, "" when it does.
+// withheld returns why an endpoint gets nothing at all, "" when it does.
 func withheld(endpoint domain.Endpoint) domain.SkipReason {
 	switch {
 	case endpoint.Disabled != "":
@@ -99,7 +106,7 @@ func withheld(endpoint domain.Endpoint) domain.SkipReason {
 // test decides on a sample for one endpoint, which no subscription asked for.
 func (r *routing) test(id domain.UUID) {
 	endpoint, ok := r.config.Endpoint(id)
-	if !ok || endpoint.Tenant != r.tenant {
+	if !ok {
 		return
 	}
 	reason := r.rules.Bars(endpoint.EndpointConfig)
@@ -139,17 +146,27 @@ func (r *routing) delivery(endpoint domain.Endpoint) *domain.RoutedDelivery {
 	return &r.deliveries[len(r.deliveries)-1]
 }
 
-// split makes the facts. Skips stand in the first ones, at most maxRouted each.
-func (r *routing) split() []domain.EventRouted {
-	var facts []domain.EventRouted
+// split makes the parts, each of which names at most domain.MaxRouted deliveries and as many skips of either sort.
+func (r *routing) split(configuration domain.Sequence, retention string) []domain.EventRouted {
+	var parts []domain.EventRouted
 	for {
-		n, m := min(maxRouted, len(r.deliveries)), min(maxRouted, len(r.skipped))
-		fact := domain.EventRouted{Deliveries: r.deliveries[:n:n], Skipped: r.skipped[:m:m]}
-		r.deliveries, r.skipped = r.deliveries[n:], r.skipped[m:]
-		fact.Complete = len(r.deliveries) == 0 && len(r.skipped) == 0
-		facts = append(facts, fact)
-		if fact.Complete {
-			return facts
+		part := domain.EventRouted{Routing: domain.Routing{Configuration: configuration, Retention: retention}}
+		part.Routing.Deliveries, r.deliveries = cut(r.deliveries)
+		part.Routing.Skipped, r.skipped = cut(r.skipped)
+		part.Verdicts.Skipped, r.verdicts = cut(r.verdicts)
+		part.Routing.Complete = len(r.deliveries) == 0 && len(r.skipped) == 0 && len(r.verdicts) == 0
+		parts = append(parts, part)
+		if part.Routing.Complete {
+			return parts
 		}
 	}
+}
+
+// cut takes as many as one entry may name off the front.
+func cut[T any](all []T) (first, rest []T) {
+	n := min(domain.MaxRouted, len(all))
+	if n == 0 {
+		return nil, nil
+	}
+	return all[:n:n], all[n:]
 }

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -15,10 +16,10 @@ import (
 func summary(facts []domain.EventRouted, names map[domain.UUID]string) string {
 	var parts []string
 	for _, f := range facts {
-		for _, d := range f.Deliveries {
+		for _, d := range f.Routing.Deliveries {
 			parts = append(parts, fmt.Sprintf("+%s×%d", names[d.Endpoint], len(d.Subscriptions)))
 		}
-		for _, s := range f.Skipped {
+		for _, s := range append(slices.Clone(f.Routing.Skipped), f.Verdicts.Skipped...) {
 			parts = append(parts, fmt.Sprintf("-%s %s", names[s.Endpoint], s.Reason))
 		}
 	}
@@ -32,6 +33,31 @@ func (w *world) rules(f func(*domain.TenantConfig)) {
 	row, _ := w.views.config(w.t).Tenant(acme)
 	f(&row.TenantConfig)
 	w.append(acme, domain.Stream{Kind: domain.StreamTenant, ID: row.Stream}, domain.AnyVersion, 0, &domain.TenantUpdated{Tenant: row.TenantConfig})
+}
+
+// sayingFilter makes filters whose expressions say what they do: "no", "yes", "broken", "dear" (the event's budget is spent)
+// and "cost n".
+func sayingFilter(expression string) domain.Filter {
+	return func(ctx context.Context, run *domain.FilterRun) (bool, error) {
+		if ctx.Err() != nil {
+			return false, context.Cause(ctx)
+		}
+		var cost uint64
+		if _, err := fmt.Sscanf(expression, "cost %d", &cost); err == nil {
+			if run.Spent+cost > domain.EventFilterBudget {
+				return false, domain.ErrFilterBudget
+			}
+			run.Spent += cost
+			return true, nil
+		}
+		switch expression {
+		case "broken":
+			return false, errors.New("it can't be evaluated")
+		case "dear":
+			return false, domain.ErrFilterBudget
+		}
+		return expression == "yes", nil
+	}
 }
 
 func TestRoutesOf(t *testing.T) {
@@ -58,7 +84,7 @@ func TestRoutesOf(t *testing.T) {
 	gone := endpoint("gone", nil, "offer.*")
 	w.change(gone, func(c domain.EndpointConfig) domain.Fact { return &domain.EndpointDeleted{Endpoint: c} })
 	filtered := endpoint("filtered", nil)
-	for _, filter := range []string{"no", "broken", "yes"} {
+	for _, filter := range []string{"no", "broken", "yes", "dear"} {
 		w.append(acme, subscriptionStream(domain.NewUUID()), 0, 0, &domain.SubscriptionCreated{Subscription: domain.SubscriptionConfig{
 			Endpoint: filtered, EventTypes: []domain.Pattern{"filter.*"}, Filter: filter,
 		}})
@@ -66,11 +92,19 @@ func TestRoutesOf(t *testing.T) {
 	w.append(acme, subscriptionStream(domain.NewUUID()), 0, 0, &domain.SubscriptionCreated{Subscription: domain.SubscriptionConfig{
 		Endpoint: plain, EventTypes: []domain.Pattern{"pause.*"}, Paused: true,
 	}})
-	match := func(s domain.Subscription, _ *domain.EventAppended) (bool, error) {
-		if s.Filter == "broken" {
-			return false, errors.New("it can't be evaluated")
+	route := func(typ domain.EventType, change func(*domain.EventAppended)) []domain.EventRouted {
+		t.Helper()
+		fact := &domain.EventAppended{Event: domain.EventAttributes{EventClass: domain.EventClass{Type: typ}}}
+		if change != nil {
+			change(fact)
 		}
-		return s.Filter == "yes", nil
+		c := w.views.config(t)
+		c.KeepFilters(sayingFilter)
+		parts, err := routesOf(t.Context(), c.Snapshot(acme), &domain.FilterRun{Event: fact}, "short")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return parts
 	}
 	test := func(id domain.UUID) func(*domain.EventAppended) {
 		return func(f *domain.EventAppended) { f.Event.Test = &domain.TestTarget{Endpoint: id} }
@@ -85,7 +119,7 @@ func TestRoutesOf(t *testing.T) {
 	}{
 		"matching":              {"offer.issued", nil, "+paused×1, +plain×2, -disabled endpoint_disabled, -unverified endpoint_unverified"},
 		"nothing matches":       {"nothing.here", nil, ""},
-		"filters":               {"filter.a", nil, "+filtered×1, -filtered filter_did_not_match, -filtered filter_failed"},
+		"filters":               {"filter.a", nil, "+filtered×1, -filtered filter_budget_spent, -filtered filter_did_not_match, -filtered filter_failed"},
 		"paused subscription":   {"pause.a", nil, "-plain subscription_paused"},
 		"test":                  {"offer.issued", test(filtered), "+filtered×0"},
 		"test of a disabled":    {"offer.issued", test(disabled), "-disabled endpoint_disabled"},
@@ -100,45 +134,50 @@ func TestRoutesOf(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			e := w.eventOf(test.typ, test.change)
-			facts := routesOf(w.views.config(t), match, &e)
+			facts := route(test.typ, test.change)
 			if got := summary(facts, names); got != test.want {
 				t.Errorf("got %q\nwant %q", got, test.want)
 			}
-			if len(facts) != 1 || !facts[0].Complete {
-				t.Errorf("%d facts, complete %v", len(facts), facts[0].Complete)
+			if r := facts[0].Routing; len(facts) != 1 || !r.Complete || r.Retention != "short" ||
+				r.Configuration != w.views.config(t).Snapshot(acme).Configured() {
+				t.Errorf("%d facts, the first is %+v", len(facts), r)
+			}
+			for _, s := range facts[0].Routing.Skipped {
+				if s.Reason.ByContent() {
+					t.Errorf("the tenant's part tells of the event's content: %s", s.Reason)
+				}
+			}
+			for _, s := range facts[0].Verdicts.Skipped {
+				if !s.Reason.ByContent() {
+					t.Errorf("an erasure would take along what says nothing of the event's content: %s", s.Reason)
+				}
 			}
 		})
 	}
 	t.Run("no filters can be evaluated", func(t *testing.T) {
-		e := w.event("filter.a")
-		want := "-filtered filter_failed, -filtered filter_failed, -filtered filter_failed"
-		if got := summary(routesOf(w.views.config(t), nil, &e), names); got != want {
+		want := "-filtered filter_failed, -filtered filter_failed, -filtered filter_failed, -filtered filter_failed"
+		fact := &domain.EventAppended{Event: domain.EventAttributes{EventClass: domain.EventClass{Type: "filter.a"}}}
+		parts, err := routesOf(t.Context(), w.views.config(t).Snapshot(acme), &domain.FilterRun{Event: fact}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := summary(parts, names); got != want {
 			t.Errorf("got %q\nwant %q", got, want)
 		}
 	})
 	t.Run("https only", func(t *testing.T) {
 		endpoint("insecure", func(c *domain.EndpointConfig) { c.URL = "HTTP://receiver.example/hooks" }, "order.*")
 		w.rules(func(c *domain.TenantConfig) { c.HTTPSOnly = true })
-		e := w.event("order.placed")
 		want := "+other×1, -insecure tenant_https_only"
-		if got := summary(routesOf(w.views.config(t), match, &e), names); got != want {
+		if got := summary(route("order.placed", nil), names); got != want {
 			t.Errorf("got %q\nwant %q", got, want)
 		}
 	})
 	t.Run("webhooks disabled", func(t *testing.T) {
 		w.rules(func(c *domain.TenantConfig) { c.WebhooksEnabled = false })
-		e := w.event("order.placed")
 		want := "-insecure tenant_webhooks_disabled, -other tenant_webhooks_disabled"
-		if got := summary(routesOf(w.views.config(t), match, &e), names); got != want {
+		if got := summary(route("order.placed", nil), names); got != want {
 			t.Errorf("got %q\nwant %q", got, want)
-		}
-	})
-	t.Run("erased", func(t *testing.T) {
-		e := w.event("order.placed")
-		e.Fact, e.Erased = nil, true
-		if facts := routesOf(w.views.config(t), match, &e); len(facts) != 1 || summary(facts, names) != "" || !facts[0].Complete {
-			t.Errorf("got %+v", facts)
 		}
 	})
 }
@@ -147,27 +186,31 @@ func TestRoutesOf_ManyEndpoints(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	seen := make(map[domain.UUID]bool)
-	for range 2*maxRouted + 7 {
+	for range 2*domain.MaxRouted + 7 {
 		id := w.endpoint(nil)
 		w.subscribe(id, "a")
 		w.subscribe(id, "*")
 	}
-	e := w.event("a")
-	facts := routesOf(w.views.config(t), nil, &e)
+	facts, err := routesOf(t.Context(), w.views.config(t).Snapshot(acme), &domain.FilterRun{Event: &domain.EventAppended{
+		Event: domain.EventAttributes{EventClass: domain.EventClass{Type: "a"}},
+	}}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
 	var sizes []int
 	for i, f := range facts {
-		sizes = append(sizes, len(f.Deliveries))
-		if f.Complete != (i == len(facts)-1) {
-			t.Errorf("fact %d of %d is complete: %v", i, len(facts), f.Complete)
+		sizes = append(sizes, len(f.Routing.Deliveries))
+		if f.Routing.Complete != (i == len(facts)-1) {
+			t.Errorf("fact %d of %d is complete: %v", i, len(facts), f.Routing.Complete)
 		}
-		for _, d := range f.Deliveries {
+		for _, d := range f.Routing.Deliveries {
 			if seen[d.Endpoint] || len(d.Subscriptions) != 2 || shardOf(d.ID) != shardOf(d.Endpoint) {
 				t.Fatalf("delivery %+v", d)
 			}
 			seen[d.Endpoint] = true
 		}
 	}
-	if !slices.Equal(sizes, []int{maxRouted, maxRouted, 7}) {
+	if !slices.Equal(sizes, []int{domain.MaxRouted, domain.MaxRouted, 7}) {
 		t.Errorf("deliveries in the facts: %v", sizes)
 	}
 }

@@ -4,326 +4,265 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// routedEntries bounds how many entries the router reads before it appends. Half of them are its own when much is appended,
-// and it waits for each append: with small pages it falls behind, and the views write an event a second time, with all of
-// its indexes, when its routing comes in a later page of theirs.
-const routedEntries = 4000
-
-// lead is one time of leading the routing, under one epoch of its lease.
-type lead struct {
-	fence domain.Fence
-	at    domain.Position // of the fact that gave it: events behind it are routed by nobody else
-	ctx   context.Context // ends when the lease is lost
-	end   context.CancelFunc
+// Router is the log for everybody in this process who appends events: its Append puts into each event's entry where the
+// event goes, and begins the first attempts that this node may begin at once. Everything else is the log's own. It is safe
+// for concurrent use, before, during and after Dispatcher.Run.
+//
+// An event is routed by the configuration in force just before its entry, the group's own earlier drafts included. The
+// decision is made in the caller's goroutine by the node's fold of the configuration (snapshots), and the group says by
+// which one (domain.Basis). If that isn't the newest any more the log refuses the group; it is decided again when the fold
+// has got there. A group that was refused twice is decided by the log itself, under its lock.
+//
+// All events of a group are of one tenant. Groups of a call are appended in order, but one that has to be decided again
+// comes after the others. Entries that continue an event's routing are left out of the outcome: it has one entry for each
+// draft of the caller. A repetition's *domain.ClaimedError counts them, where one of several events has any.
+type Router struct {
+	domain.Log
+	d *Dispatcher
 }
 
-// applyRouterLease follows who leads the routing; mu is held.
-func (d *Dispatcher) applyRouterLease(at domain.Position, fence domain.Fence) {
-	if d.leading != nil {
-		d.leading.end()
-		d.leading = nil
-	}
-	if fence.Owner != d.set.Node || d.stopping {
-		return
-	}
-	l := lead{fence: fence, at: at}
-	l.ctx, l.end = context.WithCancel(d.io)
-	d.leading = &l
-	select {
-	case <-d.router: // an earlier one that wasn't begun
-	default:
-	}
-	d.router <- l
-}
+const (
+	// configurationWait bounds how long an append waits for the node's fold of the configuration, which usually is some
+	// milliseconds behind the log.
+	configurationWait = time.Second
+	// decideUnderLock is after how many refusals a group is decided by the log itself.
+	decideUnderLock = 2
+	// maxDecisions bounds how often a group is decided: far more than ever happens.
+	maxDecisions = 10
+)
 
-// route routes events whenever this node leads, until stop ends.
-func (d *Dispatcher) route(ctx, stop context.Context) error {
-	for {
-		select {
-		case l := <-d.router:
-			undo := context.AfterFunc(stop, l.end)
-			d.set.Logger.Info("routing begins", slog.Any("epoch", l.fence.Epoch))
-			err := d.lead(l)
-			undo()
-			l.end()
-			if err != nil {
-				return err
+// Append implements domain.Log.
+func (r *Router) Append(ctx context.Context, groups ...domain.Group) []domain.Outcome {
+	if !slices.ContainsFunc(groups, hasEvents) {
+		return r.Log.Append(ctx, groups...)
+	}
+	outcomes := make([]domain.Outcome, len(groups))
+	pending := make([]*routedGroup, len(groups))
+	for i := range groups {
+		pending[i] = &routedGroup{index: i, asked: groups[i]}
+	}
+	for len(pending) > 0 {
+		var cost uint64 // of filters
+		var decided []*routedGroup
+		var submit []domain.Group
+		for _, g := range pending {
+			if err := r.decide(ctx, g, &cost); err != nil {
+				outcomes[g.index].Err = err
+				continue
 			}
-			d.set.Logger.Info("routing ends", slog.Any("epoch", l.fence.Epoch))
-		case <-stop.Done():
-			return nil
-		case <-ctx.Done():
-			return nil
+			decided = append(decided, g)
 		}
-	}
-}
-
-// router is the state of one lead.
-type router struct {
-	d      *Dispatcher
-	lead   lead
-	config *projections.Config // at the position of the entry that is routed
-	first  domain.Position     // events before it are routed
-
-	batch []*routedEvent // of the page, to be appended together
-}
-
-// routedEvent is one event on its way through routing.
-type routedEvent struct {
-	entry    *domain.Entry
-	facts    []domain.EventRouted
-	attempts []*attempt // first attempts that are started with it
-}
-
-// lead routes until the lease is lost (nil) or something can't be understood.
-func (d *Dispatcher) lead(l lead) error {
-	r := &router{d: d, lead: l}
-	err := d.persist(l.ctx, "find the first event that isn't routed", func() error { return r.begin(l.ctx) })
-	if err != nil {
-		return nil // the lease is lost
-	}
-	for l.ctx.Err() == nil {
-		var entries []domain.Entry
-		err := d.persist(l.ctx, "read the log to route", func() (err error) {
-			entries, err = d.set.Log.Page(l.ctx, r.config.Cursor(), routedEntries)
-			return err
-		})
-		if err != nil {
-			return nil
-		}
-		if len(entries) == 0 {
-			d.set.Log.Await(l.ctx, r.config.Cursor())
-			continue
-		}
-		if err := r.page(entries); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// begin finds out where to go on. There is no cursor: it is behind the last event that is routed.
-func (r *router) begin(ctx context.Context) error {
-	first, as, err := r.d.set.State.FirstUnrouted(ctx)
-	if err != nil {
-		return fmt.Errorf("find the first event that isn't routed: %w", err)
-	}
-	r.first = as + 1
-	if first > 0 {
-		r.first = first
-	}
-	r.config, err = r.d.set.State.LoadConfig(ctx, r.first-1)
-	if err != nil {
-		return fmt.Errorf("load the configuration at position %d: %w", r.first-1, err)
-	}
-	return nil
-}
-
-// page routes the events of a page with one append.
-func (r *router) page(entries []domain.Entry) error {
-	r.batch = r.batch[:0]
-	for i := range entries {
-		e := &entries[i]
-		switch e.Stream.Kind {
-		case domain.StreamTenant, domain.StreamEndpoint, domain.StreamSubscription:
-			if err := projections.Apply(r.config, *e); err != nil {
-				return &stopError{routerFollower, e.Position, err}
-			}
-		case domain.StreamEvent:
-			if err := r.add(e); err != nil {
-				return &stopError{routerFollower, e.Position, err}
-			}
-		}
-		r.config.SetCursor(e.Position)
-	}
-	r.append()
-	return nil
-}
-
-// add decides on one event.
-func (r *router) add(e *domain.Entry) error {
-	if e.Kind != domain.KindEventAppended || e.Position < r.first {
-		return nil
-	}
-	if e.Fact == nil && !e.Erased {
-		return errors.New("the event can't be read although it wasn't erased: check the key-encryption key")
-	}
-	if _, ok := r.config.Tenant(e.Tenant); !ok {
-		return nil // deleted: nothing is routed for it any more
-	}
-	r.batch = append(r.batch, &routedEvent{entry: e, facts: routesOf(r.config, r.d.set.Match, e)})
-	return nil
-}
-
-// append puts the batch into the log, again and again until it is known what became of each event, or the lease is lost.
-func (r *router) append() {
-	if len(r.batch) == 0 {
-		return
-	}
-	r.reserve()
-	var pause backoff
-	for {
-		groups := make([]domain.Group, len(r.batch))
-		for i, ev := range r.batch {
-			groups[i] = r.group(ev)
+		r.d.reserve(decided)
+		for _, g := range decided {
+			submit = append(submit, g.group)
 		}
 		submitted := time.Now()
-		outcomes := r.d.set.Log.Append(r.d.io, groups...)
-		r.batch = r.settle(outcomes, submitted)
-		if len(r.batch) == 0 {
-			return
+		answers := r.Log.Append(ctx, submit...)
+		pending = r.d.settleRouted(decided, answers, submitted, outcomes)
+		r.awaitNewer(ctx, pending)
+	}
+	return outcomes
+}
+
+// hasEvents reports whether a group appends an event.
+func hasEvents(g domain.Group) bool { return slices.ContainsFunc(g.Drafts, isEvent) }
+
+func isEvent(d domain.Draft) bool {
+	_, ok := d.Fact.(*domain.EventAppended)
+	return ok
+}
+
+// routedGroup is one group on its way through the Router.
+type routedGroup struct {
+	index int                   // in the call
+	asked domain.Group          // as the caller made it
+	known *projections.Snapshot // the configuration by which it is decided; nil: nothing is known of the tenant
+
+	group  domain.Group // as it is appended
+	places []int        // of the caller's drafts in it
+	// firsts are the attempts that begin with it. Each has a slot of its endpoint.
+	firsts []*firstAttempt
+
+	stale int  // how often it was refused as stale
+	bare  bool // a lease was lost: it begins no attempts any more
+}
+
+// decide routes a group's events by the newest configuration that the node has. What their filters cost is added to cost.
+func (r *Router) decide(ctx context.Context, g *routedGroup, cost *uint64) error {
+	g.group = g.asked
+	at := slices.IndexFunc(g.asked.Drafts, isEvent)
+	if at < 0 {
+		return nil
+	}
+	tenant := g.asked.Drafts[at].Tenant
+	if slices.ContainsFunc(g.asked.Drafts, func(d domain.Draft) bool { return isEvent(d) && d.Tenant != tenant }) {
+		return errors.New("append: the events of a group are of one tenant")
+	}
+	config, _, err := r.d.snapshots.get(tenant)
+	if errors.Is(err, errNotLoaded) { // the process has just started
+		wait, cancel := context.WithTimeout(ctx, configurationWait)
+		defer cancel()
+		r.d.snapshots.await(wait, tenant, nil)
+		config, _, err = r.d.snapshots.get(tenant)
+	}
+	if err != nil {
+		return err
+	}
+	g.known = config
+	routed, places, err := routeDrafts(ctx, g.asked.Drafts, config, decideBy{spare: max(0, g.stale-decideUnderLock)}, cost)
+	if err != nil {
+		return err
+	}
+	g.group.Drafts, g.places = routed, places
+	g.group.Claims = movedClaims(g.asked.Claims, places)
+	basis := &domain.Basis{Tenant: tenant}
+	if config != nil {
+		basis.Configuration = config.Configured()
+	}
+	if g.stale >= decideUnderLock {
+		basis.Decide = underLock(g.asked, config, places, len(routed))
+	}
+	g.group.Basis = basis
+	return nil
+}
+
+// underLock returns a function that decides a group again by newer entries than a configuration knows. What it captures
+// never changes, since it may be called after its caller has gone.
+func underLock(
+	asked domain.Group, config *projections.Snapshot, places []int, drafts int,
+) func([]domain.Entry) ([]domain.Draft, []domain.Fence, error) {
+	room := make([]int, len(places)) // how many drafts there are for each of the caller's: claims go by their places
+	for i := range places {
+		end := drafts
+		if i+1 < len(places) {
+			end = places[i+1]
 		}
-		if r.lead.ctx.Err() != nil || pause.wait(r.lead.ctx) != nil {
-			r.abandon()
-			return
+		room[i] = end - places[i]
+	}
+	return func(newer []domain.Entry) ([]domain.Draft, []domain.Fence, error) {
+		if config == nil {
+			return nil, nil, fmt.Errorf("this node knows nothing of the tenant yet: %w", domain.ErrStale)
 		}
+		newest, err := config.After(newer)
+		if err != nil {
+			return nil, nil, err
+		}
+		var cost uint64
+		routed, _, err := routeDrafts(context.Background(), asked.Drafts, newest, decideBy{room: room}, &cost)
+		return routed, asked.Fences, err
 	}
 }
 
-// reserve takes slots for the attempts that can begin at once: of endpoints whose shard this node holds, that have
-// nothing due before. What former leaders may have routed already isn't begun.
-func (r *router) reserve() {
-	d, now := r.d, time.Now()
-	d.mu.Lock()
-	defer d.unlock()
-	for _, ev := range r.batch {
-		if ev.entry.Position < r.lead.at || ev.entry.Erased || len(ev.facts) > 1 {
+// decideBy is how many drafts there are to be for each event: as many as its routing needs, and some to spare for when the log
+// decides; or, where room isn't nil, as many as that has for the event's draft.
+type decideBy struct {
+	spare int
+	room  []int
+}
+
+// routeDrafts returns drafts with where each event goes, and the places of the given ones among them. What the drafts
+// before an event configure holds for it. Where an event needs more drafts than there is room it fails with domain.ErrStale:
+// the caller decides once more. What filters cost is added to cost, and more than one
+// request may spend fails with domain.ErrFilterBudget: what is said of an event mustn't depend on others.
+func routeDrafts(
+	ctx context.Context, drafts []domain.Draft, config *projections.Snapshot, by decideBy, cost *uint64,
+) (routed []domain.Draft, places []int, err error) {
+	now := time.Now().UTC()
+	routed, places = make([]domain.Draft, 0, len(drafts)), make([]int, len(drafts))
+	for i, draft := range drafts {
+		places[i] = len(routed)
+		event, ok := draft.Fact.(*domain.EventAppended)
+		if !ok {
+			routed = append(routed, draft)
+			if config != nil && draft.Tenant == config.ID() && slices.ContainsFunc(drafts[i:], isEvent) {
+				if config, err = config.After(uncommitted(draft)); err != nil {
+					return nil, nil, err
+				}
+			}
 			continue
 		}
-		event := eventOf(ev.entry)
-		for i := range ev.facts[0].Deliveries {
-			if a := d.reserve(ev.entry, &ev.facts[0].Deliveries[i], event, now); a != nil {
-				ev.attempts = append(ev.attempts, a)
+		parts := []domain.EventRouted{{Routing: domain.Routing{Complete: true, Retention: draft.Retention}}}
+		if config != nil {
+			run := &domain.FilterRun{Event: event, Now: now}
+			if parts, err = routesOf(ctx, config, run, draft.Retention); err != nil {
+				return nil, nil, err
+			}
+			if *cost += run.Spent; *cost > domain.RequestFilterBudget {
+				return nil, nil, fmt.Errorf("route the events of one call: %w (hint: append fewer at once)", domain.ErrFilterBudget)
 			}
 		}
-	}
-}
-
-// reserve takes a slot for a delivery that is about to be routed and prepares its attempt, or returns nil; mu is held.
-func (d *Dispatcher) reserve(e *domain.Entry, r *domain.RoutedDelivery, event *Event, now time.Time) *attempt {
-	sh := d.shards[shardOf(r.ID)]
-	if sh == nil || !sh.ready || d.stopping {
-		return nil
-	}
-	l := sh.lanes[r.Endpoint]
-	if l == nil {
-		if d.endpointNow(r.Endpoint) == nil {
-			return nil // the feed isn't there yet
+		want := len(parts) + by.spare
+		if by.room != nil {
+			want = by.room[i]
 		}
-		l = d.laneOf(sh, e.Tenant, r.Endpoint)
-	}
-	if l.config != nil && l.config.Version < r.EndpointVersion {
-		return nil // the feed isn't there yet: an older URL or key would be used, or a pause not be seen
-	}
-	if next := l.window.first(now); !l.open() || next != nil && next.due(now) {
-		return nil
-	}
-	if ok, _ := l.admit(now); !ok {
-		return nil
-	}
-	it := &item{delivery: routed(e, r), phase: held, lane: l, event: event}
-	it.delivery.Event, it.delivery.EventSequence = e.Stream.ID, e.Sequence
-	sh.items[r.ID] = it
-	d.occupy(l)
-	return d.prepare(it, now)
-}
-
-// group is what is appended for one event.
-func (r *router) group(ev *routedEvent) domain.Group {
-	e := ev.entry
-	subject := ""
-	if f, ok := e.Fact.(*domain.EventAppended); ok {
-		subject = f.Event.Subject
-	}
-	g := domain.Group{
-		Drafts: make([]domain.Draft, 0, len(ev.facts)+len(ev.attempts)),
-		Fences: []domain.Fence{r.lead.fence},
-	}
-	for i := range ev.facts {
-		g.Drafts = append(g.Drafts, domain.Draft{
-			Tenant: e.Tenant, Stream: e.Stream, Expected: 1 + i, Cause: e.Sequence, Subject: subject, Fact: &ev.facts[i],
-		})
-	}
-	for _, a := range ev.attempts {
-		g.Drafts = append(g.Drafts, a.draft())
-		g.Fences = withFence(g.Fences, a.item.lane.shard.fences[0])
-	}
-	return g
-}
-
-// withFence adds a fence that isn't there yet.
-func withFence(fences []domain.Fence, f domain.Fence) []domain.Fence {
-	for i := range fences {
-		if fences[i] == f {
-			return fences
+		if len(parts) > want {
+			return nil, nil, fmt.Errorf("an event goes to many more endpoints than before: %w", domain.ErrStale)
+		}
+		for len(parts) < want {
+			last := parts[len(parts)-1].Routing
+			parts[len(parts)-1].Routing.Complete = false
+			parts = append(parts, domain.EventRouted{Routing: domain.Routing{
+				Configuration: last.Configuration, Retention: last.Retention, Complete: true,
+			}})
+		}
+		fact := *event // the caller's own may be appended again
+		fact.Routing, fact.Verdicts = parts[0].Routing, parts[0].Verdicts
+		draft.Fact = &fact
+		routed = append(routed, draft)
+		for k := 1; k < len(parts); k++ {
+			routed = append(routed, domain.Draft{
+				Tenant: draft.Tenant, Stream: draft.Stream, Expected: draft.Expected + k,
+				Subject: draft.Subject, SubjectKey: draft.SubjectKey, Retention: draft.Retention, Fact: &parts[k],
+			})
 		}
 	}
-	return append(fences, f)
+	return routed, places, nil
 }
 
-// settle notes what became of the batch and returns what must be tried again.
-func (r *router) settle(outcomes []domain.Outcome, submitted time.Time) []*routedEvent {
-	d, returned := r.d, time.Now()
-	again := r.batch[:0]
-	d.mu.Lock()
-	defer d.unlock()
-	for i, o := range outcomes {
-		ev := r.batch[i]
-		switch {
-		case o.Err == nil:
-			d.metrics.routed(ev, o.Entries[0].RecordedAt)
-			for k, a := range ev.attempts {
-				started := &o.Entries[len(ev.facts)+k]
-				a.item.position = o.Entries[0].Position
-				a.commenced(submitted, returned, started.StreamVersion)
-				d.launch(a)
-			}
-		case errors.Is(o.Err, domain.ErrConflict), errors.Is(o.Err, domain.ErrUnknownTenant):
-			// Routed already, by a former leader or an earlier try of this one; or the tenant is gone.
-			d.unreserve(ev)
-		case errors.Is(o.Err, domain.ErrFenced) && len(ev.attempts) > 0:
-			// One of the leases is lost. If it was a shard's, the event is routed without starting anything.
-			d.unreserve(ev)
-			again = append(again, ev)
-		case errors.Is(o.Err, domain.ErrFenced):
-			r.lead.end()
-		default:
-			d.trouble("route events", o.Err)
-			again = append(again, ev)
+// uncommitted is a draft as an entry, as far as a fold of the configuration asks.
+func uncommitted(d domain.Draft) []domain.Entry {
+	return []domain.Entry{{
+		Tenant: d.Tenant, Stream: d.Stream, StreamVersion: d.Expected + 1,
+		Kind: d.Fact.Kind(), KindVersion: d.Fact.Kind().Version(), Fact: d.Fact,
+	}}
+}
+
+// movedClaims returns claims that name the same drafts at their new places.
+func movedClaims(claims []domain.Claim, places []int) []domain.Claim {
+	if len(claims) == 0 || places[len(places)-1] == len(places)-1 {
+		return claims
+	}
+	moved := slices.Clone(claims)
+	for i := range moved {
+		c := &moved[i]
+		if c.First < 0 || c.Count < 1 || c.First+c.Count > len(places) {
+			continue // the log refuses it
+		}
+		first, last := places[c.First], places[c.First+c.Count-1]
+		c.First, c.Count = first, last-first+1
+	}
+	return moved
+}
+
+// awaitNewer returns when the node has newer configurations for groups that were refused as stale, or after a bounded time.
+// A group for which there is none by then is decided by the log next time.
+func (r *Router) awaitNewer(ctx context.Context, groups []*routedGroup) {
+	wait, cancel := context.WithTimeout(ctx, configurationWait)
+	defer cancel()
+	for _, g := range groups {
+		if g.stale == 0 {
+			continue
+		}
+		r.d.snapshots.await(wait, g.group.Basis.Tenant, g.known)
+		if wait.Err() != nil {
+			g.stale = max(g.stale, decideUnderLock)
 		}
 	}
-	return again
-}
-
-// abandon gives up what couldn't be appended before the lease was lost.
-func (r *router) abandon() {
-	r.d.mu.Lock()
-	defer r.d.unlock()
-	for _, ev := range r.batch {
-		r.d.unreserve(ev)
-	}
-}
-
-// unreserve gives back the slots that were taken for an event; mu is held. If the fold has seen the deliveries, an
-// earlier try was committed after all; if it comes to them later, it finds them unknown and makes them again.
-func (d *Dispatcher) unreserve(ev *routedEvent) {
-	for _, a := range ev.attempts {
-		l := a.item.lane
-		d.vacate(l)
-		switch {
-		case l.shard.lost:
-		case a.item.position > 0:
-			d.settle(a.item)
-		default:
-			delete(l.shard.items, a.item.delivery.ID)
-		}
-	}
-	ev.attempts = nil
 }

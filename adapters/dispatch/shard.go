@@ -9,10 +9,7 @@ import (
 // Shards is the number of shards over which endpoints are spread. It is part of every delivery's id and never changes.
 const Shards = 64
 
-const (
-	shardMask   = Shards - 1
-	routerLease = "router"
-)
+const shardMask = Shards - 1
 
 // shardOf returns the shard of an endpoint: the last six of the 62 random bits of its version 7 UUID.
 func shardOf(endpoint domain.UUID) int { return int(endpoint[15] & shardMask) }
@@ -42,15 +39,15 @@ type shard struct {
 
 	ready bool // loaded: entries are folded into it and work may start
 	lost  bool // no longer held: whoever still has it in hand drops it
-	// giving says that it is to be handed over: nothing starts any more, and it goes when running is 0.
+	// giving: it is to be handed over. Nothing starts any more, and it goes when running is 0.
 	giving  bool
 	running int // tasks: attempts, closings, cancellations
 
-	filings []filing // facts to be appended
-	filing  bool     // a task is at it
+	pending   []pendingFact // to be appended
+	appending bool          // a task is at it
 
-	stubs   []domain.UUID // deliveries whose rows are to be read
-	looking bool          // a task is at it
+	placeholders []domain.UUID // deliveries whose rows are to be read
+	looking      bool          // a task is at it
 }
 
 func newShard(index int, fence domain.Fence) *shard {

@@ -11,11 +11,11 @@ import (
 
 // The two folds of this package, as metrics and facts name them.
 const (
-	feedFollower   = "dispatcher"
-	routerFollower = "router"
+	feedFollower          = "dispatcher"
+	configurationFollower = "configuration"
 )
 
-// stopError says at which entry a fold stopped.
+// stopError is why and at which entry a fold stopped.
 type stopError struct {
 	follower string
 	at       domain.Position
@@ -29,21 +29,37 @@ func (e *stopError) Error() string {
 // Unwrap returns why.
 func (e *stopError) Unwrap() error { return e.err }
 
-// rest says that this node delivers nothing any more, by log line, metric and, once for each entry, a fact, and returns
-// when ctx ends. Its shards and the routing are free for a node whose program can go on.
-func (d *Dispatcher) rest(ctx context.Context, stop *stopError) {
-	d.mu.Lock()
-	d.shards, d.leading, d.waiting = [Shards]*shard{}, nil, 0
-	d.unlock()
-	d.metrics.stopped(stop.follower)
-	d.set.Logger.Error("nothing is delivered by this node any more: an entry can't be folded (hint: upgrade or repair this program and start it again)",
-		slog.String("follower", stop.follower), slog.Any("position", stop.at), slog.Any("error", stop.err))
-	if d.persist(ctx, "say in the log that the dispatcher stopped", func() error { return d.sayStopped(ctx, stop) }) == nil {
-		<-ctx.Done()
+// halt ends this node's dispatching for good since its fold can't go on; mu is held. What is under way ends as usual.
+func (d *Dispatcher) halt(stop *stopError) {
+	d.halted, d.stopping = true, true // by no means go on with what is folded halfway
+	select {
+	case d.stops <- stop:
+	default: // both followers have stopped already
 	}
 }
 
-func (d *Dispatcher) sayStopped(ctx context.Context, stop *stopError) error {
+// rest tells by log line, metric and, once for each entry, a fact that a fold has stopped and that this node delivers
+// nothing any more, and returns when ctx ends. Its shards are free for a node whose program can go on.
+func (d *Dispatcher) rest(ctx context.Context, stop *stopError) {
+	d.mu.Lock()
+	d.shards, d.waiting = [Shards]*shard{}, 0
+	d.unlock()
+	for {
+		d.metrics.stopped(stop.follower)
+		d.set.Logger.Error("nothing is delivered by this node any more: an entry can't be folded (hint: upgrade or repair this program and start it again)",
+			slog.String("follower", stop.follower), slog.Any("position", stop.at), slog.Any("error", stop.err))
+		if d.persist(ctx, "tell in the log that a fold stopped", func() error { return d.recordStop(ctx, stop) }) != nil {
+			return
+		}
+		select {
+		case stop = <-d.stops:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (d *Dispatcher) recordStop(ctx context.Context, stop *stopError) error {
 	_, err := domain.AppendOne(ctx, d.set.Log, domain.Group{
 		Drafts: []domain.Draft{{
 			Tenant: domain.InstanceTenant, Stream: domain.Stream{Kind: domain.StreamServer, ID: domain.NewUUID()},
@@ -54,8 +70,8 @@ func (d *Dispatcher) sayStopped(ctx context.Context, stop *stopError) error {
 			Tenant: domain.InstanceTenant, Scope: "follower.stopped/" + stop.follower, Key: fmt.Sprint(stop.at), Count: 1,
 		}},
 	})
-	var said *domain.ClaimedError
-	if errors.As(err, &said) {
+	var recorded *domain.ClaimedError
+	if errors.As(err, &recorded) {
 		return nil
 	}
 	return err

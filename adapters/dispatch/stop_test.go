@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -29,25 +30,34 @@ func (l spoilt) Page(ctx context.Context, after domain.Position, limit int) ([]d
 }
 
 // TestDispatcher_Stops: at an entry that can't be folded nothing is delivered any more, what is under way is recorded, the
-// rest of the process goes on, and another program takes over at once.
+// rest of the process goes on, and another program takes over at once. Events are appended and routed as long as the
+// configuration can be folded.
 func TestDispatcher_Stops(t *testing.T) {
 	t.Parallel()
-	tests := map[string]func(*domain.Entry){
-		feedFollower: func(e *domain.Entry) {
-			if e.Kind == domain.KindServerStarted { // which routing doesn't ask for
-				e.Kind, e.Fact = "server.improved", nil
+	tests := map[string]struct {
+		follower string
+		spoil    func(*domain.Entry)
+	}{
+		"a critical kind that nobody knows": {feedFollower, func(e *domain.Entry) {
+			if e.Kind == domain.KindServerStarted {
+				e.Kind, e.Fact, e.Critical = "server.improved", nil, true
 			}
-		},
-		routerFollower: func(e *domain.Entry) {
-			if f, ok := e.Fact.(*domain.EventAppended); ok && f.Event.Type == "b" {
-				e.Fact = nil
+		}},
+		"a version that nobody knows": {feedFollower, func(e *domain.Entry) {
+			if e.Kind == domain.KindServerStarted {
+				e.KindVersion, e.Fact = 2, nil
 			}
-		},
+		}},
+		"a configuration that can't be read": {configurationFollower, func(e *domain.Entry) {
+			if e.Kind == domain.KindSubscriptionPaused {
+				e.Fact, e.Damaged = nil, true
+			}
+		}},
 	}
-	for follower, spoil := range tests {
-		t.Run(follower, func(t *testing.T) {
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, func(t *testing.T, w *world) { stops(t, w, follower, spoil) })
+			bubble(t, func(t *testing.T, w *world) { stops(t, w, test.follower, test.spoil) })
 		})
 	}
 }
@@ -60,10 +70,25 @@ func stops(t *testing.T, w *world, follower string, spoil func(*domain.Entry)) {
 	time.Sleep(10 * time.Second)
 	w.event("a")
 	time.Sleep(time.Second)
-	server := domain.Stream{Kind: domain.StreamServer, ID: domain.NewUUID()}
-	w.append(domain.InstanceTenant, server, 0, 0, &domain.ServerStarted{Version: "9"})
+	if follower == feedFollower {
+		server := domain.Stream{Kind: domain.StreamServer, ID: domain.NewUUID()}
+		w.append(domain.InstanceTenant, server, 0, 0, &domain.ServerStarted{Version: "9"})
+	} else {
+		w.append(acme, subscriptionStream(domain.NewUUID()), 0, 0, &domain.SubscriptionPaused{})
+	}
 	synctest.Wait()
-	w.event("b")
+	before := len(w.entries())
+	b := w.event("b")
+	if follower == configurationFollower {
+		_, err := domain.AppendOne(t.Context(), old.Router(), domain.Group{Drafts: []domain.Draft{{
+			Tenant: acme, Stream: domain.Stream{Kind: domain.StreamEvent, ID: domain.NewUUID()}, Fact: &domain.EventAppended{},
+		}}})
+		if !errors.Is(err, domain.ErrUnavailable) || !strings.Contains(err.Error(), "position") {
+			t.Errorf("an event is refused by %v, want %v and where the fold stopped", err, domain.ErrUnavailable)
+		}
+	} else if int(b.Position) != before+1 || len(startsOf(&b)) != 0 {
+		t.Errorf("an event at position %d begins %d attempts", b.Position, len(startsOf(&b)))
+	}
 	time.Sleep(time.Minute)
 	select {
 	case err := <-old.done:
@@ -72,7 +97,7 @@ func stops(t *testing.T, w *world, follower string, spoil func(*domain.Entry)) {
 	}
 	at := w.find(domain.KindFollowerStopped)
 	fact := at.Fact.(*domain.FollowerStopped)
-	if kind := w.entries()[fact.Position-1].Kind; fact.Follower != follower || kind != domain.KindServerStarted && kind != domain.KindEventAppended {
+	if kind := w.entries()[fact.Position-1].Kind; fact.Follower != follower || kind != domain.KindServerStarted && kind != domain.KindSubscriptionPaused {
 		t.Errorf("the log says that %s stopped at %s: %s", fact.Follower, kind, fact.Problem)
 	}
 	if got := len(w.receiver.seen()); got != 1 {
@@ -84,7 +109,7 @@ func stops(t *testing.T, w *world, follower string, spoil func(*domain.Entry)) {
 	if got := stoppedBy(t, registry, follower); got != 1 {
 		t.Errorf("the gauge of %s stands at %v", follower, got)
 	}
-	for _, name := range []string{"shards", "leading", "in_flight", "waiting"} {
+	for _, name := range []string{"shards", "in_flight", "waiting"} {
 		if got := valueOf(t, registry, "hooktrail_dispatch_"+name); got != 0 {
 			t.Errorf("the gauge of %s stands at %d", name, got)
 		}
@@ -136,4 +161,68 @@ func stoppedBy(t *testing.T, from prometheus.Gatherer, follower string) float64 
 	}
 	t.Fatalf("no gauge of %s", follower)
 	return 0
+}
+
+// TestDispatcher_PassesOver: an entry of a kind that this program doesn't know, and that isn't critical, stops nothing, nor
+// does one that would configure routing if it were known.
+func TestDispatcher_PassesOver(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		w.subscribe(w.endpoint(nil), "*")
+		n := w.start(func(s *Settings) {
+			s.Log = spoilt{w.memory, func(e *domain.Entry) {
+				switch e.Kind {
+				case domain.KindServerStarted:
+					e.Kind, e.Fact = "server.improved", nil
+				case domain.KindSubscriptionPaused:
+					e.Kind, e.Fact = "subscription.improved", nil
+				}
+			}}
+		})
+		time.Sleep(5 * time.Second)
+		server := domain.Stream{Kind: domain.StreamServer, ID: domain.NewUUID()}
+		w.append(domain.InstanceTenant, server, 0, 0, &domain.ServerStarted{})
+		w.append(acme, subscriptionStream(domain.NewUUID()), 0, 0, &domain.SubscriptionPaused{})
+		synctest.Wait()
+		e := w.event("a")
+		synctest.Wait()
+		if len(startsOf(&e)) != 1 || len(w.receiver.seen()) != 1 {
+			t.Errorf("%d attempts begin with the event, %d requests", len(startsOf(&e)), len(w.receiver.seen()))
+		}
+		n.end(t)
+	})
+}
+
+// TestDispatcher_DamagedEntry: a delivery whose entry is damaged goes no further; everything else does.
+func TestDispatcher_DamagedEntry(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		w.subscribe(w.endpoint(nil), "*")
+		w.receiver.set(fails)
+		ends := 1
+		n := w.start(func(s *Settings) {
+			s.Log = spoilt{w.memory, func(e *domain.Entry) {
+				if e.Kind == domain.KindAttemptFinished && ends > 0 {
+					ends--
+					e.Fact, e.Damaged = nil, true
+				}
+			}}
+		})
+		time.Sleep(5 * time.Second)
+		first := w.event("a") // its end is damaged
+		time.Sleep(time.Second)
+		w.receiver.set(succeeds)
+		w.event("a")
+		time.Sleep(time.Hour)
+		n.end(t)
+		for _, d := range w.deliveries() {
+			want := domain.DeliverySucceeded
+			if d.Event == first.Stream.ID {
+				want = domain.DeliveryRetrying
+			}
+			if d.Status != want {
+				t.Errorf("a delivery is %s, want %s: %q", d.Status, want, w.story(d.ID))
+			}
+		}
+	})
 }

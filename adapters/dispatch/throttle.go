@@ -6,14 +6,14 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// Of an endpoint whose receiver says that it gets too much, but not for how long.
+// Pauses of an endpoint whose receiver complains that it gets too much, but not for how long it wants nothing.
 const (
 	firstPause   = time.Second
 	longestPause = time.Minute
 )
 
 // throttle slows down the lane of an endpoint whose receiver gets too much. No attempt begins before until; then they go
-// one at a time, until an answer to one of those says that the receiver takes them again. It is in memory only: who takes
+// one at a time, until one of those is answered without a complaint. It is in memory only: who takes
 // the shard over finds out by an attempt. The zero value lets everything through.
 type throttle struct {
 	until  time.Time
@@ -21,9 +21,9 @@ type throttle struct {
 	single bool          // one attempt at a time
 }
 
-// heed takes in how an attempt ended that began at a time. What began before until was under way when the receiver
-// complained, and says nothing of how it fares since.
-func (t *throttle) heed(e *ending, began, now time.Time) {
+// observe updates the throttle with the outcome of an attempt that began at a time. Attempts that began before until are
+// ignored: they were under way when the receiver complained.
+func (t *throttle) observe(e *ending, began, now time.Time) {
 	probe := !began.Before(t.until)
 	switch {
 	case e.throttle:
@@ -53,5 +53,5 @@ func (t *throttle) raise(notBefore time.Time, probe bool, now time.Time) {
 	t.single = true
 }
 
-// on says whether the lane is slowed down.
+// on reports whether the lane is slowed down.
 func (t *throttle) on(now time.Time) bool { return t.single || t.until.After(now) }

@@ -13,7 +13,7 @@ import (
 // complains answers with a 429 that asks for a time; 0: none.
 func complains(wait time.Duration) func(Shipment) Answer {
 	return func(Shipment) Answer {
-		a := Answer{Throttle: true, Result: domain.AttemptResult{Outcome: domain.OutcomeFailed, StatusCode: 429}}
+		a := Answer{Throttle: true, Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeFailed, StatusCode: 429}}}
 		if wait > 0 {
 			a.NotBefore = time.Now().Add(wait)
 		}
@@ -118,7 +118,7 @@ func TestThrottle(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 	end := func(outcome domain.AttemptOutcome, throttle bool, wait time.Duration) *ending {
-		e := &ending{throttle: throttle, fact: &domain.AttemptFinished{Result: domain.AttemptResult{Outcome: outcome}}}
+		e := &ending{throttle: throttle, fact: &domain.AttemptFinished{Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Outcome: outcome}}}}
 		if wait > 0 {
 			e.notBefore = now.Add(wait)
 		}
@@ -153,7 +153,7 @@ func TestThrottle(t *testing.T) {
 	}
 	for name, test := range tests {
 		got := test.from
-		got.heed(test.end, test.began, now)
+		got.observe(test.end, test.began, now)
 		if got != test.want {
 			t.Errorf("%s: %+v, want %+v", name, got, test.want)
 		}

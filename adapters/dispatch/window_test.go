@@ -76,8 +76,15 @@ func backlog(t *testing.T, w *world, window, lag int) []string {
 		w.receiver.mu.Lock()
 		numbers[e] = i
 		w.receiver.mu.Unlock()
-		w.append(acme, domain.Stream{Kind: domain.StreamEvent, ID: e}, 0, 0, &domain.EventAppended{
-			Event: domain.EventAttributes{ID: e.String(), Source: "/tenants/acme", Type: "a", SchemaVersion: "v1"}, Data: []byte("1"),
+		w.submit(domain.Draft{
+			Tenant: acme, Stream: domain.Stream{Kind: domain.StreamEvent, ID: e},
+			Fact: &domain.EventAppended{
+				Event: domain.EventAttributes{
+					EventClass:    domain.EventClass{Type: "a", SchemaVersion: "v1"},
+					EventIdentity: domain.EventIdentity{ID: e.String(), Source: "/tenants/acme"},
+				},
+				Data: []byte("1"),
+			},
 		})
 	}
 	time.Sleep(time.Hour)
@@ -115,6 +122,20 @@ func TestContents_Bounded(t *testing.T) {
 		if err != nil || e.ID != entries[i].Stream.ID || !e.RecordedAt.Equal(entries[i].RecordedAt) {
 			t.Fatalf("event %d: %+v, %v", i, e, err)
 		}
+	}
+	free := c.free
+	key := domain.NewUUID()
+	for i, key := range []domain.UUID{key, domain.NewUUID()} {
+		about := entries[i]
+		about.SubjectKey = key
+		c.put("other", eventOf(&about))
+	}
+	c.forget(key)
+	if c.peek("other", entries[0].Sequence) != nil || c.peek("other", entries[1].Sequence) == nil {
+		t.Error("not exactly what the destroyed key seals is forgotten")
+	}
+	if got := c.order.Len(); got != 2 || c.free <= free {
+		t.Errorf("%d events are kept, %d bytes free after %d", got, c.free, free)
 	}
 	if _, err := c.get(t.Context(), acme, 0); err == nil {
 		t.Error("the tenant's creation passes for an event")

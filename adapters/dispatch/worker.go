@@ -36,6 +36,7 @@ func (d *Dispatcher) vacate(l *lane) {
 	d.running--
 	d.tasks.Done()
 	d.touch(l)
+	d.free()
 }
 
 // launch has a worker begin with an attempt, in a slot that was taken for it.
@@ -69,14 +70,14 @@ func (w *worker) run(next *attempt) {
 	}
 }
 
-// claim takes the endpoint's next delivery, nil when there is none, after it has heeded what the last attempt's answer
-// says of the endpoint.
+// claim takes the endpoint's next delivery, nil when there is none, after it has observed what the last attempt's answer
+// tells of the endpoint.
 func (w *worker) claim(last *ending) *attempt {
 	d, l, now := w.d, w.lane, time.Now()
 	d.mu.Lock()
 	defer d.unlock()
 	if last != nil {
-		d.heed(last, now)
+		d.observe(last, now)
 	}
 	l.running-- // this worker's own slot, for the next one
 	open := l.open()
@@ -120,7 +121,7 @@ func (w *worker) append(last *ending, next *attempt) error {
 			groups = append(groups, domain.Group{Drafts: w.drafts[1:2:2], Fences: w.lane.shard.fences})
 		}
 		submitted := time.Now()
-		outcomes := w.d.set.Log.Append(w.d.io, groups...)
+		outcomes := w.d.router.Append(w.d.io, groups...)
 		if next != nil {
 			if w.begun(next, outcomes[len(outcomes)-1], submitted) {
 				next = nil
@@ -138,7 +139,7 @@ func (w *worker) append(last *ending, next *attempt) error {
 	}
 }
 
-// begun notes what became of a start, and says whether that is known.
+// begun notes what became of a start, and reports whether that is known.
 func (w *worker) begun(a *attempt, o domain.Outcome, submitted time.Time) bool {
 	d := w.d
 	switch {
@@ -164,7 +165,7 @@ func (w *worker) begun(a *attempt, o domain.Outcome, submitted time.Time) bool {
 	return false
 }
 
-// ended notes what became of an end, and says whether that is known.
+// ended notes what became of an end, and reports whether that is known.
 func (w *worker) ended(e *ending, o domain.Outcome) bool {
 	d := w.d
 	switch {
@@ -187,8 +188,8 @@ func (w *worker) ended(e *ending, o domain.Outcome) bool {
 			return false
 		}
 		return d.reconcile(d.io, e)
-	case !transient(o.Err) && e.alone():
-		return false // such as after the tenant's deletion: only the end may still be said
+	case (!transient(o.Err) || unroutable(o.Err)) && e.alone():
+		return false // such as after the tenant's deletion: only the end may still be recorded
 	}
 	if !transient(o.Err) && !e.plain {
 		d.set.Logger.Error("the log refuses an attempt's result: its bare outcome is recorded",
@@ -210,13 +211,13 @@ func (d *Dispatcher) reconcile(ctx context.Context, e *ending) bool {
 			d.unlock()
 			return true
 		}
-		if it.version > e.version {
+		if it.delivery.Version > e.version {
 			over := !it.delivery.Open || it.delivery.Attempts > e.fact.Result.Number
 			if over {
-				d.release(it, it.version)
+				d.release(it, it.delivery.Version)
 				d.follow(e, death{d.position, e.cause, time.Now()})
 			} else {
-				e.overtaken(it.version)
+				e.overtaken(it.delivery.Version)
 			}
 			d.unlock()
 			return over
@@ -228,11 +229,17 @@ func (d *Dispatcher) reconcile(ctx context.Context, e *ending) bool {
 	}
 }
 
-// transient says whether trying the same append again may help.
+// transient reports whether trying the same append again may help.
 func transient(err error) bool {
 	var gone unavailable
 	return errors.As(err, &gone) || errors.Is(err, domain.ErrUnavailable) || errors.Is(err, domain.ErrBusy) ||
 		errors.Is(err, domain.ErrKeyDestroyed) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// unroutable reports whether an append failed only since it appends an event, which can't be routed for now.
+func unroutable(err error) bool {
+	var unroutable *unroutableError
+	return errors.As(err, &unroutable)
 }
 
 // unavailable marks an error of reading.

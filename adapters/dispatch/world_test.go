@@ -2,9 +2,11 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,6 +32,9 @@ type world struct {
 	views    *views
 	leases   *heartbeats
 	receiver *receiver
+	nodes    []*node                    // that were started and not ended
+	next     int                        // of nodes, at which the next event comes in
+	filter   func(string) domain.Filter // of every process; nil: none can be evaluated
 }
 
 func newWorld(t fatal) *world {
@@ -106,18 +111,79 @@ func (w *world) event(typ domain.EventType) domain.Entry { return w.eventOf(typ,
 func (w *world) eventOf(typ domain.EventType, f func(*domain.EventAppended)) domain.Entry {
 	id := domain.NewUUID()
 	fact := &domain.EventAppended{
-		Event: domain.EventAttributes{ID: id.String(), Source: "/tenants/acme", Type: typ, SchemaVersion: "v1"},
-		Data:  []byte(`{"n":1}`),
+		Event: domain.EventAttributes{
+			EventClass:    domain.EventClass{Type: typ, SchemaVersion: "v1"},
+			EventIdentity: domain.EventIdentity{ID: id.String(), Source: "/tenants/acme"},
+		},
+		Data: []byte(`{"n":1}`),
 	}
 	if f != nil {
 		f(fact)
 	}
-	return w.append(acme, domain.Stream{Kind: domain.StreamEvent, ID: id}, 0, 0, fact)
+	return w.submit(domain.Draft{
+		Tenant: acme, Stream: domain.Stream{Kind: domain.StreamEvent, ID: id}, Subject: fact.Event.Subject, Fact: fact,
+	})
+}
+
+// submit appends an event as a producer does: at one of the nodes, and again at a process that delivers nothing until it is
+// known to be in the log.
+func (w *world) submit(draft domain.Draft) domain.Entry {
+	var log domain.Log
+	if len(w.nodes) > 0 {
+		w.next++
+		log = w.nodes[w.next%len(w.nodes)].Router()
+	} else {
+		log = w.bystander().Router()
+	}
+	for range 3 {
+		entries, err := domain.AppendOne(context.Background(), log, domain.Group{Drafts: []domain.Draft{draft}})
+		switch {
+		case err == nil:
+			return entries[0]
+		case errors.Is(err, domain.ErrConflict): // an earlier try was committed after all
+			for _, e := range w.entries() {
+				if e.Stream == draft.Stream {
+					return e
+				}
+			}
+		}
+		log = w.bystander().Router()
+	}
+	w.t.Fatalf("an event can't be appended")
+	panic("not reached")
+}
+
+// bystander is a process that holds no shard and knows the newest configuration.
+func (w *world) bystander() *Dispatcher {
+	set := w.settings()
+	set.Log = w.memory
+	d, err := New(set)
+	if err != nil {
+		w.t.Fatalf("%v", err)
+	}
+	w.inform(d)
+	return d
+}
+
+// inform has a dispatcher that isn't running know the newest configuration.
+func (w *world) inform(d *Dispatcher) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.config = w.views.config(w.t)
+	d.position = d.config.Cursor()
+	if w.filter != nil {
+		d.config.KeepFilters(w.filter)
+	}
+	tenants := make(map[domain.TenantID]bool)
+	for _, id := range d.config.Tenants() {
+		tenants[id] = true
+	}
+	d.publish(tenants)
 }
 
 func (w *world) settings() Settings {
 	return Settings{
-		Log: w.log, State: w.views, Leases: w.leases, Sender: w.receiver, Node: domain.NewUUID(),
+		Log: w.log, State: w.views, Leases: w.leases, Sender: w.receiver, Filter: w.filter, Node: domain.NewUUID(),
 		Logger: slog.New(slog.DiscardHandler), Random: func() float64 { return 0.5 },
 	}
 }
@@ -125,6 +191,7 @@ func (w *world) settings() Settings {
 // node is one running dispatcher.
 type node struct {
 	*Dispatcher
+	w    *world
 	stop context.CancelFunc
 	done chan error
 }
@@ -140,7 +207,8 @@ func (w *world) start(f func(*Settings)) *node {
 		w.t.Fatalf("%v", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	n := &node{d, stop, make(chan error, 1)}
+	n := &node{d, w, stop, make(chan error, 1)}
+	w.nodes = append(w.nodes, n)
 	go func() { n.done <- d.Run(ctx) }()
 	return n
 }
@@ -148,6 +216,7 @@ func (w *world) start(f func(*Settings)) *node {
 // end stops a dispatcher cleanly.
 func (n *node) end(t fatal) {
 	t.Helper()
+	n.w.nodes = slices.DeleteFunc(n.w.nodes, func(other *node) bool { return other == n })
 	n.stop()
 	if err := <-n.done; err != nil {
 		t.Errorf("run: %v", err)
@@ -167,7 +236,8 @@ type request struct {
 type receiver struct {
 	w      *world
 	answer func(Shipment) Answer
-	took   time.Duration // for which each request is under way
+	took   time.Duration                // for which each request is under way
+	slow   func(Shipment) time.Duration // for which one is, if it isn't nil
 
 	mu       sync.Mutex
 	requests []request
@@ -185,6 +255,9 @@ func (r *receiver) Send(ctx context.Context, s Shipment) Answer {
 	r.running[s.Endpoint.ID]++
 	r.most = max(r.most, r.running[s.Endpoint.ID])
 	answer, took := r.answer, r.took
+	if r.slow != nil {
+		took = r.slow(s)
+	}
 	r.mu.Unlock()
 	defer func() {
 		r.mu.Lock()
@@ -207,15 +280,15 @@ func (r *receiver) Send(ctx context.Context, s Shipment) Answer {
 }
 
 func succeeds(Shipment) Answer {
-	return Answer{Result: domain.AttemptResult{Outcome: domain.OutcomeSucceeded, StatusCode: 200}}
+	return Answer{Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeSucceeded, StatusCode: 200}}}
 }
 
 func fails(Shipment) Answer {
-	return Answer{Result: domain.AttemptResult{Outcome: domain.OutcomeFailed, StatusCode: 503, Error: "status"}}
+	return Answer{Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeFailed, StatusCode: 503, Error: "status"}}}
 }
 
 func failsBy(code string) Answer {
-	return Answer{Result: domain.AttemptResult{Outcome: domain.OutcomeFailed, Error: code, FinishedAt: time.Now()}}
+	return Answer{Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeFailed, Error: code, FinishedAt: time.Now()}}}
 }
 
 func (r *receiver) set(answer func(Shipment) Answer) {
@@ -345,8 +418,7 @@ func (v *views) LoadConfig(ctx context.Context, at domain.Position) (*projection
 		if e.Position > min(as, at) {
 			break
 		}
-		switch e.Stream.Kind {
-		case domain.StreamTenant, domain.StreamEndpoint, domain.StreamSubscription:
+		if e.Kind.Configures() {
 			if err := projections.Apply(c, e); err != nil {
 				return nil, err
 			}
@@ -379,25 +451,6 @@ func (v *views) read(f func(projections.Reader) error) error {
 	return v.memory.Read(context.Background(), acme, -1, f)
 }
 
-// FirstUnrouted implements State.
-func (v *views) FirstUnrouted(ctx context.Context) (first, as domain.Position, err error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if as, err = v.follow(ctx); err != nil {
-		return 0, 0, err
-	}
-	err = v.read(func(r projections.Reader) error {
-		events, err := r.Events(ctx, projections.EventFilter{}, projections.Page{Limit: 1 << 30})
-		for _, e := range events {
-			if e.Routed == (projections.Origin{}) && (first == 0 || e.Created.Position < first) {
-				first = e.Created.Position
-			}
-		}
-		return err
-	})
-	return first, as, err
-}
-
 // rows returns the deliveries that keep accepts.
 func (v *views) rows(ctx context.Context, keep func(*projections.Delivery) bool) (rows []Waiting, as domain.Position, err error) {
 	if as, err = v.follow(ctx); err != nil {
@@ -407,7 +460,7 @@ func (v *views) rows(ctx context.Context, keep func(*projections.Delivery) bool)
 		all, err := r.Deliveries(ctx, projections.DeliveryFilter{}, projections.Page{Limit: 1 << 30}, projections.AsOf{})
 		for i := range all {
 			if keep(&all[i]) {
-				rows = append(rows, Waiting{Delivery: all[i].Delivery, Position: all[i].Created.Position, Version: all[i].Version})
+				rows = append(rows, Waiting{Delivery: all[i].Delivery, Position: all[i].Created.Position})
 			}
 		}
 		return err
@@ -523,12 +576,15 @@ func (w *world) entries() []domain.Entry {
 func (w *world) story(delivery domain.UUID) []string {
 	var story []string
 	for _, e := range w.entries() {
+		for _, s := range startsOf(&e) {
+			if s.delivery == delivery {
+				story = append(story, fmt.Sprintf("started %d", s.Number))
+			}
+		}
 		if e.Stream.ID != delivery {
 			continue
 		}
 		switch f := e.Fact.(type) {
-		case *domain.AttemptStarted:
-			story = append(story, fmt.Sprintf("started %d", f.Number))
 		case *domain.AttemptFinished:
 			text := fmt.Sprintf("%s %d %s", f.Result.Outcome, f.Result.Number, f.Result.Status)
 			if f.Result.Error == errorNotSent || f.Result.Error == errorTooLate || f.Result.Error == errorInternal {
@@ -544,9 +600,93 @@ func (w *world) story(delivery domain.UUID) []string {
 	return story
 }
 
-// check holds the log against the receiver's own list, in both directions, when nothing is under way.
+// start is an attempt that an entry begins.
+type start struct {
+	delivery domain.UUID
+	*domain.AttemptStarted
+}
+
+// startsOf returns the attempts that an entry begins.
+func startsOf(e *domain.Entry) (starts []start) {
+	var routing domain.Routing
+	switch f := e.Fact.(type) {
+	case *domain.AttemptStarted:
+		return []start{{e.Stream.ID, f}}
+	case *domain.EventAppended:
+		routing = f.Routing
+	case *domain.EventRouted:
+		routing = f.Routing
+	}
+	for _, d := range routing.Deliveries {
+		if d.First != nil {
+			starts = append(starts, start{d.ID, d.First})
+		}
+	}
+	return starts
+}
+
+// checkRouting holds what each event's entries say of its routing against the log before them.
+func (w *world) checkRouting() {
+	w.t.Helper()
+	c := projections.NewConfig()
+	if w.filter != nil {
+		c.KeepFilters(w.filter)
+	}
+	entries := w.entries()
+	for i := range entries {
+		e := &entries[i]
+		if e.Kind.Configures() {
+			if err := projections.Apply(c, *e); err != nil {
+				w.t.Fatalf("%v", err)
+			}
+		}
+		f, ok := e.Fact.(*domain.EventAppended)
+		if !ok {
+			continue
+		}
+		got := []domain.EventRouted{{Routing: f.Routing, Verdicts: f.Verdicts}}
+		for k := i + 1; k < len(entries) && !got[len(got)-1].Routing.Complete; k++ {
+			next, ok := entries[k].Fact.(*domain.EventRouted)
+			if !ok || entries[k].Stream != e.Stream || entries[k].EventSequence() != e.Sequence {
+				w.t.Errorf("position %d doesn't continue the routing of the event at %d", entries[k].Position, e.Position)
+				return
+			}
+			got = append(got, *next)
+		}
+		want, err := routesOf(context.Background(), c.Snapshot(e.Tenant), &domain.FilterRun{Event: f, Now: e.RecordedAt}, "")
+		if err != nil {
+			w.t.Fatalf("%v", err)
+		}
+		if g, w2 := plainly(got), plainly(want); g != w2 {
+			w.t.Errorf("position %d: the event's entry says that it goes to\n%s\nthe log before it says\n%s", e.Position, g, w2)
+		}
+		if a, b := f.Routing.Configuration, want[0].Routing.Configuration; a > b {
+			w.t.Errorf("position %d: routed by configuration %d, the log has %d", e.Position, a, b)
+		}
+	}
+}
+
+// plainly tells a routing without its random ids and first attempts.
+func plainly(parts []domain.EventRouted) string {
+	var deliveries, skipped []string
+	for _, p := range parts {
+		for _, d := range p.Routing.Deliveries {
+			deliveries = append(deliveries, fmt.Sprintf("%s version %d by %v", d.Endpoint, d.EndpointVersion, d.Subscriptions))
+		}
+		for _, s := range append(slices.Clone(p.Routing.Skipped), p.Verdicts.Skipped...) {
+			skipped = append(skipped, fmt.Sprint(s))
+		}
+	}
+	slices.Sort(deliveries)
+	slices.Sort(skipped)
+	return strings.Join(append(deliveries, skipped...), "\n")
+}
+
+// check holds the log against the receiver's own list, in both directions, when nothing is under way, and each event's
+// routing against the log before it.
 func (w *world) check() {
 	w.t.Helper()
+	w.checkRouting()
 	type key struct {
 		delivery domain.UUID
 		number   int
@@ -554,17 +694,18 @@ func (w *world) check() {
 	started, unsent := make(map[key]bool), make(map[key]bool)
 	holders, nodes := make(map[string]domain.UUID), make(map[key]domain.UUID)
 	for _, e := range w.entries() {
+		for _, s := range startsOf(&e) {
+			started[key{s.delivery, s.Number}] = true
+			nodes[key{s.delivery, s.Number}] = s.Node
+			if s.Node != holders[shardLeases[shardOf(s.delivery)]] {
+				w.t.Errorf("position %d: an attempt is started by who doesn't hold the shard", e.Position)
+			}
+		}
 		holder := holders[shardLeases[shardOf(e.Stream.ID)]]
 		switch f := e.Fact.(type) {
 		case *domain.LeaseTaken:
 			for _, l := range f.Leases {
 				holders[l.Name] = f.Node
-			}
-		case *domain.AttemptStarted:
-			started[key{e.Stream.ID, f.Number}] = true
-			nodes[key{e.Stream.ID, f.Number}] = f.Node
-			if f.Node != holder {
-				w.t.Errorf("position %d: an attempt is started by who doesn't hold the shard", e.Position)
 			}
 		case *domain.AttemptFinished:
 			if nodes[key{e.Stream.ID, f.Result.Number}] != holder && f.Result.Outcome != domain.OutcomeUnknown {

@@ -155,6 +155,9 @@ func takeEvents(ctx context.Context, r projections.Reader, deliveries []projecti
 		if err != nil {
 			return e, err
 		}
+		if e.Erased || e.Damaged {
+			return r.EventBySequence(ctx, e.Created.Sequence)
+		}
 		other, err := r.EventByProducerID(ctx, e.Attrs.Source, e.Attrs.ID)
 		if err == nil && other.ID != id {
 			err = errors.New("found another event by the producer's id")

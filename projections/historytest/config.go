@@ -13,7 +13,8 @@ func (h *History) key() {
 	tenant, id := h.anyTenant(), domain.NewUUID()
 	hash := sha256.Sum256(id[:])
 	config := domain.KeyConfig{
-		ID: id, Role: domain.RoleAdmin, Name: "a key", Principal: "somebody", PrincipalID: domain.NewUUID(), Hash: hash[:],
+		KeyNames:  domain.KeyNames{Name: "a key", Principal: "somebody"},
+		KeyRights: domain.KeyRights{ID: id, Role: domain.RoleAdmin, PrincipalID: domain.NewUUID(), Hash: hash[:]},
 	}
 	h.append(h.draft(tenant, domain.StreamKey, id, &domain.KeyCreated{Key: config}))
 	h.keys = append(h.keys, domain.Key{KeyConfig: config, Tenant: tenant})

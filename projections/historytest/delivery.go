@@ -11,21 +11,35 @@ import (
 	"github.com/hooktrail/hooktrail/projections"
 )
 
+// event appends some events, each routed to any endpoints of its tenant, in one entry or two.
 func (h *History) event() {
 	tenant := h.anyTenant()
 	var drafts []domain.Draft
+	var made []domain.RoutedDelivery
 	for range rapid.IntRange(1, 3).Draw(h.t, "events") {
-		drafts = append(drafts, h.eventDraft(tenant))
+		deliveries := h.deliveries(tenant)
+		made = append(made, deliveries...)
+		drafts = append(drafts, h.eventDrafts(tenant, deliveries)...)
 	}
-	h.unrouted = append(h.unrouted, h.append(drafts...)...)
+	h.append(drafts...)
+	for _, d := range made {
+		h.open = append(h.open, d.ID)
+		h.owner[d.ID] = tenant
+	}
 }
 
-func (h *History) eventDraft(tenant domain.TenantID) domain.Draft {
+func (h *History) eventDrafts(tenant domain.TenantID, deliveries []domain.RoutedDelivery) []domain.Draft {
 	id := domain.NewUUID()
 	attrs := domain.EventAttributes{
-		ID: id.String(), Source: "/tenants/" + string(tenant), SchemaVersion: "v1",
-		Type:    rapid.SampledFrom([]domain.EventType{"offer.issued", "offer.signed", "a.b", "hooktrail.endpoint.disabled"}).Draw(h.t, "type"),
-		Subject: rapid.SampledFrom([]string{"", "person-1", "person-2"}).Draw(h.t, "subject"),
+		EventClass: domain.EventClass{
+			SchemaVersion: "v1", Type: rapid.SampledFrom([]domain.EventType{
+				"offer.issued", "offer.signed", "a.b", "hooktrail.endpoint.disabled",
+			}).Draw(h.t, "type"),
+		},
+		EventIdentity: domain.EventIdentity{
+			ID: id.String(), Source: "/tenants/" + string(tenant),
+			Subject: rapid.SampledFrom([]string{"", "person-1", "person-2"}).Draw(h.t, "subject"),
+		},
 	}
 	if rapid.Bool().Draw(h.t, "own id") {
 		attrs.ID, attrs.Source = "own-"+attrs.ID, "https://producer.example"
@@ -35,53 +49,61 @@ func (h *History) eventDraft(tenant domain.TenantID) domain.Draft {
 		attrs.OccurredAt = time.Date(2020, 1, 2, 3, 4, 5, 0, time.UTC)
 		attrs.Extensions = map[string]string{"x": "y"}
 	}
-	d := h.draft(tenant, domain.StreamEvent, id, &domain.EventAppended{Event: attrs, Data: []byte(`{"a": 1}`)})
-	d.Subject = attrs.Subject
-	return d
+	fact := &domain.EventAppended{Event: attrs, Data: []byte(`{"a": 1}`), Routing: domain.Routing{Complete: true}}
+	fact.Routing.Skipped, fact.Verdicts.Skipped = h.skips(tenant)
+	fact.Routing.Deliveries = deliveries
+	drafts := []domain.Draft{h.draft(tenant, domain.StreamEvent, id, fact)}
+	if len(deliveries) > 1 && rapid.Bool().Draw(h.t, "two entries") {
+		fact.Routing.Deliveries, fact.Routing.Complete = deliveries[:1], false
+		further := &domain.EventRouted{Routing: domain.Routing{Deliveries: deliveries[1:], Complete: true}}
+		drafts = append(drafts, h.draft(tenant, domain.StreamEvent, id, further))
+	}
+	for i := range drafts {
+		drafts[i].Subject = attrs.Subject
+	}
+	return drafts
 }
 
-// route routes one event, to any endpoints of its tenant, in one entry or two.
-func (h *History) route() {
-	if len(h.unrouted) == 0 {
-		return
-	}
-	e := h.unrouted[0]
-	h.unrouted = h.unrouted[1:]
-	var made []domain.RoutedDelivery
+// deliveries draws where an event goes, and which first attempts its entry starts.
+func (h *History) deliveries(tenant domain.TenantID) (made []domain.RoutedDelivery) {
 	for _, n := range h.endpoints {
-		if n.Tenant == e.Tenant && !n.Deleted && rapid.Bool().Draw(h.t, "to endpoint") {
-			made = append(made, domain.RoutedDelivery{
-				ID: domain.NewUUID(), Endpoint: n.ID, EndpointVersion: n.Version, Subscriptions: h.matches(n.ID),
-			})
+		if n.Tenant != tenant || n.Deleted || !rapid.Bool().Draw(h.t, "to endpoint") {
+			continue
 		}
+		d := domain.RoutedDelivery{
+			ID: domain.NewUUID(), Endpoint: n.ID, EndpointVersion: n.Version, Subscriptions: h.matches(n.ID),
+		}
+		if rapid.Bool().Draw(h.t, "started") {
+			d.First = h.start(1, n.Version)
+		}
+		made = append(made, d)
 	}
-	for _, d := range made {
-		h.open = append(h.open, d.ID)
-		h.owner[d.ID] = e.Tenant
-	}
-	cut := len(made)
-	if cut > 1 && rapid.Bool().Draw(h.t, "two entries") {
-		cut = 1
-		h.routed(e, &domain.EventRouted{Deliveries: made[:cut]})
-		made = made[cut:]
-	}
-	h.routed(e, &domain.EventRouted{Deliveries: made, Skipped: h.skips(e.Tenant), Complete: true})
+	return made
 }
 
-func (h *History) routed(e domain.Entry, fact *domain.EventRouted) {
-	d := h.draft(e.Tenant, domain.StreamEvent, e.Stream.ID, fact)
-	d.Cause = e.Sequence
-	h.append(d)
+func (h *History) start(number, endpointVersion int) *domain.AttemptStarted {
+	return &domain.AttemptStarted{
+		Number: number, EndpointVersion: endpointVersion, ProfileDigest: "d", At: h.now(), TimeoutMS: 15000, Node: domain.NewUUID(),
+	}
 }
 
-// skips passes over some of a tenant's subscriptions.
-func (h *History) skips(tenant domain.TenantID) (skipped []domain.Skipped) {
+// skips skips some of a tenant's subscriptions, for reasons of either sort.
+func (h *History) skips(tenant domain.TenantID) (skipped, verdicts []domain.Skipped) {
 	for _, s := range h.subs {
-		if s.Tenant == tenant && rapid.IntRange(0, 3).Draw(h.t, "skip") == 0 {
-			skipped = append(skipped, domain.Skipped{Subscription: s.ID, Version: s.Version, Endpoint: s.Endpoint, Reason: domain.SkipFilter})
+		if s.Tenant != tenant {
+			continue
+		}
+		row := domain.Skipped{Subscription: s.ID, Version: s.Version, Endpoint: s.Endpoint}
+		switch rapid.IntRange(0, 7).Draw(h.t, "skip") {
+		case 0:
+			row.Reason = domain.SkipSubscriptionPaused
+			skipped = append(skipped, row)
+		case 1:
+			row.Reason = domain.SkipFilter
+			verdicts = append(verdicts, row)
 		}
 	}
-	return skipped
+	return skipped, verdicts
 }
 
 func (h *History) matches(endpoint domain.UUID) []domain.SubscriptionMatch {
@@ -108,27 +130,30 @@ func (h *History) attempt() {
 		}
 		h.append(h.draft(d.Tenant, domain.StreamDelivery, d.ID, fact))
 	case !d.Status.Ended():
-		fact := &domain.AttemptStarted{
-			Number: d.Attempts + 1, EndpointVersion: d.EndpointVersion, ProfileDigest: "d", At: h.now(), TimeoutMS: 15000, Node: domain.NewUUID(),
-		}
-		h.append(h.draft(d.Tenant, domain.StreamDelivery, d.ID, fact))
+		h.append(h.draft(d.Tenant, domain.StreamDelivery, d.ID, h.start(d.Attempts+1, d.EndpointVersion)))
 	}
 }
 
 func (h *History) finish(d projections.Delivery) {
 	r := domain.AttemptResult{
-		Number: d.Attempts, StatusCode: 500, DurationUS: 1234, FinishedAt: h.now(),
-		Outcome: rapid.SampledFrom([]domain.AttemptOutcome{
-			domain.OutcomeSucceeded, domain.OutcomeFailed, domain.OutcomeUnknown,
-		}).Draw(h.t, "outcome"),
-		Request: domain.SentRequest{Method: "POST", URL: "https://receiver.example/hook", BodySHA256: "00", BodyBytes: 8},
+		AttemptEnd: domain.AttemptEnd{
+			Number: d.Attempts, StatusCode: 500, DurationUS: 1234, FinishedAt: h.now(), RequestBytes: 8,
+			Outcome: rapid.SampledFrom([]domain.AttemptOutcome{
+				domain.OutcomeSucceeded, domain.OutcomeFailed, domain.OutcomeUnknown,
+			}).Draw(h.t, "outcome"),
+		},
+		Exchange: domain.Exchange{
+			Request: domain.SentRequest{Method: "POST", URL: "https://receiver.example/hook", BodySHA256: "00"},
+		},
 	}
 	permanent := rapid.Bool().Draw(h.t, "permanent")
 	r.Status, r.NextAttemptAt = domain.DefaultSchedule().Decide(d.Attempts, d.ScheduleBase, domain.Verdict{Outcome: r.Outcome, Permanent: permanent}, h.now(), 0.5)
 	if d.Status == domain.DeliveryGivenUp && r.Status != domain.DeliverySucceeded {
 		r.Status, r.NextAttemptAt = domain.DeliveryGivenUp, time.Time{}
 	}
-	h.append(h.draft(d.Tenant, domain.StreamDelivery, d.ID, &domain.AttemptFinished{Result: r, Body: []byte("answer")}))
+	draft := h.draft(d.Tenant, domain.StreamDelivery, d.ID, &domain.AttemptFinished{Result: r, Body: []byte("answer")})
+	draft.SubjectKey, draft.Retention = d.SubjectKey, d.Retention
+	h.append(draft)
 }
 
 // end cancels a delivery, also one with an attempt under way.

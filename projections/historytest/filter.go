@@ -107,24 +107,24 @@ func skipFilters(rows []projections.Skips) (filters []skipFilter) {
 	}
 	endpoints, subscriptions := []domain.UUID{{1}}, []domain.UUID{{1}}
 	for _, row := range rows {
-		for _, s := range row.Skipped {
+		for _, s := range slices.Concat(row.Skipped, row.Verdicts) {
 			endpoints, subscriptions = addNew(endpoints, s.Endpoint), addNew(subscriptions, s.Subscription)
 		}
 	}
 	for _, id := range few(endpoints) {
 		add(projections.SkipFilter{Endpoint: id}, func(row projections.Skips) bool {
-			return slices.ContainsFunc(row.Skipped, func(s domain.Skipped) bool { return s.Endpoint == id })
+			return slices.ContainsFunc(slices.Concat(row.Skipped, row.Verdicts), func(s domain.Skipped) bool { return s.Endpoint == id })
 		})
 	}
 	for _, id := range few(subscriptions) {
 		add(projections.SkipFilter{Subscription: id}, func(row projections.Skips) bool {
-			return slices.ContainsFunc(row.Skipped, func(s domain.Skipped) bool { return s.Subscription == id })
+			return slices.ContainsFunc(slices.Concat(row.Skipped, row.Verdicts), func(s domain.Skipped) bool { return s.Subscription == id })
 		})
 	}
 	for _, endpoint := range few(endpoints) {
 		for _, subscription := range few(subscriptions) {
 			add(projections.SkipFilter{Endpoint: endpoint, Subscription: subscription}, func(row projections.Skips) bool {
-				return slices.ContainsFunc(row.Skipped, func(s domain.Skipped) bool {
+				return slices.ContainsFunc(slices.Concat(row.Skipped, row.Verdicts), func(s domain.Skipped) bool {
 					return s.Endpoint == endpoint && s.Subscription == subscription
 				})
 			})

@@ -24,7 +24,6 @@ type History struct {
 
 	prefix    string
 	tenants   []domain.TenantID
-	unrouted  []domain.Entry // events of which no routing is complete
 	endpoints []domain.Endpoint
 	subs      []domain.Subscription
 	keys      []domain.Key
@@ -47,7 +46,7 @@ func New(t *rapid.T, log domain.Log, views *projections.Memory) *History {
 // Step appends one drawn group.
 func (h *History) Step() {
 	steps := []func(){
-		h.event, h.event, h.event, h.route, h.route, h.route, h.attempt, h.attempt, h.attempt, h.attempt,
+		h.event, h.event, h.event, h.event, h.attempt, h.attempt, h.attempt, h.attempt,
 		h.endpoint, h.changeEndpoint, h.subscription, h.changeSubscription, h.key, h.revoke, h.tenant, h.instance, h.end,
 		h.eventType, h.profile, h.registration,
 	}

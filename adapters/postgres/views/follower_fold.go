@@ -1,0 +1,173 @@
+package views
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/hooktrail/hooktrail/adapters/postgres"
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/projections"
+)
+
+// beginFoldSQL reads the cursor again, in a statement that begins when the lock is held: the one that took it may have
+// seen a cursor that another process was just moving. The views' rows needn't be on disk when the transaction ends: what a
+// crash loses goes with its cursor and is folded again.
+const beginFoldSQL = `
+	SELECT set_config('hooktrail.tenant', '*', true), set_config('synchronous_commit', 'off', true),
+	       (SELECT position FROM cursors WHERE follower = $1 AND tenant = '' ORDER BY position DESC LIMIT 1)`
+
+// fold folds one page in the message's transaction. It leaves the new cursor in f.page.next.
+func (f *Follower) fold(ctx context.Context, m *message.Message) error {
+	ctx, cancel := context.WithTimeout(ctx, foldTimeout)
+	defer cancel()
+	began := time.Now()
+	f.page.next = 0
+	tx, err := pgxTx(m.Context())
+	if err != nil {
+		return err
+	}
+	var ignored string
+	var position pgtype.Int8
+	if err := tx.QueryRow(ctx, beginFoldSQL, viewsFollower).Scan(&ignored, &ignored, &position); err != nil {
+		return fmt.Errorf("fold a page: read the cursor: %w", err)
+	}
+	cursor := domain.Position(position.Int64)
+	if cursor >= f.page.head {
+		return nil // another process was quicker
+	}
+	entries, err := gatherEntries(ctx, f.config.Log, cursor, maxFolded)
+	if err != nil {
+		return fmt.Errorf("fold a page: %w", err)
+	}
+	if len(entries) == 0 {
+		return nil
+	}
+	page, err := writePage(ctx, f.config.Log, tx, cursor, entries)
+	if err != nil {
+		return err
+	}
+	f.page.next = page.last
+	f.metrics.entries.Add(float64(page.last - cursor))
+	f.metrics.duration.Observe(time.Since(began).Seconds())
+	return nil
+}
+
+// pgxTx finds the transaction in which the Subscriber read the message.
+func pgxTx(ctx context.Context) (pgx.Tx, error) {
+	tx, ok := sql.TxFromContext(ctx)
+	if !ok {
+		return nil, errors.New("fold a page: the message carries no transaction")
+	}
+	if tx, ok := tx.(*sql.PgxTx); ok {
+		return tx.Tx, nil
+	}
+	return nil, fmt.Errorf("fold a page: the message carries a %T", tx)
+}
+
+// gatherEntries reads on until there is nothing more, limit is reached or it is maxFoldedBytes.
+func gatherEntries(ctx context.Context, log domain.Log, after domain.Position, limit int) ([]domain.Entry, error) {
+	entries, err := log.Page(ctx, after, limit)
+	size := sizeOf(entries)
+	for err == nil && len(entries) > 0 && len(entries) < limit && size < maxFoldedBytes {
+		var more []domain.Entry
+		more, err = log.Page(ctx, entries[len(entries)-1].Position, limit-len(entries))
+		if len(more) == 0 {
+			break
+		}
+		size += sizeOf(more)
+		entries = append(entries[:len(entries):len(entries)], more...)
+	}
+	return entries, err
+}
+
+func sizeOf(entries []domain.Entry) (size int) {
+	for i := range entries {
+		size += sizeOfEntry(&entries[i])
+	}
+	return size
+}
+
+// sizeOfEntry is about what an entry takes in memory.
+func sizeOfEntry(e *domain.Entry) int {
+	size := 512 + len(e.Leaf)
+	switch f := e.Fact.(type) {
+	case *domain.EventAppended:
+		size += len(f.Data) + 256*len(f.Routing.Deliveries)
+	case *domain.EventRouted:
+		size += 256 * len(f.Routing.Deliveries)
+	case *domain.AttemptFinished:
+		size += len(f.Body) + 1024
+	}
+	return size
+}
+
+// writePage folds entries and writes what they change. What the database will never take is cut off by halves, until it
+// is one entry: then it fails with a *stopError. Each try is under a savepoint.
+func writePage(ctx context.Context, log Log, tx pgx.Tx, after domain.Position, entries []domain.Entry) (page *viewsPage, err error) {
+	for {
+		err = pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
+			if page, err = foldPage(ctx, tx, after, entries); err != nil {
+				return err
+			}
+			return page.flush(ctx, log, tx)
+		})
+		switch {
+		case err == nil:
+			return page, nil
+		case !permanent(err):
+			return nil, fmt.Errorf("write a page of the views: %w", err)
+		case len(entries) == 1:
+			return nil, &stopError{at: entries[0].Position, err: withoutValues(err)}
+		}
+		entries = entries[:len(entries)/2]
+	}
+}
+
+// errViewsApart wraps what shows that the views and the log have come apart.
+var errViewsApart = errors.New("hint: rebuild the views")
+
+// permanent says whether trying again can't help.
+func permanent(err error) bool { return postgres.Refused(err) || errors.Is(err, errViewsApart) }
+
+// withoutValues keeps what the server quotes of contents out of what is logged.
+func withoutValues(err error) error {
+	if postgres.Refused(err) {
+		return postgres.DomainError("write to the views", err)
+	}
+	return err
+}
+
+// foldPage folds entries up to the first that can't be folded. When that is the very first, it fails with a *stopError.
+func foldPage(ctx context.Context, q postgres.Querier, after domain.Position, entries []domain.Entry) (*viewsPage, error) {
+	for {
+		page := newViewsPage(after)
+		if err := page.load(ctx, q, entries); err != nil {
+			return nil, fmt.Errorf("read what a page of the views goes on from: %w", err)
+		}
+		n, err := applyAll(page, entries)
+		switch {
+		case err == nil:
+			return page, nil
+		case n == 0:
+			return nil, &stopError{at: entries[0].Position, err: err}
+		}
+		entries = entries[:n] // again without it: it may have left something in the page
+	}
+}
+
+// applyAll folds entries and returns how many went well.
+func applyAll(s projections.Store, entries []domain.Entry) (int, error) {
+	for i, e := range entries {
+		if err := projections.Apply(s, e); err != nil {
+			return i, err
+		}
+	}
+	return len(entries), nil
+}
