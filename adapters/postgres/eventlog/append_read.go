@@ -165,6 +165,11 @@ func (a *appender) catchUp(ctx context.Context, tx pgx.Tx, requests []*request, 
 		*s = *newState()
 		return fmt.Errorf("the instance's head says position %d, the last entry is %d: %w", head, last, errHead)
 	}
+	var err error
+	if s.starts, err = s.starts.extend(ctx, tx, head); err != nil {
+		*s = *newState()
+		return fmt.Errorf("catch up with the log: %w", err)
+	}
 	s.known, s.position, s.recordedAt = true, head, to.recordedAt
 	return nil
 }
@@ -182,6 +187,14 @@ func (a *appender) queueFloor(batch *pgx.Batch) {
 	})
 }
 
+// versionsSQL reads the versions of streams, each from the first position on that can be of it.
+const versionsSQL = `
+	SELECT w.tenant, w.kind, w.id, v.stream_version
+	  FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bigint[]) AS w (tenant, kind, id, first),
+	       LATERAL (SELECT stream_version FROM entries e
+	                 WHERE e.stream = w.id AND e.tenant = w.tenant AND e.stream_kind = w.kind AND e.position >= w.first
+	                 ORDER BY stream_version DESC LIMIT 1) v`
+
 // queueChecks asks for what the batch needs and the state doesn't know.
 func (a *appender) queueChecks(batch *pgx.Batch, requests []*request, c *checked) {
 	need := a.needs(requests)
@@ -193,18 +206,13 @@ func (a *appender) queueChecks(batch *pgx.Batch, requests []*request, c *checked
 		batch.Queue(sql, need.tenants).Query(a.readHeads)
 	}
 	if n := len(need.streams); n > 0 {
-		tenants, kinds, ids := make([]string, n), make([]string, n), make([][16]byte, n)
+		tenants, kinds, ids, from := make([]string, n), make([]string, n), make([][16]byte, n), make([]int64, n)
 		for i, key := range need.streams {
 			tenants[i], kinds[i], ids[i] = string(key.tenant), string(key.stream.Kind), key.stream.ID
+			from[i] = int64(a.state.starts.from(key.stream.ID))
 			c.versions[key] = 0
 		}
-		const sql = `
-			SELECT w.tenant, w.kind, w.id, v.stream_version
-			  FROM unnest($1::text[], $2::text[], $3::uuid[]) AS w (tenant, kind, id),
-			       LATERAL (SELECT stream_version FROM entries e
-			                 WHERE e.stream = w.id AND e.tenant = w.tenant AND e.stream_kind = w.kind
-			                 ORDER BY stream_version DESC LIMIT 1) v`
-		batch.Queue(sql, tenants, kinds, ids).Query(func(rows pgx.Rows) error {
+		batch.Queue(versionsSQL, tenants, kinds, ids, from).Query(func(rows pgx.Rows) error {
 			return eachVersion(rows, func(key streamKey, version int) { c.versions[key] = version })
 		})
 	}

@@ -37,6 +37,7 @@ type state struct {
 	heads      map[domain.TenantID]*tenantHead
 	leases     map[string]leaseRow
 	versions   versions
+	starts     starts
 }
 
 func newState() *state {

@@ -10,3 +10,6 @@ import (
 func InstanceHeadMAC(l *Log, position domain.Position, recordedAt time.Time) []byte {
 	return l.heads.mac("", &tenantHead{position: position, size: int64(position), recordedAt: recordedAt})
 }
+
+// VersionsSQL is the look-up of stream versions under the lock.
+const VersionsSQL = versionsSQL
