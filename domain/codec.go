@@ -54,7 +54,7 @@ func (p Part) Personal() bool {
 type partField struct {
 	name  string
 	value any
-	// absent reports that an optional part has nothing to say; nil: the part is mandatory.
+	// absent reports whether an optional part is empty and left out; nil: the part is mandatory.
 	absent func() bool
 }
 
@@ -92,7 +92,7 @@ func EncodeFact(f Fact) ([]Part, error) {
 	return parts, nil
 }
 
-// DecodeFact makes the fact again from its parts. Raw parts are aliased. erased says that the subject's parts were
+// DecodeFact returns the fact that its parts hold. Raw parts are aliased. erased means that the subject's parts were
 // destroyed: the fact then has their zero values. A version that this program doesn't know is an error: a fold must stop
 // rather than guess.
 func DecodeFact(kind Kind, version int, parts []Part, erased bool) (Fact, error) {
@@ -132,7 +132,7 @@ func (f *partField) decode(parts []Part, erased bool) error {
 }
 
 // MissingPart returns the name of a part that entries of the kind must commit to and that isn't among the names, "" if all
-// are there. Of kinds or versions that this program doesn't know it reports none.
+// are there. It returns "" for kinds and versions that this program doesn't know.
 func MissingPart(kind Kind, version int, names []string) string {
 	form, ok := forms[kind]
 	if !ok || version > form.version {
@@ -206,8 +206,10 @@ func (f *ProfileAdded) parts() []partField {
 
 func (f *EventAppended) parts() []partField {
 	return []partField{
-		{name: PartClass, value: &f.Event.EventClass}, {name: PartRouting, value: &f.Routing},
-		{name: PartIdentity, value: &f.Event.EventIdentity}, {name: PartData, value: &f.Data},
+		{name: PartClass, value: &f.Event.EventClass},
+		{name: PartRouting, value: &f.Routing},
+		{name: PartIdentity, value: &f.Event.EventIdentity},
+		{name: PartData, value: &f.Data},
 		f.Verdicts.part(),
 	}
 }

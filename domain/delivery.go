@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// DeliveryStatus is where a delivery stands.
+// DeliveryStatus is the state of a delivery.
 type DeliveryStatus string
 
 // The statuses of a delivery. The last three are ends, of which only dead can be left again, by a redrive.
@@ -17,7 +17,7 @@ const (
 	DeliveryGivenUp   DeliveryStatus = "cancelled"
 )
 
-// Ended says whether nothing more happens to the delivery by itself.
+// Ended reports whether nothing more happens to the delivery by itself.
 func (s DeliveryStatus) Ended() bool {
 	return s == DeliverySucceeded || s == DeliveryDead || s == DeliveryGivenUp
 }
@@ -59,8 +59,8 @@ type AttemptEnd struct {
 	RequestBytes int             `json:"request_bytes,omitzero"` // of the body sent
 	AnswerBytes  int64           `json:"answer_bytes,omitzero"`  // of the answer's body, as far as it was read
 	RemoteAddr   string          `json:"remote_addr,omitempty"`
-	TLS          *TLSInfo        `json:"tls,omitempty"`
-	Timings      *AttemptTimings `json:"timings,omitempty"`
+	TLS          *TLSInfo        `json:"tls,omitzero"`
+	Timings      *AttemptTimings `json:"timings,omitzero"`
 }
 
 // Exchange is what went over the wire, which may hold anything that the event holds.
@@ -159,9 +159,9 @@ func Routed(e *Entry) []Delivery {
 	return deliveries
 }
 
-// Fold applies an entry of the delivery's stream: the one answer to where a delivery stands, for the views, the dispatcher
-// and an auditor alike. It reports an error, and changes nothing, for an entry that doesn't follow on. Entries that are
-// folded already (by their stream version) are passed over.
+// Fold applies an entry of the delivery's stream: the only fold of a delivery, for the views, the dispatcher
+// and an auditor alike. It reports an error, and changes nothing, for an entry that doesn't follow on. Entries that were
+// folded before (by their stream version) are ignored.
 func (d *Delivery) Fold(e *Entry) error {
 	if e.StreamVersion <= d.Version {
 		return nil

@@ -8,7 +8,7 @@
 // # Decisions
 //
 // Facts carry decisions. Where an event went and why not, when the next attempt is due (jitter included), which key
-// signed: all of it stands in the fact, so that a fold of an old log with new code never rewrites the past. A method
+// signed: all of it is in the fact, so that a fold of an old log with new code never rewrites the past. A method
 // that decides returns a fact; a fold (package projections) only applies it.
 //
 // Stored names are written out in kind.go and never taken from Go's type names: renaming a type must not break a log.

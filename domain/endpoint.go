@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// EndpointConfig is an endpoint's whole configuration at one version. Secrets stand elsewhere, in a table from which
+// EndpointConfig is an endpoint's whole configuration at one version. Secrets are kept elsewhere, in a table from which
 // they can be deleted; the log holds their ids and keyed fingerprints.
 type EndpointConfig struct {
 	Name          string            `json:"name"`
-	URL           string            `json:"url"`             // values in its query are redacted
-	Query         *SecretQuery      `json:"query,omitempty"` // nil: the URL has no values in a query
+	URL           string            `json:"url"`            // values in its query are redacted
+	Query         *SecretQuery      `json:"query,omitzero"` // nil: the URL has no values in a query
 	Profile       string            `json:"profile"`
 	ProfileDigest string            `json:"profile_digest"` // the exact document: an upgrade never changes what is sent
 	Keys          []SigningKey      `json:"keys,omitempty"` // the current one first, then those still in their overlap
-	Auth          *EndpointAuth     `json:"auth,omitempty"`
+	Auth          *EndpointAuth     `json:"auth,omitzero"`
 	Headers       []SecretHeader    `json:"headers,omitempty"` // in order of name
-	RateLimit     *RateLimit        `json:"rate_limit,omitempty"`
+	RateLimit     *RateLimit        `json:"rate_limit,omitzero"`
 	Concurrency   int               `json:"concurrency"`
 	Ordered       bool              `json:"ordered,omitzero"`
 	Timeout       Duration          `json:"timeout"`
@@ -107,7 +107,7 @@ type Endpoint struct {
 	EndpointConfig
 }
 
-// Active says whether deliveries may be attempted now; those of a paused endpoint wait.
+// Active reports whether deliveries may be attempted now; those of a paused endpoint wait.
 func (e Endpoint) Active() bool {
 	return !e.Deleted && !e.Paused && e.Disabled == "" && !e.Unverified
 }
@@ -137,7 +137,7 @@ func (e Endpoint) Update(config EndpointConfig, https bool) (*EndpointUpdated, e
 		config.Unverified = config.Handshake != ""
 	}
 	if config.Moved(e.EndpointConfig) && config.Handshake != "" && !config.Unverified {
-		return nil, Invalid("url", "changes only by a handshake with the new URL")
+		return nil, Invalid("url", "must be changed by a handshake with the new URL")
 	}
 	config = config.withDefaults()
 	if err := config.validate(https); err != nil {
@@ -146,7 +146,7 @@ func (e Endpoint) Update(config EndpointConfig, https bool) (*EndpointUpdated, e
 	return &EndpointUpdated{config}, nil
 }
 
-// Moved says whether requests go elsewhere than they did by another configuration.
+// Moved reports whether requests go elsewhere than they did under another configuration.
 func (c EndpointConfig) Moved(from EndpointConfig) bool {
 	if c.URL != from.URL || (c.Query == nil) != (from.Query == nil) {
 		return true
@@ -161,7 +161,7 @@ func (e Endpoint) RotateKey(key SigningKey, overlap time.Duration, now time.Time
 		return nil, ErrNotFound
 	}
 	if overlap < 0 || overlap > time.Duration(MaxGap) {
-		return nil, Invalid("overlap", "lies between 0s and 720h")
+		return nil, Invalid("overlap", "must be between 0s and 720h")
 	}
 	key.Until = time.Time{}
 	config := e.EndpointConfig
@@ -177,7 +177,7 @@ func (e Endpoint) RotateKey(key SigningKey, overlap time.Duration, now time.Time
 		config.Keys = append(config.Keys, old)
 	}
 	if len(config.Keys) > 4 {
-		return nil, Invalid("overlap", "at most four keys at once: wait for the end of an earlier overlap")
+		return nil, Invalid("overlap", "must not leave more than four keys in use at once: wait for the end of an earlier overlap")
 	}
 	return &EndpointKeyRotated{config}, nil
 }
@@ -228,7 +228,7 @@ func (e Endpoint) Disable(reason string) (*EndpointDisabled, error) {
 	return &EndpointDisabled{e.EndpointConfig}, nil
 }
 
-// Failed says whether there were nothing but failures for as long as the endpoint allows. The time counts from the first
+// Failed reports whether there were only failures for as long as the endpoint allows. The time counts from the first
 // failure after the last success or from the last change of the configuration, whichever is later: who mends something
 // gets the whole time again.
 func (e Endpoint) Failed(h Health, changed, now time.Time) bool {
@@ -236,7 +236,7 @@ func (e Endpoint) Failed(h Health, changed, now time.Time) bool {
 	return !at.IsZero() && !now.Before(at)
 }
 
-// FailsAt is from when on Failed says so, if there is neither a success nor a change before; zero: there is no such time.
+// FailsAt returns the time from which Failed reports true unless a success or a change comes first; zero: never.
 func (e Endpoint) FailsAt(h Health, changed time.Time) time.Time {
 	since := h.FailingSince
 	if since.IsZero() || e.DisableAfter == 0 {
@@ -306,21 +306,21 @@ func (c EndpointConfig) validate(https bool) error {
 	}
 	switch {
 	case c.Profile == "" || c.ProfileDigest == "":
-		return Invalid("profile", "names a profile of this server")
+		return Invalid("profile", "must name a profile of this server")
 	case c.Concurrency < 1 || c.Concurrency > MaxConcurrency:
-		return Invalid("concurrency", "lies between 1 and %d", MaxConcurrency)
+		return Invalid("concurrency", "must be between 1 and %d", MaxConcurrency)
 	case c.Timeout < MinTimeout || c.Timeout > MaxTimeout:
-		return Invalid("timeout", "lies between 100ms and 120s")
+		return Invalid("timeout", "must be between 100ms and 120s")
 	case c.RateLimit != nil && !(c.RateLimit.PerSecond >= 0.01 && c.RateLimit.PerSecond <= maxPerSecond): // so that NaN is refused
-		return Invalid("rate_limit.per_second", "lies between 0.01 and 1000000")
+		return Invalid("rate_limit.per_second", "must be between 0.01 and 1000000")
 	case c.RateLimit != nil && (c.RateLimit.Burst < 1 || c.RateLimit.Burst > 1e6):
-		return Invalid("rate_limit.burst", "lies between 1 and 1000000")
+		return Invalid("rate_limit.burst", "must be between 1 and 1000000")
 	case len(c.Headers) > maxHeaders:
-		return Invalid("headers", "at most %d custom headers", maxHeaders)
+		return Invalid("headers", "must have at most %d custom headers", maxHeaders)
 	case len(c.Success) > maxSuccess:
-		return Invalid("success", "at most %d statuses", maxSuccess)
+		return Invalid("success", "must have at most %d statuses", maxSuccess)
 	case c.DisableAfter != 0 && (c.DisableAfter < MinDisableAfter || c.DisableAfter > MaxDisableAfter):
-		return Invalid("disable_after", "lies between 1h and 8760h; 0s: never")
+		return Invalid("disable_after", "must be between 1h and 8760h, or 0s for never")
 	}
 	if err := c.Handshake.Validate("handshake"); err != nil {
 		return err
@@ -330,11 +330,12 @@ func (c EndpointConfig) validate(https bool) error {
 
 func validateMetadata(metadata map[string]string) error {
 	if len(metadata) > maxMetadata {
-		return Invalid("metadata", "at most %d members", maxMetadata)
+		return Invalid("metadata", "must have at most %d members", maxMetadata)
 	}
 	for name, value := range metadata {
 		if ValidateText("", name, 1, 64) != nil || ValidateText("", value, 0, 512) != nil {
-			return Invalid("metadata", "names have 1 to 64 bytes, values at most 512, without control characters")
+			return Invalid("metadata",
+				"must have names of 1 to 64 bytes and values of at most 512 bytes, without control characters")
 		}
 	}
 	return nil
@@ -343,7 +344,7 @@ func validateMetadata(metadata map[string]string) error {
 // ValidateURL refuses what can't be an endpoint's URL. Where it leads is checked when it is dialled, not here.
 func ValidateURL(field, raw string, https bool) error {
 	if len(raw) > MaxURLBytes {
-		return Invalid(field, "has at most %d bytes", MaxURLBytes)
+		return Invalid(field, "must have at most %d bytes", MaxURLBytes)
 	}
 	u, err := url.Parse(raw)
 	switch {
@@ -352,15 +353,15 @@ func ValidateURL(field, raw string, https bool) error {
 	case u.Scheme != "https" && u.Scheme != "http":
 		return Invalid(field, "must begin with https:// or http://")
 	case https && u.Scheme != "https":
-		return Invalid(field, "must begin with https:// (the tenant or the profile asks for it)")
+		return Invalid(field, "must begin with https:// (the tenant or the profile requires it)")
 	case u.User != nil:
-		return Invalid(field, "must not hold a user name or password: use auth")
+		return Invalid(field, "must not contain a user name or password: use auth")
 	case u.Fragment != "" || strings.Contains(raw, "#"):
 		return Invalid(field, "must not have a fragment")
 	}
 	for _, c := range []byte(raw) {
 		if c <= ' ' || c > '~' {
-			return Invalid(field, "holds only visible ASCII characters: percent-encode the rest, write the host in punycode")
+			return Invalid(field, "must contain only visible ASCII characters: percent-encode the rest, write the host in punycode")
 		}
 	}
 	return nil

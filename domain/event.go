@@ -18,7 +18,7 @@ type EventClass struct {
 	Type          EventType `json:"type"`
 	SchemaVersion string    `json:"schema_version"`
 	// Test marks a sample made for one endpoint, which is never routed elsewhere.
-	Test *TestTarget `json:"test,omitempty"`
+	Test *TestTarget `json:"test,omitzero"`
 	// About is the endpoint of which an operational event speaks: it is never routed there.
 	About UUID `json:"about,omitzero"`
 }
@@ -71,7 +71,7 @@ func (a EventAttributes) Validate() error {
 		return Invalid("source", "must not be empty")
 	}
 	if y := a.OccurredAt.UTC().Year(); !a.OccurredAt.IsZero() && (y < 1970 || y > 9999) {
-		return Invalid("occurred_at", "lies between the years 1970 and 9999")
+		return Invalid("occurred_at", "must be between the years 1970 and 9999")
 	}
 	return validateExtensions(a.Extensions)
 }
@@ -79,25 +79,26 @@ func (a EventAttributes) Validate() error {
 // validateExtensions holds the names to CloudEvents 1.0 §3.1 (lower-case letters and digits).
 func validateExtensions(extensions map[string]string) error {
 	if len(extensions) > maxExtensions {
-		return Invalid("extensions", "at most %d", maxExtensions)
+		return Invalid("extensions", "must have at most %d members", maxExtensions)
 	}
 	for name, value := range extensions {
 		plain := !strings.ContainsFunc(name, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') })
 		if len(name) < 1 || len(name) > 64 || !plain || ValidateText("", value, 0, maxAttributeText) != nil {
-			return Invalid("extensions", "names have 1 to 64 of a-z and 0-9, values at most %d bytes without control characters",
+			return Invalid("extensions",
+				"must have names of 1 to 64 of a-z and 0-9, and values of at most %d bytes without control characters",
 				maxAttributeText)
 		}
 	}
 	return nil
 }
 
-// ValidateEventID refuses what is no id that a producer may choose: 1 to 256 visible ASCII characters.
+// ValidateEventID refuses an id that a producer may not choose. Allowed are 1 to 256 visible ASCII characters.
 func ValidateEventID(field, id string) error {
 	if len(id) < 1 || len(id) > MaxEventIDBytes {
-		return Invalid(field, "an event id has 1 to %d characters", MaxEventIDBytes)
+		return Invalid(field, "must have 1 to %d characters", MaxEventIDBytes)
 	}
 	if strings.ContainsFunc(id, func(r rune) bool { return r < '!' || r > '~' }) {
-		return Invalid(field, "an event id holds only visible ASCII characters, no space")
+		return Invalid(field, "must contain only visible ASCII characters, no space")
 	}
 	return nil
 }
@@ -108,17 +109,17 @@ func ValidateProse(field, s string, most int) error {
 	return ValidateText(field, line, 0, most)
 }
 
-// ValidateText refuses text that isn't UTF-8, holds control characters (PostgreSQL can't keep NUL), or whose length in
-// bytes lies outside the bounds.
+// ValidateText refuses text that isn't UTF-8, contains control characters (PostgreSQL can't keep NUL), or whose length in
+// bytes is outside the bounds.
 func ValidateText(field, s string, least, most int) error {
 	if len(s) < least || len(s) > most {
-		return Invalid(field, "has %d to %d bytes", least, most)
+		return Invalid(field, "must have %d to %d bytes", least, most)
 	}
 	if !utf8.ValidString(s) {
 		return Invalid(field, "must be UTF-8")
 	}
 	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return Invalid(field, "holds no control characters")
+		return Invalid(field, "must not contain control characters")
 	}
 	return nil
 }

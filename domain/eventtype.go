@@ -65,9 +65,9 @@ func (c EventTypeConfig) validate() error {
 	}
 	switch {
 	case len(c.Schema) > MaxSchemaBytes:
-		return Invalid("schema", "has at most %d bytes", MaxSchemaBytes)
+		return Invalid("schema", "must have at most %d bytes", MaxSchemaBytes)
 	case len(c.Examples) > maxExamples:
-		return Invalid("examples", "at most %d", maxExamples)
+		return Invalid("examples", "must have at most %d members", maxExamples)
 	}
 	if len(c.Schema) > 0 {
 		if err := CheckJSON("schema", []byte(c.Schema)); err != nil {
@@ -78,7 +78,7 @@ func (c EventTypeConfig) validate() error {
 	for i, example := range c.Examples {
 		field := fmt.Sprintf("examples[%d]", i)
 		if size += len(example); size > maxExampleBytes {
-			return Invalid(field, "all examples together have at most %d bytes", maxExampleBytes)
+			return Invalid(field, "must have at most %d bytes together with the other examples", maxExampleBytes)
 		}
 		if err := CheckJSON(field, []byte(example)); err != nil {
 			return err

@@ -42,12 +42,15 @@ func exampleSubscription() domain.SubscriptionConfig {
 
 func exampleKey() domain.KeyConfig {
 	return domain.KeyConfig{
-		ID: id(30), Role: domain.RoleReceiver, Name: "Receiver", Principal: "ann@example.org", PrincipalID: id(31),
-		Endpoint: id(1), ExpiresAt: noon, Hash: []byte(strings.Repeat("h", 32)),
-		MadeBy: domain.Actor{Principal: id(32), Credential: id(33)}, Instance: true, Imported: true,
-		Registration: &domain.Registration{
-			Profiles: []string{"sparkfly"}, EventTypes: []domain.Pattern{"offer.*"}, Quota: 3, Used: 1, HTTPSOnly: true,
-			Handshake: domain.HandshakeCloudEvents,
+		KeyNames: domain.KeyNames{Name: "Receiver", Principal: "ann@example.org"},
+		KeyRights: domain.KeyRights{
+			ID: id(30), Role: domain.RoleReceiver, PrincipalID: id(31),
+			Endpoint: id(1), ExpiresAt: noon, Hash: []byte(strings.Repeat("h", 32)),
+			MadeBy: domain.Actor{Principal: id(32), Credential: id(33)}, Instance: true, Imported: true,
+			Registration: &domain.Registration{
+				Profiles: []string{"sparkfly"}, EventTypes: []domain.Pattern{"offer.*"}, Quota: 3, Used: 1, HTTPSOnly: true,
+				Handshake: domain.HandshakeCloudEvents,
+			},
 		},
 	}
 }
@@ -59,24 +62,34 @@ func exampleTenant() domain.TenantConfig {
 func exampleEvent() *domain.EventAppended {
 	return &domain.EventAppended{
 		Event: domain.EventAttributes{
-			ID: "offer-4711", Source: "/tenants/acme", Type: "offer.issued", Subject: "customer/42", OccurredAt: noon,
-			SchemaVersion: "v1", DataSchema: "https://schemas.example/offer",
-			Extensions: map[string]string{"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "region": "ü"},
-			Test:       &domain.TestTarget{Endpoint: id(1)},
-			About:      id(1), SchemaProblem: "/amount: must be a string",
+			EventClass: domain.EventClass{
+				Type: "offer.issued", SchemaVersion: "v1", Test: &domain.TestTarget{Endpoint: id(1)}, About: id(1),
+			},
+			EventIdentity: domain.EventIdentity{
+				ID: "offer-4711", Source: "/tenants/acme", Subject: "customer/42", OccurredAt: noon,
+				DataSchema:    "https://schemas.example/offer",
+				Extensions:    map[string]string{"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "region": "ü"},
+				SchemaProblem: "/amount: must be a string",
+			},
 		},
-		Data: []byte(`{"amount": 12.50, "currency":"EUR"}`),
+		Data: []byte(`{"amount": 12.50, "currency":"EUR"}`), Routing: exampleRouting().Routing, Verdicts: exampleRouting().Verdicts,
 	}
 }
 
 func exampleRouting() *domain.EventRouted {
 	return &domain.EventRouted{
-		Deliveries: []domain.RoutedDelivery{{
-			ID: id(2), Endpoint: id(1), EndpointVersion: 3,
-			Subscriptions: []domain.SubscriptionMatch{{ID: id(4), Version: 1}, {ID: id(5), Version: 2}},
+		Routing: domain.Routing{
+			Configuration: 17,
+			Deliveries: []domain.RoutedDelivery{{
+				ID: id(2), Endpoint: id(1), EndpointVersion: 3, First: exampleStart(),
+				Subscriptions: []domain.SubscriptionMatch{{ID: id(4), Version: 1}, {ID: id(5), Version: 2}},
+			}},
+			Skipped:  []domain.Skipped{{Subscription: id(6), Version: 1, Endpoint: id(7), Reason: domain.SkipSubscriptionPaused}},
+			Complete: true, Retention: "short",
+		},
+		Verdicts: domain.Verdicts{Skipped: []domain.Skipped{
+			{Subscription: id(8), Version: 1, Endpoint: id(7), Reason: domain.SkipFilter},
 		}},
-		Skipped:  []domain.Skipped{{Subscription: id(6), Version: 1, Endpoint: id(7), Reason: domain.SkipSubscriptionPaused}},
-		Complete: true,
 	}
 }
 
@@ -89,11 +102,16 @@ func exampleStart() *domain.AttemptStarted {
 
 func exampleFinish() *domain.AttemptFinished {
 	return &domain.AttemptFinished{
-		Result: domain.AttemptResult{
-			Number: 1, Outcome: domain.OutcomeFailed, StatusCode: 503, Error: "status_503", Detail: "the receiver said <no>",
+		Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{
+			Number: 1, Outcome: domain.OutcomeFailed, StatusCode: 503, Error: "status_503",
 			DurationUS: 1234, FinishedAt: noon, Status: domain.DeliveryRetrying, NextAttemptAt: noon.Add(5 * time.Second),
+			Keys: []domain.UUID{id(20)}, RequestBytes: 1024, AnswerBytes: 4,
+			RemoteAddr: "192.0.2.1:443", TLS: &domain.TLSInfo{Version: "TLS 1.3", CertificateSHA256: strings.Repeat("ef", 32)},
+			Timings: &domain.AttemptTimings{DNS: 1, Connect: 2, TLS: 3, FirstByte: 4},
+		}, Exchange: domain.Exchange{
+			Detail: "the receiver said <no>",
 			Request: domain.SentRequest{
-				Method: "POST", URL: "https://receiver.example/hooks", BodySHA256: strings.Repeat("ab", 32), BodyBytes: 1024,
+				Method: "POST", URL: "https://receiver.example/hooks", BodySHA256: strings.Repeat("ab", 32),
 				Headers: []domain.Header{
 					{Name: "Content-Type", Value: "application/json"},
 					{Name: "User-Agent", Value: "Hooktrail/1"},
@@ -101,15 +119,12 @@ func exampleFinish() *domain.AttemptFinished {
 					{Name: "Webhook-Timestamp", Value: "1751371200"},
 					{Name: "Webhook-Signature", Value: "[redacted]"},
 				},
-				Keys: []domain.UUID{id(20)},
 			},
 			Response: domain.CapturedAnswer{
 				Headers:    []domain.Header{{Name: "Content-Length", Value: "4"}, {Name: "Date", Value: "Wed, 01 Jul 2026 12:00:00 GMT"}},
-				BodySHA256: strings.Repeat("cd", 32), BodyBytes: 4, Truncated: true, Masked: true,
+				BodySHA256: strings.Repeat("cd", 32), Truncated: true, Incomplete: true, Masked: true,
 			},
-			RemoteAddr: "192.0.2.1:443", TLS: &domain.TLSInfo{Version: "TLS 1.3", CertificateSHA256: strings.Repeat("ef", 32)},
-			Timings: &domain.AttemptTimings{DNS: 1, Connect: 2, TLS: 3, FirstByte: 4},
-		},
+		}},
 		Body: []byte("busy"),
 	}
 }
@@ -129,7 +144,8 @@ func exampleHandshakeEnd() *domain.EndpointHandshakeFinished {
 		Endpoint: exampleEndpoint(), Body: attempt.Body,
 		Result: domain.HandshakeResult{
 			ID: id(60), Kind: domain.HandshakeOwnership, Passed: true, AllowedPerMinute: 120, StatusCode: 200, Error: "timeout", Detail: "why",
-			DurationUS: 1234, FinishedAt: noon, Request: r.Request, Response: r.Response, RemoteAddr: r.RemoteAddr, TLS: r.TLS, Timings: r.Timings,
+			DurationUS: 1234, FinishedAt: noon, Request: r.Request, Response: r.Response,
+			Keys: r.Keys, RequestBytes: r.RequestBytes, AnswerBytes: r.AnswerBytes, RemoteAddr: r.RemoteAddr, TLS: r.TLS, Timings: r.Timings,
 		},
 	}
 }

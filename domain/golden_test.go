@@ -28,8 +28,9 @@ type goldenFact struct {
 }
 
 type goldenPart struct {
-	Name string `json:"name"`
-	Text string `json:"text"` // all examples are UTF-8
+	Name     string `json:"name"`
+	Personal bool   `json:"personal,omitempty"` // whose a part is decides what an erasure takes
+	Text     string `json:"text"`               // all examples are UTF-8
 }
 
 // TestGolden_Facts: logs are for ever, so what was written once must stay readable, and what is written today must not
@@ -69,7 +70,7 @@ func readable(t *testing.T, g goldenFact) {
 	for _, p := range g.Parts {
 		parts = append(parts, domain.Part{Name: p.Name, Bytes: []byte(p.Text)})
 	}
-	fact, err := domain.DecodeFact(g.Kind, g.Version, parts)
+	fact, err := domain.DecodeFact(g.Kind, g.Version, parts, false)
 	if err != nil || fact.Kind() != g.Kind {
 		t.Errorf("%s version %d: %v", g.Kind, g.Version, err)
 	}
@@ -90,7 +91,7 @@ func goldenOf(t *testing.T, fact domain.Fact) goldenFact {
 	leaf.Kind, leaf.KindVersion, leaf.Commitments = fact.Kind(), fact.Kind().Version(), nil
 	g := goldenFact{Kind: leaf.Kind, Version: leaf.KindVersion}
 	for i, p := range parts {
-		g.Parts = append(g.Parts, goldenPart{p.Name, string(p.Bytes)})
+		g.Parts = append(g.Parts, goldenPart{p.Name, p.Personal(), string(p.Bytes)})
 		salt := bytes.Repeat([]byte{byte(i + 1)}, domain.SaltBytes)
 		leaf.Commitments = append(leaf.Commitments, domain.Commit(p.Name, salt, p.Bytes))
 	}

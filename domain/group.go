@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// Validate refuses a group that no log can append, whatever stands in it already. It is a fault of the program that
+// Validate refuses a group that no log can append, whatever the log already contains. It is a fault of the program that
 // made the group, never of a client: both logs call it before anything else.
 func (g Group) Validate() error {
 	if len(g.Drafts) == 0 {
@@ -63,7 +63,7 @@ func (g Group) validateClaims() error {
 		case c.First < 0 || c.Count < 1 || c.First > len(g.Drafts)-c.Count:
 			return fmt.Errorf("append: claim %d: names drafts of the group", i)
 		case seen[n]:
-			return fmt.Errorf("append: claim %d: stands in the group twice", i)
+			return fmt.Errorf("append: claim %d: is a duplicate", i)
 		}
 		seen[n] = true
 		for _, d := range g.Drafts[c.First : c.First+c.Count] {
@@ -85,7 +85,7 @@ func (g Group) validateTakes() error {
 			return fmt.Errorf("append: take %d: has lease, owner, an epoch from 1 and an expiry", i)
 		}
 		if seen[t.Lease] {
-			return fmt.Errorf("append: take %d: its lease stands in the group twice", i)
+			return fmt.Errorf("append: take %d: its lease is a duplicate", i)
 		}
 		seen[t.Lease] = true
 	}

@@ -40,7 +40,7 @@ func TestGroup_Validate(t *testing.T) {
 		"claim 2: names drafts of the": func(g *domain.Group) { g.Claims[2].Count = 2 },
 		"claim 0: names drafts of the": func(g *domain.Group) { g.Claims[0].Count = 0 },
 		"claim 0: names drafts of its": func(g *domain.Group) { g.Claims[0].Count = 3 },
-		"claim 1: stands":              func(g *domain.Group) { g.Claims[1].Scope = "a" },
+		"claim 1: is a duplicate":      func(g *domain.Group) { g.Claims[1].Scope = "a" },
 		"fence 0":                      func(g *domain.Group) { g.Fences[0].Epoch = 0 },
 		"take 0: has":                  func(g *domain.Group) { g.Takes[0].Expiry = -1 },
 		"take 1: its lease":            func(g *domain.Group) { g.Takes = append(g.Takes, g.Takes[0]) },

@@ -7,19 +7,19 @@ type HandshakeKind string
 
 // The kinds of handshake.
 const (
-	// HandshakeOwnership: the receiver answers a request with the challenge that stands in it.
+	// HandshakeOwnership: the receiver answers a request with the challenge that it contains.
 	HandshakeOwnership HandshakeKind = "ownership"
 	// HandshakeCloudEvents: the receiver answers OPTIONS as "HTTP 1.1 Web Hooks for Event Delivery" §4 asks.
 	HandshakeCloudEvents HandshakeKind = "cloudevents"
 )
 
-// Validate refuses what is no kind; empty is none and allowed.
+// Validate refuses an unknown kind. The empty kind means no handshake and is allowed.
 func (k HandshakeKind) Validate(field string) error {
 	switch k {
 	case "", HandshakeOwnership, HandshakeCloudEvents:
 		return nil
 	}
-	return Invalid(field, "is ownership or cloudevents")
+	return Invalid(field, "must be ownership or cloudevents")
 }
 
 // HandshakeStart is the intent of a handshake.
@@ -27,7 +27,7 @@ type HandshakeStart struct {
 	ID        UUID          `json:"id"` // of this handshake; the receiver sees it
 	Kind      HandshakeKind `json:"kind"`
 	URL       string        `json:"url"` // asked, the endpoint's own or the one that it is to change to; as in EndpointConfig
-	Query     *SecretQuery  `json:"query,omitempty"`
+	Query     *SecretQuery  `json:"query,omitzero"`
 	Keys      []UUID        `json:"keys,omitempty"`
 	At        time.Time     `json:"at"`
 	TimeoutMS int64         `json:"timeout_ms"`
@@ -53,8 +53,8 @@ type HandshakeResult struct {
 	RequestBytes int             `json:"request_bytes,omitzero"` // of the body sent
 	AnswerBytes  int64           `json:"answer_bytes,omitzero"`  // of the answer's body, as far as it was read
 	RemoteAddr   string          `json:"remote_addr,omitempty"`
-	TLS          *TLSInfo        `json:"tls,omitempty"`
-	Timings      *AttemptTimings `json:"timings,omitempty"`
+	TLS          *TLSInfo        `json:"tls,omitzero"`
+	Timings      *AttemptTimings `json:"timings,omitzero"`
 }
 
 // StartHandshake decides to ask the receiver at a URL, which the caller has validated for the endpoint.
@@ -63,7 +63,7 @@ func (e Endpoint) StartHandshake(start HandshakeStart) (*EndpointHandshakeStarte
 		return nil, ErrNotFound
 	}
 	if start.Kind == "" {
-		return nil, Invalid("handshake", "is ownership or cloudevents")
+		return nil, Invalid("handshake", "must be ownership or cloudevents")
 	}
 	if err := start.Kind.Validate("handshake"); err != nil {
 		return nil, err

@@ -54,7 +54,7 @@ func ParseUUID(s string) (UUID, error) {
 	return id, nil
 }
 
-// IsZero says whether the id is none.
+// IsZero reports whether the id is the zero value, which means none.
 func (id UUID) IsZero() bool { return id == UUID{} }
 
 // String is the canonical lower-case text, or "" for none.
@@ -107,20 +107,20 @@ type TenantID string // "acme"
 
 const (
 	// InstanceTenant is the reserved tenant whose log says what concerns the whole instance. Its name can't be taken:
-	// an underscore stands in no tenant id.
+	// no tenant id contains an underscore.
 	InstanceTenant TenantID = "_instance"
 	// DefaultTenant exists from the first start.
 	DefaultTenant TenantID = "default"
 )
 
-// Validate refuses what is no tenant id that a client may choose.
+// Validate refuses a tenant id that a client may not choose.
 func (t TenantID) Validate() error {
 	if len(t) < 1 || len(t) > 63 {
-		return Invalid("id", "a tenant id has 1 to 63 characters")
+		return Invalid("id", "must have 1 to 63 characters")
 	}
 	for _, c := range []byte(t) {
 		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
-			return Invalid("id", "a tenant id holds only a-z, 0-9 and -")
+			return Invalid("id", "must contain only a-z, 0-9 and -")
 		}
 	}
 	return nil

@@ -5,7 +5,7 @@ import "fmt"
 // MaxJSONDepth is how deep objects and arrays of an event's data may be nested.
 const MaxJSONDepth = 64
 
-// envelopeDepth is how deep an event's data lies in a request at most: body, batch, event, and one to spare.
+// envelopeDepth is how deep an event's data is nested in a request at most: body, batch, event, and one to spare.
 const envelopeDepth = 4
 
 // JSONError says what is wrong with a JSON text and where. It never holds any of the text. It unwraps to an
@@ -46,11 +46,11 @@ func CheckJSON(field string, data []byte) error {
 // Member is one member of a JSON object.
 type Member struct {
 	Name string // unescaped
-	Raw  []byte // the value exactly as it stands in the text, without the space around it
+	Raw  []byte // the value exactly as in the text, without the space around it
 }
 
 // SplitObject returns the members of a JSON object in their order, values sliced out of the text. It checks the whole
-// text as CheckJSON does (four levels deeper, for what stands around an event's data) and fails with a *JSONError; what
+// text as CheckJSON does (four levels deeper, for what surrounds an event's data) and fails with a *JSONError; what
 // is JSON but no object isn't Malformed.
 func SplitObject(data []byte) ([]Member, error) {
 	s := jsonScanner{data: data, depth: MaxJSONDepth + envelopeDepth}

@@ -27,7 +27,7 @@ func (n *jsonNames) close(scope jsonScope) {
 	n.more = n.more[:max(0, n.count-linearNames)]
 }
 
-// add says whether the name is new to the innermost object.
+// add reports whether the name is new to the innermost object.
 func (n *jsonNames) add(scope *jsonScope, name []byte) bool {
 	if scope.large != nil {
 		before := len(scope.large)

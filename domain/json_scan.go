@@ -29,7 +29,7 @@ func (s *jsonScanner) invalid(at int, problem string) bool {
 	return false
 }
 
-// peek returns the next byte, 0 at the end (which stands nowhere in JSON).
+// peek returns the next byte, 0 at the end (which valid JSON never contains).
 func (s *jsonScanner) peek() byte {
 	if s.at < len(s.data) {
 		return s.data[s.at]
@@ -87,7 +87,7 @@ func (s *jsonScanner) literal(word string) bool {
 	return true
 }
 
-// object takes an object and tells each, when there is one, every member's name and where its value stands.
+// object takes an object and tells each, when there is one, every member's name and the bounds of its value.
 func (s *jsonScanner) object(each func(name []byte, begin, end int)) bool {
 	if s.depth == 0 {
 		return s.invalid(s.at, "nested too deep")
@@ -140,7 +140,7 @@ func (s *jsonScanner) name() ([]byte, bool) {
 	return name, true
 }
 
-// comma takes a comma and the space around it, and says whether there was one; else the closing byte must be next.
+// comma takes a comma and the space around it, and reports whether there was one; else the closing byte must be next.
 func (s *jsonScanner) comma(closing byte) (more, ok bool) {
 	s.space()
 	switch s.peek() {
@@ -154,7 +154,7 @@ func (s *jsonScanner) comma(closing byte) (more, ok bool) {
 	return false, s.malformed("a comma or the end of the object or array was expected")
 }
 
-// array takes an array and tells each, when there is one, where every element stands.
+// array takes an array and tells each, when there is one, the bounds of every element.
 func (s *jsonScanner) array(each func(begin, end int)) bool {
 	if s.depth == 0 {
 		return s.invalid(s.at, "nested too deep")

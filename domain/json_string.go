@@ -47,7 +47,7 @@ func (s *jsonScanner) plain() bool {
 		case c == '"' || c == '\\':
 			return true
 		case c < ' ':
-			return s.malformed("a control character stands in a string")
+			return s.malformed("a string contains a control character")
 		case !s.multibyte():
 			return false
 		}
@@ -55,7 +55,7 @@ func (s *jsonScanner) plain() bool {
 	return s.malformed("")
 }
 
-// plainInString is read only: the ASCII characters that stand for themselves in a string.
+// plainInString is read only: the ASCII characters that need no escape in a string.
 var plainInString = func() (plain [256]bool) {
 	for c := byte(' '); c < utf8.RuneSelf; c++ {
 		plain[c] = c != '"' && c != '\\'
@@ -137,7 +137,7 @@ func (s *jsonScanner) unicode(begin int) (rune, bool) {
 			return r, true
 		}
 	}
-	return 0, s.invalid(begin, "a lone surrogate stands in a string")
+	return 0, s.invalid(begin, "a string contains a lone surrogate")
 }
 
 func (s *jsonScanner) hex4() (rune, bool) {

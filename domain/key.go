@@ -54,7 +54,7 @@ type KeyRights struct {
 	Imported    bool      `json:"imported,omitzero"` // given by the operator's configuration, not made here
 	// Registration bounds what a registrant makes, and which subscriptions a receiver may choose that was made so. Nil:
 	// a receiver chooses none.
-	Registration *Registration `json:"registration,omitempty"`
+	Registration *Registration `json:"registration,omitzero"`
 }
 
 // Key is an API key at one version of its stream.
@@ -65,12 +65,12 @@ type Key struct {
 	Revoked bool
 }
 
-// Valid says whether the key opens anything at a time.
+// Valid reports whether the key may be used at a time.
 func (k Key) Valid(now time.Time) bool {
 	return !k.Revoked && (k.ExpiresAt.IsZero() || now.Before(k.ExpiresAt))
 }
 
-// CreateKey decides on a new key. The caller has hashed it; now tells whether it would have expired already.
+// CreateKey decides on a new key. The caller has hashed it; A key that has expired by now is refused.
 func CreateKey(config KeyConfig, now time.Time) (*KeyCreated, error) {
 	if err := ValidateText("name", config.Name, 1, 255); err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func CreateKey(config KeyConfig, now time.Time) (*KeyCreated, error) {
 		return nil, err
 	}
 	if !config.ExpiresAt.IsZero() && !config.ExpiresAt.After(now) {
-		return nil, Invalid("expires_at", "must lie in the future")
+		return nil, Invalid("expires_at", "must be in the future")
 	}
 	instance := config.Role == RoleOperator || config.Role == RoleMonitor
 	switch {
@@ -90,11 +90,11 @@ func CreateKey(config KeyConfig, now time.Time) (*KeyCreated, error) {
 	case !instance && config.Instance:
 		return nil, Invalid("role", "only operator and monitor keys belong to the instance: make this one under its tenant")
 	case config.Role == RoleReceiver && config.Endpoint.IsZero():
-		return nil, Invalid("endpoint_id", "a receiver's key names its endpoint")
+		return nil, Invalid("endpoint_id", "must be given: a receiver's key names its endpoint")
 	case config.Role != RoleReceiver && !config.Endpoint.IsZero():
-		return nil, Invalid("endpoint_id", "only a receiver's key names an endpoint")
+		return nil, Invalid("endpoint_id", "must be absent: only a receiver's key names an endpoint")
 	case config.Role == RoleRegistrant && config.Registration == nil:
-		return nil, Invalid("role", "a registrant's key is made as a registration")
+		return nil, Invalid("role", "must not be registrant: create a registration instead")
 	case config.Role != RoleRegistrant && config.Role != RoleReceiver && config.Registration != nil:
 		return nil, Invalid("role", "only registrants and receivers have a registration")
 	}

@@ -4,11 +4,13 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
 )
@@ -97,6 +99,40 @@ func TestFacts_Sealed(t *testing.T) {
 	}
 }
 
+// TestKind_Critical: no kind of the first form is critical, and a kind that isn't known can't say so: its leaf does.
+func TestKind_Critical(t *testing.T) {
+	t.Parallel()
+	for _, k := range append(domain.Kinds(), "event.dreamt") {
+		if k.Critical() {
+			t.Errorf("%s is critical", k)
+		}
+	}
+}
+
+// TestKind_Configures lists every kind, so that a new one is decided on: the head of a tenant keeps the last of these.
+func TestKind_Configures(t *testing.T) {
+	t.Parallel()
+	var configure []string
+	for _, k := range domain.Kinds() {
+		if k.Configures() {
+			configure = append(configure, string(k))
+		}
+	}
+	slices.Sort(configure)
+	want := []string{
+		"endpoint.created", "endpoint.deleted", "endpoint.disabled", "endpoint.handshake_finished", "endpoint.handshake_started",
+		"endpoint.key_rotated", "endpoint.paused", "endpoint.resumed", "endpoint.updated",
+		"subscription.created", "subscription.deleted", "subscription.paused", "subscription.resumed", "subscription.updated",
+		"tenant.created", "tenant.deleted", "tenant.updated",
+	}
+	if !slices.Equal(configure, want) {
+		t.Errorf("these configure routing: %v, want %v", configure, want)
+	}
+	if domain.Kind("event.dreamt").Configures() || domain.Kind("endpoints.dreamt").Configures() {
+		t.Error("an unknown kind of another subject configures routing")
+	}
+}
+
 func TestKind_AfterDeletion(t *testing.T) {
 	t.Parallel()
 	var still []domain.Kind
@@ -108,5 +144,43 @@ func TestKind_AfterDeletion(t *testing.T) {
 	slices.Sort(still)
 	if want := []domain.Kind{domain.KindAttemptFinished, domain.KindDeliveryCancelled}; !slices.Equal(still, want) {
 		t.Errorf("a deleted tenant's log takes %v, want %v", still, want)
+	}
+}
+
+// TestExamples: each example sets every member, at least in one element of a list. Otherwise the golden file and the tests of
+// the codec would miss what becomes of a member.
+func TestExamples(t *testing.T) {
+	t.Parallel()
+	for kind, fact := range examples() {
+		set := make(map[string]bool)
+		visit(reflect.ValueOf(fact), set)
+		for member, is := range set {
+			if !is {
+				t.Errorf("the example of %s leaves %s out", kind, member)
+			}
+		}
+	}
+}
+
+// visit notes of every member of every struct below a value whether it is set anywhere.
+func visit(v reflect.Value, set map[string]bool) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			visit(v.Elem(), set)
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			visit(v.Index(i), set)
+		}
+	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[time.Time]() || v.Type() == reflect.TypeFor[domain.Schedule]() {
+			return // a schedule has two forms, of which one is set
+		}
+		for i := range v.NumField() {
+			name := v.Type().Name() + "." + v.Type().Field(i).Name
+			set[name] = set[name] || !v.Field(i).IsZero()
+			visit(v.Field(i), set)
+		}
 	}
 }

@@ -20,7 +20,7 @@ const MaxLeafBytes = 8 << 10
 // SaltBytes is the length of a commitment's salt.
 const SaltBytes = 32
 
-// Commitment is HMAC-SHA256(salt, part): it binds the leaf to a part without telling anything about it, and stays
+// Commitment is HMAC-SHA256(salt, part): it binds the leaf to a part without revealing anything about it, and stays
 // checkable after the part and its salt are destroyed elsewhere.
 type Commitment struct {
 	Part  string
@@ -29,8 +29,8 @@ type Commitment struct {
 
 // Commit computes the commitment to a part's bytes (before compression) under a random salt of SaltBytes.
 //
-// It is HMAC as RFC 2104 §2 has it. Every salt is a new key, and to make crypto/hmac ready for one takes longer than to hash
-// a usual part.
+// It is HMAC as defined in RFC 2104 §2. Every salt is a new key, and preparing crypto/hmac for one takes longer than hashing
+// a typical part.
 func Commit(part string, salt, content []byte) Commitment {
 	if len(salt) > sha256.BlockSize {
 		sum := sha256.Sum256(salt)
@@ -51,8 +51,8 @@ func Commit(part string, salt, content []byte) Commitment {
 	return Commitment{part, sha256.Sum256(outer[:])}
 }
 
-// Leaf is what is hashed of an entry. Its encoding is canonical JSON (RFC 8785) with string values only; members that
-// are none are absent. No member holds content, nor anything a producer chose.
+// Leaf is what is hashed of an entry. Its encoding is canonical JSON (RFC 8785) with string values only; a member without a
+// value is absent. No member contains content or anything that a producer chose.
 type Leaf struct {
 	Origin        string // "<instance name>/<tenant>", of characters that JSON doesn't escape
 	Sequence      Sequence
@@ -169,8 +169,8 @@ func ParseLeaf(b []byte) (Leaf, error) {
 	return l, nil
 }
 
-// parseLeaf takes the members one by one. What it is lenient about, such as a UUID in capitals, the comparison with what
-// Append writes finds.
+// parseLeaf reads the members one by one. It is lenient, for example about a UUID in capitals: the comparison with what
+// Append writes finds such deviations.
 func parseLeaf(text string) (l Leaf, ok bool) {
 	if len(text) < 2 || text[0] != '{' || text[len(text)-1] != '}' {
 		return l, false
@@ -183,7 +183,7 @@ func parseLeaf(text string) (l Leaf, ok bool) {
 			}
 		}
 		var name, value string
-		if name, rest, ok = cutString(rest); !ok || name <= previous || name >= lastMember {
+		if name, rest, ok = cutString(rest); !ok || name <= previous || name >= lastMember || strings.Contains(name, `\`) {
 			return l, false
 		}
 		if rest, ok = strings.CutPrefix(rest, ":"); !ok {
@@ -197,7 +197,7 @@ func parseLeaf(text string) (l Leaf, ok bool) {
 	return l, true
 }
 
-// cutString takes a JSON string that comes next and returns what is between its quotation marks.
+// cutString reads the JSON string at the beginning of s and returns what is between its quotation marks.
 func cutString(s string) (content, rest string, ok bool) {
 	if s == "" || s[0] != '"' {
 		return "", "", false
@@ -224,7 +224,7 @@ func cutString(s string) (content, rest string, ok bool) {
 	return "", "", false
 }
 
-// set takes a member over.
+// set stores one member and reports whether its value is valid.
 func (l *Leaf) set(name, value string) (ok bool) {
 	if part, is := strings.CutPrefix(name, memberCommitment); is {
 		c := Commitment{Part: part}

@@ -25,7 +25,7 @@ func TestLeaf_Append(t *testing.T) {
 		leaf.Commitments[i].Value = [32]byte{byte(i)}
 	}
 	want := `{"actor":"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d1f","cause":"4709",` +
-		`"commitment.body":"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","commitment.result":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",` +
+		`"commitment.answer":"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","commitment.outcome":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",` +
 		`"credential":"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d1e","data_key":"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d3c",` +
 		`"kind":"delivery.attempt_finished","kind_version":"1","origin":"hooktrail-4711/acme","recorded_at":"2026-07-01T12:00:00.123456Z",` +
 		`"sequence":"4711","stream":"delivery/01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d02","stream_version":"3"}`
@@ -73,7 +73,7 @@ func TestParseLeaf_Refuses(t *testing.T) {
 	if _, err := domain.ParseLeaf([]byte(good)); err != nil {
 		t.Fatal(err)
 	}
-	body := good[strings.Index(good, `"commitment.body"`):strings.Index(good, `"commitment.result"`)]
+	body := good[strings.Index(good, `"commitment.answer"`):strings.Index(good, `"commitment.outcome"`)]
 	for name, bad := range map[string]string{
 		"nothing":                 "",
 		"no object":               `[]`,
@@ -82,7 +82,14 @@ func TestParseLeaf_Refuses(t *testing.T) {
 		"space":                   strings.Replace(good, `","kind"`, `", "kind"`, 1),
 		"something behind":        good + " ",
 		"cut off":                 good[:len(good)-1],
-		"an unknown member":       strings.Replace(good, `{"actor"`, `{"aaa":"1","actor"`, 1),
+		"an unknown form":         good[:len(good)-1] + `,"v":"2"}`,
+		"a member of no string":   strings.Replace(good, `{"actor"`, `{"aaa":1,"actor"`, 1),
+		"an unneeded escape":      strings.Replace(good, `{"actor"`, `{"aaa":"\u0061","actor"`, 1),
+		"an escape in a name":     strings.Replace(good, `{"actor"`, `{"a\"a":"1","actor"`, 1),
+		"an empty name":           strings.Replace(good, `{"actor"`, `{"":"1","actor"`, 1),
+		"a name of no ASCII":      good[:len(good)-1] + `,"é":"1"}`,
+		"an empty commitment":     strings.Replace(good, `"commitment.answer"`, `"commitment."`, 1),
+		"critical, or not":        strings.Replace(good, `"data_key"`, `"critical":"0","data_key"`, 1),
 		"another order":           strings.Replace(good, `"kind_version":"1","origin":"hooktrail-4711/acme"`, `"origin":"hooktrail-4711/acme","kind_version":"1"`, 1),
 		"a duplicate":             strings.Replace(good, `"cause"`, `"cause":"4709","cause"`, 1),
 		"a duplicate commitment":  strings.Replace(good, body, body+body, 1),
@@ -101,8 +108,8 @@ func TestParseLeaf_Refuses(t *testing.T) {
 		"another zone":            strings.Replace(good, `.123456Z`, `.123456+00:00`, 1),
 		"no stream":               strings.Replace(good, `"delivery/01`, `"delivery01`, 1),
 		"a padded commitment":     strings.Replace(good, `","credential"`, `=","credential"`, 1),
-		"a short commitment":      strings.Replace(good, body, `"commitment.body":"AAAA",`, 1),
-		"stray bits":              strings.Replace(good, body, `"commitment.body":"`+strings.Repeat("A", 42)+`B",`, 1),
+		"a short commitment":      strings.Replace(good, body, `"commitment.answer":"AAAA",`, 1),
+		"stray bits":              strings.Replace(good, body, `"commitment.answer":"`+strings.Repeat("A", 42)+`B",`, 1),
 		"no UTF-8":                strings.Replace(good, "acme", "ac\xffme", 1),
 		"longer than a leaf gets": strings.Replace(good, "acme", strings.Repeat("a", domain.MaxLeafBytes), 1),
 	} {
@@ -115,11 +122,57 @@ func TestParseLeaf_Refuses(t *testing.T) {
 	}
 }
 
+// TestParseLeaf_OfTomorrow: members that this program doesn't know are kept, and so are what the tree hashed.
+func TestParseLeaf_OfTomorrow(t *testing.T) {
+	t.Parallel()
+	leaf := exampleLeaf()
+	leaf.Critical = true
+	good := string(leaf.Append(nil))
+	for _, more := range []string{
+		strings.Replace(good, `{"actor"`, `{"aaa":"1","actor"`, 1),
+		strings.Replace(good, `"origin"`, `"kindred":"a\tb é","origin"`, 1),
+		good[:len(good)-1] + `,"v":"1","zone":"x"}`,
+	} {
+		got, err := domain.ParseLeaf([]byte(more))
+		if err != nil {
+			t.Fatalf("%s: %v", more, err)
+		}
+		if len(got.Others) == 0 || !got.Critical || got.Sequence != leaf.Sequence || string(got.Append(nil)) != more {
+			t.Errorf("%s was read as %+v", more, got)
+		}
+	}
+}
+
+// TestLeaf_AppendContext: the seals authenticate all of a leaf but what only the commit decides.
+func TestLeaf_AppendContext(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		leaf := drawLeaf(t)
+		var members map[string]string
+		if err := json.Unmarshal(leaf.Append(nil), &members); err != nil {
+			t.Fatal(err)
+		}
+		delete(members, "recorded_at")
+		delete(members, "sequence")
+		want, err := json.Marshal(members)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := leaf.AppendContext(nil); !bytes.Equal(got, want) {
+			t.Fatalf("the context is %s, want %s", got, want)
+		}
+	})
+}
+
 // FuzzParseLeaf: what is accepted is what Append writes, canonical JSON of strings; nothing panics.
 func FuzzParseLeaf(f *testing.F) {
 	example := exampleLeaf()
 	f.Add(example.Append(nil))
 	f.Add([]byte(`{"kind":"k","kind_version":"1","origin":"x/y","recorded_at":"2026-07-01T12:00:00Z","sequence":"0","stream":"t/00000000-0000-0000-0000-000000000000","stream_version":"1"}`))
+	for _, more := range []string{`"critical":"1","data_key"`, `"d":"\"\\é","data_key"`, `"d":1,"data_key"`, `"d\n":"1","data_key"`} {
+		f.Add(bytes.Replace(example.Append(nil), []byte(`"data_key"`), []byte(more), 1))
+	}
+	f.Add(append(bytes.TrimSuffix(example.Append(nil), []byte("}")), `,"v":"1"}`...))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		leaf, err := domain.ParseLeaf(b)
 		if err != nil {
@@ -174,6 +227,17 @@ func checkCanonical(t *rapid.T, b []byte) {
 	}
 }
 
+// TestLeaf_AppendAllocates: Append and AppendContext allocate nothing. Both run for every entry, Append under the append lock.
+func TestLeaf_AppendAllocates(t *testing.T) {
+	leaf, buffer := exampleLeaf(), make([]byte, 0, domain.MaxLeafBytes)
+	leaf.Critical = true
+	leaf.Others = []domain.LeafMember{{Name: "aaa", Value: "1"}, {Name: "zone", Value: "x"}}
+	n := testing.AllocsPerRun(100, func() { buffer = leaf.AppendContext(leaf.Append(buffer[:0])) })
+	if n != 0 {
+		t.Errorf("it allocates %v times", n)
+	}
+}
+
 func drawLeaf(t *rapid.T) domain.Leaf {
 	leaf := domain.Leaf{
 		Origin:   rapid.StringMatching(`[a-z0-9-]{1,20}/[a-z0-9_-]{1,63}`).Draw(t, "origin"),
@@ -185,8 +249,14 @@ func drawLeaf(t *rapid.T) domain.Leaf {
 		RecordedAt:    drawTime(t).Truncate(time.Microsecond),
 		Cause:         domain.Sequence(rapid.Int64Range(0, 99).Draw(t, "cause")),
 		DataKey:       drawUUID(t),
+		Critical:      rapid.Bool().Draw(t, "critical"),
 	}
-	for _, part := range []string{domain.PartAttributes, domain.PartData, domain.PartReason} {
+	for _, name := range []string{"aaa", "commit", "kindred", "seq", "zone"} {
+		if rapid.Bool().Draw(t, name) {
+			leaf.Others = append(leaf.Others, domain.LeafMember{Name: name, Value: rapid.StringMatching(`[ !#-%'-;=?-Z]{0,9}`).Draw(t, "value")})
+		}
+	}
+	for _, part := range []string{domain.PartIdentity, domain.PartData, domain.PartReason} {
 		if rapid.Bool().Draw(t, part) {
 			leaf.Commitments = append(leaf.Commitments, domain.Commit(part, nil, []byte(part)))
 		}
@@ -199,7 +269,7 @@ func TestLeaf_CommitmentIsBase64URL(t *testing.T) {
 	leaf := exampleLeaf()
 	leaf.Commitments = leaf.Commitments[:1]
 	want := base64.RawURLEncoding.EncodeToString(leaf.Commitments[0].Value[:])
-	if b := string(leaf.Append(nil)); !strings.Contains(b, `"commitment.result":"`+want+`"`) {
+	if b := string(leaf.Append(nil)); !strings.Contains(b, `"commitment.outcome":"`+want+`"`) {
 		t.Errorf("leaf is %s, want the commitment %s", b, want)
 	}
 }

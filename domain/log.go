@@ -126,18 +126,24 @@ type Entry struct {
 	Context *RequestContext
 	// SubjectKey is the key that seals the entry's personal parts; zero: it has none, or they are the tenant's.
 	SubjectKey UUID
-	// Critical says that a program which doesn't know the kind must not pass over the entry.
+	// Critical reports that a program which doesn't know the kind must not pass over the entry.
 	Critical bool
-	// Erased says that the subject's parts were destroyed: they have their zero values in Fact. Where the tenant's were
+	// Erased reports that the subject's parts were destroyed: they have their zero values in Fact. Where the tenant's were
 	// destroyed as well, Fact is nil.
 	Erased bool
-	// Damaged says that the content, or some of it, doesn't open although its keys exist: Fact is nil.
+	// Damaged reports that the content, or some of it, doesn't open although its keys exist: Fact is nil.
 	Damaged bool
 }
 
 // EventSequence is the sequence of the event of which an event.appended or event.routed entry speaks. The entries that
-// continue an event's routing come right behind it in one group, which couldn't name its sequence: no one knew it.
-func (e *Entry) EventSequence() Sequence { return e.Sequence - Sequence(e.StreamVersion-1) }
+// continue an event's routing come right behind it in one group, which couldn't name its sequence: no one knew it. One that
+// names a cause all the same names the event.
+func (e *Entry) EventSequence() Sequence {
+	if e.Kind == KindEventRouted && e.Cause != 0 {
+		return e.Cause
+	}
+	return e.Sequence - Sequence(e.StreamVersion-1)
+}
 
 // Outcome is what became of one group. Exactly one of the two is set.
 type Outcome struct {

@@ -5,13 +5,13 @@ import "encoding/json"
 // Operational events are those that the product itself appends about what became of a tenant's endpoints and deliveries.
 // An endpoint subscribes to them like to any event, but by name ("hooktrail.*", "hooktrail.delivery.dead"): a "*" in the
 // first place never matches them. Each is appended in one group with the fact that it speaks of, and only while a
-// subscription of the tenant matches its type, since the fact stands in the log in any case. The endpoint that it speaks
-// of (EventAttributes.About) isn't sent it, and nothing is appended about deliveries of operational events, so that none
+// subscription of the tenant matches its type, since the log contains the fact in any case. The endpoint that it speaks
+// of (EventAttributes.About) doesn't receive it, and nothing is appended about deliveries of operational events, so that none
 // leads to another.
 //
-// The data of all of them is a [Notice]. Members other than endpoint_id stand in it as the comments say.
+// The data of all of them is a [Notice]. Beside endpoint_id it has the members that the comments name.
 const (
-	// EventDeliveryDead: a delivery is tried no more unless somebody redrives it. All members; reason is one of the
+	// EventDeliveryDead: a delivery is dead: no further attempt follows unless somebody redrives it. All members; reason is one of the
 	// Dead… constants, error and status_code are those of the last attempt.
 	EventDeliveryDead EventType = "hooktrail.delivery.dead"
 	// EventEndpointDisabled: the product stopped delivering. reason is one of the Disabled… constants; status_code is 410

@@ -18,10 +18,10 @@ const maxQuota = 10_000
 
 func (r *Registration) validate() error {
 	if len(r.Profiles) < 1 || len(r.Profiles) > 100 {
-		return Invalid("profiles", "has 1 to 100 names of profiles")
+		return Invalid("profiles", "must have 1 to 100 names of profiles")
 	}
 	if len(r.EventTypes) < 1 || len(r.EventTypes) > maxPatterns {
-		return Invalid("event_types", "has 1 to %d patterns", maxPatterns)
+		return Invalid("event_types", "must have 1 to %d patterns", maxPatterns)
 	}
 	for i, p := range r.EventTypes {
 		if err := p.Validate(fmt.Sprintf("event_types[%d]", i)); err != nil {
@@ -29,7 +29,7 @@ func (r *Registration) validate() error {
 		}
 	}
 	if r.Quota < 1 || r.Quota > maxQuota {
-		return Invalid("quota", "lies between 1 and %d", maxQuota)
+		return Invalid("quota", "must be between 1 and %d", maxQuota)
 	}
 	return r.Handshake.Validate("handshake")
 }
@@ -38,7 +38,7 @@ func (r *Registration) validate() error {
 func (r *Registration) Allows(field string, types []Pattern) error {
 	for i, p := range types {
 		if !covered(r.EventTypes, p) {
-			return Invalid(fmt.Sprintf("%s[%d]", field, i), "goes beyond the event types of the registration")
+			return Invalid(fmt.Sprintf("%s[%d]", field, i), "must be within the event types of the registration")
 		}
 	}
 	return nil
@@ -54,7 +54,7 @@ func covered(by []Pattern, p Pattern) bool {
 }
 
 // ErrQuota: the registration's quota of endpoints is used up.
-var ErrQuota = Invalid("quota", "the registration's endpoints are all made: ask for a new registration")
+var ErrQuota = Invalid("quota", "is used up: ask for a new registration")
 
 // Use decides that a registrant's key was used to make an endpoint.
 func (k Key) Use(endpoint UUID) (*RegistrationUsed, error) {

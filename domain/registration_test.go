@@ -13,7 +13,7 @@ import (
 func TestRegistration(t *testing.T) {
 	t.Parallel()
 	bounds := domain.Registration{Profiles: []string{"sparkfly"}, EventTypes: []domain.Pattern{"offer.*"}, Quota: 1}
-	config := domain.KeyConfig{Role: domain.RoleRegistrant, Name: "n", Principal: "p", Registration: &bounds}
+	config := domain.KeyConfig{KeyNames: domain.KeyNames{Name: "n", Principal: "p"}, KeyRights: domain.KeyRights{Role: domain.RoleRegistrant, Registration: &bounds}}
 	if _, err := domain.CreateKey(config, noon); err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 // Schedule says how long after a failed attempt the next one follows, and when to give up. It has two forms: a list of
-// gaps, or an exponential. It is plain data and stands in the log, resolved, with each endpoint's configuration.
+// gaps, or an exponential. It is plain data and is kept in the log, resolved, with each endpoint's configuration.
 type Schedule struct {
 	// Gaps is the list form: the n-th gap follows the n-th attempt.
 	Gaps []Duration `json:"schedule,omitzero"`
@@ -44,7 +44,7 @@ func DefaultSchedule() Schedule {
 	}
 }
 
-// IsZero says whether nothing was asked for.
+// IsZero reports whether nothing was asked for.
 func (s Schedule) IsZero() bool {
 	return len(s.Gaps) == 0 && s.First == 0 && s.Factor == 0 && s.MaxInterval == 0 && s.MaxElapsed == 0 && s.Jitter == 0
 }
@@ -52,28 +52,28 @@ func (s Schedule) IsZero() bool {
 // Validate names the member of a schedule that is wrong, under the field name given.
 func (s Schedule) Validate(field string) error {
 	if s.Jitter < 0 || s.Jitter > maxJitter || math.IsNaN(s.Jitter) {
-		return Invalid(field+".jitter", "must lie between 0 and %g", maxJitter)
+		return Invalid(field+".jitter", "must be between 0 and %g", maxJitter)
 	}
 	exponential := s.First != 0 || s.Factor != 0 || s.MaxInterval != 0 || s.MaxElapsed != 0
 	if len(s.Gaps) > 0 {
 		if exponential {
-			return Invalid(field, "give either schedule, or first, factor, max_interval and max_elapsed")
+			return Invalid(field, "must have either schedule, or first, factor, max_interval and max_elapsed")
 		}
 		return s.validateGaps(field)
 	}
 	if !exponential {
-		return Invalid(field, "give schedule, or first, factor and max_elapsed")
+		return Invalid(field, "must have schedule, or first, factor and max_elapsed")
 	}
 	return s.validateExponential(field)
 }
 
 func (s Schedule) validateGaps(field string) error {
 	if len(s.Gaps) > MaxGaps {
-		return Invalid(field+".schedule", "at most %d gaps", MaxGaps)
+		return Invalid(field+".schedule", "must have at most %d gaps", MaxGaps)
 	}
 	for i, gap := range s.Gaps {
 		if gap < MinGap || gap > MaxGap {
-			return Invalid(fmt.Sprintf("%s.schedule[%d]", field, i), "a gap lies between 100ms and 720h")
+			return Invalid(fmt.Sprintf("%s.schedule[%d]", field, i), "must be between 100ms and 720h")
 		}
 	}
 	return nil
@@ -82,15 +82,15 @@ func (s Schedule) validateGaps(field string) error {
 func (s Schedule) validateExponential(field string) error {
 	switch {
 	case s.First < MinGap || s.First > MaxGap:
-		return Invalid(field+".first", "lies between 100ms and 720h")
+		return Invalid(field+".first", "must be between 100ms and 720h")
 	case s.Factor < 1 || s.Factor > 100 || math.IsNaN(s.Factor):
-		return Invalid(field+".factor", "lies between 1 and 100")
+		return Invalid(field+".factor", "must be between 1 and 100")
 	case s.MaxInterval < 0 || s.MaxInterval > MaxGap:
-		return Invalid(field+".max_interval", "lies between 0 (no limit) and 720h")
+		return Invalid(field+".max_interval", "must be 0 (no limit) to 720h")
 	case s.MaxElapsed < s.First || s.MaxElapsed > maxExponential:
-		return Invalid(field+".max_elapsed", "lies between first and 2160h")
+		return Invalid(field+".max_elapsed", "must be at least first and at most 2160h")
 	case len(s.expand()) > MaxGaps:
-		return Invalid(field, "makes more than %d retries: raise first or factor, or lower max_elapsed", MaxGaps)
+		return Invalid(field, "must not make more than %d retries: raise first or factor, or lower max_elapsed", MaxGaps)
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ type Subscription struct {
 	SubscriptionConfig
 }
 
-// Matches says whether an event's type is among those subscribed to.
+// Matches reports whether an event's type is among those subscribed to.
 func (c SubscriptionConfig) Matches(t EventType) bool {
 	for _, p := range c.EventTypes {
 		if p.Matches(t) {
@@ -85,10 +85,10 @@ func (s Subscription) Delete() (*SubscriptionDeleted, error) {
 
 func (c SubscriptionConfig) validate() error {
 	if c.Endpoint.IsZero() {
-		return Invalid("endpoint_id", "names an endpoint of this tenant")
+		return Invalid("endpoint_id", "must name an endpoint of this tenant")
 	}
 	if len(c.EventTypes) < 1 || len(c.EventTypes) > maxPatterns {
-		return Invalid("event_types", "has 1 to %d patterns", maxPatterns)
+		return Invalid("event_types", "must have 1 to %d patterns", maxPatterns)
 	}
 	for i, p := range c.EventTypes {
 		if err := p.Validate(fmt.Sprintf("event_types[%d]", i)); err != nil {

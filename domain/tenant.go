@@ -34,13 +34,13 @@ const (
 	SchemasEnforce SchemaMode = "enforce" // the event is refused
 )
 
-// Validate refuses what is no mode; empty is one.
+// Validate refuses an unknown mode. The empty mode is valid.
 func (m SchemaMode) Validate(field string) error {
 	switch m {
 	case "", SchemasOff, SchemasWarn, SchemasEnforce:
 		return nil
 	}
-	return Invalid(field, "is off, warn or enforce")
+	return Invalid(field, "must be off, warn or enforce")
 }
 
 // Tenant is a tenant at one version of its stream.

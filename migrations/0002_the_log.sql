@@ -80,9 +80,11 @@ CREATE TABLE heads (
     tenant        text        NOT NULL,
     origin        text        NOT NULL,
     frontier      bytea       NOT NULL,
+    mac           bytea       NOT NULL,
     CONSTRAINT heads_pkey PRIMARY KEY (tenant, position),
     CONSTRAINT heads_size_from_one CHECK (size >= 1),
     CONSTRAINT heads_configuration_within CHECK (configuration >= 0 AND configuration < size),
+    CONSTRAINT heads_mac_length CHECK (octet_length(mac) = 32),
     CONSTRAINT heads_frontier_whole CHECK (octet_length(frontier) % 32 = 0 AND octet_length(frontier) <= 1280)
 );
 
@@ -95,10 +97,12 @@ COMMENT ON COLUMN heads.deleted IS 'The tenant''s log says tenant.deleted';
 COMMENT ON COLUMN heads.tenant IS 'Whose log; empty: the whole instance''s';
 COMMENT ON COLUMN heads.origin IS 'Name of the tenant''s tree, fixed when the tenant is made; empty for the instance';
 COMMENT ON COLUMN heads.frontier IS 'Roots of the full subtrees that make up the tree (RFC 6962), the largest first; empty for the instance';
+COMMENT ON COLUMN heads.mac IS 'HMAC-SHA256 of the other columns under a secret of the instance: who only has the database can''t make one';
 
 -- One index for as long as the log: a unique index can't span months, and a claim is remembered for ever.
 CREATE TABLE claims (
     sequence bigint  NOT NULL,
+    proof    bigint  NOT NULL,
     day      date    NOT NULL,
     count    integer NOT NULL,
     tenant   text    NOT NULL,
@@ -113,6 +117,7 @@ CREATE TABLE claims (
 
 COMMENT ON TABLE claims IS 'Idempotency keys and producer-chosen event ids that were used, for as long as the log';
 COMMENT ON COLUMN claims.sequence IS 'First entry, in the claiming tenant''s log, that answers the claim';
+COMMENT ON COLUMN claims.proof IS 'First 8 bytes of the HMAC-SHA256 of the other columns under the tenant''s own secret';
 COMMENT ON COLUMN claims.day IS 'When it was made, by the database''s clock, UTC';
 COMMENT ON COLUMN claims.count IS 'How many entries answer it';
 COMMENT ON COLUMN claims.tenant IS 'Whose claim';
@@ -181,7 +186,7 @@ COMMENT ON TABLE instance IS 'What was made once for this database; one row';
 COMMENT ON COLUMN instance.single IS 'Always true: keeps it to one row';
 COMMENT ON COLUMN instance.created_at IS 'At the first start';
 COMMENT ON COLUMN instance.name IS 'First half of the origin of every tenant''s log';
-COMMENT ON COLUMN instance.secret IS 'A random value, sealed by the key-encryption key: tells whether a master key is the one of this database';
+COMMENT ON COLUMN instance.secret IS 'Root of the key that heads are authenticated under, sealed by the key-encryption key';
 
 CREATE TABLE leases (
     owner uuid   NOT NULL,

@@ -157,7 +157,7 @@ func appended(entries []domain.Entry, n int) (*domain.EventAttributes, error) {
 		return nil, errors.New("a claim names entries that the log doesn't have")
 	}
 	fact, ok := entries[n].Fact.(*domain.EventAppended)
-	if !ok {
+	if !ok || entries[n].Erased {
 		return nil, unreadable(entries[n])
 	}
 	return &fact.Event, nil

@@ -113,7 +113,7 @@ func (c *call) showAttempt(ctx context.Context, a *projections.Attempt) (attempt
 	out.NextAttemptAt, out.DeliveryStatus = stamp(r.NextAttemptAt), r.Status
 	if r.Request.Method != "" {
 		q := r.Request
-		out.Request = &requestOut{q.Method, q.URL, showHeaders(q.Headers), q.BodySHA256, q.BodyBytes}
+		out.Request = &requestOut{q.Method, q.URL, showHeaders(q.Headers), q.BodySHA256, r.RequestBytes}
 	}
 	if r.StatusCode == 0 {
 		return out, nil
@@ -125,8 +125,8 @@ func (c *call) showAttempt(ctx context.Context, a *projections.Attempt) (attempt
 
 // signedWith names the keys that signed; of an attempt without an outcome, those that could.
 func signedWith(a *projections.Attempt) []domain.UUID {
-	if a.Result != nil && len(a.Result.Request.Keys) > 0 {
-		return a.Result.Request.Keys
+	if a.Result != nil && len(a.Result.Keys) > 0 {
+		return a.Result.Keys
 	}
 	return a.Started.Keys
 }
@@ -135,7 +135,7 @@ func signedWith(a *projections.Attempt) []domain.UUID {
 func (c *call) showResponse(ctx context.Context, a *projections.Attempt) (*responseOut, error) {
 	r := a.Result.Response
 	out := &responseOut{
-		Headers: showHeaders(r.Headers), BodySHA256: r.BodySHA256, BodyBytes: r.BodyBytes, Truncated: r.Truncated, Masked: r.Masked,
+		Headers: showHeaders(r.Headers), BodySHA256: r.BodySHA256, BodyBytes: a.Result.AnswerBytes, Truncated: r.Truncated, Masked: r.Masked,
 	}
 	if a.BodySize == 0 {
 		return out, nil
@@ -225,7 +225,7 @@ func getAttemptBody(ctx context.Context, c *call, in *getAttemptBodyIn) (*bytesO
 	if err != nil {
 		return nil, err
 	}
-	if e.Fact == nil {
+	if e.Fact == nil || e.Erased {
 		return nil, unreadable(*e)
 	}
 	sent.Event = *e

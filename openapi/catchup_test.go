@@ -74,7 +74,8 @@ func TestCatchUp_NewKey(t *testing.T) {
 		f.append(domain.Draft{
 			Tenant: "acme", Stream: domain.Stream{Kind: domain.StreamKey, ID: id},
 			Fact: &domain.KeyCreated{Key: domain.KeyConfig{
-				ID: id, Role: domain.RoleAuditor, Name: "a", Principal: "a", PrincipalID: domain.NewUUID(), Hash: hash[:],
+				KeyNames:  domain.KeyNames{Name: "a", Principal: "a"},
+				KeyRights: domain.KeyRights{ID: id, Role: domain.RoleAuditor, PrincipalID: domain.NewUUID(), Hash: hash[:]},
 			}},
 		})
 		f.get(key, "/v1/whoami").want(http.StatusOK)

@@ -47,12 +47,16 @@ func showEvent(b []byte, e *domain.Entry) ([]byte, error) {
 	}
 	fact, ok := e.Fact.(*domain.EventAppended)
 	switch {
+	case e.Erased:
+		attrs := domain.EventAttributes{EventIdentity: domain.EventIdentity{ID: e.Stream.ID.String()}}
+		if ok {
+			attrs.EventClass = fact.Event.EventClass
+		}
+		out.describe(attrs, e.RecordedAt)
+		return splice(b, out)
 	case ok:
 		out.describe(fact.Event, e.RecordedAt)
 		return splice(b, out, domain.Member{Name: "data", Raw: fact.Data})
-	case e.Erased:
-		out.describe(domain.EventAttributes{ID: e.Stream.ID.String()}, e.RecordedAt)
-		return splice(b, out)
 	}
 	return nil, unreadable(*e)
 }

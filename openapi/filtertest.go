@@ -74,11 +74,9 @@ type triedOut struct {
 	Error    string `json:"error,omitempty" doc:"Why the filter failed: the place in it and the kind of error." example:"line 1, column 5: no such key"`
 }
 
-// filterFunc is a compiled filter.
-type filterFunc = func(e *domain.EventAppended) (bool, error)
-
 // Bounds of one test of a filter.
 const (
+	triedCost    = 5_000_000 // of all events together, in the filter's units: some tenths of a second
 	defaultTried = 50
 	triedScan    = 10_000 // events whose types are looked at
 	triedPage    = 1000
@@ -91,6 +89,8 @@ func testFilter(ctx context.Context, c *call, in *testFilterIn) (*oneOut[filterT
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, triedFor)
+	defer cancel()
 	if len(in.Body.Event) > 0 {
 		e, err := c.event(in.Body.Event)
 		if err != nil {
@@ -100,15 +100,15 @@ func testFilter(ctx context.Context, c *call, in *testFilterIn) (*oneOut[filterT
 		if err != nil {
 			return nil, err
 		}
-		t.given(&e)
+		if err := t.given(ctx, &e); err != nil {
+			return nil, err
+		}
 		return &oneOut[filterTestOut]{Sequence: sequenceText(head), Body: t.out}, nil
 	}
 	rows, reflected, err := t.recent(ctx)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, triedFor)
-	defer cancel()
 	for i := range rows {
 		if err := t.appended(ctx, &rows[i]); err != nil {
 			return nil, err
@@ -122,7 +122,8 @@ type filterTest struct {
 	c      *call
 	in     filterTestIn
 	types  domain.SubscriptionConfig // only its types
-	filter filterFunc
+	filter domain.Filter             // nil: every event is chosen
+	spent  uint64                    // what the filter has cost so far
 	out    filterTestOut
 }
 
@@ -142,7 +143,6 @@ func (c *call) newFilterTest(in filterTestIn) (*filterTest, error) {
 		}
 	}
 	t := &filterTest{c: c, in: in, types: domain.SubscriptionConfig{EventTypes: in.EventTypes}, out: filterTestOut{Items: []triedOut{}}}
-	t.filter = func(*domain.EventAppended) (bool, error) { return true, nil }
 	if in.Filter == "" {
 		return t, nil
 	}
@@ -154,8 +154,8 @@ func (c *call) newFilterTest(in filterTestIn) (*filterTest, error) {
 	return t, err
 }
 
-// given tries the filter on the event of the request.
-func (t *filterTest) given(s *submission) {
+// given tries the filter on the event of the request, as if it were appended now.
+func (t *filterTest) given(ctx context.Context, s *submission) error {
 	item := triedOut{Type: string(s.attrs.Type)}
 	if s.named {
 		item.EventID = s.attrs.ID
@@ -164,9 +164,9 @@ func (t *filterTest) given(s *submission) {
 		item.Outcome = "other_type"
 		t.out.NotMatched++
 		t.out.Items = append(t.out.Items, item)
-		return
+		return nil
 	}
-	t.try(item, s.fact())
+	return t.try(ctx, item, &domain.FilterRun{Event: s.fact(), Now: t.c.Clock()})
 }
 
 // recent finds the tenant's last events of the types. Which they are the views say; their data only the log has.
@@ -202,25 +202,38 @@ func (t *filterTest) recent(ctx context.Context) (rows []projections.Event, refl
 func (t *filterTest) appended(ctx context.Context, row *projections.Event) error {
 	entry, err := t.c.entry(ctx, row.Created.Sequence)
 	if ctx.Err() != nil {
-		return refuse(http.StatusUnprocessableEntity, "filter_too_slow", "The filter takes too long on these events.",
-			fault{"body.limit", "is smaller"})
+		return tooSlow()
 	}
 	if err != nil {
 		return err
 	}
 	e, ok := entry.Fact.(*domain.EventAppended)
 	switch {
+	case entry.Erased:
+		return nil
 	case ok:
-		t.try(triedOut{EventID: t.c.eventName(row.ID, row.Attrs), Sequence: int64(entry.Sequence), Type: string(e.Event.Type)}, e)
-	case !entry.Erased:
-		return unreadable(*entry)
+		item := triedOut{EventID: t.c.eventName(row.ID, row.Attrs), Sequence: int64(entry.Sequence), Type: string(e.Event.Type)}
+		return t.try(ctx, item, &domain.FilterRun{Event: e, Now: entry.RecordedAt})
 	}
-	return nil
+	return unreadable(*entry)
+}
+
+// tooSlow refuses a test that takes more time or steps than a test may.
+func tooSlow() error {
+	return refuse(http.StatusUnprocessableEntity, "filter_too_slow", "The filter takes too long on these events.",
+		fault{"body.limit", "is smaller"})
 }
 
 // try notes what the filter says of an event.
-func (t *filterTest) try(item triedOut, e *domain.EventAppended) {
-	switch matches, err := t.filter(e); {
+func (t *filterTest) try(ctx context.Context, item triedOut, run *domain.FilterRun) error {
+	matches, err := true, error(nil)
+	if t.filter != nil {
+		matches, err = t.filter(ctx, run)
+	}
+	if t.spent += run.Spent; ctx.Err() != nil || t.spent > triedCost {
+		return tooSlow()
+	}
+	switch {
 	case err != nil:
 		item.Outcome, item.Error = "failed", err.Error()
 		t.out.Failed++
@@ -232,4 +245,5 @@ func (t *filterTest) try(item triedOut, e *domain.EventAppended) {
 		t.out.NotMatched++
 	}
 	t.out.Items = append(t.out.Items, item)
+	return nil
 }

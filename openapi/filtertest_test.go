@@ -1,6 +1,7 @@
 package openapi_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -8,7 +9,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/hooktrail/hooktrail/adapters/dispatch"
 	"github.com/hooktrail/hooktrail/adapters/filter"
 	"github.com/hooktrail/hooktrail/domain"
 )
@@ -21,7 +21,7 @@ func (f *fixture) withFilters() {
 		f.t.Fatal(err)
 	}
 	f.server.CheckFilter, f.server.CompileFilter = filters.Check, filters.Compile
-	f.server.Route = dispatch.Preview(filters.Match)
+	f.server.Route = routePort(filters.Lazy)
 	f.useServer()
 }
 
@@ -73,7 +73,8 @@ func TestFilterTest(t *testing.T) {
 	f.append(domain.Draft{
 		Tenant: "acme", Stream: domain.Stream{Kind: domain.StreamEvent, ID: domain.NewUUID()},
 		Fact: &domain.EventAppended{Event: domain.EventAttributes{
-			ID: "sample", Source: "/s", Type: "offer.issued", SchemaVersion: "v1", Test: &domain.TestTarget{Endpoint: domain.NewUUID()},
+			EventClass:    domain.EventClass{Type: "offer.issued", SchemaVersion: "v1", Test: &domain.TestTarget{Endpoint: domain.NewUUID()}},
+			EventIdentity: domain.EventIdentity{ID: "sample", Source: "/s"},
 		}, Data: []byte("1")},
 	})
 	uuid := f.get(f.operator, "/v1/tenants/acme/events?id=e&source=/s").want(http.StatusOK).text("items.0.uuid")
@@ -95,6 +96,12 @@ func TestFilterTest(t *testing.T) {
 		{`{"filter":"data.amount > 10","event":{"id":"x","type":"a.b","data":{"a":"` + secretValue + `"}}}`, "0/0/1 x" + failed},
 		{`{"filter":"data.amount > 10","event_types":["b.*"],"event":{"id":"x","type":"a.b","data":{}}}`, "0/1/0 x:other_type"},
 		{`{"filter":"id.matches('^[0-9a-f-]{36}$') && schema_version == 'v1'","event":{"type":"a.b","data":1}}`, "1/0/0 :matched"},
+		{`{"filter":"occurred_at > timestamp('2026-01-01T00:00:00Z')","event":{"type":"a.b","data":1}}`, "1/0/0 :matched"},
+		{`{"filter":"occurred_at > timestamp('2026-01-01T00:00:00Z')","limit":1}`, "1/0/0 " + uuid + ":matched"},
+		{`{"filter":"occurred_at == timestamp('` + at[1] + `')","event_types":["offer.issued"]}`, "1/1/0 b:matched a:did_not_match"},
+		{`{"filter":"string(data.id) == '186853002'","event":{"type":"a.b","data":{"id":186853002}}}`, "1/0/0 :matched"},
+		{`{"filter":"data.n + 1 == 1000000000000000001","event":{"type":"a.b","data":{"n":1000000000000000000}}}`, "1/0/0 :matched"},
+		{`{"filter":"data.amount * 1.5 == 30","event_types":["offer.*"]}`, "1/1/1 " + uuid + failed + " b:matched a:did_not_match"},
 		{`{"filter":"source == '/tenants/acme' && id == 'x'","event":{"id":"x","type":"a.b","data":1}}`, "1/0/0 x:matched"},
 	} {
 		got := f.post(admin, "/v1/tenants/acme/filters/test", c.body)
@@ -154,8 +161,8 @@ func TestFilterTest_Slow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
 		f.withFilters()
-		f.server.CompileFilter = func(string) (func(*domain.EventAppended) (bool, error), error) {
-			return func(*domain.EventAppended) (bool, error) { time.Sleep(time.Second); return true, nil }, nil
+		f.server.CompileFilter = func(string) (domain.Filter, error) {
+			return func(context.Context, *domain.FilterRun) (bool, error) { time.Sleep(time.Second); return true, nil }, nil
 		}
 		f.useServer()
 		for n := range 20 {
@@ -166,6 +173,30 @@ func TestFilterTest_Slow(t *testing.T) {
 			t.Error(got)
 		}
 	})
+}
+
+// TestFilterTest_Dear: what a filter costs is added up over the events, and ends with the request.
+func TestFilterTest_Dear(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.withFilters()
+	for n := range 20 {
+		f.event("acme", fmt.Sprint(n))
+	}
+	cost := uint64(500_000)
+	f.server.CompileFilter = func(string) (domain.Filter, error) {
+		return func(_ context.Context, run *domain.FilterRun) (bool, error) { run.Spent += cost; return true, nil }, nil
+	}
+	f.useServer()
+	const target = "/v1/tenants/acme/filters/test"
+	f.post(f.operator, target, `{"filter":"true"}`).problem(http.StatusUnprocessableEntity, "filter_too_slow").names("body.limit")
+	if got := tried(f.post(f.operator, target, `{"filter":"true","limit":2}`)); got != "2/0/0 19:matched 18:matched" {
+		t.Error(got)
+	}
+	cost = 5_000
+	if got := tried(f.post(f.operator, target, `{"filter":"true"}`)); !strings.HasPrefix(got, "20/0/0 ") {
+		t.Error(got)
+	}
 }
 
 // TestFilterTest_Far: types that come seldom are looked for as far as is said.

@@ -64,7 +64,7 @@ func newFixture(t testing.TB) *fixture {
 	f.profiles = profiles
 	f.server = openapi.Server{
 		Log: f.log, Views: f.views, Directory: directory, Secrets: f.secrets.port(), Profiles: profilePort(func() *webhook.Profiles { return withAdded(profiles, directory) }), Schemas: schemaPort(),
-		Route:   dispatch.Preview(nil),
+		Route:   routePort(nil),
 		Claimed: f.log.claimed, AttemptBody: attemptBody(profiles), Ready: func(context.Context) error { return f.ready },
 		Webhooks: webhooks(t), Guide: guidePort(profiles),
 		Handshake: f.handshake, Node: domain.NewUUID(),
@@ -77,6 +77,26 @@ func newFixture(t testing.TB) *fixture {
 	f.useServer()
 	f.begin()
 	return f
+}
+
+// routePort decides as an append does, by filters that are compiled so; nil: there are none.
+func routePort(compile func(string) domain.Filter) func(
+	context.Context, *projections.Config, domain.TenantID, *domain.EventAppended,
+) (domain.Routing, domain.Verdicts, error) {
+	return func(
+		ctx context.Context, c *projections.Config, tenant domain.TenantID, e *domain.EventAppended,
+	) (routing domain.Routing, verdicts domain.Verdicts, err error) {
+		if compile != nil {
+			c.KeepFilters(compile)
+		}
+		parts, err := dispatch.Preview(ctx, c.Snapshot(tenant), &domain.FilterRun{Event: e, Now: time.Now()})
+		for _, part := range parts {
+			routing.Deliveries = append(routing.Deliveries, part.Routing.Deliveries...)
+			routing.Skipped = append(routing.Skipped, part.Routing.Skipped...)
+			verdicts.Skipped = append(verdicts.Skipped, part.Verdicts.Skipped...)
+		}
+		return routing, verdicts, err
+	}
 }
 
 // handshake plays the courier and the receiver.
@@ -108,7 +128,8 @@ func (f *fixture) begin() {
 	}, domain.Draft{
 		Tenant: domain.InstanceTenant, Stream: domain.Stream{Kind: domain.StreamKey, ID: id},
 		Fact: &domain.KeyCreated{Key: domain.KeyConfig{
-			ID: id, Role: domain.RoleOperator, Name: "first", Principal: "first", PrincipalID: domain.NewUUID(), Hash: hash[:], Instance: true,
+			KeyNames:  domain.KeyNames{Name: "first", Principal: "first"},
+			KeyRights: domain.KeyRights{ID: id, Role: domain.RoleOperator, PrincipalID: domain.NewUUID(), Hash: hash[:], Instance: true},
 		}},
 	})
 	for _, tenant := range []string{"acme", "other"} {
@@ -147,8 +168,8 @@ func (f *fixture) registrant(tenant string) string {
 	f.append(domain.Draft{
 		Tenant: domain.TenantID(tenant), Stream: domain.Stream{Kind: domain.StreamKey, ID: id},
 		Fact: &domain.KeyCreated{Key: domain.KeyConfig{
-			ID: id, Role: domain.RoleRegistrant, Name: "a registration", Principal: "a receiver", PrincipalID: domain.NewUUID(), Hash: hash[:],
-			Registration: &domain.Registration{Profiles: []string{"sparkfly"}, EventTypes: []domain.Pattern{"*"}, Quota: 1},
+			KeyNames:  domain.KeyNames{Name: "a registration", Principal: "a receiver"},
+			KeyRights: domain.KeyRights{ID: id, Role: domain.RoleRegistrant, PrincipalID: domain.NewUUID(), Hash: hash[:], Registration: &domain.Registration{Profiles: []string{"sparkfly"}, EventTypes: []domain.Pattern{"*"}, Quota: 1}},
 		}},
 	})
 	return key

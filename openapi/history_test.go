@@ -35,14 +35,14 @@ func (f *fixture) deliver(event domain.Entry, endpoint string) domain.UUID {
 // fanOut routes an event to endpoints in one entry, by one subscription, and returns the deliveries.
 func (f *fixture) fanOut(event domain.Entry, subscription domain.UUID, endpoints ...string) (ids []domain.UUID) {
 	f.t.Helper()
-	fact := &domain.EventRouted{Complete: true}
+	fact := &domain.EventRouted{Routing: domain.Routing{Complete: true}}
 	for _, endpoint := range endpoints {
 		target, err := domain.ParseUUID(endpoint)
 		if err != nil {
 			f.t.Fatal(err)
 		}
 		ids = append(ids, domain.NewUUID())
-		fact.Deliveries = append(fact.Deliveries, domain.RoutedDelivery{
+		fact.Routing.Deliveries = append(fact.Routing.Deliveries, domain.RoutedDelivery{
 			ID: ids[len(ids)-1], Endpoint: target, EndpointVersion: 1, Subscriptions: []domain.SubscriptionMatch{{ID: subscription, Version: 1}},
 		})
 	}
@@ -75,13 +75,11 @@ func (f *fixture) attempt(event domain.Entry, endpoint string, delivery domain.U
 	}
 	sum := sha256.Sum256(sent)
 	result := domain.AttemptResult{
-		Number: number, Outcome: domain.OutcomeFailed, StatusCode: 500, DurationUS: 1500, FinishedAt: now(), Status: status,
-		Request: domain.SentRequest{
+		AttemptEnd: domain.AttemptEnd{Number: number, Outcome: domain.OutcomeFailed, StatusCode: 500, DurationUS: 1500, FinishedAt: now(), Status: status, RequestBytes: len(sent), AnswerBytes: 2, RemoteAddr: "203.0.113.7:443", TLS: &domain.TLSInfo{Version: "TLS 1.3", CertificateSHA256: "ab"}, Timings: &domain.AttemptTimings{DNS: 1000, FirstByte: 1400}},
+		Exchange: domain.Exchange{Request: domain.SentRequest{
 			Method: "POST", URL: row.URL, Headers: []domain.Header{{Name: "content-type", Value: "application/json"}},
-			BodySHA256: hex.EncodeToString(sum[:]), BodyBytes: len(sent),
-		},
-		Response:   domain.CapturedAnswer{Headers: []domain.Header{{Name: "x", Value: "1"}, {Name: "x", Value: "2"}}, BodyBytes: 2},
-		RemoteAddr: "203.0.113.7:443", TLS: &domain.TLSInfo{Version: "TLS 1.3", CertificateSHA256: "ab"}, Timings: &domain.AttemptTimings{DNS: 1000, FirstByte: 1400},
+			BodySHA256: hex.EncodeToString(sum[:]),
+		}, Response: domain.CapturedAnswer{Headers: []domain.Header{{Name: "x", Value: "1"}, {Name: "x", Value: "2"}}}},
 	}
 	if status == domain.DeliverySucceeded {
 		result.Outcome, result.StatusCode = domain.OutcomeSucceeded, 200

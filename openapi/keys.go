@@ -70,7 +70,8 @@ func newKey(ctx context.Context, c *call, in keyIn, path string) (*madeOut[keyOu
 				return domain.Group{}, err
 			}
 			return domain.Group{Drafts: []domain.Draft{{
-				Tenant: c.tenant, Stream: domain.Stream{Kind: domain.StreamKey, ID: fact.Key.ID}, By: c.by(), Fact: fact, Reason: in.Reason,
+				Tenant: c.tenant, Stream: domain.Stream{Kind: domain.StreamKey, ID: fact.Key.ID}, By: c.by(),
+				Subject: fact.Key.Subject(), Fact: fact, Reason: in.Reason,
 			}}}, checkReason("body.reason", in.Reason)
 		},
 		answer: func(ctx context.Context, entries []domain.Entry, replayed bool) (*madeOut[keyOut], error) {
@@ -95,8 +96,11 @@ func newKey(ctx context.Context, c *call, in keyIn, path string) (*madeOut[keyOu
 func (c *call) decideKey(ctx context.Context, in keyIn, secret string) (*domain.KeyCreated, error) {
 	hash := HashKey(secret)
 	config := domain.KeyConfig{
-		ID: domain.NewUUID(), Role: domain.Role(in.Role), Name: in.Name, Principal: in.Principal, ExpiresAt: instant(in.ExpiresAt),
-		Hash: hash[:], MadeBy: c.by(), Instance: c.tenant == domain.InstanceTenant,
+		KeyNames: domain.KeyNames{Name: in.Name, Principal: in.Principal},
+		KeyRights: domain.KeyRights{
+			ID: domain.NewUUID(), Role: domain.Role(in.Role), ExpiresAt: instant(in.ExpiresAt),
+			Hash: hash[:], MadeBy: c.by(), Instance: c.tenant == domain.InstanceTenant,
+		},
 	}
 	if config.Principal == "" {
 		config.Principal = config.Name
@@ -230,7 +234,8 @@ func revokeKey(ctx context.Context, c *call, text, reason string) (*goneOut, err
 			return domain.Group{}, err
 		}
 		return domain.Group{Drafts: []domain.Draft{{
-			Tenant: c.tenant, Stream: domain.Stream{Kind: domain.StreamKey, ID: id}, Expected: row.Version, By: c.by(), Fact: fact, Reason: reason,
+			Tenant: c.tenant, Stream: domain.Stream{Kind: domain.StreamKey, ID: id}, Expected: row.Version, By: c.by(),
+			Subject: row.Subject(), Fact: fact, Reason: reason,
 		}}}, nil
 	})
 	if err != nil {

@@ -67,7 +67,7 @@ func showContent(fact domain.Fact) ([]byte, error) {
 		}
 		b = append(appendText(b, p.Name), ':')
 		switch {
-		case p.Name == domain.PartBody:
+		case p.Name == domain.PartAnswer || p.Name == domain.PartReply:
 			b = append(base64.StdEncoding.AppendEncode(append(b, '"'), p.Bytes), '"')
 		case fact.Kind() == domain.KindKeyCreated || fact.Kind() == domain.KindKeyRevoked || fact.Kind() == domain.KindRegistrationUsed:
 			b = appendWithout(b, p.Bytes, "hash")

@@ -23,16 +23,17 @@ func TestNotice(t *testing.T) {
 		var page struct {
 			Items []struct {
 				Data struct {
-					Attributes struct{ Type, Source, About string }
-					Data       json.RawMessage
+					Class    struct{ Type, About string }
+					Identity struct{ Source string }
+					Data     json.RawMessage
 				}
 			}
 		}
 		f.get(admin, "/v1/tenants/acme/log?kind=event.appended").want(http.StatusOK).into(&page)
 		var texts []string
 		for _, item := range page.Items {
-			a := item.Data.Attributes
-			texts = append(texts, fmt.Sprint(a.Source, " ", a.Type, " of ", a.About, ": ", string(item.Data.Data)))
+			class := item.Data.Class
+			texts = append(texts, fmt.Sprint(item.Data.Identity.Source, " ", class.Type, " of ", class.About, ": ", string(item.Data.Data)))
 		}
 		return texts
 	}

@@ -55,19 +55,16 @@ func previewRouting(ctx context.Context, c *call, in *previewRoutingIn) (*oneOut
 	if err != nil {
 		return nil, err
 	}
-	entry := domain.Entry{Tenant: c.tenant, Kind: domain.KindEventAppended, Fact: event.fact()}
-	out := routePreviewOut{Deliveries: []previewedOut{}, Skipped: []skippedOut{}}
-	for _, fact := range c.Route(config, &entry) {
-		out.add(fact)
+	routing, verdicts, err := c.Route(ctx, config, c.tenant, event.fact())
+	if err != nil {
+		return nil, err
 	}
-	return &oneOut[routePreviewOut]{Sequence: sequenceText(n), Body: out}, nil
-}
-
-func (out *routePreviewOut) add(fact domain.EventRouted) {
-	for _, d := range fact.Deliveries {
+	out := routePreviewOut{Deliveries: []previewedOut{}, Skipped: []skippedOut{}}
+	for _, d := range routing.Deliveries {
 		out.Deliveries = append(out.Deliveries, previewedOut{d.Endpoint, d.EndpointVersion, showMatches(d.Subscriptions)})
 	}
-	out.Skipped = append(out.Skipped, showSkipped(fact.Skipped)...)
+	out.Skipped = append(showSkipped(routing.Skipped), showSkipped(verdicts.Skipped)...)
+	return &oneOut[routePreviewOut]{Sequence: sequenceText(n), Body: out}, nil
 }
 
 // configPage is how many rows of configuration are read at once.

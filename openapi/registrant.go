@@ -131,9 +131,12 @@ func (r *registered) drafts(c *call, endpoint domain.UUID, in endpointIn, secret
 	}
 	hash := HashKey(secret)
 	fact, err := domain.CreateKey(domain.KeyConfig{
-		ID: domain.NewUUID(), Role: domain.RoleReceiver, Name: in.Name, Principal: r.key.Principal, PrincipalID: r.key.PrincipalID,
-		Endpoint: endpoint, Hash: hash[:], MadeBy: c.by(), Registration: &domain.Registration{
-			EventTypes: r.key.Registration.EventTypes, HTTPSOnly: r.key.Registration.HTTPSOnly,
+		KeyNames: domain.KeyNames{Name: in.Name, Principal: r.key.Principal},
+		KeyRights: domain.KeyRights{
+			ID: domain.NewUUID(), Role: domain.RoleReceiver, PrincipalID: r.key.PrincipalID,
+			Endpoint: endpoint, Hash: hash[:], MadeBy: c.by(), Registration: &domain.Registration{
+				EventTypes: r.key.Registration.EventTypes, HTTPSOnly: r.key.Registration.HTTPSOnly,
+			},
 		},
 	}, c.Clock())
 	if err != nil {

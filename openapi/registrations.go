@@ -106,10 +106,13 @@ func (c *call) decideRegistration(ctx context.Context, in registrationIn, secret
 	}
 	hash := HashKey(secret)
 	config := domain.KeyConfig{
-		ID: domain.NewUUID(), Role: domain.RoleRegistrant, Name: in.Name, Principal: in.Principal, ExpiresAt: instant(in.ExpiresAt),
-		Hash: hash[:], MadeBy: c.by(), Registration: &domain.Registration{
-			Profiles: profiles, EventTypes: in.EventTypes, Quota: max(in.Quota, 1), HTTPSOnly: in.HTTPSOnly,
-			Handshake: domain.HandshakeKind(in.Handshake),
+		KeyNames: domain.KeyNames{Name: in.Name, Principal: in.Principal},
+		KeyRights: domain.KeyRights{
+			ID: domain.NewUUID(), Role: domain.RoleRegistrant, ExpiresAt: instant(in.ExpiresAt),
+			Hash: hash[:], MadeBy: c.by(), Registration: &domain.Registration{
+				Profiles: profiles, EventTypes: in.EventTypes, Quota: max(in.Quota, 1), HTTPSOnly: in.HTTPSOnly,
+				Handshake: domain.HandshakeKind(in.Handshake),
+			},
 		},
 	}
 	if config.Principal == "" {
@@ -146,7 +149,8 @@ func (c *call) registeredProfiles(given []string) ([]string, error) {
 // keyGroup is a change of a key on its way into the log.
 func (c *call) keyGroup(k domain.Key, fact domain.Fact, reason string) domain.Group {
 	return domain.Group{Drafts: []domain.Draft{{
-		Tenant: c.tenant, Stream: domain.Stream{Kind: domain.StreamKey, ID: k.ID}, Expected: k.Version, By: c.by(), Fact: fact, Reason: reason,
+		Tenant: c.tenant, Stream: domain.Stream{Kind: domain.StreamKey, ID: k.ID}, Expected: k.Version, By: c.by(),
+		Subject: k.Subject(), Fact: fact, Reason: reason,
 	}}}
 }
 

@@ -22,8 +22,9 @@ type getRoutingBySequenceIn struct {
 type routingOut struct {
 	EventID       string       `json:"event_id" doc:"The event." example:"order-4711"`
 	EventSequence int64        `json:"event_sequence" doc:"Its place in the tenant's log." example:"41"`
-	Complete      bool         `json:"complete" doc:"false: the event isn't routed yet." example:"true"`
-	Sequence      int64        `json:"sequence,omitempty" doc:"The routing's last entry." example:"42"`
+	Complete      bool         `json:"complete" doc:"false: as of the moment asked for, further entries of the routing were still to come." example:"true"`
+	Configuration int64        `json:"configuration_sequence" doc:"The tenant's newest configuration entry when the event was routed: the routing is what that configuration decides." example:"17"`
+	Sequence      int64        `json:"sequence,omitempty" doc:"The routing's last entry: the event's own, unless it goes to more than 1,000 endpoints." example:"41"`
 	RoutedAt      stamp        `json:"routed_at,omitzero" doc:"When it was recorded." example:"2026-07-01T12:00:00.125456Z"`
 	Deliveries    []routedOut  `json:"deliveries" doc:"Where the event goes."`
 	Skipped       []skippedOut `json:"skipped" doc:"Subscriptions whose types matched and that made no delivery all the same."`
@@ -33,7 +34,8 @@ type routedOut struct {
 	ID              domain.UUID `json:"id" format:"uuid" doc:"The delivery." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6e"`
 	EndpointID      domain.UUID `json:"endpoint_id" format:"uuid" doc:"The endpoint." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
 	EndpointVersion int         `json:"endpoint_version" doc:"The endpoint's version then." example:"3"`
-	Subscriptions   []matchOut  `json:"subscriptions" doc:"The subscriptions that matched."`
+	Subscriptions   []matchOut  `json:"subscriptions" doc:"The subscriptions that matched; none for a test."`
+	Started         bool        `json:"started" doc:"true: the event's own commit was the intent of the first attempt." example:"true"`
 }
 
 type matchOut struct {
@@ -76,7 +78,7 @@ func (c *call) routing(ctx context.Context, row projections.Event, reflected dom
 	}
 	from := row.Created.Sequence
 	query := domain.Query{
-		Tenant: c.tenant, From: &from, Stream: domain.Stream{Kind: domain.StreamEvent, ID: row.ID}, Kind: domain.KindEventRouted, Limit: 100,
+		Tenant: c.tenant, From: &from, Stream: domain.Stream{Kind: domain.StreamEvent, ID: row.ID}, Limit: 100,
 	}
 	if in.AsOf.Set || in.AsOfSequence.Set {
 		to := reflected + 1
@@ -100,16 +102,30 @@ func (c *call) routing(ctx context.Context, row projections.Event, reflected dom
 }
 
 func (out *routingOut) add(e *domain.Entry) error {
-	fact, ok := e.Fact.(*domain.EventRouted)
-	if !ok {
+	routing, verdicts := routingOf(e.Fact)
+	if routing == nil {
 		return unreadable(*e)
 	}
-	for _, d := range fact.Deliveries {
-		out.Deliveries = append(out.Deliveries, routedOut{d.ID, d.Endpoint, d.EndpointVersion, showMatches(d.Subscriptions)})
+	for _, d := range routing.Deliveries {
+		out.Deliveries = append(out.Deliveries,
+			routedOut{d.ID, d.Endpoint, d.EndpointVersion, showMatches(d.Subscriptions), d.First != nil})
 	}
-	out.Skipped = append(out.Skipped, showSkipped(fact.Skipped)...)
-	out.Complete, out.Sequence, out.RoutedAt = fact.Complete, int64(e.Sequence), stamp(e.RecordedAt)
+	out.Skipped = append(out.Skipped, showSkipped(routing.Skipped)...)
+	out.Skipped = append(out.Skipped, showSkipped(verdicts.Skipped)...)
+	out.Complete, out.Sequence, out.RoutedAt = routing.Complete, int64(e.Sequence), stamp(e.RecordedAt)
+	out.Configuration = int64(routing.Configuration)
 	return nil
+}
+
+// routingOf returns what an entry of an event's stream says of its routing, nil for facts of other streams.
+func routingOf(fact domain.Fact) (*domain.Routing, *domain.Verdicts) {
+	switch f := fact.(type) {
+	case *domain.EventAppended:
+		return &f.Routing, &f.Verdicts
+	case *domain.EventRouted:
+		return &f.Routing, &f.Verdicts
+	}
+	return nil, nil
 }
 
 func showMatches(matches []domain.SubscriptionMatch) []matchOut {

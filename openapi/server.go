@@ -27,11 +27,10 @@ type Server struct {
 	Settle func(ctx context.Context) error
 	// CheckFilter refuses a subscription's filter that doesn't compile. Nil: this program has no filters, and any is refused.
 	CheckFilter func(filter string) error
-	// CompileFilter makes a filter that CheckFilter has passed into a function. An error of that one says where and how the
-	// filter failed, without a value of the event. Needed only beside CheckFilter.
-	CompileFilter func(filter string) (func(e *domain.EventAppended) (bool, error), error)
-	// Route decides as the router does to whom an event goes by a configuration.
-	Route func(c *projections.Config, e *domain.Entry) []domain.EventRouted
+	// CompileFilter compiles a filter that CheckFilter has passed. Needed only beside CheckFilter.
+	CompileFilter func(filter string) (domain.Filter, error)
+	// Route decides as an append does to whom an event goes by a configuration, in one piece however many there are.
+	Route func(ctx context.Context, c *projections.Config, tenant domain.TenantID, e *domain.EventAppended) (domain.Routing, domain.Verdicts, error)
 	// AttemptBody builds the body of an attempt again, to the byte; ErrNothingSent where there was none.
 	AttemptBody func(ctx context.Context, sent SentAttempt) ([]byte, error)
 	// Handshake asks a receiver what an order says, once, within the order's timeout, and returns how that ended and what

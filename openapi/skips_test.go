@@ -26,7 +26,7 @@ func TestSkips(t *testing.T) {
 		event := f.event("acme", name)
 		return f.append(domain.Draft{
 			Tenant: "acme", Stream: event.Stream, Expected: domain.AnyVersion, Cause: event.Sequence,
-			Fact: &domain.EventRouted{Complete: true, Skipped: skipped},
+			Fact: &domain.EventRouted{Routing: domain.Routing{Complete: true, Skipped: skipped}},
 		})[0]
 	}
 	route("a", domain.Skipped{Subscription: subs[0], Version: 1, Endpoint: id(one), Reason: domain.SkipFilter})

@@ -91,7 +91,7 @@ func (c *call) newTest(ctx context.Context, endpoint domain.UUID, in testIn) (do
 
 // sample is the event that a test sends, as far as its sender and the registered type say.
 func (c *call) sample(in testIn) (domain.EventAttributes, []byte) {
-	attrs := domain.EventAttributes{Type: domain.EventType(in.Type), SchemaVersion: "v1"}
+	attrs := domain.EventAttributes{EventClass: domain.EventClass{Type: domain.EventType(in.Type), SchemaVersion: "v1"}}
 	if attrs.Type == "" {
 		attrs.Type = testType
 	}

@@ -36,7 +36,7 @@ func TestTestEvent(t *testing.T) {
 			t.Errorf("%s: %s", c.body, event.Body)
 		}
 		entry := f.get(f.operator, "/v1/tenants/acme/log/"+made.Header.Get("Hooktrail-Sequence")).want(http.StatusOK)
-		if entry.text("kind") != "event.appended" || entry.text("data.attributes.test.endpoint") != id {
+		if entry.text("kind") != "event.appended" || entry.text("data.class.test.endpoint") != id {
 			t.Errorf("%s: entry %s", c.body, entry.Body)
 		}
 	}

@@ -14,6 +14,7 @@ type Config struct {
 	cursor    domain.Position
 	tenants   map[domain.TenantID]*tenantConfig
 	endpoints map[domain.UUID]Endpoint
+	compile   func(expression string) domain.Filter // nil: filters aren't kept
 }
 
 // tenantConfig is one tenant's part, kept together since an event is matched against one tenant's subscriptions.
@@ -22,6 +23,7 @@ type tenantConfig struct {
 	configured    domain.Sequence // of the last entry that is folded into it
 	endpoints     map[domain.UUID]Endpoint
 	subscriptions map[domain.UUID]Subscription
+	filters       map[domain.UUID]domain.Filter // of the subscriptions that have one
 	// matching remembers which subscriptions choose a type. It is emptied whenever one of the subscriptions changes.
 	matching map[domain.EventType][]Subscription
 	snapshot *Snapshot // of all above; nil: there was a change since the last one
@@ -33,6 +35,28 @@ const maxMatching = 4096
 // NewConfig returns an empty configuration, as of before the first entry.
 func NewConfig() *Config {
 	return &Config{tenants: make(map[domain.TenantID]*tenantConfig), endpoints: make(map[domain.UUID]Endpoint)}
+}
+
+// KeepFilters has the Config keep the filter of each subscription that has one, compiled.
+func (c *Config) KeepFilters(compile func(expression string) domain.Filter) {
+	c.compile = compile
+	for _, t := range c.tenants {
+		for _, row := range t.subscriptions {
+			c.keepFilter(t, row, "")
+		}
+		t.snapshot = nil
+	}
+}
+
+// keepFilter compiles a subscription's filter unless it is the one that the subscription had before.
+func (c *Config) keepFilter(t *tenantConfig, row Subscription, before string) {
+	switch {
+	case c.compile == nil:
+	case row.Filter == "" || row.Deleted:
+		delete(t.filters, row.ID)
+	case row.Filter != before:
+		t.filters[row.ID] = c.compile(row.Filter)
+	}
 }
 
 // Cursor is the position as of which the configuration holds.
@@ -98,10 +122,10 @@ func (c *Config) Matching(tenant domain.TenantID, typ domain.EventType) []Subscr
 
 // Clone returns a copy that can be folded on by itself. Rows are shared: they are never changed in place.
 func (c *Config) Clone() *Config {
-	n := &Config{cursor: c.cursor, tenants: make(map[domain.TenantID]*tenantConfig, len(c.tenants)), endpoints: maps.Clone(c.endpoints)}
+	n := &Config{compile: c.compile, cursor: c.cursor, tenants: make(map[domain.TenantID]*tenantConfig, len(c.tenants)), endpoints: maps.Clone(c.endpoints)}
 	for id, t := range c.tenants {
 		n.tenants[id] = &tenantConfig{
-			tenant: t.tenant, configured: t.configured, endpoints: maps.Clone(t.endpoints),
+			tenant: t.tenant, configured: t.configured, endpoints: maps.Clone(t.endpoints), filters: maps.Clone(t.filters),
 			subscriptions: maps.Clone(t.subscriptions), matching: make(map[domain.EventType][]Subscription), snapshot: t.snapshot,
 		}
 	}
@@ -148,6 +172,7 @@ func (c *Config) PutEndpoint(row Endpoint) error {
 func (c *Config) PutSubscription(row Subscription) error {
 	t := c.changed(row.Tenant, row.Updated)
 	clear(t.matching)
+	c.keepFilter(t, row, t.subscriptions[row.ID].Filter)
 	if row.Deleted {
 		delete(t.subscriptions, row.ID)
 		return nil
@@ -165,6 +190,7 @@ func (c *Config) changed(id domain.TenantID, by Origin) *tenantConfig {
 	if !ok {
 		t = &tenantConfig{
 			endpoints: make(map[domain.UUID]Endpoint), subscriptions: make(map[domain.UUID]Subscription),
+			filters:  make(map[domain.UUID]domain.Filter),
 			matching: make(map[domain.EventType][]Subscription),
 		}
 		c.tenants[id] = t

@@ -16,6 +16,8 @@ type Snapshot struct {
 	configured    domain.Sequence
 	endpoints     map[domain.UUID]Endpoint
 	subscriptions []Subscription // in order of id
+	filters       map[domain.UUID]domain.Filter
+	compile       func(expression string) domain.Filter
 
 	mu       sync.RWMutex // guards matching
 	matching map[domain.EventType][]Subscription
@@ -32,6 +34,7 @@ func (c *Config) Snapshot(id domain.TenantID) *Snapshot {
 		t.snapshot = &Snapshot{
 			tenant: t.tenant, id: id, configured: t.configured,
 			endpoints: maps.Clone(t.endpoints), subscriptions: c.Subscriptions(id),
+			filters: maps.Clone(t.filters), compile: c.compile,
 			matching: make(map[domain.EventType][]Subscription),
 		}
 	}
@@ -85,11 +88,16 @@ func (s *Snapshot) Matching(typ domain.EventType) []Subscription {
 	return chosen
 }
 
+// Filter returns the compiled filter of a subscription, nil where it has none or the Config that the snapshot was taken of
+// keeps none (Config.KeepFilters).
+func (s *Snapshot) Filter(subscription domain.UUID) domain.Filter { return s.filters[subscription] }
+
 // After returns the configuration after further entries of the tenant's log. Entries that configure nothing are passed over.
 func (s *Snapshot) After(entries []domain.Entry) (*Snapshot, error) {
 	c := NewConfig()
+	c.compile = s.compile
 	t := c.changed(s.id, Origin{Sequence: s.configured})
-	t.tenant, t.endpoints = s.tenant, maps.Clone(s.endpoints)
+	t.tenant, t.endpoints, t.filters = s.tenant, maps.Clone(s.endpoints), maps.Clone(s.filters)
 	c.endpoints = maps.Clone(s.endpoints)
 	for _, row := range s.subscriptions {
 		t.subscriptions[row.ID] = row
@@ -105,6 +113,7 @@ func (s *Snapshot) After(entries []domain.Entry) (*Snapshot, error) {
 		if err := Apply(c, *e); err != nil {
 			return nil, err
 		}
+		c.SetConfigured(s.id, e.Sequence) // also where this program passes over the kind
 	}
 	return c.Snapshot(s.id), nil
 }

@@ -59,6 +59,8 @@ func (d *Dispatcher) fetch(ctx context.Context, a *attempt) error {
 		var err error
 		a.event, err = d.contents.get(ctx, tenant, sequence)
 		switch {
+		case err == nil:
+			a.delivery.SubjectKey = a.event.SubjectKey // the views don't keep it
 		case errors.Is(err, errUnreadable):
 			a.broken = err // the attempt fails, and the schedule goes on
 			return nil
@@ -135,7 +137,7 @@ type ending struct {
 	asked    *domain.EndpointConfig // as it was configured then
 	gone     bool
 	throttle bool
-	// notBefore is for the lane; the delivery's own time stands in fact.
+	// notBefore is for the lane; the delivery's own time is in fact.
 	notBefore time.Time
 	// exhausted: the delivery is dead because its schedule has ended.
 	exhausted bool
@@ -187,7 +189,7 @@ func (e *ending) deadBecause() string {
 	return domain.DeadRefused
 }
 
-// alone takes away what would go with the end, and says whether there was anything.
+// alone takes away what would go with the end, and reports whether there was anything.
 func (e *ending) alone() bool {
 	if e.deadLetter == nil && e.disabled == nil {
 		return false

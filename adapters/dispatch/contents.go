@@ -30,9 +30,8 @@ type contentKey struct {
 }
 
 type content struct {
-	key     contentKey
-	subject domain.UUID // the key that seals what is personal of it
-	event   *Event
+	key   contentKey
+	event *Event
 }
 
 func newContents(log domain.Log, bytes int) *contents {
@@ -47,14 +46,14 @@ var (
 )
 
 // put keeps an event.
-func (c *contents) put(tenant domain.TenantID, subject domain.UUID, e *Event) {
+func (c *contents) put(tenant domain.TenantID, e *Event) {
 	key := contentKey{tenant, e.Sequence}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, ok := c.byKey[key]; ok {
 		return
 	}
-	c.byKey[key] = c.order.PushFront(&content{key, subject, e})
+	c.byKey[key] = c.order.PushFront(&content{key, e})
 	c.free -= size(e)
 	for c.free < 0 {
 		c.remove(c.order.Back())
@@ -74,7 +73,7 @@ func (c *contents) forget(subject domain.UUID) {
 	defer c.mu.Unlock()
 	for e := c.order.Front(); e != nil; {
 		next := e.Next()
-		if e.Value.(*content).subject == subject {
+		if e.Value.(*content).event.SubjectKey == subject {
 			c.remove(e)
 		}
 		e = next
@@ -113,7 +112,7 @@ func (c *contents) get(ctx context.Context, tenant domain.TenantID, sequence dom
 	if e == nil {
 		return nil, fmt.Errorf("read event %d of tenant %s: %w", sequence, tenant, errUnreadable)
 	}
-	c.put(tenant, entries[0].SubjectKey, e)
+	c.put(tenant, e)
 	return e, nil
 }
 
@@ -123,7 +122,7 @@ func eventOf(e *domain.Entry) *Event {
 	if !ok || e.Erased {
 		return nil
 	}
-	return &Event{ID: e.Stream.ID, Sequence: e.Sequence, RecordedAt: e.RecordedAt, Fact: fact}
+	return &Event{ID: e.Stream.ID, Sequence: e.Sequence, RecordedAt: e.RecordedAt, SubjectKey: e.SubjectKey, Fact: fact}
 }
 
 func size(e *Event) int { return len(e.Fact.Data) + contentOverhead }

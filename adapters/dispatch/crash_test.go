@@ -219,6 +219,79 @@ func TestDispatcher_Nodes(t *testing.T) {
 	})
 }
 
+// TestDispatcher_HandsOver: a node that stops gives its shards away at once, each as soon as nothing is under way on it. What
+// hangs holds up only its own shard, and ends as usual.
+func TestDispatcher_HandsOver(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		hanging := w.endpoint(nil)
+		w.subscribe(hanging, "slow")
+		for range 40 {
+			w.subscribe(w.endpoint(nil), "quick")
+		}
+		w.receiver.set(succeeds)
+		w.receiver.slow = func(s Shipment) time.Duration {
+			if s.Endpoint.ID == hanging {
+				return 12 * time.Second
+			}
+			return 0
+		}
+		old := w.start(nil)
+		time.Sleep(5 * time.Second)
+		w.event("slow")
+		if e := w.event("quick"); len(startsOf(&e)) != 40 {
+			t.Fatalf("%d attempts begin", len(startsOf(&e)))
+		}
+		time.Sleep(time.Second)
+		young := w.start(func(s *Settings) { s.Beat, s.Expiry = time.Hour, 3*time.Hour }) // it takes nothing by itself
+		time.Sleep(1100 * time.Millisecond)
+		stopped := make(chan struct{})
+		w.nodes = []*node{young}
+		go func() {
+			old.stop()
+			if err := <-old.done; err != nil {
+				t.Errorf("run: %v", err)
+			}
+			close(stopped)
+		}()
+		time.Sleep(100 * time.Millisecond)
+		began := time.Now()
+		w.event("quick")
+		synctest.Wait()
+		late := 0
+		for _, r := range w.receiver.seen() {
+			if r.at.Before(began) {
+				continue
+			}
+			if late++; r.at.Sub(began) > 10*time.Millisecond {
+				t.Errorf("a request leaves %v after its event", r.at.Sub(began))
+			}
+		}
+		if shared := w.sharing(hanging, "quick"); late != 40-shared {
+			t.Errorf("%d requests leave at once, want those of 40 endpoints but %d that share the hanging one's shard", late, shared)
+		}
+		<-stopped
+		time.Sleep(time.Hour)
+		young.end(t)
+		for _, d := range w.deliveries() {
+			if d.Status != domain.DeliverySucceeded || d.Attempts != 1 {
+				t.Errorf("a delivery is %s: %q", d.Status, w.story(d.ID))
+			}
+		}
+		w.check()
+	})
+}
+
+// sharing counts the endpoints that get events of a type and are in an endpoint's shard.
+func (w *world) sharing(endpoint domain.UUID, typ domain.EventType) (n int) {
+	for _, s := range w.views.config(w.t).Matching(acme, typ) {
+		if shardOf(s.Endpoint) == shardOf(endpoint) {
+			n++
+		}
+	}
+	return n
+}
+
 // TestDispatcher_Model draws worlds in which everything goes wrong, and holds the log against the receivers' own list.
 func TestDispatcher_Model(t *testing.T) {
 	t.Parallel()

@@ -58,6 +58,7 @@ func (d *Dispatcher) disable(l *lane, judge judgement, cause domain.Sequence) []
 // what became of it.
 func (d *Dispatcher) disableNow(l *lane, judge judgement, cause domain.Sequence) {
 	var pause backoff
+	alone := false
 	for {
 		d.mu.Lock()
 		var drafts []domain.Draft
@@ -70,7 +71,10 @@ func (d *Dispatcher) disableNow(l *lane, judge judgement, cause domain.Sequence)
 		if drafts == nil {
 			return
 		}
-		_, err := domain.AppendOne(d.io, d.set.Log, domain.Group{Drafts: drafts, Fences: l.shard.fences})
+		if alone {
+			drafts = drafts[:1]
+		}
+		_, err := domain.AppendOne(d.io, d.router, domain.Group{Drafts: drafts, Fences: l.shard.fences})
 		switch {
 		case err == nil:
 			d.noteDisabled(l, drafts)
@@ -83,6 +87,9 @@ func (d *Dispatcher) disableNow(l *lane, judge judgement, cause domain.Sequence)
 				return
 			}
 			continue
+		case unroutable(err): // the operational event, that is
+			alone = true
+			continue
 		case !transient(err):
 			d.resist(l, err)
 			return
@@ -94,7 +101,7 @@ func (d *Dispatcher) disableNow(l *lane, judge judgement, cause domain.Sequence)
 	}
 }
 
-// noteDisabled says that an endpoint's disabling, as it was drafted, is in the log.
+// noteDisabled counts and logs an endpoint's disabling, as it was drafted, once it is in the log.
 func (d *Dispatcher) noteDisabled(l *lane, drafts []domain.Draft) {
 	d.metrics.disabled.Inc()
 	if fact, ok := drafts[0].Fact.(*domain.EndpointDisabled); ok {

@@ -351,7 +351,7 @@ func TestDispatcher_Failing(t *testing.T) {
 // notices returns the operational events in the log: their types and data.
 func (w *world) notices() (texts []string) {
 	for _, e := range w.entries() {
-		if f, ok := e.Fact.(*domain.EventAppended); ok && f.Event.Type.Operational() {
+		if f, ok := e.Fact.(*domain.EventAppended); ok && f.Event.Type.Operational() && !e.Erased {
 			texts = append(texts, strings.TrimPrefix(string(f.Event.Type), "hooktrail.")+" "+string(f.Data))
 		}
 	}

@@ -27,6 +27,7 @@ type Dispatcher struct {
 	sooner    chan struct{} // a timer earlier than all others was set
 	// standings has the newest heartbeat's answer for tendLeases.
 	standings chan Standing
+	freed     chan struct{}   // see free
 	stops     chan *stopError // folds that stopped, each at most once
 
 	// turn is held by who needs the fold to keep still: the feed, which alone moves it, for a page, and a loader for the
@@ -64,6 +65,7 @@ func New(set Settings) (*Dispatcher, error) {
 		snapshots: newSnapshots(),
 		sooner:    make(chan struct{}, 1),
 		standings: make(chan Standing, 1),
+		freed:     make(chan struct{}, 1),
 		stops:     make(chan *stopError, 2), // of each follower
 	}
 	d.router = &Router{set.Log, d}
@@ -139,6 +141,9 @@ func (d *Dispatcher) begin(ctx context.Context) error {
 		return nil // ctx ended
 	}
 	d.position = d.config.Cursor()
+	if d.set.Filter != nil {
+		d.config.KeepFilters(d.set.Filter)
+	}
 	tenants := make(map[domain.TenantID]bool)
 	for _, id := range d.config.Tenants() {
 		tenants[id] = true
@@ -147,11 +152,13 @@ func (d *Dispatcher) begin(ctx context.Context) error {
 	return nil
 }
 
-// drain lets the attempts under way finish and be recorded.
+// drain lets the attempts under way finish and be recorded. Meanwhile tendLeases gives the shards to other nodes, each as
+// soon as nothing is under way on it.
 func (d *Dispatcher) drain(breakOff context.CancelFunc) {
 	d.mu.Lock()
 	d.stopping = true
 	running := d.running
+	d.free()
 	d.unlock()
 	d.set.Logger.Info("dispatcher stops", slog.Int("attempts_under_way", running))
 
@@ -202,6 +209,7 @@ func (d *Dispatcher) spawnTask(sh *shard, f func()) {
 		f()
 		d.mu.Lock()
 		sh.running--
+		d.free()
 		d.unlock()
 	}()
 }

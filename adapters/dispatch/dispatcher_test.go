@@ -39,7 +39,7 @@ func TestDispatcher_Delivers(t *testing.T) {
 			t.Errorf("the attempt ends in version %d, caused by %d, want 1 and the event's sequence %d",
 				ended.StreamVersion, ended.Cause, event.Sequence)
 		}
-		if got := len(w.entries()) - int(event.Position); got != 3 { // another event, the end, the shards given up
+		if got := len(w.entries()) - int(event.Position); got != 2 { // the attempt's end and another event
 			t.Errorf("%d entries follow the event's", got)
 		}
 		w.check()

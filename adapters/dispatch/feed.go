@@ -82,8 +82,8 @@ func (d *Dispatcher) fold(ctx context.Context) (int, error) {
 	return len(entries), nil
 }
 
-// understood reports whether this program knows an entry's kind. Entries of others are passed over, unless they or the kind's
-// version say that it would be wrong.
+// understood reports whether this program knows an entry's kind. Entries of other kinds are passed over, unless they are
+// critical; one of a newer version of a known kind must not be.
 func understood(e *domain.Entry) (known bool, err error) {
 	switch version := e.Kind.Version(); {
 	case version == 0 && e.Critical:
@@ -139,7 +139,7 @@ func (d *Dispatcher) applyEvent(e *domain.Entry) {
 		return
 	}
 	if event := eventOf(e); event != nil {
-		d.contents.put(e.Tenant, e.SubjectKey, event)
+		d.contents.put(e.Tenant, event)
 	}
 	for _, delivery := range domain.Routed(e) {
 		sh := d.shards[shardOf(delivery.ID)]

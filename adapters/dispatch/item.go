@@ -36,10 +36,10 @@ type item struct {
 // key is the item's place in its lane.
 func (it *item) key() Key { return Key{it.delivery.NextAttemptAt, it.position} }
 
-// fresh says that no attempt has ended yet.
+// fresh reports whether no attempt has ended yet.
 func (it *item) fresh() bool { return it.delivery.Status == domain.DeliveryPending }
 
-// due says whether an attempt may be made now. A first one always may: its time is the database's, whose clock may be ahead
+// due reports whether an attempt may be made now. A first one always may: its time is the database's, whose clock may be ahead
 // of this one.
 func (it *item) due(now time.Time) bool { return it.fresh() || !it.delivery.NextAttemptAt.After(now) }
 

@@ -46,7 +46,7 @@ func (l *lane) configure(c *domain.Endpoint) {
 	}
 }
 
-// open says whether one more attempt may be under way, whatever is due.
+// open reports whether one more attempt may be under way, whatever is due.
 func (l *lane) open() bool {
 	return l.shard.ready && !l.shard.giving && !l.shard.lost &&
 		l.config != nil && l.config.Active() && !l.barred && !l.disabling && l.running < l.slots()
@@ -115,7 +115,7 @@ func (d *Dispatcher) endpointNow(id domain.UUID) *domain.Endpoint {
 	return &row.Endpoint
 }
 
-// doom says why a delivery is to be cancelled, "" when it isn't.
+// doom returns why a delivery is to be cancelled, "" when it isn't.
 func (d *Dispatcher) doom(it *item) domain.CancelReason {
 	if _, ok := d.config.Tenant(it.delivery.Tenant); !ok {
 		return domain.CancelTenantDeleted
@@ -224,7 +224,7 @@ func (d *Dispatcher) pump(l *lane, now time.Time) {
 	}
 }
 
-// idle says that the lane isn't needed any more: its endpoint is deleted, for ever, and nothing is left in memory or in
+// idle reports whether the lane isn't needed any more: its endpoint is deleted, for ever, and nothing is left in memory or in
 // the view. Items in hand may still refer to it: all that becomes of them is that they are cancelled.
 func (l *lane) idle() bool {
 	return l.config == nil && l.shard.ready && !l.window.more && !l.paging && l.running == 0 && l.window.len() == 0

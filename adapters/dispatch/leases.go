@@ -53,29 +53,43 @@ func (d *Dispatcher) beat(ctx context.Context) (Standing, error) {
 // its own were (the database was away), so it takes only from nodes that are known to be dead.
 func (d *Dispatcher) tendLeases(ctx context.Context) error {
 	var steady, last time.Time // since when this node has beaten without a gap; when it last did
+	var standing Standing
 	for {
 		select {
-		case standing := <-d.standings:
+		case standing = <-d.standings:
 			now := time.Now()
 			if now.Sub(last) > d.set.Expiry {
 				steady = now
 			}
 			last = now
-			d.tend(ctx, planOf(standing, d.set, now.Sub(steady) >= d.set.Expiry))
+		case <-d.freed:
 		case <-ctx.Done():
 			return nil
 		}
+		d.mu.Lock()
+		stopping := d.stopping
+		d.unlock()
+		if stopping {
+			d.tend(ctx, partingPlan(standing, d.set))
+		} else {
+			d.tend(ctx, planOf(standing, d.set, last.Sub(steady) >= d.set.Expiry))
+		}
+	}
+}
+
+// free has tendLeases hand over a shard at once on which nothing is under way any more, while the node stops; mu is held.
+func (d *Dispatcher) free() {
+	if !d.stopping {
+		return
+	}
+	select {
+	case d.freed <- struct{}{}:
+	default:
 	}
 }
 
 // tend does what is planned.
 func (d *Dispatcher) tend(ctx context.Context, p plan) {
-	d.mu.Lock()
-	stopping := d.stopping
-	d.unlock()
-	if stopping {
-		return
-	}
 	if len(p.take) > 0 {
 		d.noteTake("take leases", d.takeLeases(ctx, d.set.Node, p.take, d.set.Displaced))
 	}
@@ -127,7 +141,7 @@ func (d *Dispatcher) yield(give map[string]domain.UUID) map[domain.UUID][]Lease 
 			}
 		}
 		sh.giving = going
-		if going && sh.ready && sh.running == 0 {
+		if going && (sh.ready || d.stopping) && sh.running == 0 {
 			free[to] = append(free[to], Lease{Name: fence.Lease, Owner: fence.Owner, Epoch: fence.Epoch})
 		}
 	}

@@ -14,7 +14,7 @@ type plan struct {
 	give map[string]domain.UUID // name → the node that gets it
 }
 
-// planOf says what a node does. Every node comes to the same distribution from the same standing, so that they seldom
+// planOf returns what a node does. Every node comes to the same distribution from the same standing, so that they seldom
 // try the same: a free lease goes to the living node that has the fewest, and while two differ by more than one, the
 // fuller one gives to the emptier one.
 func planOf(s Standing, set Settings, steady bool) plan {
@@ -50,6 +50,25 @@ func planOf(s Standing, set Settings, steady bool) plan {
 	return p
 }
 
+// partingPlan is what a node does that stops: it gives all it holds to the others that live, as evenly as it can.
+func partingPlan(s Standing, set Settings) plan {
+	others := slices.DeleteFunc(livingNodes(s, set), func(n domain.UUID) bool { return n == set.Node })
+	p := plan{give: make(map[string]domain.UUID)}
+	if len(others) == 0 {
+		return p // what is left is free when the heartbeat is taken back
+	}
+	held := make(map[domain.UUID][]Lease, len(others))
+	for _, l := range s.Leases {
+		held[l.Owner] = append(held[l.Owner], l)
+	}
+	for _, name := range shardLeases {
+		to := fewest(others, held)
+		held[to] = append(held[to], Lease{})
+		p.give[name] = to // of a shard that isn't held this has no effect
+	}
+	return p
+}
+
 // rebalance notes what this node gives away.
 func (p *plan) rebalance(nodes []domain.UUID, held map[domain.UUID][]Lease, self domain.UUID) {
 	for {
@@ -67,7 +86,7 @@ func (p *plan) rebalance(nodes []domain.UUID, held map[domain.UUID][]Lease, self
 	}
 }
 
-// retired says whether a node has taken back its heartbeat.
+// retired reports whether a node has taken back its heartbeat.
 func retired(s Standing, node domain.UUID) bool {
 	return !slices.ContainsFunc(s.Nodes, func(n Node) bool { return n.ID == node })
 }

@@ -30,6 +30,7 @@ type Event struct {
 	ID         domain.UUID // the internal one
 	Sequence   domain.Sequence
 	RecordedAt time.Time
+	SubjectKey domain.UUID // the key of its personal parts; see domain.Draft
 	Fact       *domain.EventAppended
 }
 
@@ -85,9 +86,9 @@ type Key struct {
 	Position domain.Position // of the entry that created the delivery
 }
 
-// Leases says who lives and who holds what. Taking over isn't among its methods: that is an append (domain.Take).
+// Leases knows who lives and who holds what. Taking over isn't among its methods: that is an append (domain.Take).
 type Leases interface {
-	// Heartbeat says that a node lives now, by the database's clock, and returns how things stand after it.
+	// Heartbeat notes that a node lives now, by the database's clock, and returns the standing after it.
 	Heartbeat(ctx context.Context, node domain.UUID) (Standing, error)
 	// Retire removes a node's heartbeat, so that what it still holds is free at once.
 	Retire(ctx context.Context, node domain.UUID) error
@@ -99,7 +100,7 @@ type Standing struct {
 	Nodes  []Node  // whose heartbeat is kept, in any order
 }
 
-// Lease is one lease as it stands.
+// Lease is one lease and who holds it.
 type Lease struct {
 	Name  string // "shard/07"
 	Owner domain.UUID

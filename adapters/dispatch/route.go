@@ -1,38 +1,36 @@
 package dispatch
 
 import (
+	"context"
+	"errors"
+
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// Filters begins to evaluate filters on one event. What it returns is called once for each subscription that has a filter,
-// in order, and says why the subscription is skipped (one of domain.SkipFilter, SkipFilterFailed and SkipFilterBudget), or
-// "" when its filter matches. All calls for one event share its decoded form and one budget.
-type Filters func(e *domain.EventAppended) func(s domain.Subscription) domain.SkipReason
-
 // routesOf decides to whom an event goes by a configuration: at least one part, the last one Complete. The first belongs to
-// the event's own entry. It depends on nothing else, but that the deliveries' ids are random.
-func routesOf(c *projections.Snapshot, filters Filters, e *domain.EventAppended, retention string) []domain.EventRouted {
-	r := routing{config: c, event: e, filters: filters}
+// the event's own entry. The decision depends on the configuration and the run's event and time alone, but that deliveries
+// have random ids. It fails only with what ctx ended with.
+func routesOf(ctx context.Context, c *projections.Snapshot, run *domain.FilterRun, retention string) ([]domain.EventRouted, error) {
 	tenant, _ := c.Tenant()
-	r.rules = tenant.TenantConfig
-	if e.Event.Test != nil {
-		r.test(e.Event.Test.Endpoint)
-	} else {
-		for _, s := range c.Matching(e.Event.Type) {
-			r.add(s.Subscription)
+	r := routing{config: c, rules: tenant.TenantConfig, run: run}
+	if test := run.Event.Event.Test; test != nil {
+		r.test(test.Endpoint)
+		return r.split(c.Configured(), retention), nil
+	}
+	for _, s := range c.Matching(run.Event.Event.Type) {
+		if err := r.add(ctx, s.Subscription); err != nil {
+			return nil, err
 		}
 	}
-	return r.split(c.Configured(), retention)
+	return r.split(c.Configured(), retention), nil
 }
 
 // routing gathers what becomes of one event.
 type routing struct {
 	config     *projections.Snapshot
 	rules      domain.TenantConfig
-	event      *domain.EventAppended
-	filters    Filters
-	filter     func(domain.Subscription) domain.SkipReason // of this event; nil: none was asked yet
+	run        *domain.FilterRun
 	deliveries []domain.RoutedDelivery
 	skipped    []domain.Skipped    // for reasons that say nothing of the event's content
 	verdicts   []domain.Skipped    // for others
@@ -40,16 +38,19 @@ type routing struct {
 }
 
 // add decides on one subscription that the event's type matches. A subscription of a deleted endpoint asks for nothing.
-func (r *routing) add(s domain.Subscription) {
+func (r *routing) add(ctx context.Context, s domain.Subscription) error {
 	endpoint, ok := r.config.Endpoint(s.Endpoint)
 	if !ok {
-		return
+		return nil
 	}
-	reason := r.skip(s, endpoint.Endpoint)
+	reason, err := r.skip(ctx, s, endpoint.Endpoint)
+	if err != nil {
+		return err
+	}
 	if reason == "" {
 		d := r.delivery(endpoint.Endpoint)
 		d.Subscriptions = append(d.Subscriptions, domain.SubscriptionMatch{ID: s.ID, Version: s.Version})
-		return
+		return nil
 	}
 	skipped := domain.Skipped{Subscription: s.ID, Version: s.Version, Endpoint: s.Endpoint, Reason: reason}
 	if reason.ByContent() {
@@ -57,31 +58,38 @@ func (r *routing) add(s domain.Subscription) {
 	} else {
 		r.skipped = append(r.skipped, skipped)
 	}
+	return nil
 }
 
 // skip returns why a subscription makes no delivery, "" when it does.
-func (r *routing) skip(s domain.Subscription, endpoint domain.Endpoint) domain.SkipReason {
+func (r *routing) skip(ctx context.Context, s domain.Subscription, endpoint domain.Endpoint) (domain.SkipReason, error) {
 	if reason := r.rules.Bars(endpoint.EndpointConfig); reason != "" {
-		return reason
+		return reason, nil
 	}
 	switch {
 	case s.Paused:
-		return domain.SkipSubscriptionPaused
-	case r.event.Event.About == endpoint.ID:
-		return domain.SkipOwnEndpoint
+		return domain.SkipSubscriptionPaused, nil
+	case r.run.Event.Event.About == endpoint.ID:
+		return domain.SkipOwnEndpoint, nil
 	}
-	if reason := withheld(endpoint); reason != "" {
-		return reason
+	if reason := withheld(endpoint); reason != "" || s.Filter == "" {
+		return reason, nil
 	}
-	switch {
-	case s.Filter == "":
-		return ""
-	case r.filters == nil:
-		return domain.SkipFilterFailed
-	case r.filter == nil:
-		r.filter = r.filters(r.event)
+	filter := r.config.Filter(s.ID)
+	if filter == nil {
+		return domain.SkipFilterFailed, nil
 	}
-	return r.filter(s)
+	switch matches, err := filter(ctx, r.run); {
+	case err != nil && ctx.Err() != nil:
+		return "", context.Cause(ctx)
+	case errors.Is(err, domain.ErrFilterBudget):
+		return domain.SkipFilterBudget, nil
+	case err != nil:
+		return domain.SkipFilterFailed, nil
+	case !matches:
+		return domain.SkipFilter, nil
+	}
+	return "", nil
 }
 
 // withheld returns why an endpoint gets nothing at all, "" when it does.

@@ -1,6 +1,8 @@
 package dispatch
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,6 +33,31 @@ func (w *world) rules(f func(*domain.TenantConfig)) {
 	row, _ := w.views.config(w.t).Tenant(acme)
 	f(&row.TenantConfig)
 	w.append(acme, domain.Stream{Kind: domain.StreamTenant, ID: row.Stream}, domain.AnyVersion, 0, &domain.TenantUpdated{Tenant: row.TenantConfig})
+}
+
+// sayingFilter makes filters whose expressions say what they do: "no", "yes", "broken", "dear" (the event's budget is spent)
+// and "cost n".
+func sayingFilter(expression string) domain.Filter {
+	return func(ctx context.Context, run *domain.FilterRun) (bool, error) {
+		if ctx.Err() != nil {
+			return false, context.Cause(ctx)
+		}
+		var cost uint64
+		if _, err := fmt.Sscanf(expression, "cost %d", &cost); err == nil {
+			if run.Spent+cost > domain.EventFilterBudget {
+				return false, domain.ErrFilterBudget
+			}
+			run.Spent += cost
+			return true, nil
+		}
+		switch expression {
+		case "broken":
+			return false, errors.New("it can't be evaluated")
+		case "dear":
+			return false, domain.ErrFilterBudget
+		}
+		return expression == "yes", nil
+	}
 }
 
 func TestRoutesOf(t *testing.T) {
@@ -65,19 +92,19 @@ func TestRoutesOf(t *testing.T) {
 	w.append(acme, subscriptionStream(domain.NewUUID()), 0, 0, &domain.SubscriptionCreated{Subscription: domain.SubscriptionConfig{
 		Endpoint: plain, EventTypes: []domain.Pattern{"pause.*"}, Paused: true,
 	}})
-	filters := func(*domain.EventAppended) func(domain.Subscription) domain.SkipReason {
-		return func(s domain.Subscription) domain.SkipReason {
-			return map[string]domain.SkipReason{
-				"no": domain.SkipFilter, "broken": domain.SkipFilterFailed, "dear": domain.SkipFilterBudget,
-			}[s.Filter]
-		}
-	}
-	route := func(filters Filters, typ domain.EventType, change func(*domain.EventAppended)) []domain.EventRouted {
+	route := func(typ domain.EventType, change func(*domain.EventAppended)) []domain.EventRouted {
+		t.Helper()
 		fact := &domain.EventAppended{Event: domain.EventAttributes{EventClass: domain.EventClass{Type: typ}}}
 		if change != nil {
 			change(fact)
 		}
-		return routesOf(w.views.config(t).Snapshot(acme), filters, fact, "short")
+		c := w.views.config(t)
+		c.KeepFilters(sayingFilter)
+		parts, err := routesOf(t.Context(), c.Snapshot(acme), &domain.FilterRun{Event: fact}, "short")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return parts
 	}
 	test := func(id domain.UUID) func(*domain.EventAppended) {
 		return func(f *domain.EventAppended) { f.Event.Test = &domain.TestTarget{Endpoint: id} }
@@ -107,7 +134,7 @@ func TestRoutesOf(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			facts := route(filters, test.typ, test.change)
+			facts := route(test.typ, test.change)
 			if got := summary(facts, names); got != test.want {
 				t.Errorf("got %q\nwant %q", got, test.want)
 			}
@@ -129,7 +156,12 @@ func TestRoutesOf(t *testing.T) {
 	}
 	t.Run("no filters can be evaluated", func(t *testing.T) {
 		want := "-filtered filter_failed, -filtered filter_failed, -filtered filter_failed, -filtered filter_failed"
-		if got := summary(route(nil, "filter.a", nil), names); got != want {
+		fact := &domain.EventAppended{Event: domain.EventAttributes{EventClass: domain.EventClass{Type: "filter.a"}}}
+		parts, err := routesOf(t.Context(), w.views.config(t).Snapshot(acme), &domain.FilterRun{Event: fact}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := summary(parts, names); got != want {
 			t.Errorf("got %q\nwant %q", got, want)
 		}
 	})
@@ -137,14 +169,14 @@ func TestRoutesOf(t *testing.T) {
 		endpoint("insecure", func(c *domain.EndpointConfig) { c.URL = "HTTP://receiver.example/hooks" }, "order.*")
 		w.rules(func(c *domain.TenantConfig) { c.HTTPSOnly = true })
 		want := "+other×1, -insecure tenant_https_only"
-		if got := summary(route(filters, "order.placed", nil), names); got != want {
+		if got := summary(route("order.placed", nil), names); got != want {
 			t.Errorf("got %q\nwant %q", got, want)
 		}
 	})
 	t.Run("webhooks disabled", func(t *testing.T) {
 		w.rules(func(c *domain.TenantConfig) { c.WebhooksEnabled = false })
 		want := "-insecure tenant_webhooks_disabled, -other tenant_webhooks_disabled"
-		if got := summary(route(filters, "order.placed", nil), names); got != want {
+		if got := summary(route("order.placed", nil), names); got != want {
 			t.Errorf("got %q\nwant %q", got, want)
 		}
 	})
@@ -159,9 +191,12 @@ func TestRoutesOf_ManyEndpoints(t *testing.T) {
 		w.subscribe(id, "a")
 		w.subscribe(id, "*")
 	}
-	facts := routesOf(w.views.config(t).Snapshot(acme), nil, &domain.EventAppended{
+	facts, err := routesOf(t.Context(), w.views.config(t).Snapshot(acme), &domain.FilterRun{Event: &domain.EventAppended{
 		Event: domain.EventAttributes{EventClass: domain.EventClass{Type: "a"}},
-	}, "")
+	}}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
 	var sizes []int
 	for i, f := range facts {
 		sizes = append(sizes, len(f.Routing.Deliveries))

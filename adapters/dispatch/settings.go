@@ -26,11 +26,11 @@ type Settings struct {
 	Leases Leases
 	Sender Sender
 
-	// Filters evaluates subscriptions' filters on an event; nil: none can be evaluated, and what has a filter is skipped as
-	// failed. It is called from many goroutines, also while the log's lock is held.
-	Filters Filters
+	// Filter makes a subscription's filter, at little cost: most are never asked in this process. Filters are asked from many
+	// goroutines, and while the log's lock is held. nil: none can be evaluated, and what has a filter is skipped as failed.
+	Filter func(expression string) domain.Filter
 
-	// Node is this process: a new id at each start. It holds the leases and stands in every attempt.
+	// Node is this process: a new id at each start. It holds the leases, and every attempt names it.
 	Node domain.UUID
 	// Displaced are nodes that are known to be dead, such as the one that ran on this data directory before. What they
 	// hold is taken over at once.

@@ -39,7 +39,7 @@ type shard struct {
 
 	ready bool // loaded: entries are folded into it and work may start
 	lost  bool // no longer held: whoever still has it in hand drops it
-	// giving says that it is to be handed over: nothing starts any more, and it goes when running is 0.
+	// giving: it is to be handed over. Nothing starts any more, and it goes when running is 0.
 	giving  bool
 	running int // tasks: attempts, closings, cancellations
 

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -67,7 +68,7 @@ func (s *snapshots) get(tenant domain.TenantID) (c *projections.Snapshot, change
 func (s *snapshots) await(ctx context.Context, tenant domain.TenantID, known *projections.Snapshot) {
 	for {
 		c, changed, err := s.get(tenant)
-		if c != known || err != nil && err.(*unroutableError).reason != errNotLoaded {
+		if c != known || err != nil && !errors.Is(err, errNotLoaded) {
 			return
 		}
 		select {
@@ -78,7 +79,7 @@ func (s *snapshots) await(ctx context.Context, tenant domain.TenantID, known *pr
 	}
 }
 
-var errNotLoaded = fmt.Errorf("the configuration isn't loaded yet")
+var errNotLoaded = errors.New("the configuration isn't loaded yet")
 
 // unroutableError says why events can't be routed by this process, and so not be appended.
 type unroutableError struct{ reason error }

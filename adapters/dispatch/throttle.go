@@ -6,14 +6,14 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// Of an endpoint whose receiver says that it gets too much, but not for how long.
+// Pauses of an endpoint whose receiver complains that it gets too much, but not for how long it wants nothing.
 const (
 	firstPause   = time.Second
 	longestPause = time.Minute
 )
 
 // throttle slows down the lane of an endpoint whose receiver gets too much. No attempt begins before until; then they go
-// one at a time, until an answer to one of those says that the receiver takes them again. It is in memory only: who takes
+// one at a time, until one of those is answered without a complaint. It is in memory only: who takes
 // the shard over finds out by an attempt. The zero value lets everything through.
 type throttle struct {
 	until  time.Time

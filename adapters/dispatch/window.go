@@ -14,7 +14,7 @@ type window struct {
 	// Those that no attempt was made for stand by themselves: they are due whatever their time (item.due), and must not
 	// wait behind a retry that isn't.
 	fresh, retries itemHeap
-	// more says that deliveries with keys behind horizon are, or may be, waiting beyond. Those up to horizon are all here.
+	// more: deliveries with keys behind horizon are, or may be, waiting beyond. Those up to horizon are all here.
 	more    bool
 	horizon Key
 }
@@ -22,7 +22,7 @@ type window struct {
 // len is how many there are.
 func (w *window) len() int { return len(w.fresh) + len(w.retries) }
 
-// heapOf is where an item stands. Its status doesn't change while it does.
+// heapOf is the heap of an item. Its status doesn't change while it is there.
 func (w *window) heapOf(it *item) *itemHeap {
 	if it.fresh() {
 		return &w.fresh
@@ -30,7 +30,7 @@ func (w *window) heapOf(it *item) *itemHeap {
 	return &w.retries
 }
 
-// put adds an item unless it lies beyond, and says whether it did.
+// put adds an item unless it lies beyond, and reports whether it did.
 func (w *window) put(it *item) bool {
 	if w.more && it.key().compare(w.horizon) > 0 {
 		return false
@@ -53,7 +53,7 @@ func (w *window) first(now time.Time) *item {
 	return w.fresh[0]
 }
 
-// due counts the items that are due. What stands below one in a heap that isn't, isn't either.
+// due counts the items that are due. Below one that isn't due in a heap, none is.
 func (w *window) due(now time.Time) int {
 	return len(w.fresh) + w.retries.due(0, now)
 }

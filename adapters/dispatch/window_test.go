@@ -112,7 +112,7 @@ func TestContents_Bounded(t *testing.T) {
 	for range 10 {
 		e := w.event("a")
 		entries = append(entries, e)
-		c.put(acme, domain.UUID{15: byte(len(entries) % 2)}, eventOf(&e))
+		c.put(acme, eventOf(&e))
 	}
 	if got := c.order.Len(); got != 3 {
 		t.Errorf("%d events are kept", got)
@@ -123,14 +123,19 @@ func TestContents_Bounded(t *testing.T) {
 			t.Fatalf("event %d: %+v, %v", i, e, err)
 		}
 	}
-	c.forget(domain.UUID{15: 1})
-	if got := c.order.Len(); got != 3-1 && got != 3-2 {
-		t.Errorf("%d events are kept of those that other keys seal", got)
+	free := c.free
+	key := domain.NewUUID()
+	for i, key := range []domain.UUID{key, domain.NewUUID()} {
+		about := entries[i]
+		about.SubjectKey = key
+		c.put("other", eventOf(&about))
 	}
-	for e := c.order.Front(); e != nil; e = e.Next() {
-		if e.Value.(*content).subject == (domain.UUID{15: 1}) {
-			t.Error("an event is kept although its key was destroyed")
-		}
+	c.forget(key)
+	if c.peek("other", entries[0].Sequence) != nil || c.peek("other", entries[1].Sequence) == nil {
+		t.Error("not exactly what the destroyed key seals is forgotten")
+	}
+	if got := c.order.Len(); got != 2 || c.free <= free {
+		t.Errorf("%d events are kept, %d bytes free after %d", got, c.free, free)
 	}
 	if _, err := c.get(t.Context(), acme, 0); err == nil {
 		t.Error("the tenant's creation passes for an event")

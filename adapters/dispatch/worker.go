@@ -36,6 +36,7 @@ func (d *Dispatcher) vacate(l *lane) {
 	d.running--
 	d.tasks.Done()
 	d.touch(l)
+	d.free()
 }
 
 // launch has a worker begin with an attempt, in a slot that was taken for it.
@@ -138,7 +139,7 @@ func (w *worker) append(last *ending, next *attempt) error {
 	}
 }
 
-// begun notes what became of a start, and says whether that is known.
+// begun notes what became of a start, and reports whether that is known.
 func (w *worker) begun(a *attempt, o domain.Outcome, submitted time.Time) bool {
 	d := w.d
 	switch {
@@ -164,7 +165,7 @@ func (w *worker) begun(a *attempt, o domain.Outcome, submitted time.Time) bool {
 	return false
 }
 
-// ended notes what became of an end, and says whether that is known.
+// ended notes what became of an end, and reports whether that is known.
 func (w *worker) ended(e *ending, o domain.Outcome) bool {
 	d := w.d
 	switch {
@@ -228,7 +229,7 @@ func (d *Dispatcher) reconcile(ctx context.Context, e *ending) bool {
 	}
 }
 
-// transient says whether trying the same append again may help.
+// transient reports whether trying the same append again may help.
 func transient(err error) bool {
 	var gone unavailable
 	return errors.As(err, &gone) || errors.Is(err, domain.ErrUnavailable) || errors.Is(err, domain.ErrBusy) ||

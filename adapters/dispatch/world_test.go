@@ -32,9 +32,9 @@ type world struct {
 	views    *views
 	leases   *heartbeats
 	receiver *receiver
-	nodes    []*node // that were started and not ended
-	next     int     // of nodes, at which the next event comes in
-	filters  Filters // of every process
+	nodes    []*node                    // that were started and not ended
+	next     int                        // of nodes, at which the next event comes in
+	filter   func(string) domain.Filter // of every process; nil: none can be evaluated
 }
 
 func newWorld(t fatal) *world {
@@ -171,6 +171,9 @@ func (w *world) inform(d *Dispatcher) {
 	defer d.mu.Unlock()
 	d.config = w.views.config(w.t)
 	d.position = d.config.Cursor()
+	if w.filter != nil {
+		d.config.KeepFilters(w.filter)
+	}
 	tenants := make(map[domain.TenantID]bool)
 	for _, id := range d.config.Tenants() {
 		tenants[id] = true
@@ -180,7 +183,7 @@ func (w *world) inform(d *Dispatcher) {
 
 func (w *world) settings() Settings {
 	return Settings{
-		Log: w.log, State: w.views, Leases: w.leases, Sender: w.receiver, Filters: w.filters, Node: domain.NewUUID(),
+		Log: w.log, State: w.views, Leases: w.leases, Sender: w.receiver, Filter: w.filter, Node: domain.NewUUID(),
 		Logger: slog.New(slog.DiscardHandler), Random: func() float64 { return 0.5 },
 	}
 }
@@ -233,7 +236,8 @@ type request struct {
 type receiver struct {
 	w      *world
 	answer func(Shipment) Answer
-	took   time.Duration // for which each request is under way
+	took   time.Duration                // for which each request is under way
+	slow   func(Shipment) time.Duration // for which one is, if it isn't nil
 
 	mu       sync.Mutex
 	requests []request
@@ -251,6 +255,9 @@ func (r *receiver) Send(ctx context.Context, s Shipment) Answer {
 	r.running[s.Endpoint.ID]++
 	r.most = max(r.most, r.running[s.Endpoint.ID])
 	answer, took := r.answer, r.took
+	if r.slow != nil {
+		took = r.slow(s)
+	}
 	r.mu.Unlock()
 	defer func() {
 		r.mu.Lock()
@@ -622,6 +629,9 @@ func startsOf(e *domain.Entry) (starts []start) {
 func (w *world) checkRouting() {
 	w.t.Helper()
 	c := projections.NewConfig()
+	if w.filter != nil {
+		c.KeepFilters(w.filter)
+	}
 	entries := w.entries()
 	for i := range entries {
 		e := &entries[i]
@@ -643,7 +653,10 @@ func (w *world) checkRouting() {
 			}
 			got = append(got, *next)
 		}
-		want := routesOf(c.Snapshot(e.Tenant), w.filters, f, "")
+		want, err := routesOf(context.Background(), c.Snapshot(e.Tenant), &domain.FilterRun{Event: f, Now: e.RecordedAt}, "")
+		if err != nil {
+			w.t.Fatalf("%v", err)
+		}
 		if g, w2 := plainly(got), plainly(want); g != w2 {
 			w.t.Errorf("position %d: the event's entry says that it goes to\n%s\nthe log before it says\n%s", e.Position, g, w2)
 		}

@@ -13,6 +13,10 @@ import (
 const (
 	// costLimit is in CEL's units, about one an operation: enough for a comparison on each of 10,000 elements.
 	costLimit = 100_000
+	// baseCost is what asking a filter costs at least, and entering one that ends at once.
+	baseCost = 10
+	// interruptEvery is after how many elements of a list the context is looked at.
+	interruptEvery = 100
 	// maxRegexpProgram is how many instructions a regular expression may compile to.
 	maxRegexpProgram = 250
 	// maxMatched is how many bytes of text a regular expression may be matched with.
@@ -26,9 +30,9 @@ func programOptions(patterns map[string]uint64) []cel.ProgramOption {
 	return []cel.ProgramOption{
 		cel.EvalOptions(cel.OptOptimize),
 		cel.OptimizeRegex(boundedMatches(overloads.Matches), boundedMatches(overloads.MatchesString)),
+		byValue(),
 		cel.CostTracking(prices{patterns}),
-		cel.CostLimit(costLimit),
-		cel.InterruptCheckFrequency(100),
+		cel.InterruptCheckFrequency(interruptEvery),
 	}
 }
 

@@ -150,7 +150,7 @@ func TestFilters_Match_hostile(t *testing.T) {
 		e.Data = []byte(c.data)
 		began := time.Now()
 		matches, err := f.Match(subscription(c.src), e)
-		if took := time.Since(began); took > deadline {
+		if took := time.Since(began); took > 2*time.Second {
 			t.Errorf("%.60s took %s", c.src, took)
 		}
 		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("more than %d steps", costLimit)) {

@@ -2,6 +2,7 @@ package filter
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -9,6 +10,7 @@ import (
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common"
 	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/cost"
 	"cel.dev/cel-go/ext"
 	"github.com/hooktrail/hooktrail/domain"
 )
@@ -25,7 +27,7 @@ const names = "id, source, type, subject, occurred_at, schema_version, extension
 // newEnv declares what the package comment lists. The versions of the libraries are pinned: a filter that was accepted
 // mustn't change its meaning.
 func newEnv() (*cel.Env, error) {
-	return cel.NewEnv(
+	options := append(mixedArithmetic(),
 		cel.ClearMacros(),
 		cel.Macros(cel.HasMacro, cel.AllMacro, cel.ExistsMacro, cel.ExistsOneMacro, cel.FilterMacro),
 		cel.Variable("id", cel.StringType),
@@ -44,15 +46,18 @@ func newEnv() (*cel.Env, error) {
 		cel.ExpressionNodeLimit(maxNodes),
 		cel.ASTValidators(cel.ValidateTimestampLiterals(), cel.ValidateDurationLiterals(), cel.ValidateRegexLiterals()),
 		cel.RegexProgramSizeLimit(maxRegexpProgram),
+		cel.CrossTypeNumericComparisons(true),
 	)
+	return cel.NewEnv(options...)
 }
 
 // program is a compiled filter.
 type program struct {
-	prog  cel.Program
-	info  *ast.SourceInfo
-	data  bool // reads the event's data
-	loops bool
+	prog    cel.Program
+	info    *ast.SourceInfo
+	tracker *cost.Tracker // to be cloned for each evaluation
+	data    bool          // reads the event's data
+	loops   bool
 }
 
 // compile makes a filter's program or says, with a *domain.InvalidError, where the expression is wrong.
@@ -81,6 +86,9 @@ func compile(env *cel.Env, src string) (*program, error) {
 		return nil, domain.Invalid("filter", "%s", clip(err.Error()))
 	}
 	p.prog = prog
+	if p.tracker, err = cost.NewTracker(prices{r.patterns}); err != nil {
+		return nil, fmt.Errorf("price a filter: %w", err)
+	}
 	return p, nil
 }
 
@@ -92,12 +100,30 @@ func issueOf(issues *cel.Issues) error {
 			first = e
 		}
 	}
-	text := strings.ReplaceAll(first.Message, " (in container '')", "")
-	if strings.HasPrefix(text, "undeclared reference") {
-		text = clip(text) + "; variables are " + names
-		return domain.Invalid("filter", "%s: %s", place(first.Location), text)
+	text := clip(strings.ReplaceAll(first.Message, " (in container '')", ""))
+	switch {
+	case strings.HasPrefix(text, "undeclared reference"):
+		text += "; variables are " + names
+	case strings.Contains(text, "invalid int literal"):
+		text += `; an integer beyond 64 bits is compared as text, such as string(data.id) == "18446744073709551616"`
+	case mixesNumbers(text):
+		text += "; write both as integers (2) or both with a fraction (2.0), or convert one with int(…) or double(…)"
 	}
-	return domain.Invalid("filter", "%s: %s", place(first.Location), clip(text))
+	return domain.Invalid("filter", "%s: %s", place(first.Location), text)
+}
+
+// mixesNumbers reports whether no overload was found for numbers that a value of the event would pass for.
+func mixesNumbers(text string) bool {
+	if !strings.HasPrefix(text, "found no matching overload") {
+		return false
+	}
+	kinds := 0
+	for _, kind := range []string{"double", "int", "uint"} {
+		if regexp.MustCompile(`\b` + kind + `\b`).MatchString(text) {
+			kinds++
+		}
+	}
+	return kinds > 1
 }
 
 func wrongType(t *cel.Type) error {

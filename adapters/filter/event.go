@@ -4,19 +4,17 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"math"
-	"strconv"
-	"strings"
-	"sync"
+	"time"
 
 	"cel.dev/cel-go/cel"
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// variables are what an expression reads of one event.
+// variables are what an expression reads of one event: what the API shows of it.
 type variables struct {
-	event *domain.EventAppended
-	data  any
+	event    *domain.EventAppended
+	occurred time.Time
+	data     any
 }
 
 // Parent implements cel.Activation.
@@ -37,7 +35,7 @@ func (v *variables) ResolveName(name string) (any, bool) {
 	case "schema_version":
 		return a.SchemaVersion, true
 	case "occurred_at":
-		return a.OccurredAt, !a.OccurredAt.IsZero()
+		return v.occurred, true
 	case "extensions":
 		return a.Extensions, true
 	case "data":
@@ -46,27 +44,38 @@ func (v *variables) ResolveName(name string) (any, bool) {
 	return nil, false
 }
 
-// content is an event's data, decoded once, when it is first asked for.
+// occurred is when the run's event happened, as the API shows it: in microseconds.
+func occurred(run *domain.FilterRun) time.Time {
+	at := run.Event.Event.OccurredAt
+	if at.IsZero() {
+		at = run.Now
+	}
+	return at.UTC().Truncate(time.Microsecond)
+}
+
+// content is what became of an event's data: one of the two is set, or none for data that is null.
 type content struct {
-	data    []byte
-	once    sync.Once
-	decoded any
-	err     error
+	value any
+	err   error
 }
 
-// of says whether the content is of these very bytes; it doesn't compare them. As long as c holds them, no other data
-// can lie at the same place.
-func (c *content) of(data []byte) bool {
-	return len(data) > 0 && len(data) == len(c.data) && &data[0] == &c.data[0]
+// contentOf decodes the data of the run's event when it is first asked for.
+func contentOf(run *domain.FilterRun) *content {
+	c, ok := run.Decoded.(*content)
+	if !ok {
+		c = new(content)
+		c.value, c.err = decode(run.Event.Data)
+		run.Decoded = c
+	}
+	return c
 }
 
-func (c *content) value() (any, error) {
-	c.once.Do(func() { c.decoded, c.err = decode(c.data) })
-	return c.decoded, c.err
-}
-
-// decode reads JSON into maps, slices, strings, bools, nil, and numbers as the package comment says.
+// decode reads JSON into maps, slices, strings, bools, nil, and numbers as the package comment says. No data at all is
+// nil.
 func decode(data []byte) (any, error) {
+	if len(data) == 0 {
+		return nil, nil
+	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
 	var v any
@@ -91,21 +100,4 @@ func numbers(v any) any {
 		return number(string(v))
 	}
 	return v
-}
-
-// number is a float64, or an int64 or uint64 for an integer that a float64 may not hold to the last digit. What is out of
-// every range is an infinity or 0, as near as can be.
-func number(text string) any {
-	const exact = 1 << 53
-	float, _ := strconv.ParseFloat(text, 64) // an error is ErrRange, with the nearest value
-	if math.Abs(float) < exact || strings.ContainsAny(text, ".eE") {
-		return float
-	}
-	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return n
-	}
-	if n, err := strconv.ParseUint(text, 10, 64); err == nil {
-		return n
-	}
-	return float
 }

@@ -22,7 +22,13 @@ func (p prices) CallCost(function, _ string, args []ref.Val, result ref.Val) *ui
 		return deep(args[0])
 	case operators.In:
 		return deep(args[1])
+	case operators.Subtract, operators.Multiply, operators.Divide, operators.Modulo, operators.Negate,
+		operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals:
+		return beyond(args, result)
 	case operators.Add:
+		if long := beyond(args, result); long != nil {
+			return long
+		}
 		if _, gathering := result.(traits.MutableLister); gathering {
 			return nil
 		}
@@ -35,7 +41,7 @@ func (p prices) CallCost(function, _ string, args []ref.Val, result ref.Val) *ui
 		return deep(args[0]) // CEL multiplies the lengths
 	case overloads.Matches:
 		if text, ok := args[0].(types.String); ok {
-			return price(len(text) * p.size(args[1]) / 16)
+			return price(len(text) * p.size(args[1]) / 8)
 		}
 	default:
 		if len(args) == 2 && args[0].Type() == types.TimestampType && strings.HasPrefix(function, "get") {
@@ -43,6 +49,23 @@ func (p prices) CallCost(function, _ string, args []ref.Val, result ref.Val) *ui
 		}
 	}
 	return nil
+}
+
+// beyond charges for the digits of integers beyond 64 bits, nil where there is none.
+func beyond(args []ref.Val, result ref.Val) *uint64 {
+	digits := 0
+	if n, ok := result.(integer); ok {
+		digits = len(n)
+	}
+	for _, arg := range args {
+		if n, ok := arg.(integer); ok {
+			digits += len(n)
+		}
+	}
+	if digits == 0 {
+		return nil
+	}
+	return price(digits / 16)
 }
 
 func (p prices) size(pattern ref.Val) int {
@@ -58,7 +81,7 @@ func price(n int) *uint64 {
 // deep charges for all that a value holds, nil for what is one unit anyway.
 func deep(v ref.Val) *uint64 {
 	switch v.(type) {
-	case types.String, types.Bytes, traits.Lister, traits.Mapper, *types.Optional:
+	case integer, types.String, types.Bytes, traits.Lister, traits.Mapper, *types.Optional:
 		return price(costLimit - weigh(v, costLimit))
 	}
 	return nil
@@ -67,6 +90,8 @@ func deep(v ref.Val) *uint64 {
 // weigh returns what is left of a budget after every part of a value was counted, and stops when nothing is.
 func weigh(v ref.Val, left int) int {
 	switch v := v.(type) {
+	case integer:
+		return left - 1 - len(v)/32
 	case types.String:
 		return left - 1 - len(v)/32
 	case types.Bytes:

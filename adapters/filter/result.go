@@ -38,8 +38,6 @@ func (p *program) failure(err error) error {
 	switch {
 	case errors.As(err, &cancelled) && cancelled.Cause == interpreter.CostLimitExceeded:
 		return fmt.Errorf("took more than %d steps: let it look at less of the data", costLimit)
-	case errors.Is(err, interpreter.InterruptError{}):
-		return fmt.Errorf("took longer than %s", deadline)
 	case !errors.As(err, &value):
 		return errors.New("an operation failed")
 	}
@@ -50,7 +48,7 @@ func (p *program) failure(err error) error {
 		}
 	}
 	l := p.info.GetStartLocation(value.NodeID())
-	if text == "no such overload" || l.Line() < 1 { // that error is shared by all programs, and so is its place
+	if value == types.NoSuchOverloadErr() || l.Line() < 1 { // that error is shared by all programs, and so is its place
 		return errors.New(text)
 	}
 	return fmt.Errorf("%s: %s", place(l), text)

@@ -38,7 +38,7 @@ func (b *bench) usage(ctx context.Context) (u usage, err error) {
 
 // measureDeliveries measures deliveries and the limit in turns.
 func (b *bench) measureDeliveries(ctx context.Context) error {
-	bodies := feedBodies()
+	bodies := feedBodies(benchType)
 	perRound := b.Events / benchRounds / feedBatch * feedBatch
 	var delivering, limiting time.Duration
 	var sent int64
@@ -53,7 +53,7 @@ func (b *bench) measureDeliveries(ctx context.Context) error {
 		after := b.processors()
 		limitCPU += after.Generator + after.Receiver - before.Generator - before.Receiver
 		sent, limiting = sent+n, limiting+took
-		took, err = b.deliver(ctx, bodies, perRound, &total)
+		took, err = b.deliver(ctx, bodies, perRound, 1, &total)
 		if err != nil {
 			return err
 		}
@@ -77,9 +77,66 @@ func (b *bench) measureDeliveries(ctx context.Context) error {
 	return nil
 }
 
-// deliver has events appended, and counts at the receiver: the clock runs from the first append to the last arrival. What
-// is used is counted until nothing is left to be done.
-func (b *bench) deliver(ctx context.Context, bodies [][]byte, events int, total *usage) (time.Duration, error) {
+// measureSingle appends one by one while everything is delivered.
+func (b *bench) measureSingle(ctx context.Context, callers int, lasting time.Duration) (f singleFigures, err error) {
+	if err := b.receiver.call(ctx, http.MethodDelete, "/statistics", nil, nil); err != nil {
+		return f, err
+	}
+	run, err := b.appendRate(ctx, appendLoad{benchType, callers, 1, lasting})
+	if err != nil {
+		return f, err
+	}
+	seen, err := b.arrivals(ctx, run.events)
+	if err != nil {
+		return f, err
+	}
+	delivering := time.Unix(0, seen.LastNS).Sub(run.started)
+	f = singleFigures{
+		AppendedPerS:  round(run.perSecond, 0),
+		DeliveredPerS: round(float64(run.events)/delivering.Seconds(), 0),
+		CallP99MS:     round(float64(run.callP99.Microseconds())/1000, 1),
+	}
+	return f, b.settle(ctx)
+}
+
+// measureSubjects has every event be about a subject that was never seen before.
+func (b *bench) measureSubjects(ctx context.Context) error {
+	events := b.Events / benchRounds / feedBatch * feedBatch
+	total := usage{tables: map[string]int64{}}
+	took, err := b.deliver(ctx, subjectBodies(events), events, 1, &total)
+	if err != nil {
+		return err
+	}
+	b.figures.SubjectPerS = round(float64(events)/took.Seconds(), 0)
+	b.figures.SubjectRatio = round(b.figures.SubjectPerS/b.figures.DeliveredPerS, 2)
+	return nil
+}
+
+// measureFanOut has every event go to fannedEndpoints endpoints.
+func (b *bench) measureFanOut(ctx context.Context) error {
+	for range fannedEndpoints {
+		if err := b.subscribe(ctx, fannedType); err != nil {
+			return err
+		}
+	}
+	events := max(b.Events/2/fannedEndpoints/feedBatch, 1) * feedBatch
+	total := usage{tables: map[string]int64{}}
+	took, err := b.deliver(ctx, feedBodies(fannedType), events, fannedEndpoints, &total)
+	if err != nil {
+		return err
+	}
+	b.figures.FanOutPerS = round(float64(events*fannedEndpoints)/took.Seconds(), 0)
+	perEvent := float64(total.bytes) / float64(events)
+	b.figures.DBBytesPerFurther = round((perEvent-b.figures.DBBytesPerEvent)/(fannedEndpoints-1), 0)
+	return nil
+}
+
+// feedAhead is how many deliveries may be outstanding while events are fed.
+const feedAhead = 2000
+
+// deliver has events appended, each of which arrives so many times, and counts at the receiver: the clock runs from the first
+// append to the last arrival. What is used is counted until nothing is left to be done.
+func (b *bench) deliver(ctx context.Context, bodies [][]byte, events, times int, total *usage) (time.Duration, error) {
 	if err := b.receiver.call(ctx, http.MethodDelete, "/statistics", nil, nil); err != nil {
 		return 0, err
 	}
@@ -90,10 +147,10 @@ func (b *bench) deliver(ctx context.Context, bodies [][]byte, events int, total 
 	counting, stop := context.WithCancel(ctx)
 	defer stop()
 	started := time.Now()
-	if err := feed(ctx, b.api, bodies, events, 2000, b.countArrivals(counting)); err != nil {
+	if err := feed(ctx, b.api, bodies, events, feedAhead/times, b.countArrivals(counting, times)); err != nil {
 		return 0, err
 	}
-	seen, err := b.arrivals(ctx, events)
+	seen, err := b.arrivals(ctx, events*times)
 	if err != nil {
 		return 0, err
 	}

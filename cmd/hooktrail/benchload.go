@@ -3,10 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,9 +40,13 @@ var benchWords = [...]string{
 	"descaler, 500 ml", "milk jug, 350 ml", "thermometer", "scale, 0.1 g", "cleaning brush",
 }
 
-// benchEvent is the body that appends one event.
+// benchEvent is the body that appends one event, about one of a thousand customers.
 func benchEvent(random *rand.Rand, eventType string, sentAt int64) []byte {
-	b := fmt.Appendf(nil, `{"type":%q,"subject":"customer/%d","data":`, eventType, random.IntN(1000))
+	return benchEventAbout(random, eventType, sentAt, fmt.Sprintf("customer/%d", random.IntN(1000)))
+}
+
+func benchEventAbout(random *rand.Rand, eventType string, sentAt int64, subject string) []byte {
+	b := fmt.Appendf(nil, `{"type":%q,"subject":%q,"data":`, eventType, subject)
 	return append(append(b, benchData(random, sentAt)...), '}')
 }
 
@@ -70,30 +76,53 @@ func (c *apiClient) post(ctx context.Context, path string, body []byte) error {
 	return err
 }
 
-// appendRate has callers append bodies of perBody events each for a while and returns events accepted per second. The
-// bodies are made before the clock runs: a producer's work isn't measured.
-func appendRate(ctx context.Context, c *apiClient, callers, perBody int, d time.Duration) (float64, error) {
-	path, bodies := appendBodies(perBody)
-	var accepted atomic.Int64
-	started := time.Now()
+// appendLoad is what callers append for a while, in requests of perBody events each.
+type appendLoad struct {
+	eventType        string
+	callers, perBody int
+	lasting          time.Duration
+}
+
+// appendRun is what came of it.
+type appendRun struct {
+	events    int
+	perSecond float64
+	callP99   time.Duration
+	started   time.Time
+}
+
+// appendRate puts the load on the server. The bodies are made before the clock runs: a producer's work isn't measured.
+func (b *bench) appendRate(ctx context.Context, load appendLoad) (appendRun, error) {
+	path, bodies := appendBodies(load.eventType, load.perBody)
+	calls := make([][]time.Duration, load.callers)
+	run := appendRun{started: time.Now()}
 	group, ctx := errgroup.WithContext(ctx)
-	for caller := range callers {
+	for caller := range load.callers {
 		group.Go(func() error {
-			for i := caller; time.Since(started) < d; i++ {
-				if err := c.post(ctx, path, bodies[i%len(bodies)]); err != nil {
+			for i := caller; time.Since(run.started) < load.lasting; i++ {
+				began := time.Now()
+				if err := b.api.post(ctx, path, bodies[i%len(bodies)]); err != nil {
 					return err
 				}
-				accepted.Add(int64(perBody))
+				calls[caller] = append(calls[caller], time.Since(began))
 			}
 			return nil
 		})
 	}
 	err := group.Wait()
-	return float64(accepted.Load()) / time.Since(started).Seconds(), err
+	took := time.Since(run.started)
+	all := slices.Sorted(slices.Values(slices.Concat(calls...)))
+	if len(all) == 0 {
+		return run, errors.Join(err, errors.New("no append was answered"))
+	}
+	run.events = len(all) * load.perBody
+	run.perSecond = float64(run.events) / took.Seconds()
+	run.callP99 = all[len(all)*99/100]
+	return run, err
 }
 
 // appendBodies makes requests of perBody events each, and says where they go.
-func appendBodies(perBody int) (path string, bodies [][]byte) {
+func appendBodies(eventType string, perBody int) (path string, bodies [][]byte) {
 	const events = 10_000
 	random := rand.New(rand.NewPCG(6, uint64(perBody))) //nolint:gosec // the same events in every run
 	path = "/v1/tenants/default/events"
@@ -101,9 +130,9 @@ func appendBodies(perBody int) (path string, bodies [][]byte) {
 		path += "/batch"
 	}
 	for range events / perBody {
-		body := benchEvent(random, "bench.appended", 0)
+		body := benchEvent(random, eventType, 0)
 		if perBody > 1 {
-			body = benchBatch(random, "bench.appended", perBody)
+			body = benchBatch(random, eventType, perBody)
 		}
 		bodies = append(bodies, body)
 	}
@@ -114,11 +143,30 @@ func appendBodies(perBody int) (path string, bodies [][]byte) {
 const feedBatch = 100
 
 // feedBodies makes the requests that feed sends in turn: before the clock runs, since a producer's work isn't measured.
-func feedBodies() [][]byte {
+func feedBodies(eventType string) [][]byte {
 	random := rand.New(rand.NewPCG(4, 5)) //nolint:gosec // the same events in every run
 	bodies := make([][]byte, 100)
 	for i := range bodies {
-		bodies[i] = benchBatch(random, "bench.delivered", feedBatch)
+		bodies[i] = benchBatch(random, eventType, feedBatch)
+	}
+	return bodies
+}
+
+// subjectBodies makes requests for so many events, no two of which are about the same subject.
+func subjectBodies(events int) [][]byte {
+	random := rand.New(rand.NewPCG(7, 8)) //nolint:gosec // the same events in every run
+	bodies := make([][]byte, events/feedBatch)
+	subject := 0
+	for i := range bodies {
+		b := []byte(`{"events":[`)
+		for n := range feedBatch {
+			if n > 0 {
+				b = append(b, ',')
+			}
+			subject++
+			b = append(b, benchEventAbout(random, benchType, 0, fmt.Sprintf("person/%d", subject))...)
+		}
+		bodies[i] = append(b, `]}`...)
 	}
 	return bodies
 }
@@ -188,8 +236,8 @@ func (a *arrivalCount) wait(ctx context.Context, n int64) error {
 // askArrivals is how often the receiver is asked: a fraction of the time in which what is ahead would be delivered.
 const askArrivals = 20 * time.Millisecond
 
-// countArrivals keeps asking the receiver how many events it has got, until ctx ends.
-func (b *bench) countArrivals(ctx context.Context) *arrivalCount {
+// countArrivals keeps asking the receiver how many events it has got, each so many times, until ctx ends.
+func (b *bench) countArrivals(ctx context.Context, times int) *arrivalCount {
 	var arrived arrivalCount
 	go func() {
 		tick := time.NewTicker(askArrivals)
@@ -202,7 +250,7 @@ func (b *bench) countArrivals(ctx context.Context) *arrivalCount {
 			}
 			var seen benchStatistics
 			if b.receiver.call(ctx, http.MethodGet, "/statistics", nil, &seen) == nil { // else asked again
-				arrived.set(seen.Count)
+				arrived.set(seen.Count / int64(times))
 			}
 		}
 	}()

@@ -66,7 +66,7 @@ func (c *courier) Send(ctx context.Context, s dispatch.Shipment) dispatch.Answer
 	answer := dispatch.Answer{Result: recorded(target, request, &result), Body: result.Body}
 	judge(target, &result, &answer)
 	if signed := target.KeyIDs(); !slices.Equal(signed, s.Attempt.Keys) {
-		answer.Result.Request.Keys = signed
+		answer.Result.Keys = signed
 	}
 	return answer
 }
@@ -84,7 +84,8 @@ func judge(target *webhook.Target, result *webhook.Result, answer *dispatch.Answ
 // unsent is the answer when no request could be made: a fault of the event for good, or of this instance for now.
 func unsent(err error) dispatch.Answer {
 	answer := dispatch.Answer{Unsent: true, Result: domain.AttemptResult{
-		Outcome: domain.OutcomeFailed, Error: "not_sendable", Detail: err.Error(), FinishedAt: now(),
+		AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeFailed, Error: "not_sendable", FinishedAt: now()},
+		Exchange:   domain.Exchange{Detail: err.Error()},
 	}}
 	var refused *webhook.RefusedError
 	if errors.As(err, &refused) {
@@ -97,16 +98,19 @@ func unsent(err error) dispatch.Answer {
 func recorded(target *webhook.Target, request *webhook.Request, result *webhook.Result) domain.AttemptResult {
 	timings := result.Timings
 	kept := domain.AttemptResult{
-		StatusCode: result.StatusCode, Error: string(result.ErrorCode), Detail: result.Error,
-		DurationUS: result.Duration().Microseconds(), FinishedAt: result.Finished.UTC().Truncate(time.Microsecond),
-		Request: domain.SentRequest{
-			Method: request.Method, URL: request.URL, Headers: request.LogHeader(),
-			BodySHA256: request.BodySHA256(), BodyBytes: len(request.Body),
+		AttemptEnd: domain.AttemptEnd{
+			StatusCode: result.StatusCode, Error: string(result.ErrorCode),
+			DurationUS: result.Duration().Microseconds(), FinishedAt: result.Finished.UTC().Truncate(time.Microsecond),
+			RequestBytes: len(request.Body), AnswerBytes: result.BodyBytes,
+			RemoteAddr: result.RemoteAddr, TLS: result.TLS, Timings: &timings,
 		},
-		Response: domain.CapturedAnswer{
-			Headers: result.Header, BodyBytes: result.BodyBytes, Truncated: result.Truncated, Masked: result.Masked,
+		Exchange: domain.Exchange{
+			Detail: result.Error,
+			Request: domain.SentRequest{
+				Method: request.Method, URL: request.URL, Headers: request.LogHeader(), BodySHA256: request.BodySHA256(),
+			},
+			Response: domain.CapturedAnswer{Headers: result.Header, Truncated: result.Truncated, Masked: result.Masked},
 		},
-		RemoteAddr: result.RemoteAddr, TLS: result.TLS, Timings: &timings,
 	}
 	if result.BodyBytes > 0 {
 		kept.Response.BodySHA256 = result.BodySHA256

@@ -78,7 +78,7 @@ func TestCourier_Send(t *testing.T) {
 				ProfileDigest: profiles.Named(test.profile).Digest, Success: test.success,
 			}},
 			Event: dispatch.Event{ID: domain.NewUUID(), Sequence: 1, RecordedAt: now(), Fact: &domain.EventAppended{
-				Event: domain.EventAttributes{ID: "order-1", Source: "/tenants/acme", Type: "order.placed", SchemaVersion: "v1"},
+				Event: domain.EventAttributes{EventClass: domain.EventClass{Type: "order.placed", SchemaVersion: "v1"}, EventIdentity: domain.EventIdentity{ID: "order-1", Source: "/tenants/acme"}},
 				Data:  []byte(`{}`),
 			}},
 			Attempt:  domain.AttemptStarted{Number: 1, At: now()},
@@ -106,7 +106,7 @@ func TestCourier_Body(t *testing.T) {
 		return c.body(t.Context(), openapi.SentAttempt{
 			Endpoint: domain.Endpoint{ID: domain.NewUUID(), Tenant: "acme", EndpointConfig: domain.EndpointConfig{Profile: profile, ProfileDigest: profiles.Named(profile).Digest}},
 			Event: domain.Entry{Sequence: 7, RecordedAt: time.Unix(1700137999, 0), Fact: &domain.EventAppended{
-				Event: domain.EventAttributes{ID: "a", Type: "b.c", SchemaVersion: "v1"}, Data: []byte(data),
+				Event: domain.EventAttributes{EventClass: domain.EventClass{Type: "b.c", SchemaVersion: "v1"}, EventIdentity: domain.EventIdentity{ID: "a"}}, Data: []byte(data),
 			}},
 			Started: domain.AttemptStarted{Number: 1},
 		})

@@ -58,7 +58,7 @@ func TestStory_GoneReceiver(t *testing.T) {
 
 	event("order-2")
 	eventually(t, 10*time.Second, "the second event is skipped", func() bool {
-		return slices.ContainsFunc(p.logEntries("&kind=event.routed"), func(e logEntry) bool {
+		return slices.ContainsFunc(p.logEntries("&kind=event.appended"), func(e logEntry) bool {
 			return strings.Contains(fmt.Sprintf("%s", e.Data), "endpoint_disabled")
 		})
 	})

@@ -2,23 +2,22 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/hooktrail/hooktrail/adapters/dispatch"
-	"github.com/hooktrail/hooktrail/adapters/postgres"
+	"github.com/hooktrail/hooktrail/adapters/postgres/eventlog"
+	"github.com/hooktrail/hooktrail/adapters/postgres/seal"
+	"github.com/hooktrail/hooktrail/adapters/postgres/views"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/openapi"
 	"github.com/hooktrail/hooktrail/projections"
 )
 
 // viewState offers the views to the dispatcher. Adapters don't know one another, so the rows change their type here.
-type viewState struct{ views *postgres.Views }
+type viewState struct{ views *views.Views }
 
 func (s viewState) LoadConfig(ctx context.Context, at domain.Position) (*projections.Config, error) {
 	return s.views.LoadConfig(ctx, at)
-}
-
-func (s viewState) FirstUnrouted(ctx context.Context) (first, as domain.Position, err error) {
-	return s.views.FirstUnrouted(ctx)
 }
 
 func (s viewState) Outstanding(ctx context.Context) ([]domain.UUID, domain.Position, error) {
@@ -26,8 +25,8 @@ func (s viewState) Outstanding(ctx context.Context) ([]domain.UUID, domain.Posit
 }
 
 func (s viewState) Waiting(ctx context.Context, q dispatch.WaitingQuery) ([]dispatch.Waiting, domain.Position, error) {
-	rows, as, err := s.views.Waiting(ctx, postgres.WaitingQuery{
-		Endpoint: q.Endpoint, After: postgres.WaitingKey(q.After), Limit: q.Limit,
+	rows, as, err := s.views.Waiting(ctx, views.WaitingQuery{
+		Endpoint: q.Endpoint, After: views.WaitingKey(q.After), Limit: q.Limit,
 	})
 	return waitingRows(rows), as, err
 }
@@ -41,7 +40,7 @@ func (s viewState) Health(ctx context.Context, endpoint domain.UUID, atLeast dom
 	return s.views.Health(ctx, endpoint, atLeast)
 }
 
-func waitingRows(rows []postgres.WaitingDelivery) []dispatch.Waiting {
+func waitingRows(rows []views.WaitingDelivery) []dispatch.Waiting {
 	out := make([]dispatch.Waiting, len(rows))
 	for i, row := range rows {
 		out[i] = dispatch.Waiting(row)
@@ -49,8 +48,26 @@ func waitingRows(rows []postgres.WaitingDelivery) []dispatch.Waiting {
 	return out
 }
 
+// previewed decides as an append would, all of it in one piece.
+func (s *server) previewed(
+	ctx context.Context, c *projections.Config, tenant domain.TenantID, e *domain.EventAppended,
+) (routing domain.Routing, verdicts domain.Verdicts, err error) {
+	c.KeepFilters(s.filters.Lazy)
+	snapshot := c.Snapshot(tenant)
+	if snapshot == nil {
+		return routing, verdicts, domain.ErrNotFound
+	}
+	parts, err := dispatch.Preview(ctx, snapshot, &domain.FilterRun{Event: e, Now: time.Now()})
+	for _, part := range parts {
+		routing.Deliveries = append(routing.Deliveries, part.Routing.Deliveries...)
+		routing.Skipped = append(routing.Skipped, part.Routing.Skipped...)
+		verdicts.Skipped = append(verdicts.Skipped, part.Verdicts.Skipped...)
+	}
+	return routing, verdicts, err
+}
+
 // logLeases offers the leases and heartbeats of the database to the dispatcher.
-type logLeases struct{ log *postgres.Log }
+type logLeases struct{ log *eventlog.Log }
 
 func (l logLeases) Heartbeat(ctx context.Context, node domain.UUID) (dispatch.Standing, error) {
 	var standing dispatch.Standing
@@ -72,16 +89,19 @@ func (l logLeases) Retire(ctx context.Context, node domain.UUID) error {
 }
 
 // keptSecrets offers the table of secrets to the HTTP surface.
-func keptSecrets(log *postgres.Log) openapi.Secrets {
+func keptSecrets(log *eventlog.Log, vault *seal.Vault) openapi.Secrets {
 	return openapi.Secrets{
 		Put: func(ctx context.Context, tenant domain.TenantID, purpose, value string) (domain.UUID, string, error) {
 			id := domain.NewUUID()
-			err := log.PutSecret(ctx, tenant, id, purpose, []byte(value))
-			return id, log.Fingerprint(tenant, []byte(value)), err
+			fingerprint, err := log.Fingerprint(ctx, tenant, []byte(value))
+			if err != nil {
+				return id, "", err
+			}
+			return id, fingerprint, vault.PutSecret(ctx, tenant, id, purpose, []byte(value))
 		},
 		Delete: func(ctx context.Context, tenant domain.TenantID, ids ...domain.UUID) error {
 			for _, id := range ids {
-				if err := log.DeleteSecret(ctx, tenant, id); err != nil {
+				if err := vault.DeleteSecret(ctx, tenant, id); err != nil {
 					return err
 				}
 			}

@@ -50,7 +50,7 @@ func TestStory_PostgresGone(t *testing.T) {
 	inLog := 0
 	for _, e := range p.logEntries("&kind=event.appended") {
 		var event struct{ ID string }
-		if err := json.Unmarshal(e.Data["attributes"], &event); err != nil {
+		if err := json.Unmarshal(e.Data["identity"], &event); err != nil {
 			t.Fatalf("entry %d: %v", e.Sequence, err)
 		}
 		inLog++

@@ -61,6 +61,7 @@ func handshakeResult(verdict webhook.HandshakeVerdict, kept domain.AttemptResult
 	result := domain.HandshakeResult{
 		Passed: verdict.Passed, AllowedPerMinute: verdict.AllowedRate, StatusCode: kept.StatusCode, Error: kept.Error, Detail: verdict.Reason,
 		DurationUS: kept.DurationUS, FinishedAt: kept.FinishedAt, Request: kept.Request, Response: kept.Response,
+		Keys: kept.Keys, RequestBytes: kept.RequestBytes, AnswerBytes: kept.AnswerBytes,
 		RemoteAddr: kept.RemoteAddr, TLS: kept.TLS, Timings: kept.Timings,
 	}
 	if !result.Passed && result.Error == "" {

@@ -143,7 +143,7 @@ func TestCourier_Origin(t *testing.T) {
 				URL: server.URL, Profile: "cloudevents", ProfileDigest: profiles.Named("cloudevents").Digest, Handshake: test.handshake, Unverified: test.unverified,
 			}},
 			Event: dispatch.Event{ID: domain.NewUUID(), Sequence: 1, RecordedAt: now(), Fact: &domain.EventAppended{
-				Event: domain.EventAttributes{ID: "order-1", Source: "/tenants/acme", Type: "order.placed", SchemaVersion: "v1"}, Data: []byte(`{}`),
+				Event: domain.EventAttributes{EventClass: domain.EventClass{Type: "order.placed", SchemaVersion: "v1"}, EventIdentity: domain.EventIdentity{ID: "order-1", Source: "/tenants/acme"}}, Data: []byte(`{}`),
 			}},
 			Attempt: domain.AttemptStarted{Number: 1, At: now()}, Deadline: time.Now().Add(10 * time.Second),
 		})

@@ -191,7 +191,7 @@ func (p *program) checkAppended(w *producers) int {
 	inLog := map[string]int{}
 	for _, e := range p.logEntries("&kind=event.appended") {
 		var event struct{ ID string }
-		if err := json.Unmarshal(e.Data["attributes"], &event); err != nil {
+		if err := json.Unmarshal(e.Data["identity"], &event); err != nil {
 			p.t.Fatalf("entry %d: %v", e.Sequence, err)
 		}
 		inLog[event.ID]++

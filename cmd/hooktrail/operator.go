@@ -68,15 +68,19 @@ func (s *server) appendOperatorKey(ctx context.Context, key string, claim domain
 	hash := openapi.HashKey(key)
 	id := domain.NewUUID()
 	fact, err := domain.CreateKey(domain.KeyConfig{
-		ID: id, Role: domain.RoleOperator, Name: "operator", Principal: "operator", PrincipalID: domain.NewUUID(),
-		Hash: hash[:], Instance: true, Imported: s.AdminKey != "",
+		KeyNames: domain.KeyNames{Name: "operator", Principal: "operator"},
+		KeyRights: domain.KeyRights{
+			ID: id, Role: domain.RoleOperator, PrincipalID: domain.NewUUID(),
+			Hash: hash[:], Instance: true, Imported: s.AdminKey != "",
+		},
 	}, now())
 	if err != nil {
 		return err
 	}
 	_, err = domain.AppendOne(ctx, s.entries, domain.Group{
 		Drafts: []domain.Draft{{
-			Tenant: domain.InstanceTenant, Stream: domain.Stream{Kind: domain.StreamKey, ID: id}, Fact: fact,
+			Tenant: domain.InstanceTenant, Stream: domain.Stream{Kind: domain.StreamKey, ID: id},
+			Subject: fact.Key.Subject(), Fact: fact,
 		}},
 		Claims: []domain.Claim{claim},
 	})

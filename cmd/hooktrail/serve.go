@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -21,6 +22,9 @@ import (
 	"github.com/hooktrail/hooktrail/adapters/dispatch"
 	"github.com/hooktrail/hooktrail/adapters/filter"
 	"github.com/hooktrail/hooktrail/adapters/postgres"
+	"github.com/hooktrail/hooktrail/adapters/postgres/eventlog"
+	"github.com/hooktrail/hooktrail/adapters/postgres/seal"
+	"github.com/hooktrail/hooktrail/adapters/postgres/views"
 	"github.com/hooktrail/hooktrail/adapters/schema"
 	"github.com/hooktrail/hooktrail/adapters/webhook"
 	"github.com/hooktrail/hooktrail/openapi"
@@ -114,10 +118,11 @@ type server struct {
 	listener net.Listener
 
 	registry  *prometheus.Registry
-	entries   *postgres.Log
+	entries   *eventlog.Log
+	vault     *seal.Vault
 	reads     *pgxpool.Pool // of the views
-	follower  *postgres.Follower
-	views     *postgres.Views
+	follower  *views.Follower
+	views     *views.Views
 	directory *projections.Directory
 	courier   *courier
 	profiles  *profileSet
@@ -172,7 +177,7 @@ func onlyEnded(err error) bool {
 
 // work prepares the instance, then starts everything else.
 func (s *server) work(ctx context.Context, base *errgroup.Group, baseCtx context.Context, work *errgroup.Group) error {
-	if err := postgres.Bootstrap(ctx, s.entries); err != nil {
+	if err := eventlog.Bootstrap(ctx, s.entries); err != nil {
 		return err
 	}
 	if err := s.wire(ctx); err != nil {
@@ -194,7 +199,7 @@ func (s *server) work(ctx context.Context, base *errgroup.Group, baseCtx context
 		return err
 	}
 	work.Go(func() error { return dispatcher.Run(ctx) })
-	work.Go(func() error { return s.serveHTTP(ctx) })
+	work.Go(func() error { return s.serveHTTP(ctx, dispatcher.Router()) })
 	work.Go(func() error { return s.Debug.serve(ctx) })
 	work.Go(func() error { return sweeper{s.views.SweepSecrets, s.log}.run(ctx) })
 	return nil
@@ -211,14 +216,20 @@ func (s *server) open(ctx context.Context) error {
 	}
 	s.registry = prometheus.NewRegistry()
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	s.entries, err = postgres.OpenLog(ctx, postgres.Config{
+	s.entries, err = eventlog.Open(ctx, eventlog.Config{
 		URL: s.storage.url, MasterKey: master, InstanceName: s.Storage.InstanceName, Logger: s.log, Registerer: s.registry,
+		KnownFile: filepath.Join(s.dir, knownFile),
 	})
 	if err != nil {
 		s.reads.Close()
+		return err
 	}
-	return err
+	s.vault = seal.NewVault(s.entries.Pool(), master)
+	return nil
 }
+
+// knownFile is where this node keeps the last entry that it knows of.
+const knownFile = "known-entry.json"
 
 // viewConnections bounds the pool of the views: the follower's and those of readers.
 const viewConnections = 12
@@ -241,15 +252,15 @@ func (s *server) wire(ctx context.Context) (err error) {
 	if s.filters, err = filter.New(); err != nil {
 		return err
 	}
-	s.follower = postgres.NewFollower(postgres.FollowerConfig{
+	s.follower = views.NewFollower(views.FollowerConfig{
 		Pool: s.reads, Log: s.entries, Logger: s.log, Registerer: s.registry,
 	})
-	s.views = postgres.NewViews(s.reads, s.entries, s.follower)
+	s.views = views.NewViews(s.reads, s.entries, s.follower)
 	if s.directory, err = s.views.LoadDirectory(ctx); err != nil {
 		return err
 	}
 	s.profiles = newProfileSet(embedded, s.directory.Profiles, s.directoryIsCurrent, s.log)
-	s.courier = newCourier(sender, s.profiles, s.entries.Secret, webhookOrigin(s.Origin))
+	s.courier = newCourier(sender, s.profiles, s.vault.Secret, webhookOrigin(s.Origin))
 	return nil
 }
 
@@ -264,21 +275,21 @@ func (s *server) directoryIsCurrent(ctx context.Context) error {
 
 func (s *server) dispatcher() (*dispatch.Dispatcher, error) {
 	return dispatch.New(dispatch.Settings{
-		Log: s.entries, State: viewState{s.views}, Leases: logLeases{s.entries}, Sender: s.courier, Match: s.filters.Match,
+		Log: s.entries, State: viewState{s.views}, Leases: logLeases{s.entries}, Sender: s.courier, Filter: s.filters.Lazy,
 		Node: s.node.id, Displaced: s.node.displaced, Grace: shutdownBound, Logger: s.log, Metrics: s.registry,
 	})
 }
 
 // serveHTTP answers until ctx ends, then lets requests under way finish.
-func (s *server) serveHTTP(ctx context.Context) error {
+func (s *server) serveHTTP(ctx context.Context, log *dispatch.Router) error {
 	webhooks, err := webhooksOf(s.profiles.embedded)
 	if err != nil {
 		return err
 	}
 	handler, err := openapi.NewHandler(openapi.Server{
-		Log: s.entries, Views: s.views, Directory: s.directory, Secrets: keptSecrets(s.entries),
+		Log: log, Views: s.views, Directory: s.directory, Secrets: keptSecrets(s.entries, s.vault),
 		Profiles: profilesFor(s.profiles), Schemas: schemasFor(new(schema.Cache)), Webhooks: webhooks, Guide: s.profiles.guide, Claimed: s.entries.Claimed, Settle: s.entries.Settle,
-		CheckFilter: s.filters.Check, CompileFilter: s.filters.Compile, Route: dispatch.Preview(s.filters.Match),
+		CheckFilter: s.filters.Check, CompileFilter: s.filters.Compile, Route: s.previewed,
 		AttemptBody: s.courier.body, Handshake: s.courier.handshake, Node: s.node.id, Ready: (&readiness{check: s.entries.Ready}).ready, Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
 		Clock: time.Now, Logger: s.log, Version: version, Limits: openapi.Limits{DataBytes: s.MaxDataBytes},
 	})

@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/hooktrail/hooktrail/adapters/localpg"
-	"github.com/hooktrail/hooktrail/adapters/postgres"
+	"github.com/hooktrail/hooktrail/adapters/postgres/seal"
 	"github.com/hooktrail/hooktrail/migrations"
 )
 
@@ -106,11 +106,11 @@ func (f storageFlags) migrate(ctx context.Context, log *slog.Logger) error {
 
 // masterKey reads the key-encryption key. Only the one in the data directory is made when it isn't there: a key that was
 // said to be somewhere is never replaced by a new one, which would open nothing.
-func (f storageFlags) masterKey(dir string) (*postgres.MasterKey, error) {
+func (f storageFlags) masterKey(dir string) (*seal.MasterKey, error) {
 	if f.MasterKeyFile != "" {
-		return postgres.LoadMasterKey(f.MasterKeyFile)
+		return seal.LoadMasterKey(f.MasterKeyFile)
 	}
-	return postgres.LoadOrCreateMasterKey(filepath.Join(dir, masterKeyFile))
+	return seal.LoadOrCreateMasterKey(filepath.Join(dir, masterKeyFile))
 }
 
 // Close stops a private Postgres.

@@ -374,8 +374,7 @@ func TestStory_EventToWebhook(t *testing.T) {
 		kinds = append(kinds, e.Kind)
 	}
 	want := []string{
-		"tenant.created", "endpoint.created", "subscription.created", "event.appended", "event.routed",
-		"delivery.attempt_started", "delivery.attempt_finished",
+		"tenant.created", "endpoint.created", "subscription.created", "event.appended", "delivery.attempt_finished",
 	}
 	if !slices.Equal(kinds, want) {
 		t.Errorf("the log holds %v, want %v", kinds, want)

@@ -8,7 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/hooktrail/hooktrail/adapters/postgres"
+	"github.com/hooktrail/hooktrail/adapters/postgres/eventlog"
+	"github.com/hooktrail/hooktrail/adapters/postgres/views"
 	"github.com/hooktrail/hooktrail/domain"
 )
 
@@ -20,8 +21,8 @@ type verifyCommand struct {
 
 // Run recomputes everything that the database holds of the log, and exits 1 at the first thing that is wrong.
 func (c verifyCommand) Run(ctx context.Context, p process) error {
-	return c.Storage.withLog(ctx, c.Log, func(log *postgres.Log, views *postgres.Views) error {
-		head, err := log.CheckLog(ctx)
+	return c.Storage.withLog(ctx, c.Log, func(log *eventlog.Log, views *views.Views) error {
+		head, err := log.CheckLog(ctx, eventlog.CheckOptions{})
 		if err != nil {
 			return err
 		}
@@ -51,7 +52,7 @@ type rebuildCommand struct {
 
 // Run makes the views anew; a server that runs on the same database goes on reading the old ones until then.
 func (c rebuildCommand) Run(ctx context.Context, p process) error {
-	return c.Storage.withLog(ctx, c.Log, func(log *postgres.Log, views *postgres.Views) error {
+	return c.Storage.withLog(ctx, c.Log, func(log *eventlog.Log, views *views.Views) error {
 		head, err := log.Head(ctx)
 		if err != nil {
 			return err
@@ -71,7 +72,7 @@ func folded(p process, head domain.Position) func(domain.Position) {
 
 // withLog opens the log for reading, without appending to it, and calls f. A private Postgres is started for it, which a
 // running server must have given up.
-func (f storageFlags) withLog(ctx context.Context, logs logFlags, do func(*postgres.Log, *postgres.Views) error) (err error) {
+func (f storageFlags) withLog(ctx context.Context, logs logFlags, do func(*eventlog.Log, *views.Views) error) (err error) {
 	if err := f.validate(); err != nil {
 		return err
 	}
@@ -92,7 +93,7 @@ func (f storageFlags) withLog(ctx context.Context, logs logFlags, do func(*postg
 	if err != nil {
 		return err
 	}
-	log, err := postgres.OpenLog(ctx, postgres.Config{URL: store.url, MasterKey: master, Logger: logger})
+	log, err := eventlog.Open(ctx, eventlog.Config{URL: store.url, MasterKey: master, Logger: logger})
 	if err != nil {
 		return err
 	}
@@ -102,5 +103,5 @@ func (f storageFlags) withLog(ctx context.Context, logs logFlags, do func(*postg
 		return err
 	}
 	defer pool.Close()
-	return do(log, postgres.NewViews(pool, log, nil))
+	return do(log, views.NewViews(pool, log, nil))
 }

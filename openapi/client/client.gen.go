@@ -2597,16 +2597,26 @@ type Routed struct {
 	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6e
 	Id openapi_types.UUID `json:"id"`
 
-	// Subscriptions The subscriptions that matched.
+	// Started true: the event's own commit was the intent of the first attempt.
+	//
+	// Examples: true
+	Started bool `json:"started"`
+
+	// Subscriptions The subscriptions that matched; none for a test.
 	Subscriptions []Match `json:"subscriptions"`
 }
 
 // Routing defines model for Routing.
 type Routing struct {
-	// Complete false: the event isn't routed yet.
+	// Complete false: as of the moment asked for, further entries of the routing were still to come.
 	//
 	// Examples: true
 	Complete bool `json:"complete"`
+
+	// ConfigurationSequence The tenant's newest configuration entry when the event was routed: the routing is what that configuration decides.
+	//
+	// Examples: 17
+	ConfigurationSequence int64 `json:"configuration_sequence"`
 
 	// Deliveries Where the event goes.
 	Deliveries []Routed `json:"deliveries"`
@@ -2626,9 +2636,9 @@ type Routing struct {
 	// Examples: 2026-07-01T12:00:00.125456Z
 	RoutedAt *time.Time `json:"routed_at,omitempty"`
 
-	// Sequence The routing's last entry.
+	// Sequence The routing's last entry: the event's own, unless it goes to more than 1,000 endpoints.
 	//
-	// Examples: 42
+	// Examples: 41
 	Sequence *int64 `json:"sequence,omitempty"`
 
 	// Skipped Subscriptions whose types matched and that made no delivery all the same.

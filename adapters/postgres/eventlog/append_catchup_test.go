@@ -48,11 +48,19 @@ func TestAppend_AfterMoreThanCaughtUp(t *testing.T) {
 
 func runLog(t *testing.T, url string, key *seal.MasterKey, maxCatchUp int) *Log {
 	t.Helper()
-	log, err := Open(t.Context(), Config{URL: url, MasterKey: key, InstanceName: "test", Logger: slog.New(slog.DiscardHandler), ReadConnections: 2})
+	config := Config{
+		URL: url, MasterKey: key, InstanceName: "test", Logger: slog.New(slog.DiscardHandler), ReadConnections: 2,
+	}
+	return run(t, config, func(l *Log) { l.maxCatchUp = maxCatchUp })
+}
+
+func run(t *testing.T, config Config, change func(*Log)) *Log {
+	t.Helper()
+	log, err := Open(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	log.maxCatchUp = maxCatchUp
+	change(log)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- log.Run(ctx) }()

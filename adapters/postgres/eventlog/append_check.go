@@ -147,6 +147,9 @@ func (s *stage) add(p *prepared) error {
 	if p.Expected != domain.AnyVersion && p.Expected != version {
 		return domain.ErrConflict
 	}
+	if made, ok := madeAt(p.Stream.ID); ok && version == 0 && made.Sub(s.clock) > maxIDAhead {
+		return errIDAhead
+	}
 	if p.packed != nil && !s.checked.holds(&p.keys) {
 		return domain.ErrKeyDestroyed
 	}

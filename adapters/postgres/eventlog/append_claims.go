@@ -3,6 +3,7 @@ package eventlog
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -19,11 +20,34 @@ const digestBytes = 16
 // claimMAC identifies a claim in the database: what a client sent isn't kept.
 type claimMAC [16]byte
 
-// claimed is a claim that is in the log.
+// claimed is a claim that is in the log, as its row has it.
 type claimed struct {
+	mac      claimMAC
+	tenant   domain.TenantID
 	sequence domain.Sequence
 	count    int
+	day      time.Time
 	digest   []byte
+	proof    int64
+}
+
+// prove computes what tells that the row is as it was made.
+func (c *claimed) prove(tenant *seal.Secret) (int64, error) {
+	numbers := fmt.Sprintf("%d %d %s", c.sequence, c.count, c.day.Format(time.DateOnly))
+	sum, err := seal.HashUnder(tenant, "claim row", string(c.mac[:]), string(c.digest), numbers)
+	return int64(binary.BigEndian.Uint64(sum[:8])), err
+}
+
+// claimColumns are those that scanClaims takes, in its order.
+const claimColumns = `c.mac, c.tenant, c.sequence, c.count, c.day, c.digest, c.proof`
+
+func scanClaims(rows pgx.Rows) ([]claimed, error) {
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (c claimed, err error) {
+		var mac []byte
+		err = row.Scan(&mac, &c.tenant, &c.sequence, &c.count, &c.day, &c.digest, &c.proof)
+		copy(c.mac[:], mac)
+		return c, err
+	})
 }
 
 // takenError says that a claim of a group was made before. The appender leaves the comparison of the requests to the caller's
@@ -140,28 +164,39 @@ func (l *Log) compare(ctx context.Context, taken *takenError) error {
 // savepoint: a look-up first would cost every append what only a repetition needs (facts: a fifth of the rate).
 func insertClaims(ctx context.Context, tx pgx.Tx, admitted []*request, now time.Time) (free bool, err error) {
 	var macs, digests [][]byte
-	var sequences []int64
+	var sequences, proofs []int64
 	var counts []int32
 	var tenants []string
 	for _, r := range admitted {
 		for i, claim := range r.group.Claims {
+			first := &r.drafts[claim.First]
+			row := claimed{
+				mac: r.macs[i], tenant: claim.Tenant, sequence: first.sequence, count: claim.Count, day: now.UTC(),
+				digest: r.digests[i][:digestBytes],
+			}
+			proof, err := row.prove(first.keys.Tenant)
+			if err != nil {
+				return false, err
+			}
 			macs = append(macs, r.macs[i][:])
-			digests = append(digests, r.digests[i][:digestBytes])
-			sequences = append(sequences, int64(r.drafts[claim.First].sequence))
-			counts = append(counts, int32(claim.Count))
-			tenants = append(tenants, string(claim.Tenant))
+			digests = append(digests, row.digest)
+			sequences = append(sequences, int64(row.sequence))
+			counts = append(counts, int32(row.count))
+			tenants = append(tenants, string(row.tenant))
+			proofs = append(proofs, proof)
 		}
 	}
 	if len(macs) == 0 {
 		return true, nil
 	}
 	const insert = `
-		INSERT INTO claims (mac, digest, sequence, count, tenant, day)
-		SELECT c.*, $6::date FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::integer[], $5::text[]) AS c
+		INSERT INTO claims (mac, digest, sequence, count, tenant, proof, day)
+		SELECT c.*, $7::date
+		  FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::integer[], $5::text[], $6::bigint[]) AS c
 		ON CONFLICT DO NOTHING`
 	var batch pgx.Batch
 	batch.Queue(`SAVEPOINT claims`)
-	batch.Queue(insert, macs, digests, sequences, counts, tenants, now.UTC())
+	batch.Queue(insert, macs, digests, sequences, counts, tenants, proofs, now.UTC())
 	results := tx.SendBatch(ctx, &batch)
 	defer func() { _ = results.Close() }() // again, after an error; the first close is checked
 	if _, err := results.Exec(); err != nil {
@@ -190,22 +225,19 @@ func lookUpClaims(ctx context.Context, tx pgx.Tx, requests []*request) (map[clai
 
 // readClaims reads which claims are in the log.
 func readClaims(ctx context.Context, db postgres.Querier, macs [][]byte) (map[claimMAC]claimed, error) {
-	const sql = `SELECT mac, digest, sequence, count FROM claims WHERE mac = ANY ($1)`
-	rows, err := db.Query(ctx, sql, macs)
+	rows, err := db.Query(ctx, `SELECT `+claimColumns+` FROM claims c WHERE c.mac = ANY ($1)`, macs)
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	found := make(map[claimMAC]claimed)
-	for rows.Next() {
-		var mac []byte
-		var c claimed
-		if err := rows.Scan(&mac, &c.digest, &c.sequence, &c.count); err != nil {
-			return nil, err
-		}
-		found[claimMAC(mac)] = c
+	list, err := scanClaims(rows)
+	if err != nil {
+		return nil, err
 	}
-	return found, rows.Err()
+	found := make(map[claimMAC]claimed, len(list))
+	for i := range list {
+		found[list[i].mac] = list[i]
+	}
+	return found, nil
 }
 
 // Claimed looks claims up without appending: for each, in order, who made it before, or nil. An append may make a claim

@@ -208,13 +208,12 @@ func (a *appender) connect(ctx context.Context) error {
 		a.log.queue.setDown(postgres.DomainError("append", err))
 		return err
 	}
-	if err := a.log.known.check(ctx, conn); err != nil {
+	if err := a.log.checkKnown(ctx, conn); err != nil {
 		_ = conn.Close(ctx) // what was asked is answered
 		a.log.queue.setDown(postgres.DomainError("append", err))
 		return err
 	}
 	postgres.RegisterColumns(conn)
-	a.log.recent.clear()
 	a.conn, a.state = conn, newState()
 	a.log.appending.Store(conn.PgConn().PID())
 	a.log.queue.setDown(nil)
@@ -226,6 +225,7 @@ func (a *appender) drop() {
 	if a.conn == nil {
 		return
 	}
+	a.log.recent.clear() // another state of the database may be there next
 	closed, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 	defer cancel()
 	_ = a.conn.Close(closed) // broken: nothing can be said to the server

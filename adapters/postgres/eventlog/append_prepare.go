@@ -12,6 +12,7 @@ import (
 	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/adapters/postgres/seal"
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/jackc/pgx/v5"
 )
 
 // entryOverhead is what a draft counts for in the bounds of queue and batch besides its content.
@@ -255,21 +256,26 @@ func (l *Log) findOrigins(ctx context.Context, db postgres.Querier, requests []*
 func (l *Log) readOrigins(
 	ctx context.Context, db postgres.Querier, tenants []string, origins map[domain.TenantID]string,
 ) error {
-	rows, err := db.Query(ctx, `SELECT DISTINCT tenant, origin FROM heads WHERE tenant = ANY ($1)`, tenants)
+	const sql = `SELECT DISTINCT tenant, origin FROM heads WHERE tenant = ANY ($1)`
+	rows, err := db.Query(ctx, sql, tenants) //nolint:rowserrcheck // pgx.ForEachRow checks it
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var tenant domain.TenantID
-		var origin string
-		if err := rows.Scan(&tenant, &origin); err != nil {
+	var tenant domain.TenantID
+	var origin string
+	if _, err := pgx.ForEachRow(rows, []any{&tenant, &origin}, func() error {
+		origins[tenant] = origin
+		return nil
+	}); err != nil {
+		return err
+	}
+	for tenant, origin := range origins {
+		if err := l.checkHead(ctx, db, tenant); err != nil {
 			return err
 		}
-		origins[tenant] = origin
 		l.origins.put(tenant, origin)
 	}
-	return rows.Err()
+	return nil
 }
 
 // maxNameBytes bounds tenants', streams' and leases' names, so that a leaf always stays below domain.MaxLeafBytes.

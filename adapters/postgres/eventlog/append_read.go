@@ -54,14 +54,14 @@ func (a *appender) lockAndCheck(ctx context.Context, requests []*request) (pgx.T
 		c.clock = c.clock.UTC().Truncate(time.Microsecond)
 		return err
 	})
-	var head domain.Position
-	var recordedAt time.Time
-	const headSQL = `SELECT position, recorded_at FROM heads WHERE tenant = '' ORDER BY position DESC LIMIT 1`
+	head := new(tenantHead) // of an empty log
+	const headSQL = `SELECT ` + headColumns + ` FROM heads h WHERE tenant = '' ORDER BY position DESC LIMIT 1`
 	batch.Queue(headSQL).QueryRow(func(row pgx.Row) error {
-		err := row.Scan(&head, &recordedAt)
-		if errors.Is(err, pgx.ErrNoRows) { // an empty log
+		_, found, err := a.log.heads.scan(row)
+		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}
+		head = found
 		return err
 	})
 	if !a.state.known {
@@ -76,8 +76,8 @@ func (a *appender) lockAndCheck(ctx context.Context, requests []*request) (pgx.T
 	if err := a.log.checkClock(c.clock); err != nil {
 		return tx, nil, err
 	}
-	if !a.state.known || a.state.position != head {
-		if err := a.catchUp(ctx, tx, requests, c, head, recordedAt); err != nil {
+	if !a.state.known || a.state.position != head.position {
+		if err := a.catchUp(ctx, tx, requests, c, head); err != nil {
 			return tx, nil, err
 		}
 	}
@@ -126,8 +126,8 @@ func (c *checked) lost(r *request) bool {
 }
 
 // catchUp brings the state to a head that it isn't at: because others appended, or because nothing is known yet.
-func (a *appender) catchUp(ctx context.Context, tx pgx.Tx, requests []*request, c *checked, head domain.Position, at time.Time) error {
-	s := a.state
+func (a *appender) catchUp(ctx context.Context, tx pgx.Tx, requests []*request, c *checked, to *tenantHead) error {
+	s, head := a.state, to.position
 	from, wasKnown := s.position, s.known
 	s.forgetHeads()
 	if wasKnown && head < from {
@@ -151,12 +151,26 @@ func (a *appender) catchUp(ctx context.Context, tx pgx.Tx, requests []*request, 
 		a.queueFloor(&batch)
 	}
 	clear(c.versions)
+	last := head
+	if !wasKnown { // the head isn't taken as it is
+		const sql = `SELECT coalesce((SELECT position FROM entries ORDER BY position DESC LIMIT 1), 0)`
+		batch.Queue(sql).QueryRow(func(row pgx.Row) error { return row.Scan(&last) })
+	}
 	a.queueChecks(&batch, requests, c)
 	if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
 		*s = *newState() // half caught up is worth nothing
 		return fmt.Errorf("catch up with the log: %w", err)
 	}
-	s.known, s.position, s.recordedAt = true, head, at.UTC()
+	if last != head {
+		*s = *newState()
+		return fmt.Errorf("the instance's head says position %d, the last entry is %d: %w", head, last, errHead)
+	}
+	var err error
+	if s.starts, err = s.starts.extend(ctx, tx, head); err != nil {
+		*s = *newState()
+		return fmt.Errorf("catch up with the log: %w", err)
+	}
+	s.known, s.position, s.recordedAt = true, head, to.recordedAt
 	return nil
 }
 
@@ -173,29 +187,32 @@ func (a *appender) queueFloor(batch *pgx.Batch) {
 	})
 }
 
+// versionsSQL reads the versions of streams, each from the first position on that can be of it.
+const versionsSQL = `
+	SELECT w.tenant, w.kind, w.id, v.stream_version
+	  FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bigint[]) AS w (tenant, kind, id, first),
+	       LATERAL (SELECT stream_version FROM entries e
+	                 WHERE e.stream = w.id AND e.tenant = w.tenant AND e.stream_kind = w.kind AND e.position >= w.first
+	                 ORDER BY stream_version DESC LIMIT 1) v`
+
 // queueChecks asks for what the batch needs and the state doesn't know.
 func (a *appender) queueChecks(batch *pgx.Batch, requests []*request, c *checked) {
 	need := a.needs(requests)
 	if len(need.tenants) > 0 {
 		const sql = `
-			SELECT h.tenant, h.position, h.size, h.configuration, h.deleted, h.origin, h.frontier
+			SELECT ` + headColumns + `
 			  FROM unnest($1::text[]) AS w (tenant),
 			       LATERAL (SELECT * FROM heads WHERE tenant = w.tenant ORDER BY position DESC LIMIT 1) h`
 		batch.Queue(sql, need.tenants).Query(a.readHeads)
 	}
 	if n := len(need.streams); n > 0 {
-		tenants, kinds, ids := make([]string, n), make([]string, n), make([][16]byte, n)
+		tenants, kinds, ids, from := make([]string, n), make([]string, n), make([][16]byte, n), make([]int64, n)
 		for i, key := range need.streams {
 			tenants[i], kinds[i], ids[i] = string(key.tenant), string(key.stream.Kind), key.stream.ID
+			from[i] = int64(a.state.starts.from(key.stream.ID))
 			c.versions[key] = 0
 		}
-		const sql = `
-			SELECT w.tenant, w.kind, w.id, v.stream_version
-			  FROM unnest($1::text[], $2::text[], $3::uuid[]) AS w (tenant, kind, id),
-			       LATERAL (SELECT stream_version FROM entries e
-			                 WHERE e.stream = w.id AND e.tenant = w.tenant AND e.stream_kind = w.kind
-			                 ORDER BY stream_version DESC LIMIT 1) v`
-		batch.Queue(sql, tenants, kinds, ids).Query(func(rows pgx.Rows) error {
+		batch.Queue(versionsSQL, tenants, kinds, ids, from).Query(func(rows pgx.Rows) error {
 			return eachVersion(rows, func(key streamKey, version int) { c.versions[key] = version })
 		})
 	}
@@ -304,9 +321,8 @@ func (a *appender) needs(requests []*request) needs {
 
 func (a *appender) readHeads(rows pgx.Rows) error {
 	for rows.Next() {
-		var tenant domain.TenantID
-		h := new(tenantHead)
-		if err := rows.Scan(&tenant, &h.position, &h.size, &h.configuration, &h.deleted, &h.origin, &h.frontier); err != nil {
+		tenant, h, err := a.log.heads.scan(rows)
+		if err != nil {
 			return err
 		}
 		a.state.heads[tenant] = h

@@ -22,17 +22,6 @@ type streamKey struct {
 	stream domain.Stream
 }
 
-// tenantHead is where one tenant's log ends. Immutable.
-type tenantHead struct {
-	position      domain.Position // of its last entry
-	size          int64
-	configuration domain.Sequence // of the last entry that configures routing
-	deleted       bool
-	origin        string
-	frontier      []byte
-	tails         *tails // nil: unknown
-}
-
 // leaseRow is a lease as the database has it.
 type leaseRow struct {
 	owner domain.UUID
@@ -48,6 +37,7 @@ type state struct {
 	heads      map[domain.TenantID]*tenantHead
 	leases     map[string]leaseRow
 	versions   versions
+	starts     starts
 }
 
 func newState() *state {

@@ -123,7 +123,7 @@ func (b *batch) integrate(ctx context.Context, tx pgx.Tx, base *state) error {
 		}
 		staged := b.stage.tenants[tenant]
 		b.heads[tenant] = &tenantHead{
-			position: last[tenant].position, size: t.size(), configuration: staged.configuration,
+			position: last[tenant].position, size: t.size(), recordedAt: b.stage.recordedAt, configuration: staged.configuration,
 			deleted: staged.deleted, origin: staged.origin, frontier: t.bytes(), tails: t.tails,
 		}
 	}
@@ -155,7 +155,7 @@ func (p *prepared) appendLeaf(b []byte) []byte {
 func (a *appender) write(ctx context.Context, tx pgx.Tx, b *batch) error {
 	var pipeline pgx.Batch
 	b.queueSecrets(&pipeline)
-	b.queueHeads(&pipeline) // before the entries, which the database takes only if they lead to these heads
+	b.queueHeads(&pipeline, a.log.heads) // before the entries, which the database takes only if they lead to these heads
 	publisher, err := sql.NewPublisher(pipelined{&pipeline}, sql.PublisherConfig{SchemaAdapter: entrySchema{}}, nil)
 	if err != nil {
 		return err
@@ -235,12 +235,13 @@ func (b *batch) queueSecrets(pipeline *pgx.Batch) {
 }
 
 // queueHeads inserts the new heads. The instance's is that of the empty tenant.
-func (b *batch) queueHeads(pipeline *pgx.Batch) {
+func (b *batch) queueHeads(pipeline *pgx.Batch, key headKey) {
 	n := len(b.heads) + 1
 	tenants, positions, sizes := make([]string, 1, n), make([]int64, 1, n), make([]int64, 1, n)
 	deleted, origins, frontiers := make([]bool, 1, n), make([]string, 1, n), make([][]byte, 1, n)
-	configurations := make([]int64, 1, n)
+	configurations, macs := make([]int64, 1, n), make([][]byte, 1, n)
 	positions[0], sizes[0], frontiers[0] = int64(b.position), int64(b.position), []byte{}
+	macs[0] = key.mac("", &tenantHead{position: b.position, size: int64(b.position), recordedAt: b.stage.recordedAt})
 	for tenant, h := range b.heads {
 		tenants = append(tenants, string(tenant))
 		positions = append(positions, int64(h.position))
@@ -249,13 +250,15 @@ func (b *batch) queueHeads(pipeline *pgx.Batch) {
 		deleted = append(deleted, h.deleted)
 		origins = append(origins, h.origin)
 		frontiers = append(frontiers, h.frontier)
+		macs = append(macs, key.mac(tenant, h))
 	}
 	const insert = `
-		INSERT INTO heads (tenant, position, size, recorded_at, configuration, deleted, origin, frontier)
-		SELECT h.tenant, h.position, h.size, $3::timestamptz, h.configuration, h.deleted, h.origin, h.frontier
-		  FROM unnest($1::text[], $2::bigint[], $4::bigint[], $5::boolean[], $6::text[], $7::bytea[], $8::bigint[])
-		       AS h (tenant, position, size, deleted, origin, frontier, configuration)`
-	pipeline.Queue(insert, tenants, positions, b.stage.recordedAt, sizes, deleted, origins, frontiers, configurations)
+		INSERT INTO heads (tenant, position, size, recorded_at, configuration, deleted, origin, frontier, mac)
+		SELECT h.tenant, h.position, h.size, $3::timestamptz, h.configuration, h.deleted, h.origin, h.frontier, h.mac
+		  FROM unnest($1::text[], $2::bigint[], $4::bigint[], $5::boolean[], $6::text[], $7::bytea[], $8::bigint[],
+		              $9::bytea[])
+		       AS h (tenant, position, size, deleted, origin, frontier, configuration, mac)`
+	pipeline.Queue(insert, tenants, positions, b.stage.recordedAt, sizes, deleted, origins, frontiers, configurations, macs)
 }
 
 // queueOldHeads deletes the heads that the new ones replace.

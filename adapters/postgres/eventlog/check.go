@@ -11,7 +11,6 @@ import (
 	"github.com/hooktrail/hooktrail/adapters/postgres/seal"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/jackc/pgx/v5"
-	"golang.org/x/mod/sumdb/tlog"
 )
 
 // CheckOptions are those of CheckLog. The zero value checks everything.
@@ -32,15 +31,19 @@ func (l *Log) CheckLog(ctx context.Context, options CheckOptions) (domain.Positi
 		return 0, postgres.DomainError("check the log", err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // it only read
-	c := &logCheck{
-		log: l, tx: tx, options: options, trees: make(map[domain.TenantID]*treeCheck),
-		leases: make(map[string]leaseRow), commitments: newUniqueCheck(),
-	}
+	c := l.newCheck(tx, options)
 	defer c.commitments.close()
 	if err := c.all(ctx); err != nil {
 		return c.position, fmt.Errorf("check the log: %w", err)
 	}
 	return c.position, nil
+}
+
+func (l *Log) newCheck(tx pgx.Tx, options CheckOptions) *logCheck {
+	return &logCheck{
+		log: l, tx: tx, options: options, trees: make(map[domain.TenantID]*treeCheck),
+		leases: make(map[string]leaseRow), commitments: newUniqueCheck(),
+	}
 }
 
 // logCheck is one run over the log. What it keeps of each tenant's tree is the frontier and the tiles that aren't full.
@@ -49,7 +52,6 @@ type logCheck struct {
 	tx          pgx.Tx
 	options     CheckOptions
 	head        tenantHead // the instance's
-	headTime    time.Time
 	position    domain.Position
 	recordedAt  time.Time
 	trees       map[domain.TenantID]*treeCheck
@@ -80,13 +82,9 @@ func (c *logCheck) all(ctx context.Context) error {
 }
 
 func (c *logCheck) readHead(ctx context.Context) error {
-	const sql = `SELECT position, size, recorded_at FROM heads WHERE tenant = ''`
-	rows, err := c.tx.Query(ctx, sql) //nolint:rowserrcheck // pgx.ForEachRow checks it
-	if err != nil {
-		return err
-	}
 	number := 0
-	_, err = pgx.ForEachRow(rows, []any{&c.head.position, &c.head.size, &c.headTime}, func() error {
+	err := c.eachHead(ctx, `tenant = ''`, func(_ domain.TenantID, h *tenantHead) error {
+		c.head = *h
 		number++
 		return nil
 	})
@@ -103,6 +101,25 @@ func (c *logCheck) readHead(ctx context.Context) error {
 	return nil
 }
 
+// eachHead reads the heads for which a condition holds.
+func (c *logCheck) eachHead(ctx context.Context, condition string, f func(domain.TenantID, *tenantHead) error) error {
+	rows, err := c.tx.Query(ctx, `SELECT `+headColumns+` FROM heads h WHERE `+condition)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		tenant, h, err := c.log.heads.scan(rows)
+		if err != nil {
+			return err
+		}
+		if err := f(tenant, h); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
 // resume begins behind a position: with the trees that tiles and leaves give up to there.
 func (c *logCheck) resume(ctx context.Context) error {
 	if c.options.After == 0 {
@@ -113,34 +130,26 @@ func (c *logCheck) resume(ctx context.Context) error {
 	if err := c.tx.QueryRow(ctx, last, int64(c.position)).Scan(&c.recordedAt); err != nil {
 		return fmt.Errorf("read the entry at position %d: %w", c.position, err)
 	}
-	const tenantsSQL = `
-		SELECT DISTINCT ON (tenant) tenant, size, origin FROM heads WHERE tenant <> '' ORDER BY tenant, position DESC`
-	rows, err := c.tx.Query(ctx, tenantsSQL)
-	if err != nil {
+	heads := make(map[domain.TenantID]*tenantHead)
+	if err := c.eachHead(ctx, `tenant <> ''`, func(tenant domain.TenantID, h *tenantHead) error {
+		heads[tenant] = h
+		return nil
+	}); err != nil {
 		return err
 	}
-	type tenantSize struct {
-		Tenant domain.TenantID
-		Size   int64
-		Origin string
-	}
-	tenants, err := pgx.CollectRows(rows, pgx.RowToStructByPos[tenantSize])
-	if err != nil {
-		return err
-	}
-	for _, t := range tenants {
-		size, err := sizeAt(ctx, c.tx, t.Tenant, t.Size, c.position)
+	for tenant, head := range heads {
+		size, err := sizeAt(ctx, c.tx, tenant, head.size, c.position)
 		if err != nil {
-			return fmt.Errorf("tenant %s: %w", t.Tenant, err)
+			return fmt.Errorf("tenant %s: %w", tenant, err)
 		}
 		if size == 0 {
 			continue
 		}
-		frontier, err := frontierOf(ctx, c.tx, t.Tenant, size)
+		frontier, err := frontierOf(ctx, c.tx, tenant, size)
 		if err != nil {
-			return fmt.Errorf("tenant %s: %w", t.Tenant, err)
+			return fmt.Errorf("tenant %s: %w", tenant, err)
 		}
-		check := &treeCheck{origin: t.Origin}
+		check := &treeCheck{origin: head.origin}
 		if check.tree, err = newTree(size, frontier, nil); err != nil {
 			return err
 		}
@@ -148,11 +157,11 @@ func (c *logCheck) resume(ctx context.Context) error {
 			SELECT coalesce(max(sequence) FILTER (WHERE kind NOT IN ('tenant.registered', 'tenant.unregistered')), 0),
 			       coalesce(bool_or(kind = 'tenant.deleted'), false)
 			  FROM entries WHERE tenant = $1 AND sequence < $2 AND stream_kind IN ('tenant', 'endpoint', 'subscription')`
-		err = c.tx.QueryRow(ctx, configSQL, string(t.Tenant), size).Scan(&check.configuration, &check.deleted)
+		err = c.tx.QueryRow(ctx, configSQL, string(tenant), size).Scan(&check.configuration, &check.deleted)
 		if err != nil {
 			return err
 		}
-		c.trees[t.Tenant] = check
+		c.trees[tenant] = check
 	}
 	return nil
 }
@@ -425,18 +434,11 @@ func (c *logCheck) tileCount(ctx context.Context) error {
 }
 
 func (c *logCheck) heads(ctx context.Context) error {
-	if c.head.position != c.position || c.position > 0 && !c.headTime.Equal(c.recordedAt) {
+	if c.head.position != c.position || c.position > 0 && !c.head.recordedAt.Equal(c.recordedAt) {
 		return fmt.Errorf("the instance's head says position %d, the last entry is %d", c.head.position, c.position)
 	}
-	const sql = `SELECT tenant, size, configuration, deleted, origin, frontier FROM heads WHERE tenant <> ''`
-	rows, err := c.tx.Query(ctx, sql) //nolint:rowserrcheck // pgx.ForEachRow checks it
-	if err != nil {
-		return err
-	}
-	var tenant domain.TenantID
-	var h tenantHead
 	seen := make(map[domain.TenantID]bool)
-	_, err = pgx.ForEachRow(rows, []any{&tenant, &h.size, &h.configuration, &h.deleted, &h.origin, &h.frontier}, func() error {
+	err := c.eachHead(ctx, `tenant <> ''`, func(tenant domain.TenantID, h *tenantHead) error {
 		t := c.trees[tenant]
 		switch {
 		case seen[tenant]:
@@ -463,6 +465,9 @@ func (c *logCheck) secrets(ctx context.Context) error {
 	if err := c.log.keys.CheckAll(ctx, c.tx); err != nil {
 		return err
 	}
+	if err := c.log.vault.CheckAll(ctx, c.tx); err != nil {
+		return err
+	}
 	const sql = `
 		SELECT k.id::text FROM data_keys k
 		 WHERE k.destroyed_at IS NOT NULL
@@ -470,15 +475,39 @@ func (c *logCheck) secrets(ctx context.Context) error {
 	return c.none(ctx, sql, "data key %s was destroyed by no entry")
 }
 
-// claims checks that what claims name is there.
+// claims checks that claims are as they were made, and that what they name is there.
 func (c *logCheck) claims(ctx context.Context) error {
-	const sql = `
-		SELECT encode(c.mac, 'hex') FROM claims c
-		 WHERE NOT EXISTS (SELECT FROM entries e
-		                    WHERE e.tenant = c.tenant AND e.sequence = c.sequence
-		                      AND (e.recorded_at AT TIME ZONE 'UTC')::date - c.day BETWEEN 0 AND 1)
-		    OR NOT EXISTS (SELECT FROM entries e WHERE e.tenant = c.tenant AND e.sequence = c.sequence + c.count - 1) LIMIT 1`
-	return c.none(ctx, sql, "claim %s names entries that aren't there, or of another day")
+	last := make([]byte, 0, len(claimMAC{}))
+	for {
+		const sql = `SELECT ` + claimColumns + ` FROM claims c WHERE c.mac > $1 ORDER BY c.mac LIMIT 5000`
+		rows, err := c.tx.Query(ctx, sql, last)
+		if err != nil {
+			return err
+		}
+		page, err := scanClaims(rows)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		for i := range page {
+			made := &page[i]
+			last = append(last[:0], made.mac[:]...)
+			tenant, err := c.log.keys.Tenant(ctx, made.tenant)
+			if errors.Is(err, domain.ErrKeyDestroyed) {
+				continue
+			}
+			if err != nil {
+				return fmt.Errorf("claim %x: %w", made.mac, err)
+			}
+			proof, err := made.prove(tenant)
+			if err != nil {
+				return err
+			}
+			t := c.trees[made.tenant]
+			if proof != made.proof || t == nil || int64(made.sequence)+int64(made.count) > t.tree.size() {
+				return fmt.Errorf("claim %x was changed", made.mac)
+			}
+		}
+	}
 }
 
 // none runs a query that finds nothing if all is well, else one text.
@@ -532,58 +561,4 @@ func (c *logCheck) instanceName(ctx context.Context) error {
 		return fmt.Errorf("the instance is called %s, its own log has origin %s", name, t.origin)
 	}
 	return nil
-}
-
-// sizeAt is how many entries a tenant has up to a position, of those that it has in all. It bisects: positions grow with
-// sequences.
-func sizeAt(ctx context.Context, db postgres.Querier, tenant domain.TenantID, size int64, at domain.Position) (int64, error) {
-	from, to := int64(0), size
-	for from < to {
-		middle := from + (to-from)/2
-		var position domain.Position
-		const sql = `SELECT position FROM entries WHERE tenant = $1 AND sequence = $2 AND position > $2`
-		if err := db.QueryRow(ctx, sql, string(tenant), middle).Scan(&position); err != nil {
-			return 0, fmt.Errorf("sequence %d: %w", middle, err)
-		}
-		if position <= at {
-			from = middle + 1
-		} else {
-			to = middle
-		}
-	}
-	return from, nil
-}
-
-// frontierOf computes the frontier of a tree of a size from its tiles and, where they aren't full, from what is below: of each
-// level at most 255 tiles or leaves, however large the tree is.
-func frontierOf(ctx context.Context, db postgres.Querier, tenant domain.TenantID, size int64) ([]byte, error) {
-	var frontier []byte
-	for level := tileLevels - 1; level >= 0; level-- {
-		number := size >> (level * tileHeight) // of full subtrees of the level
-		first := number &^ (tileWidth - 1)
-		if first == number {
-			continue
-		}
-		var hashes []tlog.Hash
-		var err error
-		if level == 0 {
-			hashes, err = leafHashes(ctx, db, tenant, first, number)
-		} else {
-			hashes, err = tileRoots(ctx, db, tenant, level-1, first, number)
-		}
-		if err != nil {
-			return nil, err
-		}
-		if int64(len(hashes)) != number-first {
-			return nil, fmt.Errorf("level %d of the tree has %d of %d hashes", level, len(hashes), number-first)
-		}
-		for width := int64(tileWidth / 2); width > 0; width /= 2 {
-			if (number-first)&width == 0 {
-				continue
-			}
-			root := tileRoot(hashes[:width])
-			frontier, hashes = append(frontier, root[:]...), hashes[width:]
-		}
-	}
-	return frontier, nil
 }

@@ -6,34 +6,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hooktrail/hooktrail/adapters/postgres/eventlog"
+	"github.com/hooktrail/hooktrail/adapters/postgres/seal/sealtest"
 	"github.com/hooktrail/hooktrail/domain"
-	"github.com/jackc/pgx/v5"
 )
 
 // erase destroys a secret as the erasing role does it. by is the sequence of the entry that says so.
 func (o *opened) erase(t testing.TB, key domain.UUID, by domain.Sequence) {
 	t.Helper()
-	admin := connect(t, o.db.AdminURL)
-	err := pgx.BeginFunc(t.Context(), admin, func(tx pgx.Tx) error {
-		for _, sql := range []string{
-			`SET LOCAL ROLE hooktrail_eraser`, `SELECT pg_advisory_xact_lock(hashtextextended('hooktrail/log', 0))`,
-		} {
-			if _, err := tx.Exec(t.Context(), sql); err != nil {
-				return err
-			}
-		}
-		const destroy = `
-			UPDATE data_keys SET wrapped = NULL, destroyed_at = clock_timestamp(), destroyed_by = $2
-			 WHERE id = $1 AND destroyed_at IS NULL`
-		tag, err := tx.Exec(t.Context(), destroy, [16]byte(key), int64(by))
-		if err == nil && tag.RowsAffected() != 1 {
-			err = errors.New("there is no such key")
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatalf("erase %s: %v", key, err)
-	}
+	sealtest.Destroy(t, o.db.AdminURL, key, by)
 }
 
 func about(subject string) domain.Draft {

@@ -96,6 +96,16 @@ func (k *known) check(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
+// checkKnown holds a new connection to what this process knows. What it remembers of another state of the database is nothing
+// to be read any more.
+func (l *Log) checkKnown(ctx context.Context, conn *pgx.Conn) error {
+	err := l.known.check(ctx, conn)
+	if errors.Is(err, ErrReplaced) {
+		l.recent.clear()
+	}
+	return err
+}
+
 // run writes the file while the log grows, and once more at the end.
 func (k *known) run(ctx context.Context, logger *slog.Logger) {
 	if k.file == "" {

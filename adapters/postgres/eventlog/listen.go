@@ -97,6 +97,9 @@ func (l *Log) listenOnce(ctx context.Context) error {
 		return fmt.Errorf("connect to listen: %w", err)
 	}
 	defer closeConn(ctx, conn)
+	if err := l.checkKnown(connecting, conn); err != nil {
+		return err
+	}
 	if _, err := conn.Exec(connecting, `LISTEN `+notifyChannel); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}

@@ -65,7 +65,9 @@ type Log struct {
 	logger       *slog.Logger
 	metrics      *logMetrics
 	name         string // of the instance, for tenants made from now on
+	heads        headKey
 	keys         *seal.Keyring
+	vault        *seal.Vault
 	codec        *seal.Codec
 	known        *known
 	clockAhead   time.Duration
@@ -123,12 +125,13 @@ func (l *Log) open(ctx context.Context, config Config) (err error) {
 	}
 	l.appendConfig = postgres.Connection(base.ConnConfig, "hooktrail append", appendSettings)
 	l.listenConfig = postgres.Connection(base.ConnConfig, "hooktrail listen", listenSettings)
-	if l.pool, err = postgres.NewPool(ctx, config.URL, "hooktrail", orDefault(config.ReadConnections, 8), l.known.check); err != nil {
+	if l.pool, err = postgres.NewPool(ctx, config.URL, "hooktrail", orDefault(config.ReadConnections, 8), l.checkKnown); err != nil {
 		return err
 	}
-	if l.name, err = openInstance(ctx, l.pool, config.MasterKey, config.InstanceName); err != nil {
+	if l.name, l.heads, err = openInstance(ctx, l.pool, config.MasterKey, config.InstanceName); err != nil {
 		return err
 	}
+	l.vault = seal.NewVault(l.pool, config.MasterKey)
 	if l.keys, err = seal.NewKeyring(l.pool, config.MasterKey); err != nil {
 		return err
 	}
@@ -199,6 +202,9 @@ func (l *Log) InstanceName() string { return l.name }
 
 // Pool is the one that everything but appending uses. It ends with the Log.
 func (l *Log) Pool() *pgxpool.Pool { return l.pool }
+
+// Vault keeps the secrets of endpoints in the same database.
+func (l *Log) Vault() *seal.Vault { return l.vault }
 
 // Hash is an HMAC over texts under the tenant's own secret, for one purpose, such as "subject"; see seal.Keyring.
 func (l *Log) Hash(ctx context.Context, tenant domain.TenantID, purpose string, texts ...string) ([32]byte, error) {

@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/hooktrail/hooktrail/adapters/postgres/eventlog"
+	"github.com/hooktrail/hooktrail/domain"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -102,9 +106,17 @@ func TestLog_Partitions(t *testing.T) {
 	log := open(t)
 	admin := connect(t, log.db.AdminURL)
 	// skipTo has the instance's log as if it were that long: nobody can wait for a hundred million entries here.
-	skipTo := func(position int) {
+	skipTo := func(position domain.Position) {
 		log.stop()
-		mustExec(t, admin, `UPDATE heads SET position = $1, size = $1 WHERE tenant = ''`, position)
+		var at time.Time
+		if err := admin.QueryRow(t.Context(), `SELECT recorded_at FROM heads WHERE tenant = ''`).Scan(&at); err != nil {
+			t.Fatal(err)
+		}
+		mac := eventlog.InstanceHeadMAC(log.Log, position, at)
+		mustExec(t, admin, `ALTER TABLE entries_000000 DISABLE TRIGGER entries_refuse_change`)
+		mustExec(t, admin, `UPDATE entries SET position = $1 WHERE position = (SELECT max(position) FROM entries)`, position)
+		mustExec(t, admin, `ALTER TABLE entries_000000 ENABLE ALWAYS TRIGGER entries_refuse_change`)
+		mustExec(t, admin, `UPDATE heads SET position = $1, size = $1, mac = $2 WHERE tenant = ''`, position, mac)
 		log = reopen(t, log.db, log.key)
 	}
 	skipTo(89_999_999)
@@ -133,8 +145,34 @@ func TestLog_Partitions(t *testing.T) {
 			t.Errorf("%s: %v, want SQLSTATE %s", sql, err, restrictViolation)
 		}
 	}
-	page, err := log.Page(t.Context(), 99_999_995, 100)
-	if err != nil || len(page) != 15 {
+	// Both halves of the log are looked into for what streams there are.
+	again := reopen(t, log.db, log.key)
+	for _, i := range []int{0, len(entries) - 1} {
+		again.mustAppend(t, group(routed(entries[i].Stream, 1)))
+		if _, err := domain.AppendOne(t.Context(), again, group(routed(entries[i].Stream, 1))); !errors.Is(err, domain.ErrConflict) {
+			t.Errorf("entry %d has a second version: %v", i, err)
+		}
+	}
+	// A stream that can't be in the first partition isn't looked for there.
+	appender := connect(t, log.db.URL)
+	mustExec(t, appender, `SET plan_cache_mode = force_generic_plan`)
+	mustExec(t, appender, `SET enable_seqscan = off`)
+	rows, err := appender.Query(t.Context(), `EXPLAIN (ANALYZE, COSTS off, TIMING off) `+eventlog.VersionsSQL,
+		[]string{"default"}, []string{"event"}, [][16]byte{entries[0].Stream.ID}, []int64{100_000_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, line := range plan {
+		if strings.Contains(line, "entries_000000") && !strings.Contains(strings.Join(plan[i:min(i+2, len(plan))], ""), "never executed") {
+			t.Errorf("the plan looks into the first partition:\n%s", strings.Join(plan, "\n"))
+		}
+	}
+	page, err := again.Page(t.Context(), 99_999_995, 100)
+	if err != nil || len(page) != 17 {
 		t.Errorf("a page over the border has %d entries, %v", len(page), err)
 	}
 }

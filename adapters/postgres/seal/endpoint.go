@@ -64,3 +64,22 @@ func secretContext(tenant domain.TenantID, id domain.UUID, purpose string) []byt
 	}
 	return b
 }
+
+// CheckAll opens every secret of endpoints: one whose row was changed doesn't open.
+func (v *Vault) CheckAll(ctx context.Context, db postgres.Querier) error {
+	rows, err := db.Query(ctx, `SELECT id, tenant, purpose, sealed FROM secrets`) //nolint:rowserrcheck // ForEachRow checks it
+	if err != nil {
+		return postgres.DomainError("read the secrets of endpoints", err)
+	}
+	var id [16]byte
+	var tenant domain.TenantID
+	var purpose string
+	var sealed []byte
+	_, err = pgx.ForEachRow(rows, []any{&id, &tenant, &purpose, &sealed}, func() error {
+		if _, err := v.master.aead.Decrypt(sealed, secretContext(tenant, id, purpose)); err != nil {
+			return fmt.Errorf("secret %s doesn't open: its row was changed, or the master key lacks a key", domain.UUID(id))
+		}
+		return nil
+	})
+	return err
+}

@@ -1,0 +1,769 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// eventDraft drafts an event of a type.
+func eventDraft(typ domain.EventType) domain.Draft {
+	id := domain.NewUUID()
+	return domain.Draft{
+		Tenant: acme, Stream: domain.Stream{Kind: domain.StreamEvent, ID: id},
+		Fact: &domain.EventAppended{
+			Event: domain.EventAttributes{
+				EventClass:    domain.EventClass{Type: typ, SchemaVersion: "v1"},
+				EventIdentity: domain.EventIdentity{ID: id.String(), Source: "/tenants/acme"},
+			},
+			Data: []byte(`{"n":1}`),
+		},
+	}
+}
+
+func eventGroup(typ domain.EventType) domain.Group {
+	return domain.Group{Drafts: []domain.Draft{eventDraft(typ)}}
+}
+
+// before is a log on whose way something happens before each append.
+type before struct {
+	domain.Log
+	do func(call int, groups []domain.Group)
+
+	mu    sync.Mutex
+	calls int
+}
+
+// Append implements domain.Log.
+func (l *before) Append(ctx context.Context, groups ...domain.Group) []domain.Outcome {
+	l.mu.Lock()
+	l.calls++
+	call := l.calls
+	l.mu.Unlock()
+	l.do(call, groups)
+	return l.Log.Append(ctx, groups...)
+}
+
+// appends returns how many appends there were.
+func (l *before) appends() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.calls
+}
+
+// idle fails unless a dispatcher has nothing in hand.
+func idle(t *testing.T, d *Dispatcher) {
+	t.Helper()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	items := 0
+	for _, sh := range d.shards {
+		if sh != nil {
+			items += len(sh.items)
+		}
+	}
+	if d.running != 0 || items != 0 || d.waiting != 0 {
+		t.Errorf("%d slots are taken, %d deliveries in memory, %d of them waiting", d.running, items, d.waiting)
+	}
+	d.eachLane(func(l *lane) {
+		if l.running != 0 || l.shard.running != 0 {
+			t.Errorf("%d slots of the endpoint and %d of its shard are taken", l.running, l.shard.running)
+		}
+	})
+}
+
+// TestRouter_OneCommit: the append that accepts an event is the intent of its attempts. They leave although the feed sees
+// nothing of it.
+func TestRouter_OneCommit(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		w.subscribe(w.endpoint(nil), "*")
+		w.subscribe(w.endpoint(nil), "a")
+		log := &faulty{Log: w.memory}
+		n := w.start(func(s *Settings) { s.Log = log })
+		time.Sleep(5 * time.Second)
+		log.shut(true)
+		e := w.event("a")
+		synctest.Wait()
+		if got := len(w.receiver.seen()); got != 2 || len(startsOf(&e)) != 2 {
+			t.Errorf("%d requests of %d attempts that begin with the event", got, len(startsOf(&e)))
+		}
+		if got := len(w.entries()) - int(e.Position); got != 2 {
+			t.Errorf("%d entries follow the event's, want the ends of two attempts", got)
+		}
+		log.shut(false)
+		time.Sleep(5 * time.Second)
+		idle(t, n.Dispatcher)
+		n.end(t)
+		w.check()
+	})
+}
+
+// TestRouter_Slots: a batch takes as many slots as are free, everything else waits its turn.
+func TestRouter_Slots(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		w.subscribe(w.endpoint(func(c *domain.EndpointConfig) { c.Concurrency = 3 }), "*")
+		limited := w.endpoint(func(c *domain.EndpointConfig) {
+			c.RateLimit = &domain.RateLimit{PerSecond: 1, Burst: 2}
+		})
+		w.subscribe(limited, "*")
+		w.receiver.took = time.Second
+		n := w.start(nil)
+		time.Sleep(5 * time.Second)
+		group := domain.Group{}
+		for range 5 {
+			group.Drafts = append(group.Drafts, eventDraft("a"))
+		}
+		entries, err := domain.AppendOne(t.Context(), n.Router(), group)
+		if err != nil {
+			t.Fatal(err)
+		}
+		begun := make(map[domain.UUID]int)
+		for i := range entries {
+			for _, d := range entries[i].Fact.(*domain.EventAppended).Routing.Deliveries {
+				if d.First != nil {
+					begun[d.Endpoint]++
+				}
+			}
+		}
+		if begun[limited] != 2 || len(begun) != 2 || begun[limited]+3 != len(w.startsWith(entries)) {
+			t.Errorf("begun: %v", begun)
+		}
+		second, err := domain.AppendOne(t.Context(), n.Router(), eventGroup("a"))
+		if err != nil || len(startsOf(&second[0])) != 0 {
+			t.Errorf("an event behind a backlog begins %d attempts (%v)", len(startsOf(&second[0])), err)
+		}
+		time.Sleep(time.Minute)
+		idle(t, n.Dispatcher)
+		n.end(t)
+		if w.receiver.most != 3 && w.receiver.most != 2 {
+			t.Errorf("%d at once", w.receiver.most)
+		}
+		if got := len(w.deliveries()); got != 12 {
+			t.Errorf("%d deliveries", got)
+		}
+		w.check()
+	})
+}
+
+// startsWith returns the attempts that entries begin.
+func (w *world) startsWith(entries []domain.Entry) (all []start) {
+	for i := range entries {
+		all = append(all, startsOf(&entries[i])...)
+	}
+	return all
+}
+
+// TestRouter_SlotsReturn: whatever becomes of an append, its slots and tokens come back when it didn't begin anything, and
+// no attempt stays that nobody closes.
+func TestRouter_SlotsReturn(t *testing.T) {
+	t.Parallel()
+	claim := domain.Claim{Tenant: acme, Scope: "s", Key: "k", Count: 1}
+	tests := map[string]struct {
+		fault  fault
+		change func(*domain.Group)
+		want   func(error) bool
+		story  []string // of the delivery, "" for none
+	}{
+		"refused": {none, func(g *domain.Group) { g.Drafts[0].Expected = 7 }, is(domain.ErrConflict), nil},
+		"repeated": {none, func(g *domain.Group) { g.Claims = []domain.Claim{claim} }, func(err error) bool {
+			var claimed *domain.ClaimedError
+			return errors.As(err, &claimed)
+		}, nil},
+		"busy":           {busy, nil, is(domain.ErrBusy), nil},
+		"unavailable":    {refuse, nil, is(domain.ErrUnavailable), nil},
+		"unknown tenant": {none, func(g *domain.Group) { g.Drafts[0].Tenant = "nobody" }, is(domain.ErrUnknownTenant), nil},
+		"the answer was lost": {
+			lose, nil, is(domain.ErrUnavailable),
+			[]string{"started 1", "failed 1 retrying not_sent", "started 2", "succeeded 2 succeeded"},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T, w *world) {
+				endpoint := w.endpoint(func(c *domain.EndpointConfig) {
+					c.RateLimit = &domain.RateLimit{PerSecond: 0.001, Burst: 2}
+					c.Concurrency = 1
+					c.Retry = domain.Schedule{Gaps: []domain.Duration{domain.Duration(time.Hour)}}
+				})
+				w.subscribe(endpoint, "*")
+				log := &faulty{Log: w.memory}
+				n := w.start(func(s *Settings) { s.Log = log; slowBeat(s) })
+				time.Sleep(5 * time.Second)
+				if _, err := domain.AppendOne(t.Context(), w.memory, domain.Group{
+					Drafts: []domain.Draft{eventDraft("earlier")}, Claims: []domain.Claim{claim},
+				}); err != nil {
+					t.Fatal(err)
+				}
+				log.set(func(int) fault { return test.fault })
+				for range 5 {
+					group := eventGroup("a")
+					if test.change != nil {
+						test.change(&group)
+					}
+					_, err := domain.AppendOne(t.Context(), n.Router(), group)
+					if !test.want(err) {
+						t.Errorf("append: %v", err)
+					}
+					if test.story != nil {
+						break // each is tried again, at a time of its own
+					}
+				}
+				log.set(nil)
+				synctest.Wait()
+				if test.story == nil {
+					idle(t, n.Dispatcher)
+					for range 2 { // as many as the rate limit lets through at once
+						if e := w.event("a"); len(startsOf(&e)) != 1 {
+							t.Errorf("the next event begins %d attempts", len(startsOf(&e)))
+						}
+						synctest.Wait()
+					}
+				}
+				time.Sleep(2 * time.Hour)
+				n.end(t)
+				for _, d := range w.deliveries() {
+					if got := w.story(d.ID); test.story != nil && !slices.Equal(got, test.story) {
+						t.Errorf("the log tells %q", got)
+					}
+				}
+				if got := len(w.receiver.seen()); test.story != nil && got != 1 {
+					t.Errorf("%d requests", got)
+				}
+			})
+		})
+	}
+}
+
+// is returns whether an error is the wanted one.
+func is(want error) func(error) bool { return func(err error) bool { return errors.Is(err, want) } }
+
+// set replaces the faults that are planned.
+func (l *faulty) set(plan func(int) fault) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.plan = plan
+}
+
+// TestRouter_CallerGone: what a caller doesn't wait for is committed all the same, and nobody has the attempt in hand.
+func TestRouter_CallerGone(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		w.subscribe(w.endpoint(nil), "*")
+		log := &deaf{Log: w.memory}
+		n := w.start(func(s *Settings) { s.Log = log })
+		time.Sleep(5 * time.Second)
+		ctx, cancel := context.WithCancel(t.Context())
+		log.leave(cancel)
+		if _, err := domain.AppendOne(ctx, n.Router(), eventGroup("a")); !errors.Is(err, context.Canceled) {
+			t.Errorf("append: %v", err)
+		}
+		time.Sleep(time.Hour)
+		n.end(t)
+		all := w.deliveries()
+		if len(all) != 1 {
+			t.Fatalf("%d deliveries", len(all))
+		}
+		want := []string{"started 1", "failed 1 retrying not_sent", "started 2", "succeeded 2 succeeded"}
+		if got := w.story(all[0].ID); !slices.Equal(got, want) {
+			t.Errorf("the log tells %q", got)
+		}
+		w.check()
+	})
+}
+
+// deaf is a log that commits a caller's groups after the caller has gone, once.
+type deaf struct {
+	domain.Log
+	mu     sync.Mutex
+	cancel context.CancelFunc
+}
+
+func (l *deaf) leave(cancel context.CancelFunc) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cancel = cancel
+}
+
+// Append implements domain.Log.
+func (l *deaf) Append(ctx context.Context, groups ...domain.Group) []domain.Outcome {
+	l.mu.Lock()
+	cancel := l.cancel
+	l.cancel = nil
+	l.mu.Unlock()
+	if cancel == nil {
+		return l.Log.Append(ctx, groups...)
+	}
+	cancel()
+	go func() {
+		time.Sleep(time.Second)
+		l.Log.Append(context.WithoutCancel(ctx), groups...)
+	}()
+	return refused(len(groups), ctx.Err())
+}
+
+// TestRouter_Fenced: the Router finds out by its append that a shard on which it would begin an attempt is another's. The
+// event is appended all the same.
+func TestRouter_Fenced(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	endpoint := w.endpoint(nil)
+	w.subscribe(endpoint, "*")
+	d, sh := bare(t, w, endpoint, another)
+	entries, err := domain.AppendOne(t.Context(), d.Router(), eventGroup("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := w.deliveries(); len(got) != 1 || got[0].Attempts != 0 || len(startsOf(&entries[0])) != 0 {
+		t.Errorf("an attempt is started under a lease that another holds: %+v", got)
+	}
+	if d.running != 0 || len(sh.items) != 0 {
+		t.Errorf("%d slots and %d deliveries are left over", d.running, len(sh.items))
+	}
+	// A fence of the caller's own refuses the group.
+	group := eventGroup("a")
+	group.Fences = sh.fences
+	if _, err := domain.AppendOne(t.Context(), d.Router(), group); !errors.Is(err, domain.ErrFenced) {
+		t.Errorf("append under a lost lease: %v", err)
+	}
+	w.checkRouting()
+}
+
+// TestRouter_Stale: an event is routed by the newest configuration at its place in the log, however far the node's fold is
+// behind: it waits for that, and then has the log decide.
+func TestRouter_Stale(t *testing.T) {
+	t.Parallel()
+	for _, blind := range []bool{false, true} {
+		t.Run(fmt.Sprintf("blind %v", blind), func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T, w *world) {
+				endpoint := w.endpoint(nil)
+				w.subscribe(endpoint, "*")
+				log := &faulty{Log: w.memory}
+				n := w.start(func(s *Settings) { s.Log = log; slowBeat(s) })
+				time.Sleep(5 * time.Second)
+				log.shut(blind)
+				w.change(endpoint, func(c domain.EndpointConfig) domain.Fact {
+					c.URL = "https://receiver.example/moved"
+					return &domain.EndpointUpdated{Endpoint: c}
+				})
+				second := w.endpoint(nil)
+				w.subscribe(second, "*")
+				began := time.Now()
+				e := w.event("a")
+				took, starts := time.Since(began), startsOf(&e)
+				for _, s := range starts {
+					if s.EndpointVersion != 1 && s.EndpointVersion != 2 {
+						t.Errorf("version %d is used", s.EndpointVersion)
+					}
+				}
+				if !blind && (took != 0 || len(starts) != 2) {
+					t.Errorf("it took %v and begins %d attempts", took, len(starts))
+				}
+				if blind && (took != configurationWait || len(starts) != 0) {
+					t.Errorf("without a fold it took %v and begins %d attempts", took, len(starts))
+				}
+				if got := len(e.Fact.(*domain.EventAppended).Routing.Deliveries); got != 2 {
+					t.Errorf("%d deliveries", got)
+				}
+				log.shut(false)
+				time.Sleep(time.Minute)
+				n.end(t)
+				w.check()
+			})
+		})
+	}
+}
+
+// TestRouter_ConfigurationChangesAllTheTime: a tenant whose configuration changes before each append still gets its events
+// in, by the third try.
+func TestRouter_ConfigurationChangesAllTheTime(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		w.subscribe(w.endpoint(nil), "*")
+		log := &before{Log: w.memory}
+		log.do = func(_ int, groups []domain.Group) {
+			if slices.ContainsFunc(groups, hasEvents) {
+				w.subscribe(w.endpoint(nil), "*")
+			}
+		}
+		n := w.start(func(s *Settings) { s.Log = log; slowBeat(s) })
+		time.Sleep(5 * time.Second)
+		for i := range 5 {
+			calls := log.appends()
+			e, err := domain.AppendOne(t.Context(), n.Router(), eventGroup("a"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := log.appends() - calls; got != 3 {
+				t.Errorf("it took %d appends", got)
+			}
+			if got := len(e[0].Fact.(*domain.EventAppended).Routing.Deliveries); got != 1+3*(i+1) {
+				t.Errorf("%d deliveries, want one to each of %d endpoints", got, 1+3*(i+1))
+			}
+			synctest.Wait()
+		}
+		time.Sleep(time.Minute)
+		n.end(t)
+		for _, d := range w.deliveries() {
+			if d.Status != domain.DeliverySucceeded {
+				t.Errorf("a delivery is %s", d.Status)
+			}
+		}
+		w.check()
+	})
+}
+
+// TestRouter_ManyEndpoints: more deliveries than one entry may name are named by further entries right behind. Callers and
+// claims don't notice, also where the log decides itself.
+func TestRouter_ManyEndpoints(t *testing.T) {
+	t.Parallel()
+	bubble(t, manyEndpoints)
+}
+
+func manyEndpoints(t *testing.T, w *world) {
+	for range domain.MaxRouted - 1 {
+		w.subscribe(w.endpoint(nil), "*")
+	}
+	var more int // endpoints that are made before the next appends
+	log := &before{Log: w.memory}
+	log.do = func(int, []domain.Group) {
+		for range more {
+			w.subscribe(w.endpoint(nil), "*")
+		}
+		more = 0
+	}
+	set := w.settings()
+	set.Log = log
+	d, err := New(set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.inform(d)
+	append5 := func(key string) []domain.Entry {
+		t.Helper()
+		group := domain.Group{Drafts: []domain.Draft{eventDraft("a"), eventDraft("b")}}
+		group.Claims = []domain.Claim{
+			{Tenant: acme, Scope: "whole", Key: key, Count: 2}, {Tenant: acme, Scope: "second", Key: key, First: 1, Count: 1},
+		}
+		entries, err := domain.AppendOne(t.Context(), d.Router(), group)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(entries) != 2 || entries[0].Stream != group.Drafts[0].Stream || entries[1].Stream != group.Drafts[1].Stream {
+			t.Fatalf("%d entries, not one for each draft", len(entries))
+		}
+		var claimed *domain.ClaimedError
+		again := eventGroup("a")
+		again.Claims = []domain.Claim{{Tenant: acme, Scope: "second", Key: key, Count: 1}}
+		if _, err := domain.AppendOne(t.Context(), d.Router(), again); !errors.As(err, &claimed) || claimed.Sequence != entries[1].Sequence {
+			t.Errorf("the claim of the second event leads to %v, want sequence %d", err, entries[1].Sequence)
+		}
+		again.Claims = []domain.Claim{{Tenant: acme, Scope: "whole", Key: key, Count: 1}}
+		_, err = domain.AppendOne(t.Context(), d.Router(), again)
+		if !errors.As(err, &claimed) || claimed.Sequence != entries[0].Sequence ||
+			claimed.Sequence+domain.Sequence(claimed.Count) != entries[1].Sequence+1 {
+			t.Errorf("the claim of both leads to %v %+v, want sequences %d to %d", err, claimed, entries[0].Sequence, entries[1].Sequence)
+		}
+		return entries
+	}
+	if entries := append5("few"); entries[1].Sequence != entries[0].Sequence+1 {
+		t.Errorf("sequences %d and %d", entries[0].Sequence, entries[1].Sequence)
+	}
+	more = 2 // which this node never gets to know: the log decides, and finds no room for further entries at first
+	entries := append5("many")
+	if entries[1].Sequence != entries[0].Sequence+2 {
+		t.Errorf("sequences %d and %d", entries[0].Sequence, entries[1].Sequence)
+	}
+	w.checkRouting()
+	for _, delivery := range w.deliveries() {
+		if delivery.EventSequence == 0 || w.entries()[delivery.Created.Position-1].EventSequence() != delivery.EventSequence {
+			t.Fatalf("a delivery is of the event at sequence %d", delivery.EventSequence)
+		}
+	}
+}
+
+// TestRouter_RoomUnderTheLock: where the log decides, an event has as many entries as it was first drafted with, and is
+// refused as stale where it needs more.
+func TestRouter_RoomUnderTheLock(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first := w.endpoint(nil)
+	w.subscribe(first, "*")
+	config := w.views.config(t).Snapshot(acme)
+	for range domain.MaxRouted {
+		w.subscribe(w.endpoint(nil), "*")
+	}
+	large := w.views.config(t).Snapshot(acme)
+	drafts := []domain.Draft{eventDraft("a")}
+	var cost uint64
+	if _, _, err := routeDrafts(t.Context(), drafts, large, decideBy{room: []int{1}}, &cost); !errors.Is(err, domain.ErrStale) {
+		t.Errorf("without room: %v", err)
+	}
+	routed, places, err := routeDrafts(t.Context(), drafts, config, decideBy{room: []int{3}}, &cost)
+	if err != nil || len(routed) != 3 || places[0] != 0 {
+		t.Fatalf("%d drafts, %v", len(routed), err)
+	}
+	for i := range routed {
+		var r domain.Routing
+		switch f := routed[i].Fact.(type) {
+		case *domain.EventAppended:
+			r = f.Routing
+		case *domain.EventRouted:
+			r = f.Routing
+		}
+		if r.Complete != (i == 2) || r.Configuration != config.Configured() || routed[i].Expected != i {
+			t.Errorf("draft %d: %+v", i, r)
+		}
+	}
+}
+
+// TestRouter_OwnGroup: what a group configures before an event holds for it.
+func TestRouter_OwnGroup(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		endpoint := w.endpoint(nil)
+		w.subscribe(endpoint, "*")
+		n := w.start(nil)
+		time.Sleep(5 * time.Second)
+		c, _ := w.views.config(t).Endpoint(endpoint)
+		c.Disabled = "for a test"
+		group := domain.Group{Drafts: []domain.Draft{
+			eventDraft("a"),
+			{Tenant: acme, Stream: endpointStream(endpoint), Expected: 1, Fact: &domain.EndpointDisabled{Endpoint: c.EndpointConfig}},
+			eventDraft("b"),
+		}}
+		entries, err := domain.AppendOne(t.Context(), n.Router(), group)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, last := entries[0].Fact.(*domain.EventAppended).Routing, entries[2].Fact.(*domain.EventAppended).Routing
+		if len(first.Deliveries) != 1 || len(last.Deliveries) != 0 || len(last.Skipped) != 1 ||
+			last.Skipped[0].Reason != domain.SkipEndpointDisabled {
+			t.Errorf("the event before goes to %+v, the one after to %+v", first, last)
+		}
+		n.end(t)
+		w.check()
+	})
+}
+
+// TestRouter_FilterBudget: the events of one call share a budget; past it the call is refused, and no event's routing says
+// anything that depends on the others.
+func TestRouter_FilterBudget(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.filter = sayingFilter
+	endpoint := w.endpoint(nil)
+	w.append(acme, subscriptionStream(domain.NewUUID()), 0, 0, &domain.SubscriptionCreated{Subscription: domain.SubscriptionConfig{
+		Endpoint: endpoint, EventTypes: []domain.Pattern{"*"}, Filter: fmt.Sprintf("cost %d", domain.EventFilterBudget),
+	}})
+	w.append(acme, subscriptionStream(domain.NewUUID()), 0, 0, &domain.SubscriptionCreated{Subscription: domain.SubscriptionConfig{
+		Endpoint: endpoint, EventTypes: []domain.Pattern{"*"}, Filter: "cost 1",
+	}})
+	router := w.bystander().Router()
+	fit := domain.RequestFilterBudget / domain.EventFilterBudget
+	for _, n := range []int{fit, fit + 1} {
+		group := domain.Group{}
+		for range n {
+			group.Drafts = append(group.Drafts, eventDraft("a"))
+		}
+		entries, err := domain.AppendOne(t.Context(), router, group)
+		if n > fit {
+			if !errors.Is(err, domain.ErrFilterBudget) {
+				t.Errorf("%d events: %v", n, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			f := e.Fact.(*domain.EventAppended)
+			all := append(slices.Clone(f.Routing.Skipped), f.Verdicts.Skipped...)
+			if len(f.Routing.Deliveries) != 1 || len(all) != 1 || all[0].Reason != domain.SkipFilterBudget {
+				t.Fatalf("routed as %+v, %+v", f.Routing, f.Verdicts)
+			}
+		}
+	}
+	// What ends while filters are asked decides nothing.
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := domain.AppendOne(ctx, router, eventGroup("a")); !errors.Is(err, context.Canceled) {
+		t.Errorf("append: %v", err)
+	}
+	w.checkRouting()
+}
+
+// TestRouter_NotLoaded: before the configuration is there events wait for a moment, and are refused then; everything else is
+// appended.
+func TestRouter_NotLoaded(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		w.subscribe(w.endpoint(nil), "*")
+		d, err := New(w.settings())
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		_, err = domain.AppendOne(t.Context(), d.Router(), eventGroup("a"))
+		if !errors.Is(err, domain.ErrUnavailable) || !strings.Contains(err.Error(), "loaded") || time.Since(began) != configurationWait {
+			t.Errorf("after %v: %v", time.Since(began), err)
+		}
+		done := make(chan error)
+		go func() {
+			_, err := domain.AppendOne(t.Context(), d.Router(), eventGroup("a"))
+			done <- err
+		}()
+		synctest.Wait()
+		w.inform(d)
+		if err := <-done; err != nil {
+			t.Errorf("as soon as it is loaded: %v", err)
+		}
+		two := domain.Group{Drafts: []domain.Draft{eventDraft("a"), eventDraft("a")}}
+		two.Drafts[1].Tenant = domain.InstanceTenant
+		if _, err := domain.AppendOne(t.Context(), d.Router(), two); err == nil {
+			t.Error("events of two tenants were appended in one group")
+		}
+		w.checkRouting()
+	})
+}
+
+// TestRouter_Model draws histories of several processes: producers, and people who change the configuration, at once, over a
+// log that takes its time and loses answers. What an event's entries say of its routing is what the log before them says.
+func TestRouter_Model(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		seed := rapid.Uint64().Draw(rt, "seed")
+		nodes := rapid.IntRange(1, 3).Draw(rt, "nodes")
+		faults := rapid.SampledFrom([]int{0, 0, 10, 30}).Draw(rt, "faults in a hundred appends")
+		changes := rapid.IntRange(1, 40).Draw(rt, "milliseconds between changes")
+		r := new(recorder)
+		synctest.Test(t, func(*testing.T) {
+			done := make(chan struct{}) // a goroutine of its own, so that Fatalf can end it
+			go func() {
+				defer close(done)
+				routerModel(newWorld(r), seed, nodes, faults, time.Duration(changes)*time.Millisecond)
+			}()
+			<-done
+		})
+		for _, text := range r.faults {
+			rt.Errorf("%s", text)
+		}
+	})
+}
+
+func routerModel(w *world, seed uint64, nodes, faults int, changes time.Duration) {
+	w.filter = sayingFilter
+	random := rand.New(rand.NewPCG(seed, 0))
+	w.receiver.took = 20 * time.Millisecond
+	m := &configurer{w: w, random: rand.New(rand.NewPCG(seed, 1))}
+	for range 3 {
+		m.step()
+	}
+	var all []*node
+	for i := range nodes {
+		chance := rand.New(rand.NewPCG(seed, uint64(i)+2))
+		slow := &before{Log: &faulty{Log: w.memory, plan: func(int) fault {
+			if chance.IntN(100) >= faults {
+				return none
+			}
+			return []fault{busy, refuse, lose}[chance.IntN(3)]
+		}}}
+		waits := rand.New(rand.NewPCG(seed, uint64(i)+100))
+		slow.do = func(int, []domain.Group) {
+			slow.mu.Lock()
+			wait := time.Duration(waits.IntN(10)) * time.Millisecond
+			slow.mu.Unlock()
+			time.Sleep(wait)
+		}
+		all = append(all, w.start(func(s *Settings) { s.Log = slow }))
+	}
+	time.Sleep(5 * time.Second)
+	var producers sync.WaitGroup
+	for i := range 4 {
+		node, pause := all[i%nodes], time.Duration(random.IntN(30)+1)*time.Millisecond
+		producers.Go(func() {
+			for k := range 20 {
+				time.Sleep(pause)
+				group := eventGroup([]domain.EventType{"a", "b.c"}[k%2])
+				if k%5 == 0 {
+					group.Drafts = append(group.Drafts, eventDraft("a"), eventDraft("d"))
+				}
+				// What fails may be in the log all the same, or not: the log says it.
+				_, _ = domain.AppendOne(context.Background(), node.Router(), group)
+			}
+		})
+	}
+	for range 40 {
+		time.Sleep(changes)
+		m.step()
+	}
+	producers.Wait()
+	time.Sleep(3 * time.Minute)
+	for _, n := range all {
+		n.end(w.t)
+	}
+	w.check()
+}
+
+// configurer changes a tenant's configuration at random.
+type configurer struct {
+	w             *world
+	random        *rand.Rand
+	endpoints     []domain.UUID
+	subscriptions []domain.UUID
+}
+
+func (m *configurer) step() {
+	switch w, n := m.w, m.random.IntN(10); {
+	case n < 3 || len(m.endpoints) < 2:
+		m.endpoints = append(m.endpoints, w.endpoint(nil))
+		fallthrough
+	case n < 6:
+		id := domain.NewUUID()
+		m.subscriptions = append(m.subscriptions, id)
+		w.append(acme, subscriptionStream(id), 0, 0, &domain.SubscriptionCreated{Subscription: m.subscription()})
+	case n < 7:
+		f := &domain.SubscriptionUpdated{Subscription: m.subscription()}
+		w.append(acme, subscriptionStream(m.subscriptions[m.random.IntN(len(m.subscriptions))]), domain.AnyVersion, 0, f)
+	case n < 8:
+		i := m.random.IntN(len(m.endpoints))
+		w.change(m.endpoints[i], func(c domain.EndpointConfig) domain.Fact { return &domain.EndpointDeleted{Endpoint: c} })
+		m.endpoints = slices.Delete(m.endpoints, i, i+1)
+	case n < 9:
+		w.change(m.endpoints[m.random.IntN(len(m.endpoints))], func(c domain.EndpointConfig) domain.Fact {
+			c.Paused = !c.Paused
+			if c.Paused {
+				return &domain.EndpointPaused{Endpoint: c}
+			}
+			return &domain.EndpointResumed{Endpoint: c}
+		})
+	default:
+		w.change(m.endpoints[m.random.IntN(len(m.endpoints))], func(c domain.EndpointConfig) domain.Fact {
+			c.Disabled = []string{"", "for a test"}[m.random.IntN(2)]
+			return &domain.EndpointUpdated{Endpoint: c}
+		})
+	}
+}
+
+func (m *configurer) subscription() domain.SubscriptionConfig {
+	return domain.SubscriptionConfig{
+		Endpoint:   m.endpoints[m.random.IntN(len(m.endpoints))],
+		EventTypes: [][]domain.Pattern{{"*"}, {"a"}, {"b.*"}}[m.random.IntN(3)],
+		Filter:     []string{"", "", "yes", "no", "broken", "dear"}[m.random.IntN(6)],
+		Paused:     m.random.IntN(6) == 0,
+	}
+}

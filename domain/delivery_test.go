@@ -1,0 +1,202 @@
+package domain_test
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// routedOne is a delivery as an event's entry makes it.
+func routedOne(started bool) domain.Delivery {
+	d := domain.RoutedDelivery{ID: id(2), Endpoint: id(1), EndpointVersion: 3}
+	if started {
+		d.First = &domain.AttemptStarted{Number: 1, Node: id(40)}
+	}
+	fact := &domain.EventAppended{Routing: domain.Routing{Deliveries: []domain.RoutedDelivery{d}, Complete: true}}
+	return domain.Routed(&domain.Entry{
+		Tenant: "acme", Sequence: 7, Stream: domain.Stream{Kind: domain.StreamEvent, ID: id(9)}, StreamVersion: 1,
+		Kind: fact.Kind(), Fact: fact, RecordedAt: noon,
+	})[0]
+}
+
+// TestDelivery_Fold: whatever entries come, in turn or not, an error changes nothing, an entry that was folded already
+// changes nothing, and an attempt is open exactly between its start and its end.
+func TestDelivery_Fold(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		d := routedOne(rapid.Bool().Draw(t, "started"))
+		var last *domain.Entry
+		for range rapid.IntRange(0, 20).Draw(t, "entries") {
+			number := d.Attempts + rapid.IntRange(0, 2).Draw(t, "number")
+			var fact domain.Fact
+			switch rapid.IntRange(0, 3).Draw(t, "kind") {
+			case 0:
+				fact = &domain.AttemptStarted{Number: number, Node: id(41)}
+			case 1:
+				end := domain.AttemptEnd{Number: number, Status: domain.DeliveryRetrying, NextAttemptAt: noon.Add(time.Minute)}
+				if rapid.Bool().Draw(t, "succeeds") {
+					end.Status, end.NextAttemptAt = domain.DeliverySucceeded, time.Time{}
+				}
+				fact = &domain.AttemptFinished{Result: domain.AttemptResult{AttemptEnd: end}}
+			case 2:
+				fact = &domain.DeliveryRedriven{Attempts: d.Attempts, NextAttemptAt: noon}
+			default:
+				fact = &domain.DeliveryCancelled{Reason: domain.CancelEndpointDeleted}
+			}
+			e := &domain.Entry{StreamVersion: d.Version + 1, Kind: fact.Kind(), Fact: fact}
+			before := d
+			if err := d.Fold(e); err != nil {
+				if !reflect.DeepEqual(before, d) {
+					t.Fatalf("%s failed (%v) and changed the delivery: %+v, was %+v", e.Kind, err, d, before)
+				}
+				continue
+			}
+			last = e
+			if d.Open && d.Node.IsZero() || !d.Open && !d.Node.IsZero() {
+				t.Fatalf("open %v, by node %s", d.Open, d.Node)
+			}
+			if d.Status != domain.DeliveryGivenUp && d.Cancel != "" {
+				t.Fatalf("%s, but cancelled because of %s", d.Status, d.Cancel)
+			}
+		}
+		if last != nil {
+			after := d
+			if err := d.Fold(last); err != nil || !reflect.DeepEqual(after, d) {
+				t.Fatalf("folded again: %+v, %v", d, err)
+			}
+		}
+		gap := &domain.Entry{StreamVersion: d.Version + 2, Fact: &domain.DeliveryCancelled{}}
+		if err := d.Fold(gap); err == nil {
+			t.Fatal("an entry that leaves one out was folded")
+		}
+	})
+}
+
+func TestDelivery_FoldInTurn(t *testing.T) {
+	t.Parallel()
+	d := routedOne(true)
+	if !d.Open || d.Attempts != 1 || d.Version != 0 || d.EventSequence != 7 || d.Node != id(40) || !d.NextAttemptAt.IsZero() {
+		t.Fatalf("the event's entry makes %+v", d)
+	}
+	end := func(s domain.DeliveryStatus) *domain.AttemptFinished {
+		return &domain.AttemptFinished{Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Number: 1, Status: s}}}
+	}
+	for i, step := range []struct {
+		fact   domain.Fact
+		status domain.DeliveryStatus
+		open   bool
+	}{
+		{&domain.DeliveryCancelled{Reason: domain.CancelEndpointDeleted}, domain.DeliveryGivenUp, true},
+		{end(domain.DeliveryDead), domain.DeliveryDead, false},
+		{&domain.DeliveryRedriven{Attempts: 1, NextAttemptAt: noon}, domain.DeliveryRetrying, false},
+		{&domain.AttemptStarted{Number: 2, Node: id(41)}, domain.DeliveryRetrying, true},
+	} {
+		e := &domain.Entry{StreamVersion: i + 1, Kind: step.fact.Kind(), Fact: step.fact}
+		if err := d.Fold(e); err != nil || d.Status != step.status || d.Open != step.open {
+			t.Fatalf("%s: %+v, %v", e.Kind, d, err)
+		}
+	}
+	if d.ScheduleBase != 1 || d.Cancel != "" || d.Node != id(41) {
+		t.Errorf("in the end it is %+v", d)
+	}
+}
+
+// TestDelivery_FoldCancelledWhileOpen: a cancellation lets the attempt under way end, and nothing follows it.
+func TestDelivery_FoldCancelledWhileOpen(t *testing.T) {
+	t.Parallel()
+	d := routedOne(true)
+	steps := []domain.Fact{
+		&domain.DeliveryCancelled{Reason: domain.CancelTenantDeleted},
+		&domain.AttemptFinished{Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{
+			Number: 1, Outcome: domain.OutcomeFailed, Status: domain.DeliveryGivenUp,
+		}}},
+	}
+	for i, fact := range steps {
+		if err := d.Fold(&domain.Entry{StreamVersion: i + 1, Kind: fact.Kind(), Fact: fact}); err != nil {
+			t.Fatal(err)
+		}
+		if d.Open != (i == 0) || d.Attempts != 1 || d.Status != domain.DeliveryGivenUp ||
+			d.Cancel != domain.CancelTenantDeleted || !d.NextAttemptAt.IsZero() {
+			t.Fatalf("after %s: %+v", fact.Kind(), d)
+		}
+	}
+	if d.Node != (domain.UUID{}) || !d.Status.Ended() {
+		t.Errorf("in the end it is %+v", d)
+	}
+}
+
+// TestDelivery_FoldOutOfTurn: what can't follow is an error and changes nothing.
+func TestDelivery_FoldOutOfTurn(t *testing.T) {
+	t.Parallel()
+	finish := func(n int) domain.Fact {
+		return &domain.AttemptFinished{Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{
+			Number: n, Status: domain.DeliverySucceeded,
+		}}}
+	}
+	for name, test := range map[string]struct {
+		open    bool
+		version int
+		fact    domain.Fact
+	}{
+		"a start while one is open":   {true, 1, &domain.AttemptStarted{Number: 2}},
+		"a start again":               {true, 1, &domain.AttemptStarted{Number: 1}},
+		"a start that leaves one out": {false, 1, &domain.AttemptStarted{Number: 2}},
+		"an end without a start":      {false, 1, finish(0)},
+		"another attempt's end":       {true, 1, finish(2)},
+		"a gap in the versions":       {true, 2, finish(1)},
+	} {
+		d := routedOne(test.open)
+		before := d
+		err := d.Fold(&domain.Entry{StreamVersion: test.version, Kind: test.fact.Kind(), Fact: test.fact})
+		if err == nil || !reflect.DeepEqual(before, d) {
+			t.Errorf("%s: %v, %+v, was %+v", name, err, d, before)
+		}
+	}
+}
+
+// TestRouted: each delivery that an entry names is made once, with what the entry says of all of them.
+func TestRouted(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		routing := drawRouting(t)
+		e := &domain.Entry{
+			Tenant: "acme", Sequence: 7, Stream: domain.Stream{Kind: domain.StreamEvent, ID: id(9)}, StreamVersion: 1,
+			Fact: &domain.EventAppended{Routing: routing}, RecordedAt: noon, SubjectKey: id(3),
+		}
+		if rapid.Bool().Draw(t, "continued") {
+			e.Sequence, e.StreamVersion, e.Fact = 9, 3, &domain.EventRouted{Routing: routing}
+		}
+		e.Kind = e.Fact.Kind()
+		got := domain.Routed(e)
+		if len(got) != len(routing.Deliveries) {
+			t.Fatalf("%d deliveries of %d", len(got), len(routing.Deliveries))
+		}
+		for i, d := range got {
+			r := routing.Deliveries[i]
+			if d.ID != r.ID || d.Endpoint != r.Endpoint || d.EndpointVersion != r.EndpointVersion || d.Tenant != "acme" ||
+				d.Event != id(9) || d.EventSequence != 7 || d.SubjectKey != id(3) || d.Retention != routing.Retention ||
+				d.Version != 0 || d.Status != domain.DeliveryPending || !reflect.DeepEqual(d.Subscriptions, r.Subscriptions) {
+				t.Fatalf("delivery %d is %+v, the routing says %+v", i, d, r)
+			}
+			if started := r.First != nil; d.Open != started || d.NextAttemptAt.IsZero() != started ||
+				started && (d.Attempts != r.First.Number || d.Node != r.First.Node) {
+				t.Fatalf("delivery %d is %+v, its first attempt %+v", i, d, r.First)
+			}
+		}
+	})
+	for kind, fact := range examples() {
+		if kind == domain.KindEventAppended || kind == domain.KindEventRouted {
+			continue
+		}
+		if got := domain.Routed(&domain.Entry{Kind: kind, Fact: fact, StreamVersion: 1}); got != nil {
+			t.Errorf("%s makes deliveries: %+v", kind, got)
+		}
+	}
+	if got := domain.Routed(&domain.Entry{Kind: domain.KindEventAppended, Damaged: true, StreamVersion: 1}); got != nil {
+		t.Errorf("an entry that doesn't open makes deliveries: %+v", got)
+	}
+}
