@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"pgregory.net/rapid"
 
+	"github.com/hooktrail/hooktrail/adapters/postgres/seal/sealtest"
 	"github.com/hooktrail/hooktrail/adapters/postgres/views"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/projections"
@@ -123,28 +124,6 @@ func TestViews_ErasureChangesNoFold(t *testing.T) {
 	})
 }
 
-// erase destroys a subject's secret as the erasing role does it.
-func erase(t testing.TB, o *opened, key domain.UUID, by domain.Sequence) {
-	t.Helper()
-	err := pgx.BeginFunc(t.Context(), connect(t, o.db.AdminURL), func(tx pgx.Tx) error {
-		for _, sql := range []string{
-			`SET LOCAL ROLE hooktrail_eraser`, `SELECT pg_advisory_xact_lock(hashtextextended('hooktrail/log', 0))`,
-		} {
-			if _, err := tx.Exec(t.Context(), sql); err != nil {
-				return err
-			}
-		}
-		const destroy = `
-			UPDATE data_keys SET wrapped = NULL, destroyed_at = clock_timestamp(), destroyed_by = $2
-			 WHERE id = $1 AND destroyed_at IS NULL`
-		_, err := tx.Exec(t.Context(), destroy, [16]byte(key), int64(by))
-		return err
-	})
-	if err != nil {
-		t.Fatalf("erase %s: %v", key, err)
-	}
-}
-
 // TestViews_ErasedEvent: an event of whom it is about was erased is shown as such, without being folded again, isn't found
 // by the subject, and goes on to be delivered.
 func TestViews_ErasedEvent(t *testing.T) {
@@ -172,7 +151,7 @@ func TestViews_ErasedEvent(t *testing.T) {
 	if rows := about("bob"); len(rows) != 0 {
 		t.Fatalf("about bob: %+v", rows)
 	}
-	erase(t, f.opened, made.SubjectKey, made.Sequence)
+	sealtest.Destroy(t, f.db.AdminURL, made.SubjectKey, made.Sequence)
 	if rows := about("ann"); len(rows) != 0 {
 		t.Errorf("about ann, who was erased: %+v", rows)
 	}
