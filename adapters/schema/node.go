@@ -94,3 +94,12 @@ func sortedValues(m map[string]*node) []*node {
 	}
 	return list
 }
+
+// listed are the values of const or enum, and whether there is one of them.
+func (n *node) listed() ([]any, bool) {
+	if v, ok := n.rules["const"]; ok {
+		return []any{v}, true
+	}
+	list, ok := n.rules["enum"].([]any)
+	return list, ok
+}

@@ -62,7 +62,7 @@ func TestCompile_refused(t *testing.T) {
 			"/enum/0/0/a " + numberTooLarge, "/minimum " + numberTooLarge,
 		},
 		`{"maxItems":2147483648,"minItems":1.5}`: {
-			"/maxItems must be a whole number from 0 to 2147483647", "/minItems must be a whole number from 0 to 2147483647",
+			"/maxItems must be a whole number from 0 to 2147483647", "/minItems must be an integer", "/minItems must be a whole number from 0 to 2147483647",
 		},
 		`{"multipleOf":0}`: {"/multipleOf must be more than 0"},
 		`{"properties":{"` + strings.Repeat("n", 257) + `":true}}`: {"/properties/" + strings.Repeat("n", 257) + " has a name of more than 256 bytes"},
