@@ -1,5 +1,5 @@
-// Package postgres keeps the log and the views in Postgres: everything that is SQL, Watermill or the sealing of content
-// is here.
+// Package eventlog keeps the log in Postgres: it appends, orders, hashes, and reads entries, and checks that what the database
+// holds is what was appended. It knows nothing of what is folded from the log.
 //
 // # The life of an append
 //
