@@ -142,7 +142,7 @@ func appendKeys(b []byte, keys []UUID) []byte {
 }
 
 func (a *CapturedAnswer) appendMember(b []byte) []byte {
-	if len(a.Headers) == 0 && a.BodySHA256 == "" && a.BodyBytes == 0 && !a.Truncated && !a.Masked {
+	if len(a.Headers) == 0 && a.BodySHA256 == "" && a.BodyBytes == 0 && !a.Truncated && !a.Incomplete && !a.Masked {
 		return b
 	}
 	begin := len(b) + len(`,"response":`)
@@ -151,6 +151,9 @@ func (a *CapturedAnswer) appendMember(b []byte) []byte {
 	b = appendNonzero(b, `,"body_bytes":`, a.BodyBytes)
 	if a.Truncated {
 		b = append(b, `,"truncated":true`...)
+	}
+	if a.Incomplete {
+		b = append(b, `,"incomplete":true`...)
 	}
 	if a.Masked {
 		b = append(b, `,"masked":true`...)

@@ -166,6 +166,7 @@ func (a *CapturedAnswer) scan(s *scan) {
 	a.BodySHA256 = s.optional(`,"body_sha256":`)
 	a.BodyBytes = s.optionalInt(`,"body_bytes":`)
 	a.Truncated = s.is(`,"truncated":true`)
+	a.Incomplete = s.is(`,"incomplete":true`)
 	a.Masked = s.is(`,"masked":true`)
 	s.close()
 }

@@ -70,6 +70,7 @@ type CapturedAnswer struct {
 	BodySHA256 string   `json:"body_sha256,omitempty"` // hex, of everything that was read
 	BodyBytes  int64    `json:"body_bytes,omitempty"`  // of everything that was read
 	Truncated  bool     `json:"truncated,omitempty"`   // more was read than is kept, or more sent than was read
+	Incomplete bool     `json:"incomplete,omitempty"`  // the body was cut off before its end
 	Masked     bool     `json:"masked,omitempty"`      // the endpoint's own secrets stood in it and were masked
 }
 

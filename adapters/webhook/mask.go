@@ -170,3 +170,17 @@ func (m masks) text(s string) (string, bool) {
 	}
 	return s, hit
 }
+
+// name masks a header's name, whose letters net/http and HTTP/2 change the case of.
+func (m masks) name(lower string) (string, bool) {
+	if len(lower) < m.shortest {
+		return lower, false
+	}
+	hit := false
+	for _, form := range m.forms() {
+		if form = strings.ToLower(form); strings.Contains(lower, form) {
+			lower, hit = strings.ReplaceAll(lower, form, masked), true
+		}
+	}
+	return lower, hit
+}

@@ -104,7 +104,8 @@ func recorded(target *webhook.Target, request *webhook.Request, result *webhook.
 			BodySHA256: request.BodySHA256(), BodyBytes: len(request.Body),
 		},
 		Response: domain.CapturedAnswer{
-			Headers: result.Header, BodyBytes: result.BodyBytes, Truncated: result.Truncated, Masked: result.Masked,
+			Headers: result.Header, BodyBytes: result.BodyBytes, Truncated: result.Truncated,
+			Incomplete: result.Incomplete, Masked: result.Masked,
 		},
 		RemoteAddr: result.RemoteAddr, TLS: result.TLS, Timings: &timings,
 	}
