@@ -116,7 +116,8 @@ func drawResult(t *rapid.T) domain.AttemptResult {
 	if rapid.Bool().Draw(t, "response") {
 		r.Response = domain.CapturedAnswer{
 			Headers: drawHeaders(t, "received"), BodySHA256: drawText(t, "hash"), BodyBytes: int64(drawInt(t, "size")),
-			Truncated: rapid.Bool().Draw(t, "truncated"), Masked: rapid.Bool().Draw(t, "masked"),
+			Truncated: rapid.Bool().Draw(t, "truncated"), Incomplete: rapid.Bool().Draw(t, "incomplete"),
+			Masked: rapid.Bool().Draw(t, "masked"),
 		}
 	}
 	if rapid.Bool().Draw(t, "tls") {
