@@ -188,9 +188,31 @@ func (d *Delivery) Fold(e *Entry) error {
 		d.ScheduleBase, d.Status, d.NextAttemptAt, d.Cancel = f.Attempts, DeliveryRetrying, f.NextAttemptAt, ""
 	case *DeliveryCancelled: // an attempt under way still ends afterwards
 		d.Status, d.NextAttemptAt, d.Cancel = DeliveryGivenUp, time.Time{}, f.Reason
+	case nil:
+		if e.Damaged {
+			d.foldDamaged(e)
+		}
 	}
 	d.Version = e.StreamVersion
 	return nil
+}
+
+// foldDamaged takes from an entry whose content doesn't open what its kind alone says, so that one such entry stops no
+// fold. An attempt that ended nobody knows how is as one whose end is unknown: another follows.
+func (d *Delivery) foldDamaged(e *Entry) {
+	switch e.Kind {
+	case KindAttemptStarted:
+		d.Attempts, d.Open, d.Node, d.NextAttemptAt = d.Attempts+1, true, UUID{}, time.Time{}
+	case KindAttemptFinished:
+		d.Open, d.Node = false, UUID{}
+		if !d.Status.Ended() {
+			d.Status, d.NextAttemptAt = DeliveryRetrying, e.RecordedAt
+		}
+	case KindDeliveryRedriven:
+		d.ScheduleBase, d.Status, d.NextAttemptAt, d.Cancel = d.Attempts, DeliveryRetrying, e.RecordedAt, ""
+	case KindDeliveryCancelled:
+		d.Status, d.NextAttemptAt, d.Cancel = DeliveryGivenUp, time.Time{}, ""
+	}
 }
 
 func (d *Delivery) start(a *AttemptStarted) {

@@ -209,7 +209,8 @@ COMMENT ON COLUMN events.leaf_hash IS 'RFC 6962 hash of its entry''s leaf';
 COMMENT ON COLUMN events.type IS 'Event type; empty when the tenant''s parts were destroyed';
 COMMENT ON COLUMN events.subject_hash IS 'Keyed hash of whom it is about; null: nobody';
 
--- fillfactor: an attempt changes a row that no page holds any more only when it is retried.
+-- No index has a column that an attempt changes: a retry then touches no index of this table. fillfactor: only few rows are
+-- changed after the page of the fold that made them.
 CREATE TABLE deliveries (
     id               uuid        NOT NULL,
     event            uuid        NOT NULL,
@@ -245,9 +246,6 @@ CREATE TABLE deliveries (
 ) WITH (fillfactor = 95);
 CREATE INDEX deliveries_tenant_created ON deliveries (tenant, created_sequence);
 CREATE INDEX deliveries_endpoint_created ON deliveries (endpoint, created_sequence);
-CREATE INDEX deliveries_waiting ON deliveries (endpoint, next_attempt_at, created_position)
-    WHERE open OR status IN ('pending', 'retrying');
-CREATE INDEX deliveries_dead ON deliveries (tenant, created_sequence) WHERE status = 'dead';
 
 COMMENT ON TABLE deliveries IS 'The present state of each delivery; the log has its attempts and earlier states';
 COMMENT ON COLUMN deliveries.id IS 'The delivery''s id and stream';
@@ -275,6 +273,31 @@ COMMENT ON COLUMN deliveries.status IS 'pending, retrying, succeeded, dead or ca
 COMMENT ON COLUMN deliveries.cancel_reason IS 'Why it was cancelled';
 COMMENT ON COLUMN deliveries.retention IS 'Retention class; null: default';
 COMMENT ON COLUMN deliveries.subscriptions IS 'What matched: 20 bytes each, the subscription''s id and its version (big endian)';
+
+-- Rows come and go with what waits: the table is small, except for what is dead.
+CREATE TABLE undelivered (
+    delivery         uuid        NOT NULL,
+    endpoint         uuid        NOT NULL,
+    next_attempt_at  timestamptz NOT NULL,
+    created_position bigint      NOT NULL,
+    created_sequence bigint      NOT NULL,
+    waits            boolean     NOT NULL,
+    tenant           text        NOT NULL,
+    status           text        NOT NULL,
+    CONSTRAINT undelivered_pkey PRIMARY KEY (delivery)
+) WITH (autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0.05);
+CREATE INDEX undelivered_waiting ON undelivered (endpoint, next_attempt_at, created_position) WHERE waits;
+CREATE INDEX undelivered_status ON undelivered (tenant, status, created_sequence);
+
+COMMENT ON TABLE undelivered IS 'Deliveries that haven''t succeeded, or have an open attempt';
+COMMENT ON COLUMN undelivered.delivery IS 'The delivery';
+COMMENT ON COLUMN undelivered.endpoint IS 'As in deliveries, like all that follows';
+COMMENT ON COLUMN undelivered.next_attempt_at IS 'When the next attempt is due; -infinity (not null, for the index) when ended and while an attempt is open';
+COMMENT ON COLUMN undelivered.created_position IS 'Position of the routing that made it';
+COMMENT ON COLUMN undelivered.created_sequence IS 'Sequence of the routing that made it';
+COMMENT ON COLUMN undelivered.waits IS 'It isn''t ended, or an attempt is open: a dispatcher has to do with it';
+COMMENT ON COLUMN undelivered.tenant IS 'Whose delivery';
+COMMENT ON COLUMN undelivered.status IS 'pending, retrying, succeeded (only while an attempt is open), dead or cancelled';
 
 CREATE TABLE event_types (
     id               uuid        NOT NULL,
@@ -391,6 +414,7 @@ ALTER TABLE endpoints ENABLE ROW LEVEL SECURITY;
 ALTER TABLE subscriptions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE events ENABLE ROW LEVEL SECURITY;
 ALTER TABLE deliveries ENABLE ROW LEVEL SECURITY;
+ALTER TABLE undelivered ENABLE ROW LEVEL SECURITY;
 ALTER TABLE event_types ENABLE ROW LEVEL SECURITY;
 ALTER TABLE profiles ENABLE ROW LEVEL SECURITY;
 ALTER TABLE skips ENABLE ROW LEVEL SECURITY;
@@ -402,10 +426,13 @@ CREATE POLICY endpoints_of_tenant ON endpoints USING (current_setting('hooktrail
 CREATE POLICY subscriptions_of_tenant ON subscriptions USING (current_setting('hooktrail.tenant', true) IN (tenant, '*'));
 CREATE POLICY events_of_tenant ON events USING (current_setting('hooktrail.tenant', true) IN (tenant, '*'));
 CREATE POLICY deliveries_of_tenant ON deliveries USING (current_setting('hooktrail.tenant', true) IN (tenant, '*'));
+CREATE POLICY undelivered_of_tenant ON undelivered USING (current_setting('hooktrail.tenant', true) IN (tenant, '*'));
 CREATE POLICY event_types_of_tenant ON event_types USING (current_setting('hooktrail.tenant', true) IN (tenant, '*'));
 CREATE POLICY profiles_of_tenant ON profiles USING (current_setting('hooktrail.tenant', true) IN (tenant, '*'));
 CREATE POLICY skips_of_tenant ON skips USING (current_setting('hooktrail.tenant', true) IN (tenant, '*'));
 CREATE POLICY endpoint_health_of_tenant ON endpoint_health USING (current_setting('hooktrail.tenant', true) IN (tenant, '*'));
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON
-    cursors, tenants, keys, endpoints, subscriptions, event_types, profiles, events, skips, deliveries, endpoint_health TO hooktrail_server;
+-- TRUNCATE: a rebuild gives the space of the old rows back.
+GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON
+    cursors, tenants, keys, endpoints, subscriptions, event_types, profiles, events, skips, deliveries, undelivered,
+    endpoint_health TO hooktrail_server;

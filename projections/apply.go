@@ -46,11 +46,11 @@ func apply(s Store, e domain.Entry) error {
 	case *domain.EventRouted:
 		return applyRouting(s, &e, f.Routing, f.Verdicts)
 	case *domain.AttemptStarted, *domain.AttemptFinished, *domain.DeliveryRedriven, *domain.DeliveryCancelled:
-		return s.FoldDelivery(&e)
+		return foldDelivery(s, &e)
 	case *domain.ProfileAdded:
 		return s.PutProfile(Profile{ProfileName: f.Profile, ID: e.Stream.ID, Document: f.Document, Added: OriginOf(e)})
 	case *domain.TenantRegistered, *domain.TenantUnregistered, *domain.ServerStarted, *domain.LeaseTaken,
-		*domain.FollowerStopped:
+		*domain.FollowerStopped, *domain.FormatRaised:
 		return nil // what the instance says of itself makes no row
 	default:
 		return applyConfig(s, e)
@@ -72,6 +72,18 @@ func applyRouting(s Store, e *domain.Entry, r domain.Routing, v domain.Verdicts)
 		Tenant: e.Tenant, Event: e.Stream.ID, EventSequence: e.EventSequence(),
 		Skipped: r.Skipped, Verdicts: v.Skipped, At: at,
 	})
+}
+
+// foldDelivery folds a step of a delivery. One that nobody made is a defect, unless what made it can't be read any more.
+func foldDelivery(s Store, e *domain.Entry) error {
+	err := s.FoldDelivery(e)
+	if !errors.Is(err, domain.ErrNotFound) {
+		return err
+	}
+	if lost, unknown := s.Lost(e.Tenant, e.Cause); unknown != nil || lost {
+		return unknown
+	}
+	return err
 }
 
 func applyConfig(s Store, e domain.Entry) error {
@@ -153,16 +165,22 @@ func applyErased(s Store, e domain.Entry) error {
 	return nil // the instance's own facts make no row
 }
 
-// applyDamaged folds an entry whose content doesn't open although its keys exist. An event keeps its place, marked. What
-// configures or moves a delivery can't be guessed: the fold stops there.
+// applyDamaged folds an entry whose content doesn't open although its keys exist. An event keeps its place, marked, and a
+// delivery goes on by what the entry's kind says. What configures can't be guessed: the fold stops there.
 func applyDamaged(s Store, e domain.Entry) error {
-	switch {
-	case e.Kind == domain.KindEventAppended:
+	switch e.Stream.Kind {
+	case domain.StreamEvent:
+		if e.Kind != domain.KindEventAppended {
+			return nil // the deliveries that it made are known no more
+		}
 		return s.PutEvent(Event{ID: e.Stream.ID, Tenant: e.Tenant, LeafHash: leafHash(e.Leaf), Created: OriginOf(e), Damaged: true})
-	case e.Tenant == domain.InstanceTenant && e.Stream.Kind != domain.StreamKey && e.Stream.Kind != domain.StreamProfile:
-		return nil // what the instance says of itself makes no row
+	case domain.StreamDelivery:
+		return foldDelivery(s, &e)
+	case domain.StreamTenant, domain.StreamKey, domain.StreamEndpoint, domain.StreamSubscription, domain.StreamEventType,
+		domain.StreamProfile:
+		return fmt.Errorf("the content is damaged: hooktrail verify says more")
 	}
-	return fmt.Errorf("the content is damaged: hooktrail verify says more")
+	return nil // what the instance says of itself makes no row
 }
 
 func event(e domain.Entry, f *domain.EventAppended) Event {

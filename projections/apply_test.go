@@ -67,6 +67,7 @@ func oneOfEach() []domain.Entry {
 		{domain.StreamServer, 8, &domain.ServerStarted{}},
 		{domain.StreamLease, 8, &domain.LeaseTaken{}},
 		{domain.StreamServer, 8, &domain.FollowerStopped{}},
+		{domain.StreamServer, 8, &domain.FormatRaised{}},
 		{domain.StreamEndpoint, 10, &domain.EndpointCreated{Endpoint: endpoint}},
 		{domain.StreamEndpoint, 10, &domain.EndpointHandshakeStarted{Endpoint: endpoint}},
 		{domain.StreamEndpoint, 10, &domain.EndpointHandshakeFinished{Endpoint: endpoint}},
@@ -246,4 +247,61 @@ func TestApply_PassesOverWhatNewerProgramsSay(t *testing.T) {
 	if m.Cursor() != 2 {
 		t.Errorf("the fold is at %d", m.Cursor())
 	}
+}
+
+// TestApply_DamagedDelivery: what a damaged entry's kind says moves its delivery on, and a delivery whose making is damaged
+// stops nothing.
+func TestApply_DamagedDelivery(t *testing.T) {
+	t.Parallel()
+	entries := oneOfEach()
+	read := func(damage func(*domain.Entry) bool) (rows []projections.Delivery) {
+		t.Helper()
+		m := projections.NewMemory()
+		for _, e := range entries {
+			if damage(&e) {
+				e.Fact, e.Damaged = nil, true
+			}
+			if e.Stream.Kind == domain.StreamDelivery {
+				e.Cause = causeOf(entries, e.Stream.ID)
+			}
+			if err := projections.Apply(m, e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		err := m.Read(t.Context(), "acme", 0, func(r projections.Reader) (err error) {
+			rows, err = r.Deliveries(t.Context(), projections.DeliveryFilter{}, projections.Page{Limit: 10}, projections.AsOf{})
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rows
+	}
+	whole := read(func(*domain.Entry) bool { return false })
+	if len(whole) == 0 {
+		t.Fatal("the history makes no delivery")
+	}
+	steps := read(func(e *domain.Entry) bool {
+		return e.Stream.Kind == domain.StreamDelivery && !(e.Kind == domain.KindAttemptFinished && e.StreamVersion > 3)
+	})
+	for i, d := range steps {
+		if w := whole[i]; d.Status != w.Status || d.Attempts != w.Attempts || d.Open != w.Open || d.Version != w.Version {
+			t.Errorf("with damaged steps: %+v, want %+v", d, w)
+		}
+	}
+	if rows := read(func(e *domain.Entry) bool { return e.Stream.Kind == domain.StreamEvent }); len(rows) > 0 {
+		t.Errorf("damaged events made %+v", rows)
+	}
+}
+
+// causeOf is the sequence of the event of which a delivery is.
+func causeOf(entries []domain.Entry, delivery domain.UUID) domain.Sequence {
+	for i := range entries {
+		for _, d := range domain.Routed(&entries[i]) {
+			if d.ID == delivery {
+				return d.EventSequence
+			}
+		}
+	}
+	return 0
 }

@@ -123,6 +123,15 @@ func (m *Memory) FoldDelivery(e *domain.Entry) error {
 	return nil
 }
 
+// Lost implements Store.
+func (m *Memory) Lost(tenant domain.TenantID, event domain.Sequence) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	before := event - 1
+	rows := m.tenant(tenant).events.page(Page{After: &before, Limit: 1}, event, func(*Event) bool { return true })
+	return len(rows) == 1 && rows[0].Created.Sequence == event && rows[0].LostRouting(), nil
+}
+
 // recordHealth notes the outcome of an attempt at an endpoint.
 func (t *memoryTenant) recordHealth(endpoint domain.UUID, outcome domain.AttemptOutcome, at Origin) {
 	states := t.health[endpoint]

@@ -79,6 +79,9 @@ type Event struct {
 	Damaged  bool // the content doesn't open: nothing is known but what the leaf says
 }
 
+// LostRouting reports whether some of the event's routing may be in no entry that can be read. (An event has a type.)
+func (e *Event) LostRouting() bool { return e.Damaged || e.Attrs.Type == "" || !e.Whole }
+
 // Delivery is a delivery as of some sequence.
 type Delivery struct {
 	domain.Delivery

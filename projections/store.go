@@ -28,6 +28,10 @@ type Store interface {
 	// ends one, to its endpoint's health. A delivery that the Store doesn't know is domain.ErrNotFound.
 	FoldDelivery(e *domain.Entry) error
 
+	// Lost reports whether some of the routing of the event at a sequence can't be read, so that nobody knows all of its
+	// deliveries.
+	Lost(tenant domain.TenantID, event domain.Sequence) (bool, error)
+
 	// Advance says that everything up to an entry of a tenant is applied.
 	Advance(tenant domain.TenantID, at Origin) error
 }

@@ -53,8 +53,18 @@ func (h *History) Step() {
 	steps[rapid.IntRange(0, len(steps)-1).Draw(h.t, "step")]()
 }
 
+// append appends a group. An id that a producer chose is claimed, as every appender does.
 func (h *History) append(drafts ...domain.Draft) []domain.Entry {
-	entries, err := domain.AppendOne(context.Background(), h.log, domain.Group{Drafts: drafts})
+	group := domain.Group{Drafts: drafts}
+	for i := range drafts {
+		f, ok := drafts[i].Fact.(*domain.EventAppended)
+		if ok && f.Event.ID != drafts[i].Stream.ID.String() {
+			group.Claims = append(group.Claims, domain.Claim{
+				Tenant: drafts[i].Tenant, Scope: domain.ScopeEvent(f.Event.Source), Key: f.Event.ID, First: i, Count: 1,
+			})
+		}
+	}
+	entries, err := domain.AppendOne(context.Background(), h.log, group)
 	if err != nil {
 		h.t.Fatalf("append %s to %s: %v", drafts[0].Fact.Kind(), drafts[0].Stream, err)
 	}

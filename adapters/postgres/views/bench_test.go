@@ -2,62 +2,71 @@ package views_test
 
 import (
 	"testing"
-	"time"
 
-	"github.com/hooktrail/hooktrail/adapters/postgres"
+	"github.com/hooktrail/hooktrail/adapters/postgres/views"
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// BenchmarkViews_Fold folds one page of 20,000 entries: 5,000 events, each routed to one endpoint and delivered at once.
+// BenchmarkViews_Fold folds 10,000 entries: 5,000 events, each delivered to one endpoint at the first try.
 func BenchmarkViews_Fold(b *testing.B) {
 	log := open(b)
 	const events = 5000
-	endpoint, subscription := domain.NewUUID(), domain.NewUUID()
+	endpoint := domain.NewUUID()
 	for range events / 250 {
 		var groups []domain.Group
 		for range 250 {
-			groups = append(groups, delivered(endpoint, subscription))
+			draft, delivery := sent(endpoint)
+			groups = append(groups, group(draft, finished(delivery, 0, 1, domain.OutcomeSucceeded, domain.DeliverySucceeded)))
 		}
 		log.mustAppend(b, groups...)
 	}
-	views := postgres.NewViews(newPool(b, log.db.URL), log, nil)
-	admin := connect(b, log.db.AdminURL)
-	truncate := func() {
-		mustExec(b, admin, `TRUNCATE cursors, tenants, keys, endpoints, subscriptions, events, deliveries, attempts, delivery_changes`)
+	benchmarkRebuild(b, log, events)
+}
+
+// BenchmarkViews_FoldRetries folds what 15,000 deliveries that fail three times each make of the log. They fail in rounds,
+// as they do when a receiver is away: so no page holds the whole of a delivery.
+func BenchmarkViews_FoldRetries(b *testing.B) {
+	log := open(b)
+	const deliveries, batch = 15_000, 500
+	endpoint := domain.NewUUID()
+	ids := make([]domain.UUID, 0, deliveries)
+	for round := range 4 {
+		for begin := 0; begin < deliveries; begin += batch {
+			var groups []domain.Group
+			for i := begin; i < begin+batch; i++ {
+				switch round {
+				case 0:
+					draft, delivery := sent(endpoint)
+					ids = append(ids, delivery)
+					groups = append(groups, group(draft))
+				case 3:
+					groups = append(groups, group(finished(ids[i], 4, 3, domain.OutcomeFailed, domain.DeliveryDead)))
+				default: // the end and the next start are one group
+					groups = append(groups, group(
+						finished(ids[i], 2*(round-1), round, domain.OutcomeFailed, domain.DeliveryRetrying), started(ids[i], 2*round-1, round+1),
+					))
+				}
+			}
+			log.mustAppend(b, groups...)
+		}
 	}
+	benchmarkRebuild(b, log, deliveries)
+}
+
+func benchmarkRebuild(b *testing.B, log *opened, events int) {
+	tables := views.NewViews(newPool(b, log.db.URL), log, nil)
 	for b.Loop() {
-		b.StopTimer()
-		truncate()
-		b.StartTimer()
-		if err := views.Rebuild(b.Context(), nil); err != nil {
+		if err := tables.Rebuild(b.Context(), nil); err != nil {
 			b.Fatal(err)
 		}
 	}
-	var bytes int64
-	err := admin.QueryRow(b.Context(), `
-		SELECT pg_total_relation_size('events') + pg_total_relation_size('deliveries') + pg_total_relation_size('attempts')`).Scan(&bytes)
+	var bytes, entries int64
+	err := connect(b, log.db.AdminURL).QueryRow(b.Context(), `
+		SELECT pg_total_relation_size('events') + pg_total_relation_size('deliveries') + pg_total_relation_size('undelivered'),
+		       (SELECT max(position) FROM entries)`).Scan(&bytes, &entries)
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.ReportMetric(float64(bytes)/events, "B/event")
-	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/events, "µs/event")
-}
-
-// delivered is an event's whole life.
-func delivered(endpoint, subscription domain.UUID) domain.Group {
-	appended := event(`{"a":1}`)
-	appended.Fact.(*domain.EventAppended).Event.ID = appended.Stream.ID.String()
-	appended.Fact.(*domain.EventAppended).Event.Source = "/tenants/default"
-	delivery := domain.Stream{Kind: domain.StreamDelivery, ID: domain.NewUUID()}
-	routed, started, finished := appended, appended, appended
-	routed.Fact = &domain.EventRouted{Complete: true, Deliveries: []domain.RoutedDelivery{{
-		ID: delivery.ID, Endpoint: endpoint, EndpointVersion: 1, Subscriptions: []domain.SubscriptionMatch{{ID: subscription, Version: 1}},
-	}}}
-	routed.Expected, started.Stream, finished.Stream, finished.Expected = 1, delivery, delivery, 1
-	routed.Cause, started.Cause, finished.Cause = 1, 1, 1
-	started.Fact = &domain.AttemptStarted{Number: 1, EndpointVersion: 1, TimeoutMS: 15000}
-	finished.Fact = &domain.AttemptFinished{Result: domain.AttemptResult{
-		AttemptEnd: domain.AttemptEnd{Number: 1, Outcome: domain.OutcomeSucceeded, Status: domain.DeliverySucceeded, FinishedAt: time.Unix(1e9, 0).UTC()},
-	}}
-	return group(appended, routed, started, finished)
+	b.ReportMetric(float64(bytes)/float64(events), "B/event")
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/float64(entries), "µs/entry")
 }

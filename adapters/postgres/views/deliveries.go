@@ -47,14 +47,16 @@ func (r *viewReader) Deliveries(ctx context.Context, f projections.DeliveryFilte
 }
 
 func (r *viewReader) deliveriesPage(ctx context.Context, f projections.DeliveryFilter, page projections.Page, as projections.AsOf, then bool) ([]projections.Delivery, error) {
-	behind, order := pageSQL(page, "created_sequence", 3)
+	behind, order := pageSQL(page, "created_sequence", "id", 3)
 	sequence, id := pageArgs(page)
 	c := conditions{args: []any{sequence, id, page.Limit}, before: 2}
 	switch {
 	case then:
 		c.add(`(status = $%d OR updated_sequence > $2)`, string(f.Status))
-	case f.Status != "": // as it is: the partial indexes serve
+	case f.Status == domain.DeliverySucceeded:
 		c.add(`status = $%d`, string(f.Status))
+	case f.Status != "":
+		r.byStatus(&c, f, page)
 	}
 	if !f.From.IsZero() {
 		c.add(`created_at >= $%d`, f.From)
@@ -72,6 +74,17 @@ func (r *viewReader) deliveriesPage(ctx context.Context, f projections.DeliveryF
 		return nil, err
 	}
 	return r.deliveries(ctx, as, behind+c.sql()+order, c.args...)
+}
+
+// byStatus restricts to deliveries of one status of those that undelivered has. When nothing else restricts them, that they
+// are enough of the list is decided there.
+func (r *viewReader) byStatus(c *conditions, f projections.DeliveryFilter, page projections.Page) {
+	sql := `id = ANY (ARRAY(SELECT delivery FROM undelivered WHERE tenant = $1 AND status = $%d`
+	if f.Event.IsZero() && f.Endpoint.IsZero() && f.Subscription.IsZero() && f.From.IsZero() && f.To.IsZero() {
+		behind, order := pageSQL(page, "created_sequence", "delivery", 3)
+		sql += behind + order
+	}
+	c.add(sql+`))`, string(f.Status))
 }
 
 // bySubscription restricts to deliveries that a subscription matched. It goes to one endpoint, which has an index.

@@ -142,6 +142,7 @@ func (p *viewsPage) queueDeliveries(b *pgx.Batch) {
 			columnOf(made, func(d *row) []byte { return packMatches((*d).Subscriptions) }),
 		)...)
 	}
+	p.queueUndelivered(b)
 	if len(moved) > 0 {
 		b.Queue(updateDeliveriesSQL, movingColumns(moved)...).Exec(whole("deliveries", len(moved)))
 	}

@@ -21,7 +21,8 @@ import (
 // crash loses goes with its cursor and is folded again.
 const beginFoldSQL = `
 	SELECT set_config('hooktrail.tenant', '*', true), set_config('synchronous_commit', 'off', true),
-	       (SELECT position FROM cursors WHERE follower = $1 AND tenant = '' ORDER BY position DESC LIMIT 1)`
+	       (SELECT position FROM cursors WHERE follower = $1 AND tenant = '' ORDER BY position DESC LIMIT 1),
+	       (SELECT position FROM heads WHERE tenant = '' ORDER BY position DESC LIMIT 1)`
 
 // fold folds one page in the message's transaction. It leaves the new cursor in f.page.next.
 func (f *Follower) fold(ctx context.Context, m *message.Message) error {
@@ -34,11 +35,14 @@ func (f *Follower) fold(ctx context.Context, m *message.Message) error {
 		return err
 	}
 	var ignored string
-	var position pgtype.Int8
-	if err := tx.QueryRow(ctx, beginFoldSQL, viewsFollower).Scan(&ignored, &ignored, &position); err != nil {
+	var position, head pgtype.Int8
+	if err := tx.QueryRow(ctx, beginFoldSQL, viewsFollower).Scan(&ignored, &ignored, &position, &head); err != nil {
 		return fmt.Errorf("fold a page: read the cursor: %w", err)
 	}
 	cursor := domain.Position(position.Int64)
+	if position.Int64 > head.Int64 {
+		return &stopError{at: cursor, err: aheadError(cursor, domain.Position(head.Int64))}
+	}
 	if cursor >= f.page.head {
 		return nil // another process was quicker
 	}
@@ -133,7 +137,15 @@ func writePage(ctx context.Context, log Log, tx pgx.Tx, after domain.Position, e
 // errViewsApart wraps what shows that the views and the log have come apart.
 var errViewsApart = errors.New("hint: rebuild the views")
 
-// permanent says whether trying again can't help.
+// ErrAhead wraps what is returned while the views reflect entries that the log doesn't have.
+var ErrAhead = errors.New("the views reflect entries that the log doesn't have")
+
+func aheadError(cursor, head domain.Position) error {
+	return fmt.Errorf("%w: they are at position %d, it ends at %d (hint: an older copy of the database was put back, or "+
+		"somebody changed the views; see hooktrail recover, then rebuild the views)", ErrAhead, cursor, head)
+}
+
+// permanent reports whether trying again can't help.
 func permanent(err error) bool { return postgres.Refused(err) || errors.Is(err, errViewsApart) }
 
 // withoutValues keeps what the server quotes of contents out of what is logged.

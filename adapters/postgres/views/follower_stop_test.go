@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"github.com/hooktrail/hooktrail/adapters/postgres"
+	"github.com/hooktrail/hooktrail/adapters/postgres/views"
 	"github.com/hooktrail/hooktrail/domain"
 )
 
@@ -21,7 +21,7 @@ func TestFollower_StopsAtRefusedRows(t *testing.T) {
 		"a constraint": {`ALTER TABLE events ADD CONSTRAINT small CHECK (data_size < 3)`, "23514"},
 		"a missing row": {`
 			CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
-			CREATE TRIGGER lose BEFORE UPDATE ON events FOR EACH ROW EXECUTE FUNCTION lose()`, "rebuild the views"},
+			CREATE TRIGGER lose BEFORE UPDATE ON deliveries FOR EACH ROW EXECUTE FUNCTION lose()`, "rebuild the views"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -29,14 +29,13 @@ func TestFollower_StopsAtRefusedRows(t *testing.T) {
 			log := open(t)
 			conn := connect(t, log.db.AdminURL)
 			mustExec(t, conn, c.spoil)
-			good := log.mustAppend(t, group(event(`1`)), group(event(`22`)))
-			// Folds what is there, so that the routed entry below updates a row.
+			first, delivery := sent(domain.NewUUID())
+			first.Fact.(*domain.EventAppended).Data = []byte(`1`)
+			good := log.mustAppend(t, group(first), group(event(`22`)))
+			// Folds what is there, so that the attempt's end below updates a row.
 			followUntil(t, log, func() bool { return cursorOf(t, log) >= good[1].Position })
-			routed := domain.Draft{
-				Tenant: domain.DefaultTenant, Stream: good[0].Stream, Expected: 1, Cause: good[0].Sequence,
-				Fact: &domain.EventRouted{Complete: true},
-			}
-			made := log.mustAppend(t, group(event(`3`)), group(event(`4`)), group(routed, event(`4444`)), group(event(`5`)))
+			end := finished(delivery, 0, 1, domain.OutcomeSucceeded, domain.DeliverySucceeded)
+			made := log.mustAppend(t, group(event(`3`)), group(event(`4`)), group(end, event(`4444`)), group(event(`5`)))
 			bad := made[2].Position
 			if name == "a constraint" {
 				bad = made[3].Position
@@ -79,7 +78,7 @@ func cursorOf(t testing.TB, log *opened) (at domain.Position) {
 func followUntil(t testing.TB, log *opened, done func() bool) *prometheus.Registry {
 	t.Helper()
 	registry := prometheus.NewRegistry()
-	f := postgres.NewFollower(postgres.FollowerConfig{
+	f := views.NewFollower(views.FollowerConfig{
 		Pool: newPool(t, log.db.URL), Log: log, Logger: slog.New(slog.DiscardHandler), Registerer: registry,
 	})
 	ctx, cancel := context.WithCancel(t.Context())

@@ -12,14 +12,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"github.com/hooktrail/hooktrail/adapters/postgres"
+	"github.com/hooktrail/hooktrail/adapters/postgres/views"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/projections"
 )
 
 // watchedLog counts the waits and can spoil entries.
 type watchedLog struct {
-	domain.Log
+	views.Log
 	awaits *atomic.Int64
 	spoil  func(*domain.Entry)
 }
@@ -50,7 +50,7 @@ func TestFollower_StopsAndSaysSo(t *testing.T) {
 	var bad atomic.Int64
 	spoilt := &watchedLog{Log: log, spoil: func(e *domain.Entry) {
 		if int64(e.Position) == bad.Load() {
-			e.Kind = "event.from_the_future"
+			e.Kind, e.Critical = "event.from_the_future", true
 		}
 	}}
 	made := log.mustAppend(t, group(event(`1`)), group(event(`22`)), group(event(`333`)))
@@ -59,7 +59,7 @@ func TestFollower_StopsAndSaysSo(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	for range 2 { // two processes, one fact
-		f := postgres.NewFollower(postgres.FollowerConfig{
+		f := views.NewFollower(views.FollowerConfig{
 			Pool: newPool(t, log.db.URL), Log: spoilt, Logger: slog.New(slog.DiscardHandler), Registerer: registry,
 		})
 		done := make(chan error, 1)
@@ -176,7 +176,7 @@ func (f *folded) await(e domain.Entry, atMost time.Duration) {
 }
 
 func headOfViews(ctx context.Context, f *folded) (as domain.Position, err error) {
-	_, as, err = f.views.FirstUnrouted(ctx)
+	_, as, err = f.views.Outstanding(ctx)
 	return as, err
 }
 
@@ -207,7 +207,7 @@ func TestFollower_Several(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	for range 2 {
-		follower := postgres.NewFollower(postgres.FollowerConfig{Pool: newPool(t, f.db.URL), Log: f.opened, Logger: slog.New(slog.DiscardHandler)})
+		follower := views.NewFollower(views.FollowerConfig{Pool: newPool(t, f.db.URL), Log: f.opened, Logger: slog.New(slog.DiscardHandler)})
 		done := make(chan error, 1)
 		go func() { done <- follower.Run(ctx) }()
 		t.Cleanup(func() {

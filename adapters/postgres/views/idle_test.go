@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/adapters/postgres/views"
 	"github.com/hooktrail/hooktrail/migrations"
 	"github.com/hooktrail/hooktrail/migrations/migratetest"
 	"github.com/jackc/pgx/v5"
@@ -51,7 +51,7 @@ func TestFollower_IdleWritesNothing(t *testing.T) {
 	t.Parallel()
 	var awaits atomic.Int64
 	log := openIn(t, quietDatabase(t))
-	f := foldedIn(t, log, func(l domain.Log) domain.Log { return &watchedLog{Log: l, awaits: &awaits} })
+	f := foldedIn(t, log, func(l views.Log) views.Log { return &watchedLog{Log: l, awaits: &awaits} })
 	admin := connect(t, log.db.AdminURL)
 	looks := func(n int64, each func()) {
 		t.Helper()

@@ -21,7 +21,12 @@ func (p *viewsPage) load(ctx context.Context, q postgres.Querier, entries []doma
 			return err
 		}
 		for _, d := range rows {
-			p.deliveries[d.ID] = &deliveryRow{Delivery: d}
+			p.deliveries[d.ID] = &deliveryRow{Delivery: d, undone: undelivered(&d)}
+		}
+		if len(rows) < len(need[domain.StreamDelivery]) {
+			if err := p.loadLost(ctx, q, entries); err != nil {
+				return err
+			}
 		}
 	}
 	for kind, sql := range map[domain.StreamKind]string{
@@ -39,6 +44,31 @@ func (p *viewsPage) load(ctx context.Context, q postgres.Querier, entries []doma
 		}
 	}
 	return nil
+}
+
+// loadLost notes which of the events that led to steps of unknown deliveries have a routing that can't be read.
+func (p *viewsPage) loadLost(ctx context.Context, q postgres.Querier, entries []domain.Entry) error {
+	var tenants []string
+	var sequences []int64
+	for i := range entries {
+		if e := &entries[i]; e.Stream.Kind == domain.StreamDelivery && p.deliveries[e.Stream.ID] == nil {
+			tenants, sequences = append(tenants, string(e.Tenant)), append(sequences, int64(e.Cause))
+		}
+	}
+	const sql = `
+		SELECT DISTINCT e.tenant, e.sequence FROM unnest($1::text[], $2::bigint[]) AS step (tenant, cause)
+		  JOIN events AS e ON e.tenant = step.tenant AND e.sequence = step.cause
+		 WHERE e.damaged OR e.type = '' OR NOT e.whole`
+	rows, err := q.Query(ctx, sql, tenants, sequences)
+	if err != nil {
+		return err
+	}
+	var at eventAt
+	_, err = pgx.ForEachRow(rows, []any{&at.tenant, &at.sequence}, func() error {
+		p.lost[at] = true
+		return nil
+	})
+	return err
 }
 
 func (p *viewsPage) loadCreated(ctx context.Context, q postgres.Querier, sql string, ids []pgtype.UUID) error {

@@ -28,6 +28,13 @@ type viewsPage struct {
 	skips      []projections.Skips
 	health     map[domain.UUID]*endpointHealth
 	reached    map[domain.TenantID]projections.Origin
+	lost       map[eventAt]bool // events before the page whose routing can't be read, among those that were asked for
+}
+
+// eventAt is the place of an event.
+type eventAt struct {
+	tenant   domain.TenantID
+	sequence domain.Sequence
 }
 
 // endpointHealth is how an endpoint's attempts of the page went.
@@ -40,6 +47,7 @@ type deliveryRow struct {
 	projections.Delivery
 	made    bool // in this page
 	touched bool
+	undone  bool // it was undelivered before the page
 }
 
 func newViewsPage(after domain.Position) *viewsPage {
@@ -49,6 +57,7 @@ func newViewsPage(after domain.Position) *viewsPage {
 		deliveries: make(map[domain.UUID]*deliveryRow),
 		health:     make(map[domain.UUID]*endpointHealth),
 		reached:    make(map[domain.TenantID]projections.Origin),
+		lost:       make(map[eventAt]bool),
 	}
 }
 
@@ -80,6 +89,16 @@ func (p *viewsPage) FoldDelivery(e *domain.Entry) error {
 		p.recordHealth(d, f.Result.Outcome, projections.OriginOf(*e))
 	}
 	return d.Fold(e)
+}
+
+// Lost implements projections.Store.
+func (p *viewsPage) Lost(tenant domain.TenantID, event domain.Sequence) (bool, error) {
+	for i := range p.events {
+		if e := &p.events[i]; e.Tenant == tenant && e.Created.Sequence == event {
+			return e.LostRouting(), nil
+		}
+	}
+	return p.lost[eventAt{tenant, event}], nil
 }
 
 // recordHealth notes the outcome of an attempt at a delivery's endpoint.

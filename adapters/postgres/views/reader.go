@@ -72,7 +72,7 @@ func (r *viewReader) one(ctx context.Context, table string, id domain.UUID, as p
 
 // list reads a page of the versions that held as of a moment. more restricts it further, from $6 on.
 func (r *viewReader) list(ctx context.Context, table string, page projections.Page, as projections.AsOf, more string, args ...any) ([]configRow, error) {
-	behind, order := pageSQL(page, "created_sequence", 3)
+	behind, order := pageSQL(page, "created_sequence", "id", 3)
 	sql := `SELECT ` + configColumns + ` FROM ` + table + heldSQL + behind + more + order
 	sequence, id := pageArgs(page)
 	return queryConfig(ctx, r.tx, sql, append([]any{string(r.tenant), int64(r.at(as)), sequence, id, page.Limit}, args...)...)
@@ -80,13 +80,13 @@ func (r *viewReader) list(ctx context.Context, table string, page projections.Pa
 
 // pageSQL is the condition and the order that make a list go on behind a page's last row: its sequence and id are
 // parameters n and n+1, the limit is n+2.
-func pageSQL(page projections.Page, column string, n int) (behind, order string) {
+func pageSQL(page projections.Page, column, id string, n int) (behind, order string) {
 	compare, direction := ">", "ASC"
 	if page.Descending {
 		compare, direction = "<", "DESC"
 	}
-	behind = fmt.Sprintf(` AND (%s, id) %s ($%d::bigint, $%d::uuid)`, column, compare, n, n+1)
-	order = fmt.Sprintf(` ORDER BY %s %s, id %s LIMIT $%d`, column, direction, direction, n+2)
+	behind = fmt.Sprintf(` AND (%s, %s) %s ($%d::bigint, $%d::uuid)`, column, id, compare, n, n+1)
+	order = fmt.Sprintf(` ORDER BY %s %s, %s %s LIMIT $%d`, column, direction, id, direction, n+2)
 	return behind, order
 }
 

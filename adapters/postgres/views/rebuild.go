@@ -3,7 +3,7 @@ package views
 import (
 	"context"
 	"fmt"
-	"math"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -15,39 +15,95 @@ import (
 func viewTables() []string {
 	return []string{
 		"tenants", "keys", "endpoints", "subscriptions", "event_types", "profiles",
-		"events", "skips", "deliveries", "endpoint_health",
+		"events", "skips", "deliveries", "undelivered", "endpoint_health",
 	}
 }
 
 // lockViewsSQL waits until no process folds, and keeps it so until the transaction ends.
 const lockViewsSQL = `SELECT pg_advisory_xact_lock(hashtextextended('hooktrail/follower/' || $1, 0))`
 
-// Rebuild empties the views and folds the whole log again, in one transaction: readers see the old rows until the new
-// ones are there, and followers wait. It reports each page's last position to progress, which may be nil. The old
-// rows' space is free for reuse after the next vacuum.
+// rebuiltFollower has a cursor while a rebuild isn't done: where the log ended when it began.
+const rebuiltFollower = viewsFollower + "/rebuild"
+
+// Rebuild empties the views and folds the whole log again. It commits page by page: readers see the views grow, and answer
+// that they are behind for what isn't there yet. One that is broken off goes on where it was when Rebuild is called again;
+// until then, running followers go on with it. It reports each page's last position to progress, which may be nil. What
+// can't be folded is an error.
 func (v *Views) Rebuild(ctx context.Context, progress func(domain.Position)) error {
-	err := pgx.BeginFunc(ctx, v.pool, func(tx pgx.Tx) error {
-		if err := v.beginRefold(ctx, tx); err != nil {
-			return err
+	until, err := v.beginRebuild(ctx)
+	for done := false; err == nil && !done; {
+		var at domain.Position
+		if at, err = v.rebuildPage(ctx, until); err != nil {
+			break
 		}
-		for _, table := range append(viewTables(), "cursors") {
-			sql := `DELETE FROM ` + table
-			if table == "cursors" {
-				sql += ` WHERE follower = '` + viewsFollower + `'`
-			}
-			if _, err := tx.Exec(ctx, sql); err != nil {
-				return fmt.Errorf("empty %s: %w", table, err)
-			}
+		done = at >= until
+		if progress != nil {
+			progress(at)
 		}
-		return v.refold(ctx, tx, math.MaxInt64, progress)
-	})
+		if v.follower != nil {
+			v.follower.notify()
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("rebuild the views: %w", err)
 	}
-	if v.follower != nil {
-		v.follower.notify()
-	}
 	return nil
+}
+
+// beginRebuild empties the views, unless a rebuild is under way, and returns up to where it goes.
+func (v *Views) beginRebuild(ctx context.Context) (until domain.Position, err error) {
+	head, err := v.log.Head(ctx)
+	if err != nil {
+		return 0, err
+	}
+	err = pgx.BeginFunc(ctx, v.pool, func(tx pgx.Tx) error {
+		if err := v.beginRefold(ctx, tx); err != nil {
+			return err
+		}
+		var begun bool
+		err := tx.QueryRow(ctx, `SELECT count(*) > 0, coalesce(max(position), 0) FROM cursors WHERE follower = $1`, rebuiltFollower).
+			Scan(&begun, &until)
+		if err != nil {
+			return err
+		}
+		cursor, err := viewsCursor(ctx, tx)
+		if err != nil || begun && until <= head && cursor <= head {
+			return err
+		}
+		until = head
+		if _, err := tx.Exec(ctx, `TRUNCATE `+strings.Join(viewTables(), ", ")); err != nil {
+			return fmt.Errorf("empty the views: %w", err)
+		}
+		if _, err := tx.Exec(ctx, `DELETE FROM cursors WHERE follower IN ($1, $2)`, viewsFollower, rebuiltFollower); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `INSERT INTO cursors (follower, tenant, position, sequence) VALUES ($1, '', $2, -1)`, rebuiltFollower, int64(head))
+		return err
+	})
+	return until, postgres.DomainError("empty the views", err)
+}
+
+// rebuildPage folds the next page, or returns where a follower has gone on to meanwhile.
+func (v *Views) rebuildPage(ctx context.Context, until domain.Position) (at domain.Position, err error) {
+	err = pgx.BeginFunc(ctx, v.pool, func(tx pgx.Tx) error {
+		if err := v.beginRefold(ctx, tx); err != nil {
+			return err
+		}
+		if at, err = viewsCursor(ctx, tx); err != nil {
+			return err
+		}
+		if at < until {
+			before := at
+			if at, err = v.refoldPage(ctx, tx, at, until); err == nil && at == before {
+				err = fmt.Errorf("the log ends at position %d, which was at %d", at, until)
+			}
+		}
+		if err == nil && at >= until {
+			_, err = tx.Exec(ctx, `DELETE FROM cursors WHERE follower = $1`, rebuiltFollower)
+		}
+		return err
+	})
+	return at, err
 }
 
 // beginRefold gives the transaction all the time it needs, whatever the pool's settings are, and makes followers wait.
@@ -62,30 +118,35 @@ func (v *Views) beginRefold(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
-// refold folds the log into empty tables, up to its end or a position. What can't be folded is an error.
+// refold folds the log into empty tables up to a position. What can't be folded is an error.
 func (v *Views) refold(ctx context.Context, tx pgx.Tx, until domain.Position, progress func(domain.Position)) error {
-	var at domain.Position
-	for at < until {
-		entries, err := gatherEntries(ctx, v.log, at, int(min(maxFolded, until-at)))
-		if err != nil || len(entries) == 0 {
+	for at := domain.Position(0); at < until; {
+		next, err := v.refoldPage(ctx, tx, at, until)
+		if err != nil || next == at {
 			return err
 		}
-		page, err := foldPage(ctx, tx, at, entries)
-		if err != nil {
-			return err
-		}
-		if err := page.flush(ctx, v.log, tx); err != nil {
-			return err
-		}
-		at = page.last
-		if _, err := tx.Exec(ctx, moveCursorSQL, viewsFollower, int64(at)); err != nil {
-			return err
-		}
-		if progress != nil {
+		if at = next; progress != nil {
 			progress(at)
 		}
 	}
 	return nil
+}
+
+// refoldPage folds a page and moves the cursor to where it ends, which it returns.
+func (v *Views) refoldPage(ctx context.Context, tx pgx.Tx, at, until domain.Position) (domain.Position, error) {
+	entries, err := gatherEntries(ctx, v.log, at, int(min(maxFolded, until-at)))
+	if err != nil || len(entries) == 0 {
+		return at, err
+	}
+	page, err := foldPage(ctx, tx, at, entries)
+	if err != nil {
+		return at, err
+	}
+	if err := page.flush(ctx, v.log, tx); err != nil {
+		return at, err
+	}
+	_, err = tx.Exec(ctx, moveCursorSQL, viewsFollower, int64(page.last))
+	return page.last, err
 }
 
 // Difference says by how many rows a table of the views differs from a fresh fold of the log.
@@ -120,6 +181,14 @@ func (v *Views) VerifyViews(ctx context.Context, progress func(domain.Position))
 		}
 		if err := v.refold(ctx, tx, cursor, progress); err != nil {
 			return err
+		}
+		// What was erased since it was folded can't be known any more.
+		const erasedSQL = `
+			UPDATE pg_temp.events AS fresh SET erased = old.erased, data_size = old.data_size, subject_hash = old.subject_hash
+			  FROM public.events AS old
+			 WHERE old.tenant = fresh.tenant AND old.sequence = fresh.sequence AND fresh.erased AND NOT old.erased`
+		if _, err := tx.Exec(ctx, erasedSQL); err != nil {
+			return fmt.Errorf("leave out what was erased: %w", err)
 		}
 		differences, err = compareTables(ctx, tx)
 		return err

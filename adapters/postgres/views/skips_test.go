@@ -17,7 +17,7 @@ func TestViews_Skips(t *testing.T) {
 	two := domain.Skipped{Subscription: domain.NewUUID(), Version: 1, Endpoint: domain.NewUUID(), Reason: domain.SkipFilter}
 	routed := f.mustAppend(t, group(domain.Draft{
 		Tenant: event.Tenant, Stream: event.Stream, Expected: domain.AnyVersion, Cause: event.Sequence,
-		Fact: &domain.EventRouted{Complete: true, Skipped: []domain.Skipped{one, two}},
+		Fact: &domain.EventRouted{Routing: domain.Routing{Complete: true}, Verdicts: domain.Verdicts{Skipped: []domain.Skipped{one, two}}},
 	}))[0]
 	settle(t, f, routed)
 	for filter, want := range map[projections.SkipFilter]int{

@@ -192,10 +192,9 @@ func (v *Views) Outstanding(ctx context.Context) (endpoints []domain.UUID, as do
 	// One step down the index an endpoint, however many deliveries wait.
 	const sql = `
 		WITH RECURSIVE waiting (endpoint) AS (
-			(SELECT endpoint FROM deliveries WHERE open OR status IN ('pending', 'retrying') ORDER BY endpoint LIMIT 1)
+			(SELECT endpoint FROM undelivered WHERE waits ORDER BY endpoint LIMIT 1)
 			UNION ALL
-			SELECT (SELECT d.endpoint FROM deliveries AS d
-			         WHERE (d.open OR d.status IN ('pending', 'retrying')) AND d.endpoint > w.endpoint ORDER BY d.endpoint LIMIT 1)
+			SELECT (SELECT u.endpoint FROM undelivered AS u WHERE u.waits AND u.endpoint > w.endpoint ORDER BY u.endpoint LIMIT 1)
 			  FROM waiting AS w WHERE w.endpoint IS NOT NULL
 		)
 		SELECT endpoint FROM waiting WHERE endpoint IS NOT NULL`
@@ -217,13 +216,18 @@ func (v *Views) Outstanding(ctx context.Context) (endpoints []domain.UUID, as do
 	return endpoints, as, nil
 }
 
+// waitingSQL selects waiting deliveries of endpoint $1 behind a key.
+const waitingSQL = `
+	SELECT delivery FROM undelivered
+	 WHERE waits AND endpoint = $1 AND (next_attempt_at, created_position) > ($2::timestamptz, $3)
+	 ORDER BY next_attempt_at, created_position LIMIT $4`
+
 // Waiting returns deliveries of one endpoint in the order of their keys: those that aren't ended, and those that have an
 // open attempt whatever their status.
 func (v *Views) Waiting(ctx context.Context, q WaitingQuery) (rows []WaitingDelivery, as domain.Position, err error) {
-	const sql = `SELECT ` + deliveryColumns + ` FROM deliveries
-		WHERE (open OR status IN ('pending', 'retrying')) AND endpoint = $1
-		  AND (next_attempt_at, created_position) > ($2::timestamptz, $3)
-		ORDER BY next_attempt_at, created_position LIMIT $4`
+	const sql = `
+		SELECT ` + deliveryColumns + ` FROM deliveries WHERE id = ANY (ARRAY(` + waitingSQL + `))
+		 ORDER BY next_attempt_at, created_position`
 	return v.waiting(ctx, sql, idOf(q.Endpoint), dueOf(q.After.Due), int64(q.After.Position), q.Limit)
 }
 

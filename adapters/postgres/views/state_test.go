@@ -13,13 +13,13 @@ import (
 	"github.com/jackc/pgx/v5"
 	"pgregory.net/rapid"
 
-	"github.com/hooktrail/hooktrail/adapters/postgres"
+	"github.com/hooktrail/hooktrail/adapters/postgres/views"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/projections"
 	"github.com/hooktrail/hooktrail/projections/historytest"
 )
 
-// What router and dispatcher load is what they would have folded themselves.
+// What a dispatcher loads is what they would have folded themselves.
 func TestViews_State(t *testing.T) {
 	t.Parallel()
 	f := openFolded(t, nil)
@@ -47,7 +47,6 @@ func TestViews_State(t *testing.T) {
 		checkConfig(t, f, entries[:at])
 		checkWaiting(t, f, h)
 	})
-	checkUnrouted(t, f, entries)
 }
 
 func checkConfig(t *rapid.T, f *folded, entries []domain.Entry) {
@@ -75,6 +74,10 @@ func checkConfig(t *rapid.T, f *folded, entries []domain.Entry) {
 		if diff := gocmp.Diff(want.Subscriptions(e.Tenant), got.Subscriptions(e.Tenant)); diff != "" {
 			t.Fatalf("subscriptions at %d (-folded +loaded):\n%s", want.Cursor(), diff)
 		}
+		if want.Snapshot(e.Tenant).Configured() != got.Snapshot(e.Tenant).Configured() {
+			t.Fatalf("the configuration of %s at %d is that of sequence %d, want %d",
+				e.Tenant, want.Cursor(), got.Snapshot(e.Tenant).Configured(), want.Snapshot(e.Tenant).Configured())
+		}
 		wantTenant, _ := want.Tenant(e.Tenant)
 		gotTenant, _ := got.Tenant(e.Tenant)
 		if diff := gocmp.Diff(wantTenant, gotTenant); diff != "" {
@@ -86,7 +89,7 @@ func checkConfig(t *rapid.T, f *folded, entries []domain.Entry) {
 // checkWaiting holds the waiting deliveries of the history's endpoints against the memory.
 func checkWaiting(t *rapid.T, f *folded, h *historytest.History) {
 	ctx := context.Background()
-	want := make(map[domain.UUID][]postgres.WaitingDelivery)
+	want := make(map[domain.UUID][]views.WaitingDelivery)
 	seen := make(map[domain.TenantID]bool)
 	for _, e := range h.Entries {
 		if seen[e.Tenant] {
@@ -97,7 +100,7 @@ func checkWaiting(t *rapid.T, f *folded, h *historytest.History) {
 		checkHealth(t, f, present.Health)
 		for _, d := range s.Deliveries {
 			if d.Open || !d.Status.Ended() {
-				want[d.Endpoint] = append(want[d.Endpoint], postgres.WaitingDelivery{Delivery: d.Delivery, Position: d.Created.Position, Version: d.Version})
+				want[d.Endpoint] = append(want[d.Endpoint], views.WaitingDelivery{Delivery: d.Delivery, Position: d.Created.Position})
 			}
 		}
 	}
@@ -109,7 +112,7 @@ func checkWaiting(t *rapid.T, f *folded, h *historytest.History) {
 		if !slices.Contains(outstanding, endpoint) {
 			t.Errorf("endpoint %s isn't outstanding", endpoint)
 		}
-		slices.SortFunc(rows, func(a, b postgres.WaitingDelivery) int {
+		slices.SortFunc(rows, func(a, b views.WaitingDelivery) int {
 			return cmp.Or(a.Delivery.NextAttemptAt.Compare(b.Delivery.NextAttemptAt), cmp.Compare(a.Position, b.Position))
 		})
 		if diff := gocmp.Diff(rows, walkWaiting(t, f, endpoint)); diff != "" {
@@ -133,8 +136,8 @@ func checkHealth(t *rapid.T, f *folded, want map[domain.UUID]domain.Health) {
 	}
 }
 
-func walkWaiting(t *rapid.T, f *folded, endpoint domain.UUID) (all []postgres.WaitingDelivery) {
-	q := postgres.WaitingQuery{Endpoint: endpoint, Limit: 2}
+func walkWaiting(t *rapid.T, f *folded, endpoint domain.UUID) (all []views.WaitingDelivery) {
+	q := views.WaitingQuery{Endpoint: endpoint, Limit: 2}
 	for {
 		rows, _, err := f.views.Waiting(context.Background(), q)
 		if err != nil {
@@ -145,7 +148,7 @@ func walkWaiting(t *rapid.T, f *folded, endpoint domain.UUID) (all []postgres.Wa
 		}
 		all = append(all, rows...)
 		last := rows[len(rows)-1]
-		q.After = postgres.WaitingKey{Due: last.Delivery.NextAttemptAt, Position: last.Position}
+		q.After = views.WaitingKey{Due: last.Delivery.NextAttemptAt, Position: last.Position}
 	}
 }
 
@@ -155,8 +158,8 @@ func TestViews_WaitingGoesByTheIndex(t *testing.T) {
 	t.Parallel()
 	conn := connect(t, open(t).db.URL)
 	mustExec(t, conn, `SET enable_seqscan = off`)
-	rows, err := conn.Query(t.Context(), `EXPLAIN SELECT id FROM deliveries
-		WHERE (open OR status IN ('pending', 'retrying')) AND endpoint = '00000000-0000-0000-0000-000000000001'
+	rows, err := conn.Query(t.Context(), `EXPLAIN SELECT delivery FROM undelivered
+		WHERE waits AND endpoint = '00000000-0000-0000-0000-000000000001'
 		  AND (next_attempt_at, created_position) > ('-infinity'::timestamptz, 1)
 		ORDER BY next_attempt_at, created_position LIMIT 10`)
 	if err != nil {
@@ -167,28 +170,8 @@ func TestViews_WaitingGoesByTheIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	plan := strings.Join(lines, "\n")
-	if !strings.Contains(plan, "deliveries_waiting") || !regexp.MustCompile(`Index Cond:.*created_position`).MatchString(plan) {
+	if !strings.Contains(plan, "undelivered_waiting") || !regexp.MustCompile(`Index Cond:.*created_position`).MatchString(plan) {
 		t.Errorf("the plan doesn't go by the index:\n%s", plan)
-	}
-}
-
-func checkUnrouted(t *testing.T, f *folded, entries []domain.Entry) {
-	t.Helper()
-	var want domain.Position
-	routed := make(map[domain.UUID]bool)
-	for _, e := range slices.Backward(entries) {
-		switch fact := e.Fact.(type) {
-		case *domain.EventRouted:
-			routed[e.Stream.ID] = routed[e.Stream.ID] || fact.Complete
-		case *domain.EventAppended:
-			if !routed[e.Stream.ID] {
-				want = e.Position
-			}
-		}
-	}
-	first, as, err := f.views.FirstUnrouted(t.Context())
-	if err != nil || first != want || as != domain.Position(len(entries)) {
-		t.Errorf("first unrouted %d as of %d, want %d as of %d: %v", first, as, want, len(entries), err)
 	}
 }
 
@@ -196,15 +179,13 @@ func TestViews_LoadDirectory(t *testing.T) {
 	t.Parallel()
 	f := openFolded(t, nil)
 	id := domain.NewUUID()
-	config := domain.KeyConfig{KeyNames: domain.KeyNames{Name: "k", Principal: "p"}, KeyRights: domain.KeyRights{ID: id, Role: domain.RoleAdmin, Hash: make([]byte, 32)}}
-	config.Hash[0] = 7
-	draft := domain.Draft{Tenant: domain.DefaultTenant, Stream: domain.Stream{Kind: domain.StreamKey, ID: id}, Fact: &domain.KeyCreated{Key: config}}
+	config, draft := adminKey(id)
 	settle(t, f, f.mustAppend(t, group(draft))[0])
 	d, err := f.views.LoadDirectory(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if k, ok := d.KeyByHash([32]byte{7}); !ok || k.ID != id || k.Tenant != domain.DefaultTenant {
+	if k, ok := d.KeyByHash([32]byte{7}); !ok || k.ID != id || k.Tenant != domain.DefaultTenant || k.Name != "k" {
 		t.Errorf("the key isn't there: %+v", k)
 	}
 	if _, ok := d.Tenant(domain.DefaultTenant); !ok {
@@ -227,69 +208,15 @@ func TestViews_LoadDirectory(t *testing.T) {
 	}
 }
 
-// A log of which an event's content was destroyed folds into the same tables as into the memory.
-func TestViews_ErasedEvent(t *testing.T) {
-	t.Parallel()
-	var erase func(*domain.Entry)
-	spoilt := func(l domain.Log) domain.Log { return &watchedLog{Log: l, spoil: func(e *domain.Entry) { erase(e) }} }
-	endpoint := domain.NewUUID()
-	lives := []domain.Group{delivered(endpoint, domain.NewUUID()), delivered(endpoint, domain.NewUUID())}
-	gone := map[domain.UUID]bool{lives[0].Drafts[0].Stream.ID: true, lives[0].Drafts[2].Stream.ID: true}
-	erase = func(e *domain.Entry) {
-		if gone[e.Stream.ID] && e.Kind != domain.KindDeliveryCancelled {
-			e.Fact, e.Erased = nil, true
-		}
+// adminKey drafts a key whose hash begins with 7.
+func adminKey(id domain.UUID) (domain.KeyConfig, domain.Draft) {
+	config := domain.KeyConfig{
+		KeyRights: domain.KeyRights{ID: id, Role: domain.RoleAdmin, Hash: make([]byte, 32)},
+		KeyNames:  domain.KeyNames{Name: "k", Principal: "p"},
 	}
-	f := openFolded(t, spoilt)
-	f.mustAppend(t, lives...)
-	cancelled := domain.Draft{
-		Tenant: domain.DefaultTenant, Stream: lives[0].Drafts[2].Stream, Expected: 2, Fact: &domain.DeliveryCancelled{Reason: domain.CancelErased},
+	config.Hash[0] = 7
+	return config, domain.Draft{
+		Tenant: domain.DefaultTenant, Stream: domain.Stream{Kind: domain.StreamKey, ID: id}, Fact: &domain.KeyCreated{Key: config},
+		Subject: config.Subject(),
 	}
-	last := f.mustAppend(t, group(cancelled))[0]
-	settle(t, f, last)
-	entries, err := f.Page(t.Context(), f.memory.Cursor(), 1000)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		erase(&e)
-		if err := projections.Apply(f.memory, e); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for sequence := domain.Sequence(0); sequence <= last.Sequence; sequence++ {
-		as := projections.AsOf{Sequence: sequence, Set: true}
-		want := deliveriesAt(t, f.memory, as)
-		if diff := gocmp.Diff(want, deliveriesAt(t, f.views, as)); diff != "" {
-			t.Errorf("as of %d (-memory +tables):\n%s", sequence, diff)
-		}
-		if sequence == last.Sequence && (len(want) != 2 || !want[1].Erased() && !want[0].Erased()) {
-			t.Errorf("nothing is marked: %+v", want)
-		}
-	}
-	event, err := eventOfViews(t, f.views, lives[0].Drafts[0].Stream.ID)
-	if err != nil || !event.Erased || event.Attrs.ID != "" || event.Attrs.SchemaVersion != "" {
-		t.Errorf("the erased event: %+v, %v", event, err)
-	}
-}
-
-func deliveriesAt(t *testing.T, v projections.Views, as projections.AsOf) (rows []projections.Delivery) {
-	t.Helper()
-	err := v.Read(t.Context(), domain.DefaultTenant, -1, func(r projections.Reader) (err error) {
-		rows, err = r.Deliveries(t.Context(), projections.DeliveryFilter{}, projections.Page{Limit: 100}, as)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return rows
-}
-
-func eventOfViews(t *testing.T, v projections.Views, id domain.UUID) (e projections.Event, err error) {
-	t.Helper()
-	err = v.Read(t.Context(), domain.DefaultTenant, -1, func(r projections.Reader) (err error) {
-		e, err = r.Event(t.Context(), id)
-		return err
-	})
-	return e, err
 }

@@ -7,22 +7,23 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hooktrail/hooktrail/adapters/postgres"
+	"github.com/hooktrail/hooktrail/adapters/postgres/seal"
+	"github.com/hooktrail/hooktrail/adapters/postgres/views"
 	"github.com/hooktrail/hooktrail/domain"
 )
 
 // keptSecrets are secrets by a name that says what becomes of them.
 type keptSecrets struct {
-	t   *testing.T
-	log *opened
-	ids map[string]domain.UUID
-	of  map[string]string // their purposes
+	t     *testing.T
+	vault *seal.Vault
+	ids   map[string]domain.UUID
+	of    map[string]string // their purposes
 }
 
 func (k *keptSecrets) put(name, purpose string) domain.UUID {
 	k.t.Helper()
 	id := domain.NewUUID()
-	if err := k.log.PutSecret(k.t.Context(), domain.DefaultTenant, id, purpose, []byte(name)); err != nil {
+	if err := k.vault.PutSecret(k.t.Context(), domain.DefaultTenant, id, purpose, []byte(name)); err != nil {
 		k.t.Fatal(err)
 	}
 	k.ids[name], k.of[name] = id, purpose
@@ -37,7 +38,7 @@ func (k *keptSecrets) stays(names ...string) {
 		want[name] = true
 	}
 	for name, id := range k.ids {
-		_, err := k.log.Secret(k.t.Context(), domain.DefaultTenant, id, k.of[name])
+		_, err := k.vault.Secret(k.t.Context(), domain.DefaultTenant, id, k.of[name])
 		if err != nil && !errors.Is(err, domain.ErrNotFound) {
 			k.t.Fatal(err)
 		}
@@ -47,7 +48,7 @@ func (k *keptSecrets) stays(names ...string) {
 	}
 }
 
-func (k *keptSecrets) sweep(v *postgres.Views, grace time.Duration, want int) {
+func (k *keptSecrets) sweep(v *views.Views, grace time.Duration, want int) {
 	k.t.Helper()
 	if n, err := v.SweepSecrets(k.t.Context(), grace); err != nil || n != want {
 		k.t.Errorf("destroyed %d, want %d: %v", n, want, err)
@@ -57,7 +58,7 @@ func (k *keptSecrets) sweep(v *postgres.Views, grace time.Duration, want int) {
 func TestViews_SweepSecrets(t *testing.T) {
 	t.Parallel()
 	f := openFolded(t, nil)
-	k := &keptSecrets{t, f.opened, make(map[string]domain.UUID), make(map[string]string)}
+	k := &keptSecrets{t, seal.NewVault(f.pool, f.key), make(map[string]domain.UUID), make(map[string]string)}
 	const key, auth, header, query = "endpoint.signing_key", "endpoint.auth", "endpoint.header", "endpoint.query"
 	config := func(change func(*domain.EndpointConfig)) domain.EndpointConfig {
 		c := domain.EndpointConfig{

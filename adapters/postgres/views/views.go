@@ -91,7 +91,10 @@ func (v *Views) snapshot(ctx context.Context, tenant domain.TenantID, f func(pgx
 	if tx != nil {
 		defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // it changed nothing
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrAhead):
+		return fmt.Errorf("read the views: %w", err)
+	case err != nil:
 		return postgres.DomainError("read the views", err)
 	}
 	return f(tx, at)
@@ -99,7 +102,9 @@ func (v *Views) snapshot(ctx context.Context, tenant domain.TenantID, f func(pgx
 
 // beginSnapshot takes one round trip: the statements of a pipeline run one after the other.
 func beginSnapshot(ctx context.Context, conn *pgx.Conn, tenant domain.TenantID) (pgx.Tx, reached, error) {
-	const cursorSQL = `SELECT position, sequence FROM cursors WHERE follower = $1 AND tenant = $2 ORDER BY position DESC LIMIT 1`
+	const cursorSQL = `
+		SELECT position, sequence, coalesce((SELECT position FROM heads WHERE tenant = $2 ORDER BY position DESC LIMIT 1), 0)
+		  FROM cursors WHERE follower = $1 AND tenant = $2 ORDER BY position DESC LIMIT 1`
 	at, whose := reached{0, -1}, tenant
 	if tenant == everyTenant {
 		whose = ""
@@ -108,9 +113,13 @@ func beginSnapshot(ctx context.Context, conn *pgx.Conn, tenant domain.TenantID) 
 	b.BeginTx(pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	b.Queue(`SELECT set_config('hooktrail.tenant', $1, true)`, string(tenant))
 	b.Queue(cursorSQL, viewsFollower, string(whose)).QueryRow(func(row pgx.Row) error {
-		err := row.Scan(&at.position, &at.sequence)
-		if errors.Is(err, pgx.ErrNoRows) {
+		var head domain.Position
+		err := row.Scan(&at.position, &at.sequence, &head)
+		switch {
+		case errors.Is(err, pgx.ErrNoRows):
 			return nil
+		case err == nil && at.position > head:
+			return aheadError(at.position, head)
 		}
 		return err
 	})

@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"pgregory.net/rapid"
 
-	"github.com/hooktrail/hooktrail/adapters/postgres"
+	"github.com/hooktrail/hooktrail/adapters/postgres/views"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/projections"
 	"github.com/hooktrail/hooktrail/projections/historytest"
@@ -22,26 +22,26 @@ import (
 type folded struct {
 	*opened
 	pool   *pgxpool.Pool
-	views  *postgres.Views
+	views  *views.Views
 	memory *projections.Memory // of everything but what is appended past it
 	halt   func()              // ends the follower
 }
 
 // openFolded opens a new log with its views. wrap, unless nil, is what the follower reads the log through.
-func openFolded(t testing.TB, wrap func(domain.Log) domain.Log) *folded {
+func openFolded(t testing.TB, wrap func(views.Log) views.Log) *folded {
 	t.Helper()
 	return foldedIn(t, open(t), wrap)
 }
 
-func foldedIn(t testing.TB, opened *opened, wrap func(domain.Log) domain.Log) *folded {
+func foldedIn(t testing.TB, opened *opened, wrap func(views.Log) views.Log) *folded {
 	t.Helper()
 	f := &folded{opened: opened, memory: projections.NewMemory()}
 	f.pool = newPool(t, f.db.URL)
-	var log domain.Log = f.opened
+	var log views.Log = f.opened
 	if wrap != nil {
 		log = wrap(log)
 	}
-	follower := postgres.NewFollower(postgres.FollowerConfig{Pool: f.pool, Log: log, Logger: slog.New(slog.DiscardHandler)})
+	follower := views.NewFollower(views.FollowerConfig{Pool: f.pool, Log: log, Logger: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- follower.Run(ctx) }()
@@ -57,7 +57,7 @@ func foldedIn(t testing.TB, opened *opened, wrap func(domain.Log) domain.Log) *f
 		}
 	}
 	t.Cleanup(f.halt)
-	f.views = postgres.NewViews(f.pool, f.opened, follower)
+	f.views = views.NewViews(f.pool, f.opened, follower)
 	f.remember(t)
 	return f
 }
