@@ -1,13 +1,12 @@
-// Package postgres keeps the log and the views in Postgres: everything that is SQL, Watermill or the sealing of content
-// is here.
+// Package eventlog keeps the log in Postgres. It knows nothing of the views that are folded from it.
 //
 // # The life of an append
 //
 // Log.Append (append.go, append_prepare.go) encodes, commits to, compresses and seals in the caller's goroutine and
 // queues the groups. The one appender (append_loop.go) takes what has queued up while the last commit was in flight and
-// commits it (batch.go): lock and check (append_read.go), decide and number (append_check.go), claim (append_claims.go), finish leaves
-// and trees (tree.go, tiles.go), write all with the COMMIT (schema.go). Then it answers the callers, keeps the entries for
-// this process's followers (recent.go) and wakes them (listen.go).
+// commits it (batch.go): lock and check (append_read.go), decide and number (decide.go, append_check.go), claim
+// (append_claims.go), finish leaves and trees (tree.go, tiles.go), write all with the COMMIT (schema.go). Then it answers the
+// callers, keeps the entries for this process's followers (recent.go) and wakes them (listen.go).
 //
 // # Decisions
 //
@@ -19,11 +18,20 @@
 // sees its old snapshot. In a pipeline each statement has its own, so all of it takes one round trip.
 //
 // Whether a stream is new is a proof, not a guess: all streams above a certain UUID are in memory (append_state.go), and ids
-// begin with the time. Rejected: a look-up of every new stream in every partition.
+// begin with the time. Rejected: a look-up of every new stream in every partition. A stream that must be looked up is looked for
+// in the partitions that hadn't ended when its id was made (starts.go). Partitions are wide, because a statement locks each of
+// them: a hundred for 10 G entries.
 //
 // What the appender knows of heads, leases and stream versions it keeps from commit to commit; the instance's head, read under
-// the lock each time, tells whether anybody else appended in between. Data keys are asked for each time: they are destroyed
+// the lock each time, tells whether anybody else appended in between. Secrets are asked for each time: they are destroyed
 // without an append.
+//
+// A group that was decided by an older configuration than the newest (domain.Basis) is refused, or decided again by the appender
+// under the lock (decide.go). What has to be read for that, the newer configuring entries, has a partial index, which holds few
+// entries and costs an event nothing.
+//
+// What depends on the stream's version is sealed under the lock only where the caller didn't foresee it (domain.AnyVersion):
+// the seal authenticates the leaf with the version, so that no content can be put into another entry.
 //
 // The Publisher of watermill-sql gets an executor that queues into a pgx pipeline instead of TxFromPgx(tx): the insert
 // travels with tiles, heads and COMMIT, which saves two round trips a batch while the lock is held.
@@ -38,18 +46,31 @@
 // Values that only Postgres refuses are found by halving the batch: the validation before the lock makes that rare.
 //
 // Claims are inserted first and looked up only when the count falls short. A group that repeats a claim of the same batch
-// is answered by the outcome of the earlier one.
+// is answered by the outcome of the earlier one. The comparison with an earlier request is made in the caller's goroutine: it
+// opens the earlier entries, because the request's digest is kept under the secrets of those whom they are about. After an
+// erasure the answer is the same whatever the repetition holds.
 //
-// Parameters of the large insert are encoded by hand (columns.go), contents compressed in one of three forms (seal.go), of
-// which the smallest has an encoder of its own (small.go): these were the largest costs in this process when measured.
+// Claims have one B-tree for as long as the log, of 16-byte hashes in no order. A unique index can't span partitions by
+// month, so the alternative is to ask every month's index before each append, which grows with the log's age, while the one
+// index only grows with the logarithm of its size. Its price is that each claim touches a random page: once the index is larger
+// than Postgres's memory, one read and, after each checkpoint, one full page in the write-ahead log a claim. An index entry
+// takes about 40 bytes at the usual two thirds of filling, so 100 M claims are about 4 GB. Hashes that begin with the month
+// would keep the inserts together and make a repetition in the next month pass for new.
+//
+// Parameters of the large insert are encoded by hand (postgres.Column), contents compressed in one of three forms (package
+// seal), of which the smallest has an encoder of its own: these were the largest costs in this process when measured.
 //
 // Large inserts unnest their columns in the select list, where Postgres runs all of them in step, row by row. Rejected:
 // unnest of many columns in FROM, which keeps each column in a store of its own before the first row is formed; that took a
 // fifth of Postgres's time for a delivery. Rejected as well: COPY, which costs Postgres about what it saves this process, and
 // one more round trip while the lock is held.
 //
-// Data keys have retention classes: events with their deliveries, and configuration, so that ending the one doesn't blind the other.
+// The database is not believed. A new connection is used only if the database has the last entry that this process knows
+// (known.go). A clock that is far ahead gets no entries (clock.go). Heads are authenticated under a secret of the instance
+// (head.go), and compared with the last tiles and leaves before a process first appends to them (frontier.go). The database
+// itself takes entries only together with the heads that they lead to (trigger entries_follow_on), so that a stray one can't
+// stop the log. An entry's columns are held to its leaf whenever it is read (row.go), because the leaf is what is sealed and
+// hashed.
 //
-// Hashing keys (claims, subjects, fingerprints) come from a secret of the instance and not from the master key: rotating
-// that one must not make every claim unknown.
+// What can't be opened is marked as damaged, and lists go on. A fold decides by itself whether it can.
 package eventlog

@@ -4,10 +4,10 @@ import (
 	"context"
 	stdsql "database/sql"
 	"errors"
-	"github.com/hooktrail/hooktrail/adapters/postgres"
 
 	"github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
 	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 )
