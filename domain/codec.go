@@ -66,7 +66,10 @@ func (f *partField) optional() bool {
 }
 
 // jsonOptions: texts from receivers may not be UTF-8, and what was lost of them once must not fail an outcome.
-var jsonOptions = json.JoinOptions(json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
+var jsonOptions = json.JoinOptions(
+	json.Deterministic(true), jsontext.AllowInvalidUTF8(true),
+	json.FormatNilSliceAsNull(true), json.FormatNilMapAsNull(true), // so that what is read back is what was written
+)
 
 // EncodeFact returns the content parts of a fact, in the order that the kind fixes. Raw parts alias the fact's bytes.
 func EncodeFact(f Fact) ([]Part, error) {

@@ -311,7 +311,8 @@ BEGIN
       FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'public.entries'::regclass;
     WHILE number <= wanted LOOP
         part := 'entries_' || lpad(number::text, 6, '0');
-        EXECUTE format('CREATE TABLE public.%I (LIKE public.entries INCLUDING ALL)', part);
+        -- An event of a kilobyte stays in its row: beside the table, in pieces, it would take a fifth more space.
+        EXECUTE format('CREATE TABLE public.%I (LIKE public.entries INCLUDING ALL) WITH (toast_tuple_target = 8160)', part);
         EXECUTE format('ALTER TABLE public.entries ATTACH PARTITION public.%I FOR VALUES FROM (%s) TO (%s)',
             part, number * width, (number + 1) * width);
         EXECUTE format('CREATE TRIGGER entries_refuse_truncate BEFORE TRUNCATE ON public.%I'

@@ -1,7 +1,10 @@
 package schema
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
+	"math/big"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,13 +21,15 @@ const (
 	maxComparisons = 1_000_000
 )
 
-const cantTell = "differs, and it can't be told whether whatever the new schema allows still conforms"
+// changed is said of what isn't compared but for being the same.
+const changed = "is changed: what is beneath it isn't compared, so this counts as breaking and may be overridden"
 
-// Breaks says what breaks for a receiver that reads events by the old schema when they follow the new one; nothing, if
-// every value that is valid under the new schema is valid under the old one, and no member went that the old one names.
-// What can't be told counts as breaking. Changes are ordered by place, at most 100.
+// Breaks reports what breaks for a receiver that reads events by the old schema when they follow the new one. It returns
+// nothing only if every value that is valid under the new schema is valid under the old one and no member went that the
+// old one names. The comparison is structural and errs on the side of breaking: the caller may override it. Changes are
+// ordered by place, at most 100.
 func Breaks(old, new *Schema) []Change {
-	c := comparison{seen: map[pair]bool{}, facts: map[string]facts{}, left: maxComparisons, steps: 2 * maxSteps}
+	c := comparison{seen: map[pair]bool{}, left: maxComparisons}
 	c.compare(old.root, parts(nil, new.root))
 	if c.left < 0 {
 		c.changes = append(c.changes, Change{"", "is too large to be compared with the new schema"})
@@ -43,10 +48,7 @@ func Breaks(old, new *Schema) []Change {
 type comparison struct {
 	changes []Change
 	seen    map[pair]bool
-	order   []pair           // of seen
-	facts   map[string]facts // of new parts
-	left    int              // how many more comparisons may be made
-	steps   int              // what validating listed values may still take
+	left    int // how many more comparisons may be made
 }
 
 // pair is an old node and new ones.
@@ -99,13 +101,15 @@ func (c *comparison) compare(o *node, n []*node) {
 		return
 	}
 	c.seen[key] = true
-	c.order = append(c.order, key)
 	for _, p := range parts(nil, o) {
 		if !slices.ContainsFunc(n, func(q *node) bool { return c.same(p, q) }) {
 			c.rules(p, n)
 		}
 	}
 }
+
+// empty reports whether parts obviously accept no value.
+func (c *comparison) empty(n []*node) bool { return slices.ContainsFunc(n, (*node).nothing) }
 
 func ids(n []*node) string {
 	var b strings.Builder
@@ -114,20 +118,6 @@ func ids(n []*node) string {
 		b.WriteByte(' ')
 	}
 	return b.String()
-}
-
-// clean says whether the parts ensure what o demands, and reports nothing.
-func (c *comparison) clean(o *node, n []*node) bool {
-	changes, order := len(c.changes), len(c.order)
-	c.compare(o, n)
-	if c.left >= 0 && len(c.changes) == changes {
-		return true
-	}
-	for _, p := range c.order[order:] {
-		delete(c.seen, p) // its changes are forgotten too
-	}
-	c.changes, c.order = c.changes[:changes], c.order[:order]
-	return false
 }
 
 func (c *comparison) same(a, b *node) bool {
@@ -140,26 +130,298 @@ func (c *comparison) rules(o *node, n []*node) {
 		c.change(o, "", "allows nothing, but the new schema does")
 		return
 	}
-	f := c.factsOf(n)
-	if f.listed {
-		c.listed(o, f.values)
+	if o.one["unevaluatedProperties"] != nil || o.one["unevaluatedItems"] != nil {
+		c.change(o, "", "%s (what is unevaluated depends on the whole)", changed)
+	}
+	allowed := c.values(o, n)
+	for _, keyword := range sortedKeys(o.rules) {
+		c.rule(o, n, keyword, allowed)
+	}
+	for _, group := range [][]string{{"not"}, {"if", "then", "else"}, {"anyOf"}, {"oneOf"}, {"contains"}, {"dependentSchemas"}} {
+		if o.has(group[0]) && !slices.ContainsFunc(n, func(q *node) bool { return c.sameGroup(o, q, group) }) {
+			c.change(o, group[0], changed)
+		}
+	}
+	if names := o.one["propertyNames"]; names != nil && allowed&objects != 0 {
+		var now []*node
+		for _, q := range n {
+			now = append(now, one(q.one["propertyNames"])...)
+		}
+		c.compare(names, parts(nil, now...))
+	}
+	if allowed&objects != 0 {
+		c.members(o, n)
+	}
+	if allowed&arrays != 0 {
+		c.elements(o, n)
+	}
+}
+
+// has reports whether a keyword that holds schemas is there.
+func (n *node) has(keyword string) bool {
+	return n.one[keyword] != nil || n.many[keyword] != nil || n.named[keyword] != nil
+}
+
+func one(n *node) []*node {
+	if n == nil {
+		return nil
+	}
+	return []*node{n}
+}
+
+// sameGroup reports whether keywords that mean something together are the same in both.
+func (c *comparison) sameGroup(o, n *node, group []string) bool {
+	for _, keyword := range group {
+		t := twins{map[[2]*node]bool{}, &c.left}
+		if !t.same(o.one[keyword], n.one[keyword]) || !slices.EqualFunc(o.many[keyword], n.many[keyword], t.same) ||
+			!maps.EqualFunc(o.named[keyword], n.named[keyword], t.same) {
+			return false
+		}
+	}
+	return group[0] != "contains" || sameRule(o, n, "minContains") && sameRule(o, n, "maxContains")
+}
+
+func sameRule(o, n *node, keyword string) bool {
+	a, had := o.rules[keyword]
+	b, has := n.rules[keyword]
+	return had == has && canonical(a) == canonical(b)
+}
+
+// values compares type, enum and const, and returns the types that the new schema allows.
+func (c *comparison) values(o *node, n []*node) types {
+	allowed := types(everyType)
+	var listed []any
+	lists := false
+	for _, q := range n {
+		allowed &= q.ruled()
+		if values, ok := q.listed(); ok && !lists {
+			listed, lists = values, true
+		}
+	}
+	if lists {
+		var of types
+		for _, v := range listed {
+			of |= typeOf(v)
+		}
+		allowed &= of
+	}
+	if more := allowed &^ o.ruled(); more != 0 {
+		c.change(o, "type", "is widened: the new schema also allows %s", more)
+	}
+	for _, keyword := range []string{"enum", "const"} {
+		v, ok := o.rules[keyword]
+		if !ok {
+			continue
+		}
+		if !lists {
+			c.change(o, keyword, "is dropped: the new schema doesn't list its values")
+			continue
+		}
+		before := []any{v}
+		if list, ok := v.([]any); ok && keyword == "enum" {
+			before = list
+		}
+		known := make(map[string]bool, len(before))
+		for _, v := range before {
+			known[canonical(v)] = true
+		}
+		added := 0
+		for _, v := range listed {
+			if !known[canonical(v)] {
+				added++
+			}
+		}
+		if c.left -= (len(before) + len(listed)) / 8; added > 0 {
+			c.change(o, keyword, "doesn't allow %d of the values that the new schema lists", added)
+		}
+	}
+	return allowed
+}
+
+// rule compares one keyword that holds no schema, unless it is about types that the new schema doesn't allow.
+func (c *comparison) rule(o *node, n []*node, keyword string, allowed types) {
+	kept := func(by func(q *node) bool) bool { return slices.ContainsFunc(n, by) }
+	switch keyword {
+	case "minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum", "multipleOf":
+		if allowed&(integers|fractions) != 0 && !kept(func(q *node) bool { return q.atLeastAsTight(keyword, o.rules[keyword]) }) {
+			c.change(o, keyword, "is loosened")
+		}
+	case "minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties":
+		about := map[string]types{"Length": stringsType, "Items": arrays, "Properties": objects}[keyword[3:]]
+		if allowed&about != 0 && !kept(func(q *node) bool { return q.atLeastAsTight(keyword, o.rules[keyword]) }) {
+			c.change(o, keyword, "is loosened")
+		}
+	case "pattern", "format", "contentEncoding", "contentMediaType":
+		if allowed&stringsType != 0 && !kept(func(q *node) bool { return sameRule(o, q, keyword) }) {
+			c.change(o, keyword, "is dropped or changed")
+		}
+	case "uniqueItems":
+		wanted, _ := o.rules[keyword].(bool)
+		if wanted && allowed&arrays != 0 && !kept(func(q *node) bool { return sameRule(o, q, keyword) }) {
+			c.change(o, keyword, "is dropped")
+		}
+	case "required":
+		for i, name := range o.texts(keyword) {
+			if allowed&objects != 0 && !kept(func(q *node) bool { return slices.Contains(q.texts(keyword), name) }) {
+				c.change(o, "required/"+strconv.Itoa(i), "is dropped: the member %s may be missing", quoted(name))
+			}
+		}
+	case "dependentRequired":
+		before, _ := o.rules[keyword].(map[string]any)
+		for _, name := range sortedKeys(before) {
+			for i, needed := range texts(before[name]) {
+				if allowed&objects != 0 && !kept(func(q *node) bool {
+					now, _ := q.rules[keyword].(map[string]any)
+					return slices.Contains(q.texts("required"), needed) || slices.Contains(texts(now[name]), needed)
+				}) {
+					c.change(o, "dependentRequired/"+escaped(name)+"/"+strconv.Itoa(i), "is dropped: the member %s may be missing",
+						quoted(needed))
+				}
+			}
+		}
+	}
+}
+
+// atLeastAsTight reports whether a bound of the node allows no more than the given one.
+func (n *node) atLeastAsTight(keyword string, bound any) bool {
+	want, ok := bound.(json.Number)
+	if !ok {
+		return false
+	}
+	by := func(keyword string, fits func(order int) bool) bool {
+		have, ok := n.rules[keyword].(json.Number)
+		return ok && fits(rational(have).Cmp(rational(want)))
+	}
+	switch keyword {
+	case "minimum":
+		return by("minimum", func(o int) bool { return o >= 0 }) || by("exclusiveMinimum", func(o int) bool { return o >= 0 })
+	case "exclusiveMinimum":
+		return by("minimum", func(o int) bool { return o > 0 }) || by("exclusiveMinimum", func(o int) bool { return o >= 0 })
+	case "maximum":
+		return by("maximum", func(o int) bool { return o <= 0 }) || by("exclusiveMaximum", func(o int) bool { return o <= 0 })
+	case "exclusiveMaximum":
+		return by("maximum", func(o int) bool { return o < 0 }) || by("exclusiveMaximum", func(o int) bool { return o <= 0 })
+	case "multipleOf":
+		have, ok := n.rules[keyword].(json.Number)
+		return ok && new(big.Rat).Quo(rational(have), rational(want)).IsInt()
+	}
+	if strings.HasPrefix(keyword, "min") {
+		return by(keyword, func(o int) bool { return o >= 0 })
+	}
+	return by(keyword, func(o int) bool { return o <= 0 })
+}
+
+// members compares properties, patternProperties and additionalProperties.
+func (c *comparison) members(o *node, n []*node) {
+	for _, name := range sortedKeys(o.named["properties"]) {
+		before, now := o.named["properties"][name], c.member(n, name)
+		named := slices.ContainsFunc(n, func(q *node) bool { return q.named["properties"][name] != nil })
+		if !named || !before.nothing() && c.empty(now) {
+			c.change(o, "properties/"+escaped(name), "is removed")
+			continue
+		}
+		c.compare(before, now)
+	}
+	for _, pattern := range sortedKeys(o.named["patternProperties"]) {
+		var now []*node
+		for _, q := range n {
+			now = append(now, one(q.named["patternProperties"][pattern])...)
+		}
+		if now == nil {
+			c.change(o, "patternProperties/"+escaped(pattern), "is removed, or its pattern changed")
+			continue
+		}
+		c.compare(o.named["patternProperties"][pattern], parts(nil, now...))
+	}
+	if further := o.one["additionalProperties"]; further != nil && !further.anything() {
+		c.further(o, further, n)
+	}
+}
+
+// further compares what applies to members that the old schema doesn't name.
+func (c *comparison) further(o, before *node, n []*node) {
+	i := slices.IndexFunc(n, func(q *node) bool { return q.one["additionalProperties"] != nil })
+	if i < 0 {
+		c.change(o, "additionalProperties", "is opened: the new schema allows members that the old one doesn't name")
 		return
 	}
-	if o.one["unevaluatedProperties"] != nil || o.one["unevaluatedItems"] != nil {
-		c.change(o, "", "%s (what is unevaluated depends on the whole)", cantTell)
+	// One of the new parts says what further members are; those which it names itself are looked at singly.
+	q := n[i]
+	if now := parts(nil, q.one["additionalProperties"]); before.nothing() && !c.empty(now) {
+		c.change(o, "additionalProperties", "doesn't allow what the new schema has as further members")
+	} else {
+		c.compare(before, now)
 	}
-	c.values(o, n)
-	c.alternatives(o, n)
-	if f.types&(integers|fractions) != 0 {
-		c.numeric(o, n, f.types)
+	for _, pattern := range sortedKeys(q.named["patternProperties"]) {
+		if o.named["patternProperties"][pattern] == nil {
+			c.change(o, "additionalProperties", "doesn't allow what the new schema has as members by a pattern")
+			break
+		}
 	}
-	if f.types&stringsType != 0 {
-		c.text(o, n)
+	for _, name := range sortedKeys(q.named["properties"]) {
+		if c.left--; o.named["properties"][name] != nil || o.matches(name, &c.left) {
+			continue
+		}
+		if now := c.member(n, name); before.nothing() && !c.empty(now) {
+			c.change(o, "additionalProperties", "doesn't allow what the new schema has as the member %s", quoted(name))
+		} else {
+			c.compare(before, now)
+		}
 	}
-	if f.types&arrays != 0 {
-		c.array(o, n)
+}
+
+// matches reports whether one of the node's patterns matches a member's name.
+func (n *node) matches(name string, left *int) bool {
+	for _, re := range n.patterns {
+		if *left--; re.MatchString(name) {
+			return true
+		}
 	}
-	if f.types&objects != 0 {
-		c.object(o, n)
+	return false
+}
+
+// member are all nodes that apply to the member of a name.
+func (c *comparison) member(n []*node, name string) []*node {
+	var all []*node
+	for _, q := range n {
+		found := one(q.named["properties"][name])
+		for _, pattern := range sortedKeys(q.patterns) {
+			if c.left--; q.patterns[pattern].MatchString(name) {
+				found = append(found, q.named["patternProperties"][pattern])
+			}
+		}
+		if found == nil {
+			found = one(q.one["additionalProperties"])
+		}
+		all = append(all, found...)
+	}
+	return parts(nil, all...)
+}
+
+// elements compares prefixItems and items.
+func (c *comparison) elements(o *node, n []*node) {
+	before := o.many["prefixItems"]
+	longest := len(before)
+	for _, q := range n {
+		longest = max(longest, len(q.many["prefixItems"]))
+	}
+	element := func(i int) []*node {
+		var all []*node
+		for _, q := range n {
+			if prefix := q.many["prefixItems"]; i < len(prefix) {
+				all = append(all, prefix[i])
+			} else {
+				all = append(all, one(q.one["items"])...)
+			}
+		}
+		return parts(nil, all...)
+	}
+	for i, s := range before {
+		c.compare(s, element(i))
+	}
+	if s := o.one["items"]; s != nil {
+		for i := len(before); i <= longest; i++ {
+			c.compare(s, element(i))
+		}
 	}
 }

@@ -177,7 +177,7 @@ func mutated(t *rapid.T, doc any) any {
 	}
 	object = maps.Clone(object)
 	keyword := rapid.SampledFrom(sortedKeys(object)).Draw(t, "keyword")
-	switch kindOf(keyword) { //exhaustive:ignore
+	switch draft2020.kindOf(keyword) { //exhaustive:ignore
 	case aSchema:
 		object[keyword] = mutated(t, object[keyword])
 	case schemas:

@@ -16,25 +16,32 @@ import (
 const MaxSchemaBytes = 64 << 10
 
 // location is what the library calls a document; nothing is ever loaded from there.
-const location = "urn:hooktrail:schema"
+const location = "https://schema.invalid/"
 
 // Schema is a compiled schema. It is immutable and safe for concurrent use.
 type Schema struct {
 	root *node
 }
 
-// Compile checks and compiles a document of JSON Schema 2020-12. A bad one is refused with a *DocumentError that names
+// Compile checks and compiles a document of JSON Schema in the dialect that its $schema names, 2020-12 by default. A bad one is refused with a *DocumentError that names
 // every place that is wrong.
 func Compile(document []byte) (*Schema, error) {
 	doc, err := parse(document)
 	if err != nil {
 		return nil, err
 	}
-	r := reader{nodes: map[string]*node{}, anchors: map[string]*node{}}
+	r := reader{nodes: map[string]*node{}, resources: map[string]*node{}, anchors: map[string]*node{}}
+	if r.dialect, err = dialectOf(doc); err != nil {
+		return nil, err
+	}
 	if err := r.metaschema(doc); err != nil {
 		return nil, err
 	}
-	root := r.read("", doc)
+	base, err := url.Parse(location)
+	if err != nil {
+		return nil, fmt.Errorf("parse the schema's own location: %w", err)
+	}
+	root := r.read("", doc, base)
 	r.link()
 	if r.circles(root); len(r.faults) == 0 {
 		r.prices()
@@ -74,34 +81,44 @@ func checkJSON(document []byte) error {
 	return err
 }
 
-// dialect is the compiled metaschema.
-var dialect = sync.OnceValues(func() (*jsonschema.Schema, error) {
+// metaschemas are the compiled descriptions of schemas, by dialect.
+var metaschemas = sync.OnceValues(func() (map[dialect]*jsonschema.Schema, error) {
 	c := jsonschema.NewCompiler()
 	c.UseLoader(refuseAll{})
-	return c.Compile(draft)
+	all := map[dialect]*jsonschema.Schema{}
+	for _, d := range dialects() {
+		meta, err := c.Compile(string(d))
+		if err != nil {
+			return nil, fmt.Errorf("compile the metaschema %s: %w", d, err)
+		}
+		// The library's format regex is RE2's, but patterns are those of ECMA 262; rules.go checks them.
+		all[d] = meta
+	}
+	return all, nil
 })
 
 // metaschema collects what is wrong by the standard's own description of schemas.
 func (r *reader) metaschema(doc any) error {
-	meta, err := dialect()
+	all, err := metaschemas()
 	if err != nil {
-		return fmt.Errorf("compile the metaschema: %w", err)
+		return err
 	}
-	for _, v := range violations(meta.Validate(doc)) {
+	for _, v := range violations(all[r.dialect].Validate(doc)) {
+		if v.Text == "must have the format regex" {
+			continue // by RE2's syntax; rule checks it by ECMA 262's
+		}
 		r.faults = append(r.faults, Fault(v))
 	}
 	return nil
 }
 
-// build compiles for the library. It changes doc, whose own name and dialect the library needn't know.
+// build compiles with the library.
 func build(doc any, nodes map[string]*node) error {
-	if object, ok := doc.(map[string]any); ok {
-		delete(object, "$id")
-		delete(object, "$schema")
-	}
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft2020)
 	c.AssertFormat()
+	registerFormats(c)
+	c.UseRegexpEngine(func(text string) (jsonschema.Regexp, error) { return compileRegexp(text) })
 	c.UseLoader(refuseAll{})
 	if err := c.AddResource(location, doc); err != nil {
 		return fmt.Errorf("hand the schema to the library: %w", err)
@@ -132,6 +149,14 @@ func attach(root *jsonschema.Schema, nodes map[string]*node) error {
 			}
 		}
 		checkNames(s)
+		if s.Format != nil && s.Format.Name == "regex" { // which the compiler doesn't let replace
+			s.Format = &jsonschema.Format{Name: "regex", Validate: func(v any) error {
+				if text, ok := v.(string); ok && !isRegexp(text) {
+					return errFormat
+				}
+				return nil
+			}}
+		}
 	}
 	return nil
 }

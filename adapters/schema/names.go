@@ -16,6 +16,19 @@ func subschemas(s *jsonschema.Schema) []*jsonschema.Schema {
 	if additional, ok := s.AdditionalProperties.(*jsonschema.Schema); ok {
 		list = append(list, additional)
 	}
+	for _, v := range []any{s.AdditionalItems, s.Items} {
+		switch v := v.(type) {
+		case *jsonschema.Schema:
+			list = append(list, v)
+		case []*jsonschema.Schema:
+			list = append(list, v...)
+		}
+	}
+	for _, v := range s.Dependencies {
+		if sub, ok := v.(*jsonschema.Schema); ok {
+			list = append(list, sub)
+		}
+	}
 	list = slices.Concat(list, s.AllOf, s.AnyOf, s.OneOf, s.PrefixItems)
 	list = slices.AppendSeq(list, maps.Values(s.Properties))
 	list = slices.AppendSeq(list, maps.Values(s.PatternProperties))

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"maps"
+	"net/url"
 	"regexp"
 	"slices"
 
@@ -14,6 +15,7 @@ import (
 type node struct {
 	id      int // in the order of reading; 0 is the root
 	pointer string
+	base    *url.URL          // of references in it
 	verdict *bool             // of the schemas true and false
 	rules   map[string]any    // keywords that hold no schema and bear on what is valid
 	digest  [sha256.Size]byte // of the rules, by their values
@@ -25,41 +27,6 @@ type node struct {
 	patterns map[string]*regexp.Regexp // of patternProperties
 	checks   *jsonschema.Schema        // the compiled form; nil if nothing leads here from the root
 	plan     plan
-}
-
-// holds says what a keyword's value is.
-type holds uint8
-
-const (
-	unknown    holds = iota
-	aRule            // a value that bears on validity
-	aNote            // a value that doesn't
-	aReference       // $ref, $anchor and what stands at the root
-	aSchema
-	schemas      // an array of them
-	namedSchemas // an object of them
-)
-
-// kindOf knows the keywords of JSON Schema 2020-12 that are accepted here.
-func kindOf(keyword string) holds {
-	switch keyword {
-	case "not", "if", "then", "else", "additionalProperties", "propertyNames", "unevaluatedProperties",
-		"items", "contains", "unevaluatedItems", "contentSchema":
-		return aSchema
-	case "allOf", "anyOf", "oneOf", "prefixItems":
-		return schemas
-	case "$defs", "properties", "patternProperties", "dependentSchemas":
-		return namedSchemas
-	case "type", "enum", "const", "multipleOf", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
-		"minLength", "maxLength", "pattern", "format", "minItems", "maxItems", "uniqueItems", "minContains", "maxContains",
-		"minProperties", "maxProperties", "required", "dependentRequired", "contentEncoding", "contentMediaType":
-		return aRule
-	case "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$comment":
-		return aNote
-	case "$schema", "$id", "$ref", "$anchor":
-		return aReference
-	}
-	return unknown
 }
 
 // anything says whether a schema obviously accepts every value.
@@ -114,8 +81,8 @@ func (n *node) whole(keyword string) (int64, bool) {
 	if !ok {
 		return 0, false
 	}
-	i, err := number.Int64()
-	return i, err == nil
+	r := rational(number)
+	return r.Num().Int64(), r.IsInt() && r.Num().IsInt64()
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
@@ -126,4 +93,13 @@ func sortedValues(m map[string]*node) []*node {
 		list = append(list, m[name])
 	}
 	return list
+}
+
+// listed are the values of const or enum, and whether there is one of them.
+func (n *node) listed() ([]any, bool) {
+	if v, ok := n.rules["const"]; ok {
+		return []any{v}, true
+	}
+	list, ok := n.rules["enum"].([]any)
+	return list, ok
 }

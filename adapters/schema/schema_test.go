@@ -26,25 +26,17 @@ func TestCompile_refused(t *testing.T) {
 		"{\"title\":\"\xff\"}": {" is not JSON that every parser reads alike: a string isn't UTF-8 at byte 10"},
 		strings.Repeat(" ", MaxSchemaBytes) + `{}`: {" has more than 65536 bytes"},
 		`1`: {" must be a boolean or an object"},
-		`{"$schema":"http://json-schema.org/draft-07/schema#"}`: {"/$schema must be https://json-schema.org/draft/2020-12/schema, the only dialect"},
-		`{"items":{"$schema":"https://json-schema.org/draft/2020-12/schema"}}`: {
-			"/items/$schema may stand only at the top: a schema is one document in one dialect",
+		`{"$schema":"http://json-schema.org/draft-04/schema#"}`: {
+			"/$schema must be https://json-schema.org/draft/2020-12/schema, https://json-schema.org/draft/2019-09/schema or " +
+				"http://json-schema.org/draft-07/schema#",
 		},
-		`{"items":{"$id":"a"}}`: {"/items/$id may stand only at the top: a schema is one document in one dialect"},
+		`{"items":{"$schema":"https://json-schema.org/draft/2019-09/schema"}}`: {
+			"/items/$schema must be the dialect of the whole: a schema is one document in one dialect",
+		},
 		`{"type":"text","properties":{"a":{"minLength":-1},"b":{"required":"c"}},"items":[]}`: {
 			"/items must be a boolean or an object", "/properties/a/minLength must be at least 0",
-			"/properties/a/minLength must be a whole number from 0 to 2147483647, written in digits", "/properties/b/required must be an array",
+			"/properties/a/minLength must be a whole number from 0 to 2147483647", "/properties/b/required must be an array",
 			`/type must be one of "array", "boolean", "integer", "null", "number", "object", "string"`,
-		},
-		`{"requierd":["a"],"x-owner":"pricing","properties":{"requierd":{"example":1}}}`: {
-			"/properties/requierd/example is no keyword of JSON Schema 2020-12; a member of your own begins with x-",
-			"/requierd is no keyword of JSON Schema 2020-12; a member of your own begins with x-",
-		},
-		`{"definitions":{},"dependencies":{},"additionalItems":true,"$vocabulary":{}}`: {
-			"/$vocabulary isn't available: the vocabularies of 2020-12 are in force, formats asserted",
-			"/additionalItems is of an older draft: write prefixItems and items",
-			"/definitions is of an older draft: write $defs",
-			"/dependencies is of an older draft: write dependentRequired or dependentSchemas",
 		},
 		`{"$dynamicRef":"#a"}`: {"/$dynamicRef isn't available: where it leads depends on who asks; write $ref"},
 		`{"$ref":"https://example.com/a.json","items":{"$ref":"file:///etc/passwd"},"contains":{"$ref":"other.json#/a"}}`: {
@@ -58,21 +50,19 @@ func TestCompile_refused(t *testing.T) {
 		`{"$defs":{"a":{"anyOf":[{"$ref":"#/$defs/b"}]},"b":{"not":{"$ref":"#/$defs/a"}}}}`: {
 			"/$defs/a leads back to itself without going into the value",
 		},
-		`{"$defs":{"a":{"$anchor":"x"},"b":{"$anchor":"x"}}}`: {"/$defs/b/$anchor stands twice"},
+		`{"$defs":{"a":{"$anchor":"x"},"b":{"$anchor":"x"}}}`: {"/$defs/b/$anchor is a duplicate"},
 		`{"pattern":"(?=a)","properties":{"a":{"pattern":"("},"b":{"pattern":"(a{30}){30}"}},"patternProperties":{"\\1":true}}`: {
-			"/pattern is no regular expression that runs in linear time (RE2: no look-around, no back-references)",
-			`/patternProperties/\1 is no regular expression that runs in linear time (RE2: no look-around, no back-references)`,
-			"/properties/a/pattern is no regular expression that runs in linear time (RE2: no look-around, no back-references)",
+			"/pattern is not a regular expression that runs in linear time (no look-around, no back-references)",
+			`/patternProperties/\1 is not a regular expression that runs in linear time (no look-around, no back-references)`,
+			"/properties/a/pattern is not a regular expression that runs in linear time (no look-around, no back-references)",
 			"/properties/b/pattern is too large a regular expression: repetitions count as often as they repeat",
 		},
 		`{"pattern":"` + strings.Repeat("a", 1001) + `"}`: {"/pattern has more than 1000 bytes"},
-		`{"format":"money"}`:                              {"/format is none of the formats that are checked: " + strings.Join(formats(), ", ")},
-		`{"format":"regex"}`:                              {"/format is none of the formats that are checked: " + strings.Join(formats(), ", ")},
 		`{"minimum":1e401,"enum":[[{"a":` + strings.Repeat("1", 101) + `}]]}`: {
 			"/enum/0/0/a " + numberTooLarge, "/minimum " + numberTooLarge,
 		},
-		`{"maxItems":2147483648,"minItems":1.0}`: {
-			"/maxItems must be a whole number from 0 to 2147483647, written in digits", "/minItems must be a whole number from 0 to 2147483647, written in digits",
+		`{"maxItems":2147483648,"minItems":1.5}`: {
+			"/maxItems must be a whole number from 0 to 2147483647", "/minItems must be an integer", "/minItems must be a whole number from 0 to 2147483647",
 		},
 		`{"multipleOf":0}`: {"/multipleOf must be more than 0"},
 		`{"properties":{"` + strings.Repeat("n", 257) + `":true}}`: {"/properties/" + strings.Repeat("n", 257) + " has a name of more than 256 bytes"},
@@ -113,7 +103,11 @@ func TestCompile_accepted(t *testing.T) {
 		`{"properties":{"a":{"$ref":"#"},"b":{"$ref":"#m"},"c":{"$ref":"#/$defs/a~1b%20%25"}},"$defs":{"a/b %":{"$anchor":"m"}}}`,
 		`{"title":"t","description":"d","default":1,"examples":[1],"deprecated":true,"readOnly":true,"writeOnly":true,"x-a":{"type":"?"}}`,
 		`{"contentEncoding":"base64","contentMediaType":"application/json","contentSchema":{"type":"object"}}`,
-		`{"minimum":-1.5e-400,"const":1e400,"enum":[]}`,
+		`{"minLength":1.0,"maxLength":1e2}`, `{"minimum":-1.5e-400,"const":1e400,"enum":[]}`,
+		`{"requierd":["a"],"x-owner":"pricing","properties":{"requierd":{"example":1}},"format":"money"}`,
+		`{"$schema":"http://json-schema.org/draft-07/schema#","definitions":{"a":{"$id":"#b"}},"items":[{"$ref":"#b"}],"additionalItems":false}`,
+		`{"$schema":"https://json-schema.org/draft/2019-09/schema","dependentSchemas":{"a":{"$ref":"#/$defs/b"}},"$defs":{"b":true}}`,
+		`{"$id":"https://a.example/b","items":{"$ref":"c"},"$defs":{"d":{"$id":"c","type":"null"}}}`,
 		`{"then":{"$ref":"#/else"},"else":{"minimum":1}}`,
 	} {
 		compile(t, document)

@@ -4,27 +4,31 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/jackc/pgx/v5/pgtype"
+
 	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// Streams returns all entries of streams of one tenant up to a sequence, opened, in order of sequence.
+// Streams returns all entries of streams of one tenant up to a sequence, opened, in order of sequence. The streams must be
+// of one kind.
 func (l *Log) Streams(
 	ctx context.Context, tenant domain.TenantID, streams []domain.Stream, upTo domain.Sequence,
 ) ([]domain.Entry, error) {
 	if len(streams) == 0 {
 		return nil, nil
 	}
-	ids := make([][16]byte, len(streams))
-	asked := make(map[domain.Stream]bool, len(streams))
+	ids := make([]pgtype.UUID, len(streams))
 	for i, s := range streams {
-		ids[i] = s.ID
-		asked[s] = true
+		if s.Kind != streams[0].Kind {
+			return nil, fmt.Errorf("read streams: %s and %s are of different kinds", streams[0], s)
+		}
+		ids[i] = pgtype.UUID{Bytes: s.ID, Valid: true}
 	}
 	const sql = `
 		SELECT ` + entryColumnsSQL + ` FROM entries
-		 WHERE stream = ANY ($1) AND tenant = $2 AND sequence <= $3 ORDER BY sequence`
-	rows, err := l.pool.Query(ctx, sql, ids, string(tenant), int64(upTo))
+		 WHERE stream = ANY ($1) AND tenant = $2 AND stream_kind = $3 AND sequence <= $4 ORDER BY sequence`
+	rows, err := l.pool.Query(ctx, sql, ids, string(tenant), string(streams[0].Kind), int64(upTo))
 	if err != nil {
 		return nil, postgres.DomainError("read streams", err)
 	}
@@ -32,13 +36,7 @@ func (l *Log) Streams(
 	if err != nil {
 		return nil, postgres.DomainError("read streams", err)
 	}
-	kept := sealed[:0]
-	for _, e := range sealed {
-		if asked[e.Stream] {
-			kept = append(kept, e)
-		}
-	}
-	entries, err := l.openEntries(ctx, l.pool, kept)
+	entries, err := l.openEntries(ctx, l.pool, sealed)
 	if err != nil {
 		return nil, fmt.Errorf("read streams: %w", err)
 	}
