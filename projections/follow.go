@@ -12,7 +12,6 @@ import (
 const pageEntries = 1000
 
 // noTime is the zero time: never, or not yet.
-var noTime time.Time
 
 // unavailablePause is how long a log that can't be read is left alone.
 const unavailablePause = 200 * time.Millisecond

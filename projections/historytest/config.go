@@ -151,7 +151,7 @@ func (h *History) registration() {
 		return
 	}
 	k := &h.keys[0]
-	used := domain.Registration{Quota: 100}
+	used := domain.Registration{Profiles: []string{"standard-webhooks"}, EventTypes: []domain.Pattern{"*"}, Quota: 100}
 	if k.Registration != nil {
 		used = *k.Registration
 	}

@@ -4,9 +4,10 @@ import (
 	"context"
 	"crypto/hmac"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
@@ -27,6 +28,10 @@ type configRow struct {
 	config   []byte
 	mac      []byte
 }
+
+// asInTheLog has rows encoded as facts are: the same, whether an entry was read from the log or is still in memory as it was
+// appended. (Where one has no list and the other an empty one, both have an empty one here.)
+var asInTheLog = json.JoinOptions(json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
 
 // macBytes are kept of a row's MAC.
 const macBytes = 16
@@ -107,7 +112,7 @@ func (p *viewsPage) putConfig(rows []configRow, row configRow, config any) ([]co
 	}
 	row.created = first
 	var err error
-	row.config, err = json.Marshal(config)
+	row.config, err = json.Marshal(config, asInTheLog)
 	return append(rows, row), err
 }
 
@@ -218,7 +223,7 @@ func (c configRow) asEventType() (t projections.EventType, err error) {
 }
 
 func (c configRow) decode(into any) error {
-	if err := json.Unmarshal(c.config, into); err != nil {
+	if err := json.Unmarshal(c.config, into, asInTheLog); err != nil {
 		return fmt.Errorf("decode a configuration of the views: %w (%w)", err, errViewsApart)
 	}
 	return nil

@@ -50,7 +50,8 @@ func (l *changedLog) Streams(
 func tenantsOwn(s historytest.Snapshot) (own struct {
 	Deliveries []projections.Delivery
 	Attempts   [][]projections.Attempt
-}) {
+},
+) {
 	own.Deliveries = s.Deliveries
 	for _, attempts := range s.Attempts {
 		attempts = slices.Clone(attempts)

@@ -93,9 +93,10 @@ func NewFollower(config FollowerConfig) *Follower {
 // errFoldStopped wraps what a fold failed with. The follower goes no further in this process.
 var errFoldStopped = errors.New("the fold stopped")
 
-// Run folds until ctx ends, and returns nil then. Trouble with the database is waited out. An entry that can't be folded,
-// or whose rows the database will never take, stops the follower there until the program is started anew: reads then show what was folded before, a metric and a fact
-// say so, and everything but the views goes on.
+// Run folds until ctx ends, and returns nil then. Trouble with the database is waited out. An entry that can't be folded, or
+// whose rows the database will never take, stops the follower there until the program is started anew, and so does a cursor
+// beyond the end of the log: reads then show what was folded before, a metric and a fact say so, and everything but the views
+// goes on.
 func (f *Follower) Run(ctx context.Context) error {
 	// The Subscriber commits what its transaction holds when its context ends, acknowledged or not. So its context ends
 	// only while no page is being folded.
@@ -175,14 +176,14 @@ func (f *Follower) sayStopped(ctx context.Context, stop *stopError) {
 			Tenant: domain.InstanceTenant, Scope: "follower.stopped/" + viewsFollower, Key: fmt.Sprint(stop.at), Count: 1,
 		}},
 	}
-	for ctx.Err() == nil {
+	for wait := time.Second; ctx.Err() == nil; wait = min(2*wait, time.Minute) {
 		_, err := domain.AppendOne(ctx, f.config.Log, group)
 		var said *domain.ClaimedError
 		if err == nil || errors.As(err, &said) {
 			return
 		}
 		f.config.Logger.LogAttrs(ctx, slog.LevelWarn, "a follower's stop isn't logged yet", slog.String("error", err.Error()))
-		pause(ctx, time.Second)
+		pause(ctx, wait)
 	}
 }
 

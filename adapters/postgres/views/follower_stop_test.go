@@ -68,7 +68,7 @@ func cursorOf(t testing.TB, log *opened) (at domain.Position) {
 	t.Helper()
 	conn := connect(t, log.db.AdminURL)
 	defer func() { _ = conn.Close(context.Background()) }()
-	if err := conn.QueryRow(t.Context(), `SELECT coalesce(max(position), 0) FROM cursors WHERE tenant = ''`).Scan(&at); err != nil {
+	if err := conn.QueryRow(t.Context(), `SELECT coalesce(max(position), 0) FROM cursors WHERE follower = 'views' AND tenant = ''`).Scan(&at); err != nil {
 		t.Fatal(err)
 	}
 	return at

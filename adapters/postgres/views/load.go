@@ -63,11 +63,13 @@ func (p *viewsPage) loadLost(ctx context.Context, q postgres.Querier, entries []
 	if err != nil {
 		return err
 	}
-	var at eventAt
-	_, err = pgx.ForEachRow(rows, []any{&at.tenant, &at.sequence}, func() error {
-		p.lost[at] = true
-		return nil
+	lost, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (at placeInLog, err error) {
+		err = row.Scan(&at.tenant, &at.sequence)
+		return at, err
 	})
+	for _, at := range lost {
+		p.lost[at] = true
+	}
 	return err
 }
 

@@ -28,11 +28,11 @@ type viewsPage struct {
 	skips      []projections.Skips
 	health     map[domain.UUID]*endpointHealth
 	reached    map[domain.TenantID]projections.Origin
-	lost       map[eventAt]bool // events before the page whose routing can't be read, among those that were asked for
+	lost       map[placeInLog]bool // events before the page whose routing can't be read, among those that were asked for
 }
 
-// eventAt is the place of an event.
-type eventAt struct {
+// placeInLog is the place of an entry in a tenant's log.
+type placeInLog struct {
 	tenant   domain.TenantID
 	sequence domain.Sequence
 }
@@ -57,7 +57,7 @@ func newViewsPage(after domain.Position) *viewsPage {
 		deliveries: make(map[domain.UUID]*deliveryRow),
 		health:     make(map[domain.UUID]*endpointHealth),
 		reached:    make(map[domain.TenantID]projections.Origin),
-		lost:       make(map[eventAt]bool),
+		lost:       make(map[placeInLog]bool),
 	}
 }
 
@@ -98,7 +98,7 @@ func (p *viewsPage) Lost(tenant domain.TenantID, event domain.Sequence) (bool, e
 			return e.LostRouting(), nil
 		}
 	}
-	return p.lost[eventAt{tenant, event}], nil
+	return p.lost[placeInLog{tenant, event}], nil
 }
 
 // recordHealth notes the outcome of an attempt at a delivery's endpoint.

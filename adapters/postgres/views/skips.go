@@ -2,9 +2,9 @@ package views
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
+	"github.com/go-json-experiment/json"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
@@ -25,7 +25,7 @@ func (p *viewsPage) queueSkips(b *pgx.Batch) error {
 	skipped := make([][]byte, len(rows))
 	for i := range rows {
 		var err error
-		if skipped[i], err = json.Marshal(rows[i].Skipped); err != nil {
+		if skipped[i], err = json.Marshal(rows[i].Skipped, asInTheLog); err != nil {
 			return fmt.Errorf("encode what the routing of event %s passed over: %w", rows[i].Event, err)
 		}
 	}
@@ -57,8 +57,11 @@ func scanSkips(row pgx.CollectableRow) (s skipsRow, err error) {
 		return s, err
 	}
 	s.Event, s.At.RecordedAt = event.Bytes, s.At.RecordedAt.UTC()
-	if err := json.Unmarshal(skipped, &s.Skipped); err != nil {
+	if err := json.Unmarshal(skipped, &s.Skipped, asInTheLog); err != nil {
 		return s, fmt.Errorf("decode skips of the views: %w (%w)", err, errViewsApart)
+	}
+	if len(s.Skipped) == 0 {
+		s.Skipped = nil
 	}
 	return s, nil
 }

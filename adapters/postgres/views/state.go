@@ -76,12 +76,13 @@ func (v *Views) loadConfig(ctx context.Context, tx pgx.Tx, into *projections.Con
 	if err != nil {
 		return postgres.DomainError("read configuration", err)
 	}
-	var tenant domain.TenantID
-	var last domain.Sequence
-	_, err = pgx.ForEachRow(rows, []any{&tenant, &last}, func() error {
-		into.SetConfigured(tenant, last)
-		return nil
+	last, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (at placeInLog, err error) {
+		err = row.Scan(&at.tenant, &at.sequence)
+		return at, err
 	})
+	for _, at := range last {
+		into.SetConfigured(at.tenant, at.sequence)
+	}
 	return postgres.DomainError("read configuration", err)
 }
 

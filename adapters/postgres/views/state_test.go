@@ -175,6 +175,31 @@ func TestViews_WaitingGoesByTheIndex(t *testing.T) {
 	}
 }
 
+// TestViews_SameRowsFromMemory: an entry is folded into the same row whether it is still in memory as it was appended, with
+// no list, or read from the log, with an empty one.
+func TestViews_SameRowsFromMemory(t *testing.T) {
+	t.Parallel()
+	f := openFolded(t, nil)
+	config, draft := adminKey(domain.NewUUID())
+	config.Registration = &domain.Registration{Quota: 1} // with no list of types
+	draft.Fact = &domain.KeyCreated{Key: config}
+	settle(t, f, f.mustAppend(t, group(draft))[0])
+	cold := &changedLog{f.Log, func(e domain.Entry) domain.Entry {
+		if f, ok := e.Fact.(*domain.KeyCreated); ok && f.Key.Registration != nil {
+			key := f.Key
+			registration := *key.Registration
+			registration.EventTypes = []domain.Pattern{}
+			key.Registration = &registration
+			e.Fact = &domain.KeyCreated{Key: key}
+		}
+		return e
+	}}
+	differences, err := views.NewViews(f.pool, cold, nil).VerifyViews(t.Context(), nil)
+	if err != nil || len(differences) > 0 {
+		t.Errorf("%+v, %v", differences, err)
+	}
+}
+
 func TestViews_LoadDirectory(t *testing.T) {
 	t.Parallel()
 	f := openFolded(t, nil)

@@ -22,6 +22,7 @@ type Views struct {
 	pool     *pgxpool.Pool
 	log      Log
 	follower *Follower
+	refolded int // entries in a page of a rebuild
 }
 
 var _ projections.Views = (*Views)(nil)
@@ -29,7 +30,7 @@ var _ projections.Views = (*Views)(nil)
 // NewViews makes Views. The pool must not be the one that log uses: a Reader holds a connection while it, or who reads,
 // asks the log. follower is this process's, which is asked to hurry when a reader waits; it may be nil.
 func NewViews(pool *pgxpool.Pool, log Log, follower *Follower) *Views {
-	return &Views{pool: pool, log: log, follower: follower}
+	return &Views{pool: pool, log: log, follower: follower, refolded: maxFolded}
 }
 
 // errViewBehind has Read wait.

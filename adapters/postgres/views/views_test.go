@@ -290,3 +290,48 @@ func TestViews_Rebuild(t *testing.T) {
 	}
 	verify(0)
 }
+
+// TestViews_RebuildResumes: a rebuild that is broken off goes on where it was, and what isn't there yet is behind meanwhile.
+func TestViews_RebuildResumes(t *testing.T) {
+	t.Parallel()
+	f := openFolded(t, nil)
+	endpoint := domain.NewUUID()
+	var last domain.Entry
+	for range 30 {
+		draft, delivery := sent(endpoint)
+		made := f.mustAppend(t, group(draft), group(finished(delivery, 0, 1, domain.OutcomeFailed, domain.DeliveryDead)))
+		last = made[1]
+	}
+	settle(t, f, last)
+	f.halt()
+	v := views.NewViews(f.pool, f.opened, nil)
+	v.RebuildBy(10)
+	rebuild := func(pages int) (at []domain.Position, err error) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		err = v.Rebuild(ctx, func(p domain.Position) {
+			if at = append(at, p); len(at) == pages {
+				cancel()
+			}
+		})
+		return at, err
+	}
+	if at, err := rebuild(2); err == nil || len(at) != 2 || at[1] != 20 || cursorOf(t, f.opened) != 20 {
+		t.Fatalf("broken off at %v: %v", at, err)
+	}
+	short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	err := v.Read(short, last.Tenant, last.Sequence, func(projections.Reader) error { return nil })
+	if !errors.Is(err, projections.ErrBehind) {
+		t.Errorf("a read of what isn't there yet: %v", err)
+	}
+	if at, err := rebuild(0); err != nil || len(at) == 0 || at[0] != 30 || at[len(at)-1] < last.Position {
+		t.Fatalf("it goes on at %v: %v", at, err)
+	}
+	if differences, err := v.VerifyViews(t.Context(), nil); err != nil || len(differences) > 0 {
+		t.Errorf("%+v, %v", differences, err)
+	}
+	if at, err := rebuild(0); err != nil || len(at) == 0 || at[0] != 10 {
+		t.Errorf("one more begins at %v: %v", at, err)
+	}
+}

@@ -1,0 +1,4 @@
+package views
+
+// RebuildBy sets how many entries a page of a rebuild has.
+func (v *Views) RebuildBy(entries int) { v.refolded = entries }
