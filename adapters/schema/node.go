@@ -29,7 +29,7 @@ type node struct {
 	plan     plan
 }
 
-// anything says whether a schema obviously accepts every value.
+// anything reports whether a schema obviously accepts every value.
 func (n *node) anything() bool {
 	if n.verdict != nil {
 		return *n.verdict
@@ -38,7 +38,7 @@ func (n *node) anything() bool {
 		len(n.named["properties"])+len(n.named["patternProperties"])+len(n.named["dependentSchemas"]) == 0
 }
 
-// nothing says whether a schema obviously accepts no value.
+// nothing reports whether a schema obviously accepts no value.
 func (n *node) nothing() bool { return n.verdict != nil && !*n.verdict }
 
 // inPlace are the subschemas that are tried on the same value as the schema itself.
