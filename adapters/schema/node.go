@@ -2,7 +2,6 @@ package schema
 
 import (
 	"crypto/sha256"
-	"encoding/json"
 	"maps"
 	"net/url"
 	"regexp"
@@ -73,16 +72,6 @@ func texts(v any) []string {
 		}
 	}
 	return all
-}
-
-// whole is a rule such as minLength, and whether there is one.
-func (n *node) whole(keyword string) (int64, bool) {
-	number, ok := n.rules[keyword].(json.Number)
-	if !ok {
-		return 0, false
-	}
-	r := rational(number)
-	return r.Num().Int64(), r.IsInt() && r.Num().IsInt64()
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
