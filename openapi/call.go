@@ -25,10 +25,11 @@ type call struct {
 	key         domain.Key      // zero where no key is needed
 	tenant      domain.TenantID // "" for what concerns the instance
 	request     *http.Request
-	body        []byte   // the call's own: nothing reuses it
-	contentType string   // of the body, without parameters
-	digest      [32]byte // of path, query and body; only with an idempotency key
-	idempotency string   // the key; "" for none
+	body        []byte    // the call's own: nothing reuses it
+	contentType string    // of the body, without parameters
+	digest      [32]byte  // of path, query and body; only with an idempotency key
+	idempotency string    // the key; "" for none
+	validator   Validator // the request's, once it has validated anything
 }
 
 // access says who may call an operation and what it takes.

@@ -204,7 +204,7 @@ func (c *call) breaks(older, newer string) ([]Fault, error) {
 	if newer == "" {
 		newer = "true"
 	}
-	return c.Schemas.Breaks(older, newer)
+	return c.Schemas.Breaks(c.request.Context(), c.tenant, older, newer)
 }
 
 // checkType refuses what is no schema, and examples that don't conform to theirs.
@@ -212,17 +212,17 @@ func (c *call) checkType(config domain.EventTypeConfig, path string) error {
 	if config.Schema == "" {
 		return nil
 	}
-	found, err := c.Schemas.Check(config.Schema)
+	found, err := c.Schemas.Check(c.request.Context(), c.tenant, config.Schema)
 	if err != nil {
 		return err
 	}
 	if len(found) > 0 {
-		return refuse(http.StatusUnprocessableEntity, "invalid_schema", "The schema isn't one of JSON Schema 2020-12 that this server takes.",
+		return refuse(http.StatusUnprocessableEntity, "invalid_schema", "The schema isn't one of JSON Schema that this server takes.",
 			at(path+"schema", found)...)
 	}
 	var faults []fault
 	for i, example := range config.Examples {
-		found, err := c.Schemas.Validate(config.Schema, []byte(example))
+		found, err := c.validate(config.Schema, []byte(example))
 		if err != nil {
 			return err
 		}

@@ -10,20 +10,24 @@ import (
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// Schemas knows JSON Schema 2020-12. A schema is the text of its document. What the functions return names places and
+// Schemas knows JSON Schema. A schema is the text of its document. What the functions return names places and
 // rules, and no value of the data.
 type Schemas struct {
-	// Check says where a text is no schema that this program takes; nothing: it is one.
-	Check func(schema string) ([]Fault, error)
-	// Validate says where data breaks a schema. The error is that of a schema which Check doesn't take.
-	Validate func(schema string, data []byte) ([]Fault, error)
-	// Breaks says which rules of a schema a newer one doesn't keep, so that who reads by the first may not understand what
-	// follows the second.
-	Breaks func(older, newer string) ([]Fault, error)
+	// Check returns where a text isn't a schema that this program takes; nothing: it is one.
+	Check func(ctx context.Context, tenant domain.TenantID, schema string) ([]Fault, error)
+	// Validator begins the validations of one request. They share a budget: when it is used up, further data counts as
+	// invalid, with a fault that says so. What it returns isn't safe for concurrent use.
+	Validator func(tenant domain.TenantID) Validator
+	// Breaks returns which rules of a schema a newer one doesn't keep: a receiver that reads by the first may not
+	// understand what follows the second.
+	Breaks func(ctx context.Context, tenant domain.TenantID, older, newer string) ([]Fault, error)
 	// Catalogue reads a document of event types, in its order; where one stands in several versions, the older come first.
 	// Their schemas and examples have been checked.
 	Catalogue func(document []byte) ([]domain.EventTypeConfig, []Fault, error)
 }
+
+// Validator returns where data violates a schema. The error is the context's, or that of a schema which Check refuses.
+type Validator func(ctx context.Context, schema string, data []byte) ([]Fault, error)
 
 // Fault is one place of a document and what is wrong there.
 type Fault struct {
@@ -46,6 +50,14 @@ type brokenEvent struct {
 	faults []fault
 }
 
+// validate takes its steps from the request's budget.
+func (c *call) validate(schema string, data []byte) ([]Fault, error) {
+	if c.validator == nil {
+		c.validator = c.Schemas.Validator(c.tenant)
+	}
+	return c.validator(c.request.Context(), schema, data)
+}
+
 // conform holds an event to the schema of its type, as the tenant wants it. What it returns refuses the event; what is to
 // be appended all the same is marked. path is where the event stands in the request.
 func (c *call) conform(s *submission, rules *projections.Rules, path string) ([]fault, error) {
@@ -61,7 +73,7 @@ func (c *call) conform(s *submission, rules *projections.Rules, path string) ([]
 		return nil, nil
 	default:
 		var err error
-		if found, err = c.Schemas.Validate(rules.Schema, s.data); err != nil {
+		if found, err = c.validate(rules.Schema, s.data); err != nil {
 			return nil, err
 		}
 	}

@@ -20,7 +20,8 @@ const location = "https://schema.invalid/"
 
 // Schema is a compiled schema. It is immutable and safe for concurrent use.
 type Schema struct {
-	root *node
+	root  *node
+	bytes int // what it takes in memory, by estimate
 }
 
 // Compile checks and compiles a document of JSON Schema in the dialect that its $schema names, 2020-12 by default. A bad one is refused with a *DocumentError that names
@@ -52,7 +53,7 @@ func Compile(document []byte) (*Schema, error) {
 	if err := build(doc, r.nodes); err != nil {
 		return nil, err
 	}
-	return &Schema{root}, nil
+	return &Schema{root, nodeBytes*len(r.nodes) + documentBytes*len(document)}, nil
 }
 
 // parse decodes a document that every parser reads alike.

@@ -24,13 +24,24 @@ type plan struct {
 	elements []*node
 }
 
-// budget walks a value as a validator would that finds everything true and stops nowhere early, and counts.
-type budget struct{ left int }
+// counter walks a value as a validator would that finds everything true and stops nowhere early, and counts.
+type counter struct {
+	left  int
+	done  <-chan struct{} // of the caller's context, looked at every now and then; nil for none
+	evals int
+}
 
-// within says whether validating v stays within the bounds.
-func within(n *node, v any) bool {
-	b := budget{maxSteps}
-	return b.eval(n, v)
+// ended reports whether the caller has gone.
+func (b *counter) ended() bool {
+	if b.evals++; b.evals%1024 != 0 {
+		return false
+	}
+	select {
+	case <-b.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // prices makes every node's plan and refuses what is tried too often in place.
@@ -39,7 +50,7 @@ func (r *reader) prices() {
 		n.plan = planOf(n)
 	}
 	for _, pointer := range sortedKeys(r.nodes) {
-		if b := (budget{maxInPlace}); !b.inPlace(r.nodes[pointer]) {
+		if b := (counter{left: maxInPlace}); !b.inPlace(r.nodes[pointer]) {
 			r.fault(pointer, "tries more than %d subschemas on one value", maxInPlace)
 			return // whoever refers to it does the same
 		}
@@ -106,7 +117,7 @@ func size(v any) int {
 	return total
 }
 
-func (b *budget) inPlace(n *node) bool {
+func (b *counter) inPlace(n *node) bool {
 	b.left--
 	for _, s := range n.plan.inPlace {
 		if b.left < 0 || !b.inPlace(s) {
@@ -116,8 +127,8 @@ func (b *budget) inPlace(n *node) bool {
 	return b.left >= 0
 }
 
-func (b *budget) eval(n *node, v any) bool {
-	if b.left -= n.plan.price; b.left < 0 {
+func (b *counter) eval(n *node, v any) bool {
+	if b.left -= n.plan.price; b.left < 0 || b.ended() {
 		return false
 	}
 	for _, s := range n.plan.inPlace {
@@ -136,7 +147,7 @@ func (b *budget) eval(n *node, v any) bool {
 	return b.left >= 0
 }
 
-func (b *budget) object(n *node, object map[string]any) bool {
+func (b *counter) object(n *node, object map[string]any) bool {
 	b.left -= len(object) / 4
 	p := &n.plan
 	for name, member := range object {
@@ -152,7 +163,7 @@ func (b *budget) object(n *node, object map[string]any) bool {
 	return b.left >= 0
 }
 
-func (b *budget) array(n *node, array []any) bool {
+func (b *counter) array(n *node, array []any) bool {
 	b.left -= len(array) / 4
 	p := &n.plan
 	if p.distinct { // items made to collide are compared each with each
@@ -166,7 +177,7 @@ func (b *budget) array(n *node, array []any) bool {
 	return b.left >= 0
 }
 
-func (b *budget) all(list []*node, v any) bool {
+func (b *counter) all(list []*node, v any) bool {
 	for _, s := range list {
 		if !b.eval(s, v) {
 			return false

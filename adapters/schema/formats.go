@@ -308,7 +308,7 @@ func isRegexp(text string) bool {
 	}
 	switch bad.Code {
 	case syntax.ErrMissingBracket, syntax.ErrMissingParen, syntax.ErrUnexpectedParen, syntax.ErrMissingRepeatArgument,
-		syntax.ErrInvalidCharRange, syntax.ErrTrailingBackslash:
+		syntax.ErrInvalidCharRange, syntax.ErrInvalidRepeatOp, syntax.ErrTrailingBackslash:
 		return false
 	}
 	return true

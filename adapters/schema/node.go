@@ -2,7 +2,6 @@ package schema
 
 import (
 	"crypto/sha256"
-	"encoding/json"
 	"maps"
 	"net/url"
 	"regexp"
@@ -29,7 +28,7 @@ type node struct {
 	plan     plan
 }
 
-// anything says whether a schema obviously accepts every value.
+// anything reports whether a schema obviously accepts every value.
 func (n *node) anything() bool {
 	if n.verdict != nil {
 		return *n.verdict
@@ -38,7 +37,7 @@ func (n *node) anything() bool {
 		len(n.named["properties"])+len(n.named["patternProperties"])+len(n.named["dependentSchemas"]) == 0
 }
 
-// nothing says whether a schema obviously accepts no value.
+// nothing reports whether a schema obviously accepts no value.
 func (n *node) nothing() bool { return n.verdict != nil && !*n.verdict }
 
 // inPlace are the subschemas that are tried on the same value as the schema itself.
@@ -73,16 +72,6 @@ func texts(v any) []string {
 		}
 	}
 	return all
-}
-
-// whole is a rule such as minLength, and whether there is one.
-func (n *node) whole(keyword string) (int64, bool) {
-	number, ok := n.rules[keyword].(json.Number)
-	if !ok {
-		return 0, false
-	}
-	r := rational(number)
-	return r.Num().Int64(), r.IsInt() && r.Num().IsInt64()
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -281,7 +281,7 @@ func (r *reader) circles(root *node) {
 	}
 }
 
-// allComputable says whether every number in a value is; it allocates nothing.
+// allComputable reports whether every number in a value is; it allocates nothing.
 func allComputable(v any) bool {
 	switch v := v.(type) {
 	case json.Number:

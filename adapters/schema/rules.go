@@ -81,7 +81,7 @@ const (
 	maxExponent = 400
 )
 
-// computable says whether a number of JSON is small enough to be computed with exactly, which takes memory by its value
+// computable reports whether a number of JSON is small enough to be computed with exactly, which takes memory by its value
 // and not by its length.
 func computable(text string) bool {
 	e := strings.IndexAny(text, "eE")

@@ -62,7 +62,7 @@ func (f *firsts) alternatives(e *jsonschema.ValidationError) {
 	f.keep(e.InstanceLocation, func() string { return fmt.Sprintf("must match one of the %d alternatives", len(e.Causes)) })
 }
 
-// wrongType says whether a value was refused for its type, at this depth.
+// wrongType reports whether a value was refused for its type, at this depth.
 func wrongType(e *jsonschema.ValidationError, depth int) bool {
 	switch e.ErrorKind.(type) {
 	case *kind.Type, *kind.FalseSchema:

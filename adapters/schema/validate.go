@@ -2,6 +2,7 @@ package schema
 
 import (
 	"bytes"
+	"context"
 	"slices"
 	"strings"
 
@@ -21,21 +22,54 @@ type Violation struct {
 	Text    string // what the schema expects there, or which member is missing
 }
 
+const (
+	tooMuch         = "is more than can be checked against this schema"
+	tooMuchTogether = "is more than can be checked in one request, with what is before it: send less at once"
+)
+
 // Validate returns where data violates the schema, in the order of the places, at most MaxViolations of them; none if
 // it conforms. The data must have passed domain.CheckJSON. Data that would take too long to check violates the schema as
 // a whole.
 func (s *Schema) Validate(data []byte) []Violation {
+	found, err := s.ValidateWithin(context.Background(), data, NewBudget(maxSteps))
+	if err != nil {
+		panic(err) // a context that never ends has no error
+	}
+	return found
+}
+
+// ValidateWithin is like Validate and takes its steps from a budget that other validations may share; when that is used
+// up, the data violates the schema as a whole. The error is ctx's, which is looked at before, after and while the steps
+// are counted. The library can't be interrupted, but what was counted takes it well below a second.
+func (s *Schema) ValidateWithin(ctx context.Context, data []byte, budget *Budget) ([]Violation, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if budget.left < 0 {
+		return []Violation{{"", tooMuchTogether}}, nil
+	}
 	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
 	if err != nil {
-		return []Violation{{"", "must be JSON"}}
+		return []Violation{{"", "must be JSON"}}, nil
 	}
 	if !allComputable(v) {
-		return numberViolations(v)
+		return numberViolations(v), nil
 	}
-	if !within(s.root, v) {
-		return []Violation{{"", "is more than can be checked against this schema"}}
+	count := counter{left: min(maxSteps, budget.left), done: ctx.Done()}
+	before := count.left
+	fits := count.eval(s.root, v)
+	budget.left -= before - count.left
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
-	return violations(s.root.checks.Validate(v))
+	if !fits && before < maxSteps {
+		return []Violation{{"", tooMuchTogether}}, nil
+	}
+	if !fits {
+		return []Violation{{"", tooMuch}}, nil
+	}
+	found := violations(s.root.checks.Validate(v))
+	return found, ctx.Err()
 }
 
 func numberViolations(v any) []Violation {

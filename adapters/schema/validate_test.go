@@ -129,7 +129,7 @@ func TestSchema_Validate_largeData(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b := (budget{maxSteps / 10}); !b.eval(e.Compiled.root, v) {
+	if b := (counter{left: maxSteps / 10}); !b.eval(e.Compiled.root, v) {
 		t.Errorf("%d models take more than a tenth of the steps", n)
 	}
 }

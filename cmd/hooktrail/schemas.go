@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -12,31 +13,34 @@ import (
 // schemasFor offers JSON Schema to the HTTP surface. Compiled schemas are kept, so that events cost no compilation.
 func schemasFor(cache *schema.Cache) openapi.Schemas {
 	return openapi.Schemas{
-		Check: func(document string) ([]openapi.Fault, error) {
-			_, err := cache.Compile([]byte(document))
+		Check: func(ctx context.Context, tenant domain.TenantID, document string) ([]openapi.Fault, error) {
+			_, err := cache.Compile(ctx, string(tenant), []byte(document))
 			var wrong *schema.DocumentError
 			if errors.As(err, &wrong) {
 				return documentFaults(wrong), nil
 			}
 			return nil, err
 		},
-		Validate: func(document string, data []byte) ([]openapi.Fault, error) {
-			s, err := cache.Compile([]byte(document))
-			if err != nil {
-				return nil, fmt.Errorf("compile a schema that was registered: %w", err)
+		Validator: func(tenant domain.TenantID) openapi.Validator {
+			session := cache.Session(string(tenant), schema.NewBudget(schema.RequestSteps))
+			return func(ctx context.Context, document string, data []byte) ([]openapi.Fault, error) {
+				found, err := session.Validate(ctx, document, data)
+				if err != nil {
+					return nil, fmt.Errorf("validate data: %w", err)
+				}
+				var faults []openapi.Fault
+				for _, v := range found {
+					faults = append(faults, openapi.Fault(v))
+				}
+				return faults, nil
 			}
-			var faults []openapi.Fault
-			for _, v := range s.Validate(data) {
-				faults = append(faults, openapi.Fault(v))
-			}
-			return faults, nil
 		},
-		Breaks: func(older, newer string) ([]openapi.Fault, error) {
-			from, err := cache.Compile([]byte(older))
+		Breaks: func(ctx context.Context, tenant domain.TenantID, older, newer string) ([]openapi.Fault, error) {
+			from, err := cache.Compile(ctx, string(tenant), []byte(older))
 			if err != nil {
 				return nil, fmt.Errorf("compile a schema that was registered: %w", err)
 			}
-			to, err := cache.Compile([]byte(newer))
+			to, err := cache.Compile(ctx, string(tenant), []byte(newer))
 			if err != nil {
 				return nil, fmt.Errorf("compile a schema that was checked: %w", err)
 			}

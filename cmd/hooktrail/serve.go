@@ -290,7 +290,7 @@ func (s *server) serveHTTP(ctx context.Context, log *dispatch.Router) error {
 	}
 	handler, err := openapi.NewHandler(openapi.Server{
 		Log: log, Views: s.views, Directory: s.directory, Secrets: keptSecrets(s.entries, s.vault),
-		Profiles: profilesFor(s.profiles), Schemas: schemasFor(new(schema.Cache)), Webhooks: webhooks, Guide: s.profiles.guide, Claimed: s.entries.Claimed, Settle: s.entries.Settle,
+		Profiles: profilesFor(s.profiles), Schemas: schemasFor(schema.NewCache()), Webhooks: webhooks, Guide: s.profiles.guide, Claimed: s.entries.Claimed, Settle: s.entries.Settle,
 		CheckFilter: s.filters.Check, CompileFilter: s.filters.Compile, Route: s.previewed,
 		AttemptBody: s.courier.body, Handshake: s.courier.handshake, Node: s.node.id, Ready: (&readiness{check: s.entries.Ready}).ready, Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
 		Clock: time.Now, Logger: s.log, Version: version, Limits: openapi.Limits{DataBytes: s.MaxDataBytes},
