@@ -218,16 +218,24 @@ func TestSend_oneAttemptIsOneRequest(t *testing.T) {
 			seed := rand.Uint64()
 			t.Logf("seed %d", seed)
 			random := rand.New(rand.NewPCG(seed, 0))
-			var did misbehaviour
-			w := &wireReceiver{http2: two, next: func() misbehaviour { did = all[random.IntN(len(all))]; return did }}
+			var last atomic.Value // of misbehaviour
+			var mu sync.Mutex     // guards random
+			w := &wireReceiver{http2: two, next: func() misbehaviour {
+				mu.Lock()
+				defer mu.Unlock()
+				does := all[random.IntN(len(all))]
+				last.Store(does)
+				return does
+			}}
 			url, roots := startWire(t, w)
 			s := newSender(loopback(), nil, roots)
 			defer s.Close()
 			target := sampleTarget(t, embeddedProfile(t, "standard-webhooks"), url)
 			for attempt := range 150 {
 				before := w.requests.Load()
-				did = "nothing, for nothing arrived"
+				last.Store(misbehaviour("nothing, for nothing arrived"))
 				r := s.Send(t.Context(), mustBuild(t, target, sampleEvent(), Attempt{Number: 1, At: time.Now()}), 5*time.Second)
+				did, _ := last.Load().(misbehaviour)
 				came := w.requests.Load() - before
 				answered := r.StatusCode != 0 || r.ErrorCode == RequestRefused
 				if came > 1 || answered && came != 1 || (r.StatusCode == 0) == (r.ErrorCode == "") {
