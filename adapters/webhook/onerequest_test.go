@@ -49,7 +49,7 @@ func startWire(t *testing.T, w *wireReceiver) (string, *x509.CertPool) {
 	if w.http2 {
 		protocol = "h2"
 	}
-	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: donor.TLS.Certificates, NextProtos: []string{protocol}}) //nolint:gosec // the default minimum is 1.2
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: donor.TLS.Certificates, NextProtos: []string{protocol}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ const (
 )
 
 func frame(kind, flags byte, stream uint32, payload []byte) []byte {
-	b := binary.BigEndian.AppendUint32(nil, uint32(len(payload))<<8|uint32(kind)) //nolint:gosec // small
+	b := binary.BigEndian.AppendUint32(nil, uint32(len(payload))<<8|uint32(kind))
 	return append(binary.BigEndian.AppendUint32(append(b, flags), stream), payload...)
 }
 
@@ -217,17 +217,25 @@ func TestSend_oneAttemptIsOneRequest(t *testing.T) {
 			t.Parallel()
 			seed := rand.Uint64()
 			t.Logf("seed %d", seed)
-			random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // a test's
-			var did misbehaviour
-			w := &wireReceiver{http2: two, next: func() misbehaviour { did = all[random.IntN(len(all))]; return did }}
+			random := rand.New(rand.NewPCG(seed, 0))
+			var last atomic.Value // of misbehaviour
+			var mu sync.Mutex     // guards random
+			w := &wireReceiver{http2: two, next: func() misbehaviour {
+				mu.Lock()
+				defer mu.Unlock()
+				does := all[random.IntN(len(all))]
+				last.Store(does)
+				return does
+			}}
 			url, roots := startWire(t, w)
 			s := newSender(loopback(), nil, roots)
 			defer s.Close()
 			target := sampleTarget(t, embeddedProfile(t, "standard-webhooks"), url)
 			for attempt := range 150 {
 				before := w.requests.Load()
-				did = "nothing, for nothing arrived"
+				last.Store(misbehaviour("nothing, for nothing arrived"))
 				r := s.Send(t.Context(), mustBuild(t, target, sampleEvent(), Attempt{Number: 1, At: time.Now()}), 5*time.Second)
+				did, _ := last.Load().(misbehaviour)
 				came := w.requests.Load() - before
 				answered := r.StatusCode != 0 || r.ErrorCode == RequestRefused
 				if came > 1 || answered && came != 1 || (r.StatusCode == 0) == (r.ErrorCode == "") {
@@ -289,7 +297,7 @@ func TestSend_demandedClientCertificate(t *testing.T) {
 			server := httptest.NewUnstartedServer(http.NotFoundHandler())
 			server.EnableHTTP2 = two
 			server.Config.ErrorLog = nil
-			server.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert, MinVersion: version, MaxVersion: version} //nolint:gosec // both are wanted
+			server.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert, MinVersion: version, MaxVersion: version}
 			server.StartTLS()
 			roots := x509.NewCertPool()
 			roots.AddCert(server.Certificate())

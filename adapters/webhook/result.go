@@ -18,8 +18,7 @@ type ErrorCode string
 
 // Why an attempt failed, beyond its status code.
 const (
-	DNSFailed         ErrorCode = "dns_failed"         // the name doesn't resolve
-	AddressRefused    ErrorCode = "address_refused"    // by the egress guard; nothing was sent
+	AddressRefused    ErrorCode = "address_refused"    // by the egress guard, or the name has no address; nothing was sent
 	ConnectionRefused ErrorCode = "connection_refused" // nobody listens
 	ConnectionFailed  ErrorCode = "connection_failed"  // no connection for another reason, such as no route
 	ConnectionReset   ErrorCode = "connection_reset"   // ended before the answer; the request may have been received

@@ -130,9 +130,13 @@ func (s *Sender) Send(ctx context.Context, r *Request, timeout time.Duration) Re
 		result.Finished = time.Now()
 		return result
 	}
-	x, answer, err := s.roundTrip(ctx, r)
-	for err != nil && ctx.Err() == nil && x.untouched() {
-		x, answer, err = s.roundTrip(ctx, r)
+	var x *exchange
+	var answer *http.Response
+	var err error
+	for again := true; again; again = err != nil && ctx.Err() == nil && x.untouched() {
+		x = &exchange{}
+		x.trace.GotConn = x.gotConn
+		answer, err = s.transport.RoundTrip(r.http(httptrace.WithClientTrace(ctx, &x.trace)))
 	}
 	answered := time.Now()
 	if x.conn != nil {
@@ -148,13 +152,6 @@ func (s *Sender) Send(ctx context.Context, r *Request, timeout time.Duration) Re
 	}
 	result.Finished = time.Now()
 	return result
-}
-
-func (s *Sender) roundTrip(ctx context.Context, r *Request) (*exchange, *http.Response, error) {
-	x := &exchange{}
-	x.trace.GotConn = x.gotConn
-	answer, err := s.transport.RoundTrip(r.http(httptrace.WithClientTrace(ctx, &x.trace)))
-	return x, answer, err
 }
 
 // connected records the connection that the request went over.
