@@ -21,19 +21,20 @@ func classify(err error, remote string) (ErrorCode, string) {
 	var dns *net.DNSError
 	var handshake *handshakeError
 	switch {
-	case errors.Is(err, ErrAddressRefused):
-		return AddressRefused, refusedText(err)
 	case errors.Is(err, context.Canceled):
 		return Cancelled, "the attempt was cancelled"
+	case errors.Is(err, ErrAddressRefused), errors.As(err, &dns):
+		return AddressRefused, refusedText
 	case isTimeout(err):
 		return Timeout, timeoutText(err, to)
-	case errors.As(err, &dns):
-		if dns.IsNotFound {
-			return DNSFailed, "the host's name does not exist in the DNS"
-		}
-		return DNSFailed, "the host's name could not be resolved"
 	case errors.As(err, &handshake):
 		return TLSFailed, handshakeText(handshake.err)
+	case demandsCertificate(err):
+		return TLSFailed, "the receiver demands a client certificate, and requests carry none"
+	case strings.Contains(err.Error(), "REFUSED_STREAM"):
+		return RequestRefused, "the receiver refused the request without reading it (HTTP/2 REFUSED_STREAM)"
+	case strings.Contains(err.Error(), "GOAWAY"):
+		return RequestRefused, "the receiver ended the connection without reading the request (HTTP/2 GOAWAY)"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return ConnectionRefused, "the receiver refused the connection"
 	case isReset(err):
@@ -44,11 +45,10 @@ func classify(err error, remote string) (ErrorCode, string) {
 	return ProtocolError, "the answer could not be read: " + err.Error()
 }
 
-// refusedText is the guard's own sentence, without what the dialer puts before it.
-func refusedText(err error) string {
-	text := err.Error()
-	return text[max(strings.Index(text, ErrAddressRefused.Error()), 0):]
-}
+// refusedText is all that a tenant is told of an address that is refused and of a name that isn't known, alike: the
+// difference would let names inside the operator's network be found out.
+const refusedText = "the receiver's address is unknown or not allowed (hint: the server's own log says which; the operator can " +
+	"allow its network with HOOKTRAIL_EGRESS_ALLOW)"
 
 func isTimeout(err error) bool {
 	var timeout net.Error
@@ -56,11 +56,8 @@ func isTimeout(err error) bool {
 }
 
 func timeoutText(err error, to string) string {
-	var dns *net.DNSError
 	var handshake *handshakeError
 	switch {
-	case errors.As(err, &dns):
-		return "the host's name could not be resolved in time"
 	case errors.As(err, &handshake):
 		return "the TLS handshake did not end in time"
 	case isDial(err):
@@ -69,6 +66,13 @@ func timeoutText(err error, to string) string {
 		return "the time was up before there was a connection"
 	}
 	return "no answer from" + to + " in time"
+}
+
+// demandsCertificate reports whether a receiver ended a TLS connection after our side of the handshake, which is how TLS 1.3
+// tells a client that it should have shown a certificate (RFC 8446 §4.4.2.4 and §6.2).
+func demandsCertificate(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "remote error"
 }
 
 // isReset says whether an existing connection ended. net/http has an error of its own, without a type, for a kept-alive

@@ -36,6 +36,16 @@ type conn struct {
 	tls     *domain.TLSInfo // nil without TLS
 	timings domain.AttemptTimings
 	used    atomic.Bool // whether a request has gone over it: only the first one waited for it to be made
+	// written counts the bytes that net/http has given to an HTTP/1 connection, before encryption. HTTP/1 has one request
+	// under way at a time, so the count tells whether anything of it has left.
+	written atomic.Int64
+	http2   bool
+}
+
+func (c *conn) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	c.written.Add(int64(n))
+	return n, err
 }
 
 // dial is http.Transport.DialContext.
@@ -69,7 +79,7 @@ func (d *dialer) check(address string) error {
 	if err != nil {
 		return fmt.Errorf("%w: %q is no address", ErrAddressRefused, address)
 	}
-	return d.guard.Check(target.Addr())
+	return d.guard.Check(target)
 }
 
 // dialTLS is http.Transport.DialTLSContext: it shakes hands itself, so that time and certificate can be kept with the
@@ -94,8 +104,12 @@ func (d *dialer) dialTLS(ctx context.Context, network, addr string) (net.Conn, e
 		return nil, &handshakeError{c.remote, err}
 	}
 	c.timings.TLS = max(time.Since(start).Microseconds(), 1)
-	c.tls = tlsInfo(secured.ConnectionState())
-	return secured, nil
+	state := secured.ConnectionState()
+	c.tls = tlsInfo(state)
+	if c.http2 = state.NegotiatedProtocol == "h2"; c.http2 {
+		return secured, nil // net/http speaks HTTP/2 over a *tls.Conn only
+	}
+	return &conn{Conn: secured, remote: c.remote, tls: c.tls, timings: c.timings}, nil
 }
 
 func tlsInfo(state tls.ConnectionState) *domain.TLSInfo {

@@ -64,8 +64,21 @@
 // A response counts from its status line: what goes wrong with its body afterwards (endless, slow, cut off) is recorded
 // and changes nothing. The receiver has answered, and a repeat would only be a duplicate for it.
 //
-// Nothing sent may be repeated by net/http unseen, since every request stands in the log before it leaves. net/http
-// resends a POST by itself only if nothing of it was written, if an HTTP/2 receiver says that it did nothing with it, or
-// if it carries an Idempotency-Key header, which is therefore refused as a custom header and in profiles. An OPTIONS
-// request it repeats freely, so a handshake's has a body that can't be had twice.
+// One attempt is one request, since every request is in the log before it leaves. net/http repeats requests by itself: over
+// HTTP/2 up to six times if the receiver says that it did nothing with them (REFUSED_STREAM, GOAWAY), over HTTP/1 if they
+// are idempotent by their method or an Idempotency-Key header (refused as a custom header and in profiles), or if a kept
+// connection was closed before anything was written. All of these need the body a second time, which no request here
+// offers, so the first refusal ends the attempt as request_refused. Only the last case is worth having, for nothing was
+// sent: the Sender counts the bytes written to an HTTP/1 connection, and tries again if there were none.
+//
+// Tenants are told the same of an address that is refused and of a name that doesn't resolve (address_refused). Rejected: a
+// code and a sentence for each, from which the names inside the operator's network could be read. The operator's log has
+// the details. How long an attempt took may still hint at the difference.
+//
+// Of an answer's body 32 KiB are read. Rejected: reading on for the sake of the hash, which let a few receivers with endless
+// bodies slow down all others.
+//
+// A URL's query is a secret as a whole, and so is a segment of its path that looks like one (see RedactURL). Secrets that a
+// receiver sends back are masked as they are and in the usual encodings. A secret that is sent back in pieces, reversed or
+// compressed is not found, and short words in a path are never treated as secrets.
 package webhook

@@ -1,9 +1,11 @@
 package webhook
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/hooktrail/hooktrail/domain"
 )
 
 func TestGuard_Check(t *testing.T) {
@@ -19,19 +23,19 @@ func TestGuard_Check(t *testing.T) {
 	guard := NewGuard(nil)
 	for _, addr := range []string{
 		"0.0.0.0", "0.1.2.3", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.127.255.254", "127.0.0.1", "127.255.255.254", "169.254.169.254", "169.254.0.1",
-		"172.16.0.1", "172.31.255.255", "192.0.0.1", "192.0.0.192", "192.0.2.1", "192.88.99.1", "192.168.1.1", "198.18.0.1", "198.19.255.255", "198.51.100.1",
+		"172.16.0.1", "172.31.255.255", "192.0.0.1", "192.0.0.192", "192.0.2.1", "192.88.99.1", "168.63.129.16", "::ffff:168.63.129.16", "64:ff9b::a83f:8110", "192.168.1.1", "198.18.0.1", "198.19.255.255", "198.51.100.1",
 		"203.0.113.1", "224.0.0.1", "239.255.255.255", "240.0.0.1", "255.255.255.255",
 		"::", "::1", "::127.0.0.1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254", "::ffff:0:127.0.0.1",
 		"64:ff9b::7f00:1", "64:ff9b::a00:1", "64:ff9b::a9fe:a9fe", "64:ff9b::c0a8:101", "64:ff9b:1::7f00:1", "64:ff9b:1::808:808",
 		"100::1", "2001::1", "2001:0:7f00:1::", "2001:db8::1", "2002:7f00:1::", "2002:a00:1::1", "2002:808:808::1", "3fff::1",
 		"fc00::1", "fd00::1", "fd00:ec2::254", "fe80::1", "fe80::1%eth0", "fec0::1", "ff02::1", "ff0e::1", "5f00::1", "4000::1",
 	} {
-		if err := guard.Check(netip.MustParseAddr(addr)); !errors.Is(err, ErrAddressRefused) {
+		if err := guard.Check(netip.AddrPortFrom(netip.MustParseAddr(addr), 443)); !errors.Is(err, ErrAddressRefused) {
 			t.Errorf("%s: %v, want it refused", addr, err)
 		}
 	}
-	for _, addr := range []string{"1.1.1.1", "8.8.8.8", "100.63.255.255", "100.128.0.1", "172.15.0.1", "172.32.0.1", "193.0.0.1", "2606:4700::1111", "2a00:1450::1", "::ffff:8.8.8.8", "64:ff9b::808:808"} {
-		if err := guard.Check(netip.MustParseAddr(addr)); err != nil {
+	for _, addr := range []string{"1.1.1.1", "8.8.8.8", "168.63.129.15", "100.63.255.255", "100.128.0.1", "172.15.0.1", "172.32.0.1", "193.0.0.1", "2606:4700::1111", "2a00:1450::1", "::ffff:8.8.8.8", "64:ff9b::808:808"} {
+		if err := guard.Check(netip.AddrPortFrom(netip.MustParseAddr(addr), 443)); err != nil {
 			t.Errorf("%s: %v", addr, err)
 		}
 	}
@@ -44,7 +48,7 @@ func TestGuard_allowList(t *testing.T) {
 		"127.0.0.2": true, "127.0.0.1": false, "10.1.255.1": true, "10.2.0.1": false, "fd12::1": true, "fd13::1": false,
 		"::ffff:127.0.0.2": true, "::ffff:127.0.0.1": false, "64:ff9b::7f00:2": false, "8.8.8.8": true,
 	} {
-		if err := guard.Check(netip.MustParseAddr(addr)); (err == nil) != want {
+		if err := guard.Check(netip.AddrPortFrom(netip.MustParseAddr(addr), 443)); (err == nil) != want {
 			t.Errorf("%s: %v", addr, err)
 		}
 	}
@@ -140,7 +144,7 @@ func TestSend_rebindingNameGainsNothing(t *testing.T) {
 	if r.ErrorCode != AddressRefused || r.StatusCode != 0 || r.RemoteAddr != "" || count.Load() != 1 {
 		t.Errorf("after the name moved to 127.0.0.1: %+v, %d requests", r, count.Load())
 	}
-	if !strings.HasPrefix(r.Error, ErrAddressRefused.Error()) || !strings.Contains(r.Error, "HOOKTRAIL_EGRESS_ALLOW") {
+	if strings.Contains(r.Error, "127.0.0") || !strings.Contains(r.Error, "HOOKTRAIL_EGRESS_ALLOW") {
 		t.Errorf("error %q", r.Error)
 	}
 }
@@ -155,11 +159,60 @@ func TestSend_nameWithAddressesOfBothKinds(t *testing.T) {
 	}
 }
 
-func TestSend_unknownName(t *testing.T) {
+// A tenant can't tell a name that leads inside from one that doesn't exist; the operator can.
+func TestSend_unknownAndRefusedNamesLookAlike(t *testing.T) {
 	t.Parallel()
-	s := newSender(loopback(), nameServer(t, func(int) []string { return nil }), nil)
-	if r := send(t, s, "http://nobody.example/"); r.ErrorCode != DNSFailed || strings.Contains(r.Error, "127.0.0.1") {
-		t.Errorf("%s: %s", r.ErrorCode, r.Error)
+	port, count := countingReceiver(t)
+	told := func(answer []string) (ErrorCode, string, string) {
+		var log bytes.Buffer
+		s := newSender(NewGuard(nil), nameServer(t, func(int) []string { return answer }), nil)
+		s.refusals.log = slog.New(slog.NewTextHandler(&log, nil))
+		var r Result
+		for range 3 {
+			r = send(t, s, "http://name.example:"+port+"/?k=s3cret-query")
+		}
+		if r.StatusCode != 0 || r.RemoteAddr != "" || r.Timings != (domain.AttemptTimings{}) || r.TLS != nil {
+			t.Errorf("%v: something is told: %+v", answer, r)
+		}
+		if lines := strings.Count(log.String(), "\n"); lines != 1 || strings.Contains(log.String(), "s3cret") {
+			t.Errorf("%v: %d lines for the operator: %s", answer, lines, &log)
+		}
+		return r.ErrorCode, r.Error, log.String()
+	}
+	unknownCode, unknownText, unknownLog := told(nil)
+	refusedCode, refusedText, refusedLog := told([]string{"10.20.30.40"})
+	if unknownCode != AddressRefused || unknownCode != refusedCode || unknownText != refusedText || count.Load() != 0 {
+		t.Errorf("an unknown name: %s %q, a refused one: %s %q", unknownCode, unknownText, refusedCode, refusedText)
+	}
+	if !strings.Contains(unknownLog, "no such host") || !strings.Contains(refusedLog, "10.20.30.40") {
+		t.Errorf("the operator reads %s and %s", unknownLog, refusedLog)
+	}
+}
+
+func TestGuard_denyList(t *testing.T) {
+	t.Parallel()
+	var rules []EgressRule
+	for _, text := range []string{"203.0.113.0/24", "25", "6000-6063", "8.8.8.0/24:53", "2a00::/16:80-90", "10.1.2.0/24"} {
+		rule, err := ParseEgressRule(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rules = append(rules, rule)
+	}
+	guard := NewGuard([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, rules...)
+	for addr, want := range map[string]bool{
+		"203.0.113.5:443": false, "1.1.1.1:25": false, "1.1.1.1:24": true, "1.1.1.1:6000": false, "1.1.1.1:6063": false, "1.1.1.1:6064": true,
+		"8.8.8.8:53": false, "8.8.8.8:443": true, "[::ffff:8.8.8.8]:53": false, "[64:ff9b::808:808]:53": false, "[2a00:1450::1]:85": false,
+		"[2a00:1450::1]:443": true, "10.1.3.1:80": true, "10.1.2.1:80": false, "10.9.9.9:25": false,
+	} {
+		if err := guard.Check(netip.MustParseAddrPort(addr)); (err == nil) != want || err != nil && !errors.Is(err, ErrAddressRefused) {
+			t.Errorf("%s: %v, want it let through: %v", addr, err, want)
+		}
+	}
+	for _, text := range []string{"", "0", "65536", "9-8", "10.0.0.1", "10.0.0.0/33", "10.0.0.0/8:", "10.0.0.0/8:x", "::ffff:10.0.0.0/104", "-5", "a-b", "host.example:25"} {
+		if rule, err := ParseEgressRule(text); err == nil {
+			t.Errorf("%q is taken as %+v", text, rule)
+		}
 	}
 }
 

@@ -11,8 +11,10 @@ import (
 const maxHeaderValue = 4096
 
 // CheckHeader refuses a custom header that an endpoint may not set: hop-by-hop headers and those that net/http or the
-// product write, every header that some profile of the set sets or signs with, and values that could end the header.
-// The error is a *domain.InvalidError on the field name given; it never holds the value.
+// product write, the prefixes of open wire formats, every header that an embedded profile sets or signs with (so that an
+// endpoint can change to it later), and values that could end the header. What an operator's own profile sets is refused
+// by [NewTarget], to that profile's endpoints alone. The error is a *domain.InvalidError on the field name given; it never
+// holds the value.
 func (s *Profiles) CheckHeader(fieldName, name, value string) error {
 	canonical := textproto.CanonicalMIMEHeaderKey(name)
 	if reason := reservedHeader(canonical); reason != "" {
@@ -22,6 +24,9 @@ func (s *Profiles) CheckHeader(fieldName, name, value string) error {
 		return domain.Invalid(fieldName, "belongs to a wire format")
 	}
 	for _, p := range s.byDigest {
+		if !s.built[p.Name] {
+			continue
+		}
 		if p.signature != nil && p.signature.header == canonical {
 			return domain.Invalid(fieldName, "is the signature of the profile %s", p.Name)
 		}

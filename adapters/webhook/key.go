@@ -16,7 +16,8 @@ import (
 // Bounds of a signing key's secret, in bytes.
 const (
 	generatedKeyBytes = 32
-	minWhsecBytes     = 16
+	minWhsecBytes     = 24 // both as Standard Webhooks has it
+	maxWhsecBytes     = 64
 	maxKeyBytes       = 512
 )
 
@@ -99,8 +100,8 @@ func (k *Key) parseText() error {
 func (k *Key) parseWhsec() error {
 	encoded, ok := strings.CutPrefix(k.text, prefixHMAC)
 	secret, err := base64.StdEncoding.Strict().DecodeString(encoded)
-	if !ok || err != nil || len(secret) < minWhsecBytes || len(secret) > maxKeyBytes {
-		return domain.Invalid("signing_key", "is written as whsec_ and the base64 of %d to %d bytes", minWhsecBytes, maxKeyBytes)
+	if !ok || err != nil || len(secret) < minWhsecBytes || len(secret) > maxWhsecBytes {
+		return domain.Invalid("signing_key", "is written as whsec_ and the base64 of %d to %d bytes", minWhsecBytes, maxWhsecBytes)
 	}
 	k.algorithm, k.secret = hmacSHA256, secret
 	return nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"math"
@@ -78,11 +79,23 @@ func secretForms(secret string) []string {
 	forms = append(forms, jsonForms(secret)...)
 	quoted := strconv.Quote(secret) // as net/http quotes an answer that it can't read
 	forms = append(forms, quoted[1:len(quoted)-1])
+	big, little := utf16Forms(secret)
+	forms = append(forms, big, little)
 	if len(secret) >= minMaskedEncoded {
 		forms = append(forms, hex.EncodeToString([]byte(secret)), strings.ToUpper(hex.EncodeToString([]byte(secret))))
 		forms = append(forms, base64Forms(secret)...)
 	}
 	return forms
+}
+
+// utf16Forms are a secret's characters in UTF-16, in both orders of bytes.
+func utf16Forms(secret string) (big, little string) {
+	var be, le []byte
+	for _, unit := range utf16.Encode([]rune(secret)) {
+		be = binary.BigEndian.AppendUint16(be, unit)
+		le = binary.LittleEndian.AppendUint16(le, unit)
+	}
+	return string(be), string(le)
 }
 
 // percentAll escapes every byte that isn't unreserved (RFC 3986 §2.3); QueryEscape writes a space as "+".
@@ -169,4 +182,18 @@ func (m masks) text(s string) (string, bool) {
 		}
 	}
 	return s, hit
+}
+
+// name masks a header's name, whose letters net/http and HTTP/2 change the case of.
+func (m masks) name(lower string) (string, bool) {
+	if len(lower) < m.shortest {
+		return lower, false
+	}
+	hit := false
+	for _, form := range m.forms() {
+		if form = strings.ToLower(form); strings.Contains(lower, form) {
+			lower, hit = strings.ReplaceAll(lower, form, masked), true
+		}
+	}
+	return lower, hit
 }

@@ -16,7 +16,7 @@ import (
 // Request is one attempt's request or a handshake's, to the byte.
 type Request struct {
 	Method string      // POST; OPTIONS for CloudEvents' handshake
-	URL    string      // for the log: query parameters redacted
+	URL    string      // for the log: its query and what looks like a secret in its path redacted
 	Header http.Header // as sent: it holds credentials, and values shared with other requests
 	Body   []byte
 
@@ -36,31 +36,29 @@ func (r *Request) BodySHA256() string {
 func (r *Request) LogHeader() []domain.Header {
 	list := make([]domain.Header, 0, len(r.Header))
 	for name, values := range r.Header {
-		value := redacted
-		if !r.target.secret[name] {
-			value = strings.Join(values, ", ")
+		for _, value := range values {
+			if r.target.secret[name] {
+				value = redacted
+			}
+			list = append(list, domain.Header{Name: strings.ToLower(name), Value: value})
 		}
-		list = append(list, domain.Header{Name: strings.ToLower(name), Value: value})
 	}
 	sortHeader(list)
 	return list
 }
 
+// sortHeader sorts by name; lines of one name keep their order.
 func sortHeader(list []domain.Header) {
-	slices.SortFunc(list, func(a, b domain.Header) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(list, func(a, b domain.Header) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// http makes the request that net/http sends. A bytes.Reader lets it write header and body in one piece, and GetBody
-// lets it take another connection as long as nothing was written to the first. An OPTIONS request it would send again
-// even after the receiver may have read it, if it could: so it gets a body, without bytes, that can't be had twice.
+// http makes the request that net/http sends. A bytes.Reader lets it write header and body in one piece. There is a body
+// even when it has no bytes, and never a GetBody: net/http could repeat a request by itself if it could have the body
+// again, and one attempt is one request.
 func (r *Request) http(ctx context.Context) *http.Request {
 	out := r.target.template.WithContext(ctx)
 	out.Method, out.Header = r.Method, r.Header
 	out.ContentLength = int64(len(r.Body))
 	out.Body = io.NopCloser(bytes.NewReader(r.Body))
-	if r.Method != http.MethodPost {
-		return out
-	}
-	out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(r.Body)), nil }
 	return out
 }

@@ -1,10 +1,14 @@
 package webhook
 
 import (
+	"encoding/base64"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/hooktrail/hooktrail/domain"
 )
@@ -22,14 +26,16 @@ const (
 	TLSFailed         ErrorCode = "tls_failed"         // handshake or certificate
 	Timeout           ErrorCode = "timeout"            // no answer in time; the request may have been received
 	ProtocolError     ErrorCode = "protocol_error"     // the answer isn't HTTP, or its header is too large
-	Redirect          ErrorCode = "redirect_refused"   // the answer points elsewhere, where it isn't followed
-	Cancelled         ErrorCode = "cancelled"          // by this process, which is ending; the request may have been received
+	// RequestRefused is an HTTP/2 receiver that gave the request back without looking at it (REFUSED_STREAM, GOAWAY).
+	RequestRefused ErrorCode = "request_refused"
+	Redirect       ErrorCode = "redirect_refused" // the answer points elsewhere, where it isn't followed
+	Cancelled      ErrorCode = "cancelled"        // by this process, which is ending; the request may have been received
 )
 
 // Bounds of what is read of an answer.
 const (
 	KeptBodyBytes   = 16 << 10 // of its body, kept
-	ReadBodyBytes   = 8 << 20  // of its body, read and hashed; then the connection is closed
+	ReadBodyBytes   = 32 << 10 // of its body, read and hashed; then the connection or stream is closed
 	maxHeaderBytes  = 32 << 10
 	maxErrorText    = 300
 	maxRetryAfter   = 24 * time.Hour
@@ -48,13 +54,16 @@ type Result struct {
 	RemoteAddr string          // that was connected to; "": no connection
 	TLS        *domain.TLSInfo // nil: no TLS
 
-	Header []domain.Header // in lower case and order of name
-	Body   []byte          // at most KeptBodyBytes
+	// Header has one entry a line: names in lower case and order, lines of one name in the order in which they came. A
+	// value that isn't UTF-8 is kept as base64, under its name and ";base64", which no header's name can hold.
+	Header []domain.Header
+	Body   []byte // at most KeptBodyBytes
 	// BodySHA256, in hex, and BodyBytes are of everything that was read. If something was masked, the hash is of what is
 	// kept, masked: a hash of the rest would let a guessed secret be confirmed.
 	BodySHA256 string
 	BodyBytes  int64
 	Truncated  bool   // more came than is kept, or more was coming than was read
+	Incomplete bool   // the body ended before its end, by the receiver's fault or the time's; BodyError is why
 	BodyError  string // why reading the body ended early; the status code counts all the same
 	Masked     bool   // a secret of the endpoint stood in header, body or error and was replaced by [masked]
 
@@ -73,8 +82,12 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	if value == "" {
 		return 0
 	}
-	if seconds, err := strconv.ParseInt(value, 10, 64); err == nil {
-		return time.Duration(min(max(seconds, 0), int64(maxRetryAfter/time.Second))) * time.Second
+	if strings.Trim(value, "0123456789") == "" {
+		seconds, err := strconv.ParseInt(value, 10, 64)
+		if err != nil { // too large for any integer: as long as possible (RFC 9111 §1.2.2)
+			return maxRetryAfter
+		}
+		return time.Duration(min(seconds, int64(maxRetryAfter/time.Second))) * time.Second
 	}
 	at, err := http.ParseTime(value)
 	if err != nil {
@@ -86,15 +99,23 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 // captureHeader lists an answer's headers as they may be recorded.
 func (r *Result) captureHeader(h http.Header, m masks) {
 	r.Header = make([]domain.Header, 0, min(len(h), maxLoggedHeader))
-	for name, values := range h {
-		if len(r.Header) == maxLoggedHeader {
-			break
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		for _, value := range h[name] {
+			if len(r.Header) == maxLoggedHeader {
+				r.Truncated = true
+				break
+			}
+			line := domain.Header{}
+			var hitValue, hitName bool
+			line.Value, hitValue = m.text(value) // first: a key's bytes are no UTF-8
+			line.Name, hitName = m.name(strings.ToLower(name))
+			if !utf8.ValidString(line.Value) {
+				line.Name += ";base64"
+				line.Value = base64.StdEncoding.EncodeToString([]byte(line.Value))
+			}
+			r.Masked = r.Masked || hitValue || hitName
+			r.Header = append(r.Header, line)
 		}
-		value, hit := m.text(strings.Join(values, ", ")) // first: a key's bytes are no UTF-8
-		value = strings.ToValidUTF8(value, "\uFFFD")
-		name, hitName := m.text(strings.ToLower(name))
-		r.Masked = r.Masked || hit || hitName
-		r.Header = append(r.Header, domain.Header{Name: name, Value: value})
 	}
 	sortHeader(r.Header)
 }

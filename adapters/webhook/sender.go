@@ -8,8 +8,9 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
-	"hash"
+	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -23,6 +24,7 @@ import (
 type Sender struct {
 	transport *http.Transport
 	buffers   sync.Pool // of *[]byte, for reading answers
+	refusals  refusals
 }
 
 // SenderConfig configures a Sender.
@@ -30,6 +32,8 @@ type SenderConfig struct {
 	Guard *Guard
 	// ExtraCAs are trusted besides the system's authorities; nil: none.
 	ExtraCAs []*x509.Certificate
+	// Logger gets why an address was refused or unknown, which tenants aren't told; nil: nobody is told.
+	Logger *slog.Logger
 }
 
 // Of the pool of connections. Receivers close idle ones after 5 to 75 s; closing first avoids sending into a closed one.
@@ -38,7 +42,7 @@ const (
 	idleTimeout   = 30 * time.Second
 	pingAfter     = 15 * time.Second // HTTP/2: a connection that died quietly must not swallow attempts for minutes
 	pingTimeout   = 5 * time.Second
-	readBufferLen = 32 << 10
+	readBufferLen = ReadBodyBytes + 1
 )
 
 // NewSender makes a Sender. It goes through no proxy, follows no redirect and asks for no compression, so that what is
@@ -51,7 +55,9 @@ func NewSender(c SenderConfig) (*Sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newSender(c.Guard, nil, roots), nil
+	s := newSender(c.Guard, nil, roots)
+	s.refusals.log = c.Logger
+	return s, nil
 }
 
 // authorities returns the system's and the extra ones; nil stands for the system's alone.
@@ -93,13 +99,23 @@ type exchange struct {
 	conn  *conn
 	first bool // whether the connection was made for this request
 	got   time.Time
+	// begun is what had been written to the connection before this request.
+	begun int64
 }
 
 func (x *exchange) gotConn(info httptrace.GotConnInfo) {
 	x.got = time.Now()
 	if x.conn = connOf(info.Conn); x.conn != nil {
 		x.first = !x.conn.used.Swap(true)
+		x.begun = x.conn.written.Load()
 	}
+}
+
+// untouched reports whether the request was given to a kept HTTP/1 connection that turned out to be closed before a
+// single byte went out. HTTP/2 has no such case: net/http takes another connection by itself as long as no stream was
+// begun, and no longer.
+func (x *exchange) untouched() bool {
+	return x.conn != nil && !x.first && !x.conn.http2 && x.conn.written.Load() == x.begun
 }
 
 // Send sends a request and reads the answer, all within the timeout. What goes wrong is part of the result. If ctx is
@@ -114,20 +130,31 @@ func (s *Sender) Send(ctx context.Context, r *Request, timeout time.Duration) Re
 		result.Finished = time.Now()
 		return result
 	}
-	x := &exchange{}
-	x.trace.GotConn = x.gotConn
-	answer, err := s.transport.RoundTrip(r.http(httptrace.WithClientTrace(ctx, &x.trace)))
+	x, answer, err := s.roundTrip(ctx, r)
+	for err != nil && ctx.Err() == nil && x.untouched() {
+		x, answer, err = s.roundTrip(ctx, r)
+	}
 	answered := time.Now()
 	if x.conn != nil {
 		result.connected(x, answered)
 	}
 	if err != nil {
 		result.fail(err, m)
+		if result.ErrorCode == AddressRefused {
+			s.refusals.note(r, err)
+		}
 	} else {
 		s.read(&result, answer, r, answered)
 	}
 	result.Finished = time.Now()
 	return result
+}
+
+func (s *Sender) roundTrip(ctx context.Context, r *Request) (*exchange, *http.Response, error) {
+	x := &exchange{}
+	x.trace.GotConn = x.gotConn
+	answer, err := s.transport.RoundTrip(r.http(httptrace.WithClientTrace(ctx, &x.trace)))
+	return x, answer, err
 }
 
 // connected records the connection that the request went over.
@@ -155,6 +182,10 @@ func (s *Sender) read(r *Result, answer *http.Response, sent *Request, now time.
 	r.captureHeader(answer.Header, sent.masks)
 	sent.handshake.notice(r, answer.Header)
 	r.RetryAfter = retryAfter(answer.Header, now)
+	if r.StatusCode < 100 { // net/http takes any three digits
+		r.ErrorCode, r.Error = ProtocolError, fmt.Sprintf("the answer's status is %03d, which is not a status of HTTP", r.StatusCode)
+		r.StatusCode = 0
+	}
 	switch answer.StatusCode {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
 		r.ErrorCode, r.Error = Redirect, "the receiver answered with a redirect, which is not followed: change the endpoint's URL"
@@ -168,42 +199,39 @@ func (s *Sender) read(r *Result, answer *http.Response, sent *Request, now time.
 	_ = answer.Body.Close() // unread bytes cost the connection, nothing else
 }
 
-// readBody fills the buffer, which holds what is kept and enough beyond it to find a secret that would be cut in two,
-// and goes on hashing up to a bound.
+// readBody reads as much as the buffer holds: what is kept, enough beyond it to find a secret that would be cut in two,
+// and one byte that tells whether more was coming. More is not read, so that an endless body costs a receiver's neighbours
+// nothing.
 func (r *Result) readBody(body io.Reader, buffer []byte, sent *Request) {
 	if body == http.NoBody {
 		return
 	}
-	n, err := io.ReadFull(body, buffer)
-	r.BodyBytes = int64(n)
-	ended := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
-	if ended {
+	n, err := 0, error(nil) // io.ReadFull would hide a body that is cut off behind the same error as one that is short
+	for n < len(buffer) && err == nil {
+		var more int
+		more, err = body.Read(buffer[n:])
+		n += more
+	}
+	switch {
+	case errors.Is(err, io.EOF):
 		sent.handshake.noticeBody(r, buffer[:n])
+	case err != nil:
+		code, _ := classify(err, r.RemoteAddr)
+		r.BodyError, r.Incomplete = string(code), true
+	}
+	if n > ReadBodyBytes {
+		n, r.Truncated = ReadBodyBytes, true
+	}
+	r.BodyBytes = int64(n)
+	kept, hit := sent.masks.apply(buffer[:n])
+	r.Truncated = r.Truncated || len(kept) > KeptBodyBytes || n > KeptBodyBytes
+	r.Body = bytes.Clone(kept[:min(len(kept), KeptBodyBytes)])
+	if n == 0 {
+		return
 	}
 	sum := sha256.Sum256(buffer[:n])
-	if err == nil {
-		sum, ended, err = r.hashRest(body, buffer[:n])
-	}
-	if !ended && err != nil {
-		code, _ := classify(err, r.RemoteAddr)
-		r.BodyError = string(code)
-	}
-	kept, hit := sent.masks.apply(buffer[:n])
-	r.Truncated = !ended || len(kept) > KeptBodyBytes || r.BodyBytes > int64(n)
-	r.Body = bytes.Clone(kept[:min(len(kept), KeptBodyBytes)])
 	if hit {
 		r.Masked, sum = true, sha256.Sum256(r.Body)
 	}
-	if r.BodyBytes > 0 {
-		r.BodySHA256 = hex.EncodeToString(sum[:])
-	}
-}
-
-// hashRest reads on after the first part, with a buffer of its own: this is rare.
-func (r *Result) hashRest(body io.Reader, first []byte) (sum [sha256.Size]byte, ended bool, err error) {
-	var h hash.Hash = sha256.New()
-	_, _ = h.Write(first) // hash.Hash never returns an error
-	n, err := io.Copy(h, io.LimitReader(body, ReadBodyBytes-int64(len(first))))
-	r.BodyBytes += n
-	return [sha256.Size]byte(h.Sum(nil)), err == nil && r.BodyBytes < ReadBodyBytes, err
+	r.BodySHA256 = hex.EncodeToString(sum[:])
 }

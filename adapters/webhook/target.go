@@ -18,7 +18,7 @@ type TargetConfig struct {
 	// Keys sign. The current one is first; after it come those still in their overlap after a rotation.
 	Keys      []*Key
 	Auth      Auth
-	Headers   []domain.Header // custom ones; their values are taken for secrets
+	Headers   []domain.Header // custom ones; their values are treated as secrets
 	Success   []string        // statuses that succeed, as ParseSuccess reads them; none: the profile's
 	UserAgent string          // "Hooktrail/1.2.3"
 	// Origin goes with every request as WebHook-Request-Origin, as CloudEvents' Web Hooks ask for after a handshake in
@@ -159,9 +159,24 @@ func (t *Target) secrets(c TargetConfig, u *url.URL) []string {
 	for _, values := range u.Query() {
 		all = append(all, values...)
 	}
+	if u.RawQuery != "" {
+		all = append(all, u.RawQuery)
+	}
 	for param := range strings.SplitSeq(u.RawQuery, "&") { // as it is sent: who encodes the request line encodes this
-		if _, value, ok := strings.Cut(param, "="); ok {
+		name, value, ok := strings.Cut(param, "=")
+		if ok {
 			all = append(all, value)
+		}
+		if !ok || looksSecret(name) {
+			all = append(all, name)
+		}
+	}
+	for segment := range strings.SplitSeq(u.EscapedPath(), "/") {
+		if looksSecret(segment) {
+			all = append(all, segment)
+			if plain, err := url.PathUnescape(segment); err == nil {
+				all = append(all, plain)
+			}
 		}
 	}
 	return all

@@ -79,8 +79,8 @@ func numberLike(label string) bool {
 	return strings.Trim(strings.ToLower(label), digits) == ""
 }
 
-// RedactURL replaces the values of query parameters, any of which may be a credential. Of a URL that can't be parsed
-// nothing is shown.
+// RedactURL replaces what may be a credential: the query as a whole and the path's segments that look like a secret. Of a
+// URL that can't be parsed nothing is shown.
 func RedactURL(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -89,16 +89,68 @@ func RedactURL(raw string) string {
 	if u.User != nil {
 		u.User = url.User("redacted")
 	}
-	if u.RawQuery != "" {
-		params := strings.Split(u.RawQuery, "&")
-		for i, param := range params {
-			if name, _, ok := strings.Cut(param, "="); ok {
-				params[i] = name + "=" + redacted
-			}
+	segments := strings.Split(u.EscapedPath(), "/")
+	for i, segment := range segments {
+		if looksSecret(segment) {
+			segments[i] = redacted
 		}
-		u.RawQuery = strings.Join(params, "&")
 	}
-	return u.String()
+	query := u.RawQuery != ""
+	u.Path, u.RawPath, u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment = "", "", "", false, "", ""
+	shown := u.String() + strings.Join(segments, "/")
+	if query {
+		shown += "?" + redacted
+	}
+	return shown
+}
+
+// Of what looks like a secret in a URL's path.
+const (
+	minSecretSegment = 16 // characters of a segment that may be a secret
+	minSecretRandom  = 8  // of them in parts that are no words or small numbers
+)
+
+// looksSecret reports whether a segment of a path looks like a credential, as chat and automation services put them there:
+// 16 or more characters, of which more than a few belong to no word. It errs on the side of secrecy.
+func looksSecret(escaped string) bool {
+	segment, err := url.PathUnescape(escaped)
+	if err != nil {
+		segment = escaped
+	}
+	if len(segment) < minSecretSegment {
+		return false
+	}
+	random := 0
+	for part := range strings.FieldsFuncSeq(segment, func(r rune) bool { return strings.ContainsRune("-_.~:;,=+@!$&'()* ", r) }) {
+		if !wordlike(part) {
+			random += len(part)
+		}
+	}
+	return random >= minSecretRandom
+}
+
+// wordlike reports whether a part of a segment reads as words or as a small number: "orders", "IncomingWebhook", "v2", "2024".
+func wordlike(part string) bool {
+	letters := strings.TrimRight(part, "0123456789")
+	if len(part)-len(letters) > 8 || len(letters) > 0 && len(part)-len(letters) > 2 {
+		return false
+	}
+	capitals, run, longest, previous := 0, 0, 0, 'A'
+	for i, r := range letters {
+		upper := r >= 'A' && r <= 'Z'
+		switch {
+		case !upper && (r < 'a' || r > 'z'):
+			return false
+		case upper && i > 0 && (previous < 'A' || previous > 'Z'):
+			capitals, run = capitals+1, 0
+		}
+		run, previous = run+1, r
+		longest = max(longest, run)
+	}
+	if strings.ToUpper(letters) == letters {
+		return len(letters) < minSecretSegment
+	}
+	return longest < minSecretSegment && (capitals == 0 || len(letters)/(capitals+1) >= 4)
 }
 
 // hasQuery says whether a URL has a query parameter of one of these names, in any spelling and to any parser: some take a

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/hooktrail/hooktrail/adapters/localpg"
+	"github.com/hooktrail/hooktrail/adapters/webhook"
 )
 
 // Files in the data directory.
@@ -74,16 +75,18 @@ func validateInstanceName(name string) error {
 	return nil
 }
 
-// egressFlags say which addresses endpoints may reach although the guard refuses them, and whom receivers' certificates may
-// be from.
+// egressFlags say which addresses endpoints may reach although the guard refuses them, which they may not reach although it
+// lets them through, and whom receivers' certificates may be from.
 type egressFlags struct {
 	EgressAllow  []string `name:"egress-allow" env:"HOOKTRAIL_EGRESS_ALLOW" help:"CIDRs that endpoints may reach although they are loopback, private or link-local, comma-separated."`
+	EgressDeny   []string `name:"egress-deny" env:"HOOKTRAIL_EGRESS_DENY" help:"CIDRs, ports and CIDR:port that endpoints may not reach, even if they are public or allowed, comma-separated."`
 	EgressCAFile string   `name:"egress-ca-file" env:"HOOKTRAIL_EGRESS_CA_FILE" type:"path" help:"PEM file of certificate authorities that are trusted for receivers besides the system's."`
 }
 
 // egress is what the flags come to.
 type egress struct {
 	allow       []netip.Prefix
+	deny        []webhook.EgressRule
 	authorities []*x509.Certificate
 }
 
@@ -92,8 +95,12 @@ func (f egressFlags) egress() (egress, error) {
 	if err != nil {
 		return egress{}, err
 	}
+	deny, err := f.denials()
+	if err != nil {
+		return egress{}, err
+	}
 	authorities, err := f.authorities()
-	return egress{allow, authorities}, err
+	return egress{allow, deny, authorities}, err
 }
 
 // authorities reads the file as a whole: a certificate that can't be read must not be missing quietly.
@@ -136,6 +143,18 @@ func (f egressFlags) prefixes() ([]netip.Prefix, error) {
 		prefixes = append(prefixes, prefix.Masked())
 	}
 	return prefixes, nil
+}
+
+func (f egressFlags) denials() ([]webhook.EgressRule, error) {
+	var rules []webhook.EgressRule
+	for _, text := range f.EgressDeny {
+		rule, err := webhook.ParseEgressRule(strings.TrimSpace(text))
+		if err != nil {
+			return nil, usagef("HOOKTRAIL_EGRESS_DENY: %v: write networks, ports or both, such as 10.0.0.0/8,25,203.0.113.0/24:8000-8999", err)
+		}
+		rules = append(rules, rule)
+	}
+	return rules, nil
 }
 
 // logFlags shape the process's own log, which never holds payloads or secrets.

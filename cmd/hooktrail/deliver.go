@@ -109,7 +109,9 @@ func recorded(target *webhook.Target, request *webhook.Request, result *webhook.
 			Request: domain.SentRequest{
 				Method: request.Method, URL: request.URL, Headers: request.LogHeader(), BodySHA256: request.BodySHA256(),
 			},
-			Response: domain.CapturedAnswer{Headers: result.Header, Truncated: result.Truncated, Masked: result.Masked},
+			Response: domain.CapturedAnswer{
+				Headers: result.Header, Truncated: result.Truncated, Incomplete: result.Incomplete, Masked: result.Masked,
+			},
 		},
 	}
 	if result.BodyBytes > 0 {

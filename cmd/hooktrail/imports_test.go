@@ -44,6 +44,7 @@ var layers = []layer{
 	{"migrations", nil, "released SQL must not change because Go code did"},
 	{"adapters/postgres/views", []string{"adapters/postgres", "projections", "domain"}, "the tables are one more store of the same fold"},
 	{"adapters/postgres/eventlog", []string{"adapters/postgres", "adapters/postgres/seal", "domain"}, "the log is the truth: it knows nothing of what is folded from it"},
+	{"adapters/postgres/seal/sealtest", []string{"migrations", "domain"}, "a test destroys secrets by the role that will"},
 	{"adapters/postgres/seal", []string{"adapters/postgres", "domain"}, "who seals a content doesn't ask where it is kept"},
 	{"adapters/postgres", []string{"domain"}, "what the rooms below share must not depend on any of them"},
 	{"adapters/dispatch", []string{"projections", "domain"}, "its working state is the fold in memory; log and sender are ports, so it runs without either"},

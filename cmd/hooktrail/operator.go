@@ -114,7 +114,7 @@ func (s *server) configurationDigest(allow []string) string {
 	for _, certificate := range s.egress.authorities {
 		authorities = append(authorities, certificate.Raw)
 	}
-	b, _ := json.Marshal([]any{s.Listen, s.MaxDataBytes, allow, authorities, s.entries.InstanceName(), s.storage.private != nil}) // plain values
+	b, _ := json.Marshal([]any{s.Listen, s.MaxDataBytes, allow, s.egress.deny, authorities, s.entries.InstanceName(), s.storage.private != nil}) // plain values
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
 }

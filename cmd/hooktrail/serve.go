@@ -245,7 +245,9 @@ func (s *server) wire(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	sender, err := webhook.NewSender(webhook.SenderConfig{Guard: webhook.NewGuard(s.egress.allow), ExtraCAs: s.egress.authorities})
+	sender, err := webhook.NewSender(webhook.SenderConfig{
+		Guard: webhook.NewGuard(s.egress.allow, s.egress.deny...), ExtraCAs: s.egress.authorities, Logger: s.log,
+	})
 	if err != nil {
 		return err
 	}

@@ -170,6 +170,8 @@ func (a *appender) catchUp(ctx context.Context, tx pgx.Tx, requests []*request, 
 		*s = *newState()
 		return fmt.Errorf("catch up with the log: %w", err)
 	}
+	known := s.starts
+	a.log.starts.Store(&known)
 	s.known, s.position, s.recordedAt = true, head, to.recordedAt
 	return nil
 }

@@ -1,4 +1,5 @@
-// Package eventlog keeps the log in Postgres. It knows nothing of the views that are folded from it.
+// Package eventlog keeps the log in Postgres: it appends, orders, hashes, and reads entries, and checks that what the database
+// holds is what was appended. It knows nothing of what is folded from the log.
 //
 // # The life of an append
 //

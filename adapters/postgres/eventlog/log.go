@@ -77,6 +77,7 @@ type Log struct {
 	growth       *growth
 	partitions   *partitions
 	maxCatchUp   int
+	starts       atomic.Pointer[starts]
 	appending    atomic.Uint32 // process id of the session that this process appends by
 }
 

@@ -20,7 +20,7 @@ func (l *Log) Select(ctx context.Context, q domain.Query) ([]domain.Entry, error
 	if err := l.resolveTimes(ctx, &q); err != nil {
 		return nil, postgres.DomainError("select from the log", err)
 	}
-	sql, args := selectSQL(q)
+	sql, args := selectSQL(q, l.firstOf(q.Stream.ID))
 	rows, err := l.pool.Query(ctx, sql, args)
 	if err != nil {
 		return nil, postgres.DomainError("select from the log", err)
@@ -80,8 +80,9 @@ func (l *Log) Entries(ctx context.Context, tenant domain.TenantID, sequences []d
 	return entries, nil
 }
 
-// selectSQL writes a query's statement. Only what the query restricts stands in it, so that the planner sees it plainly.
-func selectSQL(q domain.Query) (string, pgx.NamedArgs) {
+// selectSQL writes a query's statement. Only what the query restricts stands in it, so that the planner sees it plainly. first is
+// where a stream's entries begin at the earliest.
+func selectSQL(q domain.Query, first domain.Position) (string, pgx.NamedArgs) {
 	args := pgx.NamedArgs{"tenant": string(q.Tenant), "limit": q.Limit}
 	where := []string{"tenant = @tenant"}
 	add := func(condition, name string, value any) {
@@ -102,6 +103,7 @@ func selectSQL(q domain.Query) (string, pgx.NamedArgs) {
 	if q.Stream != (domain.Stream{}) {
 		add("stream_kind = @stream_kind", "stream_kind", string(q.Stream.Kind))
 		add("stream = @stream", "stream", [16]byte(q.Stream.ID))
+		add("position >= @first", "first", int64(first))
 	}
 	if !q.Actor.IsZero() {
 		add("(principal = @actor OR credential = @actor)", "actor", [16]byte(q.Actor))

@@ -3,6 +3,7 @@ package eventlog
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/jackc/pgx/v5/pgtype"
 
@@ -18,17 +19,19 @@ func (l *Log) Streams(
 	if len(streams) == 0 {
 		return nil, nil
 	}
-	ids := make([]pgtype.UUID, len(streams))
+	ids, first := make([]pgtype.UUID, len(streams)), domain.Position(math.MaxInt64)
 	for i, s := range streams {
 		if s.Kind != streams[0].Kind {
 			return nil, fmt.Errorf("read streams: %s and %s are of different kinds", streams[0], s)
 		}
 		ids[i] = pgtype.UUID{Bytes: s.ID, Valid: true}
+		first = min(first, l.firstOf(s.ID))
 	}
 	const sql = `
 		SELECT ` + entryColumnsSQL + ` FROM entries
-		 WHERE stream = ANY ($1) AND tenant = $2 AND stream_kind = $3 AND sequence <= $4 ORDER BY sequence`
-	rows, err := l.pool.Query(ctx, sql, ids, string(tenant), string(streams[0].Kind), int64(upTo))
+		 WHERE stream = ANY ($1) AND tenant = $2 AND stream_kind = $3 AND sequence <= $4 AND position >= $5
+		 ORDER BY sequence`
+	rows, err := l.pool.Query(ctx, sql, ids, string(tenant), string(streams[0].Kind), int64(upTo), int64(first))
 	if err != nil {
 		return nil, postgres.DomainError("read streams", err)
 	}

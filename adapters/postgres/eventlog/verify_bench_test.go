@@ -14,7 +14,7 @@ import (
 func BenchmarkCheckLog(b *testing.B) {
 	log := open(b)
 	data := payloads()
-	const entries = 60_000
+	const entries = 200_000
 	for range entries / 1000 {
 		g := group()
 		for i := range 1000 {
