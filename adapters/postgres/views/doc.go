@@ -1,23 +1,27 @@
-// Package views folds the log into tables for the API, the dispatcher and authentication, and reads them.
+// Package views folds the log into the tables that the API reads, and reads them, now or as of any moment.
+//
+// One follower (Follower) folds whole pages of entries: it gathers what they change, and writes each row once, with one
+// statement a table (page.go, flush.go). Rows and cursor are committed together. Readers (Views, viewReader) see one snapshot
+// of one tenant.
 //
 // # Decisions
 //
-// The log is what holds; rows can be emptied and folded again at any time (Views.Rebuild, in committed steps), and be
-// compared with a fresh fold (Views.VerifyViews).
+// Nothing in a table, an index or a statistic tells anything of a person. Subjects are keyed hashes under a secret of the
+// tenant; what producers chose about an event, what keys are called and what filters decided is read from the log when it is
+// shown, and is gone as soon as it is erased there. An event that a producer named is found by the claim of its name.
 //
-// Nothing that is of a person stands in a column, an index or a statistic. An event's row says where it is in the log; its
-// attributes are read from there, so what was erased is gone at once, with no row to change. Subjects are looked up by a keyed
-// hash under the tenant's own secret; an event by its producer's id through the log's claims; what keys and principals are
-// called, attempts, and what filters decided are read from the log too.
+// Attempts and earlier states of deliveries have no rows: the log has them, under the delivery's stream, and the domain's own
+// fold gives a delivery as of a moment. Rejected: tables of attempts and of changes, which cost every delivery a row for what
+// is asked of few.
 //
-// What the server acts by (tenants, keys, endpoints, subscriptions, event types) carries a MAC of all that a row says, under
-// the tenant's own secret, and is checked when it is read; added profiles are read from the log itself. A MAC can't tell that a
-// newer row was taken away: what is loaded to act by is also held against the versions that the log has. Rejected: folding all
+// The server's database role can write these tables, so what the server acts by isn't believed: each row of configuration
+// carries a MAC under its tenant's secret, and at start the versions are held against the log's streams, which that role
+// can't change: a MAC can't tell that a newer row was taken away. Profiles are read from the log itself. Rejected: folding all
 // configuration from the log at each start, which reads the whole of a long log for the few entries of configuration in it.
 //
 // A delivery has one row, and one more in undelivered until it succeeds. That keeps deliveries at two indexes beyond its
-// primary key, of which no attempt changes a column. Earlier states of a delivery are folded from its stream when asked for.
+// primary key, of which no attempt changes a column.
 //
-// Statements are written once a page of the fold and table, whatever the number of rows: what begins and ends within a page
-// is written once.
+// The tables can be emptied and folded again at any time (Rebuild, in committed steps that go on where they were broken off),
+// and compared with a fresh fold (VerifyViews).
 package views

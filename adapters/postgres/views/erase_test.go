@@ -278,6 +278,10 @@ func TestViews_AheadOfTheLog(t *testing.T) {
 	if _, err := f.views.LoadConfig(t.Context(), made.Position); !errors.Is(err, views.ErrAhead) {
 		t.Errorf("the configuration is loaded: %v", err)
 	}
+	differences, err := f.views.VerifyViews(t.Context(), nil)
+	if err != nil || len(differences) != 1 || differences[0].Table != "cursors" {
+		t.Errorf("their cursor is beyond the log: %+v, %v", differences, err)
+	}
 	stopped := views.NewFollower(views.FollowerConfig{Pool: f.pool, Log: f.opened, Logger: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
