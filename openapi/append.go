@@ -76,6 +76,8 @@ func (c *call) append(ctx context.Context, s *submission, id domain.UUID) (*rece
 			return nil, err
 		}
 		return c.earlierReceipt(entries, http.StatusCreated, true)
+	case taken.Erased:
+		return nil, erased()
 	case !taken.Same:
 		return nil, idConflict("body.id")
 	}

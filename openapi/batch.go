@@ -240,6 +240,8 @@ func (b *batch) find(ctx context.Context) error {
 	for n, taken := range found {
 		switch {
 		case taken == nil:
+		case taken.Erased:
+			return erased()
 		case !taken.Same:
 			return idConflict(b.c.eventPath(events[n]) + ".id")
 		default:

@@ -146,7 +146,7 @@ func putEventType(ctx context.Context, c *call, in *putEventTypeIn) (*eventTypeA
 		}
 		var group domain.Group
 		d.add(c, &group, wanted.reason)
-		entries, err := domain.AppendOne(ctx, c.Log, group)
+		entries, err := c.appendChange(ctx, group)
 		if err == nil {
 			return c.typeChanged(ctx, d, entries[0])
 		}

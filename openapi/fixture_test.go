@@ -340,13 +340,19 @@ func (l *claimLog) Append(ctx context.Context, groups ...domain.Group) []domain.
 	return outcomes
 }
 
-func (l *claimLog) claimed(_ context.Context, claims []domain.Claim) ([]*domain.ClaimedError, error) {
+func (l *claimLog) claimed(ctx context.Context, claims []domain.Claim) ([]*domain.ClaimedError, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	found := make([]*domain.ClaimedError, len(claims))
 	for i, c := range claims {
 		if made, ok := l.made[claimName(c)]; ok {
 			made.Claim, made.Same = i, l.sums[claimName(c)] == c.Digest
+			to := made.Sequence + 1
+			first, err := l.Select(ctx, domain.Query{Tenant: c.Tenant, From: &made.Sequence, To: &to, Limit: 1})
+			if err != nil {
+				return nil, err
+			}
+			made.Erased = first[0].Erased
 			found[i] = &made
 		}
 	}

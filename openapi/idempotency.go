@@ -3,8 +3,10 @@ package openapi
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/hooktrail/hooktrail/domain"
@@ -71,7 +73,7 @@ func once[O any](ctx context.Context, c *call, p post[O]) (*O, error) {
 		if c.idempotency != "" { // before all others, so that a repetition is known as one
 			group.Claims = slices.Insert(group.Claims, 0, c.claim(p.tenant, p.first, len(group.Drafts)-p.first))
 		}
-		entries, err := domain.AppendOne(ctx, c.Log, group)
+		entries, err := c.appendChange(ctx, group)
 		var taken *domain.ClaimedError
 		switch {
 		case err == nil:
@@ -122,10 +124,33 @@ func (c *call) claimed(ctx context.Context, tenant domain.TenantID) (*domain.Cla
 
 // earlier reads what an earlier request with the same idempotency key appended.
 func (c *call) earlier(ctx context.Context, tenant domain.TenantID, claim *domain.ClaimedError) ([]domain.Entry, error) {
-	if !claim.Same {
+	switch {
+	case claim.Erased: // whatever the request holds: the answer must not confirm a guess of what was erased
+		return nil, erased()
+	case !claim.Same:
 		return nil, refuse(http.StatusConflict, "idempotency_mismatch", "The Idempotency-Key was used for another request. Nothing was done.",
 			fault{"header.Idempotency-Key", "was used for a request with another body, path or query"})
 	}
 	to := claim.Sequence + domain.Sequence(claim.Count)
-	return c.Log.Select(ctx, domain.Query{Tenant: tenant, From: &claim.Sequence, To: &to, Limit: claim.Count})
+	entries, err := c.Log.Select(ctx, domain.Query{Tenant: tenant, From: &claim.Sequence, To: &to, Limit: claim.Count})
+	// Entries that only continue an event's routing answer nothing.
+	return slices.DeleteFunc(entries, func(e domain.Entry) bool { return e.Kind == domain.KindEventRouted }), err
 }
+
+// appendChange appends a change of configuration and says from where it was asked for.
+func (c *call) appendChange(ctx context.Context, group domain.Group) ([]domain.Entry, error) {
+	address, _, err := net.SplitHostPort(c.request.RemoteAddr)
+	if err != nil {
+		address = c.request.RemoteAddr
+	}
+	from := &domain.RequestContext{Address: clipped(address, 64), UserAgent: clipped(c.request.UserAgent(), 256)}
+	for i := range group.Drafts {
+		if d := &group.Drafts[i]; d.Stream.Kind != domain.StreamEvent && d.Stream.Kind != domain.StreamDelivery {
+			d.Context = from
+		}
+	}
+	return domain.AppendOne(ctx, c.Log, group)
+}
+
+// clipped bounds a text that the client chose.
+func clipped(s string, most int) string { return strings.ToValidUTF8(s[:min(len(s), most)], "") }

@@ -20,7 +20,9 @@ type entryOut struct {
 	Cause         int64       `json:"cause,omitempty" doc:"The entry that led to this one." example:"40"`
 	RecordedAt    stamp       `json:"recorded_at" doc:"The database's clock." example:"2026-07-01T12:00:00.123456Z"`
 	Reason        string      `json:"reason,omitempty" doc:"Why a person did it." example:"receiver's maintenance window"`
-	Erased        bool        `json:"erased,omitempty" doc:"The content was destroyed." example:"true"`
+	Context       *contextOut `json:"context,omitempty" doc:"From where a change of configuration was asked for."`
+	Erased        bool        `json:"erased,omitempty" doc:"What was the subject's was destroyed, or all of the content." example:"true"`
+	Damaged       bool        `json:"damaged,omitempty" doc:"The content doesn't open although its keys exist." example:"false"`
 	Leaf          string      `json:"leaf" doc:"The exact bytes in the Merkle tree: canonical JSON." example:"{\"kind\":\"endpoint.created\"}"`
 	LeafHash      string      `json:"leaf_hash" doc:"Their RFC 6962 hash, in standard base64." example:"cTOUDeMlPgClsHbaWuiOa3M0PbcTF6PvLiuZtmTwTVg="`
 	Data          *contentOut `json:"data,omitempty" doc:"The content: a member for each part that the leaf commits to."`
@@ -32,6 +34,12 @@ type actorOut struct {
 	Credential domain.UUID `json:"credential,omitzero" format:"uuid" doc:"The key that was used." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6e"`
 }
 
+// contextOut is from where a change was asked for.
+type contextOut struct {
+	Address   string `json:"address,omitempty" doc:"The client's address, as the server saw it." example:"192.0.2.7"`
+	UserAgent string `json:"user_agent,omitempty" doc:"What the client calls itself." example:"curl/8.5.0"`
+}
+
 // contentOut documents an entry's content. Each kind has its own parts.
 type contentOut map[string]any
 
@@ -40,13 +48,14 @@ func showEntry(b []byte, e *domain.Entry) ([]byte, error) {
 	hash := leafHash(e.Leaf)
 	out := entryOut{
 		Sequence: int64(e.Sequence), Kind: string(e.Kind), KindVersion: e.KindVersion, Stream: e.Stream.String(), StreamVersion: e.StreamVersion,
-		Actor: actorOut(e.By), Cause: int64(e.Cause), RecordedAt: stamp(e.RecordedAt), Reason: e.Reason, Erased: e.Erased,
+		Actor: actorOut(e.By), Cause: int64(e.Cause), RecordedAt: stamp(e.RecordedAt), Reason: e.Reason,
+		Context: (*contextOut)(e.Context), Erased: e.Erased, Damaged: e.Damaged,
 		Leaf: string(e.Leaf), LeafHash: base64Of(hash[:]),
 	}
 	if e.Fact == nil {
 		return splice(b, out)
 	}
-	data, err := showContent(e.Fact)
+	data, err := showContent(e.Fact, e.Erased)
 	if err != nil {
 		return nil, err
 	}
@@ -54,15 +63,19 @@ func showEntry(b []byte, e *domain.Entry) ([]byte, error) {
 }
 
 // showContent writes a fact's parts as an object. Event data stays as it was sent; a captured answer isn't text: base64.
-// Hashes of keys are left out: an imported key may be weak enough to be found by its hash.
-func showContent(fact domain.Fact) ([]byte, error) {
+// Hashes of keys are left out: an imported key may be weak enough to be found by its hash. Of an erased entry only the tenant's
+// parts are left.
+func showContent(fact domain.Fact, erased bool) ([]byte, error) {
 	parts, err := domain.EncodeFact(fact)
 	if err != nil {
 		return nil, err
 	}
 	b := []byte{'{'}
-	for i, p := range parts {
-		if i > 0 {
+	for _, p := range parts {
+		if erased && p.Personal() {
+			continue
+		}
+		if len(b) > 1 {
 			b = append(b, ',')
 		}
 		b = append(appendText(b, p.Name), ':')

@@ -93,6 +93,8 @@ func knownErrors() []knownError {
 		{domain.ErrUnknownTenant, http.StatusNotFound, "not_found", "There is no such thing here, or the key doesn't open it."},
 		{ErrNothingSent, http.StatusNotFound, "nothing_sent", "The attempt sent nothing: its endpoint's format can't carry the event, as the attempt's detail says."},
 		{domain.ErrConflict, http.StatusConflict, "conflict", "The thing has changed meanwhile, or isn't in a state that allows this. Read it again."},
+		{domain.ErrFilterBudget, http.StatusUnprocessableEntity, "filters_too_costly", "The filters of the subscriptions that match these events cost more than one request may. Nothing was appended: append fewer events at once."},
+		{domain.ErrStale, http.StatusServiceUnavailable, "busy", "The tenant's configuration changes too fast to route by it. Nothing was appended: try again later."},
 		{domain.ErrBusy, http.StatusServiceUnavailable, "busy", "Too many appends are waiting. Nothing was appended: try again later."},
 		{domain.ErrUnavailable, http.StatusServiceUnavailable, "unavailable", "The log can't be reached at the moment. Try again later, with the same Idempotency-Key."},
 		// The server stops; a client that went away reads no answer.

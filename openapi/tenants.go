@@ -137,9 +137,13 @@ func firstTenant(ctx context.Context, c *call, id domain.TenantID, replayed bool
 }
 
 // unreadable says that an entry which this program wrote can't be read.
+func erased() *problem {
+	return refuse(http.StatusGone, "erased", "What was asked for has been erased.")
+}
+
 func unreadable(e domain.Entry) error {
 	if e.Erased {
-		return refuse(http.StatusGone, "erased", "What was asked for has been erased.")
+		return erased()
 	}
 	return fmt.Errorf("the content of %s at position %d can't be read", e.Kind, e.Position)
 }
@@ -343,7 +347,7 @@ func (c *call) change(ctx context.Context, decide func(ctx context.Context) (dom
 		if err != nil {
 			return domain.Entry{}, err
 		}
-		entries, err := domain.AppendOne(ctx, c.Log, group)
+		entries, err := c.appendChange(ctx, group)
 		if err == nil {
 			return entries[0], nil
 		}

@@ -106,12 +106,22 @@ func (m *Memory) mayTake(t domain.Take) bool {
 	return !ok || m.now().Sub(beat) > t.Expiry
 }
 
+// erased reports whether any of the entries that a claim made is about a subject who was erased.
+func (m *Memory) erased(tenant domain.TenantID, first domain.Sequence, count int) bool {
+	for _, p := range m.tenants[tenant].positions[first : int(first)+count] {
+		if m.destroyed[m.entries[p-1].SubjectKey] {
+			return true
+		}
+	}
+	return false
+}
+
 func (m *Memory) checkClaims(group domain.Group) error {
 	for i, c := range group.Claims {
 		earlier, ok := m.claims[claimKey{c.Tenant, c.Scope, c.Key}]
 		if ok {
 			return &domain.ClaimedError{
-				Claim: i, Same: earlier.digest == c.Digest,
+				Claim: i, Same: earlier.digest == c.Digest, Erased: m.erased(c.Tenant, earlier.sequence, earlier.count),
 				Sequence: earlier.sequence, Count: earlier.count, At: earlier.at,
 			}
 		}

@@ -853,6 +853,19 @@ type CloudEventRequest struct {
 // Examples: 1.0
 type CloudEventRequestSpecversion string
 
+// Context defines model for Context.
+type Context struct {
+	// Address The client's address, as the server saw it.
+	//
+	// Examples: 192.0.2.7
+	Address *string `json:"address,omitempty"`
+
+	// UserAgent What the client calls itself.
+	//
+	// Examples: curl/8.5.0
+	UserAgent *string `json:"user_agent,omitempty"`
+}
+
 // Delivery defines model for Delivery.
 type Delivery struct {
 	// Attempts How many were started.
@@ -1386,10 +1399,18 @@ type Entry struct {
 	// Examples: 40
 	Cause *int64 `json:"cause,omitempty"`
 
+	// Context From where a change of configuration was asked for.
+	Context *Context `json:"context,omitempty"`
+
+	// Damaged The content doesn't open although its keys exist.
+	//
+	// Examples: false
+	Damaged *bool `json:"damaged,omitempty"`
+
 	// Data The content: a member for each part that the leaf commits to.
 	Data *map[string]interface{} `json:"data,omitempty"`
 
-	// Erased The content was destroyed.
+	// Erased What was the subject's was destroyed, or all of the content.
 	//
 	// Examples: true
 	Erased *bool `json:"erased,omitempty"`
