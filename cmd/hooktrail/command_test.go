@@ -257,6 +257,9 @@ func TestStory_Migrate(t *testing.T) {
 			t.Errorf("hooktrail migrate prints %q", out)
 		}
 	}
+	if out := tool(t, append(slices.Clone(migrate), "--raise-format")...); !strings.Contains(out, "the log has format 1 already") {
+		t.Errorf("hooktrail migrate --raise-format prints %q", out)
+	}
 }
 
 // named is the URL of another database in the same cluster.

@@ -31,6 +31,7 @@ type cli struct {
 	Bench   benchCommand   `cmd:"" help:"Measure appends, deliveries and latency on this machine."`
 	Verify  verifyCommand  `cmd:"" help:"Recompute the log from its leaves and say whether anything was changed."`
 	Rebuild rebuildCommand `cmd:"" help:"Make the views anew from the log."`
+	Recover recoverCommand `cmd:"" help:"Say what an older copy of the database lacks, and go on without it if told so."`
 	OpenAPI openapiCommand `cmd:"" name:"openapi" help:"Print the OpenAPI document."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 

@@ -12,7 +12,10 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/hooktrail/hooktrail/adapters/localpg"
+	"github.com/hooktrail/hooktrail/adapters/postgres/eventlog"
 	"github.com/hooktrail/hooktrail/adapters/postgres/seal"
+	"github.com/hooktrail/hooktrail/adapters/postgres/views"
+	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/migrations"
 )
 
@@ -124,6 +127,8 @@ func (s *storage) Close() error {
 type migrateCommand struct {
 	Storage storageFlags `embed:""`
 	Log     logFlags     `embed:""`
+
+	RaiseFormat bool `name:"raise-format" help:"Say in the log that every program which reads it is of this version or newer: kinds of entries that older ones don't know may be written from then on."`
 }
 
 // Run migrates and exits; serve does the same at every start when it may.
@@ -145,5 +150,25 @@ func (c migrateCommand) Run(ctx context.Context, p process) (err error) {
 	if _, err := fmt.Fprintln(p.stdout, "the schema is up to date"); err != nil {
 		return errors.Join(err, s.Close())
 	}
-	return s.Close()
+	if err := s.Close(); err != nil || !c.RaiseFormat {
+		return err
+	}
+	return c.Storage.withLog(ctx, c.Log, func(log *eventlog.Log, _ *views.Views) error { return raiseFormat(ctx, log, p) })
+}
+
+func raiseFormat(ctx context.Context, log *eventlog.Log, p process) error {
+	running, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- log.Run(running) }()
+	raised, err := eventlog.RaiseFormat(ctx, log, domain.Format, domain.Actor{})
+	stop()
+	if err := errors.Join(err, <-ended); err != nil {
+		return err
+	}
+	said := "the log has format %d already\n"
+	if raised {
+		said = "the log is raised to format %d\n"
+	}
+	_, err = fmt.Fprintf(p.stdout, said, domain.Format)
+	return err
 }
