@@ -69,10 +69,11 @@ func timeoutText(err error, to string) string {
 }
 
 // demandsCertificate reports whether a receiver ended a TLS connection after our side of the handshake, which is how TLS 1.3
-// tells a client that it should have shown a certificate (RFC 8446 §4.4.2.4 and §6.2).
+// tells a client that it should have shown a certificate (RFC 8446 §4.4.2.4 and §6.2). Where HTTP/2 notices before the
+// request is on its way, net/http drops the alert and has an error without a type instead.
 func demandsCertificate(err error) bool {
 	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "remote error"
+	return errors.As(err, &op) && op.Op == "remote error" || strings.Contains(err.Error(), "client conn could not be established")
 }
 
 // isReset says whether an existing connection ended. net/http has an error of its own, without a type, for a kept-alive

@@ -23,7 +23,7 @@ const (
 )
 
 type cli struct {
-	Serve   serveCommand   `cmd:"" help:"Run the server: API, router, dispatcher and views."`
+	Serve   serveCommand   `cmd:"" help:"Run the server: API, dispatcher and views."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to this version, then exit."`
 	Listen  listenCommand  `cmd:"" help:"Receive webhooks, check their signatures and print them."`
 	Keys    keysCommand    `cmd:"" help:"Make, list and revoke API keys through a running server."`
