@@ -94,12 +94,15 @@ func (ld *loader) add(it *item) {
 	}
 }
 
-// trim leaves the first deliveries of an endpoint, so that a view that is far behind costs no more memory.
+// trim leaves the first deliveries of an endpoint, so that a view that is far behind costs no more memory. What has been
+// rescheduled beyond the horizon goes too: counted in, it could move the horizon outward, past deliveries that were left
+// to the view before, and nobody would ever read those.
 func (ld *loader) trim(r *reach) {
-	var w window
-	for _, it := range ld.items {
-		if it.delivery.Endpoint == r.endpoint && !it.placeholder && !it.delivery.Open && it.key().compare(ld.after) > 0 {
-			w.put(it)
+	w := window{more: r.more, horizon: r.horizon}
+	for id, it := range ld.items {
+		if it.delivery.Endpoint == r.endpoint && !it.placeholder && !it.delivery.Open && it.key().compare(ld.after) > 0 &&
+			!w.put(it) {
+			delete(ld.items, id)
 		}
 	}
 	if r.items = w.len(); r.items <= ld.limit {

@@ -56,6 +56,64 @@ func (w *world) endpointIn(shard int) domain.UUID {
 	return id
 }
 
+// TestLoad_HorizonStays: deliveries that a loader left to the view stay behind its horizon, however those that it kept are
+// rescheduled while it catches up.
+func TestLoad_HorizonStays(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		endpoint := w.endpoint(nil)
+		d, sh := bare(t, w, endpoint, itself)
+		route := func(begun bool) (id domain.UUID) {
+			time.Sleep(time.Second)
+			routed := domain.RoutedDelivery{ID: newDelivery(endpoint), Endpoint: endpoint, EndpointVersion: 1}
+			if begun {
+				routed.First = &domain.AttemptStarted{Number: 1, EndpointVersion: 1, At: time.Now(), Node: d.set.Node}
+			}
+			w.append(acme, domain.Stream{Kind: domain.StreamEvent, ID: domain.NewUUID()}, 0, 0, &domain.EventAppended{
+				Routing: domain.Routing{Complete: true, Deliveries: []domain.RoutedDelivery{routed}},
+			})
+			return routed.ID
+		}
+		fail := func(id domain.UUID, version int) { // and is retried much later
+			end := domain.AttemptEnd{
+				Number: 1, Outcome: domain.OutcomeFailed, FinishedAt: time.Now(),
+				Status: domain.DeliveryRetrying, NextAttemptAt: time.Now().Add(time.Hour),
+			}
+			w.append(acme, domain.Stream{Kind: domain.StreamDelivery, ID: id}, version, 0,
+				&domain.AttemptFinished{Result: domain.AttemptResult{AttemptEnd: end}})
+		}
+		var ids []domain.UUID
+		for range 6 { // at the fifth the loader leaves all but two to the view, and then the sixth
+			ids = append(ids, route(false))
+		}
+		for _, id := range ids[:2] {
+			w.append(acme, domain.Stream{Kind: domain.StreamDelivery, ID: id}, 0, 0,
+				&domain.AttemptStarted{Number: 1, EndpointVersion: 1, At: time.Now(), Node: d.set.Node})
+			fail(id, 1)
+		}
+		for range 8 { // an attempt under way is kept, wherever the horizon is
+			fail(route(true), 0)
+		}
+
+		ld := d.newLoader(2, sh)
+		for _, e := range w.entries() {
+			if err := ld.fold(&e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r := ld.reach(acme, endpoint)
+		if !r.more {
+			t.Fatal("nothing is left to the view: the test tests nothing")
+		}
+		for _, row := range w.deliveries() {
+			it := itemOf(&Waiting{Delivery: row.Delivery, Position: row.Created.Position})
+			if it.key().compare(r.horizon) <= 0 && ld.items[row.ID] == nil {
+				t.Errorf("the delivery made at position %d is neither in memory nor behind the horizon", it.position)
+			}
+		}
+	})
+}
+
 // TestLane_OfDeletedEndpointGoes: of an endpoint that is deleted nothing stays in memory, once nothing of it waits.
 func TestLane_OfDeletedEndpointGoes(t *testing.T) {
 	t.Parallel()
