@@ -63,7 +63,10 @@ func (d *Dispatcher) tendLeases(ctx context.Context) error {
 			}
 			last = now
 		case <-d.freed:
-		case <-ctx.Done():
+		case <-ctx.Done(): // what ended last may not be given away yet
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), partingGrace)
+			defer cancel()
+			d.tend(ctx, partingPlan(standing, d.set))
 			return nil
 		}
 		d.mu.Lock()
@@ -76,6 +79,9 @@ func (d *Dispatcher) tendLeases(ctx context.Context) error {
 		}
 	}
 }
+
+// partingGrace is how long a node that stops may take to hand over the shards on which work ended last.
+const partingGrace = 2 * time.Second
 
 // free has tendLeases hand over a shard at once on which nothing is under way any more, while the node stops; mu is held.
 func (d *Dispatcher) free() {

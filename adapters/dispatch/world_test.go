@@ -359,5 +359,6 @@ func (h *heartbeats) Retire(_ context.Context, node domain.UUID) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.beats, node)
+	h.log.Retire(node)
 	return nil
 }

@@ -82,6 +82,13 @@ func NewMemory(now func() time.Time) *Memory {
 	}
 }
 
+// Retire says that a node has ended: its leases count as expired.
+func (m *Memory) Retire(node domain.UUID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.heartbeats, node)
+}
+
 // Heartbeat says that a node lives now. A lease whose owner never had one counts as expired.
 func (m *Memory) Heartbeat(node domain.UUID) {
 	m.mu.Lock()
