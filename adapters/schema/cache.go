@@ -14,7 +14,7 @@ const (
 	// cacheBytes bounds what all compiled schemas take, by estimate; shareBytes what those of one tenant take.
 	cacheBytes = 64 << 20
 	shareBytes = 16 << 20
-	// nodeBytes is what a subschema takes compiled, by measurement; a document's values take some 8 times their text.
+	// nodeBytes is about what a subschema takes compiled, a generous guess; a document's values take some 8 times their text.
 	nodeBytes     = 2 << 10
 	documentBytes = 8
 )
