@@ -54,6 +54,7 @@ type responseOut struct {
 	BodySHA256 string            `json:"body_sha256,omitempty" doc:"In hex, of all that was read." example:"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"`
 	BodyBytes  int64             `json:"body_bytes" doc:"How much was read." example:"2"`
 	Truncated  bool              `json:"truncated" doc:"There was more than is kept." example:"false"`
+	Incomplete bool              `json:"incomplete,omitempty" doc:"The connection ended before the answer did." example:"false"`
 	Masked     bool              `json:"masked,omitempty" doc:"The endpoint's own secrets stood in it and were masked." example:"false"`
 }
 
@@ -135,7 +136,8 @@ func signedWith(a *projections.Attempt) []domain.UUID {
 func (c *call) showResponse(ctx context.Context, a *projections.Attempt) (*responseOut, error) {
 	r := a.Result.Response
 	out := &responseOut{
-		Headers: showHeaders(r.Headers), BodySHA256: r.BodySHA256, BodyBytes: a.Result.AnswerBytes, Truncated: r.Truncated, Masked: r.Masked,
+		Headers: showHeaders(r.Headers), BodySHA256: r.BodySHA256, BodyBytes: a.Result.AnswerBytes, Truncated: r.Truncated,
+		Incomplete: r.Incomplete, Masked: r.Masked,
 	}
 	if a.BodySize == 0 {
 		return out, nil

@@ -79,7 +79,7 @@ func (f *fixture) attempt(event domain.Entry, endpoint string, delivery domain.U
 		Exchange: domain.Exchange{Request: domain.SentRequest{
 			Method: "POST", URL: row.URL, Headers: []domain.Header{{Name: "content-type", Value: "application/json"}},
 			BodySHA256: hex.EncodeToString(sum[:]),
-		}, Response: domain.CapturedAnswer{Headers: []domain.Header{{Name: "x", Value: "1"}, {Name: "x", Value: "2"}}}},
+		}, Response: domain.CapturedAnswer{Headers: []domain.Header{{Name: "x", Value: "1"}, {Name: "x", Value: "2"}}, Incomplete: true}},
 	}
 	if status == domain.DeliverySucceeded {
 		result.Outcome, result.StatusCode = domain.OutcomeSucceeded, 200

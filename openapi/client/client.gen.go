@@ -2481,6 +2481,11 @@ type Response struct {
 	// Examples: {"content-type":"text/plain"}
 	Headers map[string]string `json:"headers"`
 
+	// Incomplete The connection ended before the answer did.
+	//
+	// Examples: false
+	Incomplete *bool `json:"incomplete,omitempty"`
+
 	// Masked The endpoint's own secrets stood in it and were masked.
 	//
 	// Examples: false
