@@ -34,7 +34,7 @@ func TestRun_Mistakes(t *testing.T) {
 		code int
 		says string
 	}{
-		"no command":           {nil, exitUsage, "Run the server: API, router, dispatcher and views."},
+		"no command":           {nil, exitUsage, "Run the server: API, dispatcher and views."},
 		"unknown command":      {[]string{"server"}, exitUsage, "hooktrail --help"},
 		"unknown flag":         {[]string{"serve", "--port", "8080"}, exitUsage, "unknown flag --port"},
 		"unknown log level":    {[]string{"serve", "--log-level", "loud"}, exitUsage, "--log-level"},

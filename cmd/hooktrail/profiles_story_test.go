@@ -44,6 +44,9 @@ func TestProfileFlags(t *testing.T) {
 	if err != nil || len(files) != 2 || files[0].profile.Name != "ours" || files[1].profile.Name != "others" || files[0].path != file {
 		t.Fatalf("%v %v", files, err)
 	}
+	if err := os.Mkdir(filepath.Join(dir, "bad"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	for name, test := range map[string]struct{ text, want string }{
 		"places.json": {strings.Replace(ours, `"X-Kind"`, `"Host"`, 1), "/headers/Host"},
 		"syntax.json": {`{"name":`, ""},
