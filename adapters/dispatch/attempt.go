@@ -49,7 +49,8 @@ func (d *Dispatcher) prepare(it *item, now time.Time) *attempt {
 	return a
 }
 
-// fetch gets the attempt's event; errErased when there is none left to send, or ctx's error.
+// fetch gets the attempt's event, which stays nil if it was erased; if it can't be read, broken says why. Its only error is
+// ctx's.
 func (d *Dispatcher) fetch(ctx context.Context, a *attempt) error {
 	if a.event != nil {
 		return nil

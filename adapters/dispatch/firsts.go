@@ -157,8 +157,8 @@ func (d *Dispatcher) adopt(it *item, e *domain.Entry, delivery *domain.Delivery)
 	}
 }
 
-// unreserve gives back the slots that were taken for a group that isn't in the log, as far as is known; mu is held. If it
-// is all the same, the fold finds attempts that this node has begun and doesn't have in hand.
+// unreserve gives back the slots of a group whose append failed; mu is held. The group may be in the log nevertheless, if only
+// the answer was lost: then the fold finds that its attempts are open and closes them as not sent.
 func (d *Dispatcher) unreserve(g *routedGroup) {
 	for _, a := range g.firsts {
 		l := a.item.lane

@@ -224,8 +224,8 @@ func (d *Dispatcher) pump(l *lane, now time.Time) {
 	}
 }
 
-// idle reports whether the lane isn't needed any more: its endpoint is deleted, for ever, and nothing is left in memory or in
-// the view. Items in hand may still refer to it: all that becomes of them is that they are cancelled.
+// idle reports whether the lane can go: its endpoint is deleted, and no delivery of it is left in memory or in the view. Items
+// in hand may still refer to it, but will only be cancelled.
 func (l *lane) idle() bool {
 	return l.config == nil && l.shard.ready && !l.window.more && !l.paging && l.running == 0 && l.window.len() == 0
 }

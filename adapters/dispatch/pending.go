@@ -19,7 +19,8 @@ func (d *Dispatcher) cancel(it *item, reason domain.CancelReason) {
 	d.enqueue(it.lane.shard, it, &domain.DeliveryCancelled{Reason: reason})
 }
 
-// unknown ends the attempt of a process that is no more, notSent one of this process of whose start the answer was lost.
+// unknown is the result of an attempt whose process has died. notSent is that of an attempt of this process that sent nothing,
+// because the log's answer to its start was lost.
 func unknown() domain.AttemptResult {
 	return domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeUnknown}}
 }

@@ -31,7 +31,7 @@ func (e *stopError) Unwrap() error { return e.err }
 
 // halt ends this node's dispatching for good since its fold can't go on; mu is held. What is under way ends as usual.
 func (d *Dispatcher) halt(stop *stopError) {
-	d.halted, d.stopping = true, true // by no means go on with what is folded halfway
+	d.halted, d.stopping = true, true // what is folded halfway must not be acted upon
 	select {
 	case d.stops <- stop:
 	default: // both followers have stopped already

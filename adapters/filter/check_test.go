@@ -149,7 +149,7 @@ func TestFilters_Match_hostile(t *testing.T) {
 		e := order()
 		e.Data = []byte(c.data)
 		began := time.Now()
-		matches, err := f.Match(subscription(c.src), e)
+		matches, err := match(f, c.src, e)
 		if took := time.Since(began); took > 2*time.Second {
 			t.Errorf("%.60s took %s", c.src, took)
 		}
@@ -170,7 +170,7 @@ func TestFilters_Match_largeData(t *testing.T) {
 	} {
 		e := order()
 		e.Data = []byte(objects)
-		if matches, err := f.Match(subscription(src), e); !matches || err != nil {
+		if matches, err := match(f, src, e); !matches || err != nil {
 			t.Errorf("%.60s gives %t, %v", src, matches, err)
 		}
 	}

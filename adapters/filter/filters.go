@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/interpreter"
@@ -15,8 +14,6 @@ import (
 type Filters struct {
 	env    *cel.Env
 	shared shared
-	cache  cache
-	last   atomic.Pointer[decoded] // what Match was asked about last
 }
 
 // New makes filters of the variables and functions that the package comment lists. It fails only if those contradict

@@ -46,14 +46,14 @@ func run(t *testing.T, f *Filters, src string, data []byte) {
 	}
 	e := order()
 	e.Data = data
-	first, firstErr := f.Match(subscription(src), e)
+	first, firstErr := match(f, src, e)
 	if took := time.Since(began); took > 5*time.Second {
 		t.Fatalf("%q took %s", src, took)
 	}
 	if err != nil && strings.TrimSpace(src) != "" && firstErr == nil {
 		t.Fatalf("%q is refused and yet gives %t", src, first)
 	}
-	if second, err := f.Match(subscription(src), e); second != first || fmt.Sprint(err) != fmt.Sprint(firstErr) {
+	if second, err := match(f, src, e); second != first || fmt.Sprint(err) != fmt.Sprint(firstErr) {
 		t.Fatalf("%q gives %t, %v, then %t, %v", src, first, firstErr, second, err)
 	}
 }

@@ -23,7 +23,7 @@ type integer string
 
 var integerType = types.NewOpaqueType("integer beyond 64 bits")
 
-// Errors are made anew each time: CEL writes into them where they happened.
+// Each call makes a new error, since CEL writes into it where it happened.
 func overflow() ref.Val   { return types.NewErr("integer overflow") }
 func noOverload() ref.Val { return types.NewErr("no such overload") }
 

@@ -20,7 +20,7 @@ func matching(t testing.TB, f *Filters, src, data string) (bool, error) {
 	if err := f.Check(src); err != nil {
 		t.Fatalf("%s\nis refused: %v", src, err)
 	}
-	return f.Match(subscription(src), &domain.EventAppended{Data: []byte(data)})
+	return match(f, src, &domain.EventAppended{Data: []byte(data)})
 }
 
 // What a number's type is, what it can be computed with and how it is written doesn't depend on its size.
@@ -271,11 +271,7 @@ func TestNumbers_order(t *testing.T) {
 			run := &domain.FilterRun{Event: &domain.EventAppended{
 				Data: fmt.Appendf(nil, `{"a":%s,"b":%s,"l":[%s],"m":[%s]}`, a, b, b, a),
 			}}
-			p, err := f.cache.program(src, func() (*program, error) { return compile(f.env, src) })
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got, err := p.match(t.Context(), run); got != want || err != nil {
+			if got, err := f.Lazy(src)(t.Context(), run); got != want || err != nil {
 				t.Fatalf("%s of %s and %s gives %t, %v", src, a, b, got, err)
 			}
 		}

@@ -62,16 +62,3 @@ func (t *tree) bytes() []byte {
 	}
 	return b
 }
-
-// frontierRoot is the root hash of the tree that a head describes.
-func frontierRoot(size int64, frontier []byte) (tlog.Hash, error) {
-	t, err := newTree(size, frontier, nil)
-	if err != nil {
-		return tlog.Hash{}, err
-	}
-	root, err := t.frontier.GetRootHash(nil)
-	if err != nil || len(root) != tlog.HashSize {
-		return tlog.Hash{}, fmt.Errorf("compute the root of %d leaves: %w", size, err)
-	}
-	return tlog.Hash(root), nil
-}

@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"encoding/binary"
+	"fmt"
 	"testing"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -74,4 +75,17 @@ func TestTree_DamagedFrontier(t *testing.T) {
 			t.Errorf("a frontier of %d bytes was taken for that of 3 leaves", len(frontier))
 		}
 	}
+}
+
+// frontierRoot is the root hash of the tree that a head describes.
+func frontierRoot(size int64, frontier []byte) (tlog.Hash, error) {
+	t, err := newTree(size, frontier, nil)
+	if err != nil {
+		return tlog.Hash{}, err
+	}
+	root, err := t.frontier.GetRootHash(nil)
+	if err != nil || len(root) != tlog.HashSize {
+		return tlog.Hash{}, fmt.Errorf("compute the root of %d leaves: %w", size, err)
+	}
+	return tlog.Hash(root), nil
 }
