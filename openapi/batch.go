@@ -244,17 +244,30 @@ func (b *batch) find(ctx context.Context) error {
 			return erased()
 		case !taken.Same:
 			return idConflict(b.c.eventPath(events[n]) + ".id")
-		default:
-			to := taken.Sequence + 1
-			entries, err := b.c.Log.Select(ctx, domain.Query{Tenant: b.c.tenant, From: &taken.Sequence, To: &to, Limit: 1})
-			if err != nil {
-				return err
-			}
-			if _, err := appended(entries, 0); err != nil {
-				return err
-			}
-			b.done[events[n]] = &entries[0]
 		}
+	}
+	for n := 0; n < len(found); {
+		if found[n] == nil {
+			n++
+			continue
+		}
+		// Those that lie side by side, as a repeated batch's do, are read together.
+		end := n + 1
+		for end < len(found) && found[end] != nil && found[end].Sequence == found[end-1].Sequence+1 {
+			end++
+		}
+		to := found[end-1].Sequence + 1
+		entries, err := b.c.Log.Select(ctx, domain.Query{Tenant: b.c.tenant, From: &found[n].Sequence, To: &to, Limit: end - n})
+		if err != nil {
+			return err
+		}
+		for k := range end - n {
+			if _, err := appended(entries, k); err != nil {
+				return err
+			}
+			b.done[events[n+k]] = &entries[k]
+		}
+		n = end
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -190,4 +191,25 @@ func TestBatch_Repeated(t *testing.T) {
 	if again := batch(event(0), event(1), event(2)).want(http.StatusOK); string(again.Body) != string(got.Body) || f.head() != before {
 		t.Errorf("%s, want %s", again.Body, got.Body)
 	}
+
+	// Many, and the second half before the first: each gets its own receipt.
+	const many = 250
+	events := make([]string, many)
+	for i := range events {
+		events[i] = event(1000 + i)
+	}
+	first := batch(events...).want(http.StatusCreated)
+	before = f.head()
+	again := batch(slices.Concat(events[many/2:], events[:many/2])...).want(http.StatusOK)
+	for i := range many {
+		at, was := fmt.Sprintf("items.%d.", i), fmt.Sprintf("items.%d.", (i+many/2)%many)
+		if again.text(at+"id") != first.text(was+"id") || again.number(at+"sequence") != first.number(was+"sequence") {
+			t.Fatalf("event %d of the repetition is answered with another's receipt", i)
+		}
+	}
+	if f.head() != before {
+		t.Errorf("%d entries more", f.head()-before)
+	}
+	changed := strings.Replace(events[many-1], `"data":`, `"data":9`, 1)
+	batch(append(events[:many-1:many-1], changed)...).problem(http.StatusConflict, "event_id_conflict").names(fmt.Sprintf("body.events[%d].id", many-1))
 }

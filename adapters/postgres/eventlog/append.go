@@ -125,7 +125,11 @@ func (l *Log) Append(ctx context.Context, groups ...domain.Group) []domain.Outco
 	}
 	for i := range outcomes {
 		if taken := (*takenError)(nil); errors.As(outcomes[i].Err, &taken) {
-			outcomes[i].Err = l.compare(ctx, taken)
+			answers, err := l.compare(ctx, taken.request.Tenant, []*takenError{taken})
+			if err == nil {
+				err = answers[0]
+			}
+			outcomes[i].Err = err
 		}
 	}
 	return outcomes

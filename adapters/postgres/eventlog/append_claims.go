@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hooktrail/hooktrail/adapters/postgres"
@@ -104,60 +105,102 @@ func (r *request) keyClaims() (err error) {
 	return nil
 }
 
-// compare answers a caller whose claim was made before: it tells a repetition of the earlier request from another one. What
-// became of the entries' subjects decides first, so that nothing can be learned about what was erased.
-func (l *Log) compare(ctx context.Context, taken *takenError) error {
-	answer := &domain.ClaimedError{Claim: taken.claim, Sequence: taken.earlier.sequence, Count: taken.earlier.count}
-	sequences := make([]domain.Sequence, taken.earlier.count)
-	for i := range sequences {
-		sequences[i] = taken.earlier.sequence + domain.Sequence(i)
+// compareBatch is how many claims are compared together: what their appends made is in memory meanwhile.
+const compareBatch = 100
+
+// compare answers a caller whose claims of one tenant were made before: for each, in order, it tells a repetition of the earlier
+// request from another one.
+func (l *Log) compare(ctx context.Context, tenant domain.TenantID, taken []*takenError) ([]*domain.ClaimedError, error) {
+	answers := make([]*domain.ClaimedError, 0, len(taken))
+	for some := range slices.Chunk(taken, compareBatch) {
+		more, err := l.compareSome(ctx, tenant, some)
+		if err != nil {
+			return nil, fmt.Errorf("compare with an earlier request: %w", err)
+		}
+		answers = append(answers, more...)
 	}
-	entries, err := l.Entries(ctx, taken.request.Tenant, sequences)
+	return answers, nil
+}
+
+func (l *Log) compareSome(ctx context.Context, tenant domain.TenantID, taken []*takenError) ([]*domain.ClaimedError, error) {
+	var sequences []domain.Sequence
+	for _, t := range taken {
+		for i := range t.earlier.count {
+			sequences = append(sequences, t.earlier.sequence+domain.Sequence(i))
+		}
+	}
+	list, err := l.Entries(ctx, tenant, sequences)
 	if err != nil {
-		return fmt.Errorf("compare with an earlier request: %w", err)
+		return nil, err
 	}
+	entries, ids := make(map[domain.Sequence]*domain.Entry, len(list)), make([]domain.UUID, 0, len(list))
+	for i := range list {
+		entries[list[i].Sequence] = &list[i]
+		if key := list[i].SubjectKey; !key.IsZero() {
+			ids = append(ids, key)
+		}
+	}
+	found, err := l.keys.Read(ctx, l.pool, ids, nil)
+	if err != nil {
+		return nil, err
+	}
+	secret := func() (*seal.Secret, error) { return l.keys.Tenant(ctx, tenant) }
+	answers := make([]*domain.ClaimedError, len(taken))
+	for i, t := range taken {
+		if answers[i], err = t.answer(secret, entries, found); err != nil {
+			return nil, err
+		}
+	}
+	return answers, nil
+}
+
+// answer compares one claim. What became of the entries' subjects decides first, so that nothing can be learned about what was
+// erased; so the tenant's secret is asked for only then.
+func (e *takenError) answer(
+	tenant func() (*seal.Secret, error), entries map[domain.Sequence]*domain.Entry, found *seal.Found,
+) (*domain.ClaimedError, error) {
+	answer := &domain.ClaimedError{Claim: e.claim, Sequence: e.earlier.sequence, Count: e.earlier.count}
 	var ids []domain.UUID
 	seen := make(map[domain.UUID]bool)
-	for i := range entries {
-		e := &entries[i]
-		if i == 0 {
-			answer.At = e.RecordedAt
+	for i := range e.earlier.count {
+		entry := entries[e.earlier.sequence+domain.Sequence(i)]
+		if entry == nil {
+			continue
 		}
-		answer.Erased = answer.Erased || e.Erased
-		if key := e.SubjectKey; !key.IsZero() && !seen[key] {
+		if answer.At.IsZero() {
+			answer.At = entry.RecordedAt
+		}
+		answer.Erased = answer.Erased || entry.Erased
+		if key := entry.SubjectKey; !key.IsZero() && !seen[key] {
 			seen[key] = true
 			ids = append(ids, key)
 		}
 	}
 	if answer.Erased {
-		return answer
+		return answer, nil
 	}
-	tenant, err := l.keys.Tenant(ctx, taken.request.Tenant)
+	secret, err := tenant()
 	if err != nil {
-		return fmt.Errorf("compare with an earlier request: %w", err)
-	}
-	found, err := l.keys.Read(ctx, l.pool, ids, nil)
-	if err != nil {
-		return fmt.Errorf("compare with an earlier request: %w", err)
+		return nil, err
 	}
 	subjects := make([]*seal.Secret, 0, len(ids))
 	for _, id := range ids {
-		s, err := found.Subject(id, taken.request.Tenant)
+		s, err := found.Subject(id, e.request.Tenant)
 		switch {
 		case err != nil:
-			return fmt.Errorf("compare with an earlier request: %w", err)
+			return nil, err
 		case s == nil: // erased since the entries were read
 			answer.Erased = true
-			return answer
+			return answer, nil
 		}
 		subjects = append(subjects, s)
 	}
-	digest, err := digestOf(tenant, subjects, &taken.request)
+	digest, err := digestOf(secret, subjects, &e.request)
 	if err != nil {
-		return fmt.Errorf("compare with an earlier request: %w", err)
+		return nil, err
 	}
-	answer.Same = bytes.Equal(taken.earlier.digest, digest[:digestBytes])
-	return answer
+	answer.Same = bytes.Equal(e.earlier.digest, digest[:digestBytes])
+	return answer, nil
 }
 
 // insertClaims inserts what the admitted groups claim and reports whether all of it was free. It is one statement under a
@@ -265,14 +308,19 @@ func (l *Log) Claimed(ctx context.Context, claims []domain.Claim) ([]*domain.Cla
 	if err != nil {
 		return nil, postgres.DomainError("look up claims", err)
 	}
+	taken := make(map[domain.TenantID][]*takenError)
 	for i := range claims {
-		c, ok := found[known[i]]
-		if !ok {
-			continue
+		if c, ok := found[known[i]]; ok {
+			taken[claims[i].Tenant] = append(taken[claims[i].Tenant], &takenError{claim: i, request: claims[i], earlier: c})
 		}
-		err := l.compare(ctx, &takenError{claim: i, request: claims[i], earlier: c})
-		if !errors.As(err, &earlier[i]) {
+	}
+	for tenant, some := range taken {
+		answers, err := l.compare(ctx, tenant, some)
+		if err != nil {
 			return nil, err
+		}
+		for _, a := range answers {
+			earlier[a.Claim] = a
 		}
 	}
 	return earlier, nil

@@ -86,8 +86,9 @@ func (v *Views) loadConfig(ctx context.Context, tx pgx.Tx, into *projections.Con
 	return postgres.DomainError("read configuration", err)
 }
 
-// putAll puts the rows of a table that held at a position, each checked against its MAC, and as a whole against the log: a
-// row that was hidden, or an old version that was made to look like the newest, is noticed by its stream's version.
+// putAll puts the rows of a table that held at a position, each checked against its MAC and against the log: an old version
+// that was made to look like the newest is noticed by its stream's version. A thing of which no row is left isn't:
+// VerifyViews finds that.
 func putAll[T any](ctx context.Context, log Log, tx pgx.Tx, table string, at domain.Position, as func(configRow) (T, error), put func(T) error) error {
 	rows, err := queryConfig(ctx, tx, `SELECT `+configColumns+` FROM `+table+heldAtSQL, int64(at))
 	if err != nil {
