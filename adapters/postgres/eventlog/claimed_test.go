@@ -3,6 +3,8 @@ package eventlog_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -44,6 +46,38 @@ func TestLog_Claimed(t *testing.T) {
 	}
 	if none, err := log.Claimed(t.Context(), nil); err != nil || len(none) != 0 {
 		t.Errorf("of no claims: %v, %v", none, err)
+	}
+}
+
+// TestLog_ClaimedMany looks up more claims than are compared together: each is answered for itself, whomever it is about and
+// whatever is asked beside it.
+func TestLog_ClaimedMany(t *testing.T) {
+	t.Parallel()
+	log := open(t)
+	const many = 250
+	var g domain.Group
+	for i := range many {
+		g.Drafts = append(g.Drafts, about([]string{"ann", "ben", "cleo"}[i%3]))
+		g.Claims = append(g.Claims, claim(fmt.Sprint(i), i, 1))
+	}
+	made := log.mustAppend(t, g)
+	log.erase(t, made[0].SubjectKey, made[0].Sequence)
+
+	asked := slices.Clone(g.Claims)
+	slices.Reverse(asked)
+	asked[many-2].Digest[0]++ // the second, which is ben's
+	got, err := log.Claimed(t.Context(), asked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, answer := range got {
+		n := many - 1 - i
+		want := &domain.ClaimedError{
+			Claim: i, Same: n%3 != 0 && n != 1, Erased: n%3 == 0, Sequence: made[n].Sequence, Count: 1, At: made[n].RecordedAt,
+		}
+		if diff := cmp.Diff(want, answer); diff != "" {
+			t.Fatalf("claim %d (-want +got):\n%s", n, diff)
+		}
 	}
 }
 
