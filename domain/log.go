@@ -178,7 +178,8 @@ type Log interface {
 	// It never skips: what it returns is contiguous with after.
 	Page(ctx context.Context, after Position, limit int) ([]Entry, error)
 
-	// Await returns when the log may have grown beyond a position, when a second has passed, or when ctx ends.
+	// Await returns when the log may have grown beyond a position, when a second has passed, or when ctx ends. It returns at
+	// once if a page that ended at the position was cut short although the log goes on.
 	Await(ctx context.Context, after Position)
 
 	// Head returns the position of the last entry, 0 when there is none.

@@ -11,8 +11,6 @@ import (
 // pageEntries bounds how many entries one step of following takes.
 const pageEntries = 1000
 
-// noTime is the zero time: never, or not yet.
-
 // unavailablePause is how long a log that can't be read is left alone.
 const unavailablePause = 200 * time.Millisecond
 
@@ -31,14 +29,15 @@ func Follow(ctx context.Context, log domain.Log, after domain.Position, f func([
 		if err != nil {
 			return err
 		}
-		if len(entries) == 0 {
-			log.Await(ctx, after)
-			continue
+		if n := len(entries); n > 0 {
+			if err := f(entries); err != nil {
+				return err
+			}
+			after = entries[n-1].Position
 		}
-		if err := f(entries); err != nil {
-			return err
+		if len(entries) < pageEntries {
+			log.Await(ctx, after) // not another look first: while little is appended, each would be a query for nothing
 		}
-		after = entries[len(entries)-1].Position
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func (d *Dispatcher) feed(ctx context.Context) {
 			if pause.wait(ctx) != nil {
 				return
 			}
-		case n == 0:
+		case n < pageEntries:
 			pause = backoff{}
 			d.set.Log.Await(ctx, d.position) // without mu: nobody but this goroutine changes it
 		}

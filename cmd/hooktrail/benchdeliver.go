@@ -38,7 +38,7 @@ func (b *bench) usage(ctx context.Context) (u usage, err error) {
 
 // measureDeliveries measures deliveries and the limit in turns.
 func (b *bench) measureDeliveries(ctx context.Context) error {
-	bodies := feedBodies(benchType)
+	bodies := feedBodies(benchType, feedBatch)
 	perRound := b.Events / benchRounds / feedBatch * feedBatch
 	var delivering, limiting time.Duration
 	var sent int64
@@ -121,7 +121,7 @@ func (b *bench) measureFanOut(ctx context.Context) error {
 	}
 	events := max(b.Events/2/fannedEndpoints/feedBatch, 1) * feedBatch
 	total := usage{tables: map[string]int64{}}
-	took, err := b.deliver(ctx, feedBodies(fannedType), events, fannedEndpoints, &total)
+	took, err := b.deliver(ctx, feedBodies(fannedType, feedBatch/fannedEndpoints), events, fannedEndpoints, &total)
 	if err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ func (b *bench) measureFanOut(ctx context.Context) error {
 // feedAhead is how many deliveries may be outstanding while events are fed.
 const feedAhead = 2000
 
-// deliver has events appended, each of which arrives so many times, and counts at the receiver: the clock runs from the first
+// deliver has events appended, feedBatch/times in a request, each of which arrives so many times, and counts at the receiver: the clock runs from the first
 // append to the last arrival. What is used is counted until nothing is left to be done.
 func (b *bench) deliver(ctx context.Context, bodies [][]byte, events, times int, total *usage) (time.Duration, error) {
 	if err := b.receiver.call(ctx, http.MethodDelete, "/statistics", nil, nil); err != nil {
@@ -147,7 +147,7 @@ func (b *bench) deliver(ctx context.Context, bodies [][]byte, events, times int,
 	counting, stop := context.WithCancel(ctx)
 	defer stop()
 	started := time.Now()
-	if err := feed(ctx, b.api, bodies, events, feedAhead/times, b.countArrivals(counting, times)); err != nil {
+	if err := feed(ctx, b.api, bodies, feedBatch/times, events, feedAhead/times, b.countArrivals(counting, times)); err != nil {
 		return 0, err
 	}
 	seen, err := b.arrivals(ctx, events*times)

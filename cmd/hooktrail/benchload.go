@@ -139,15 +139,16 @@ func appendBodies(eventType string, perBody int) (path string, bodies [][]byte) 
 	return path, bodies
 }
 
-// feedBatch is how many events a request of feed appends.
+// feedBatch is how many deliveries a request of feed leads to.
 const feedBatch = 100
 
-// feedBodies makes the requests that feed sends in turn: before the clock runs, since a producer's work isn't measured.
-func feedBodies(eventType string) [][]byte {
+// feedBodies makes the requests of perBody events that feed sends in turn: before the clock runs, since a producer's work
+// isn't measured.
+func feedBodies(eventType string, perBody int) [][]byte {
 	random := rand.New(rand.NewPCG(4, 5)) //nolint:gosec // the same events in every run
-	bodies := make([][]byte, 100)
+	bodies := make([][]byte, 10_000/perBody)
 	for i := range bodies {
-		bodies[i] = benchBatch(random, eventType, feedBatch)
+		bodies[i] = benchBatch(random, eventType, perBody)
 	}
 	return bodies
 }
@@ -171,19 +172,19 @@ func subjectBodies(events int) [][]byte {
 	return bodies
 }
 
-// feed appends total events in batches, keeping at most ahead of them undelivered.
-func feed(ctx context.Context, c *apiClient, bodies [][]byte, total, ahead int, arrived *arrivalCount) error {
+// feed appends total events in requests of perBody, keeping at most ahead of them undelivered.
+func feed(ctx context.Context, c *apiClient, bodies [][]byte, perBody, total, ahead int, arrived *arrivalCount) error {
 	const callers = 16
 	var next atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
 	for range callers {
 		group.Go(func() error {
 			for {
-				mine := next.Add(feedBatch)
+				mine := next.Add(int64(perBody))
 				if mine > int64(total) {
 					return nil
 				}
-				body := bodies[int(mine/feedBatch)%len(bodies)]
+				body := bodies[int(mine)/perBody%len(bodies)]
 				if err := arrived.wait(ctx, mine-int64(ahead)); err != nil {
 					return err
 				}

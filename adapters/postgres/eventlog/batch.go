@@ -172,7 +172,9 @@ func (a *appender) write(ctx context.Context, tx pgx.Tx, b *batch) error {
 	b.queueTiles(&pipeline)
 	b.queueOldHeads(&pipeline, a.state)
 	b.queueLeases(&pipeline)
-	pipeline.Queue(`SELECT pg_notify($1, $2::bigint::text)`, notifyChannel, int64(b.position))
+	if !a.log.alone() {
+		pipeline.Queue(`SELECT pg_notify($1, $2::bigint::text)`, notifyChannel, int64(b.position))
+	}
 	pipeline.Queue(`COMMIT`)
 	return tx.SendBatch(ctx, &pipeline).Close()
 }

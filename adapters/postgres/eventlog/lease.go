@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/hooktrail/hooktrail/adapters/postgres"
@@ -34,6 +35,7 @@ func (l *Log) Heartbeat(ctx context.Context, node domain.UUID) error {
 	if err := l.pool.QueryRow(ctx, beat, [16]byte(node)).Scan(&first); err != nil {
 		return postgres.DomainError("beat", err)
 	}
+	l.beating.Store(&node)
 	if !first {
 		return nil
 	}
@@ -62,8 +64,32 @@ func (l *Log) Standing(ctx context.Context) (leases []Lease, nodes []Node, err e
 		}
 		return nil
 	})
-	return leases, nodes, postgres.DomainError("read the leases", err)
+	if err != nil {
+		return nil, nil, postgres.DomainError("read the leases", err)
+	}
+	l.aloneUntil.Store(0)
+	if !l.hasNeighbour(nodes) {
+		l.aloneUntil.Store(time.Now().Add(aloneFor).UnixNano())
+	}
+	return leases, nodes, nil
 }
+
+const (
+	// neighbourAge is how old a heartbeat may be of a node that is still told of what is appended.
+	neighbourAge = 10 * time.Second
+	// aloneFor is how long a look at the nodes holds. A node that comes meanwhile reads once a second by itself.
+	aloneFor = 3 * time.Second
+)
+
+// hasNeighbour reports whether another node than the one that beats through this Log may be following it.
+func (l *Log) hasNeighbour(nodes []Node) bool {
+	own := l.beating.Load()
+	return slices.ContainsFunc(nodes, func(n Node) bool { return n.Age < neighbourAge && (own == nil || n.ID != *own) })
+}
+
+// alone reports whether nobody else needs to be told of what this process appends: a notification wakes a backend and the
+// process behind it, which costs a lone node a tenth of what an event costs it.
+func (l *Log) alone() bool { return time.Now().UnixNano() < l.aloneUntil.Load() }
 
 // Retire forgets a node's heartbeat, so that what it still holds is free at once.
 func (l *Log) Retire(ctx context.Context, node domain.UUID) error {

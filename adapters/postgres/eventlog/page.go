@@ -43,7 +43,9 @@ func (l *Log) Page(ctx context.Context, after domain.Position, limit int) ([]dom
 	if err != nil {
 		return nil, postgres.DomainError("read a page of the log", err)
 	}
+	size := 0
 	for i := range sealed {
+		size += len(sealed[i].Leaf) + len(sealed[i].content)
 		if want := after + 1 + domain.Position(i); sealed[i].Position != want {
 			return nil, fmt.Errorf("the log has a hole at position %d (hint: restore the database; nothing goes on behind a hole)", want)
 		}
@@ -52,9 +54,18 @@ func (l *Log) Page(ctx context.Context, after domain.Position, limit int) ([]dom
 	if err != nil {
 		return nil, fmt.Errorf("read a page of the log: %w", err)
 	}
-	if n := len(entries); n > 0 {
-		l.known.see(entries[n-1].Position, entries[n-1].Leaf)
-		l.growth.grow(entries[n-1].Position)
+	n := len(entries)
+	if n == 0 {
+		return nil, nil
 	}
+	last := &entries[n-1]
+	l.known.see(last.Position, last.Leaf)
+	head := last.Position
+	if n < limit && size > maxPageBytes/2 { // perhaps its bytes ended it: whoever waits for more mustn't wait for an append
+		if head, err = l.Head(ctx); err != nil {
+			return nil, err
+		}
+	}
+	l.growth.grow(head)
 	return entries, nil
 }

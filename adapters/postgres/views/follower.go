@@ -28,13 +28,14 @@ const (
 	maxFolded = 20_000
 	// maxFoldedBytes is where a page ends before: what entries take in memory.
 	maxFoldedBytes = 32 << 20
-	// gatherFor is how long entries are gathered at most, unless a reader waits for them, and gatherEach how long for each
-	// entry of the page before: an idle system folds almost at once, a loaded one once a second. Pages of a quarter of a second cut
-	// half of the deliveries of a loaded system in two, and each half is a row to write.
-	gatherEach = time.Millisecond
-	gatherFor  = time.Second
-	// gatherLeast is how long an idle system waits for what follows from an entry: an event, its routing and its attempt
-	// come within a few milliseconds, and folding each by itself would be in their way.
+	// A reader who waits ends every gathering. Otherwise pages follow one another after gatherApart, so that a page costs a
+	// steady trickle of events little, and later by gatherEach for each entry of the page before, up to gatherFor: pages of a
+	// quarter of a second cut half of the deliveries of a loaded system in two, and each half is a row to write.
+	gatherApart = 100 * time.Millisecond
+	gatherEach  = time.Millisecond
+	gatherFor   = time.Second
+	// gatherLeast is how long an idle system waits for what follows from an entry: an event's attempt comes within a few
+	// milliseconds, and folding each by itself would be in their way.
 	gatherLeast = 10 * time.Millisecond
 	// foldTimeout bounds one page's statements.
 	foldTimeout = 60 * time.Second

@@ -161,7 +161,8 @@ func (f *Follower) retryIn(ctx context.Context, err error) time.Duration {
 // already or a reader waits.
 func (f *Follower) gather(ctx context.Context) {
 	p := &f.page
-	left := max(time.Until(p.committed.Add(min(time.Duration(p.folded)*gatherEach, gatherFor))), gatherLeast)
+	apart := min(max(time.Duration(p.folded)*gatherEach, gatherApart), gatherFor)
+	left := max(time.Until(p.committed.Add(apart)), gatherLeast)
 	if p.head-p.cursor >= maxFolded || f.wanted.Load() > 0 {
 		return
 	}

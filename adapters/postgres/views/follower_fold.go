@@ -46,7 +46,7 @@ func (f *Follower) fold(ctx context.Context, m *message.Message) error {
 	if cursor >= f.page.head {
 		return nil // another process was quicker
 	}
-	entries, err := gatherEntries(ctx, f.config.Log, cursor, maxFolded)
+	entries, err := gatherEntries(ctx, f.config.Log, cursor, f.page.head, maxFolded)
 	if err != nil {
 		return fmt.Errorf("fold a page: %w", err)
 	}
@@ -75,20 +75,18 @@ func pgxTx(ctx context.Context) (pgx.Tx, error) {
 	return nil, fmt.Errorf("fold a page: the message carries a %T", tx)
 }
 
-// gatherEntries reads on until there is nothing more, limit is reached or it is maxFoldedBytes.
-func gatherEntries(ctx context.Context, log domain.Log, after domain.Position, limit int) ([]domain.Entry, error) {
-	entries, err := log.Page(ctx, after, limit)
-	size := sizeOf(entries)
-	for err == nil && len(entries) > 0 && len(entries) < limit && size < maxFoldedBytes {
-		var more []domain.Entry
-		more, err = log.Page(ctx, entries[len(entries)-1].Position, limit-len(entries))
-		if len(more) == 0 {
-			break
+// gatherEntries reads what follows a position until it has reached another, limit or maxFoldedBytes.
+func gatherEntries(ctx context.Context, log domain.Log, after, to domain.Position, limit int) (entries []domain.Entry, err error) {
+	for size := 0; after < to && len(entries) < limit && size < maxFoldedBytes; {
+		page, err := log.Page(ctx, after, limit-len(entries))
+		if err != nil || len(page) == 0 {
+			return entries, err
 		}
-		size += sizeOf(more)
-		entries = append(entries[:len(entries):len(entries)], more...)
+		size += sizeOf(page)
+		after = page[len(page)-1].Position
+		entries = append(entries[:len(entries):len(entries)], page...)
 	}
-	return entries, err
+	return entries, nil
 }
 
 func sizeOf(entries []domain.Entry) (size int) {

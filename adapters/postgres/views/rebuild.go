@@ -134,7 +134,7 @@ func (v *Views) refold(ctx context.Context, tx pgx.Tx, until domain.Position, pr
 
 // refoldPage folds a page and moves the cursor to where it ends, which it returns.
 func (v *Views) refoldPage(ctx context.Context, tx pgx.Tx, at, until domain.Position) (domain.Position, error) {
-	entries, err := gatherEntries(ctx, v.log, at, min(v.refolded, int(until-at)))
+	entries, err := gatherEntries(ctx, v.log, at, until, min(v.refolded, int(until-at)))
 	if err != nil || len(entries) == 0 {
 		return at, err
 	}
