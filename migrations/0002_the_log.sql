@@ -49,7 +49,7 @@ COMMENT ON COLUMN entries.kind_version IS 'Version of the form in which the fact
 COMMENT ON COLUMN entries.tenant IS 'Whose log the entry belongs to; _instance is the instance''s own';
 COMMENT ON COLUMN entries.stream_kind IS 'What kind of thing the stream is, such as event or delivery';
 COMMENT ON COLUMN entries.kind IS 'Stored name of the fact, such as event.appended';
-COMMENT ON COLUMN entries.leaf IS 'The exact bytes that went into the tenant''s Merkle tree: canonical JSON';
+COMMENT ON COLUMN entries.leaf IS 'What the other columns don''t tell of the leaf, the exact bytes that went into the tenant''s Merkle tree: the instance''s name and the commitments; from ''{'' on, the leaf itself';
 COMMENT ON COLUMN entries.content IS 'The fact''s parts with their salts: a version, then the tenant''s section and the subject''s, each compressed and sealed';
 
 CREATE TABLE tiles (

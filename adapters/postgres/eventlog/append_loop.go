@@ -169,12 +169,8 @@ func (a *appender) look(ctx context.Context, first *prepared) (found bool, err e
 		if _, err := tx.Exec(ctx, lockSQL); err != nil {
 			return err
 		}
-		var leaf []byte
-		err := tx.QueryRow(ctx, `SELECT leaf FROM entries WHERE position = $1`, int64(first.position)).Scan(&leaf)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return nil
-		}
-		found = bytes.Equal(leaf, first.leaf)
+		leaf, err := leafAt(ctx, tx, first.position)
+		found = leaf != nil && bytes.Equal(leaf, first.leaf)
 		return err
 	})
 	return found, err

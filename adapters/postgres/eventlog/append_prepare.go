@@ -35,6 +35,7 @@ type prepared struct {
 	streamVersion int
 	recordedAt    time.Time
 	leaf          []byte
+	leafColumn    []byte
 }
 
 // prepare makes requests of the groups. A group that can't be appended whatever the log holds is answered at once.

@@ -98,7 +98,7 @@ func (b *batch) integrate(ctx context.Context, tx pgx.Tx, base *state) error {
 	b.trees = make(map[domain.TenantID]*tree)
 	b.heads = make(map[domain.TenantID]*tenantHead)
 	last := make(map[domain.TenantID]*prepared)
-	leaves := make([]byte, 0, b.entries*640)
+	leaves, columns := make([]byte, 0, b.entries*640), make([]byte, 0, b.entries*256)
 	for _, r := range b.admitted {
 		for i := range r.drafts {
 			p := &r.drafts[i]
@@ -106,9 +106,13 @@ func (b *batch) integrate(ctx context.Context, tx pgx.Tx, base *state) error {
 			if err != nil {
 				return err
 			}
+			leaf := p.leafSoFar()
 			begin := len(leaves)
-			leaves = p.appendLeaf(leaves)
+			leaves = leaf.Append(leaves)
 			p.leaf = leaves[begin:len(leaves):len(leaves)]
+			begin = len(columns)
+			columns = appendLeafColumn(columns, &leaf, p.Tenant)
+			p.leafColumn = columns[begin:len(columns):len(columns)]
 			if err := t.add(p.leaf); err != nil {
 				return fmt.Errorf("integrate an entry of tenant %s: %w", p.Tenant, err)
 			}
@@ -144,11 +148,6 @@ func (b *batch) tree(tenant domain.TenantID, base *state) (*tree, error) {
 	}
 	b.trees[tenant] = t
 	return t, nil
-}
-
-func (p *prepared) appendLeaf(b []byte) []byte {
-	leaf := p.leafSoFar()
-	return leaf.Append(b)
 }
 
 // write sends everything that the batch adds, and the COMMIT, in one pipeline. Entries go through Watermill's Publisher.

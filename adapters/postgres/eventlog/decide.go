@@ -107,7 +107,8 @@ func (a *appender) newer(ctx context.Context, tx pgx.Tx, b *batch, basis *domain
 	for _, r := range b.admitted {
 		for i := range r.drafts {
 			if p := &r.drafts[i]; p.Tenant == basis.Tenant && p.kind.Configures() {
-				p.leaf = p.appendLeaf(nil)
+				leaf := p.leafSoFar()
+				p.leaf = leaf.Append(nil)
 				newer = append(newer, p.entry())
 			}
 		}

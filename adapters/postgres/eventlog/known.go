@@ -86,12 +86,11 @@ func (k *known) check(ctx context.Context, conn *pgx.Conn) error {
 	if last.Position == 0 {
 		return nil
 	}
-	var leaf []byte
-	err := conn.QueryRow(ctx, `SELECT leaf FROM entries WHERE position = $1`, int64(last.Position)).Scan(&leaf)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+	leaf, err := leafAt(ctx, conn, last.Position)
+	if err != nil {
 		return fmt.Errorf("look for the last known entry: %w", err)
 	}
-	if sum := sha256.Sum256(leaf); err != nil || hex.EncodeToString(sum[:]) != last.Leaf {
+	if sum := sha256.Sum256(leaf); hex.EncodeToString(sum[:]) != last.Leaf {
 		return fmt.Errorf("position %d: %w", last.Position, ErrReplaced)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -14,6 +15,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// headerColumnsSQL are those of entryColumnsSQL with the content left out.
+const headerColumnsSQL = `position, sequence, recorded_at, cause, stream, principal, credential, data_key,
+	stream_version, kind_version, tenant, stream_kind, kind, leaf, NULL::bytea`
+
 // entryColumnsSQL are the columns that readRows takes, in its order.
 const entryColumnsSQL = `position, sequence, recorded_at, cause, stream, principal, credential, data_key,
 	stream_version, kind_version, tenant, stream_kind, kind, leaf, content`
@@ -21,6 +26,8 @@ const entryColumnsSQL = `position, sequence, recorded_at, cause, stream, princip
 // sealedEntry is a row of the log with its content still closed.
 type sealedEntry struct {
 	domain.Entry
+	leaf    domain.Leaf // as Entry.Leaf has it
+	wrong   error       // why it isn't: the row tells no leaf, or another one than its columns
 	key     domain.UUID
 	content []byte
 }
@@ -65,11 +72,8 @@ func (e *sealedEntry) read(values [][]byte, names map[string]string) error {
 	e.Tenant = domain.TenantID(intern(names, values[10]))
 	e.Stream.Kind = domain.StreamKind(intern(names, values[11]))
 	e.Kind = domain.Kind(intern(names, values[12]))
-	both := append(append(make([]byte, 0, len(values[13])+len(values[14])), values[13]...), values[14]...)
-	e.Leaf = both[:len(values[13]):len(values[13])]
-	if values[14] != nil {
-		e.content = both[len(values[13]):]
-	}
+	e.readLeaf(values[13])
+	e.content = bytes.Clone(values[14])
 	return nil
 }
 
@@ -112,32 +116,28 @@ func (l *Log) openEntries(ctx context.Context, db postgres.Querier, sealed []sea
 	return entries, nil
 }
 
-// checkLeaf holds the row's columns to what its leaf says: folds go by the columns, and the leaf is what was sealed and
-// hashed. It returns what the seals of the content authenticate.
+// checkLeaf refuses an entry whose columns don't say what its leaf says: folds go by the columns, and the leaf is what was
+// sealed and hashed. It returns what the seals of the content authenticate.
 func (e *sealedEntry) checkLeaf() (leafContext []byte, err error) {
-	leaf, err := domain.ParseLeaf(e.Leaf)
-	if err != nil {
-		return nil, err
+	if e.wrong != nil {
+		return nil, e.wrong
 	}
-	if err := e.matches(&leaf); err != nil {
-		return nil, err
-	}
-	if e.content == nil && len(leaf.Commitments) > 0 {
+	if e.content == nil && len(e.leaf.Commitments) > 0 {
 		return nil, errors.New("its content is missing, to which the leaf commits")
 	}
-	e.Critical = leaf.Critical
-	return leaf.AppendContext(make([]byte, 0, len(e.Leaf))), nil
+	e.Critical = e.leaf.Critical
+	return e.leaf.AppendContext(make([]byte, 0, len(e.Leaf))), nil
 }
 
 // matches compares a row's columns with its leaf.
-func (e *sealedEntry) matches(leaf *domain.Leaf) error {
-	switch {
+func (e *sealedEntry) matches() error {
+	switch leaf := &e.leaf; {
 	case leaf.Sequence != e.Sequence, leaf.Kind != e.Kind, leaf.KindVersion != e.KindVersion, leaf.Stream != e.Stream,
 		leaf.StreamVersion != e.StreamVersion, leaf.By != e.By, !leaf.RecordedAt.Equal(e.RecordedAt), leaf.Cause != e.Cause,
 		leaf.DataKey != e.key:
 		return errors.New("the columns differ from the leaf")
 	}
-	if _, tenant, ok := strings.Cut(leaf.Origin, "/"); !ok || tenant != string(e.Tenant) {
+	if _, tenant, ok := strings.Cut(e.leaf.Origin, "/"); !ok || tenant != string(e.Tenant) {
 		return errors.New("the leaf is of another tenant's log")
 	}
 	return nil

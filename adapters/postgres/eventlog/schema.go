@@ -87,7 +87,7 @@ func newEntryColumns(entries []*prepared) *entryColumns {
 		tenants += len(p.Tenant)
 		streamKinds += len(p.Stream.Kind)
 		kinds += len(p.kind)
-		leaves += len(p.leaf)
+		leaves += len(p.leafColumn)
 		contents += len(p.content)
 	}
 	int64s := func() *postgres.Column { return postgres.NewColumn(pgtype.Int8OID, n, 8*n) }
@@ -124,7 +124,7 @@ func (c *entryColumns) add(p *prepared) {
 	c.tenants.Text(string(p.Tenant))
 	c.streamKinds.Text(string(p.Stream.Kind))
 	c.kinds.Text(string(p.kind))
-	c.leaves.Bytea(p.leaf)
+	c.leaves.Bytea(p.leafColumn)
 	if p.content == nil {
 		c.contents.Null()
 	} else {

@@ -42,11 +42,7 @@ func (l *Log) Select(ctx context.Context, q domain.Query) ([]domain.Entry, error
 func headers(sealed []sealedEntry) []domain.Entry {
 	entries := make([]domain.Entry, len(sealed))
 	for i := range sealed {
-		if leaf, err := domain.ParseLeaf(sealed[i].Leaf); err != nil || sealed[i].matches(&leaf) != nil {
-			sealed[i].Damaged = true
-		} else {
-			sealed[i].Critical = leaf.Critical
-		}
+		sealed[i].Damaged, sealed[i].Critical = sealed[i].wrong != nil, sealed[i].leaf.Critical
 		entries[i] = sealed[i].Entry
 	}
 	return entries
@@ -114,7 +110,7 @@ func selectSQL(q domain.Query, first domain.Position) (string, pgx.NamedArgs) {
 	}
 	columns := entryColumnsSQL
 	if q.HeadersOnly {
-		columns = strings.Replace(columns, "content", "NULL::bytea", 1)
+		columns = headerColumnsSQL
 	}
 	return "SELECT " + columns + " FROM entries WHERE " + strings.Join(where, " AND ") +
 		" ORDER BY sequence " + order + " LIMIT @limit", args

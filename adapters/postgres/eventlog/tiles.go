@@ -95,16 +95,34 @@ func (t *tile) complete(ctx context.Context, tx pgx.Tx, tenant domain.TenantID) 
 
 // leafHashes hashes a tenant's leaves from a sequence up to another, exclusive.
 func leafHashes(ctx context.Context, db postgres.Querier, tenant domain.TenantID, from, to int64) ([]tlog.Hash, error) {
-	const sql = `SELECT leaf FROM entries WHERE tenant = $1 AND sequence >= $2 AND sequence < $3 ORDER BY sequence`
+	// A position is greater than the sequence: what can't hold the entries isn't looked into.
+	const sql = `
+		SELECT ` + headerColumnsSQL + ` FROM entries
+		 WHERE tenant = $1 AND sequence >= $2 AND sequence < $3 AND position > $2 ORDER BY sequence`
 	rows, err := db.Query(ctx, sql, string(tenant), from, to)
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (tlog.Hash, error) {
-		var b []byte
-		err := row.Scan(&b)
-		return tlog.RecordHash(b), err
-	})
+	entries, err := readRows(rows)
+	hashes := make([]tlog.Hash, len(entries))
+	for i := range entries {
+		hashes[i] = tlog.RecordHash(entries[i].Leaf)
+	}
+	return hashes, err
+}
+
+// leafAt returns the leaf of the entry at a position, nil if there is none.
+func leafAt(ctx context.Context, db postgres.Querier, position domain.Position) ([]byte, error) {
+	const sql = `SELECT ` + headerColumnsSQL + ` FROM entries WHERE position = $1`
+	rows, err := db.Query(ctx, sql, int64(position))
+	if err != nil {
+		return nil, err
+	}
+	entries, err := readRows(rows)
+	if err != nil || len(entries) == 0 {
+		return nil, err
+	}
+	return entries[0].Leaf, nil
 }
 
 // tileRoots computes the roots of a level's tiles from an index up to another, exclusive.
