@@ -162,9 +162,14 @@ func (l *Log) sealDraft(p *prepared, version int) (err error) {
 	}
 	p.streamVersion = version
 	leaf := p.leafSoFar()
-	var buffer [1024]byte
-	p.content, err = l.codec.Seal(p.packed, &p.keys, leaf.AppendContext(buffer[:0]))
+	buffer, _ := l.contexts.Get().(*[]byte)
+	if buffer == nil {
+		buffer = new([]byte)
+	}
+	*buffer = leaf.AppendContext((*buffer)[:0])
+	p.content, err = l.codec.Seal(p.packed, &p.keys, *buffer)
 	p.sealedAs = version
+	l.contexts.Put(buffer)
 	return err
 }
 

@@ -69,6 +69,7 @@ type Log struct {
 	keys         *seal.Keyring
 	vault        *seal.Vault
 	codec        *seal.Codec
+	contexts     sync.Pool // of *[]byte: what seals authenticate, while they are made
 	known        *known
 	clockAhead   time.Duration
 	origins      *originCache

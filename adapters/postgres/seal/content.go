@@ -157,15 +157,17 @@ func (c *Codec) pack(packed *Packed, parts []domain.Part) []byte {
 	return plain
 }
 
-// Seal seals what was packed for the same keys. leafContext is what the leaf says (domain.Leaf.AppendContext).
+// Seal seals what was packed for the same keys. leafContext is what the leaf says (domain.Leaf.AppendContext); Seal may write
+// behind its end.
 func (c *Codec) Seal(packed *Packed, keys *Keys, leafContext []byte) ([]byte, error) {
-	first, err := c.sealSection(packed.tenant, keys.Tenant, keys.Period, leafContext, sectionTenant)
+	first, err := c.sealSection(packed.tenant, keys.Tenant, keys.Period, append(leafContext, sectionTenant))
 	if err != nil {
 		return nil, err
 	}
 	var second []byte
 	if packed.subject != nil {
-		if second, err = c.sealSection(packed.subject, keys.Subject, keys.Period, leafContext, sectionSubject); err != nil {
+		second, err = c.sealSection(packed.subject, keys.Subject, keys.Period, append(leafContext, sectionSubject))
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -174,12 +176,12 @@ func (c *Codec) Seal(packed *Packed, keys *Keys, leafContext []byte) ([]byte, er
 	return append(append(content, first...), second...), nil
 }
 
-func (c *Codec) sealSection(plain []byte, owner, period *Secret, leafContext []byte, section byte) ([]byte, error) {
+func (c *Codec) sealSection(plain []byte, owner, period *Secret, associated []byte) ([]byte, error) {
 	key, err := c.keys.section(owner, period)
 	if err != nil {
 		return nil, err
 	}
-	sealed, err := key.Encrypt(plain, append(leafContext[:len(leafContext):len(leafContext)], section))
+	sealed, err := key.Encrypt(plain, associated)
 	if err != nil {
 		return nil, fmt.Errorf("seal: %w", err)
 	}
