@@ -82,6 +82,10 @@ func (b *bench) measureSingle(ctx context.Context, callers int, lasting time.Dur
 	if err := b.receiver.call(ctx, http.MethodDelete, "/statistics", nil, nil); err != nil {
 		return f, err
 	}
+	before, _, err := b.databaseBytes(ctx)
+	if err != nil {
+		return f, err
+	}
 	run, err := b.appendRate(ctx, appendLoad{benchType, callers, 1, lasting})
 	if err != nil {
 		return f, err
@@ -96,7 +100,12 @@ func (b *bench) measureSingle(ctx context.Context, callers int, lasting time.Dur
 		DeliveredPerS: round(float64(run.events)/delivering.Seconds(), 0),
 		CallP99MS:     round(float64(run.callP99.Microseconds())/1000, 1),
 	}
-	return f, b.settle(ctx)
+	if err := b.settle(ctx); err != nil {
+		return f, err
+	}
+	after, _, err := b.databaseBytes(ctx)
+	f.DBBytesPerEvent = round(float64(after-before)/float64(run.events), 0)
+	return f, err
 }
 
 // measureSubjects has every event be about a subject that was never seen before.
