@@ -176,7 +176,7 @@ func TestDefaults_areDurable(t *testing.T) {
 		t.Fatalf("connect: %v", err)
 	}
 	t.Cleanup(func() { _ = conn.Close(context.Background()) })
-	for _, name := range []string{"fsync", "full_page_writes", "synchronous_commit", "wal_compression"} {
+	for _, name := range []string{"fsync", "full_page_writes", "synchronous_commit"} {
 		var got string
 		if err := conn.QueryRow(t.Context(), `SELECT current_setting($1)`, name).Scan(&got); err != nil || got == "off" {
 			t.Errorf("%s is %s, %v", name, got, err)

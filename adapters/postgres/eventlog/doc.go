@@ -55,8 +55,10 @@
 // month, so the alternative is to ask every month's index before each append, which grows with the log's age, while the one
 // index only grows with the logarithm of its size. Its price is that each claim touches a random page: once the index is larger
 // than Postgres's memory, one read and, after each checkpoint, one full page in the write-ahead log a claim. An index entry
-// takes about 40 bytes at the usual two thirds of filling, so 100 M claims are about 4 GB. Hashes that begin with the month
-// would keep the inserts together and make a repetition in the next month pass for new.
+// takes about 40 bytes at the usual two thirds of filling. Measured at 100 M claims (10.1 GB of rows, 4.1 GB of index, 256 MB of
+// Postgres's own memory, the rest in the system's): right after a checkpoint a claim takes 0.23 ms and 7.5 KB of write-ahead log,
+// beside 0.08 ms and 0.3 KB in an empty table. Hashes that begin with the month would keep the inserts together and make a
+// repetition in the next month pass for new.
 //
 // Parameters of the large insert are encoded by hand (postgres.Column), contents compressed in one of three forms (package
 // seal), of which the smallest has an encoder of its own: these were the largest costs in this process when measured.
