@@ -10,6 +10,7 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/projections"
 	"github.com/hooktrail/hooktrail/projections/historytest"
+	"github.com/hooktrail/hooktrail/projections/memorytest"
 )
 
 // oneOfEach is a history with an entry of every kind. Streams are named by their last byte.
@@ -105,7 +106,7 @@ func TestApply_EveryKind(t *testing.T) {
 			t.Errorf("the history has no %s: add one, and a fold for it", k)
 		}
 	}
-	m := projections.NewMemory()
+	m := memorytest.New()
 	for _, e := range entries {
 		if err := projections.Apply(m, e); err != nil {
 			t.Fatal(err)
@@ -119,7 +120,7 @@ func TestApply_ErasedConfiguration(t *testing.T) {
 		if erased.Stream.Kind == domain.StreamEvent || erased.Stream.Kind == domain.StreamDelivery {
 			continue
 		}
-		m := projections.NewMemory()
+		m := memorytest.New()
 		for n, e := range oneOfEach() {
 			if n == i {
 				e.Fact, e.Erased = nil, true
@@ -147,7 +148,7 @@ func TestApply_ErasedConfiguration(t *testing.T) {
 // person: no status, no endpoint, no attempt changes.
 func TestApply_ErasedSubject(t *testing.T) {
 	t.Parallel()
-	whole, erased := projections.NewMemory(), projections.NewMemory()
+	whole, erased := memorytest.New(), memorytest.New()
 	for _, e := range oneOfEach() {
 		if err := projections.Apply(whole, e); err != nil {
 			t.Fatal(err)
@@ -172,7 +173,7 @@ func TestApply_ErasedSubject(t *testing.T) {
 	}
 }
 
-func deliveriesOf(t *testing.T, m *projections.Memory) (rows []projections.Delivery) {
+func deliveriesOf(t *testing.T, m *memorytest.Memory) (rows []projections.Delivery) {
 	t.Helper()
 	err := m.Read(t.Context(), "acme", 0, func(r projections.Reader) (err error) {
 		rows, err = r.Deliveries(t.Context(), projections.DeliveryFilter{}, projections.Page{Limit: 9}, projections.AsOf{})
@@ -187,7 +188,7 @@ func deliveriesOf(t *testing.T, m *projections.Memory) (rows []projections.Deliv
 // TestApply_PeriodDestroyed: where nothing of an event and its deliveries opens any more, they leave their traces.
 func TestApply_PeriodDestroyed(t *testing.T) {
 	t.Parallel()
-	m := projections.NewMemory()
+	m := memorytest.New()
 	for _, e := range oneOfEach() {
 		if e.Stream.Kind == domain.StreamEvent || e.Stream.Kind == domain.StreamDelivery {
 			e.Fact, e.Erased = nil, true
@@ -225,7 +226,7 @@ func TestApply_StopsAtWhatItCannotFold(t *testing.T) {
 			t.Parallel()
 			e := first
 			change(&e)
-			if err := projections.Apply(projections.NewMemory(), e); err == nil {
+			if err := projections.Apply(memorytest.New(), e); err == nil {
 				t.Error("folded")
 			}
 		})
@@ -235,7 +236,7 @@ func TestApply_StopsAtWhatItCannotFold(t *testing.T) {
 // TestApply_PassesOverWhatNewerProgramsSay: a release that adds a kind can be rolled out node by node, and back.
 func TestApply_PassesOverWhatNewerProgramsSay(t *testing.T) {
 	t.Parallel()
-	m := projections.NewMemory()
+	m := memorytest.New()
 	for _, e := range oneOfEach()[:2] {
 		if e.Sequence == 1 {
 			e.Kind, e.Fact = "tenant.painted", nil
@@ -256,7 +257,7 @@ func TestApply_DamagedDelivery(t *testing.T) {
 	entries := oneOfEach()
 	read := func(damage func(*domain.Entry) bool) (rows []projections.Delivery) {
 		t.Helper()
-		m := projections.NewMemory()
+		m := memorytest.New()
 		for _, e := range entries {
 			if damage(&e) {
 				e.Fact, e.Damaged = nil, true

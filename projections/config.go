@@ -99,7 +99,7 @@ func (c *Config) Subscriptions(tenant domain.TenantID) []Subscription {
 	if !ok {
 		return nil
 	}
-	return slices.SortedFunc(maps.Values(t.subscriptions), func(a, b Subscription) int { return compareUUID(a.ID, b.ID) })
+	return slices.SortedFunc(maps.Values(t.subscriptions), func(a, b Subscription) int { return slices.Compare(a.ID[:], b.ID[:]) })
 }
 
 // Matching returns a tenant's subscriptions whose types choose one, paused ones too, in order of id. The result is

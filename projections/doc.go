@@ -1,9 +1,10 @@
-// Package projections folds the log into views: who the tenants are, which endpoints and subscriptions held when, where
-// every delivery stands.
+// Package projections folds the log into views: who the tenants are, which endpoints and subscriptions were in force
+// when, and how far each delivery has got.
 //
-// The fold (Apply) is one function over a Store. Three things run it: the memory of this package (as-of answers, the
-// dispatcher's configuration, authentication), the Postgres tables of adapters/postgres (the API's read side), and an
-// auditor's export. A property test holds them equal on random histories, at every position.
+// The fold (Apply) is one function over a Store. Three run it: Config and Directory (what routing, the dispatcher and
+// authentication need, in memory), the Postgres tables of adapters/postgres/views (the API's read side, and its answers
+// as of a moment), and the memory of memorytest, which keeps every state. A property test compares the tables with that
+// memory on random histories, at every position.
 //
 // # Decisions
 //

@@ -11,8 +11,6 @@ import (
 // pageEntries bounds how many entries one step of following takes.
 const pageEntries = 1000
 
-// noTime is the zero time: never, or not yet.
-
 // unavailablePause is how long a log that can't be read is left alone.
 const unavailablePause = 200 * time.Millisecond
 

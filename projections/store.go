@@ -4,8 +4,8 @@ import "github.com/hooktrail/hooktrail/domain"
 
 // Store is what the fold writes into. It is not safe for concurrent use. Rows handed over are the Store's from then on.
 //
-// Memory keeps everything, Config and Directory keep configuration, and the page buffer of the Postgres views keeps the net
-// change of a page of entries and writes it with one statement a table.
+// Config and Directory keep configuration, and the page buffer of the Postgres views keeps the net change of a page of
+// entries and writes it with one statement a table. memorytest.Memory, for tests, keeps everything.
 type Store interface {
 	// PutTenant and the other configuration puts add a version; the version before it held until then. Created is zero
 	// unless the version is the first: the Store carries it over.
