@@ -2,6 +2,8 @@ package projections_test
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -230,6 +232,35 @@ func TestApply_StopsAtWhatItCannotFold(t *testing.T) {
 				t.Error("folded")
 			}
 		})
+	}
+}
+
+// TestApply_StopsAtAContradiction: a step that its delivery's state doesn't allow stops the fold, with the entry's place.
+func TestApply_StopsAtAContradiction(t *testing.T) {
+	t.Parallel()
+	m, entries := memorytest.New(), oneOfEach()
+	var succeeded domain.Entry
+	for _, e := range entries {
+		if err := projections.Apply(m, e); err != nil {
+			t.Fatal(err)
+		}
+		if f, ok := e.Fact.(*domain.AttemptFinished); ok && f.Result.Status == domain.DeliverySucceeded {
+			succeeded = e
+		}
+	}
+	next := entries[len(entries)-1]
+	next.Position, next.Sequence = next.Position+1, next.Sequence+1
+	next.Stream, next.StreamVersion = succeeded.Stream, succeeded.StreamVersion+1
+	for _, fact := range []domain.Fact{
+		&domain.DeliveryRedriven{Attempts: 2}, &domain.DeliveryCancelled{Reason: domain.CancelErased}, &domain.AttemptStarted{Number: 3},
+	} {
+		next.Fact, next.Kind = fact, fact.Kind()
+		if err := projections.Apply(m, next); err == nil || !strings.Contains(err.Error(), fmt.Sprint("position ", next.Position)) {
+			t.Errorf("%s after success: %v", next.Kind, err)
+		}
+	}
+	if m.Cursor() != entries[len(entries)-1].Position {
+		t.Errorf("the fold went on to %d", m.Cursor())
 	}
 }
 

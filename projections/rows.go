@@ -103,11 +103,3 @@ type Attempt struct {
 	// Erased says that what went over the wire was destroyed: Result has the outcome only.
 	Erased bool
 }
-
-// Routing is what became of an event, read from the log.
-type Routing struct {
-	Event    domain.UUID
-	Complete bool
-	Parts    []domain.Routing
-	Verdicts []domain.Skipped
-}

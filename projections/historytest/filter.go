@@ -29,7 +29,7 @@ func deliveryFilters(rows []projections.Delivery) (filters []deliveryFilter) {
 		filters = append(filters, deliveryFilter{f, passes})
 	}
 	for _, s := range []domain.DeliveryStatus{
-		domain.DeliveryPending, domain.DeliveryRetrying, domain.DeliverySucceeded, domain.DeliveryDead, domain.DeliveryGivenUp,
+		domain.DeliveryPending, domain.DeliveryRetrying, domain.DeliverySucceeded, domain.DeliveryDead, domain.DeliveryStatusCancelled,
 	} {
 		add(projections.DeliveryFilter{Status: s}, func(d projections.Delivery) bool { return d.Status == s })
 	}
