@@ -18,7 +18,7 @@ type Change struct {
 
 const (
 	maxChanges     = 100
-	maxComparisons = 1_000_000
+	maxComparisons = maxSteps
 )
 
 // changed is said of what isn't compared but for being the same.
@@ -199,6 +199,7 @@ func (c *comparison) values(o *node, n []*node) types {
 		}
 	}
 	if lists {
+		c.left -= len(listed) / 4
 		var of types
 		for _, v := range listed {
 			of |= typeOf(v)

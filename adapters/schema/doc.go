@@ -26,7 +26,7 @@
 // Beyond the suite:
 //
 //   - Regular expressions are those of ECMA 262 that can be matched in linear time: no look-around and no back-references.
-//     They have at most 1,000 bytes and 500 instructions.
+//     They have at most 1,000 bytes and 500 instructions, and those of a schema 50,000 instructions together.
 //   - Format regex accepts look-around and back-references, and checks the rest by the syntax of ECMA 262.
 //   - Numbers have at most 100 digits and an exponent of at most 400, in schemas and in data.
 //
@@ -65,9 +65,10 @@
 // goes to some 1,000 elements, because the library compares elements each with each if their hashes are the same.
 // Ordinary data of the largest size takes a tenth of the steps.
 //
-// The events of a request share [RequestSteps]. A schema's compilation counts too, once a request, whether or not the
-// cache had it: a verdict mustn't depend on what others did before. A tenant has a share of the cache, and of the
-// validations under way; what waits for its turn ends with its context.
+// The events of a request share [RequestSteps]. A schema's compilation counts too, by its subschemas and regular
+// expressions, once a request, whether or not the cache had it: a verdict mustn't depend on what others did before. A
+// tenant has a share of the cache, and of the compilations, validations and comparisons under way; what waits for its
+// turn ends with its context. A catalogue has a budget of its own, [CatalogueSteps].
 //
 // A schema that tries more than 1,000 subschemas on one value is refused when it is compiled.
 //
