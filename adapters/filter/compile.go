@@ -128,7 +128,7 @@ func mixesNumbers(text string) bool {
 
 func wrongType(t *cel.Type) error {
 	if t.IsExactType(cel.DynType) {
-		return domain.Invalid("filter", "line 1, column 1: gives whatever stands in the data, but must give a bool: compare it, such as data.active == true")
+		return domain.Invalid("filter", "line 1, column 1: gives whatever the data has there, but must give a bool: compare it, such as data.active == true")
 	}
 	return domain.Invalid("filter", "line 1, column 1: gives a value of type %s, but must give a bool: compare it with something", clip(t.String()))
 }
