@@ -109,7 +109,7 @@ type AttemptTimings struct {
 	FirstByte int64 `json:"first_byte,omitzero"`
 }
 
-// Delivery is one event for one endpoint, as a fold has it. Attempts counts the started ones.
+// Delivery is one event for one endpoint, as the fold sees it. Attempts counts the started ones.
 type Delivery struct {
 	ID              UUID
 	Tenant          TenantID
@@ -235,15 +235,15 @@ func (d *Delivery) start(a *AttemptStarted) {
 // MaxRetryAfter bounds how long a receiver may put off the next attempt.
 const MaxRetryAfter = 24 * time.Hour
 
-// Verdict is what an attempt's end says about going on.
+// Verdict is what the end of an attempt means for further attempts.
 type Verdict struct {
 	Outcome   AttemptOutcome
 	Permanent bool      // refused for good: no further attempt makes sense
 	NotBefore time.Time // asked for by the receiver (Retry-After), where the profile honours it; zero: nothing asked
 }
 
-// Decide returns the delivery's status after its attempt with a number ended, and when the next one is due. random in
-// [0, 1) spreads the gap. An unknown outcome is tried again like a failure.
+// Decide returns the delivery's status after the end of an attempt, given its number, and when the next one is due.
+// random in [0, 1) spreads the gap. An unknown outcome is retried like a failure.
 func (s Schedule) Decide(number, base int, v Verdict, ended time.Time, random float64) (DeliveryStatus, time.Time) {
 	if v.Outcome == OutcomeSucceeded {
 		return DeliverySucceeded, time.Time{}
@@ -262,7 +262,7 @@ func (s Schedule) Decide(number, base int, v Verdict, ended time.Time, random fl
 	return DeliveryRetrying, next
 }
 
-// Redrive decides to set a dead delivery going again.
+// Redrive decides to retry a dead delivery; any other is refused with ErrConflict.
 func (d Delivery) Redrive(now time.Time) (*DeliveryRedriven, error) {
 	if d.Status != DeliveryDead {
 		return nil, ErrConflict

@@ -82,7 +82,7 @@ type Reader interface {
 	// Subscriptions lists those of one endpoint, or of all when endpoint is zero.
 	Subscriptions(ctx context.Context, endpoint domain.UUID, page Page, as AsOf) ([]Subscription, error)
 
-	// Health is how the attempts at an endpoint went of late; of one that was never tried it is zero.
+	// Health summarises the latest attempts at an endpoint; that of one that was never tried is zero.
 	Health(ctx context.Context, endpoint domain.UUID) (domain.Health, error)
 	EventType(ctx context.Context, name domain.EventType, as AsOf) (EventType, error)
 	EventTypes(ctx context.Context, page Page, as AsOf) ([]EventType, error)

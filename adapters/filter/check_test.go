@@ -72,7 +72,7 @@ func TestFilters_Check_examples(t *testing.T) {
 	}
 }
 
-// A function that CEL adds must be looked at before it is offered: what does one call cost at most, and does price.go know?
+// A function that CEL adds must be looked at before it is offered: what does one call cost at most, and does cost.go know?
 func TestFilters_functionsAreKnown(t *testing.T) {
 	t.Parallel()
 	const known = `!_ -_ @in @not_strictly_false _!=_ _%_ _&&_ _*_ _+_ _-_ _/_ _<=_ _<_ _==_ _>=_ _>_ _?._ _?_:_ _[?_] _[_] ` +

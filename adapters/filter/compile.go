@@ -86,7 +86,7 @@ func compile(env *cel.Env, src string) (*program, error) {
 		return nil, domain.Invalid("filter", "%s", clip(err.Error()))
 	}
 	p.prog = prog
-	if p.tracker, err = cost.NewTracker(prices{r.patterns}); err != nil {
+	if p.tracker, err = cost.NewTracker(costModel{r.patterns}); err != nil {
 		return nil, fmt.Errorf("price a filter: %w", err)
 	}
 	return p, nil

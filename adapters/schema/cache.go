@@ -147,7 +147,7 @@ func (c *Cache) keep(tenant string, key digest, s *Schema) error {
 	return nil
 }
 
-// forget drops a share that holds nothing and that nobody uses. It wants the lock.
+// forget drops a share that is empty and unused. It wants the lock.
 func (c *Cache) forget(tenant string, t *share) {
 	if t.users == 0 && t.schemas.Len() == 0 {
 		delete(c.tenants, tenant)

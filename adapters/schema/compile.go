@@ -48,7 +48,7 @@ func Compile(document []byte) (*Schema, error) {
 	root := r.read("", doc, base)
 	r.link()
 	if r.circles(root); len(r.faults) == 0 {
-		r.prices()
+		r.plans()
 	}
 	if err := documentError(r.faults); err != nil {
 		return nil, err

@@ -16,7 +16,7 @@ const (
 
 // plan is what a node costs, laid out for walking.
 type plan struct {
-	price    int // of one evaluation
+	steps    int // of one evaluation
 	text     int // of 32 bytes of a string
 	names    int // of 32 bytes of member names
 	distinct bool
@@ -49,8 +49,8 @@ func (b *counter) ended() bool {
 	}
 }
 
-// prices makes every node's plan and refuses what is tried too often in place.
-func (r *reader) prices() {
+// plans makes every node's plan and refuses what is tried too often in place.
+func (r *reader) plans() {
 	for _, n := range r.nodes {
 		n.plan = r.planOf(n)
 	}
@@ -64,13 +64,13 @@ func (r *reader) prices() {
 
 func (r *reader) planOf(n *node) plan {
 	p := plan{
-		price: 1 + len(n.texts("required"))/8, inPlace: n.inPlace(),
+		steps: 1 + len(n.texts("required"))/8, inPlace: n.inPlace(),
 		members: n.named["properties"], further: n.one["additionalProperties"], name: n.one["propertyNames"],
 		first: n.many["prefixItems"],
 	}
 	dependents, _ := n.rules["dependentRequired"].(map[string]any)
 	for _, names := range dependents {
-		p.price += 1 + len(texts(names))/8
+		p.steps += 1 + len(texts(names))/8
 	}
 	values, _ := n.listed()
 	strings := 0
@@ -78,10 +78,10 @@ func (r *reader) planOf(n *node) plan {
 		if _, ok := v.(string); ok {
 			strings++
 		} else {
-			p.price += size(v)
+			p.steps += size(v)
 		}
 	}
-	p.price += strings / 16
+	p.steps += strings / 16
 	if n.rules["format"] != nil {
 		p.text++
 	}
@@ -131,7 +131,7 @@ func (b *counter) inPlace(n *node) bool {
 }
 
 func (b *counter) eval(n *node, v any) bool {
-	if b.left -= n.plan.price; b.left < 0 || b.ended() {
+	if b.left -= n.plan.steps; b.left < 0 || b.ended() {
 		return false
 	}
 	for _, s := range n.plan.inPlace {

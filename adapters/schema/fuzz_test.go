@@ -90,7 +90,7 @@ func FuzzSchema_Validate(f *testing.F) {
 	})
 }
 
-// A schema can't read files, not even one that stands beside the program.
+// A schema can't read files, not even one beside the program.
 func TestCompile_readsNoFiles(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "a.json")

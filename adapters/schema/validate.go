@@ -16,9 +16,9 @@ const maxPointerBytes = 512
 
 const numberTooLarge = "has more than 100 digits or an exponent beyond 400, which is more than can be checked"
 
-// Violation is one place of an event's data that isn't as the schema says.
+// Violation is one place of an event's data that doesn't conform to the schema.
 type Violation struct {
-	Pointer string // RFC 6901, "" for the whole; member names stand in it, values never
+	Pointer string // RFC 6901, "" for the whole; it contains names of members, never values
 	Text    string // what the schema expects there, or which member is missing
 }
 

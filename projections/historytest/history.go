@@ -1,5 +1,5 @@
 // Package historytest draws random histories that obey every rule of the log, so that the folds of package projections
-// can be held against one another.
+// can be compared with one another.
 package historytest
 
 import (
