@@ -166,7 +166,7 @@ type Query struct {
 
 // Log is the append-only log. Implementations are safe for concurrent use.
 //
-// Two exist: adapters/postgres, and domain/logtest's in memory, with which decisions are tested on a fake clock.
+// Two exist: adapters/postgres/eventlog, and domain/logtest's in memory, with which decisions are tested on a fake clock.
 type Log interface {
 	// Append commits each group by itself, atomically, and returns one outcome a group, in order. Groups of one call are
 	// appended in order and usually by one commit. It returns when all are decided; when ctx ends before that, what was

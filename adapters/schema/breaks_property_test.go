@@ -25,11 +25,11 @@ func TestBreaks_isSound(t *testing.T) {
 		}
 		silent++
 		for _, data := range pool {
-			if len(new.Validate(data)) > 0 {
+			if len(new.violations(data)) > 0 {
 				continue
 			}
 			telling++
-			if found := old.Validate(data); len(found) > 0 {
+			if found := old.violations(data); len(found) > 0 {
 				t.Fatalf("nothing breaks, but %s is valid only under the new schema: %v\nold %s\nnew %s", data, found, text(oldDoc), text(newDoc))
 			}
 		}

@@ -218,7 +218,7 @@ func (c *Cache) Session(tenant string, budget *Budget) *Session {
 	return &Session{c, tenant, budget, map[string]*Schema{}}
 }
 
-// Validate compiles the schema if the session hasn't and returns where data violates it, as Schema.ValidateWithin does.
+// Validate compiles the schema if the session hasn't and returns where data violates it, as Schema.Validate does.
 // What compiling a schema takes is charged once, whether or not the cache had it, so that a verdict doesn't depend on the
 // cache.
 func (s *Session) Validate(ctx context.Context, document string, data []byte) ([]Violation, error) {
@@ -238,5 +238,5 @@ func (s *Session) Validate(ctx context.Context, document string, data []byte) ([
 	if s.budget.left < 0 {
 		return []Violation{{"", tooMuchTogether}}, nil
 	}
-	return compiled.ValidateWithin(ctx, data, s.budget)
+	return compiled.Validate(ctx, data, s.budget)
 }

@@ -180,13 +180,13 @@ func TestCache_Breaks(t *testing.T) {
 }
 
 // What is counted ends when the client goes.
-func TestSchema_ValidateWithin_ended(t *testing.T) {
+func TestSchema_Validate_ended(t *testing.T) {
 	t.Parallel()
 	s := compile(t, `{"items":{"type":"integer"}}`)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	budget := NewBudget(RequestSteps)
-	if _, err := s.ValidateWithin(ctx, []byte(`[1]`), budget); !errors.Is(err, context.Canceled) || budget.left != RequestSteps {
+	if _, err := s.Validate(ctx, []byte(`[1]`), budget); !errors.Is(err, context.Canceled) || budget.left != RequestSteps {
 		t.Errorf("%v, %d steps left", err, budget.left)
 	}
 	count := counter{left: maxSteps, done: ctx.Done()}

@@ -169,19 +169,20 @@ func (p *catalogueParser) invalid(pointer string, raw []byte, err error) {
 
 func (p *catalogueParser) schema(pointer string, document []byte) *Schema {
 	s, err := Compile(document)
+	if err == nil {
+		p.budget.left -= s.steps
+		return s
+	}
 	p.budget.left -= len(document) / bytesPerStep
 	var bad *DocumentError
-	switch {
-	case err == nil:
-		p.budget.left -= s.steps - len(document)/bytesPerStep
-	case errors.As(err, &bad):
-		for _, f := range bad.Faults {
-			p.fault(pointer+f.Pointer, "%s", f.Text)
-		}
-	case err != nil:
+	if !errors.As(err, &bad) {
 		p.fault(pointer, "can't be compiled")
+		return nil
 	}
-	return s
+	for _, f := range bad.Faults {
+		p.fault(pointer+f.Pointer, "%s", f.Text)
+	}
+	return nil
 }
 
 func (p *catalogueParser) example(ctx context.Context, pointer string, s *Schema, data []byte) {
@@ -197,7 +198,7 @@ func (p *catalogueParser) example(ctx context.Context, pointer string, s *Schema
 	if s == nil {
 		return
 	}
-	found, err := s.ValidateWithin(ctx, data, p.budget)
+	found, err := s.Validate(ctx, data, p.budget)
 	if p.ended = err; p.budget.left < 0 {
 		return // which its event type says
 	}

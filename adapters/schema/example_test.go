@@ -1,6 +1,7 @@
 package schema_test
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/hooktrail/hooktrail/adapters/schema"
@@ -41,7 +42,13 @@ func ExampleSchema_Validate() {
 		fmt.Println(err)
 		return
 	}
-	for _, v := range s.Validate([]byte(`{"amount": -5}`)) {
+	budget := schema.NewBudget(schema.RequestSteps) // which the events of a request share
+	found, err := s.Validate(context.Background(), []byte(`{"amount": -5}`), budget)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, v := range found {
 		fmt.Println(v.Pointer, v.Text)
 	}
 	// Output:

@@ -98,7 +98,7 @@ func TestSchema_Validate_hostile(t *testing.T) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		began = time.Now()
-		found := s.Validate([]byte(pair[1]))
+		found := s.violations([]byte(pair[1]))
 		took := time.Since(began)
 		runtime.ReadMemStats(&after)
 		verdict := "valid"
