@@ -65,7 +65,7 @@ func (f *partField) optional() bool {
 	return raw || f.absent != nil
 }
 
-// jsonOptions: texts from receivers may not be UTF-8, and what was lost of them once must not fail an outcome.
+// jsonOptions: texts from receivers may not be UTF-8. Their invalid bytes are replaced rather than fail an outcome.
 var jsonOptions = json.JoinOptions(
 	json.Deterministic(true), jsontext.AllowInvalidUTF8(true),
 	json.FormatNilSliceAsNull(true), json.FormatNilMapAsNull(true), // so that what is read back is what was written

@@ -158,7 +158,7 @@ func TestDelivery(t *testing.T) {
 	t.Parallel()
 	for status, ended := range map[domain.DeliveryStatus]bool{
 		domain.DeliveryPending: false, domain.DeliveryRetrying: false,
-		domain.DeliverySucceeded: true, domain.DeliveryDead: true, domain.DeliveryGivenUp: true,
+		domain.DeliverySucceeded: true, domain.DeliveryDead: true, domain.DeliveryStatusCancelled: true,
 	} {
 		d := domain.Delivery{Status: status, Attempts: 10}
 		if status.Ended() != ended {

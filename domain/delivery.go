@@ -14,12 +14,13 @@ const (
 	DeliveryRetrying  DeliveryStatus = "retrying" // the last attempt failed or is unknown; another follows
 	DeliverySucceeded DeliveryStatus = "succeeded"
 	DeliveryDead      DeliveryStatus = "dead"
-	DeliveryGivenUp   DeliveryStatus = "cancelled"
+	// DeliveryStatusCancelled: DeliveryCancelled is the fact that leads to it.
+	DeliveryStatusCancelled DeliveryStatus = "cancelled"
 )
 
 // Ended reports whether nothing more happens to the delivery by itself.
 func (s DeliveryStatus) Ended() bool {
-	return s == DeliverySucceeded || s == DeliveryDead || s == DeliveryGivenUp
+	return s == DeliverySucceeded || s == DeliveryDead || s == DeliveryStatusCancelled
 }
 
 // AttemptOutcome is how one attempt ended.
@@ -108,7 +109,7 @@ type AttemptTimings struct {
 	FirstByte int64 `json:"first_byte,omitzero"`
 }
 
-// Delivery is one event for one endpoint, as a fold has it. Attempts counts the started ones.
+// Delivery is one event for one endpoint, as the fold sees it. Attempts counts the started ones.
 type Delivery struct {
 	ID              UUID
 	Tenant          TenantID
@@ -123,7 +124,7 @@ type Delivery struct {
 	NextAttemptAt   time.Time    // zero when ended, and while an attempt is under way
 	Open            bool         // an attempt is started and not finished
 	Node            UUID         // that started the open attempt; zero when none is
-	Cancel          CancelReason // why it was cancelled; empty unless Status is DeliveryGivenUp
+	Cancel          CancelReason // why it was cancelled; empty unless Status is DeliveryStatusCancelled
 	Version         int          // of its stream; 0: no entry of its own yet
 	// SubjectKey seals the personal parts of the event and so of everything that is said of the delivery; see Draft. The
 	// views don't keep it: it links all that is about one person.
@@ -160,8 +161,9 @@ func Routed(e *Entry) []Delivery {
 }
 
 // Fold applies an entry of the delivery's stream: the only fold of a delivery, for the views, the dispatcher
-// and an auditor alike. It reports an error, and changes nothing, for an entry that doesn't follow on. Entries that were
-// folded before (by their stream version) are ignored.
+// and an auditor alike. It reports an error, and changes nothing, for an entry that contradicts the state: one that leaves
+// a version out, an attempt that starts or ends out of turn or after the delivery's end, a redrive of a delivery that
+// can't be dead, a second end. Entries that were folded before (by their stream version) are ignored.
 func (d *Delivery) Fold(e *Entry) error {
 	if e.StreamVersion <= d.Version {
 		return nil
@@ -171,8 +173,8 @@ func (d *Delivery) Fold(e *Entry) error {
 	}
 	switch f := e.Fact.(type) {
 	case *AttemptStarted:
-		if d.Open || f.Number != d.Attempts+1 {
-			return fmt.Errorf("delivery %s: attempt %d started out of turn, after %d", d.ID, f.Number, d.Attempts)
+		if d.Open || f.Number != d.Attempts+1 || d.Status.Ended() {
+			return fmt.Errorf("delivery %s: attempt %d started out of turn, after %d (%s)", d.ID, f.Number, d.Attempts, d.Status)
 		}
 		d.start(f)
 	case *AttemptFinished:
@@ -180,14 +182,25 @@ func (d *Delivery) Fold(e *Entry) error {
 		if !d.Open || r.Number != d.Attempts {
 			return fmt.Errorf("delivery %s: attempt %d finished but isn't the open one", d.ID, r.Number)
 		}
+		// The delivery may have been cancelled while the attempt was under way; then nothing follows the attempt.
+		if !r.Status.Ended() && (d.Status.Ended() || r.Status != DeliveryRetrying) {
+			return fmt.Errorf("delivery %s: an attempt's end made it %q, but it was %s", d.ID, r.Status, d.Status)
+		}
 		d.Open, d.Node, d.Status, d.NextAttemptAt = false, UUID{}, r.Status, r.NextAttemptAt
-		if r.Status != DeliveryGivenUp {
+		if r.Status != DeliveryStatusCancelled {
 			d.Cancel = ""
 		}
 	case *DeliveryRedriven:
+		// Retrying is what foldDamaged assumes after an end that may have said dead.
+		if d.Open || f.Attempts != d.Attempts || d.Status != DeliveryDead && d.Status != DeliveryRetrying {
+			return fmt.Errorf("delivery %s: redriven after %d attempts, but it was %s after %d", d.ID, f.Attempts, d.Status, d.Attempts)
+		}
 		d.ScheduleBase, d.Status, d.NextAttemptAt, d.Cancel = f.Attempts, DeliveryRetrying, f.NextAttemptAt, ""
 	case *DeliveryCancelled: // an attempt under way still ends afterwards
-		d.Status, d.NextAttemptAt, d.Cancel = DeliveryGivenUp, time.Time{}, f.Reason
+		if d.Status.Ended() {
+			return fmt.Errorf("delivery %s: cancelled, but it was %s already", d.ID, d.Status)
+		}
+		d.Status, d.NextAttemptAt, d.Cancel = DeliveryStatusCancelled, time.Time{}, f.Reason
 	case nil:
 		if e.Damaged {
 			d.foldDamaged(e)
@@ -198,7 +211,7 @@ func (d *Delivery) Fold(e *Entry) error {
 }
 
 // foldDamaged takes from an entry whose content doesn't open what its kind alone says, so that one such entry stops no
-// fold. An attempt that ended nobody knows how is as one whose end is unknown: another follows.
+// fold. An attempt whose outcome can't be read is treated like one whose outcome is unknown: another follows.
 func (d *Delivery) foldDamaged(e *Entry) {
 	switch e.Kind {
 	case KindAttemptStarted:
@@ -211,7 +224,7 @@ func (d *Delivery) foldDamaged(e *Entry) {
 	case KindDeliveryRedriven:
 		d.ScheduleBase, d.Status, d.NextAttemptAt, d.Cancel = d.Attempts, DeliveryRetrying, e.RecordedAt, ""
 	case KindDeliveryCancelled:
-		d.Status, d.NextAttemptAt, d.Cancel = DeliveryGivenUp, time.Time{}, ""
+		d.Status, d.NextAttemptAt, d.Cancel = DeliveryStatusCancelled, time.Time{}, ""
 	}
 }
 
@@ -222,15 +235,15 @@ func (d *Delivery) start(a *AttemptStarted) {
 // MaxRetryAfter bounds how long a receiver may put off the next attempt.
 const MaxRetryAfter = 24 * time.Hour
 
-// Verdict is what an attempt's end says about going on.
+// Verdict is what the end of an attempt means for further attempts.
 type Verdict struct {
 	Outcome   AttemptOutcome
 	Permanent bool      // refused for good: no further attempt makes sense
 	NotBefore time.Time // asked for by the receiver (Retry-After), where the profile honours it; zero: nothing asked
 }
 
-// Decide returns the delivery's status after its attempt with a number ended, and when the next one is due. random in
-// [0, 1) spreads the gap. An unknown outcome is tried again like a failure.
+// Decide returns the delivery's status after the end of an attempt, given its number, and when the next one is due.
+// random in [0, 1) spreads the gap. An unknown outcome is retried like a failure.
 func (s Schedule) Decide(number, base int, v Verdict, ended time.Time, random float64) (DeliveryStatus, time.Time) {
 	if v.Outcome == OutcomeSucceeded {
 		return DeliverySucceeded, time.Time{}
@@ -249,7 +262,7 @@ func (s Schedule) Decide(number, base int, v Verdict, ended time.Time, random fl
 	return DeliveryRetrying, next
 }
 
-// Redrive decides to set a dead delivery going again.
+// Redrive decides to retry a dead delivery; any other is refused with ErrConflict.
 func (d Delivery) Redrive(now time.Time) (*DeliveryRedriven, error) {
 	if d.Status != DeliveryDead {
 		return nil, ErrConflict

@@ -56,10 +56,14 @@ func TestDelivery_Fold(t *testing.T) {
 				continue
 			}
 			last = e
+			if _, redriven := fact.(*domain.DeliveryRedriven); before.Status.Ended() && !before.Open &&
+				(!redriven || before.Status != domain.DeliveryDead) {
+				t.Fatalf("%s was folded into a delivery that was %s", e.Kind, before.Status)
+			}
 			if d.Open && d.Node.IsZero() || !d.Open && !d.Node.IsZero() {
 				t.Fatalf("open %v, by node %s", d.Open, d.Node)
 			}
-			if d.Status != domain.DeliveryGivenUp && d.Cancel != "" {
+			if d.Status != domain.DeliveryStatusCancelled && d.Cancel != "" {
 				t.Fatalf("%s, but cancelled because of %s", d.Status, d.Cancel)
 			}
 		}
@@ -90,7 +94,7 @@ func TestDelivery_FoldInTurn(t *testing.T) {
 		status domain.DeliveryStatus
 		open   bool
 	}{
-		{&domain.DeliveryCancelled{Reason: domain.CancelEndpointDeleted}, domain.DeliveryGivenUp, true},
+		{&domain.DeliveryCancelled{Reason: domain.CancelEndpointDeleted}, domain.DeliveryStatusCancelled, true},
 		{end(domain.DeliveryDead), domain.DeliveryDead, false},
 		{&domain.DeliveryRedriven{Attempts: 1, NextAttemptAt: noon}, domain.DeliveryRetrying, false},
 		{&domain.AttemptStarted{Number: 2, Node: id(41)}, domain.DeliveryRetrying, true},
@@ -112,14 +116,14 @@ func TestDelivery_FoldCancelledWhileOpen(t *testing.T) {
 	steps := []domain.Fact{
 		&domain.DeliveryCancelled{Reason: domain.CancelTenantDeleted},
 		&domain.AttemptFinished{Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{
-			Number: 1, Outcome: domain.OutcomeFailed, Status: domain.DeliveryGivenUp,
+			Number: 1, Outcome: domain.OutcomeFailed, Status: domain.DeliveryStatusCancelled,
 		}}},
 	}
 	for i, fact := range steps {
 		if err := d.Fold(&domain.Entry{StreamVersion: i + 1, Kind: fact.Kind(), Fact: fact}); err != nil {
 			t.Fatal(err)
 		}
-		if d.Open != (i == 0) || d.Attempts != 1 || d.Status != domain.DeliveryGivenUp ||
+		if d.Open != (i == 0) || d.Attempts != 1 || d.Status != domain.DeliveryStatusCancelled ||
 			d.Cancel != domain.CancelTenantDeleted || !d.NextAttemptAt.IsZero() {
 			t.Fatalf("after %s: %+v", fact.Kind(), d)
 		}
@@ -137,19 +141,45 @@ func TestDelivery_FoldOutOfTurn(t *testing.T) {
 			Number: n, Status: domain.DeliverySucceeded,
 		}}}
 	}
+	ended := func(s domain.DeliveryStatus) domain.Fact {
+		return &domain.AttemptFinished{Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Number: 1, Status: s}}}
+	}
+	dead, retrying, succeeded := ended(domain.DeliveryDead), ended(domain.DeliveryRetrying), ended(domain.DeliverySucceeded)
+	cancelled := &domain.DeliveryCancelled{Reason: domain.CancelEndpointDeleted}
+	redriven := &domain.DeliveryRedriven{Attempts: 1}
 	for name, test := range map[string]struct {
 		open    bool
 		version int
 		fact    domain.Fact
+		before  []domain.Fact // folded first
 	}{
-		"a start while one is open":   {true, 1, &domain.AttemptStarted{Number: 2}},
-		"a start again":               {true, 1, &domain.AttemptStarted{Number: 1}},
-		"a start that leaves one out": {false, 1, &domain.AttemptStarted{Number: 2}},
-		"an end without a start":      {false, 1, finish(0)},
-		"another attempt's end":       {true, 1, finish(2)},
-		"a gap in the versions":       {true, 2, finish(1)},
+		"a start while one is open":    {true, 1, &domain.AttemptStarted{Number: 2}, nil},
+		"a start again":                {true, 1, &domain.AttemptStarted{Number: 1}, nil},
+		"a start that leaves one out":  {false, 1, &domain.AttemptStarted{Number: 2}, nil},
+		"an end without a start":       {false, 1, finish(0), nil},
+		"another attempt's end":        {true, 1, finish(2), nil},
+		"a gap in the versions":        {true, 2, finish(1), nil},
+		"a start after success":        {true, 2, &domain.AttemptStarted{Number: 2}, []domain.Fact{succeeded}},
+		"a start after death":          {true, 2, &domain.AttemptStarted{Number: 2}, []domain.Fact{dead}},
+		"a start after a cancellation": {false, 2, &domain.AttemptStarted{Number: 1}, []domain.Fact{cancelled}},
+		"an end that is pending":       {true, 1, ended(domain.DeliveryPending), nil},
+		"an end of no status":          {true, 1, ended(""), nil},
+		"a retry after a cancellation": {true, 2, retrying, []domain.Fact{cancelled}},
+		"a redrive of a new delivery":  {false, 1, &domain.DeliveryRedriven{}, nil},
+		"a redrive after success":      {true, 2, redriven, []domain.Fact{succeeded}},
+		"a redrive of a cancelled one": {true, 3, redriven, []domain.Fact{cancelled, ended(domain.DeliveryStatusCancelled)}},
+		"a redrive while one is open":  {true, 3, &domain.DeliveryRedriven{Attempts: 2}, []domain.Fact{retrying, &domain.AttemptStarted{Number: 2}}},
+		"a redrive by another count":   {true, 2, &domain.DeliveryRedriven{Attempts: 2}, []domain.Fact{dead}},
+		"a cancellation after success": {true, 2, cancelled, []domain.Fact{succeeded}},
+		"a cancellation after death":   {true, 2, cancelled, []domain.Fact{dead}},
+		"a cancellation after another": {false, 2, cancelled, []domain.Fact{cancelled}},
 	} {
 		d := routedOne(test.open)
+		for i, f := range test.before {
+			if err := d.Fold(&domain.Entry{StreamVersion: i + 1, Kind: f.Kind(), Fact: f}); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
 		before := d
 		err := d.Fold(&domain.Entry{StreamVersion: test.version, Kind: test.fact.Kind(), Fact: test.fact})
 		if err == nil || !reflect.DeepEqual(before, d) {

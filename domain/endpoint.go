@@ -30,7 +30,7 @@ type EndpointConfig struct {
 	Disabled      string            `json:"disabled,omitempty"` // why the product stopped delivering; empty: it didn't
 	// Success overrides which statuses are a success, as a profile writes them ("2xx", "200"); none: the profile's.
 	Success []string `json:"success,omitempty"`
-	// DisableAfter is after how long of nothing but failures the product stops delivering; 0: never.
+	// DisableAfter is how long every attempt must have failed before the product stops delivering; 0: it never does.
 	DisableAfter Duration `json:"disable_after,omitzero"`
 	// Handshake is what the receiver must pass before its first delivery, and before its URL changes; empty: nothing.
 	Handshake HandshakeKind `json:"handshake,omitempty"`
@@ -124,8 +124,7 @@ func CreateEndpoint(config EndpointConfig, https bool) (*EndpointCreated, error)
 }
 
 // Update decides on a changed configuration. Keys, pause, disabling and handshake have operations of their own and stay.
-// A verified endpoint of which a handshake is newly demanded has to pass it; its URL, once it has, changes by a handshake
-// alone.
+// A verified endpoint that newly requires a handshake has to pass it; once it has, its URL changes only by a handshake.
 func (e Endpoint) Update(config EndpointConfig, https bool) (*EndpointUpdated, error) {
 	if e.Deleted {
 		return nil, ErrNotFound
@@ -229,8 +228,8 @@ func (e Endpoint) Disable(reason string) (*EndpointDisabled, error) {
 }
 
 // Failed reports whether there were only failures for as long as the endpoint allows. The time counts from the first
-// failure after the last success or from the last change of the configuration, whichever is later: who mends something
-// gets the whole time again.
+// failure after the last success or from the last change of the configuration, whichever is later: whoever repairs an
+// endpoint gets the whole time again.
 func (e Endpoint) Failed(h Health, changed, now time.Time) bool {
 	at := e.FailsAt(h, changed)
 	return !at.IsZero() && !now.Before(at)
@@ -248,8 +247,8 @@ func (e Endpoint) FailsAt(h Health, changed time.Time) time.Time {
 	return since.Add(time.Duration(e.DisableAfter))
 }
 
-// Health is how the attempts at an endpoint went of late. The zero value is that of one that was never tried. An attempt
-// of unknown outcome tells nothing.
+// Health summarises the latest attempts at an endpoint. The zero value is that of an endpoint that was never tried. An
+// attempt of unknown outcome doesn't change it.
 type Health struct {
 	LastSuccess  time.Time // recorded_at of the last success; zero: never
 	FailingSince time.Time // recorded_at of the first failure after the last success; zero: the last attempt succeeded

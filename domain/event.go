@@ -13,13 +13,13 @@ type EventAttributes struct {
 	EventIdentity
 }
 
-// EventClass is what the tenant itself says of an event. It names nobody.
+// EventClass is what the tenant itself says about an event. It names no person.
 type EventClass struct {
 	Type          EventType `json:"type"`
 	SchemaVersion string    `json:"schema_version"`
 	// Test marks a sample made for one endpoint, which is never routed elsewhere.
 	Test *TestTarget `json:"test,omitzero"`
-	// About is the endpoint of which an operational event speaks: it is never routed there.
+	// About is the endpoint that an operational event is about: it is never routed there.
 	About UUID `json:"about,omitzero"`
 }
 
@@ -32,7 +32,7 @@ type EventIdentity struct {
 	OccurredAt time.Time         `json:"occurred_at,omitzero"` // zero: as recorded
 	DataSchema string            `json:"dataschema,omitempty"`
 	Extensions map[string]string `json:"extensions,omitempty"` // CloudEvents extension attributes, canonical text
-	// SchemaProblem is how the data breaks the type's schema, where the tenant has it accepted all the same. It holds
+	// SchemaProblem is how the data violates the type's schema, where the tenant accepts it nevertheless. It holds
 	// places and rules, no value of the data.
 	SchemaProblem string `json:"schema_problem,omitempty"`
 }
@@ -76,7 +76,7 @@ func (a EventAttributes) Validate() error {
 	return validateExtensions(a.Extensions)
 }
 
-// validateExtensions holds the names to CloudEvents 1.0 §3.1 (lower-case letters and digits).
+// validateExtensions checks the names by CloudEvents 1.0 §3.1 (lower-case letters and digits).
 func validateExtensions(extensions map[string]string) error {
 	if len(extensions) > maxExtensions {
 		return Invalid("extensions", "must have at most %d members", maxExtensions)

@@ -8,9 +8,9 @@ type EventTypeConfig struct {
 	Name        EventType `json:"name"`
 	Description string    `json:"description,omitempty"`
 	// SchemaVersion is what the schema is called, such as "v1": the default of the type's events. A schema of an
-	// earlier version goes on holding for events that name it.
+	// earlier version remains in force for events that name it.
 	SchemaVersion string `json:"schema_version"`
-	// Schema is JSON Schema 2020-12, and Examples are JSON: texts, since JSON within JSON wouldn't keep its bytes.
+	// Schema is JSON Schema, and Examples are JSON: texts, since JSON within JSON wouldn't keep its bytes.
 	Schema     string   `json:"schema,omitempty"` // none: any data
 	Examples   []string `json:"examples,omitempty"`
 	Deprecated string   `json:"deprecated,omitempty"` // why, and what to use instead; empty: it isn't

@@ -14,7 +14,7 @@ var ErrFilterBudget = errors.New("the event's budget for filters is spent")
 // Budgets of filters, in units of about one operation, 50 ns.
 const (
 	// EventFilterBudget is what the filters of one event may cost together. A filter that people write costs 15 to 35
-	// units, one that goes through a list some 8 for each element: 7,000 filters fit, or two of the dearest. All of it
+	// units, one that goes through a list some 8 for each element: 7,000 filters fit, or two of the most expensive. All of it
 	// takes 10 to 25 ms.
 	EventFilterBudget = 250_000
 	// RequestFilterBudget is what the filters of all events of one request may cost together: a batch of 1,000 events
@@ -32,8 +32,8 @@ const (
 type Filter func(ctx context.Context, run *FilterRun) (bool, error)
 
 // FilterRun is one event while its subscriptions' filters are asked about it, one after another: its data is decoded
-// once and what the filters cost is added up. It is not safe for concurrent use, and the event mustn't change
-// meanwhile.
+// once and what the filters cost is added up. It is not safe for concurrent use, and the event must not change while it
+// is in use.
 type FilterRun struct {
 	Event *EventAppended
 	// Now is what the variable occurred_at has for an event that names no time of its own: the entry's recorded_at

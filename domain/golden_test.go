@@ -15,11 +15,11 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-var update = flag.Bool("update", false, "add what is missing in the golden files; what stands in them is never changed")
+var update = flag.Bool("update", false, "add what is missing in the golden files; what they contain is never changed")
 
 const goldenFile = "testdata/facts.golden.json"
 
-// goldenFact is one fact of one kind and version, as it stands in logs.
+// goldenFact is one fact of one kind and version, as logs contain it.
 type goldenFact struct {
 	Kind    domain.Kind  `json:"kind"`
 	Version int          `json:"version"`

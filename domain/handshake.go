@@ -71,8 +71,8 @@ func (e Endpoint) StartHandshake(start HandshakeStart) (*EndpointHandshakeStarte
 	return &EndpointHandshakeStarted{Endpoint: e.EndpointConfig, Handshake: start}, nil
 }
 
-// FinishHandshake decides on what follows from a handshake's end. One that passed takes its URL over, verifies an
-// endpoint of which this kind is demanded, and lowers the rate limit to what the receiver allows.
+// FinishHandshake decides what follows from the end of a handshake. One that passed sets the endpoint's URL to its own,
+// verifies an endpoint that requires this kind, and lowers the rate limit to what the receiver allows.
 func (e Endpoint) FinishHandshake(start HandshakeStart, result HandshakeResult, body []byte) (*EndpointHandshakeFinished, error) {
 	if e.Deleted {
 		return nil, ErrNotFound

@@ -23,7 +23,7 @@ func Roles() []Role {
 	return []Role{RoleOperator, RoleAdmin, RoleProducer, RoleAuditor, RolePrivacy, RoleReceiver, RoleMonitor, RoleRegistrant}
 }
 
-// KeyConfig is what the log knows of an API key. The key itself is nowhere. Erasing the principal destroys the names; the
+// KeyConfig is what the log knows of an API key. The key itself isn't stored. Erasing the principal destroys the names; the
 // rights are the tenant's and stay.
 type KeyConfig struct {
 	KeyRights
@@ -70,7 +70,7 @@ func (k Key) Valid(now time.Time) bool {
 	return !k.Revoked && (k.ExpiresAt.IsZero() || now.Before(k.ExpiresAt))
 }
 
-// CreateKey decides on a new key. The caller has hashed it; A key that has expired by now is refused.
+// CreateKey decides on a new key. The caller has hashed it. A key that has expired by now is refused.
 func CreateKey(config KeyConfig, now time.Time) (*KeyCreated, error) {
 	if err := ValidateText("name", config.Name, 1, 255); err != nil {
 		return nil, err

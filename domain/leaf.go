@@ -51,7 +51,7 @@ func Commit(part string, salt, content []byte) Commitment {
 	return Commitment{part, sha256.Sum256(outer[:])}
 }
 
-// Leaf is what is hashed of an entry. Its encoding is canonical JSON (RFC 8785) with string values only; a member without a
+// Leaf is the part of an entry that is hashed. Its encoding is canonical JSON (RFC 8785) with string values only; a member without a
 // value is absent. No member contains content or anything that a producer chose.
 type Leaf struct {
 	Origin        string // "<instance name>/<tenant>", of characters that JSON doesn't escape

@@ -53,14 +53,13 @@ type Actor struct {
 type Group struct {
 	Drafts []Draft
 	Claims []Claim
-	// Fences have the append refused with ErrFenced unless each one's Owner holds its lease at its Epoch at commit. There
-	// are several where one group acts under several leases: the router's, and those of the shards whose first attempts
-	// it starts.
+	// Fences: the append is refused with ErrFenced unless the Owner of each holds its lease at its Epoch at commit. There
+	// are several where a group starts first attempts of several shards.
 	Fences []Fence
 	// Takes are leases that the append takes over; see Take.
 	Takes []Take
-	// Basis has the append refused with ErrStale unless the drafts were decided by the newest configuration; nil: the group
-	// decides nothing by it.
+	// Basis: the append is refused with ErrStale unless the drafts were decided by the newest configuration; nil: they
+	// don't depend on it.
 	Basis *Basis
 }
 
@@ -72,7 +71,7 @@ type Basis struct {
 	Configuration Sequence
 	// Decide, where it isn't nil, decides a stale group again, under the append lock, instead of having it refused. newer are
 	// the tenant's entries that configure routing after Configuration, in order, at least one. It returns what replaces the
-	// group's drafts, fences and basis; claims keep their meaning. It must not block: nobody appends meanwhile.
+	// group's drafts, fences and basis; claims keep their meaning. It must not block: all appends wait for it.
 	Decide func(newer []Entry) (drafts []Draft, fences []Fence, err error)
 }
 
@@ -89,7 +88,7 @@ type Claim struct {
 
 // Fence names a lease under which a group is appended.
 type Fence struct {
-	Lease string // "shard/07", "router"
+	Lease string // "shard/07"
 	Owner UUID   // the node
 	Epoch int64
 }
@@ -135,9 +134,9 @@ type Entry struct {
 	Damaged bool
 }
 
-// EventSequence is the sequence of the event of which an event.appended or event.routed entry speaks. The entries that
-// continue an event's routing come right behind it in one group, which couldn't name its sequence: no one knew it. One that
-// names a cause all the same names the event.
+// EventSequence returns the sequence of the event that an event.appended or event.routed entry is about. Entries that
+// continue an event's routing follow it in the same group, before its sequence was known, so they can't name it; one that
+// names a cause names the event.
 func (e *Entry) EventSequence() Sequence {
 	if e.Kind == KindEventRouted && e.Cause != 0 {
 		return e.Cause
@@ -167,7 +166,7 @@ type Query struct {
 
 // Log is the append-only log. Implementations are safe for concurrent use.
 //
-// Two exist: adapters/postgres, and domain/logtest's in memory, with which decisions are tested on a fake clock.
+// Two exist: adapters/postgres/eventlog, and domain/logtest's in memory, with which decisions are tested on a fake clock.
 type Log interface {
 	// Append commits each group by itself, atomically, and returns one outcome a group, in order. Groups of one call are
 	// appended in order and usually by one commit. It returns when all are decided; when ctx ends before that, what was

@@ -4,9 +4,9 @@ import "encoding/json"
 
 // Operational events are those that the product itself appends about what became of a tenant's endpoints and deliveries.
 // An endpoint subscribes to them like to any event, but by name ("hooktrail.*", "hooktrail.delivery.dead"): a "*" in the
-// first place never matches them. Each is appended in one group with the fact that it speaks of, and only while a
-// subscription of the tenant matches its type, since the log contains the fact in any case. The endpoint that it speaks
-// of (EventAttributes.About) doesn't receive it, and nothing is appended about deliveries of operational events, so that none
+// first place never matches them. Each is appended in one group with the fact that it is about, and only while a
+// subscription of the tenant matches its type, since the log contains the fact in any case. The endpoint that it is
+// about (EventAttributes.About) doesn't receive it, and nothing is appended about deliveries of operational events, so that none
 // leads to another.
 //
 // The data of all of them is a [Notice]. Beside endpoint_id it has the members that the comments name.
@@ -50,7 +50,7 @@ type Notice struct {
 }
 
 // OperationalEvent makes an operational event of one of the types above, with a new id. The caller adds the cause and,
-// where the notice names an event, that event's subject: who is erased takes it along.
+// where the notice names an event, that event's subject: erasing the subject erases the notice.
 func OperationalEvent(tenant TenantID, typ EventType, n Notice) Draft {
 	id := NewUUID()
 	data, _ := json.Marshal(n) // texts and numbers: it never fails

@@ -10,7 +10,7 @@ type Registration struct {
 	Quota      int       `json:"quota,omitzero"`     // endpoints that may be made, deleted ones included
 	Used       int       `json:"used,omitzero"`      // endpoints that were made
 	HTTPSOnly  bool      `json:"https_only,omitzero"`
-	// Handshake is demanded of every endpoint that is made; empty: nothing.
+	// Handshake is required of every endpoint that is made; empty: none.
 	Handshake HandshakeKind `json:"handshake,omitempty"`
 }
 

@@ -7,12 +7,12 @@ type TenantConfig struct {
 	ID              TenantID `json:"id"`
 	Name            string   `json:"name"`
 	WebhooksEnabled bool     `json:"webhooks_enabled"` // false: events are logged, routing records the skip
-	HTTPSOnly       bool     `json:"https_only"`       // true: endpoints with http URLs are refused, those that exist get nothing
-	// Schemas says what becomes of events whose data breaks their type's schema; empty is SchemasOff.
+	HTTPSOnly       bool     `json:"https_only"`       // true: endpoints with http URLs are refused, and existing ones receive nothing
+	// Schemas says what happens to events whose data violates their type's schema; empty is SchemasOff.
 	Schemas SchemaMode `json:"schema_validation,omitempty"`
 }
 
-// Bars says why the tenant's rules let nothing out to an endpoint, "" when they do. What was routed before waits.
+// Bars returns why the tenant's rules forbid deliveries to an endpoint, "" if they don't. What was routed before waits.
 func (c TenantConfig) Bars(e EndpointConfig) SkipReason {
 	const plain = "http:"
 	switch {
@@ -24,7 +24,7 @@ func (c TenantConfig) Bars(e EndpointConfig) SkipReason {
 	return ""
 }
 
-// SchemaMode is what a tenant does with events whose data breaks their type's schema.
+// SchemaMode is what happens to a tenant's events whose data violates their type's schema.
 type SchemaMode string
 
 // The modes.

@@ -26,7 +26,7 @@ func TestImport_Embedded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		types, err := schema.ParseCatalogue(document)
+		types, err := schema.ParseCatalogue(t.Context(), document, schema.NewBudget(schema.CatalogueSteps))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -25,6 +25,7 @@ import (
 	"github.com/hooktrail/hooktrail/domain/logtest"
 	"github.com/hooktrail/hooktrail/openapi"
 	"github.com/hooktrail/hooktrail/projections"
+	"github.com/hooktrail/hooktrail/projections/memorytest"
 )
 
 // fixture is the HTTP surface over the log and the views in memory, with the tenants acme and other.
@@ -32,7 +33,7 @@ type fixture struct {
 	t       testing.TB
 	handler http.Handler
 	log     *claimLog
-	views   *projections.Memory
+	views   *memorytest.Memory
 	secrets *secrets
 	server  openapi.Server
 	logged  *bytes.Buffer // what the server logged; read it when nothing runs
@@ -45,7 +46,7 @@ type fixture struct {
 
 func newFixture(t testing.TB) *fixture {
 	t.Helper()
-	f := &fixture{t: t, log: newClaimLog(), views: projections.NewMemory(), secrets: newSecrets(), logged: new(bytes.Buffer)}
+	f := &fixture{t: t, log: newClaimLog(), views: memorytest.New(), secrets: newSecrets(), logged: new(bytes.Buffer)}
 	directory := projections.NewDirectory(projections.DirectoryRows{}, 0)
 	ctx, stop := context.WithCancel(context.Background())
 	var following sync.WaitGroup

@@ -56,7 +56,7 @@ func schemaPort() openapi.Schemas {
 			return faults, nil
 		},
 		Catalogue: func(document []byte) ([]domain.EventTypeConfig, []openapi.Fault, error) {
-			types, err := schema.ParseCatalogue(document)
+			types, err := schema.ParseCatalogue(context.Background(), document, schema.NewBudget(schema.CatalogueSteps))
 			var wrong *schema.DocumentError
 			if errors.As(err, &wrong) {
 				var faults []openapi.Fault

@@ -9,7 +9,7 @@ import (
 )
 
 // Apply folds one entry into a Store. Entries must come in order of position, each once. An error names the entry; the
-// caller stops there, for an entry left out would be wrong in every answer after it.
+// caller stops there: leaving an entry out would make every later answer wrong.
 func Apply(s Store, e domain.Entry) error {
 	if err := apply(s, e); err != nil {
 		return fmt.Errorf("fold %s at position %d (%s, sequence %d): %w", e.Kind, e.Position, e.Tenant, e.Sequence, err)
@@ -74,7 +74,8 @@ func applyRouting(s Store, e *domain.Entry, r domain.Routing, v domain.Verdicts)
 	})
 }
 
-// foldDelivery folds a step of a delivery. One that nobody made is a defect, unless what made it can't be read any more.
+// foldDelivery folds a step of a delivery. A step of an unknown delivery is a defect, unless the entry that made the
+// delivery can't be read any more.
 func foldDelivery(s Store, e *domain.Entry) error {
 	err := s.FoldDelivery(e)
 	if !errors.Is(err, domain.ErrNotFound) {
@@ -143,7 +144,7 @@ func applyErased(s Store, e domain.Entry) error {
 	switch e.Stream.Kind {
 	case domain.StreamEvent:
 		if e.Kind != domain.KindEventAppended {
-			return nil // the deliveries that it made are known no more
+			return nil // which deliveries it made isn't known any more
 		}
 		return s.PutEvent(Event{ID: id, Tenant: e.Tenant, LeafHash: leafHash(e.Leaf), Created: at, Erased: true})
 	case domain.StreamDelivery:
@@ -166,12 +167,12 @@ func applyErased(s Store, e domain.Entry) error {
 }
 
 // applyDamaged folds an entry whose content doesn't open although its keys exist. An event keeps its place, marked, and a
-// delivery goes on by what the entry's kind says. What configures can't be guessed: the fold stops there.
+// delivery is moved on by what the entry's kind says. Configuration can't be guessed: the fold stops there.
 func applyDamaged(s Store, e domain.Entry) error {
 	switch e.Stream.Kind {
 	case domain.StreamEvent:
 		if e.Kind != domain.KindEventAppended {
-			return nil // the deliveries that it made are known no more
+			return nil // which deliveries it made isn't known any more
 		}
 		return s.PutEvent(Event{ID: e.Stream.ID, Tenant: e.Tenant, LeafHash: leafHash(e.Leaf), Created: OriginOf(e), Damaged: true})
 	case domain.StreamDelivery:

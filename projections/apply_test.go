@@ -2,6 +2,8 @@ package projections_test
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/projections"
 	"github.com/hooktrail/hooktrail/projections/historytest"
+	"github.com/hooktrail/hooktrail/projections/memorytest"
 )
 
 // oneOfEach is a history with an entry of every kind. Streams are named by their last byte.
@@ -105,7 +108,7 @@ func TestApply_EveryKind(t *testing.T) {
 			t.Errorf("the history has no %s: add one, and a fold for it", k)
 		}
 	}
-	m := projections.NewMemory()
+	m := memorytest.New()
 	for _, e := range entries {
 		if err := projections.Apply(m, e); err != nil {
 			t.Fatal(err)
@@ -119,7 +122,7 @@ func TestApply_ErasedConfiguration(t *testing.T) {
 		if erased.Stream.Kind == domain.StreamEvent || erased.Stream.Kind == domain.StreamDelivery {
 			continue
 		}
-		m := projections.NewMemory()
+		m := memorytest.New()
 		for n, e := range oneOfEach() {
 			if n == i {
 				e.Fact, e.Erased = nil, true
@@ -147,7 +150,7 @@ func TestApply_ErasedConfiguration(t *testing.T) {
 // person: no status, no endpoint, no attempt changes.
 func TestApply_ErasedSubject(t *testing.T) {
 	t.Parallel()
-	whole, erased := projections.NewMemory(), projections.NewMemory()
+	whole, erased := memorytest.New(), memorytest.New()
 	for _, e := range oneOfEach() {
 		if err := projections.Apply(whole, e); err != nil {
 			t.Fatal(err)
@@ -172,7 +175,7 @@ func TestApply_ErasedSubject(t *testing.T) {
 	}
 }
 
-func deliveriesOf(t *testing.T, m *projections.Memory) (rows []projections.Delivery) {
+func deliveriesOf(t *testing.T, m *memorytest.Memory) (rows []projections.Delivery) {
 	t.Helper()
 	err := m.Read(t.Context(), "acme", 0, func(r projections.Reader) (err error) {
 		rows, err = r.Deliveries(t.Context(), projections.DeliveryFilter{}, projections.Page{Limit: 9}, projections.AsOf{})
@@ -187,7 +190,7 @@ func deliveriesOf(t *testing.T, m *projections.Memory) (rows []projections.Deliv
 // TestApply_PeriodDestroyed: where nothing of an event and its deliveries opens any more, they leave their traces.
 func TestApply_PeriodDestroyed(t *testing.T) {
 	t.Parallel()
-	m := projections.NewMemory()
+	m := memorytest.New()
 	for _, e := range oneOfEach() {
 		if e.Stream.Kind == domain.StreamEvent || e.Stream.Kind == domain.StreamDelivery {
 			e.Fact, e.Erased = nil, true
@@ -225,17 +228,46 @@ func TestApply_StopsAtWhatItCannotFold(t *testing.T) {
 			t.Parallel()
 			e := first
 			change(&e)
-			if err := projections.Apply(projections.NewMemory(), e); err == nil {
+			if err := projections.Apply(memorytest.New(), e); err == nil {
 				t.Error("folded")
 			}
 		})
 	}
 }
 
+// TestApply_StopsAtAContradiction: a step that its delivery's state doesn't allow stops the fold, with the entry's place.
+func TestApply_StopsAtAContradiction(t *testing.T) {
+	t.Parallel()
+	m, entries := memorytest.New(), oneOfEach()
+	var succeeded domain.Entry
+	for _, e := range entries {
+		if err := projections.Apply(m, e); err != nil {
+			t.Fatal(err)
+		}
+		if f, ok := e.Fact.(*domain.AttemptFinished); ok && f.Result.Status == domain.DeliverySucceeded {
+			succeeded = e
+		}
+	}
+	next := entries[len(entries)-1]
+	next.Position, next.Sequence = next.Position+1, next.Sequence+1
+	next.Stream, next.StreamVersion = succeeded.Stream, succeeded.StreamVersion+1
+	for _, fact := range []domain.Fact{
+		&domain.DeliveryRedriven{Attempts: 2}, &domain.DeliveryCancelled{Reason: domain.CancelErased}, &domain.AttemptStarted{Number: 3},
+	} {
+		next.Fact, next.Kind = fact, fact.Kind()
+		if err := projections.Apply(m, next); err == nil || !strings.Contains(err.Error(), fmt.Sprint("position ", next.Position)) {
+			t.Errorf("%s after success: %v", next.Kind, err)
+		}
+	}
+	if m.Cursor() != entries[len(entries)-1].Position {
+		t.Errorf("the fold went on to %d", m.Cursor())
+	}
+}
+
 // TestApply_PassesOverWhatNewerProgramsSay: a release that adds a kind can be rolled out node by node, and back.
 func TestApply_PassesOverWhatNewerProgramsSay(t *testing.T) {
 	t.Parallel()
-	m := projections.NewMemory()
+	m := memorytest.New()
 	for _, e := range oneOfEach()[:2] {
 		if e.Sequence == 1 {
 			e.Kind, e.Fact = "tenant.painted", nil
@@ -256,7 +288,7 @@ func TestApply_DamagedDelivery(t *testing.T) {
 	entries := oneOfEach()
 	read := func(damage func(*domain.Entry) bool) (rows []projections.Delivery) {
 		t.Helper()
-		m := projections.NewMemory()
+		m := memorytest.New()
 		for _, e := range entries {
 			if damage(&e) {
 				e.Fact, e.Damaged = nil, true

@@ -8,7 +8,7 @@ func AttemptsOf(delivery domain.UUID, entries []domain.Entry) []Attempt {
 	for i := range entries {
 		e := &entries[i]
 		if e.Stream.Kind == domain.StreamDelivery {
-			attempts = foldAttempts(attempts, e)
+			attempts = FoldAttempts(attempts, e)
 			continue
 		}
 		var routing domain.Routing
@@ -27,8 +27,8 @@ func AttemptsOf(delivery domain.UUID, entries []domain.Entry) []Attempt {
 	return attempts
 }
 
-// foldAttempts applies an entry of a delivery's stream to its attempts.
-func foldAttempts(attempts []Attempt, e *domain.Entry) []Attempt {
+// FoldAttempts applies an entry of a delivery's stream to its attempts.
+func FoldAttempts(attempts []Attempt, e *domain.Entry) []Attempt {
 	switch f := e.Fact.(type) {
 	case *domain.AttemptStarted:
 		return append(attempts, begun(e.Stream.ID, f, e))

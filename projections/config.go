@@ -8,7 +8,7 @@ import (
 )
 
 // Config is the configuration in force at one position: a Store that keeps the current version of what isn't deleted, and
-// nothing else. It is not safe for concurrent use; who routes by it takes a tenant's Snapshot.
+// nothing else. It is not safe for concurrent use; routing takes a tenant's Snapshot.
 type Config struct {
 	noDeliveries
 	cursor    domain.Position
@@ -37,7 +37,7 @@ func NewConfig() *Config {
 	return &Config{tenants: make(map[domain.TenantID]*tenantConfig), endpoints: make(map[domain.UUID]Endpoint)}
 }
 
-// KeepFilters has the Config keep the filter of each subscription that has one, compiled.
+// KeepFilters makes the Config keep the filter of each subscription that has one, compiled.
 func (c *Config) KeepFilters(compile func(expression string) domain.Filter) {
 	c.compile = compile
 	for _, t := range c.tenants {
@@ -59,13 +59,13 @@ func (c *Config) keepFilter(t *tenantConfig, row Subscription, before string) {
 	}
 }
 
-// Cursor is the position as of which the configuration holds.
+// Cursor is the position as of which the configuration is in force.
 func (c *Config) Cursor() domain.Position { return c.cursor }
 
-// SetCursor says as of which position the rows hold that were put without folding.
+// SetCursor sets the position as of which rows are in force that were put without folding.
 func (c *Config) SetCursor(at domain.Position) { c.cursor = at }
 
-// Tenant returns a tenant; false when there is none, or none any more.
+// Tenant returns a tenant; false if it doesn't exist, or was deleted.
 func (c *Config) Tenant(id domain.TenantID) (Tenant, bool) {
 	t, ok := c.tenants[id]
 	if !ok || t.tenant.ID == "" {
@@ -74,7 +74,7 @@ func (c *Config) Tenant(id domain.TenantID) (Tenant, bool) {
 	return t.tenant, true
 }
 
-// Endpoint returns an endpoint; false when there is none, or none any more.
+// Endpoint returns an endpoint; false if it doesn't exist, or was deleted.
 func (c *Config) Endpoint(id domain.UUID) (Endpoint, bool) {
 	e, ok := c.endpoints[id]
 	return e, ok
@@ -83,7 +83,7 @@ func (c *Config) Endpoint(id domain.UUID) (Endpoint, bool) {
 // Endpoints returns every tenant's endpoints, in no order.
 func (c *Config) Endpoints() []Endpoint { return slices.Collect(maps.Values(c.endpoints)) }
 
-// Subscription returns a tenant's subscription; false when there is none, or none any more.
+// Subscription returns a tenant's subscription; false if it doesn't exist, or was deleted.
 func (c *Config) Subscription(tenant domain.TenantID, id domain.UUID) (Subscription, bool) {
 	t, ok := c.tenants[tenant]
 	if !ok {
@@ -99,7 +99,7 @@ func (c *Config) Subscriptions(tenant domain.TenantID) []Subscription {
 	if !ok {
 		return nil
 	}
-	return slices.SortedFunc(maps.Values(t.subscriptions), func(a, b Subscription) int { return compareUUID(a.ID, b.ID) })
+	return slices.SortedFunc(maps.Values(t.subscriptions), func(a, b Subscription) int { return slices.Compare(a.ID[:], b.ID[:]) })
 }
 
 // Matching returns a tenant's subscriptions whose types choose one, paused ones too, in order of id. The result is

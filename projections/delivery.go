@@ -2,8 +2,8 @@ package projections
 
 import "github.com/hooktrail/hooktrail/domain"
 
-// Routed returns the deliveries that an entry makes as the views have them, without what links the events about a person:
-// the key of their subject.
+// Routed returns the deliveries that an entry makes as the views have them: without the key of their subject, which links
+// the events about a person.
 func Routed(e *domain.Entry) []Delivery {
 	made, at := domain.Routed(e), OriginOf(*e)
 	rows := make([]Delivery, len(made))
@@ -14,8 +14,8 @@ func Routed(e *domain.Entry) []Delivery {
 	return rows
 }
 
-// Fold applies an entry of the delivery's stream; domain.Delivery.Fold decides what it means. An end that follows an end (of
-// an attempt that was under way when its delivery was cancelled) leaves the time of the first.
+// Fold applies an entry of the delivery's stream; domain.Delivery.Fold defines what it means. If an
+// attempt was under way when the delivery was cancelled, its end doesn't change the time at which the delivery ended.
 func (d *Delivery) Fold(e *domain.Entry) error {
 	if e.StreamVersion <= d.Version {
 		return nil

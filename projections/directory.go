@@ -8,9 +8,9 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// Directory answers what a request must know before anything is read: who may come in (every API key by its hash, every
-// tenant), which schemas hold for the events of a type, which wire profiles operators added. It follows the log, so that a
-// revocation takes effect as soon as it is read there. It is safe for concurrent use.
+// Directory answers what a request must know before anything is read: who is allowed in (every API key by its hash, every
+// tenant), which schemas apply to the events of a type, which wire profiles operators added. It follows the log, so that
+// a revocation takes effect as soon as it is read there. It is safe for concurrent use.
 type Directory struct {
 	mu      sync.RWMutex // guards all below
 	keys    map[[32]byte]Key
@@ -35,13 +35,13 @@ type typeHistory struct {
 	deprecated time.Time // since when it is; zero: it isn't
 }
 
-// Rules are what holds for the events of a type.
+// Rules are what applies to the events of a type.
 type Rules struct {
 	Mode       domain.SchemaMode // the tenant's, never empty
-	Registered bool              // else the tenant says nothing about the type, and all below is zero
+	Registered bool              // if not, the tenant hasn't registered the type, and all below is zero
 	Version    string            // of the schema: the one asked for, or the type's newest
 	Known      bool              // whether the type has a schema version of that name
-	Schema     string            // empty where the version asks nothing of the data
+	Schema     string            // empty where the version requires nothing of the data
 	Deprecated time.Time         // since when the type is; zero: it isn't
 }
 
@@ -53,8 +53,8 @@ type DirectoryRows struct {
 	Profiles   []Profile   // in the order in which they were added
 }
 
-// NewDirectory returns a Directory that holds rows as of a position. With none and position 0 it learns everything from
-// the log.
+// NewDirectory returns a Directory that has rows as of a position. Without rows, from position 0, it reads everything
+// from the log.
 func NewDirectory(rows DirectoryRows, at domain.Position) *Directory {
 	d := &Directory{
 		keys: make(map[[32]byte]Key, len(rows.Keys)), tenants: make(map[domain.TenantID]Tenant, len(rows.Tenants)),
@@ -73,8 +73,8 @@ func NewDirectory(rows DirectoryRows, at domain.Position) *Directory {
 	return d
 }
 
-// Follow keeps the Directory up to date until ctx ends (nil) or an entry can't be folded. Then it stays as it is, which
-// the caller must not serve from: a revocation may be behind that entry.
+// Follow keeps the Directory up to date until ctx ends (nil) or an entry can't be folded. After an
+// error the caller must not serve from it: a revocation may follow that entry.
 func (d *Directory) Follow(ctx context.Context, log domain.Log) error {
 	return Follow(ctx, log, d.Cursor(), func(entries []domain.Entry) error {
 		d.mu.Lock()
@@ -90,7 +90,7 @@ func (d *Directory) Follow(ctx context.Context, log domain.Log) error {
 	})
 }
 
-// KeyByHash finds a key by its SHA-256. Revoked keys aren't found; whether it has expired, Key.Valid says.
+// KeyByHash finds a key by its SHA-256. Revoked keys aren't found; Key.Valid reports whether it has expired.
 func (d *Directory) KeyByHash(hash [32]byte) (Key, bool) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
@@ -117,8 +117,8 @@ func (d *Directory) EventType(tenant domain.TenantID, name domain.EventType) (Ev
 	return t.newest, true
 }
 
-// Schema finds the schema that holds for events of a type that name a version of it; false when there is none of that
-// version. It is empty where the version asks nothing of the data.
+// Schema finds the schema that applies to events of a type that name a version of it; false when there is none of that
+// version. It is empty where the version requires nothing of the data.
 func (d *Directory) Schema(tenant domain.TenantID, name domain.EventType, version string) (string, bool) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
@@ -130,7 +130,7 @@ func (d *Directory) Schema(tenant domain.TenantID, name domain.EventType, versio
 	return schema, ok
 }
 
-// Rules finds what holds for events of a type that name a version of its schema, or none (""). It is one look-up: every
+// Rules finds what applies to events of a type that name a version of its schema, or none (""). It is one look-up: every
 // append makes it.
 func (d *Directory) Rules(tenant domain.TenantID, name domain.EventType, version string) Rules {
 	d.mu.RLock()
@@ -151,7 +151,7 @@ func (d *Directory) Rules(tenant domain.TenantID, name domain.EventType, version
 	return r
 }
 
-// Profiles returns the wire profiles that operators added, in the order in which they did.
+// Profiles returns the wire profiles that operators added, in the order in which they were added.
 func (d *Directory) Profiles() []Profile {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
@@ -219,8 +219,8 @@ func (d *Directory) putKey(row Key) {
 	d.keys[hash] = row
 }
 
-// putEventType needs mu held. Rows are never changed in place: who found one keeps it. A definition whose content was
-// destroyed names no type, and takes it away.
+// putEventType needs mu held. Rows are never changed in place, since callers keep what they found. A definition whose
+// content was destroyed names no type; the type is removed.
 func (d *Directory) putEventType(row EventType) {
 	if row.Deleted {
 		delete(d.types, d.typed[row.ID])
@@ -246,7 +246,7 @@ func (d *Directory) putEventType(row EventType) {
 	t.schemas[row.SchemaVersion] = row.Schema
 }
 
-// forget drops a key. A revocation whose content was destroyed tells no hash: then the key is searched for.
+// forget drops a key. A revocation whose content was destroyed has no hash: then the key is searched for.
 func (d *Directory) forget(id domain.UUID, hash [32]byte) {
 	if k, ok := d.keys[hash]; ok && k.ID == id {
 		delete(d.keys, hash)

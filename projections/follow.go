@@ -14,8 +14,8 @@ const pageEntries = 1000
 // unavailablePause is how long a log that can't be read is left alone.
 const unavailablePause = 200 * time.Millisecond
 
-// Follow hands the entries after a position to f, in order, page by page, until ctx ends (nil), f fails, or the log holds
-// what can't be read. A log that is unavailable is tried again for as long as it takes: it says so itself.
+// Follow hands the entries after a position to f, in order, page by page, until ctx ends (nil), f fails, or the log
+// contains what can't be read. A log that is unavailable is retried until it is back; it reports that itself.
 func Follow(ctx context.Context, log domain.Log, after domain.Position, f func([]domain.Entry) error) error {
 	for ctx.Err() == nil {
 		entries, err := log.Page(ctx, after, pageEntries)

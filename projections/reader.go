@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
@@ -49,11 +50,21 @@ type SkipFilter struct {
 	From, To     time.Time // recorded_at of the routing: inclusive, exclusive
 }
 
+// Chooses reports whether a row passes the filter.
+func (f SkipFilter) Chooses(row *Skips) bool {
+	chosen := func(s domain.Skipped) bool {
+		return (f.Endpoint.IsZero() || s.Endpoint == f.Endpoint) && (f.Subscription.IsZero() || s.Subscription == f.Subscription)
+	}
+	at := row.At.RecordedAt
+	return (f.From.IsZero() || !at.Before(f.From)) && (f.To.IsZero() || at.Before(f.To)) &&
+		(slices.ContainsFunc(row.Skipped, chosen) || slices.ContainsFunc(row.Verdicts, chosen))
+}
+
 // Reader answers reads of views. A Reader belongs to one snapshot of one tenant: all its answers reflect the same
 // sequence. Lists are in order of creation; a thing that doesn't exist (as of that moment, in that tenant) is
 // domain.ErrNotFound. Deleted configuration (a revoked key too) isn't listed, and is not found, from its deletion on.
 //
-// Two exist: Memory, and the Postgres views.
+// Two exist: memorytest.Memory, and the Postgres views.
 type Reader interface {
 	// Sequence is the last sequence of the tenant's log that the answers reflect; -1 when the tenant has none yet.
 	Sequence() domain.Sequence
@@ -71,7 +82,7 @@ type Reader interface {
 	// Subscriptions lists those of one endpoint, or of all when endpoint is zero.
 	Subscriptions(ctx context.Context, endpoint domain.UUID, page Page, as AsOf) ([]Subscription, error)
 
-	// Health is how the attempts at an endpoint went of late; of one that was never tried it is zero.
+	// Health summarises the latest attempts at an endpoint; that of one that was never tried is zero.
 	Health(ctx context.Context, endpoint domain.UUID) (domain.Health, error)
 	EventType(ctx context.Context, name domain.EventType, as AsOf) (EventType, error)
 	EventTypes(ctx context.Context, page Page, as AsOf) ([]EventType, error)

@@ -100,14 +100,6 @@ type Attempt struct {
 	Finished Origin // zero until it is finished
 	// BodySize is the length of the answer's body as kept; the log has the bytes at Finished.
 	BodySize int
-	// Erased says that what went over the wire was destroyed: Result has the outcome only.
+	// Erased reports that what went over the wire was destroyed: Result has the outcome only.
 	Erased bool
-}
-
-// Routing is what became of an event, read from the log.
-type Routing struct {
-	Event    domain.UUID
-	Complete bool
-	Parts    []domain.Routing
-	Verdicts []domain.Skipped
 }

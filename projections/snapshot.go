@@ -23,8 +23,8 @@ type Snapshot struct {
 	matching map[domain.EventType][]Subscription
 }
 
-// Snapshot returns a tenant's configuration as it is now, nil for one of which the Config never heard. A tenant that was
-// deleted while the Config was folded has one.
+// Snapshot returns a tenant's configuration as it is now, nil for a tenant that the Config doesn't know. A tenant that
+// was deleted while the Config was folded has one.
 func (c *Config) Snapshot(id domain.TenantID) *Snapshot {
 	t, ok := c.tenants[id]
 	if !ok {
@@ -59,7 +59,7 @@ func (s *Snapshot) Configured() domain.Sequence { return s.configured }
 // Tenant returns the tenant; false when it is deleted.
 func (s *Snapshot) Tenant() (Tenant, bool) { return s.tenant, s.tenant.ID != "" }
 
-// Endpoint returns an endpoint of the tenant; false when there is none, or none any more.
+// Endpoint returns an endpoint of the tenant; false if it doesn't exist, or was deleted.
 func (s *Snapshot) Endpoint(id domain.UUID) (Endpoint, bool) {
 	e, ok := s.endpoints[id]
 	return e, ok

@@ -4,10 +4,10 @@ import "github.com/hooktrail/hooktrail/domain"
 
 // Store is what the fold writes into. It is not safe for concurrent use. Rows handed over are the Store's from then on.
 //
-// Memory keeps everything, Config and Directory keep configuration, and the page buffer of the Postgres views keeps the net
-// change of a page of entries and writes it with one statement a table.
+// Config and Directory keep configuration, and the page buffer of the Postgres views keeps the net change of a page of
+// entries and writes it with one statement a table. memorytest.Memory, for tests, keeps everything.
 type Store interface {
-	// PutTenant and the other configuration puts add a version; the version before it held until then. Created is zero
+	// PutTenant and the other configuration puts add a version; the version before it was in force until then. Created is zero
 	// unless the version is the first: the Store carries it over.
 	PutTenant(Tenant) error
 	PutKey(Key) error
@@ -28,10 +28,10 @@ type Store interface {
 	// ends one, to its endpoint's health. A delivery that the Store doesn't know is domain.ErrNotFound.
 	FoldDelivery(e *domain.Entry) error
 
-	// Lost reports whether some of the routing of the event at a sequence can't be read, so that nobody knows all of its
-	// deliveries.
+	// Lost reports whether some of the routing of the event at a sequence can't be read, so that not all of its
+	// deliveries are known.
 	Lost(tenant domain.TenantID, event domain.Sequence) (bool, error)
 
-	// Advance says that everything up to an entry of a tenant is applied.
+	// Advance tells the Store that everything up to an entry of a tenant is applied.
 	Advance(tenant domain.TenantID, at Origin) error
 }

@@ -216,7 +216,7 @@ func (e *ending) simplify() {
 func (e *ending) overtaken(version int) {
 	fact := *e.fact
 	if fact.Result.Status != domain.DeliverySucceeded {
-		fact.Result.Status, fact.Result.NextAttemptAt = domain.DeliveryGivenUp, time.Time{}
+		fact.Result.Status, fact.Result.NextAttemptAt = domain.DeliveryStatusCancelled, time.Time{}
 		e.deadLetter, e.exhausted = nil, false
 	}
 	e.fact, e.version = &fact, version

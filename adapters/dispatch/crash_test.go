@@ -535,7 +535,7 @@ func (m *model) judge(w *world) {
 		switch {
 		case !d.Status.Ended():
 			w.t.Errorf("a delivery is still %s: %q", d.Status, w.story(d.ID))
-		case d.Status == domain.DeliveryGivenUp && !deleted:
+		case d.Status == domain.DeliveryStatusCancelled && !deleted:
 			w.t.Errorf("a delivery was cancelled although its endpoint exists: %q", w.story(d.ID))
 		}
 	}

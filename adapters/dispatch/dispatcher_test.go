@@ -329,7 +329,7 @@ func TestDispatcher_Cancels(t *testing.T) {
 					time.Sleep(10 * time.Minute)
 					n.end(t)
 					for _, d := range w.deliveries() {
-						if d.Status != domain.DeliveryGivenUp || d.Cancel != test.want {
+						if d.Status != domain.DeliveryStatusCancelled || d.Cancel != test.want {
 							t.Errorf("a delivery is %s (%s): %q", d.Status, d.Cancel, w.story(d.ID))
 						}
 					}

@@ -68,7 +68,7 @@ func (it *item) fold(e *domain.Entry) error {
 		return nil
 	case e.Damaged && e.StreamVersion > it.delivery.Version:
 		d := &it.delivery
-		d.Version, d.Status, d.Open, d.NextAttemptAt = e.StreamVersion, domain.DeliveryGivenUp, false, time.Time{}
+		d.Version, d.Status, d.Open, d.NextAttemptAt = e.StreamVersion, domain.DeliveryStatusCancelled, false, time.Time{}
 		return nil
 	}
 	return it.delivery.Fold(e)

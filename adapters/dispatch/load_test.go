@@ -139,7 +139,7 @@ func TestLane_OfDeletedEndpointGoes(t *testing.T) {
 		n.end(t)
 		cancelled := 0
 		for _, d := range w.deliveries() {
-			if d.Endpoint == gone && d.Status == domain.DeliveryGivenUp {
+			if d.Endpoint == gone && d.Status == domain.DeliveryStatusCancelled {
 				cancelled++
 			}
 		}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/domain/logtest"
-	"github.com/hooktrail/hooktrail/projections"
+	"github.com/hooktrail/hooktrail/projections/memorytest"
 )
 
 const acme domain.TenantID = "acme"
@@ -38,7 +38,7 @@ type world struct {
 func newWorld(t fatal) *world {
 	w := &world{t: t, memory: logtest.NewMemory(nil)}
 	w.log = w.memory
-	w.views = &views{log: w.memory, memory: projections.NewMemory()}
+	w.views = &views{log: w.memory, memory: memorytest.New()}
 	w.leases = &heartbeats{log: w.memory, beats: make(map[domain.UUID]time.Time), held: make(map[string]Lease)}
 	w.receiver = &receiver{w: w, running: make(map[domain.UUID]int)}
 	w.tenant(domain.InstanceTenant)

@@ -11,6 +11,7 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/domain/logtest"
 	"github.com/hooktrail/hooktrail/projections"
+	"github.com/hooktrail/hooktrail/projections/memorytest"
 )
 
 // views implements State over a fold in memory, some entries behind the log.
@@ -20,7 +21,7 @@ type views struct {
 	mu     sync.Mutex
 	behind int           // entries that the views lag
 	takes  time.Duration // that a page of waiting deliveries takes
-	memory *projections.Memory
+	memory *memorytest.Memory
 }
 
 // follow folds up to where the views are meant to be and returns that position; mu is held.
@@ -197,9 +198,9 @@ func (w *world) deliveries() []projections.Delivery {
 }
 
 // fold folds the whole log. It fails on an entry out of turn, such as the second end of an attempt.
-func (w *world) fold() *projections.Memory {
+func (w *world) fold() *memorytest.Memory {
 	w.t.Helper()
-	m := projections.NewMemory()
+	m := memorytest.New()
 	for _, e := range w.entries() {
 		if err := projections.Apply(m, e); err != nil {
 			w.t.Fatalf("%v", err)

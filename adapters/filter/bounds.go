@@ -31,7 +31,7 @@ func programOptions(patterns map[string]uint64) []cel.ProgramOption {
 		cel.EvalOptions(cel.OptOptimize),
 		cel.OptimizeRegex(boundedMatches(overloads.Matches), boundedMatches(overloads.MatchesString)),
 		byValue(),
-		cel.CostTracking(prices{patterns}),
+		cel.CostTracking(costModel{patterns}),
 		cel.InterruptCheckFrequency(interruptEvery),
 	}
 }

@@ -28,7 +28,7 @@ func TestFilters_Check(t *testing.T) {
 		`type = "a"`:                           "line 1, column 6: Syntax error",
 		`(type == "a"`:                         "line 1, column 13: Syntax error",
 		`subject`:                              "line 1, column 1: gives a value of type string, but must give a bool",
-		`data.active`:                          "line 1, column 1: gives whatever stands in the data, but must give a bool: compare it, such as data.active == true",
+		`data.active`:                          "line 1, column 1: gives whatever the data has there, but must give a bool: compare it, such as data.active == true",
 		`subject.matches("(")`:                 "line 1, column 17: invalid matches argument",
 		`subject.matches(data.pattern)`:        "line 1, column 21: the regular expression must be a text literal",
 		`matches(subject, id)`:                 "line 1, column 18: the regular expression must be a text literal",
@@ -72,7 +72,7 @@ func TestFilters_Check_examples(t *testing.T) {
 	}
 }
 
-// A function that CEL adds must be looked at before it is offered: what does one call cost at most, and does price.go know?
+// A function that CEL adds must be looked at before it is offered: what does one call cost at most, and does cost.go know?
 func TestFilters_functionsAreKnown(t *testing.T) {
 	t.Parallel()
 	const known = `!_ -_ @in @not_strictly_false _!=_ _%_ _&&_ _*_ _+_ _-_ _/_ _<=_ _<_ _==_ _>=_ _>_ _?._ _?_:_ _[?_] _[_] ` +

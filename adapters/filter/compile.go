@@ -86,7 +86,7 @@ func compile(env *cel.Env, src string) (*program, error) {
 		return nil, domain.Invalid("filter", "%s", clip(err.Error()))
 	}
 	p.prog = prog
-	if p.tracker, err = cost.NewTracker(prices{r.patterns}); err != nil {
+	if p.tracker, err = cost.NewTracker(costModel{r.patterns}); err != nil {
 		return nil, fmt.Errorf("price a filter: %w", err)
 	}
 	return p, nil
@@ -128,7 +128,7 @@ func mixesNumbers(text string) bool {
 
 func wrongType(t *cel.Type) error {
 	if t.IsExactType(cel.DynType) {
-		return domain.Invalid("filter", "line 1, column 1: gives whatever stands in the data, but must give a bool: compare it, such as data.active == true")
+		return domain.Invalid("filter", "line 1, column 1: gives whatever the data has there, but must give a bool: compare it, such as data.active == true")
 	}
 	return domain.Invalid("filter", "line 1, column 1: gives a value of type %s, but must give a bool: compare it with something", clip(t.String()))
 }

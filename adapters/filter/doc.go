@@ -34,7 +34,7 @@
 //   - Comparisons, == and in go by the exact values, also within lists and maps: 10 == 10.0, and 9007199254740993 is more
 //     than 9007199254740992.0.
 //   - Arithmetic with a double on one side is that of doubles. Arithmetic of integers is exact and never wraps around:
-//     beyond 64 bits it goes on, up to 400 digits, and past them the filter fails. As everywhere in CEL, integers divide
+//     beyond 64 bits it continues, up to 400 digits, and past them the filter fails. As everywhere in CEL, integers divide
 //     towards zero (5 / 2 == 2, and 5 / 2.0 == 2.5), and % is for integers: int(data.count) % 2 for a count that may be
 //     written 4.0.
 //   - string() writes the digits without an exponent: string(data.id) == "186853002", of 1e21 too.
@@ -48,7 +48,7 @@
 //
 // A filter may cost 100,000 units, of about one operation each, and the filters of one event together
 // [domain.EventFilterBudget]. [domain.FilterRun] adds up what they really cost: what CEL charges, corrected in
-// price.go, and 10 units for being asked. Past the budget a filter isn't asked any more ([domain.ErrFilterBudget]).
+// cost.go, and 10 units for being asked. Past the budget a filter isn't asked any more ([domain.ErrFilterBudget]).
 // Cost depends on nothing but the expression and the event, so it is the same on every node.
 //
 // # Decisions

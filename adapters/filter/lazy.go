@@ -35,7 +35,7 @@ func (s *shared) of(src string) *lazy {
 	return l
 }
 
-// forget drops an expression that nobody holds any more, unless somebody has asked for it again meanwhile.
+// forget drops an expression that is no longer referenced, unless it was asked for again since.
 func (s *shared) forget(src string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -145,7 +145,7 @@ func compareNumbers(l, r ref.Val) (order int, ok bool) {
 }
 
 // exact is a number to its last digit, nil for NaN. An integer that is too long for arithmetic is longer than every
-// double that is finite, and is taken for one of that length.
+// double that is finite, and is treated as one of that length.
 func exact(v ref.Val) *big.Float {
 	switch v := v.(type) {
 	case types.Int:

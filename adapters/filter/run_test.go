@@ -157,7 +157,7 @@ func TestFilterRun_Budget_isTheSame(t *testing.T) {
 	})
 }
 
-// TestFilter_isInterrupted: who no longer waits ends an evaluation, and then nothing is said of the filter.
+// TestFilter_isInterrupted: when its caller has gone an evaluation ends, and decides nothing.
 func TestFilter_isInterrupted(t *testing.T) {
 	t.Parallel()
 	f := filters(t)

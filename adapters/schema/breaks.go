@@ -18,7 +18,7 @@ type Change struct {
 
 const (
 	maxChanges     = 100
-	maxComparisons = 1_000_000
+	maxComparisons = maxSteps
 )
 
 // changed is said of what isn't compared but for being the same.
@@ -121,7 +121,7 @@ func ids(n []*node) string {
 }
 
 func (c *comparison) same(a, b *node) bool {
-	return (&twins{map[[2]*node]bool{}, &c.left}).same(a, b)
+	return (&sameShape{map[[2]*node]bool{}, &c.left}).same(a, b)
 }
 
 // rules goes through what one node demands by itself, its references and allOf apart.
@@ -172,7 +172,7 @@ func one(n *node) []*node {
 // sameGroup reports whether keywords that mean something together are the same in both.
 func (c *comparison) sameGroup(o, n *node, group []string) bool {
 	for _, keyword := range group {
-		t := twins{map[[2]*node]bool{}, &c.left}
+		t := sameShape{map[[2]*node]bool{}, &c.left}
 		if !t.same(o.one[keyword], n.one[keyword]) || !slices.EqualFunc(o.many[keyword], n.many[keyword], t.same) ||
 			!maps.EqualFunc(o.named[keyword], n.named[keyword], t.same) {
 			return false
@@ -199,6 +199,7 @@ func (c *comparison) values(o *node, n []*node) types {
 		}
 	}
 	if lists {
+		c.left -= len(listed) / 4
 		var of types
 		for _, v := range listed {
 			of |= typeOf(v)

@@ -2,7 +2,6 @@ package schema
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"testing"
 
@@ -26,11 +25,11 @@ func TestBreaks_isSound(t *testing.T) {
 		}
 		silent++
 		for _, data := range pool {
-			if len(new.Validate(data)) > 0 {
+			if len(new.violations(data)) > 0 {
 				continue
 			}
 			telling++
-			if found := old.Validate(data); len(found) > 0 {
+			if found := old.violations(data); len(found) > 0 {
 				t.Fatalf("nothing breaks, but %s is valid only under the new schema: %v\nold %s\nnew %s", data, found, text(oldDoc), text(newDoc))
 			}
 		}
@@ -228,22 +227,4 @@ func instances() [][]byte {
 		data[i] = text(v)
 	}
 	return data
-}
-
-func ExampleBreaks() {
-	old, err := Compile([]byte(`{"type": "object", "required": ["amount"], "properties": {"amount": {"type": "integer"}, "note": {"type": "string"}}}`))
-	if err != nil {
-		panic(err)
-	}
-	new, err := Compile([]byte(`{"type": "object", "properties": {"amount": {"type": "number"}, "tags": {"type": "array"}}}`))
-	if err != nil {
-		panic(err)
-	}
-	for _, change := range Breaks(old, new) {
-		fmt.Println(change.Pointer, change.Text)
-	}
-	// Output:
-	// /properties/amount/type is widened: the new schema also allows numbers with a fraction
-	// /properties/note is removed
-	// /required/0 is dropped: the member "amount" may be missing
 }

@@ -14,16 +14,18 @@ const (
 	// cacheBytes bounds what all compiled schemas take, by estimate; shareBytes what those of one tenant take.
 	cacheBytes = 64 << 20
 	shareBytes = 16 << 20
-	// nodeBytes is about what a subschema takes compiled, a generous guess; a document's values take some 8 times their text.
+	// nodeBytes is about what a subschema takes compiled, a generous guess; a document's values take some 8 times their
+	// text, and an instruction of a regular expression some programBytes.
 	nodeBytes     = 2 << 10
 	documentBytes = 8
+	programBytes  = 100
 )
 
 type digest = [sha256.Size]byte
 
 // Cache compiles schemas and keeps those used last: at most 16 MiB of a tenant's and 64 MiB of all. When all take too
 // much, the tenant that takes most loses its oldest, so no tenant displaces another's few. The cache also bounds how many
-// compilations and validations run at once, for the process and per tenant. It is safe for concurrent use.
+// compilations, validations and comparisons run at once, for the process and per tenant. It is safe for concurrent use.
 type Cache struct {
 	slots chan struct{} // one per compilation or validation under way
 
@@ -54,6 +56,25 @@ func (c *Cache) Compile(ctx context.Context, tenant string, document []byte) (*S
 	}
 	defer release()
 	return c.compile(tenant, document)
+}
+
+// Breaks compiles two versions of a tenant's schema and compares them as the package's Breaks does, which takes well below
+// a second.
+func (c *Cache) Breaks(ctx context.Context, tenant string, old, new []byte) ([]Change, error) {
+	release, err := c.acquire(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	from, err := c.compile(tenant, old)
+	if err != nil {
+		return nil, fmt.Errorf("compile the old version: %w", err)
+	}
+	to, err := c.compile(tenant, new)
+	if err != nil {
+		return nil, fmt.Errorf("compile the new version: %w", err)
+	}
+	return Breaks(from, to), nil
 }
 
 // compile wants a slot of the tenant.
@@ -126,7 +147,7 @@ func (c *Cache) keep(tenant string, key digest, s *Schema) error {
 	return nil
 }
 
-// forget drops a share that holds nothing and that nobody uses. It wants the lock.
+// forget drops a share that is empty and unused. It wants the lock.
 func (c *Cache) forget(tenant string, t *share) {
 	if t.users == 0 && t.schemas.Len() == 0 {
 		delete(c.tenants, tenant)
@@ -197,9 +218,9 @@ func (c *Cache) Session(tenant string, budget *Budget) *Session {
 	return &Session{c, tenant, budget, map[string]*Schema{}}
 }
 
-// Validate compiles the schema if the session hasn't and returns where data violates it, as Schema.ValidateWithin does.
-// Each schema counts as one step for 8 bytes of its document once, whether or not the cache had it, so that a verdict
-// doesn't depend on the cache.
+// Validate compiles the schema if the session hasn't and returns where data violates it, as Schema.Validate does.
+// What compiling a schema takes is charged once, whether or not the cache had it, so that a verdict doesn't depend on the
+// cache.
 func (s *Session) Validate(ctx context.Context, document string, data []byte) ([]Violation, error) {
 	release, err := s.cache.acquire(ctx, s.tenant)
 	if err != nil {
@@ -207,14 +228,15 @@ func (s *Session) Validate(ctx context.Context, document string, data []byte) ([
 	}
 	defer release()
 	compiled := s.schemas[document]
-	if compiled == nil {
-		if s.budget.left -= len(document) / 8; s.budget.left < 0 {
-			return []Violation{{"", tooMuchTogether}}, nil
-		}
+	if compiled == nil && s.budget.left >= 0 {
 		if compiled, err = s.cache.compile(s.tenant, []byte(document)); err != nil {
 			return nil, err
 		}
 		s.schemas[document] = compiled
+		s.budget.left -= compiled.steps
 	}
-	return compiled.ValidateWithin(ctx, data, s.budget)
+	if s.budget.left < 0 {
+		return []Violation{{"", tooMuchTogether}}, nil
+	}
+	return compiled.Validate(ctx, data, s.budget)
 }

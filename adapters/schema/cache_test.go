@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestCache_shares(t *testing.T) {
@@ -100,14 +101,92 @@ func TestSession_budget(t *testing.T) {
 	}
 }
 
+// A request that names many schemas, each as costly to compile as can be, ends soon: a schema's compilation counts, once.
+func TestSession_hostile(t *testing.T) {
+	schemas := make([]string, 200)
+	for i := range schemas {
+		var b strings.Builder
+		for j := range 600 {
+			fmt.Fprintf(&b, `"a%d":{"pattern":"%d(b{9}){9}"},`, j, i)
+		}
+		schemas[i] = `{"properties":{` + strings.TrimSuffix(b.String(), ",") + `}}`
+	}
+	c, budget := NewCache(), NewBudget(RequestSteps)
+	session, valid, began := c.Session("t", budget), 0, time.Now()
+	for i := range 1000 {
+		found, err := session.Validate(t.Context(), schemas[i%len(schemas)], []byte(`{"a1":1}`))
+		if err != nil || len(found) > 0 && found[0].Text != tooMuchTogether {
+			t.Fatal(found, err)
+		}
+		if len(found) == 0 {
+			valid++
+		}
+	}
+	t.Logf("%d of 1,000 events were validated in %s, %d schemas compiled", valid, time.Since(began), len(session.schemas))
+	if took := time.Since(began); took > 20*time.Second { // one second, unless the machine has much else to do
+		t.Errorf("the request took %s", took)
+	}
+	if valid == 0 || valid != len(session.schemas)-1 {
+		t.Errorf("%d events were valid, %d schemas compiled", valid, len(session.schemas))
+	}
+	// The cache has them by now, and the verdicts are the same.
+	again, budget := 0, NewBudget(RequestSteps)
+	for session, i := c.Session("t", budget), 0; i < valid+2; i++ {
+		if found, err := session.Validate(t.Context(), schemas[i], []byte(`{"a1":1}`)); err == nil && len(found) == 0 {
+			again++
+		}
+	}
+	if again != valid {
+		t.Errorf("%d events were valid, then %d", valid, again)
+	}
+}
+
+// A schema is charged once a request.
+func TestSession_compilesOnce(t *testing.T) {
+	t.Parallel()
+	budget := NewBudget(RequestSteps)
+	session := NewCache().Session("t", budget)
+	const document = `{"properties":{"a":{"pattern":"^[a-z]+$"}}}`
+	var took []int
+	for range 3 {
+		before := budget.left
+		if found, err := session.Validate(t.Context(), document, []byte(`{"a":"b"}`)); err != nil || found != nil {
+			t.Fatal(found, err)
+		}
+		took = append(took, before-budget.left)
+	}
+	if compiling := session.schemas[document].steps; took[0] != took[1]+compiling || took[1] != took[2] || compiling < 2*stepsPerNode {
+		t.Errorf("validations took %v steps, compiling %d", took, compiling)
+	}
+}
+
+// A comparison waits for its turn as a validation does.
+func TestCache_Breaks(t *testing.T) {
+	t.Parallel()
+	c := NewCache()
+	changes, err := c.Breaks(t.Context(), "t", []byte(`{"required":["a"]}`), []byte(`{}`))
+	if err != nil || len(changes) != 1 || changes[0].Pointer != "/required/0" || len(c.slots) != 0 {
+		t.Error(changes, err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := c.Breaks(gone, "t", []byte(`{}`), []byte(`{}`)); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	var bad *DocumentError
+	if _, err := c.Breaks(t.Context(), "t", []byte(`{}`), []byte(`{"type":1}`)); !errors.As(err, &bad) || len(c.slots) != 0 {
+		t.Error(err)
+	}
+}
+
 // What is counted ends when the client goes.
-func TestSchema_ValidateWithin_ended(t *testing.T) {
+func TestSchema_Validate_ended(t *testing.T) {
 	t.Parallel()
 	s := compile(t, `{"items":{"type":"integer"}}`)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	budget := NewBudget(RequestSteps)
-	if _, err := s.ValidateWithin(ctx, []byte(`[1]`), budget); !errors.Is(err, context.Canceled) || budget.left != RequestSteps {
+	if _, err := s.Validate(ctx, []byte(`[1]`), budget); !errors.Is(err, context.Canceled) || budget.left != RequestSteps {
 		t.Errorf("%v, %d steps left", err, budget.left)
 	}
 	count := counter{left: maxSteps, done: ctx.Done()}

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"context"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -21,6 +22,9 @@ const (
 	MaxEventTypes     = 1000
 	MaxExamples       = 20
 	maxProse          = 4096
+	// CatalogueSteps is a budget for ParseCatalogue in which the largest catalogue of ordinary schemas fits: those of 80
+	// members, three times what a request may take for events. All of it takes some seconds.
+	CatalogueSteps = 3 * RequestSteps
 )
 
 // EventType is one event type in one version, as a catalogue describes it.
@@ -28,10 +32,9 @@ type EventType struct {
 	Name        domain.EventType
 	Version     string // "v1"
 	Description string
-	Schema      []byte   // JSON Schema of the events' data, as it stands in the document
-	Examples    [][]byte // data that conforms, as it stands in the document
+	Schema      []byte   // JSON Schema of the events' data, sliced out of the document
+	Examples    [][]byte // data that conforms, sliced out of the document
 	Deprecated  string   // why producers should no longer send it; empty: they may
-	Compiled    *Schema
 }
 
 // Catalogues returns the names of the catalogues that the program brings along, in alphabetical order.
@@ -63,14 +66,18 @@ func Catalogue(name string) ([]byte, error) {
 	return document, nil
 }
 
-// ParseCatalogue reads a catalogue, compiles its schemas and validates its examples. A bad one is refused with a
-// *DocumentError that names every place that is wrong.
-func ParseCatalogue(document []byte) ([]EventType, error) {
+// ParseCatalogue reads a catalogue, compiles its schemas and validates its examples, one after the other, so that no more
+// than one compiled schema is in memory. A bad one is refused with a *DocumentError that names the places that are wrong,
+// and so is one that takes more steps than the budget has, such as CatalogueSteps. Any other error is ctx's.
+func ParseCatalogue(ctx context.Context, document []byte, budget *Budget) ([]EventType, error) {
 	if len(document) > MaxCatalogueBytes {
 		return nil, &DocumentError{[]Fault{{"", fmt.Sprintf("has more than %d bytes", MaxCatalogueBytes)}}}
 	}
-	var p catalogueParser
-	types := p.document(document)
+	p := catalogueParser{budget: budget}
+	types := p.document(ctx, document)
+	if p.ended != nil {
+		return nil, p.ended
+	}
 	if err := documentError(p.faults); err != nil {
 		return nil, err
 	}
@@ -78,13 +85,26 @@ func ParseCatalogue(document []byte) ([]EventType, error) {
 }
 
 // catalogueParser collects what is wrong on the way.
-type catalogueParser struct{ faults []Fault }
-
-func (p *catalogueParser) fault(pointer, format string, args ...any) {
-	p.faults = append(p.faults, Fault{clip(pointer, maxPointerBytes), fmt.Sprintf(format, args...)})
+type catalogueParser struct {
+	budget *Budget
+	faults []Fault
+	ended  error // ctx's
 }
 
-func (p *catalogueParser) document(document []byte) []EventType {
+// fault keeps as many faults as are told, and some more, of which those that are told are the first by place.
+func (p *catalogueParser) fault(pointer, format string, args ...any) {
+	if len(p.faults) < 4*maxFaults {
+		p.faults = append(p.faults, Fault{clip(pointer, maxPointerBytes), fmt.Sprintf(format, args...)})
+	}
+}
+
+// done reports whether going on makes no difference: the caller has gone, the budget is spent, or the faults suffice.
+func (p *catalogueParser) done(ctx context.Context) bool {
+	p.ended = ctx.Err()
+	return p.ended != nil || p.budget.left < 0 || len(p.faults) >= maxFaults
+}
+
+func (p *catalogueParser) document(ctx context.Context, document []byte) []EventType {
 	items := p.array("/event_types", p.object("", document, []string{"event_types"})["event_types"])
 	if len(items) > MaxEventTypes {
 		p.fault("/event_types", "has more than %d event types", MaxEventTypes)
@@ -92,8 +112,11 @@ func (p *catalogueParser) document(document []byte) []EventType {
 	}
 	var types []EventType
 	for i, item := range items {
+		if p.done(ctx) {
+			break
+		}
 		pointer := "/event_types/" + strconv.Itoa(i)
-		t := p.eventType(pointer, item)
+		t := p.eventType(ctx, pointer, item)
 		if slices.ContainsFunc(types, func(have EventType) bool { return have.Name == t.Name && have.Version == t.Version && t.Name != "" }) {
 			p.fault(pointer, "has the name and version of an earlier one")
 		}
@@ -102,7 +125,7 @@ func (p *catalogueParser) document(document []byte) []EventType {
 	return types
 }
 
-func (p *catalogueParser) eventType(pointer string, document []byte) EventType {
+func (p *catalogueParser) eventType(ctx context.Context, pointer string, document []byte) EventType {
 	m := p.object(pointer, document, []string{"name", "version", "schema"}, "description", "examples", "deprecated")
 	t := EventType{
 		Name:        domain.EventType(p.text(pointer+"/name", m["name"])),
@@ -116,15 +139,22 @@ func (p *catalogueParser) eventType(pointer string, document []byte) EventType {
 	p.invalid(pointer+"/version", m["version"], domain.ValidateText("", t.Version, 1, 64))
 	p.invalid(pointer+"/description", m["description"], domain.ValidateProse("", t.Description, maxProse))
 	p.invalid(pointer+"/deprecated", m["deprecated"], domain.ValidateProse("", t.Deprecated, maxProse))
+	var compiled *Schema
 	if t.Schema != nil {
-		t.Compiled = p.schema(pointer+"/schema", t.Schema)
+		compiled = p.schema(pointer+"/schema", t.Schema)
 	}
 	if len(t.Examples) > MaxExamples {
 		p.fault(pointer+"/examples", "has more than %d examples", MaxExamples)
 		t.Examples = nil
 	}
 	for i, example := range t.Examples {
-		p.example(pointer+"/examples/"+strconv.Itoa(i), t.Compiled, example)
+		if p.done(ctx) {
+			break
+		}
+		p.example(ctx, pointer+"/examples/"+strconv.Itoa(i), compiled, example)
+	}
+	if p.budget.left < 0 {
+		p.fault(pointer, "takes more than can be checked at once, with the event types before it: import fewer")
 	}
 	return t
 }
@@ -139,19 +169,23 @@ func (p *catalogueParser) invalid(pointer string, raw []byte, err error) {
 
 func (p *catalogueParser) schema(pointer string, document []byte) *Schema {
 	s, err := Compile(document)
-	var bad *DocumentError
-	switch {
-	case errors.As(err, &bad):
-		for _, f := range bad.Faults {
-			p.fault(pointer+f.Pointer, "%s", f.Text)
-		}
-	case err != nil:
-		p.fault(pointer, "can't be compiled")
+	if err == nil {
+		p.budget.left -= s.steps
+		return s
 	}
-	return s
+	p.budget.left -= len(document) / bytesPerStep
+	var bad *DocumentError
+	if !errors.As(err, &bad) {
+		p.fault(pointer, "can't be compiled")
+		return nil
+	}
+	for _, f := range bad.Faults {
+		p.fault(pointer+f.Pointer, "%s", f.Text)
+	}
+	return nil
 }
 
-func (p *catalogueParser) example(pointer string, s *Schema, data []byte) {
+func (p *catalogueParser) example(ctx context.Context, pointer string, s *Schema, data []byte) {
 	if len(data) > domain.MaxDataBytes {
 		p.fault(pointer, "has more than %d bytes", domain.MaxDataBytes)
 		return
@@ -164,7 +198,11 @@ func (p *catalogueParser) example(pointer string, s *Schema, data []byte) {
 	if s == nil {
 		return
 	}
-	for _, v := range s.Validate(data) {
+	found, err := s.Validate(ctx, data, p.budget)
+	if p.ended = err; p.budget.left < 0 {
+		return // which its event type says
+	}
+	for _, v := range found {
 		p.fault(pointer+v.Pointer, "%s", v.Text)
 	}
 }

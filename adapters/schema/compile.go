@@ -22,16 +22,19 @@ const location = "https://schema.invalid/"
 type Schema struct {
 	root  *node
 	bytes int // what it takes in memory, by estimate
+	steps int // what compiling it took
 }
 
-// Compile checks and compiles a document of JSON Schema in the dialect that its $schema names, 2020-12 by default. A bad one is refused with a *DocumentError that names
-// every place that is wrong.
+// Compile checks and compiles a document of JSON Schema in the dialect that its $schema names, 2020-12 by default. A bad
+// one is refused with a *DocumentError that names every place that is wrong.
 func Compile(document []byte) (*Schema, error) {
 	doc, err := parse(document)
 	if err != nil {
 		return nil, err
 	}
-	r := reader{nodes: map[string]*node{}, resources: map[string]*node{}, anchors: map[string]*node{}}
+	r := reader{
+		nodes: map[string]*node{}, resources: map[string]*node{}, anchors: map[string]*node{}, patterns: map[string]*pattern{},
+	}
 	if r.dialect, err = dialectOf(doc); err != nil {
 		return nil, err
 	}
@@ -45,15 +48,19 @@ func Compile(document []byte) (*Schema, error) {
 	root := r.read("", doc, base)
 	r.link()
 	if r.circles(root); len(r.faults) == 0 {
-		r.prices()
+		r.plans()
 	}
 	if err := documentError(r.faults); err != nil {
 		return nil, err
 	}
-	if err := build(doc, r.nodes); err != nil {
+	if err := r.build(doc); err != nil {
 		return nil, err
 	}
-	return &Schema{root, nodeBytes*len(r.nodes) + documentBytes*len(document)}, nil
+	return &Schema{
+		root:  root,
+		bytes: nodeBytes*len(r.nodes) + documentBytes*len(document) + programBytes*r.programs,
+		steps: len(document)/bytesPerStep + stepsPerNode*len(r.nodes) + r.programs,
+	}, nil
 }
 
 // parse decodes a document that every parser reads alike.
@@ -114,12 +121,17 @@ func (r *reader) metaschema(doc any) error {
 }
 
 // build compiles with the library.
-func build(doc any, nodes map[string]*node) error {
+func (r *reader) build(doc any) error {
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft2020)
 	c.AssertFormat()
 	registerFormats(c)
-	c.UseRegexpEngine(func(text string) (jsonschema.Regexp, error) { return compileRegexp(text) })
+	c.UseRegexpEngine(func(text string) (jsonschema.Regexp, error) {
+		if p := r.patterns[text]; p != nil {
+			return p.re, nil
+		}
+		return compileRegexp(text)
+	})
 	c.UseLoader(refuseAll{})
 	if err := c.AddResource(location, doc); err != nil {
 		return fmt.Errorf("hand the schema to the library: %w", err)
@@ -129,7 +141,7 @@ func build(doc any, nodes map[string]*node) error {
 		// Everything known to fail was looked for; the library's text may repeat parts of the document.
 		return &DocumentError{[]Fault{{"", "is refused by the JSON Schema library"}}}
 	}
-	return attach(compiled, nodes)
+	return attach(compiled, r.nodes)
 }
 
 // attach gives each node its compiled form.

@@ -41,7 +41,7 @@ func TestFormats(t *testing.T) {
 		for _, d := range dialects() {
 			s := compile(t, `{"$schema":"`+string(d)+`","format":"`+format+`"}`)
 			for text, want := range cases {
-				if found := s.Validate([]byte(strconv.Quote(text))); (len(found) == 0) != want {
+				if found := s.violations([]byte(strconv.Quote(text))); (len(found) == 0) != want {
 					t.Errorf("%s %q gives %v, valid is %t", format, text, found, want)
 				}
 			}
@@ -61,7 +61,7 @@ func TestPattern(t *testing.T) {
 		`^\\ud83d\\ude00$`: {`"😀"`: true},
 	} {
 		for data, want := range cases {
-			if found := compile(t, `{"pattern":"`+pattern+`"}`).Validate([]byte(data)); (len(found) == 0) != want {
+			if found := compile(t, `{"pattern":"`+pattern+`"}`).violations([]byte(data)); (len(found) == 0) != want {
 				t.Errorf("%s with %s gives %v, valid is %t", pattern, data, found, want)
 			}
 		}
@@ -87,12 +87,12 @@ func TestCompile_dialects(t *testing.T) {
 	} {
 		s := compile(t, `{"$schema":"`+string(c.dialect)+`",`+c.rules+`}`)
 		for _, data := range c.valid {
-			if found := s.Validate([]byte(data)); found != nil {
+			if found := s.violations([]byte(data)); found != nil {
 				t.Errorf("%s %s: %s gives %v", c.dialect, c.rules, data, found)
 			}
 		}
 		for _, data := range c.invalid {
-			if s.Validate([]byte(data)) == nil {
+			if s.violations([]byte(data)) == nil {
 				t.Errorf("%s %s: %s is valid", c.dialect, c.rules, data)
 			}
 		}

@@ -98,7 +98,7 @@ func TestSchema_Validate_hostile(t *testing.T) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		began = time.Now()
-		found := s.Validate([]byte(pair[1]))
+		found := s.violations([]byte(pair[1]))
 		took := time.Since(began)
 		runtime.ReadMemStats(&after)
 		verdict := "valid"
@@ -170,7 +170,7 @@ func TestBreaks_hostile(t *testing.T) {
 			text = changes[0].Pointer + " " + changes[0].Text
 		}
 		t.Logf("%-16s took %-14s %3d changes: %s", name, took, len(changes), text)
-		if took > 30*time.Second { // a second or two, unless the machine has much else to do
+		if took > 10*time.Second { // half a second, unless the machine has much else to do
 			t.Errorf("%s took %s", name, took)
 		}
 	}

@@ -24,6 +24,8 @@ type reader struct {
 	resources map[string]*node // by address
 	anchors   map[string]*node // by address with fragment
 	refs      []reference
+	patterns  map[string]*pattern // by text
+	programs  int                 // instructions of all patterns
 }
 
 // reference is a $ref that waits until all nodes are known.
@@ -205,12 +207,12 @@ func (r *reader) dependentRequired(n *node, v any) {
 }
 
 func (r *reader) pattern(n *node, pointer, text string) {
-	re := r.regexp(pointer, text)
+	p := r.compilePattern(pointer, text)
 	if n.patterns == nil {
 		n.patterns = map[string]*regexp.Regexp{}
 	}
-	if re != nil {
-		n.patterns[text] = re
+	if p != nil {
+		n.patterns[text] = p.re
 	}
 }
 

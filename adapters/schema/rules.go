@@ -10,8 +10,9 @@ import (
 
 const (
 	maxPatternBytes = 1000
-	// maxPatternProgram is how many instructions a regular expression may compile to.
+	// maxPatternProgram is how many instructions a regular expression may compile to, maxPrograms those of a schema.
 	maxPatternProgram = 500
+	maxPrograms       = 50_000
 	// maxCount bounds minLength and its like, far beyond any event.
 	maxCount = 1<<31 - 1
 )
@@ -26,7 +27,7 @@ func (r *reader) rule(n *node, keyword string, v any) {
 			r.fault(pointer, "must be a whole number from 0 to %d", maxCount)
 		}
 	case "pattern":
-		r.regexp(pointer, text)
+		r.compilePattern(pointer, text)
 	}
 }
 
@@ -36,8 +37,18 @@ func count(number json.Number) bool {
 	return computable(string(number)) && r.IsInt() && r.Sign() >= 0 && r.Num().IsInt64() && r.Num().Int64() <= maxCount
 }
 
-// regexp compiles a regular expression, or says why it can't be used and returns nil.
-func (r *reader) regexp(pointer, text string) *regexp.Regexp {
+// pattern is a regular expression of a schema, compiled.
+type pattern struct {
+	re   *regexp.Regexp
+	size int // in instructions
+}
+
+// compilePattern compiles a regular expression once for a schema. It reports a fault for one that can't be used and
+// returns nil.
+func (r *reader) compilePattern(pointer, text string) *pattern {
+	if p := r.patterns[text]; p != nil {
+		return p
+	}
 	if len(text) > maxPatternBytes {
 		r.fault(pointer, "has more than %d bytes", maxPatternBytes)
 		return nil
@@ -51,12 +62,18 @@ func (r *reader) regexp(pointer, text string) *regexp.Regexp {
 		r.fault(pointer, "is too large a regular expression: repetitions count as often as they repeat")
 		return nil
 	}
+	if r.programs += size; r.programs > maxPrograms {
+		r.fault(pointer, "is too large together with the schema's other regular expressions")
+		return nil
+	}
 	re, err := compileRegexp(text)
 	if err != nil {
 		r.fault(pointer, "is not a regular expression")
 		return nil
 	}
-	return re
+	p := &pattern{re, size}
+	r.patterns[text] = p
+	return p
 }
 
 // programSize is how many instructions a regular expression compiles to.

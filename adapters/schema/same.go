@@ -54,13 +54,13 @@ func rational(n json.Number) *big.Rat {
 	return r
 }
 
-// twins compares schemas as written, whatever their places, and follows references.
-type twins struct {
+// sameShape compares schemas as written, whatever their places, and follows references.
+type sameShape struct {
 	seen map[[2]*node]bool
 	left *int // comparisons
 }
 
-func (t *twins) same(a, b *node) bool {
+func (t *sameShape) same(a, b *node) bool {
 	if *t.left--; *t.left < 0 {
 		return false
 	}
@@ -77,13 +77,13 @@ func (t *twins) same(a, b *node) bool {
 	return a.nothing() == b.nothing() && a.anything() == b.anything() && a.digest == b.digest && t.same(a.ref, b.ref) && t.sameParts(a, b)
 }
 
-func (t *twins) sameParts(a, b *node) bool {
+func (t *sameShape) sameParts(a, b *node) bool {
 	return maps.EqualFunc(a.one, b.one, t.same) &&
 		maps.EqualFunc(a.many, b.many, t.sameLists) &&
 		maps.EqualFunc(bearing(a.named), bearing(b.named), func(x, y map[string]*node) bool { return maps.EqualFunc(x, y, t.same) })
 }
 
-func (t *twins) sameLists(a, b []*node) bool { return slices.EqualFunc(a, b, t.same) }
+func (t *sameShape) sameLists(a, b []*node) bool { return slices.EqualFunc(a, b, t.same) }
 
 // bearing leaves out what is only there to be referred to.
 func bearing(named map[string]map[string]*node) map[string]map[string]*node {

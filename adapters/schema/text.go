@@ -89,9 +89,9 @@ func expectation(k jsonschema.ErrorKind) string {
 	case *kind.FalseSchema:
 		return "isn't allowed here"
 	case *kind.UniqueItems:
-		return "must not hold the same element twice"
+		return "must not contain duplicate elements"
 	case *kind.Contains:
-		return "must hold an element of the kind that the schema asks for"
+		return "must contain an element of the kind that the schema asks for"
 	case *kind.Not:
 		return "must not be of the kind that the schema excludes"
 	}
@@ -112,9 +112,9 @@ func bound(k jsonschema.ErrorKind) string {
 	case *kind.MaxItems:
 		return fmt.Sprintf("must have at most %d elements", k.Want)
 	case *kind.MinContains:
-		return fmt.Sprintf("must hold at least %d elements of the kind that the schema asks for", k.Want)
+		return fmt.Sprintf("must contain at least %d elements of the kind that the schema asks for", k.Want)
 	case *kind.MaxContains:
-		return fmt.Sprintf("must hold at most %d elements of the kind that the schema asks for", k.Want)
+		return fmt.Sprintf("must contain at most %d elements of the kind that the schema asks for", k.Want)
 	case *kind.MinProperties:
 		return fmt.Sprintf("must have at least %d members", k.Want)
 	case *kind.MaxProperties:

@@ -16,9 +16,9 @@ const maxPointerBytes = 512
 
 const numberTooLarge = "has more than 100 digits or an exponent beyond 400, which is more than can be checked"
 
-// Violation is one place of an event's data that isn't as the schema says.
+// Violation is one place of an event's data that doesn't conform to the schema.
 type Violation struct {
-	Pointer string // RFC 6901, "" for the whole; member names stand in it, values never
+	Pointer string // RFC 6901, "" for the whole; it contains names of members, never values
 	Text    string // what the schema expects there, or which member is missing
 }
 
@@ -28,20 +28,11 @@ const (
 )
 
 // Validate returns where data violates the schema, in the order of the places, at most MaxViolations of them; none if
-// it conforms. The data must have passed domain.CheckJSON. Data that would take too long to check violates the schema as
-// a whole.
-func (s *Schema) Validate(data []byte) []Violation {
-	found, err := s.ValidateWithin(context.Background(), data, NewBudget(maxSteps))
-	if err != nil {
-		panic(err) // a context that never ends has no error
-	}
-	return found
-}
-
-// ValidateWithin is like Validate and takes its steps from a budget that other validations may share; when that is used
-// up, the data violates the schema as a whole. The error is ctx's, which is looked at before, after and while the steps
-// are counted. The library can't be interrupted, but what was counted takes it well below a second.
-func (s *Schema) ValidateWithin(ctx context.Context, data []byte, budget *Budget) ([]Violation, error) {
+// it conforms. The data must have passed domain.CheckJSON. Its steps are taken from a budget that other validations may
+// share. Data that would take too many steps violates the schema as a whole, and so does all data once the budget is
+// spent. The error is ctx's, which is looked at before, after and while the steps are counted. The library can't be
+// interrupted, but what was counted takes it well below a second.
+func (s *Schema) Validate(ctx context.Context, data []byte, budget *Budget) ([]Violation, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

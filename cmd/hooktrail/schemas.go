@@ -36,16 +36,12 @@ func schemasFor(cache *schema.Cache) openapi.Schemas {
 			}
 		},
 		Breaks: func(ctx context.Context, tenant domain.TenantID, older, newer string) ([]openapi.Fault, error) {
-			from, err := cache.Compile(ctx, string(tenant), []byte(older))
+			changes, err := cache.Breaks(ctx, string(tenant), []byte(older), []byte(newer))
 			if err != nil {
-				return nil, fmt.Errorf("compile a schema that was registered: %w", err)
-			}
-			to, err := cache.Compile(ctx, string(tenant), []byte(newer))
-			if err != nil {
-				return nil, fmt.Errorf("compile a schema that was checked: %w", err)
+				return nil, fmt.Errorf("compare schemas: %w", err)
 			}
 			var faults []openapi.Fault
-			for _, change := range schema.Breaks(from, to) {
+			for _, change := range changes {
 				faults = append(faults, openapi.Fault(change))
 			}
 			return faults, nil
@@ -55,7 +51,7 @@ func schemasFor(cache *schema.Cache) openapi.Schemas {
 }
 
 func readCatalogue(document []byte) ([]domain.EventTypeConfig, []openapi.Fault, error) {
-	types, err := schema.ParseCatalogue(document)
+	types, err := schema.ParseCatalogue(context.Background(), document, schema.NewBudget(schema.CatalogueSteps))
 	var wrong *schema.DocumentError
 	if errors.As(err, &wrong) {
 		return nil, documentFaults(wrong), nil

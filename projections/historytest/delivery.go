@@ -148,8 +148,8 @@ func (h *History) finish(d projections.Delivery) {
 	}
 	permanent := rapid.Bool().Draw(h.t, "permanent")
 	r.Status, r.NextAttemptAt = domain.DefaultSchedule().Decide(d.Attempts, d.ScheduleBase, domain.Verdict{Outcome: r.Outcome, Permanent: permanent}, h.now(), 0.5)
-	if d.Status == domain.DeliveryGivenUp && r.Status != domain.DeliverySucceeded {
-		r.Status, r.NextAttemptAt = domain.DeliveryGivenUp, time.Time{}
+	if d.Status == domain.DeliveryStatusCancelled && r.Status != domain.DeliverySucceeded {
+		r.Status, r.NextAttemptAt = domain.DeliveryStatusCancelled, time.Time{}
 	}
 	draft := h.draft(d.Tenant, domain.StreamDelivery, d.ID, &domain.AttemptFinished{Result: r, Body: []byte("answer")})
 	draft.SubjectKey, draft.Retention = d.SubjectKey, d.Retention

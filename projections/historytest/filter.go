@@ -22,14 +22,14 @@ type eventFilter struct {
 	passes func(projections.Event) bool
 }
 
-// deliveryFilters are filters by each member of projections.DeliveryFilter, with values that stand in the rows and with some that
-// don't, and by two members at once.
+// deliveryFilters are filters by each member of projections.DeliveryFilter, with values that are in the rows and some that
+// aren't, and by two members at once.
 func deliveryFilters(rows []projections.Delivery) (filters []deliveryFilter) {
 	add := func(f projections.DeliveryFilter, passes func(projections.Delivery) bool) {
 		filters = append(filters, deliveryFilter{f, passes})
 	}
 	for _, s := range []domain.DeliveryStatus{
-		domain.DeliveryPending, domain.DeliveryRetrying, domain.DeliverySucceeded, domain.DeliveryDead, domain.DeliveryGivenUp,
+		domain.DeliveryPending, domain.DeliveryRetrying, domain.DeliverySucceeded, domain.DeliveryDead, domain.DeliveryStatusCancelled,
 	} {
 		add(projections.DeliveryFilter{Status: s}, func(d projections.Delivery) bool { return d.Status == s })
 	}
@@ -136,7 +136,7 @@ func skipFilters(rows []projections.Skips) (filters []skipFilter) {
 	return filters
 }
 
-// exact holds the rows that a filter finds against those of the whole list that it should.
+// exact compares the rows that a filter finds with those of the whole list that it should find.
 func exact[T any](filter any, whole []T, passes func(T) bool, size int, list func(projections.Page) ([]T, error),
 	key func(T) (domain.UUID, projections.Origin),
 ) error {

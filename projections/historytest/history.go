@@ -1,5 +1,5 @@
 // Package historytest draws random histories that obey every rule of the log, so that the folds of package projections
-// can be held against one another.
+// can be compared with one another.
 package historytest
 
 import (
@@ -11,6 +11,7 @@ import (
 
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/projections"
+	"github.com/hooktrail/hooktrail/projections/memorytest"
 )
 
 // History draws facts and appends them to a log, which it knows through a fold of its own.
@@ -18,7 +19,7 @@ type History struct {
 	t   *rapid.T
 	log domain.Log
 	// Views is the fold of the whole log.
-	Views *projections.Memory
+	Views *memorytest.Memory
 	// Entries is everything that the History appended, in order.
 	Entries []domain.Entry
 
@@ -33,7 +34,7 @@ type History struct {
 }
 
 // New begins a history in a log of which views is the fold, with one tenant and, in an empty log, the instance's own.
-func New(t *rapid.T, log domain.Log, views *projections.Memory) *History {
+func New(t *rapid.T, log domain.Log, views *memorytest.Memory) *History {
 	h := &History{t: t, log: log, Views: views, owner: make(map[domain.UUID]domain.TenantID)}
 	if views.Cursor() == 0 {
 		h.addTenant(domain.InstanceTenant)

@@ -16,6 +16,7 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/projections"
 	"github.com/hooktrail/hooktrail/projections/historytest"
+	"github.com/hooktrail/hooktrail/projections/memorytest"
 )
 
 // folded is a log whose views a follower folds.
@@ -23,8 +24,8 @@ type folded struct {
 	*opened
 	pool   *pgxpool.Pool
 	views  *views.Views
-	memory *projections.Memory // of everything but what is appended past it
-	halt   func()              // ends the follower
+	memory *memorytest.Memory // of everything but what is appended past it
+	halt   func()             // ends the follower
 }
 
 // openFolded opens a new log with its views. wrap, unless nil, is what the follower reads the log through.
@@ -35,7 +36,7 @@ func openFolded(t testing.TB, wrap func(views.Log) views.Log) *folded {
 
 func foldedIn(t testing.TB, opened *opened, wrap func(views.Log) views.Log) *folded {
 	t.Helper()
-	f := &folded{opened: opened, memory: projections.NewMemory()}
+	f := &folded{opened: opened, memory: memorytest.New()}
 	f.pool = newPool(t, f.db.URL)
 	var log views.Log = f.opened
 	if wrap != nil {

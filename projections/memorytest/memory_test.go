@@ -1,4 +1,4 @@
-package projections_test
+package memorytest_test
 
 import (
 	"context"
@@ -14,17 +14,18 @@ import (
 	"github.com/hooktrail/hooktrail/domain/logtest"
 	"github.com/hooktrail/hooktrail/projections"
 	"github.com/hooktrail/hooktrail/projections/historytest"
+	"github.com/hooktrail/hooktrail/projections/memorytest"
 )
 
 // The memory as of every sequence is the fold of the log up to there.
 func TestMemory_AsOfIsTheFoldOfThePrefix(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		h := historytest.New(t, logtest.NewMemory(time.Now), projections.NewMemory())
+		h := historytest.New(t, logtest.NewMemory(time.Now), memorytest.New())
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			h.Step()
 		}
-		prefix := projections.NewMemory()
+		prefix := memorytest.New()
 		for _, e := range h.Entries {
 			if err := projections.Apply(prefix, e); err != nil {
 				t.Fatal(err)
@@ -41,11 +42,11 @@ func TestMemory_AsOfIsTheFoldOfThePrefix(t *testing.T) {
 func TestMemory_ErasureChangesNoFold(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		h := historytest.New(rt, logtest.NewMemory(time.Now), projections.NewMemory())
+		h := historytest.New(rt, logtest.NewMemory(time.Now), memorytest.New())
 		for range rapid.IntRange(1, 60).Draw(rt, "steps") {
 			h.Step()
 		}
-		erased := projections.NewMemory()
+		erased := memorytest.New()
 		for _, e := range h.Entries {
 			if !e.SubjectKey.IsZero() && e.Stream.Kind != domain.StreamKey {
 				e = historytest.Erase(t, e)
@@ -82,7 +83,7 @@ func forgetExchanges(attempts []projections.Attempt) {
 	}
 }
 
-func snapshot(t *rapid.T, m *projections.Memory, tenant domain.TenantID, as projections.AsOf) (s historytest.Snapshot) {
+func snapshot(t *rapid.T, m *memorytest.Memory, tenant domain.TenantID, as projections.AsOf) (s historytest.Snapshot) {
 	err := m.Read(context.Background(), tenant, -1, func(r projections.Reader) (err error) {
 		if s, err = historytest.Take(context.Background(), r, as, 3); err != nil {
 			return err
@@ -100,13 +101,19 @@ func TestMemory_ReadWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		log := logtest.NewMemory(time.Now)
-		m := projections.NewMemory()
+		m := memorytest.New()
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- m.Follow(ctx, log) }()
 		go func() {
 			time.Sleep(time.Second)
-			appendFact(t, log, "acme", domain.StreamTenant, domain.UUID{1}, &domain.TenantCreated{Tenant: domain.TenantConfig{ID: "acme"}})
+			_, err := domain.AppendOne(ctx, log, domain.Group{Drafts: []domain.Draft{{
+				Tenant: "acme", Stream: domain.Stream{Kind: domain.StreamTenant, ID: domain.UUID{1}}, Expected: domain.AnyVersion,
+				Fact: &domain.TenantCreated{Tenant: domain.TenantConfig{ID: "acme"}},
+			}}})
+			if err != nil {
+				t.Error(err)
+			}
 		}()
 		none := func(r projections.Reader) error { return nil }
 		short, stop := context.WithTimeout(ctx, time.Millisecond)
@@ -126,17 +133,25 @@ func TestMemory_ReadWaits(t *testing.T) {
 
 func TestMemory_SequenceAt(t *testing.T) {
 	t.Parallel()
-	m := projections.NewMemory()
-	entries := oneOfEach()
-	for _, e := range entries {
-		if err := projections.Apply(m, e); err != nil {
+	m := memorytest.New()
+	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	for n := range 10 {
+		var fact domain.Fact = &domain.TenantUpdated{}
+		if n == 0 {
+			fact = &domain.TenantCreated{}
+		}
+		err := projections.Apply(m, domain.Entry{
+			Position: domain.Position(n + 1), Tenant: "acme", Sequence: domain.Sequence(n), Kind: fact.Kind(), KindVersion: 1,
+			Stream: domain.Stream{Kind: domain.StreamTenant, ID: domain.UUID{1}}, StreamVersion: n + 1, Fact: fact,
+			RecordedAt: noon.Add(time.Duration(n) * time.Microsecond),
+		})
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
 	err := m.Read(t.Context(), "acme", 0, func(r projections.Reader) error {
 		for at, want := range map[time.Time]domain.Sequence{
-			entries[0].RecordedAt.Add(-1): -1, entries[0].RecordedAt: 0, entries[5].RecordedAt: 5,
-			entries[5].RecordedAt.Add(999): 5, entries[5].RecordedAt.Add(time.Hour): domain.Sequence(len(entries) - 1),
+			noon.Add(-1): -1, noon: 0, noon.Add(5 * time.Microsecond): 5, noon.Add(5999): 5, noon.Add(time.Hour): 9,
 		} {
 			if got, err := r.SequenceAt(t.Context(), at); err != nil || got != want {
 				t.Errorf("at %s: %d, %v; want %d", at, got, err, want)
@@ -151,7 +166,7 @@ func TestMemory_SequenceAt(t *testing.T) {
 
 func TestMemory_UnknownTenant(t *testing.T) {
 	t.Parallel()
-	err := projections.NewMemory().Read(t.Context(), "nobody", -1, func(r projections.Reader) error {
+	err := memorytest.New().Read(t.Context(), "nobody", -1, func(r projections.Reader) error {
 		if r.Sequence() != -1 {
 			t.Error("a tenant without a log has a sequence")
 		}

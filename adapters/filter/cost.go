@@ -10,13 +10,13 @@ import (
 	"cel.dev/cel-go/common/types/traits"
 )
 
-// prices charges for what CEL's own model takes for cheaper than it is.
-type prices struct {
+// costModel charges for what CEL's own model underestimates.
+type costModel struct {
 	patterns map[string]uint64 // of each regular expression, how many instructions it compiled to
 }
 
 // CallCost implements cost.ActualCostEstimator; nil: as CEL has it.
-func (p prices) CallCost(function, _ string, args []ref.Val, result ref.Val) *uint64 {
+func (p costModel) CallCost(function, _ string, args []ref.Val, result ref.Val) *uint64 {
 	switch function {
 	case operators.Equals, operators.NotEquals:
 		return deep(args[0])
@@ -35,17 +35,17 @@ func (p prices) CallCost(function, _ string, args []ref.Val, result ref.Val) *ui
 		return deep(result)
 	case overloads.Size:
 		if text, ok := args[0].(types.String); ok {
-			return price(len(text) / 32)
+			return units(len(text) / 32)
 		}
 	case overloads.Contains:
 		return deep(args[0]) // CEL multiplies the lengths
 	case overloads.Matches:
 		if text, ok := args[0].(types.String); ok {
-			return price(len(text) * p.size(args[1]) / 8)
+			return units(len(text) * p.size(args[1]) / 8)
 		}
 	default:
 		if len(args) == 2 && args[0].Type() == types.TimestampType && strings.HasPrefix(function, "get") {
-			return price(200) // a time zone is read from a file
+			return units(200) // a time zone is read from a file
 		}
 	}
 	return nil
@@ -65,15 +65,15 @@ func beyond(args []ref.Val, result ref.Val) *uint64 {
 	if digits == 0 {
 		return nil
 	}
-	return price(digits / 16)
+	return units(digits / 16)
 }
 
-func (p prices) size(pattern ref.Val) int {
+func (p costModel) size(pattern ref.Val) int {
 	text, _ := pattern.(types.String)
 	return int(p.patterns[string(text)])
 }
 
-func price(n int) *uint64 {
+func units(n int) *uint64 {
 	units := 1 + uint64(n)
 	return &units
 }
@@ -82,7 +82,7 @@ func price(n int) *uint64 {
 func deep(v ref.Val) *uint64 {
 	switch v.(type) {
 	case integer, types.String, types.Bytes, traits.Lister, traits.Mapper, *types.Optional:
-		return price(costLimit - weigh(v, costLimit))
+		return units(costLimit - weigh(v, costLimit))
 	}
 	return nil
 }

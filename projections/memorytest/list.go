@@ -1,10 +1,11 @@
-package projections
+package memorytest
 
 import (
 	"cmp"
 	"slices"
 
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/projections"
 )
 
 // history is every state of one thing, oldest first.
@@ -15,12 +16,12 @@ type history[T any] struct {
 
 // list holds the histories of one kind of thing in one tenant, found by id and listed in order of creation.
 type list[T any] struct {
-	origin func(*T) (created, updated Origin)
+	origin func(*T) (created, updated projections.Origin)
 	byID   map[domain.UUID]*history[T]
 	order  []*history[T] // by creation's sequence, then id
 }
 
-func newList[T any](origin func(*T) (created, updated Origin)) list[T] {
+func newList[T any](origin func(*T) (created, updated projections.Origin)) list[T] {
 	return list[T]{origin: origin, byID: make(map[domain.UUID]*history[T])}
 }
 
@@ -63,7 +64,7 @@ func (l *list[T]) at(h *history[T], as domain.Sequence) *T {
 }
 
 // page lists the states as of a sequence that keep accepts.
-func (l *list[T]) page(p Page, as domain.Sequence, keep func(*T) bool) []T {
+func (l *list[T]) page(p projections.Page, as domain.Sequence, keep func(*T) bool) []T {
 	var rows []T
 	for i := range l.order {
 		if p.Descending {
@@ -71,7 +72,7 @@ func (l *list[T]) page(p Page, as domain.Sequence, keep func(*T) bool) []T {
 		}
 		h := l.order[i]
 		c, _ := l.origin(&h.states[0])
-		if len(rows) >= p.Limit || !p.admits(c.Sequence, h.id) {
+		if len(rows) >= p.Limit || !admits(p, c.Sequence, h.id) {
 			continue
 		}
 		if row := l.at(h, as); row != nil && keep(row) {
@@ -81,8 +82,8 @@ func (l *list[T]) page(p Page, as domain.Sequence, keep func(*T) bool) []T {
 	return rows
 }
 
-// admits says whether a row lies behind the place from which the page goes on.
-func (p Page) admits(created domain.Sequence, id domain.UUID) bool {
+// admits reports whether a row comes after the place from which the page continues.
+func admits(p projections.Page, created domain.Sequence, id domain.UUID) bool {
 	if p.After == nil {
 		return true
 	}

@@ -1,13 +1,14 @@
-package projections
+package memorytest
 
 import (
 	"fmt"
 
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/projections"
 )
 
 // PutTenant implements Store.
-func (m *Memory) PutTenant(row Tenant) error {
+func (m *Memory) PutTenant(row projections.Tenant) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	t := m.tenant(row.ID)
@@ -19,7 +20,7 @@ func (m *Memory) PutTenant(row Tenant) error {
 }
 
 // PutKey implements Store.
-func (m *Memory) PutKey(row Key) error {
+func (m *Memory) PutKey(row projections.Key) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	keys := &m.tenant(row.Tenant).keys
@@ -31,7 +32,7 @@ func (m *Memory) PutKey(row Key) error {
 }
 
 // PutEndpoint implements Store.
-func (m *Memory) PutEndpoint(row Endpoint) error {
+func (m *Memory) PutEndpoint(row projections.Endpoint) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	endpoints := &m.tenant(row.Tenant).endpoints
@@ -43,7 +44,7 @@ func (m *Memory) PutEndpoint(row Endpoint) error {
 }
 
 // PutSubscription implements Store.
-func (m *Memory) PutSubscription(row Subscription) error {
+func (m *Memory) PutSubscription(row projections.Subscription) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	subscriptions := &m.tenant(row.Tenant).subscriptions
@@ -55,7 +56,7 @@ func (m *Memory) PutSubscription(row Subscription) error {
 }
 
 // PutEventType implements Store.
-func (m *Memory) PutEventType(row EventType) error {
+func (m *Memory) PutEventType(row projections.EventType) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	types := &m.tenant(row.Tenant).eventTypes
@@ -67,10 +68,10 @@ func (m *Memory) PutEventType(row EventType) error {
 }
 
 // PutProfile implements Store: no read of the views shows profiles.
-func (m *Memory) PutProfile(Profile) error { return nil }
+func (m *Memory) PutProfile(projections.Profile) error { return nil }
 
 // PutSkips implements Store.
-func (m *Memory) PutSkips(row Skips) error {
+func (m *Memory) PutSkips(row projections.Skips) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	t := m.tenant(row.Tenant)
@@ -79,7 +80,7 @@ func (m *Memory) PutSkips(row Skips) error {
 }
 
 // PutEvent implements Store.
-func (m *Memory) PutEvent(row Event) error {
+func (m *Memory) PutEvent(row projections.Event) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	t := m.tenant(row.Tenant)
@@ -91,13 +92,13 @@ func (m *Memory) PutEvent(row Event) error {
 }
 
 // PutDelivery implements Store.
-func (m *Memory) PutDelivery(row Delivery, first *domain.AttemptStarted) error {
+func (m *Memory) PutDelivery(row projections.Delivery, first *domain.AttemptStarted) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	t := m.tenant(row.Tenant)
 	t.deliveries.add(row.ID, row)
 	if first != nil {
-		t.attempts[row.ID] = []Attempt{{Delivery: row.ID, Tenant: row.Tenant, Started: *first, Begun: row.Created}}
+		t.attempts[row.ID] = []projections.Attempt{{Delivery: row.ID, Tenant: row.Tenant, Started: *first, Begun: row.Created}}
 	}
 	return nil
 }
@@ -116,9 +117,9 @@ func (m *Memory) FoldDelivery(e *domain.Entry) error {
 		return err
 	}
 	t.deliveries.add(row.ID, row)
-	t.attempts[row.ID] = foldAttempts(t.attempts[row.ID], e)
+	t.attempts[row.ID] = projections.FoldAttempts(t.attempts[row.ID], e)
 	if f, ok := e.Fact.(*domain.AttemptFinished); ok {
-		t.recordHealth(row.Endpoint, f.Result.Outcome, OriginOf(*e))
+		t.recordHealth(row.Endpoint, f.Result.Outcome, projections.OriginOf(*e))
 	}
 	return nil
 }
@@ -128,12 +129,12 @@ func (m *Memory) Lost(tenant domain.TenantID, event domain.Sequence) (bool, erro
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	before := event - 1
-	rows := m.tenant(tenant).events.page(Page{After: &before, Limit: 1}, event, func(*Event) bool { return true })
+	rows := m.tenant(tenant).events.page(projections.Page{After: &before, Limit: 1}, event, func(*projections.Event) bool { return true })
 	return len(rows) == 1 && rows[0].Created.Sequence == event && rows[0].LostRouting(), nil
 }
 
 // recordHealth notes the outcome of an attempt at an endpoint.
-func (t *memoryTenant) recordHealth(endpoint domain.UUID, outcome domain.AttemptOutcome, at Origin) {
+func (t *memoryTenant) recordHealth(endpoint domain.UUID, outcome domain.AttemptOutcome, at projections.Origin) {
 	states := t.health[endpoint]
 	var before domain.Health
 	if len(states) > 0 {
@@ -143,7 +144,7 @@ func (t *memoryTenant) recordHealth(endpoint domain.UUID, outcome domain.Attempt
 }
 
 // Advance implements Store.
-func (m *Memory) Advance(tenant domain.TenantID, at Origin) error {
+func (m *Memory) Advance(tenant domain.TenantID, at projections.Origin) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	t := m.tenant(tenant)

@@ -1,4 +1,4 @@
-package projections
+package memorytest
 
 import (
 	"context"
@@ -7,9 +7,10 @@ import (
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/projections"
 )
 
-// memoryReader answers as of the sequence at which it was opened. Rows are never changed once they stand in a history,
+// memoryReader answers as of the sequence at which it was opened. Rows are never changed once they are in a history,
 // but for an attempt's result, which is hidden until its sequence.
 type memoryReader struct {
 	m      *Memory
@@ -27,7 +28,7 @@ func (r *memoryReader) SequenceAt(_ context.Context, at time.Time) (domain.Seque
 	return domain.Sequence(n - 1), nil
 }
 
-func (r *memoryReader) Tenant(_ context.Context, as AsOf) (Tenant, error) {
+func (r *memoryReader) Tenant(_ context.Context, as projections.AsOf) (projections.Tenant, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
 	for i := len(t.versions) - 1; i >= 0; i-- {
@@ -35,56 +36,56 @@ func (r *memoryReader) Tenant(_ context.Context, as AsOf) (Tenant, error) {
 			return found(&v, !v.Deleted)
 		}
 	}
-	return Tenant{}, domain.ErrNotFound
+	return projections.Tenant{}, domain.ErrNotFound
 }
 
-func (r *memoryReader) Key(_ context.Context, id domain.UUID, as AsOf) (Key, error) {
+func (r *memoryReader) Key(_ context.Context, id domain.UUID, as projections.AsOf) (projections.Key, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
 	row := t.keys.at(t.keys.byID[id], r.at(as))
 	return found(row, row != nil && !row.Revoked)
 }
 
-func (r *memoryReader) Keys(_ context.Context, page Page, as AsOf) ([]Key, error) {
+func (r *memoryReader) Keys(_ context.Context, page projections.Page, as projections.AsOf) ([]projections.Key, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
-	return t.keys.page(page, r.at(as), func(k *Key) bool { return !k.Revoked }), nil
+	return t.keys.page(page, r.at(as), func(k *projections.Key) bool { return !k.Revoked }), nil
 }
 
-func (r *memoryReader) Endpoint(_ context.Context, id domain.UUID, as AsOf) (Endpoint, error) {
+func (r *memoryReader) Endpoint(_ context.Context, id domain.UUID, as projections.AsOf) (projections.Endpoint, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
 	row := t.endpoints.at(t.endpoints.byID[id], r.at(as))
 	return found(row, row != nil && !row.Deleted)
 }
 
-func (r *memoryReader) Endpoints(_ context.Context, page Page, as AsOf) ([]Endpoint, error) {
+func (r *memoryReader) Endpoints(_ context.Context, page projections.Page, as projections.AsOf) ([]projections.Endpoint, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
-	return t.endpoints.page(page, r.at(as), func(e *Endpoint) bool { return !e.Deleted }), nil
+	return t.endpoints.page(page, r.at(as), func(e *projections.Endpoint) bool { return !e.Deleted }), nil
 }
 
-func (r *memoryReader) EndpointVersion(_ context.Context, id domain.UUID, version int) (Endpoint, error) {
+func (r *memoryReader) EndpointVersion(_ context.Context, id domain.UUID, version int) (projections.Endpoint, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
 	h := t.endpoints.byID[id]
 	if h == nil || version < 1 || version > len(h.states) || h.states[version-1].Updated.Sequence > r.last {
-		return Endpoint{}, domain.ErrNotFound
+		return projections.Endpoint{}, domain.ErrNotFound
 	}
 	return h.states[version-1], nil
 }
 
-func (r *memoryReader) Subscription(_ context.Context, id domain.UUID, as AsOf) (Subscription, error) {
+func (r *memoryReader) Subscription(_ context.Context, id domain.UUID, as projections.AsOf) (projections.Subscription, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
 	row := t.subscriptions.at(t.subscriptions.byID[id], r.at(as))
 	return found(row, row != nil && !row.Deleted)
 }
 
-func (r *memoryReader) Subscriptions(_ context.Context, endpoint domain.UUID, page Page, as AsOf) ([]Subscription, error) {
+func (r *memoryReader) Subscriptions(_ context.Context, endpoint domain.UUID, page projections.Page, as projections.AsOf) ([]projections.Subscription, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
-	return t.subscriptions.page(page, r.at(as), func(s *Subscription) bool {
+	return t.subscriptions.page(page, r.at(as), func(s *projections.Subscription) bool {
 		return !s.Deleted && (endpoint.IsZero() || s.Endpoint == endpoint)
 	}), nil
 }
@@ -101,74 +102,66 @@ func (r *memoryReader) Health(_ context.Context, endpoint domain.UUID) (h domain
 	return h, nil
 }
 
-func (r *memoryReader) EventType(_ context.Context, name domain.EventType, as AsOf) (EventType, error) {
+func (r *memoryReader) EventType(_ context.Context, name domain.EventType, as projections.AsOf) (projections.EventType, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
-	named := t.eventTypes.page(Page{Limit: 1}, r.at(as), func(d *EventType) bool { return !d.Deleted && d.Name == name })
+	named := t.eventTypes.page(projections.Page{Limit: 1}, r.at(as), func(d *projections.EventType) bool { return !d.Deleted && d.Name == name })
 	if len(named) == 0 {
-		return EventType{}, domain.ErrNotFound
+		return projections.EventType{}, domain.ErrNotFound
 	}
 	return named[0], nil
 }
 
-func (r *memoryReader) EventTypes(_ context.Context, page Page, as AsOf) ([]EventType, error) {
+func (r *memoryReader) EventTypes(_ context.Context, page projections.Page, as projections.AsOf) ([]projections.EventType, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
-	return t.eventTypes.page(page, r.at(as), func(d *EventType) bool { return !d.Deleted }), nil
+	return t.eventTypes.page(page, r.at(as), func(d *projections.EventType) bool { return !d.Deleted }), nil
 }
 
-func (r *memoryReader) Skips(_ context.Context, f SkipFilter, page Page) ([]Skips, error) {
+func (r *memoryReader) Skips(_ context.Context, f projections.SkipFilter, page projections.Page) ([]projections.Skips, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
-	var rows []Skips
+	var rows []projections.Skips
 	for i := range t.skips {
 		if page.Descending {
 			i = len(t.skips) - 1 - i
 		}
 		row := t.skips[i]
-		if len(rows) < page.Limit && row.At.Sequence <= r.last && page.admits(row.At.Sequence, row.Event) && f.Chooses(&row) {
+		if len(rows) < page.Limit && row.At.Sequence <= r.last && admits(page, row.At.Sequence, row.Event) && f.Chooses(&row) {
 			rows = append(rows, row)
 		}
 	}
 	return rows, nil
 }
 
-// Chooses reports whether a row passes the filter.
-func (f SkipFilter) Chooses(row *Skips) bool {
-	chosen := func(s domain.Skipped) bool {
-		return (f.Endpoint.IsZero() || s.Endpoint == f.Endpoint) && (f.Subscription.IsZero() || s.Subscription == f.Subscription)
-	}
-	return within(row.At, f.From, f.To) && (slices.ContainsFunc(row.Skipped, chosen) || slices.ContainsFunc(row.Verdicts, chosen))
-}
-
-func (r *memoryReader) Event(_ context.Context, id domain.UUID) (Event, error) {
+func (r *memoryReader) Event(_ context.Context, id domain.UUID) (projections.Event, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
 	return found(t.events.at(t.events.byID[id], r.last), true)
 }
 
-func (r *memoryReader) EventByProducerID(ctx context.Context, source, id string) (Event, error) {
+func (r *memoryReader) EventByProducerID(ctx context.Context, source, id string) (projections.Event, error) {
 	t := r.lock()
 	event, ok := t.byProducer[producerID{source, id}]
 	r.m.mu.RUnlock()
 	if !ok {
-		return Event{}, domain.ErrNotFound
+		return projections.Event{}, domain.ErrNotFound
 	}
 	return r.Event(ctx, event)
 }
 
-func (r *memoryReader) EventBySequence(_ context.Context, sequence domain.Sequence) (Event, error) {
+func (r *memoryReader) EventBySequence(_ context.Context, sequence domain.Sequence) (projections.Event, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
 	before := sequence - 1
-	rows := t.events.page(Page{After: &before, Limit: 1}, r.last, func(*Event) bool { return true })
+	rows := t.events.page(projections.Page{After: &before, Limit: 1}, r.last, func(*projections.Event) bool { return true })
 	if len(rows) == 0 || rows[0].Created.Sequence != sequence {
-		return Event{}, domain.ErrNotFound
+		return projections.Event{}, domain.ErrNotFound
 	}
 	return rows[0], nil
 }
 
-func (r *memoryReader) Events(_ context.Context, f EventFilter, page Page) ([]Event, error) {
+func (r *memoryReader) Events(_ context.Context, f projections.EventFilter, page projections.Page) ([]projections.Event, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
 	var sentTo map[domain.UUID]bool
@@ -180,29 +173,29 @@ func (r *memoryReader) Events(_ context.Context, f EventFilter, page Page) ([]Ev
 			}
 		}
 	}
-	return t.events.page(page, r.last, func(e *Event) bool {
+	return t.events.page(page, r.last, func(e *projections.Event) bool {
 		return (f.Type == "" || e.Attrs.Type == f.Type) && (f.Subject == "" || e.Attrs.Subject == f.Subject) &&
 			(sentTo == nil || sentTo[e.ID]) && within(e.Created, f.From, f.To)
 	}), nil
 }
 
-func (r *memoryReader) Delivery(_ context.Context, id domain.UUID, as AsOf) (Delivery, error) {
+func (r *memoryReader) Delivery(_ context.Context, id domain.UUID, as projections.AsOf) (projections.Delivery, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
 	return found(t.deliveries.at(t.deliveries.byID[id], r.at(as)), true)
 }
 
-func (r *memoryReader) Deliveries(_ context.Context, f DeliveryFilter, page Page, as AsOf) ([]Delivery, error) {
+func (r *memoryReader) Deliveries(_ context.Context, f projections.DeliveryFilter, page projections.Page, as projections.AsOf) ([]projections.Delivery, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
-	return t.deliveries.page(page, r.at(as), func(d *Delivery) bool {
+	return t.deliveries.page(page, r.at(as), func(d *projections.Delivery) bool {
 		return (f.Event.IsZero() || d.Event == f.Event) && (f.Endpoint.IsZero() || d.Endpoint == f.Endpoint) &&
-			(f.Subscription.IsZero() || d.MatchedBy(f.Subscription)) && (f.Status == "" || d.Status == f.Status) &&
+			(f.Subscription.IsZero() || matchedBy(d, f.Subscription)) && (f.Status == "" || d.Status == f.Status) &&
 			within(d.Created, f.From, f.To)
 	}), nil
 }
 
-func (r *memoryReader) Attempts(_ context.Context, delivery domain.UUID, as AsOf) ([]Attempt, error) {
+func (r *memoryReader) Attempts(_ context.Context, delivery domain.UUID, as projections.AsOf) ([]projections.Attempt, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
 	if t.deliveries.at(t.deliveries.byID[delivery], r.at(as)) == nil {
@@ -221,7 +214,7 @@ func (r *memoryReader) lock() *memoryTenant {
 }
 
 // at is the sequence that a read shows, never one after the snapshot.
-func (r *memoryReader) at(as AsOf) domain.Sequence {
+func (r *memoryReader) at(as projections.AsOf) domain.Sequence {
 	if as.Set {
 		return min(as.Sequence, r.last)
 	}
@@ -229,28 +222,23 @@ func (r *memoryReader) at(as AsOf) domain.Sequence {
 }
 
 // attemptsAt returns the attempts started by a sequence, without the results of those not finished by then.
-func attemptsAt(all []Attempt, as domain.Sequence) []Attempt {
-	var rows []Attempt
+func attemptsAt(all []projections.Attempt, as domain.Sequence) []projections.Attempt {
+	var rows []projections.Attempt
 	for _, a := range all {
 		if a.Begun.Sequence > as {
 			break
 		}
 		if a.Result != nil && a.Finished.Sequence > as {
-			a.Result, a.Finished, a.BodySize, a.Erased = nil, Origin{}, 0, false
+			a.Result, a.Finished, a.BodySize, a.Erased = nil, projections.Origin{}, 0, false
 		}
 		rows = append(rows, a)
 	}
 	return rows
 }
 
-// MatchedBy says whether a subscription is among those that made the delivery.
-func (d *Delivery) MatchedBy(subscription domain.UUID) bool {
-	for _, s := range d.Subscriptions {
-		if s.ID == subscription {
-			return true
-		}
-	}
-	return false
+// matchedBy reports whether a subscription is among those that made a delivery.
+func matchedBy(d *projections.Delivery, subscription domain.UUID) bool {
+	return slices.ContainsFunc(d.Subscriptions, func(s domain.SubscriptionMatch) bool { return s.ID == subscription })
 }
 
 func found[T any](row *T, ok bool) (T, error) {
@@ -261,6 +249,6 @@ func found[T any](row *T, ok bool) (T, error) {
 	return *row, nil
 }
 
-func within(o Origin, from, to time.Time) bool {
+func within(o projections.Origin, from, to time.Time) bool {
 	return (from.IsZero() || !o.RecordedAt.Before(from)) && (to.IsZero() || o.RecordedAt.Before(to))
 }
