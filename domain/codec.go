@@ -16,7 +16,7 @@ type Part struct {
 // Names of parts. Leaves contain them: a name is never changed, nor whose it is.
 const (
 	PartConfig   = "config"   // a configuration snapshot, JSON
-	PartNames    = "names"    // what a key and its principal are called, JSON; the principal's; optional
+	PartNames    = "names"    // what a key, its principal or an operator is called, JSON; the principal's; optional
 	PartClass    = "class"    // what the tenant says of an event, JSON
 	PartIdentity = "identity" // what the producer chose about an event, JSON; the subject's
 	PartData     = "data"     // an event's data, exactly as sent; the subject's
@@ -242,3 +242,8 @@ func (f *ServerStarted) parts() []partField     { return detail(f) }
 func (f *LeaseTaken) parts() []partField        { return detail(f) }
 func (f *FollowerStopped) parts() []partField   { return detail(f) }
 func (f *FormatRaised) parts() []partField      { return detail(f) }
+func (f *LossAccepted) parts() []partField      { return append(detail(&f.Loss), f.Person.part()) }
+
+func (p *Person) part() partField {
+	return partField{name: PartNames, value: p, absent: p.isZero}
+}

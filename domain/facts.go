@@ -273,6 +273,36 @@ type FormatRaised struct {
 	Format int `json:"format"` // Format of the program whose kinds may be written
 }
 
+// LossAccepted says in the instance's log that an operator goes on with a database that lacks entries which a node knew to be
+// committed: an older copy was put back.
+type LossAccepted struct {
+	Loss   Loss
+	Person Person
+}
+
+// Loss is what a database lacks of what a node knew of it. Leaves are named by their SHA-256 in hex.
+type Loss struct {
+	Known     Position `json:"known"` // of the last entry that the node knew
+	KnownLeaf string   `json:"known_leaf"`
+	Head      Position `json:"head"` // of the last entry that the database had
+	HeadLeaf  string   `json:"head_leaf,omitempty"`
+}
+
+// Person is who decided something at the command line, by the name that they gave. It is theirs: erasing them destroys it.
+type Person struct {
+	Name string `json:"name"`
+}
+
+func (p *Person) isZero() bool { return *p == Person{} }
+
+// Subject is whom a person's name is about: facts that hold it are sealed under it.
+func (p *Person) Subject() string {
+	if p.isZero() {
+		return ""
+	}
+	return "principal/" + p.Name
+}
+
 // Format counts the releases that added kinds of facts, or versions of them. A log without a format.raised has format 1.
 const Format = 1
 
@@ -312,3 +342,4 @@ func (*ServerStarted) Kind() Kind             { return KindServerStarted }
 func (*LeaseTaken) Kind() Kind                { return KindLeaseTaken }
 func (*FollowerStopped) Kind() Kind           { return KindFollowerStopped }
 func (*FormatRaised) Kind() Kind              { return KindFormatRaised }
+func (*LossAccepted) Kind() Kind              { return KindLossAccepted }

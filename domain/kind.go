@@ -49,6 +49,7 @@ const (
 	KindLeaseTaken      Kind = "lease.taken"
 	KindFollowerStopped Kind = "follower.stopped"
 	KindFormatRaised    Kind = "format.raised" // in the instance's log
+	KindLossAccepted    Kind = "loss.accepted" // in the instance's log
 )
 
 // form is how one kind is kept: the version this program writes and the type it is decoded into. Every kind has one;
@@ -97,6 +98,7 @@ var forms = map[Kind]form{
 	KindLeaseTaken:                {version: 1, empty: func() Fact { return new(LeaseTaken) }},
 	KindFollowerStopped:           {version: 1, empty: func() Fact { return new(FollowerStopped) }},
 	KindFormatRaised:              {version: 1, empty: func() Fact { return new(FormatRaised) }},
+	KindLossAccepted:              {version: 1, empty: func() Fact { return new(LossAccepted) }},
 }
 
 // Version is the version in which this program writes facts of the kind, 0 for a kind it doesn't know.

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/hooktrail/hooktrail/domain"
 )
 
 // TestStory_OlderCopy: an older copy of the database is put back while the server is down. The next start refuses to serve
@@ -44,11 +46,28 @@ func TestStory_OlderCopy(t *testing.T) {
 	if !strings.Contains(stdout.String(), "lost at least") {
 		t.Errorf("recover doesn't say what is lost: %s", &stdout)
 	}
-	if out := tool(t, "recover", "--data-dir", p.dir, "--accept-loss"); !strings.Contains(out, "accepted") {
+	out := tool(t, "recover", "--data-dir", p.dir, "--accept-loss", "--by", "ann", "--reason", "the disk burned")
+	if !strings.Contains(out, "accepted") {
 		t.Errorf("recover --accept-loss prints %s", out)
 	}
 	p.start()
 	event("lost") // its id is free again
+	var accepted struct {
+		Items []struct {
+			Reason string
+			Data   struct {
+				Detail domain.Loss
+				Names  domain.Person
+			}
+		}
+	}
+	p.do("GET", "/v1/tenants/_instance/log?kind=loss.accepted", nil, &accepted)
+	if len(accepted.Items) != 1 || accepted.Items[0].Reason != "the disk burned" || accepted.Items[0].Data.Names.Name != "ann" {
+		t.Fatalf("the instance's log says %+v", accepted)
+	}
+	if loss := accepted.Items[0].Data.Detail; loss.Known <= loss.Head || len(loss.KnownLeaf) != 64 || len(loss.HeadLeaf) != 64 {
+		t.Errorf("what was lost is accepted to be %+v", loss)
+	}
 	p.stop()
 	if out := tool(t, "recover", "--data-dir", p.dir); !strings.Contains(out, "nothing is to be recovered") {
 		t.Errorf("recover prints %s", out)

@@ -33,19 +33,17 @@ func RaiseFormat(ctx context.Context, log domain.Log, format int, by domain.Acto
 	if err != nil || current >= format {
 		return false, err
 	}
-	first, err := log.Select(ctx, domain.Query{Tenant: domain.InstanceTenant, Limit: 1, HeadersOnly: true})
-	if err != nil {
-		return false, fmt.Errorf("raise the log's format: %w", err)
-	}
-	if len(first) == 0 {
-		return false, fmt.Errorf("raise the log's format: %w", domain.ErrUnknownTenant)
-	}
 	_, err = domain.AppendOne(ctx, log, domain.Group{Drafts: []domain.Draft{{
-		Tenant: domain.InstanceTenant, Stream: first[0].Stream, Expected: domain.AnyVersion, By: by,
-		Fact: &domain.FormatRaised{Format: format},
+		Tenant: domain.InstanceTenant, Stream: ofInstance(), By: by, Fact: &domain.FormatRaised{Format: format},
 	}}})
 	if err != nil {
 		return false, fmt.Errorf("raise the log's format: %w", err)
 	}
 	return true, nil
+}
+
+// ofInstance is a new stream for what an operator decides for the whole instance. Streams of tenants have only their
+// configuration: views hold its versions against the streams'.
+func ofInstance() domain.Stream {
+	return domain.Stream{Kind: domain.StreamServer, ID: domain.NewUUID()}
 }

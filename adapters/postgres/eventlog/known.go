@@ -14,7 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/jackc/pgx/v5"
 )
@@ -151,39 +150,5 @@ func (k *known) write() (err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.written = last.Position
-	return nil
-}
-
-// Loss is what a database lacks of what a process knew of it.
-type Loss struct {
-	Known domain.Position // of the last entry that the process knew
-	Head  domain.Position // of the last entry that the database has
-}
-
-// Replaced reports what the database lacks of what the process with a KnownFile knew of it, nil where it lacks nothing. The Log
-// must have been opened without that file.
-func (l *Log) Replaced(ctx context.Context, file string) (*Loss, error) {
-	k, err := openKnown(file)
-	if err != nil {
-		return nil, err
-	}
-	conn, err := l.pool.Acquire(ctx)
-	if err != nil {
-		return nil, postgres.DomainError("look for the last known entry", err)
-	}
-	defer conn.Release()
-	if err := k.check(ctx, conn.Conn()); !errors.Is(err, ErrReplaced) {
-		return nil, err
-	}
-	head, err := l.Head(ctx)
-	return &Loss{Known: k.last.Position, Head: head}, err
-}
-
-// Forget has the process accept the database as it is: an operator knows that an older copy was put back, and what was
-// lost. It is for `hooktrail recover`, while no server runs in the data directory.
-func Forget(file string) error {
-	if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("forget the last known entry: %w", err)
-	}
 	return nil
 }
