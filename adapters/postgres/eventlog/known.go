@@ -96,9 +96,9 @@ func (k *known) check(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// checkKnown holds a new connection to what this process knows. What it remembers of another state of the database is nothing
-// to be read any more.
-func (l *Log) checkKnown(ctx context.Context, conn *pgx.Conn) error {
+// CheckKnown holds a new connection to what this process knows: ErrReplaced where the database lacks it. What the process
+// remembers of another state of the database isn't read any more then.
+func (l *Log) CheckKnown(ctx context.Context, conn *pgx.Conn) error {
 	err := l.known.check(ctx, conn)
 	if errors.Is(err, ErrReplaced) {
 		l.recent.clear()

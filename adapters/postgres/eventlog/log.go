@@ -126,7 +126,7 @@ func (l *Log) open(ctx context.Context, config Config) (err error) {
 	}
 	l.appendConfig = postgres.Connection(base.ConnConfig, "hooktrail append", appendSettings)
 	l.listenConfig = postgres.Connection(base.ConnConfig, "hooktrail listen", listenSettings)
-	if l.pool, err = postgres.NewPool(ctx, config.URL, "hooktrail", orDefault(config.ReadConnections, 8), l.checkKnown); err != nil {
+	if l.pool, err = postgres.NewPool(ctx, config.URL, "hooktrail", orDefault(config.ReadConnections, 8), l.CheckKnown); err != nil {
 		return err
 	}
 	if l.name, l.heads, err = openInstance(ctx, l.pool, config.MasterKey, config.InstanceName); err != nil {
