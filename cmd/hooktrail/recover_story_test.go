@@ -78,6 +78,9 @@ func TestStory_OlderCopy(t *testing.T) {
 		t.Errorf("recover prints %s", out)
 	}
 	p.verify()
+	if out := tool(t, "verify", "--data-dir", p.dir, "--after", "5"); !strings.Contains(out, "the log is whole") {
+		t.Errorf("a check that goes on prints %s", out)
+	}
 }
 
 // closed waits until the server serves nothing, and says so.

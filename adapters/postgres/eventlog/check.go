@@ -15,7 +15,8 @@ import (
 
 // CheckOptions are those of CheckLog. The zero value checks everything.
 type CheckOptions struct {
-	// After is a position up to which an earlier check has found everything right: this one goes on behind it.
+	// After is a position up to which an earlier check has found everything right: this one goes on behind it. Tables beside the
+	// entries are checked whole. That a commitment occurs once is only checked among the entries behind the position.
 	After domain.Position
 	// Progress is called now and then with the position up to which everything is right, and that of the last entry. Nil: no.
 	Progress func(checked, last domain.Position)
@@ -65,6 +66,7 @@ type treeCheck struct {
 	origin        string
 	configuration domain.Sequence
 	deleted       bool
+	claims        claimTally // as the head says
 }
 
 func (c *logCheck) all(ctx context.Context) error {
@@ -163,7 +165,38 @@ func (c *logCheck) resume(ctx context.Context) error {
 		}
 		c.trees[tenant] = check
 	}
-	return nil
+	return c.earlierLeases(ctx)
+}
+
+// earlierLeases notes what the log up to where the check begins says of leases. The instance's own log is short beside the
+// tenants'.
+func (c *logCheck) earlierLeases(ctx context.Context) error {
+	for after := int64(-1); ; {
+		const sql = `
+			SELECT ` + entryColumnsSQL + ` FROM entries
+			 WHERE tenant = $1 AND sequence > $2 AND kind = $3 AND position <= $4 ORDER BY sequence LIMIT 500`
+		rows, err := c.tx.Query(ctx, sql, string(domain.InstanceTenant), after, string(domain.KindLeaseTaken), int64(c.position))
+		if err != nil {
+			return err
+		}
+		sealed, err := readRows(rows)
+		if err != nil || len(sealed) == 0 {
+			return err
+		}
+		entries, err := c.log.openEntries(ctx, c.tx, sealed)
+		if err != nil {
+			return err
+		}
+		for i := range entries {
+			if entries[i].Damaged {
+				return fmt.Errorf("entry at position %d: its content is damaged", entries[i].Position)
+			}
+			if taken, ok := entries[i].Fact.(*domain.LeaseTaken); ok {
+				c.noteLeases(taken)
+			}
+		}
+		after = int64(entries[len(entries)-1].Sequence)
+	}
 }
 
 // checkPage bounds what is in memory at a time, together with maxPageBytes.
@@ -345,11 +378,14 @@ func (c *logCheck) leaseTaken(e *sealedEntry, content *seal.Content) error {
 	if err != nil {
 		return err
 	}
-	taken := fact.(*domain.LeaseTaken)
+	c.noteLeases(fact.(*domain.LeaseTaken))
+	return nil
+}
+
+func (c *logCheck) noteLeases(taken *domain.LeaseTaken) {
 	for _, lease := range taken.Leases {
 		c.leases[lease.Name] = leaseRow{taken.Node, lease.Epoch}
 	}
-	return nil
 }
 
 // versions checks that each entry of a page has the next version of its stream: the one before it is there, at a lower
@@ -451,6 +487,7 @@ func (c *logCheck) heads(ctx context.Context) error {
 		case string(t.tree.bytes()) != string(h.frontier):
 			return fmt.Errorf("the head of tenant %s has another root than its leaves", tenant)
 		}
+		t.claims = h.claims
 		seen[tenant] = true
 		return nil
 	})
@@ -476,9 +513,10 @@ func (c *logCheck) secrets(ctx context.Context) error {
 	return c.none(ctx, sql, "data key %s was destroyed by no entry")
 }
 
-// claims checks that claims are as they were made, and that what they name is there.
+// claims checks that claims are as they were made, that what they name is there, and that none is missing.
 func (c *logCheck) claims(ctx context.Context) error {
 	last := make([]byte, 0, len(claimMAC{}))
+	found := make(map[domain.TenantID]claimTally)
 	for {
 		const sql = `SELECT ` + claimColumns + ` FROM claims c WHERE c.mac > $1 ORDER BY c.mac LIMIT 5000`
 		rows, err := c.tx.Query(ctx, sql, last)
@@ -486,12 +524,18 @@ func (c *logCheck) claims(ctx context.Context) error {
 			return err
 		}
 		page, err := scanClaims(rows)
-		if err != nil || len(page) == 0 {
+		if err != nil {
 			return err
+		}
+		if len(page) == 0 {
+			break
 		}
 		for i := range page {
 			made := &page[i]
 			last = append(last[:0], made.mac[:]...)
+			tally := found[made.tenant]
+			tally.add(made.mac)
+			found[made.tenant] = tally
 			tenant, err := c.log.keys.Tenant(ctx, made.tenant)
 			if errors.Is(err, domain.ErrKeyDestroyed) {
 				continue
@@ -509,6 +553,12 @@ func (c *logCheck) claims(ctx context.Context) error {
 			}
 		}
 	}
+	for tenant, t := range c.trees {
+		if have := found[tenant]; have != t.claims {
+			return fmt.Errorf("tenant %s has %d claims that aren't all those of its head, which says %d", tenant, have.number, t.claims.number)
+		}
+	}
+	return nil
 }
 
 // none runs a query that finds nothing if all is well, else one text.
@@ -524,7 +574,7 @@ func (c *logCheck) none(ctx context.Context, sql, problem string) error {
 	return fmt.Errorf(problem, found)
 }
 
-// leaseRows checks that leases are held as the log says, of those of which it says something since the check began.
+// leaseRows checks that leases are held as the log says.
 func (c *logCheck) leaseRows(ctx context.Context) error {
 	rows, err := c.tx.Query(ctx, `SELECT name, owner, epoch FROM leases`) //nolint:rowserrcheck // pgx.ForEachRow checks it
 	if err != nil {
@@ -534,7 +584,7 @@ func (c *logCheck) leaseRows(ctx context.Context) error {
 	var owner [16]byte
 	var epoch int64
 	_, err = pgx.ForEachRow(rows, []any{&name, &owner, &epoch}, func() error {
-		if said, ok := c.leases[name]; ok && said != (leaseRow{owner, epoch}) {
+		if said := c.leases[name]; said != (leaseRow{owner, epoch}) {
 			return fmt.Errorf("lease %s isn't held as the log says: epoch %d, expected %d", name, epoch, said.epoch)
 		}
 		delete(c.leases, name)

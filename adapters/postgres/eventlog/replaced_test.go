@@ -129,8 +129,8 @@ func TestLog_Stray(t *testing.T) {
 	// Nor with a head of its own, unless all of it fits.
 	err := pgx.BeginFunc(t.Context(), server, func(tx pgx.Tx) error {
 		const head = `
-			INSERT INTO heads (tenant, position, size, recorded_at, configuration, deleted, origin, frontier, mac)
-			SELECT tenant, position + 1, size + 1, recorded_at, configuration, deleted, origin, frontier, mac FROM heads WHERE tenant = ''`
+			INSERT INTO heads (tenant, position, size, recorded_at, configuration, claims, claims_sum, deleted, origin, frontier, mac)
+			SELECT tenant, position + 1, size + 1, recorded_at, configuration, claims, claims_sum, deleted, origin, frontier, mac FROM heads WHERE tenant = ''`
 		if _, err := tx.Exec(t.Context(), head); err != nil {
 			return err
 		}
