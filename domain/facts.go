@@ -103,7 +103,8 @@ type EventTypeRegistered struct{ EventType EventTypeConfig }
 // EventTypeUpdated holds the whole definition after the change.
 type EventTypeUpdated struct{ EventType EventTypeConfig }
 
-// ProfileAdded says in the instance's log that an operator added a wire profile. Endpoints name it by its digest.
+// ProfileAdded says in the instance's log that there is a wire profile from now on: an operator added it, or a program that
+// brings it along first started. Endpoints name it by its digest. With it, who reads the log can build every request again.
 type ProfileAdded struct {
 	Profile  ProfileName
 	Document []byte // without insignificant white space
@@ -246,6 +247,7 @@ type ServerStarted struct {
 	Version             string   `json:"version"`
 	ConfigurationDigest string   `json:"configuration_digest"`
 	EgressAllow         []string `json:"egress_allow"`
+	EgressDeny          []string `json:"egress_deny"`
 }
 
 // LeaseTaken says in the instance's log that a node took leases over, and in which epochs it holds them.

@@ -190,6 +190,9 @@ func (s *server) work(ctx context.Context, base *errgroup.Group, baseCtx context
 	if err := s.operatorKey(ctx); err != nil {
 		return err
 	}
+	if err := s.addBuiltIn(ctx); err != nil {
+		return err
+	}
 	if err := s.addProfiles(ctx); err != nil {
 		return err
 	}
