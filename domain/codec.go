@@ -100,9 +100,9 @@ func EncodeFact(f Fact) ([]Part, error) {
 // rather than guess.
 func DecodeFact(kind Kind, version int, parts []Part, erased bool) (Fact, error) {
 	form, ok := forms[kind]
-	if !ok || version < 1 || version > form.version {
+	if !ok || version < 1 || version > len(form.formats) {
 		return nil, fmt.Errorf("decode %s version %d: this program knows up to version %d (a newer program wrote it)",
-			kind, version, form.version)
+			kind, version, len(form.formats))
 	}
 	f := form.empty()
 	fields := f.parts()
@@ -138,7 +138,7 @@ func (f *partField) decode(parts []Part, erased bool) error {
 // are there. It returns "" for kinds and versions that this program doesn't know.
 func MissingPart(kind Kind, version int, names []string) string {
 	form, ok := forms[kind]
-	if !ok || version > form.version {
+	if !ok || version > len(form.formats) {
 		return ""
 	}
 	for _, field := range form.empty().parts() {

@@ -3,6 +3,7 @@ package eventlog
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/hooktrail/hooktrail/domain"
 )
@@ -24,6 +25,34 @@ func Format(ctx context.Context, log domain.Log) (int, error) {
 		return 0, fmt.Errorf("read the log's format: the entry at sequence %d of the instance's log can't be read", entries[0].Sequence)
 	}
 	return raised.Format, nil
+}
+
+// formatGate keeps kinds and versions out of the log that older programs don't know, as long as the log isn't raised to the
+// format that introduced them. Safe for concurrent use.
+type formatGate struct {
+	introduced func(domain.Kind) int
+	raised     atomic.Int64 // as far as this process knows; it only ever grows
+}
+
+// check refuses a group with domain.ErrFormat. The log is read only where a draft needs more than is known.
+func (g *formatGate) check(ctx context.Context, log domain.Log, group *domain.Group) error {
+	for i := range group.Drafts {
+		kind := group.Drafts[i].Fact.Kind()
+		need := g.introduced(kind)
+		if need <= 1 || int64(need) <= g.raised.Load() {
+			continue
+		}
+		raised, err := Format(ctx, log)
+		if err != nil {
+			return fmt.Errorf("append: draft %d: %w", i, err)
+		}
+		if need > raised {
+			return fmt.Errorf("append: draft %d: %s version %d came with format %d, the log has format %d: %w",
+				i, kind, kind.Version(), need, raised, domain.ErrFormat)
+		}
+		g.raised.Store(int64(raised))
+	}
+	return nil
 }
 
 // RaiseFormat says in the instance's log that kinds of facts up to a format, such as domain.Format, may be written. The operator

@@ -72,6 +72,7 @@ type Log struct {
 	known        *known
 	clockAhead   time.Duration
 	origins      *originCache
+	format       formatGate
 	queue        *queue
 	recent       *recent
 	growth       *growth
@@ -99,6 +100,7 @@ func Open(ctx context.Context, config Config) (*Log, error) {
 		clockAhead: config.ClockAhead, origins: newOriginCache(), maxCatchUp: maxCatchUp, recent: newRecent(), growth: newGrowth(),
 		queue: newQueue(orDefault(config.QueuedEntries, 20_000), orDefault(config.QueuedBytes, 64<<20)),
 	}
+	l.format.introduced = domain.Kind.Format
 	if l.clockAhead <= 0 {
 		l.clockAhead = defaultClockAhead
 	}
