@@ -16,7 +16,7 @@ type Part struct {
 // Names of parts. Leaves contain them: a name is never changed, nor whose it is.
 const (
 	PartConfig   = "config"   // a configuration snapshot, JSON
-	PartNames    = "names"    // what a key and its principal are called, JSON; the principal's; optional
+	PartNames    = "names"    // what a key, its principal or an operator is called, JSON; the principal's; optional
 	PartClass    = "class"    // what the tenant says of an event, JSON
 	PartIdentity = "identity" // what the producer chose about an event, JSON; the subject's
 	PartData     = "data"     // an event's data, exactly as sent; the subject's
@@ -100,9 +100,9 @@ func EncodeFact(f Fact) ([]Part, error) {
 // rather than guess.
 func DecodeFact(kind Kind, version int, parts []Part, erased bool) (Fact, error) {
 	form, ok := forms[kind]
-	if !ok || version < 1 || version > form.version {
+	if !ok || version < 1 || version > len(form.formats) {
 		return nil, fmt.Errorf("decode %s version %d: this program knows up to version %d (a newer program wrote it)",
-			kind, version, form.version)
+			kind, version, len(form.formats))
 	}
 	f := form.empty()
 	fields := f.parts()
@@ -138,7 +138,7 @@ func (f *partField) decode(parts []Part, erased bool) error {
 // are there. It returns "" for kinds and versions that this program doesn't know.
 func MissingPart(kind Kind, version int, names []string) string {
 	form, ok := forms[kind]
-	if !ok || version > form.version {
+	if !ok || version > len(form.formats) {
 		return ""
 	}
 	for _, field := range form.empty().parts() {
@@ -242,3 +242,8 @@ func (f *ServerStarted) parts() []partField     { return detail(f) }
 func (f *LeaseTaken) parts() []partField        { return detail(f) }
 func (f *FollowerStopped) parts() []partField   { return detail(f) }
 func (f *FormatRaised) parts() []partField      { return detail(f) }
+func (f *LossAccepted) parts() []partField      { return append(detail(&f.Loss), f.Person.part()) }
+
+func (p *Person) part() partField {
+	return partField{name: PartNames, value: p, absent: p.isZero}
+}

@@ -27,6 +27,10 @@ var (
 	ErrKeyDestroyed = errors.New("the data key was destroyed")
 	// ErrRefused: the database refused the values of this one append (SQLSTATE class 22 or 23).
 	ErrRefused = errors.New("the database refused this append")
+	// ErrFormat: the log isn't raised to the format that introduced the kind or version: an older program may still read it.
+	// Nothing was appended; an operator raises the log.
+	ErrFormat = errors.New("the log isn't raised to the format of this fact" +
+		" (hint: hooktrail migrate --raise-format, once every process is of this version)")
 )
 
 // InvalidError says which field of a command is wrong and what to do about it. It never holds the value.

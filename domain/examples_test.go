@@ -190,9 +190,13 @@ func examples() map[domain.Kind]domain.Fact {
 		exampleEvent(), exampleRouting(), exampleStart(), exampleFinish(),
 		&domain.DeliveryRedriven{Attempts: 10, NextAttemptAt: noon},
 		&domain.DeliveryCancelled{Reason: domain.CancelEndpointDeleted},
-		&domain.ServerStarted{Node: id(40), Version: "v1.0.0", ConfigurationDigest: "0a1b", EgressAllow: []string{"10.0.0.0/8"}},
+		&domain.ServerStarted{Node: id(40), Version: "v1.0.0", ConfigurationDigest: "0a1b", EgressAllow: []string{"10.0.0.0/8"}, EgressDeny: []string{"25"}},
 		&domain.LeaseTaken{Node: id(40), Leases: []domain.LeaseEpoch{{Name: "shard/07", Epoch: 3}}},
 		&domain.FormatRaised{Format: 2},
+		&domain.LossAccepted{
+			Loss:   domain.Loss{Known: 41, KnownLeaf: strings.Repeat("ab", 32), Head: 17, HeadLeaf: strings.Repeat("cd", 32)},
+			Person: domain.Person{Name: "alice"},
+		},
 		&domain.FollowerStopped{Follower: "views", Position: 17, Problem: "unknown kind"},
 	}
 	byKind := make(map[domain.Kind]domain.Fact, len(facts))

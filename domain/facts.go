@@ -103,7 +103,8 @@ type EventTypeRegistered struct{ EventType EventTypeConfig }
 // EventTypeUpdated holds the whole definition after the change.
 type EventTypeUpdated struct{ EventType EventTypeConfig }
 
-// ProfileAdded says in the instance's log that an operator added a wire profile. Endpoints name it by its digest.
+// ProfileAdded says in the instance's log that there is a wire profile from now on: an operator added it, or a program that
+// brings it along first started. Endpoints name it by its digest. With it, who reads the log can build every request again.
 type ProfileAdded struct {
 	Profile  ProfileName
 	Document []byte // without insignificant white space
@@ -246,6 +247,7 @@ type ServerStarted struct {
 	Version             string   `json:"version"`
 	ConfigurationDigest string   `json:"configuration_digest"`
 	EgressAllow         []string `json:"egress_allow"`
+	EgressDeny          []string `json:"egress_deny"`
 }
 
 // LeaseTaken says in the instance's log that a node took leases over, and in which epochs it holds them.
@@ -271,6 +273,36 @@ type FollowerStopped struct {
 // that they may be written from then on.
 type FormatRaised struct {
 	Format int `json:"format"` // Format of the program whose kinds may be written
+}
+
+// LossAccepted says in the instance's log that an operator goes on with a database that lacks entries which a node knew to be
+// committed: an older copy was put back.
+type LossAccepted struct {
+	Loss   Loss
+	Person Person
+}
+
+// Loss is what a database lacks of what a node knew of it. Leaves are named by their SHA-256 in hex.
+type Loss struct {
+	Known     Position `json:"known"` // of the last entry that the node knew
+	KnownLeaf string   `json:"known_leaf"`
+	Head      Position `json:"head"` // of the last entry that the database had
+	HeadLeaf  string   `json:"head_leaf,omitempty"`
+}
+
+// Person is who decided something at the command line, by the name that they gave. It is theirs: erasing them destroys it.
+type Person struct {
+	Name string `json:"name"`
+}
+
+func (p *Person) isZero() bool { return *p == Person{} }
+
+// Subject is whom a person's name is about: facts that hold it are sealed under it.
+func (p *Person) Subject() string {
+	if p.isZero() {
+		return ""
+	}
+	return "principal/" + p.Name
 }
 
 // Format counts the releases that added kinds of facts, or versions of them. A log without a format.raised has format 1.
@@ -312,3 +344,4 @@ func (*ServerStarted) Kind() Kind             { return KindServerStarted }
 func (*LeaseTaken) Kind() Kind                { return KindLeaseTaken }
 func (*FollowerStopped) Kind() Kind           { return KindFollowerStopped }
 func (*FormatRaised) Kind() Kind              { return KindFormatRaised }
+func (*LossAccepted) Kind() Kind              { return KindLossAccepted }

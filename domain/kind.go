@@ -49,12 +49,14 @@ const (
 	KindLeaseTaken      Kind = "lease.taken"
 	KindFollowerStopped Kind = "follower.stopped"
 	KindFormatRaised    Kind = "format.raised" // in the instance's log
+	KindLossAccepted    Kind = "loss.accepted" // in the instance's log
 )
 
-// form is how one kind is kept: the version this program writes and the type it is decoded into. Every kind has one;
-// a test holds the table against the constants. A version that only adds optional members is decoded like those before.
+// form is how one kind is kept: its versions and the type they are decoded into. Every kind has one; a test holds the table
+// against the constants. A version that only adds optional members is decoded like those before.
 type form struct {
-	version int
+	// formats has, for each version from 1 on, the Format that introduced it. The last version is the one that is written.
+	formats []int
 	empty   func() Fact
 	// critical kinds must be understood: a program that doesn't know one stops at its entries instead of passing them over.
 	critical bool
@@ -62,45 +64,55 @@ type form struct {
 
 // forms is read only.
 var forms = map[Kind]form{
-	KindTenantCreated:             {version: 1, empty: func() Fact { return new(TenantCreated) }},
-	KindTenantUpdated:             {version: 1, empty: func() Fact { return new(TenantUpdated) }},
-	KindTenantDeleted:             {version: 1, empty: func() Fact { return new(TenantDeleted) }},
-	KindTenantRegistered:          {version: 1, empty: func() Fact { return new(TenantRegistered) }},
-	KindTenantUnregistered:        {version: 1, empty: func() Fact { return new(TenantUnregistered) }},
-	KindKeyCreated:                {version: 1, empty: func() Fact { return new(KeyCreated) }},
-	KindKeyRevoked:                {version: 1, empty: func() Fact { return new(KeyRevoked) }},
-	KindRegistrationUsed:          {version: 1, empty: func() Fact { return new(RegistrationUsed) }},
-	KindEndpointCreated:           {version: 1, empty: func() Fact { return new(EndpointCreated) }},
-	KindEndpointUpdated:           {version: 1, empty: func() Fact { return new(EndpointUpdated) }},
-	KindEndpointKeyRotated:        {version: 1, empty: func() Fact { return new(EndpointKeyRotated) }},
-	KindEndpointPaused:            {version: 1, empty: func() Fact { return new(EndpointPaused) }},
-	KindEndpointResumed:           {version: 1, empty: func() Fact { return new(EndpointResumed) }},
-	KindEndpointDisabled:          {version: 1, empty: func() Fact { return new(EndpointDisabled) }},
-	KindEndpointDeleted:           {version: 1, empty: func() Fact { return new(EndpointDeleted) }},
-	KindEndpointHandshakeStarted:  {version: 1, empty: func() Fact { return new(EndpointHandshakeStarted) }},
-	KindEndpointHandshakeFinished: {version: 1, empty: func() Fact { return new(EndpointHandshakeFinished) }},
-	KindSubscriptionCreated:       {version: 1, empty: func() Fact { return new(SubscriptionCreated) }},
-	KindSubscriptionUpdated:       {version: 1, empty: func() Fact { return new(SubscriptionUpdated) }},
-	KindSubscriptionPaused:        {version: 1, empty: func() Fact { return new(SubscriptionPaused) }},
-	KindSubscriptionResumed:       {version: 1, empty: func() Fact { return new(SubscriptionResumed) }},
-	KindSubscriptionDeleted:       {version: 1, empty: func() Fact { return new(SubscriptionDeleted) }},
-	KindEventAppended:             {version: 1, empty: func() Fact { return new(EventAppended) }},
-	KindEventRouted:               {version: 1, empty: func() Fact { return new(EventRouted) }},
-	KindAttemptStarted:            {version: 1, empty: func() Fact { return new(AttemptStarted) }},
-	KindAttemptFinished:           {version: 1, empty: func() Fact { return new(AttemptFinished) }},
-	KindDeliveryRedriven:          {version: 1, empty: func() Fact { return new(DeliveryRedriven) }},
-	KindDeliveryCancelled:         {version: 1, empty: func() Fact { return new(DeliveryCancelled) }},
-	KindEventTypeRegistered:       {version: 1, empty: func() Fact { return new(EventTypeRegistered) }},
-	KindEventTypeUpdated:          {version: 1, empty: func() Fact { return new(EventTypeUpdated) }},
-	KindProfileAdded:              {version: 1, empty: func() Fact { return new(ProfileAdded) }},
-	KindServerStarted:             {version: 1, empty: func() Fact { return new(ServerStarted) }},
-	KindLeaseTaken:                {version: 1, empty: func() Fact { return new(LeaseTaken) }},
-	KindFollowerStopped:           {version: 1, empty: func() Fact { return new(FollowerStopped) }},
-	KindFormatRaised:              {version: 1, empty: func() Fact { return new(FormatRaised) }},
+	KindTenantCreated:             {formats: []int{1}, empty: func() Fact { return new(TenantCreated) }},
+	KindTenantUpdated:             {formats: []int{1}, empty: func() Fact { return new(TenantUpdated) }},
+	KindTenantDeleted:             {formats: []int{1}, empty: func() Fact { return new(TenantDeleted) }},
+	KindTenantRegistered:          {formats: []int{1}, empty: func() Fact { return new(TenantRegistered) }},
+	KindTenantUnregistered:        {formats: []int{1}, empty: func() Fact { return new(TenantUnregistered) }},
+	KindKeyCreated:                {formats: []int{1}, empty: func() Fact { return new(KeyCreated) }},
+	KindKeyRevoked:                {formats: []int{1}, empty: func() Fact { return new(KeyRevoked) }},
+	KindRegistrationUsed:          {formats: []int{1}, empty: func() Fact { return new(RegistrationUsed) }},
+	KindEndpointCreated:           {formats: []int{1}, empty: func() Fact { return new(EndpointCreated) }},
+	KindEndpointUpdated:           {formats: []int{1}, empty: func() Fact { return new(EndpointUpdated) }},
+	KindEndpointKeyRotated:        {formats: []int{1}, empty: func() Fact { return new(EndpointKeyRotated) }},
+	KindEndpointPaused:            {formats: []int{1}, empty: func() Fact { return new(EndpointPaused) }},
+	KindEndpointResumed:           {formats: []int{1}, empty: func() Fact { return new(EndpointResumed) }},
+	KindEndpointDisabled:          {formats: []int{1}, empty: func() Fact { return new(EndpointDisabled) }},
+	KindEndpointDeleted:           {formats: []int{1}, empty: func() Fact { return new(EndpointDeleted) }},
+	KindEndpointHandshakeStarted:  {formats: []int{1}, empty: func() Fact { return new(EndpointHandshakeStarted) }},
+	KindEndpointHandshakeFinished: {formats: []int{1}, empty: func() Fact { return new(EndpointHandshakeFinished) }},
+	KindSubscriptionCreated:       {formats: []int{1}, empty: func() Fact { return new(SubscriptionCreated) }},
+	KindSubscriptionUpdated:       {formats: []int{1}, empty: func() Fact { return new(SubscriptionUpdated) }},
+	KindSubscriptionPaused:        {formats: []int{1}, empty: func() Fact { return new(SubscriptionPaused) }},
+	KindSubscriptionResumed:       {formats: []int{1}, empty: func() Fact { return new(SubscriptionResumed) }},
+	KindSubscriptionDeleted:       {formats: []int{1}, empty: func() Fact { return new(SubscriptionDeleted) }},
+	KindEventAppended:             {formats: []int{1}, empty: func() Fact { return new(EventAppended) }},
+	KindEventRouted:               {formats: []int{1}, empty: func() Fact { return new(EventRouted) }},
+	KindAttemptStarted:            {formats: []int{1}, empty: func() Fact { return new(AttemptStarted) }},
+	KindAttemptFinished:           {formats: []int{1}, empty: func() Fact { return new(AttemptFinished) }},
+	KindDeliveryRedriven:          {formats: []int{1}, empty: func() Fact { return new(DeliveryRedriven) }},
+	KindDeliveryCancelled:         {formats: []int{1}, empty: func() Fact { return new(DeliveryCancelled) }},
+	KindEventTypeRegistered:       {formats: []int{1}, empty: func() Fact { return new(EventTypeRegistered) }},
+	KindEventTypeUpdated:          {formats: []int{1}, empty: func() Fact { return new(EventTypeUpdated) }},
+	KindProfileAdded:              {formats: []int{1}, empty: func() Fact { return new(ProfileAdded) }},
+	KindServerStarted:             {formats: []int{1}, empty: func() Fact { return new(ServerStarted) }},
+	KindLeaseTaken:                {formats: []int{1}, empty: func() Fact { return new(LeaseTaken) }},
+	KindFollowerStopped:           {formats: []int{1}, empty: func() Fact { return new(FollowerStopped) }},
+	KindFormatRaised:              {formats: []int{1}, empty: func() Fact { return new(FormatRaised) }},
+	KindLossAccepted:              {formats: []int{1}, empty: func() Fact { return new(LossAccepted) }},
 }
 
 // Version is the version in which this program writes facts of the kind, 0 for a kind it doesn't know.
-func (k Kind) Version() int { return forms[k].version }
+func (k Kind) Version() int { return len(forms[k].formats) }
+
+// Format is the format that introduced the version of the kind that this program writes, 0 for a kind it doesn't know. A log
+// takes it only when it is raised as far (FormatRaised).
+func (k Kind) Format() int {
+	if formats := forms[k].formats; len(formats) > 0 {
+		return formats[len(formats)-1]
+	}
+	return 0
+}
 
 // AfterDeletion reports whether a deleted tenant's log still takes facts of the kind: those that end deliveries, so that no
 // attempt stays without its end. Of anything else a log says ErrUnknownTenant.

@@ -40,9 +40,15 @@ func TestKinds(t *testing.T) {
 		if facts[k] == nil {
 			t.Errorf("%s has no example in examples_test.go", k)
 		}
+		if f := k.Format(); f < 1 || f > domain.Format {
+			t.Errorf("%s came with format %d, the last is %d", k, f, domain.Format)
+		}
 	}
 	if v := domain.Kind("event.dreamt").Version(); v != 0 {
 		t.Errorf("an unknown kind has version %d", v)
+	}
+	if f := domain.Kind("event.dreamt").Format(); f != 0 {
+		t.Errorf("an unknown kind came with format %d", f)
 	}
 }
 

@@ -170,7 +170,8 @@ type Query struct {
 type Log interface {
 	// Append commits each group by itself, atomically, and returns one outcome a group, in order. Groups of one call are
 	// appended in order and usually by one commit. It returns when all are decided; when ctx ends before that, what was
-	// not yet begun is abandoned and the rest carries ctx's error, although it may still be committed.
+	// not yet begun is abandoned and the rest carries ctx's error, although it may still be committed. A log that outlives
+	// the program refuses kinds and versions of later formats than it is raised to with ErrFormat.
 	Append(ctx context.Context, groups ...Group) []Outcome
 
 	// Page returns entries of all tenants after a position, in order, at most limit (and at least one if there is one).

@@ -76,6 +76,8 @@ CREATE TABLE heads (
     size          bigint      NOT NULL,
     recorded_at   timestamptz NOT NULL,
     configuration bigint      NOT NULL,
+    claims        bigint      NOT NULL,
+    claims_sum    bigint      NOT NULL,
     deleted       boolean     NOT NULL,
     tenant        text        NOT NULL,
     origin        text        NOT NULL,
@@ -93,6 +95,8 @@ COMMENT ON COLUMN heads.position IS 'Of the last entry';
 COMMENT ON COLUMN heads.size IS 'Number of entries';
 COMMENT ON COLUMN heads.recorded_at IS 'Of the last entry';
 COMMENT ON COLUMN heads.configuration IS 'Sequence of the last entry that configures the routing of events; 0 for the instance';
+COMMENT ON COLUMN heads.claims IS 'How many claims of the tenant there are; 0 for the instance';
+COMMENT ON COLUMN heads.claims_sum IS 'Sum of the first 8 bytes of their macs, modulo 2^64; 0 for the instance';
 COMMENT ON COLUMN heads.deleted IS 'The tenant''s log says tenant.deleted';
 COMMENT ON COLUMN heads.tenant IS 'Whose log; empty: the whole instance''s';
 COMMENT ON COLUMN heads.origin IS 'Name of the tenant''s tree, fixed when the tenant is made; empty for the instance';

@@ -353,7 +353,7 @@ CREATE TABLE profiles (
     CONSTRAINT profiles_version_from_one CHECK (version >= 1)
 );
 
-COMMENT ON TABLE profiles IS 'Wire profiles that operators added; those of the program itself stand nowhere here';
+COMMENT ON TABLE profiles IS 'Wire profiles: those that operators added, and those that programs brought along';
 COMMENT ON COLUMN profiles.id IS 'The profile''s stream';
 COMMENT ON COLUMN profiles.position IS 'Position of its entry';
 COMMENT ON COLUMN profiles.sequence IS 'Sequence of its entry';

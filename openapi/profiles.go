@@ -38,7 +38,7 @@ func (c *call) showProfile(b []byte, p *Profile) ([]byte, error) {
 	if p.HTTPSOnly {
 		out.Transport = "https"
 	}
-	if added, ok := c.Directory.Profile(p.Digest); ok {
+	if added, ok := c.Directory.Profile(p.Digest); ok && !p.BuiltIn {
 		out.AddedAt = stamp(added.Added.RecordedAt)
 	}
 	return splice(b, out, domain.Member{Name: "document", Raw: p.Document})

@@ -71,6 +71,7 @@ func oneOfEach() []domain.Entry {
 		{domain.StreamLease, 8, &domain.LeaseTaken{}},
 		{domain.StreamServer, 8, &domain.FollowerStopped{}},
 		{domain.StreamServer, 8, &domain.FormatRaised{}},
+		{domain.StreamServer, 8, &domain.LossAccepted{}},
 		{domain.StreamEndpoint, 10, &domain.EndpointCreated{Endpoint: endpoint}},
 		{domain.StreamEndpoint, 10, &domain.EndpointHandshakeStarted{Endpoint: endpoint}},
 		{domain.StreamEndpoint, 10, &domain.EndpointHandshakeFinished{Endpoint: endpoint}},

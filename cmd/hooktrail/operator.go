@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/openapi"
@@ -96,10 +97,15 @@ func (s *server) sayStarted(ctx context.Context) error {
 	for _, prefix := range s.egress.allow {
 		allow = append(allow, prefix.String())
 	}
+	deny := make([]string, 0, len(s.Egress.EgressDeny))
+	for _, rule := range s.Egress.EgressDeny {
+		deny = append(deny, strings.TrimSpace(rule))
+	}
 	_, err := domain.AppendOne(ctx, s.entries, domain.Group{Drafts: []domain.Draft{{
 		Tenant: domain.InstanceTenant, Stream: domain.Stream{Kind: domain.StreamServer, ID: s.node.id},
 		Fact: &domain.ServerStarted{
-			Node: s.node.id, Version: fullVersion(), ConfigurationDigest: s.configurationDigest(allow), EgressAllow: allow,
+			Node: s.node.id, Version: fullVersion(), ConfigurationDigest: s.configurationDigest(allow, deny),
+			EgressAllow: allow, EgressDeny: deny,
 		},
 	}}})
 	if err != nil {
@@ -109,13 +115,13 @@ func (s *server) sayStarted(ctx context.Context) error {
 }
 
 // configurationDigest tells two configurations apart without saying what is in them. Secrets and URLs have no part in it.
-func (s *server) configurationDigest(allow []string) string {
+func (s *server) configurationDigest(allow, deny []string) string {
 	var authorities [][]byte
 	for _, certificate := range s.egress.authorities {
 		authorities = append(authorities, certificate.Raw)
 	}
 	b, _ := json.Marshal([]any{ // plain values
-		s.Listen, s.MaxDataBytes, allow, s.egress.deny, authorities, s.entries.InstanceName(), s.storage.private != nil,
+		s.Listen, s.MaxDataBytes, allow, deny, authorities, s.entries.InstanceName(), s.storage.private != nil,
 	})
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])

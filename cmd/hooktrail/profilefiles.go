@@ -93,6 +93,41 @@ func (f profileFlags) paths() ([]string, error) {
 	return slices.Compact(paths), nil
 }
 
+// addBuiltIn puts the wire formats that the program brings along into the instance's log, unless they are there: a start of a
+// newer program adds those that are new.
+func (s *server) addBuiltIn(ctx context.Context) error {
+	if err := s.profiles.catchUp(ctx); err != nil {
+		return err
+	}
+	added := make(map[string]bool)
+	for _, p := range s.profiles.added() {
+		added[p.Digest] = true
+	}
+	groups := builtInProfiles(s.profiles.embedded, added)
+	for i, outcome := range s.entries.Append(ctx, groups...) {
+		taken := new(domain.ClaimedError)
+		if err := outcome.Err; err != nil && !errors.As(err, &taken) { // taken: another node was quicker
+			return fmt.Errorf("add the profile %s: %w", groups[i].Drafts[0].Fact.(*domain.ProfileAdded).Profile.Name, err)
+		}
+	}
+	return nil
+}
+
+// builtInProfiles are the groups that add those of the program's wire formats whose digests aren't there. Their claim is the
+// digest's: an operator may have added another format of the name, before the program took it.
+func builtInProfiles(embedded *webhook.Profiles, added map[string]bool) []domain.Group {
+	var groups []domain.Group
+	for _, p := range embedded.All() {
+		if added[p.Digest] {
+			continue
+		}
+		g := openapi.AddProfile(offeredProfile(p), domain.Actor{}, "")
+		g.Claims[0].Scope, g.Claims[0].Key = "built-in profile", p.Digest
+		groups = append(groups, g)
+	}
+	return groups
+}
+
 // addProfiles puts the wire formats of the files into the instance's log, unless they stand there already.
 func (s *server) addProfiles(ctx context.Context) error {
 	if len(s.profileFiles) == 0 {

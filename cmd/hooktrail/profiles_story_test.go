@@ -10,9 +10,17 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hooktrail/hooktrail/adapters/postgres/seal"
+	"github.com/hooktrail/hooktrail/adapters/webhook"
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/migrations/migratetest"
 )
 
 // ours is a wire format that no vendor has, in two spellings: with a header, and with one that is wrong.
@@ -122,9 +130,7 @@ func TestStory_OperatorsProfile(t *testing.T) {
 			t.Errorf("%s got %v %s", request.Path, request.Header, request.Body)
 		}
 	}
-	if added := len(p.instanceEntries("profile.added")); added != 2 {
-		t.Errorf("the log has %d added profiles after a restart with the same file, want 2", added)
-	}
+	p.addedOnce("ours", "theirs")
 	p.stop()
 	p.verify()
 }
@@ -201,6 +207,105 @@ func (p *program) enforceSchemas() {
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		p.t.Fatal(problemOf(resp))
+	}
+}
+
+// addedOnce holds the log to have each wire format of the program, and some that an operator added, once.
+func (p *program) addedOnce(more ...string) {
+	p.t.Helper()
+	set, err := webhook.Embedded()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	want := make(map[string]int)
+	for _, profile := range set.All() {
+		want[profile.Name]++
+	}
+	for _, name := range more {
+		want[name]++
+	}
+	have := make(map[string]int)
+	for _, e := range p.instanceEntries("profile.added") {
+		var entry struct {
+			Data struct {
+				Detail   domain.ProfileName
+				Document json.RawMessage
+			}
+		}
+		if err := json.Unmarshal(e, &entry); err != nil {
+			p.t.Fatal(err)
+		}
+		have[entry.Data.Detail.Name]++
+		if sum := sha256.Sum256(entry.Data.Document); hex.EncodeToString(sum[:]) != entry.Data.Detail.Digest {
+			p.t.Errorf("the document of %s doesn't have its digest", entry.Data.Detail.Name)
+		}
+	}
+	if diff := cmp.Diff(have, want); diff != "" {
+		p.t.Errorf("profiles in the instance's log, and wanted:\n%s", diff)
+	}
+}
+
+// TestStory_BuiltInProfiles: nodes that start at once on a new database put the program's wire formats into its log once, and
+// what began to serve, with its egress rules.
+func TestStory_BuiltInProfiles(t *testing.T) {
+	t.Parallel()
+	db := migratetest.Open(t)
+	env := []string{
+		"HOOKTRAIL_DATABASE_URL=" + db.URL, "HOOKTRAIL_MASTER_KEY_FILE=" + filepath.Join(t.TempDir(), "master.key"),
+		"HOOKTRAIL_EGRESS_DENY=25, 203.0.113.0/24",
+	}
+	if _, err := seal.LoadOrCreateMasterKey(strings.TrimPrefix(env[1], "HOOKTRAIL_MASTER_KEY_FILE=")); err != nil {
+		t.Fatal(err)
+	}
+	nodes := []*program{newProgram(t, env...), newProgram(t, env...), newProgram(t, env...)}
+	for _, p := range nodes {
+		p.launch()
+	}
+	for _, p := range nodes {
+		eventually(t, time.Minute, "a node is ready", func() bool { return p.client().awaitReady(t.Context()) == nil })
+	}
+	nodes[0].addedOnce()
+	nodes[0].stop()
+	nodes[0].start()
+	nodes[0].addedOnce()
+	started := nodes[0].instanceEntries("server.started")
+	if len(started) != len(nodes)+1 {
+		t.Errorf("%d starts in the log", len(started))
+	}
+	for _, e := range started {
+		var entry struct {
+			Data struct{ Detail domain.ServerStarted }
+		}
+		if err := json.Unmarshal(e, &entry); err != nil {
+			t.Fatal(err)
+		}
+		d := entry.Data.Detail
+		if d.Version == "" || len(d.ConfigurationDigest) != 64 || !slices.Equal(d.EgressAllow, []string{"127.0.0.0/8"}) ||
+			!slices.Equal(d.EgressDeny, []string{"25", "203.0.113.0/24"}) {
+			t.Errorf("a start says %+v", d)
+		}
+	}
+}
+
+// TestBuiltInProfiles: a program of another version adds only the formats that are new.
+func TestBuiltInProfiles(t *testing.T) {
+	t.Parallel()
+	set, err := webhook.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	added := make(map[string]bool)
+	for _, p := range set.All() {
+		added[p.Digest] = true
+	}
+	if groups := builtInProfiles(set, added); len(groups) != 0 {
+		t.Errorf("%d formats are added again", len(groups))
+	}
+	newest := set.Named("standard-webhooks")
+	delete(added, newest.Digest)
+	groups := builtInProfiles(set, added)
+	if len(groups) != 1 || groups[0].Drafts[0].Fact.(*domain.ProfileAdded).Profile.Digest != newest.Digest {
+		t.Errorf("added: %+v", groups)
 	}
 }
 

@@ -43,6 +43,9 @@ func (s *profileSet) all() *webhook.Profiles {
 // take wants mu. A profile whose name the program took later on is kept for the endpoints that it has. One that this
 // program can't read was added by a newer one, whose endpoints only that can serve.
 func (s *profileSet) take(row projections.Profile) {
+	if s.embedded.ByDigest(row.Digest) != nil {
+		return // the log has the program's own, too
+	}
 	p, err := webhook.ParseProfile(row.Document)
 	if err != nil || p.Digest != row.Digest {
 		s.log.Error("a profile that was added can't be read by this program", slog.String("profile", row.Name),

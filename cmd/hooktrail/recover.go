@@ -4,16 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/user"
 	"path/filepath"
+	"unicode/utf8"
 
 	"github.com/hooktrail/hooktrail/adapters/postgres/eventlog"
 	"github.com/hooktrail/hooktrail/adapters/postgres/views"
+	"github.com/hooktrail/hooktrail/domain"
 )
 
 type recoverCommand struct {
 	Storage    storageFlags `embed:""`
 	Log        logFlags     `embed:""`
-	AcceptLoss bool         `name:"accept-loss" help:"Go on with the database as it is. What it lacks is lost for good."`
+	AcceptLoss bool         `name:"accept-loss" help:"Go on with the database as it is. What it lacks is lost for good; the log says who decided so."`
+	Who        whoFlags     `embed:""`
 }
 
 // errLoss is what is left to decide.
@@ -44,10 +48,47 @@ func (c recoverCommand) Run(ctx context.Context, p process) error {
 		if !c.AcceptLoss {
 			return errLoss
 		}
-		if err := eventlog.Forget(file); err != nil {
+		by, err := c.Who.person()
+		if err != nil {
+			return err
+		}
+		err = appending(ctx, log, func() error { return log.AcceptLoss(ctx, file, *loss, by, c.Who.Reason) })
+		if err != nil {
 			return err
 		}
 		_, err = fmt.Fprintln(p.stdout, "accepted: the next start goes on with the database as it is (hooktrail rebuild makes the views anew)")
 		return err
 	})
+}
+
+// whoFlags say who decides at the command line, and why: a decision becomes a fact.
+type whoFlags struct {
+	By     string `name:"by" help:"Who decides, for the log (default: this account's name)."`
+	Reason string `name:"reason" help:"Why, for the log."`
+}
+
+func (f whoFlags) person() (domain.Person, error) {
+	name := f.By
+	if name == "" {
+		account, err := user.Current()
+		if err != nil {
+			return domain.Person{}, usagef("who decides isn't known: say it with --by (%v)", err)
+		}
+		name = account.Username
+	}
+	if len(name) > 100 || !utf8.ValidString(name) || len(f.Reason) > 1000 || !utf8.ValidString(f.Reason) {
+		return domain.Person{}, usagef("--by has at most 100 bytes of UTF-8, --reason at most 1000")
+	}
+	return domain.Person{Name: name}, nil
+}
+
+// appending runs the log's appender while f runs.
+func appending(ctx context.Context, log *eventlog.Log, f func() error) error {
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- log.Run(running) }()
+	err := f()
+	stop()
+	return errors.Join(err, <-ended)
 }

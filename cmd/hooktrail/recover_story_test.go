@@ -2,14 +2,22 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"io"
+	"net/http"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/migrations/migratetest"
 )
 
-// TestStory_OlderCopy: an older copy of the database is put back while the server is down. The next start refuses to serve
+// TestStory_OlderCopy: an older copy of the database is put back while the server is down. The next start serves nothing
 // from it, says what to do, and goes on only when an operator has accepted what was lost.
 func TestStory_OlderCopy(t *testing.T) {
 	t.Parallel()
@@ -29,13 +37,12 @@ func TestStory_OlderCopy(t *testing.T) {
 	shell(t, "rm", "-r", data)
 	shell(t, "mv", older, data)
 
-	serve := binary(t.Context(), "serve")
-	serve.Env = append(serve.Env, "HOOKTRAIL_DATA_DIR="+p.dir, "HOOKTRAIL_LISTEN="+p.address, "HOOKTRAIL_ADMIN_KEY="+p.key)
-	var said bytes.Buffer
-	serve.Stdout, serve.Stderr = &said, &said
-	if err := serve.Run(); err == nil || !strings.Contains(said.String(), "hooktrail recover") {
-		t.Fatalf("the server began with an older copy of its database (%v): %s", err, &said)
+	p.launch()
+	p.closed()
+	if said := p.output.String(); !strings.Contains(said, "hooktrail recover") {
+		t.Errorf("the server doesn't say what to do: %s", said)
 	}
+	p.stop()
 
 	var stdout bytes.Buffer
 	if code := run(t.Context(), []string{"recover", "--data-dir", p.dir}, process{stdout: &stdout, stderr: io.Discard}); code != exitFailed {
@@ -44,15 +51,144 @@ func TestStory_OlderCopy(t *testing.T) {
 	if !strings.Contains(stdout.String(), "lost at least") {
 		t.Errorf("recover doesn't say what is lost: %s", &stdout)
 	}
-	if out := tool(t, "recover", "--data-dir", p.dir, "--accept-loss"); !strings.Contains(out, "accepted") {
+	out := tool(t, "recover", "--data-dir", p.dir, "--accept-loss", "--by", "ann", "--reason", "the disk burned")
+	if !strings.Contains(out, "accepted") {
 		t.Errorf("recover --accept-loss prints %s", out)
 	}
 	p.start()
 	event("lost") // its id is free again
+	var accepted struct {
+		Items []struct {
+			Reason string
+			Data   struct {
+				Detail domain.Loss
+				Names  domain.Person
+			}
+		}
+	}
+	p.do("GET", "/v1/tenants/_instance/log?kind=loss.accepted", nil, &accepted)
+	if len(accepted.Items) != 1 || accepted.Items[0].Reason != "the disk burned" || accepted.Items[0].Data.Names.Name != "ann" {
+		t.Fatalf("the instance's log says %+v", accepted)
+	}
+	if loss := accepted.Items[0].Data.Detail; loss.Known <= loss.Head || len(loss.KnownLeaf) != 64 || len(loss.HeadLeaf) != 64 {
+		t.Errorf("what was lost is accepted to be %+v", loss)
+	}
 	p.stop()
 	if out := tool(t, "recover", "--data-dir", p.dir); !strings.Contains(out, "nothing is to be recovered") {
 		t.Errorf("recover prints %s", out)
 	}
+	p.verify()
+	if out := tool(t, "verify", "--data-dir", p.dir, "--after", "5"); !strings.Contains(out, "the log is whole") {
+		t.Errorf("a check that goes on prints %s", out)
+	}
+}
+
+// closed waits until the server serves nothing, and says so.
+func (p *program) closed() {
+	p.t.Helper()
+	eventually(p.t, 30*time.Second, "/readyz is red", func() bool {
+		resp, err := p.client().send(p.t.Context(), http.MethodGet, "/readyz", nil)
+		if err != nil {
+			return false // it doesn't listen yet
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode == http.StatusServiceUnavailable
+	})
+	if status := p.status("GET", "/livez"); status != http.StatusOK {
+		p.t.Errorf("/livez answers %d", status)
+	}
+	for path, body := range map[string]any{
+		"/v1/tenants/default/events":     map[string]any{"type": "order.paid", "data": 1},
+		"/v1/tenants/default/deliveries": nil,
+		"/v1/tenants/default/log":        nil,
+	} {
+		method := "GET"
+		if body != nil {
+			method = "POST"
+		}
+		err := p.client().call(p.t.Context(), method, path, body, nil)
+		if err == nil || !strings.Contains(err.Error(), "503") || !strings.Contains(err.Error(), "unavailable") {
+			p.t.Errorf("%s %s: %v, want a problem with status 503", method, path, err)
+		}
+	}
+}
+
+// TestStory_OlderCopyWhileRunning: an older copy is put under a running server, which serves nothing from it, also after it was
+// started again. When the newest copy is back it goes on by itself.
+func TestStory_OlderCopyWhileRunning(t *testing.T) {
+	t.Parallel()
+	db := migratetest.Open(t)
+	older, newest := db.Name+"_older", db.Name+"_newest"
+	admin, err := pgx.Connect(t.Context(), strings.Replace(db.AdminURL, "/"+db.Name, "/postgres", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec := func(sql string, args ...any) {
+		t.Helper()
+		if _, err := admin.Exec(context.WithoutCancel(t.Context()), sql, args...); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
+	t.Cleanup(func() {
+		exec(`DROP DATABASE IF EXISTS ` + older + ` WITH (FORCE)`)
+		exec(`DROP DATABASE IF EXISTS ` + newest + ` WITH (FORCE)`)
+		_ = admin.Close(context.Background())
+	})
+	// replaced shuts the database, puts another one in its place, and opens it.
+	replaced := func(change ...string) {
+		t.Helper()
+		exec(`ALTER DATABASE ` + db.Name + ` ALLOW_CONNECTIONS false`)
+		exec(`SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1`, db.Name)
+		for _, sql := range change {
+			exec(sql)
+		}
+		exec(`ALTER DATABASE ` + db.Name + ` ALLOW_CONNECTIONS true`)
+	}
+	p := newProgram(t, "HOOKTRAIL_DATABASE_URL="+db.URL)
+	p.start()
+	receiver := newReceiver(t, nil)
+	p.endpointTo(receiver.server.URL, nil)
+	sent := 0
+	deliver := func(id string) {
+		t.Helper()
+		sent++
+		eventually(t, 30*time.Second, "an append is accepted", func() bool {
+			body := map[string]any{"id": id, "type": "order.paid", "data": 1}
+			return p.client().call(t.Context(), "POST", "/v1/tenants/default/events", body, nil) == nil
+		})
+		eventually(t, 30*time.Second, "it is delivered", func() bool { return len(receiver.all()) >= sent })
+	}
+	deliver("kept")
+	replaced(`CREATE DATABASE ` + older + ` TEMPLATE ` + db.Name)
+	deliver("newer")
+	replaced(`ALTER DATABASE `+db.Name+` RENAME TO `+newest, `ALTER DATABASE `+older+` RENAME TO `+db.Name)
+	ends := func() (head, cursors int64) {
+		t.Helper()
+		conn, err := pgx.Connect(t.Context(), db.AdminURL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close(t.Context())
+		const sql = `SELECT (SELECT max(position) FROM entries), (SELECT max(position) FROM cursors)`
+		if err := conn.QueryRow(t.Context(), sql).Scan(&head, &cursors); err != nil {
+			t.Fatal(err)
+		}
+		return head, cursors
+	}
+	head, cursor := ends()
+	p.closed()
+	p.stop()
+	p.launch()
+	p.closed()
+	if h, c := ends(); h != head || c != cursor {
+		t.Errorf("the copy went on from %d to %d, its views from %d to %d", head, h, cursor, c)
+	}
+	if n := len(receiver.all()); n != sent {
+		t.Errorf("%d requests left for %d events", n, sent)
+	}
+	replaced(`ALTER DATABASE `+db.Name+` RENAME TO `+older, `ALTER DATABASE `+newest+` RENAME TO `+db.Name)
+	deliver("newest")
+	p.stop()
 	p.verify()
 }
 

@@ -144,7 +144,9 @@ const requestBound = 5 * time.Second
 // run opens the log and serves. Two groups end one after the other: first what makes work (API, dispatcher), then what
 // the work needs (log, views).
 func (s *server) run(ctx context.Context) error {
-	if err := s.open(ctx); err != nil {
+	if err := s.openWhole(ctx); onlyEnded(err) && ctx.Err() != nil {
+		return nil
+	} else if err != nil {
 		return err
 	}
 	defer s.close()
@@ -188,6 +190,9 @@ func (s *server) work(ctx context.Context, base *errgroup.Group, baseCtx context
 	if err := s.operatorKey(ctx); err != nil {
 		return err
 	}
+	if err := s.addBuiltIn(ctx); err != nil {
+		return err
+	}
 	if err := s.addProfiles(ctx); err != nil {
 		return err
 	}
@@ -211,9 +216,6 @@ func (s *server) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.reads, err = postgres.NewPool(ctx, s.storage.url, "hooktrail views", viewConnections); err != nil {
-		return err
-	}
 	s.registry = prometheus.NewRegistry()
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s.entries, err = eventlog.Open(ctx, eventlog.Config{
@@ -221,7 +223,11 @@ func (s *server) open(ctx context.Context) error {
 		KnownFile: filepath.Join(s.dir, knownFile),
 	})
 	if err != nil {
-		s.reads.Close()
+		return err
+	}
+	// What is read of views is of the database that this node knows, too.
+	if s.reads, err = postgres.NewPool(ctx, s.storage.url, "hooktrail views", viewConnections, s.entries.CheckKnown); err != nil {
+		s.entries.Close()
 		return err
 	}
 	s.vault = seal.NewVault(s.entries.Pool(), master)
@@ -334,6 +340,8 @@ func (s *server) watchPostgres(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	case <-s.storage.private.Done():
-		return errors.New("the private Postgres ended (its server.log in the data directory says why): start again")
+		return errPostgresEnded
 	}
 }
+
+var errPostgresEnded = errors.New("the private Postgres ended (its server.log in the data directory says why): start again")

@@ -157,12 +157,12 @@ func (c migrateCommand) Run(ctx context.Context, p process) (err error) {
 }
 
 func raiseFormat(ctx context.Context, log *eventlog.Log, p process) error {
-	running, stop := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() { ended <- log.Run(running) }()
-	raised, err := eventlog.RaiseFormat(ctx, log, domain.Format, domain.Actor{})
-	stop()
-	if err := errors.Join(err, <-ended); err != nil {
+	raised := false
+	err := appending(ctx, log, func() (err error) {
+		raised, err = eventlog.RaiseFormat(ctx, log, domain.Format, domain.Actor{})
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	said := "the log has format %d already\n"

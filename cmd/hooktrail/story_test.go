@@ -111,16 +111,7 @@ func freeAddress(t testing.TB) string {
 // start runs the server and waits until it is ready.
 func (p *program) start() {
 	p.t.Helper()
-	p.cmd = binary(context.Background(), "serve")
-	p.cmd.Env = append(p.cmd.Env, "HOOKTRAIL_DATA_DIR="+p.dir, "HOOKTRAIL_LISTEN="+p.address,
-		"HOOKTRAIL_EGRESS_ALLOW=127.0.0.0/8", "HOOKTRAIL_ADMIN_KEY="+p.key, "HOOKTRAIL_LOG_LEVEL=DEBUG")
-	p.cmd.Env = append(p.cmd.Env, p.env...)
-	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
-	if err := p.cmd.Start(); err != nil {
-		p.t.Fatal(err)
-	}
-	p.exited = make(chan error, 1)
-	go func() { p.exited <- p.cmd.Wait() }()
+	p.launch()
 	ctx, cancel := context.WithTimeout(p.t.Context(), time.Minute)
 	defer cancel()
 	ready := make(chan error, 1)
@@ -134,6 +125,21 @@ func (p *program) start() {
 		p.exited <- err
 		p.t.Fatalf("the server ended: %v\n%s", err, p.output.String())
 	}
+}
+
+// launch runs the server.
+func (p *program) launch() {
+	p.t.Helper()
+	p.cmd = binary(context.Background(), "serve")
+	p.cmd.Env = append(p.cmd.Env, "HOOKTRAIL_DATA_DIR="+p.dir, "HOOKTRAIL_LISTEN="+p.address,
+		"HOOKTRAIL_EGRESS_ALLOW=127.0.0.0/8", "HOOKTRAIL_ADMIN_KEY="+p.key, "HOOKTRAIL_LOG_LEVEL=DEBUG")
+	p.cmd.Env = append(p.cmd.Env, p.env...)
+	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
+	if err := p.cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	p.exited = make(chan error, 1)
+	go func(cmd *exec.Cmd) { p.exited <- cmd.Wait() }(p.cmd)
 }
 
 // kill ends the server with SIGKILL, as a power cut does.

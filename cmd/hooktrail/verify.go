@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -17,12 +18,16 @@ type verifyCommand struct {
 	Storage storageFlags `embed:""`
 	Log     logFlags     `embed:""`
 	Views   bool         `name:"views" help:"Compare the views with a fresh fold of the log, too."`
+	After   int64        `name:"after" help:"Go on behind this position, up to which an earlier run found everything right."`
 }
 
 // Run recomputes everything that the database holds of the log, and exits 1 at the first thing that is wrong.
 func (c verifyCommand) Run(ctx context.Context, p process) error {
+	if c.After < 0 {
+		return usagef("--after is a position: what an earlier run printed last")
+	}
 	return c.Storage.withLog(ctx, c.Log, func(log *eventlog.Log, views *views.Views) error {
-		head, err := log.CheckLog(ctx, eventlog.CheckOptions{})
+		head, err := log.CheckLog(ctx, eventlog.CheckOptions{After: domain.Position(c.After), Progress: checked(p)})
 		if err != nil {
 			return err
 		}
@@ -63,6 +68,17 @@ func (c rebuildCommand) Run(ctx context.Context, p process) error {
 		_, err = fmt.Fprintln(p.stdout, "the views are rebuilt")
 		return err
 	})
+}
+
+// checked tells now and then how far a check has come.
+func checked(p process) func(at, last domain.Position) {
+	told := time.Now()
+	return func(at, last domain.Position) {
+		if now := time.Now(); now.Sub(told) >= 5*time.Second {
+			told = now
+			fmt.Fprintf(p.stderr, "checked %d of %d entries (hooktrail verify --after %d goes on from here)\n", at, last, at)
+		}
+	}
 }
 
 // folded tells how far a fold has come.

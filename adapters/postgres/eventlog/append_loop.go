@@ -204,7 +204,7 @@ func (a *appender) connect(ctx context.Context) error {
 		a.log.queue.setDown(postgres.DomainError("append", err))
 		return err
 	}
-	if err := a.log.checkKnown(ctx, conn); err != nil {
+	if err := a.log.CheckKnown(ctx, conn); err != nil {
 		_ = conn.Close(ctx) // what was asked is answered
 		a.log.queue.setDown(postgres.DomainError("append", err))
 		return err

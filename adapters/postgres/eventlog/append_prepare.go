@@ -44,7 +44,11 @@ func (l *Log) prepare(ctx context.Context, c *call, groups []domain.Group) []*re
 	requests := make([]*request, 0, len(groups))
 	now := time.Now()
 	for i, group := range groups {
-		if err := validate(group); err != nil {
+		err := validate(group)
+		if err == nil {
+			err = l.format.check(ctx, l, &group)
+		}
+		if err != nil {
 			c.answer(i, domain.Outcome{Err: err})
 			continue
 		}

@@ -119,6 +119,19 @@ func (b *batch) integrate(ctx context.Context, tx pgx.Tx, base *state) error {
 			last[p.Tenant] = p
 		}
 	}
+	claims := make(map[domain.TenantID]claimTally)
+	for tenant := range b.trees {
+		if known := base.heads[tenant]; known != nil {
+			claims[tenant] = known.claims
+		}
+	}
+	for _, r := range b.admitted {
+		for i := range r.group.Claims {
+			tally := claims[r.group.Claims[i].Tenant]
+			tally.add(r.macs[i])
+			claims[r.group.Claims[i].Tenant] = tally
+		}
+	}
 	for tenant, t := range b.trees {
 		for i := range t.full {
 			if err := t.full[i].complete(ctx, tx, tenant); err != nil {
@@ -128,7 +141,7 @@ func (b *batch) integrate(ctx context.Context, tx pgx.Tx, base *state) error {
 		staged := b.stage.tenants[tenant]
 		b.heads[tenant] = &tenantHead{
 			position: last[tenant].position, size: t.size(), recordedAt: b.stage.recordedAt, configuration: staged.configuration,
-			deleted: staged.deleted, origin: staged.origin, frontier: t.bytes(), tails: t.tails,
+			claims: claims[tenant], deleted: staged.deleted, origin: staged.origin, frontier: t.bytes(), tails: t.tails,
 		}
 	}
 	return nil
@@ -241,6 +254,7 @@ func (b *batch) queueHeads(pipeline *pgx.Batch, key headKey) {
 	tenants, positions, sizes := make([]string, 1, n), make([]int64, 1, n), make([]int64, 1, n)
 	deleted, origins, frontiers := make([]bool, 1, n), make([]string, 1, n), make([][]byte, 1, n)
 	configurations, macs := make([]int64, 1, n), make([][]byte, 1, n)
+	claims, sums := make([]int64, 1, n), make([]int64, 1, n)
 	positions[0], sizes[0], frontiers[0] = int64(b.position), int64(b.position), []byte{}
 	macs[0] = key.mac("", &tenantHead{position: b.position, size: int64(b.position), recordedAt: b.stage.recordedAt})
 	for tenant, h := range b.heads {
@@ -248,18 +262,21 @@ func (b *batch) queueHeads(pipeline *pgx.Batch, key headKey) {
 		positions = append(positions, int64(h.position))
 		sizes = append(sizes, h.size)
 		configurations = append(configurations, int64(h.configuration))
+		claims = append(claims, h.claims.number)
+		sums = append(sums, int64(h.claims.sum))
 		deleted = append(deleted, h.deleted)
 		origins = append(origins, h.origin)
 		frontiers = append(frontiers, h.frontier)
 		macs = append(macs, key.mac(tenant, h))
 	}
 	const insert = `
-		INSERT INTO heads (tenant, position, size, recorded_at, configuration, deleted, origin, frontier, mac)
-		SELECT h.tenant, h.position, h.size, $3::timestamptz, h.configuration, h.deleted, h.origin, h.frontier, h.mac
+		INSERT INTO heads (tenant, position, size, recorded_at, configuration, claims, claims_sum, deleted, origin, frontier, mac)
+		SELECT h.tenant, h.position, h.size, $3::timestamptz, h.configuration, h.claims, h.sum, h.deleted, h.origin, h.frontier, h.mac
 		  FROM unnest($1::text[], $2::bigint[], $4::bigint[], $5::boolean[], $6::text[], $7::bytea[], $8::bigint[],
-		              $9::bytea[])
-		       AS h (tenant, position, size, deleted, origin, frontier, configuration, mac)`
-	pipeline.Queue(insert, tenants, positions, b.stage.recordedAt, sizes, deleted, origins, frontiers, configurations, macs)
+		              $9::bytea[], $10::bigint[], $11::bigint[])
+		       AS h (tenant, position, size, deleted, origin, frontier, configuration, mac, claims, sum)`
+	pipeline.Queue(insert, tenants, positions, b.stage.recordedAt, sizes, deleted, origins, frontiers, configurations, macs,
+		claims, sums)
 }
 
 // queueOldHeads deletes the heads that the new ones replace.

@@ -15,7 +15,8 @@ import (
 
 // CheckOptions are those of CheckLog. The zero value checks everything.
 type CheckOptions struct {
-	// After is a position up to which an earlier check has found everything right: this one goes on behind it.
+	// After is a position up to which an earlier check has found everything right: this one goes on behind it. Tables beside the
+	// entries are checked whole. That a commitment occurs once is only checked among the entries behind the position.
 	After domain.Position
 	// Progress is called now and then with the position up to which everything is right, and that of the last entry. Nil: no.
 	Progress func(checked, last domain.Position)
@@ -65,16 +66,22 @@ type treeCheck struct {
 	origin        string
 	configuration domain.Sequence
 	deleted       bool
+	claims        claimTally // as the head says
 }
 
 func (c *logCheck) all(ctx context.Context) error {
 	if err := postgres.NoTimeout(ctx, c.tx); err != nil {
 		return err
 	}
-	for _, check := range []func(context.Context) error{
-		c.readHead, c.resume, c.entries, c.heads, c.tileCount, c.secrets, c.claims, c.leaseRows, c.instanceName,
-	} {
+	for _, check := range []func(context.Context) error{c.readHead, c.resume, c.entries} {
 		if err := check(ctx); err != nil {
+			return err
+		}
+	}
+	for _, check := range []func(context.Context, *logCheck) error{
+		checkHeads, checkTileCount, checkSecrets, checkClaims, checkLeases, checkInstanceName,
+	} {
+		if err := check(ctx, c); err != nil {
 			return err
 		}
 	}
@@ -163,7 +170,38 @@ func (c *logCheck) resume(ctx context.Context) error {
 		}
 		c.trees[tenant] = check
 	}
-	return nil
+	return c.earlierLeases(ctx)
+}
+
+// earlierLeases notes what the log up to where the check begins says of leases. The instance's own log is short beside the
+// tenants'.
+func (c *logCheck) earlierLeases(ctx context.Context) error {
+	for after := int64(-1); ; {
+		const sql = `
+			SELECT ` + entryColumnsSQL + ` FROM entries
+			 WHERE tenant = $1 AND sequence > $2 AND kind = $3 AND position <= $4 ORDER BY sequence LIMIT 500`
+		rows, err := c.tx.Query(ctx, sql, string(domain.InstanceTenant), after, string(domain.KindLeaseTaken), int64(c.position))
+		if err != nil {
+			return err
+		}
+		sealed, err := readRows(rows)
+		if err != nil || len(sealed) == 0 {
+			return err
+		}
+		entries, err := c.log.openEntries(ctx, c.tx, sealed)
+		if err != nil {
+			return err
+		}
+		for i := range entries {
+			if entries[i].Damaged {
+				return fmt.Errorf("entry at position %d: its content is damaged", entries[i].Position)
+			}
+			if taken, ok := entries[i].Fact.(*domain.LeaseTaken); ok {
+				c.noteLeases(taken)
+			}
+		}
+		after = int64(entries[len(entries)-1].Sequence)
+	}
 }
 
 // checkPage bounds what is in memory at a time, together with maxPageBytes.
@@ -345,11 +383,14 @@ func (c *logCheck) leaseTaken(e *sealedEntry, content *seal.Content) error {
 	if err != nil {
 		return err
 	}
-	taken := fact.(*domain.LeaseTaken)
+	c.noteLeases(fact.(*domain.LeaseTaken))
+	return nil
+}
+
+func (c *logCheck) noteLeases(taken *domain.LeaseTaken) {
 	for _, lease := range taken.Leases {
 		c.leases[lease.Name] = leaseRow{taken.Node, lease.Epoch}
 	}
-	return nil
 }
 
 // versions checks that each entry of a page has the next version of its stream: the one before it is there, at a lower
@@ -399,167 +440,6 @@ func (c *logCheck) tiles(ctx context.Context) error {
 			}
 		}
 		t.tree.full = nil
-	}
-	return nil
-}
-
-// tileCount finds tiles that no entries have.
-func (c *logCheck) tileCount(ctx context.Context) error {
-	rows, err := c.tx.Query(ctx, `SELECT tenant, count(*) FROM tiles GROUP BY tenant`) //nolint:rowserrcheck // ForEachRow
-	if err != nil {
-		return err
-	}
-	have := make(map[domain.TenantID]int64)
-	var tenant domain.TenantID
-	var number int64
-	if _, err := pgx.ForEachRow(rows, []any{&tenant, &number}, func() error {
-		have[tenant] = number
-		return nil
-	}); err != nil {
-		return err
-	}
-	for tenant, t := range c.trees {
-		want := int64(0)
-		for n := t.tree.size() / tileWidth; n > 0; n /= tileWidth {
-			want += n
-		}
-		if have[tenant] != want {
-			return fmt.Errorf("tenant %s has %d full tiles, expected %d", tenant, have[tenant], want)
-		}
-		delete(have, tenant)
-	}
-	for tenant := range have {
-		return fmt.Errorf("there are tiles of tenant %s, which has no entries", tenant)
-	}
-	return nil
-}
-
-func (c *logCheck) heads(ctx context.Context) error {
-	if c.head.position != c.position || c.position > 0 && !c.head.recordedAt.Equal(c.recordedAt) {
-		return fmt.Errorf("the instance's head says position %d, the last entry is %d", c.head.position, c.position)
-	}
-	seen := make(map[domain.TenantID]bool)
-	err := c.eachHead(ctx, `tenant <> ''`, func(tenant domain.TenantID, h *tenantHead) error {
-		t := c.trees[tenant]
-		switch {
-		case seen[tenant]:
-			return fmt.Errorf("tenant %s has several heads", tenant)
-		case t == nil || t.tree.size() != h.size || t.origin != h.origin:
-			return fmt.Errorf("the head of tenant %s doesn't fit its entries", tenant)
-		case t.configuration != h.configuration || t.deleted != h.deleted:
-			return fmt.Errorf("the head of tenant %s says something else of its configuration than the entries", tenant)
-		case string(t.tree.bytes()) != string(h.frontier):
-			return fmt.Errorf("the head of tenant %s has another root than its leaves", tenant)
-		}
-		seen[tenant] = true
-		return nil
-	})
-	if err == nil && len(seen) != len(c.trees) {
-		err = fmt.Errorf("%d tenants have entries, %d have heads", len(c.trees), len(seen))
-	}
-	return err
-}
-
-// secrets checks that every secret opens, which tells that its row is as it was made, and that destroyed ones say by which
-// entry.
-func (c *logCheck) secrets(ctx context.Context) error {
-	if err := c.log.keys.CheckAll(ctx, c.tx); err != nil {
-		return err
-	}
-	if err := c.log.vault.CheckAll(ctx, c.tx); err != nil {
-		return err
-	}
-	const sql = `
-		SELECT k.id::text FROM data_keys k
-		 WHERE k.destroyed_at IS NOT NULL
-		   AND NOT EXISTS (SELECT FROM entries e WHERE e.tenant = k.tenant AND e.sequence = k.destroyed_by) LIMIT 1`
-	return c.none(ctx, sql, "data key %s was destroyed by no entry")
-}
-
-// claims checks that claims are as they were made, and that what they name is there.
-func (c *logCheck) claims(ctx context.Context) error {
-	last := make([]byte, 0, len(claimMAC{}))
-	for {
-		const sql = `SELECT ` + claimColumns + ` FROM claims c WHERE c.mac > $1 ORDER BY c.mac LIMIT 5000`
-		rows, err := c.tx.Query(ctx, sql, last)
-		if err != nil {
-			return err
-		}
-		page, err := scanClaims(rows)
-		if err != nil || len(page) == 0 {
-			return err
-		}
-		for i := range page {
-			made := &page[i]
-			last = append(last[:0], made.mac[:]...)
-			tenant, err := c.log.keys.Tenant(ctx, made.tenant)
-			if errors.Is(err, domain.ErrKeyDestroyed) {
-				continue
-			}
-			if err != nil {
-				return fmt.Errorf("claim %x: %w", made.mac, err)
-			}
-			proof, err := made.prove(tenant)
-			if err != nil {
-				return err
-			}
-			t := c.trees[made.tenant]
-			if proof != made.proof || t == nil || int64(made.sequence)+int64(made.count) > t.tree.size() {
-				return fmt.Errorf("claim %x was changed", made.mac)
-			}
-		}
-	}
-}
-
-// none runs a query that finds nothing if all is well, else one text.
-func (c *logCheck) none(ctx context.Context, sql, problem string) error {
-	var found string
-	err := c.tx.QueryRow(ctx, sql).Scan(&found)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return nil
-	case err != nil:
-		return err
-	}
-	return fmt.Errorf(problem, found)
-}
-
-// leaseRows checks that leases are held as the log says, of those of which it says something since the check began.
-func (c *logCheck) leaseRows(ctx context.Context) error {
-	rows, err := c.tx.Query(ctx, `SELECT name, owner, epoch FROM leases`) //nolint:rowserrcheck // pgx.ForEachRow checks it
-	if err != nil {
-		return err
-	}
-	var name string
-	var owner [16]byte
-	var epoch int64
-	_, err = pgx.ForEachRow(rows, []any{&name, &owner, &epoch}, func() error {
-		if said, ok := c.leases[name]; ok && said != (leaseRow{owner, epoch}) {
-			return fmt.Errorf("lease %s isn't held as the log says: epoch %d, expected %d", name, epoch, said.epoch)
-		}
-		delete(c.leases, name)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for name := range c.leases {
-		return fmt.Errorf("lease %s, of which the log speaks, isn't there", name)
-	}
-	return nil
-}
-
-func (c *logCheck) instanceName(ctx context.Context) error {
-	t := c.trees[domain.InstanceTenant]
-	if t == nil {
-		return nil
-	}
-	var name string
-	if err := c.tx.QueryRow(ctx, `SELECT name FROM instance`).Scan(&name); err != nil {
-		return fmt.Errorf("read the instance's name: %w", err)
-	}
-	if t.origin != name+"/"+string(domain.InstanceTenant) {
-		return fmt.Errorf("the instance is called %s, its own log has origin %s", name, t.origin)
 	}
 	return nil
 }

@@ -54,6 +54,9 @@ func (a *appender) decideAgain(ctx context.Context, tx pgx.Tx, b *batch, r *requ
 	if refusal := validate(r.group); refusal != nil {
 		return refusal, nil
 	}
+	if refusal := a.log.format.check(ctx, a.log, &r.group); refusal != nil {
+		return refusal, nil
+	}
 	r.drafts = newDrafts(r.group.Drafts)
 	alone := []*request{r}
 	if err := a.log.findOrigins(ctx, tx, alone); err != nil {

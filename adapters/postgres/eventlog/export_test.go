@@ -13,3 +13,13 @@ func InstanceHeadMAC(l *Log, position domain.Position, recordedAt time.Time) []b
 
 // VersionsSQL is the look-up of stream versions under the lock.
 const VersionsSQL = versionsSQL
+
+// Introduce has a log take a kind for one that came with a format, as kinds to come will.
+func Introduce(l *Log, kind domain.Kind, format int) {
+	l.format.introduced = func(k domain.Kind) int {
+		if k == kind {
+			return format
+		}
+		return k.Format()
+	}
+}

@@ -14,7 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/jackc/pgx/v5"
 )
@@ -96,9 +95,9 @@ func (k *known) check(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// checkKnown holds a new connection to what this process knows. What it remembers of another state of the database is nothing
-// to be read any more.
-func (l *Log) checkKnown(ctx context.Context, conn *pgx.Conn) error {
+// CheckKnown holds a new connection to what this process knows: ErrReplaced where the database lacks it. What the process
+// remembers of another state of the database isn't read any more then.
+func (l *Log) CheckKnown(ctx context.Context, conn *pgx.Conn) error {
 	err := l.known.check(ctx, conn)
 	if errors.Is(err, ErrReplaced) {
 		l.recent.clear()
@@ -150,39 +149,5 @@ func (k *known) write() (err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.written = last.Position
-	return nil
-}
-
-// Loss is what a database lacks of what a process knew of it.
-type Loss struct {
-	Known domain.Position // of the last entry that the process knew
-	Head  domain.Position // of the last entry that the database has
-}
-
-// Replaced reports what the database lacks of what the process with a KnownFile knew of it, nil where it lacks nothing. The Log
-// must have been opened without that file.
-func (l *Log) Replaced(ctx context.Context, file string) (*Loss, error) {
-	k, err := openKnown(file)
-	if err != nil {
-		return nil, err
-	}
-	conn, err := l.pool.Acquire(ctx)
-	if err != nil {
-		return nil, postgres.DomainError("look for the last known entry", err)
-	}
-	defer conn.Release()
-	if err := k.check(ctx, conn.Conn()); !errors.Is(err, ErrReplaced) {
-		return nil, err
-	}
-	head, err := l.Head(ctx)
-	return &Loss{Known: k.last.Position, Head: head}, err
-}
-
-// Forget has the process accept the database as it is: an operator knows that an older copy was put back, and what was
-// lost. It is for `hooktrail recover`, while no server runs in the data directory.
-func Forget(file string) error {
-	if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("forget the last known entry: %w", err)
-	}
 	return nil
 }

@@ -97,7 +97,7 @@ func (l *Log) listenOnce(ctx context.Context) error {
 		return fmt.Errorf("connect to listen: %w", err)
 	}
 	defer closeConn(ctx, conn)
-	if err := l.checkKnown(connecting, conn); err != nil {
+	if err := l.CheckKnown(connecting, conn); err != nil {
 		return err
 	}
 	if _, err := conn.Exec(connecting, `LISTEN `+notifyChannel); err != nil {

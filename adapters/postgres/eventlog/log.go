@@ -73,6 +73,7 @@ type Log struct {
 	known        *known
 	clockAhead   time.Duration
 	origins      *originCache
+	format       formatGate
 	queue        *queue
 	recent       *recent
 	growth       *growth
@@ -102,6 +103,7 @@ func Open(ctx context.Context, config Config) (*Log, error) {
 		clockAhead: config.ClockAhead, origins: newOriginCache(), maxCatchUp: maxCatchUp, recent: newRecent(), growth: newGrowth(),
 		queue: newQueue(orDefault(config.QueuedEntries, 20_000), orDefault(config.QueuedBytes, 64<<20)),
 	}
+	l.format.introduced = domain.Kind.Format
 	if l.clockAhead <= 0 {
 		l.clockAhead = defaultClockAhead
 	}
@@ -129,7 +131,7 @@ func (l *Log) open(ctx context.Context, config Config) (err error) {
 	}
 	l.appendConfig = postgres.Connection(base.ConnConfig, "hooktrail append", appendSettings)
 	l.listenConfig = postgres.Connection(base.ConnConfig, "hooktrail listen", listenSettings)
-	if l.pool, err = postgres.NewPool(ctx, config.URL, "hooktrail", orDefault(config.ReadConnections, 8), l.checkKnown); err != nil {
+	if l.pool, err = postgres.NewPool(ctx, config.URL, "hooktrail", orDefault(config.ReadConnections, 8), l.CheckKnown); err != nil {
 		return err
 	}
 	if l.name, l.heads, err = openInstance(ctx, l.pool, config.MasterKey, config.InstanceName); err != nil {

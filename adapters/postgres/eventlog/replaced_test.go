@@ -3,10 +3,12 @@ package eventlog_test
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/hooktrail/hooktrail/adapters/postgres/eventlog"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/jackc/pgx/v5"
@@ -85,10 +87,27 @@ func TestLog_OlderCopy(t *testing.T) {
 	back.check(t)
 	// An operator may accept what was lost.
 	back.stop()
-	if err := eventlog.Forget(file); err != nil {
-		t.Error(err)
+	if err := os.WriteFile(file, []byte(`{"position":1000,"leaf_sha256":"`+strings.Repeat("ab", 32)+`"}`), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	reopen(t, log.db, log.key, func(c *eventlog.Config) { c.KnownFile = file })
+	accepting := reopen(t, log.db, log.key)
+	loss, err := accepting.Replaced(t.Context(), file)
+	if err != nil || loss == nil || loss.Known != 1000 || loss.Head != last+1 || len(loss.HeadLeaf) != 64 {
+		t.Fatalf("lost: %+v, %v", loss, err)
+	}
+	if err := accepting.AcceptLoss(t.Context(), file, *loss, domain.Person{Name: "ann"}, "the disk burned"); err != nil {
+		t.Fatal(err)
+	}
+	said, err := accepting.Entries(t.Context(), domain.InstanceTenant, []domain.Sequence{2})
+	if err != nil || len(said) != 1 || said[0].Reason != "the disk burned" {
+		t.Fatalf("the instance's log says %+v, %v", said, err)
+	}
+	if diff := cmp.Diff(said[0].Fact, domain.Fact(&domain.LossAccepted{Loss: *loss, Person: domain.Person{Name: "ann"}})); diff != "" {
+		t.Error(diff)
+	}
+	accepting.check(t)
+	accepting.stop()
+	reopen(t, log.db, log.key, func(c *eventlog.Config) { c.KnownFile = file }).mustAppend(t, group(event(`7`)))
 }
 
 // TestLog_Stray adds entries as the server's role could: the database refuses those that don't follow on the heads, and so none
@@ -110,8 +129,8 @@ func TestLog_Stray(t *testing.T) {
 	// Nor with a head of its own, unless all of it fits.
 	err := pgx.BeginFunc(t.Context(), server, func(tx pgx.Tx) error {
 		const head = `
-			INSERT INTO heads (tenant, position, size, recorded_at, configuration, deleted, origin, frontier, mac)
-			SELECT tenant, position + 1, size + 1, recorded_at, configuration, deleted, origin, frontier, mac FROM heads WHERE tenant = ''`
+			INSERT INTO heads (tenant, position, size, recorded_at, configuration, claims, claims_sum, deleted, origin, frontier, mac)
+			SELECT tenant, position + 1, size + 1, recorded_at, configuration, claims, claims_sum, deleted, origin, frontier, mac FROM heads WHERE tenant = ''`
 		if _, err := tx.Exec(t.Context(), head); err != nil {
 			return err
 		}

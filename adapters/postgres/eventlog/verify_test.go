@@ -87,9 +87,14 @@ func (f *forger) recompute(authenticated bool) {
 	}
 	for _, tenant := range []domain.TenantID{"", "default"} {
 		h := new(tenantHead)
-		const sql = `SELECT position, size, recorded_at, configuration, deleted, origin, frontier FROM heads WHERE tenant = $1`
+		const sql = `
+			SELECT position, size, recorded_at, configuration, claims, claims_sum, deleted, origin, frontier
+			  FROM heads WHERE tenant = $1`
 		row := f.tx.QueryRow(f.Context(), sql, string(tenant))
-		if err := row.Scan(&h.position, &h.size, &h.recordedAt, &h.configuration, &h.deleted, &h.origin, &h.frontier); err != nil {
+		var sum int64
+		err := row.Scan(&h.position, &h.size, &h.recordedAt, &h.configuration, &h.claims.number, &sum, &h.deleted, &h.origin, &h.frontier)
+		h.claims.sum = uint64(sum)
+		if err != nil {
 			continue // renamed
 		}
 		f.exec(`UPDATE heads SET mac = $2 WHERE tenant = $1`, string(tenant), f.log.heads.mac(tenant, h))
@@ -125,8 +130,11 @@ func TestCheckLog_Forgeries(t *testing.T) {
 			draft(domain.StreamKey, 0, &domain.KeyCreated{}),
 			lease,
 		},
-		Claims: []domain.Claim{{Tenant: domain.DefaultTenant, Scope: "s", Key: "k", First: 0, Count: 1}},
-		Takes:  []domain.Take{{Lease: "shard/00", Owner: node, Epoch: 1}},
+		Claims: []domain.Claim{
+			{Tenant: domain.DefaultTenant, Scope: "s", Key: "k", First: 0, Count: 1},
+			{Tenant: domain.DefaultTenant, Scope: "s", Key: "l", First: 1, Count: 1},
+		},
+		Takes: []domain.Take{{Lease: "shard/00", Owner: node, Epoch: 1}},
 	}
 	if _, err := domain.AppendOne(t.Context(), log, g); err != nil {
 		t.Fatal(err)
@@ -164,40 +172,41 @@ func TestCheckLog_Forgeries(t *testing.T) {
 	for name, forge := range map[string]struct {
 		do      func(f *forger)
 		problem string
+		resumed bool // the check begins behind all entries
 	}{
-		"a column: actor": {func(f *forger) {
+		"a column: actor": {do: func(f *forger) {
 			f.exec(`UPDATE entries SET principal = $1 WHERE tenant = 'default' AND sequence = 1`, [16]byte(node))
-		}, "damaged"},
-		"a column: kind": {func(f *forger) {
+		}, problem: "damaged"},
+		"a column: kind": {do: func(f *forger) {
 			f.exec(`UPDATE entries SET kind = 'endpoint.paused' WHERE tenant = 'default' AND sequence = 1`)
-		}, "part"},
-		"a column: cause": {func(f *forger) {
+		}, problem: "part"},
+		"a column: cause": {do: func(f *forger) {
 			f.exec(`UPDATE entries SET cause = 1 WHERE tenant = 'default' AND sequence = 2`)
-		}, "damaged"},
-		"a column: no JSON": {func(f *forger) {
+		}, problem: "damaged"},
+		"a column: no JSON": {do: func(f *forger) {
 			f.exec(`UPDATE entries SET kind = 'event."appended' WHERE tenant = 'default' AND sequence = 1`)
-		}, "leaf"},
-		"a column: time": {func(f *forger) {
+		}, problem: "leaf"},
+		"a column: time": {do: func(f *forger) {
 			f.exec(`UPDATE entries SET recorded_at = date_trunc('second', recorded_at) WHERE position = 1`)
-		}, "head"},
-		"a column: commitments": {func(f *forger) {
+		}, problem: "head"},
+		"a column: commitments": {do: func(f *forger) {
 			f.exec(`UPDATE entries SET leaf = set_byte(leaf, octet_length(leaf) - 1, 255 - get_byte(leaf, octet_length(leaf) - 1))
 			         WHERE tenant = 'default' AND sequence = 1`)
-		}, "damaged"},
-		"a column: cut": {func(f *forger) {
+		}, problem: "damaged"},
+		"a column: cut": {do: func(f *forger) {
 			f.exec(`UPDATE entries SET leaf = substr(leaf, 1, octet_length(leaf) - 5) WHERE tenant = 'default' AND sequence = 1`)
-		}, "doesn't have the form"},
-		"actor": {func(f *forger) {
+		}, problem: "doesn't have the form"},
+		"actor": {do: func(f *forger) {
 			f.rewrite(1, actor.String(), node.String())
 			f.exec(`UPDATE entries SET principal = $1 WHERE tenant = 'default' AND sequence = 1`, [16]byte(node))
 			f.recompute(true)
-		}, "damaged"},
-		"time": {func(f *forger) {
+		}, problem: "damaged"},
+		"time": {do: func(f *forger) {
 			f.exec(`UPDATE entries SET recorded_at = date_trunc('second', recorded_at) WHERE position = 1`)
 			f.exec(`UPDATE entries SET leaf = convert_to(regexp_replace(convert_from(leaf, 'UTF8'), '\.[0-9]+Z', 'Z'), 'UTF8') WHERE position = 1`)
 			f.recompute(false)
-		}, "head"},
-		"contents exchanged with their commitments": {func(f *forger) {
+		}, problem: "head"},
+		"contents exchanged with their commitments": {do: func(f *forger) {
 			var leaves [2]string
 			for i := range leaves {
 				const sql = `SELECT convert_from(leaf, 'UTF8') FROM entries WHERE tenant = 'default' AND sequence = $1`
@@ -218,52 +227,64 @@ func TestCheckLog_Forgeries(t *testing.T) {
 			f.exec(`UPDATE entries e SET content = o.content FROM entries o
 			         WHERE e.tenant = 'default' AND o.tenant = 'default' AND e.sequence IN (1, 2) AND o.sequence = 3 - e.sequence`)
 			f.recompute(true)
-		}, "damaged"},
-		"an old content in a new entry": {func(f *forger) {
+		}, problem: "damaged"},
+		"an old content in a new entry": {do: func(f *forger) {
 			copied(f, 2, func(leaf string) string {
 				return strings.Replace(leaf, `"stream_version":"1"`, `"stream_version":"2"`, 1)
 			})
 			f.recompute(true)
-		}, "a thing is created once"},
-		"an old entry once more": {func(f *forger) {
+		}, problem: "a thing is created once"},
+		"an old entry once more": {do: func(f *forger) {
 			copied(f, 1, same)
 			f.recompute(true)
-		}, "doesn't follow on"},
-		"an entry without its content": {func(f *forger) {
+		}, problem: "doesn't follow on"},
+		"an entry without its content": {do: func(f *forger) {
 			f.exec(`UPDATE entries SET content = NULL, data_key = NULL,
 			               leaf = convert_to(regexp_replace(regexp_replace(convert_from(leaf, 'UTF8'), '"commitment[^,]*,', '', 'g'), '"data_key[^,]*,', ''), 'UTF8')
 			         WHERE tenant = 'default' AND sequence = 1`)
 			f.recompute(true)
-		}, "is missing"},
-		"a tenant renamed": {func(f *forger) {
+		}, problem: "is missing"},
+		"a tenant renamed": {do: func(f *forger) {
 			for _, table := range []string{"entries", "heads", "tiles", "claims", "data_keys"} {
 				f.exec(`UPDATE ` + table + ` SET tenant = 'evil' WHERE tenant = 'default'`)
 			}
-		}, "another tenant"},
-		"a data key deleted": {func(f *forger) { f.exec(`DELETE FROM data_keys WHERE kind = 'subject'`) }, "is missing"},
-		"a data key destroyed": {func(f *forger) {
+		}, problem: "another tenant"},
+		"a data key deleted": {do: func(f *forger) { f.exec(`DELETE FROM data_keys WHERE kind = 'subject'`) }, problem: "is missing"},
+		"a data key destroyed": {do: func(f *forger) {
 			f.exec(`UPDATE data_keys SET wrapped = NULL, destroyed_at = now(), destroyed_by = 99 WHERE kind = 'subject'`)
-		}, "destroyed by no entry"},
-		"a data key's purpose": {func(f *forger) {
+		}, problem: "destroyed by no entry"},
+		"a data key's purpose": {do: func(f *forger) {
 			f.exec(`UPDATE data_keys SET month = '2020-01' WHERE kind = 'period' AND tenant = 'default'`)
-		}, "doesn't open"},
-		"a data key's subject": {func(f *forger) {
+		}, problem: "doesn't open"},
+		"a data key's subject": {do: func(f *forger) {
 			f.exec(`UPDATE data_keys SET subject_hash = decode(repeat('00', 16), 'hex') WHERE kind = 'subject' AND tenant = 'default'`)
-		}, "doesn't open"},
-		"a claim":                 {func(f *forger) { f.exec(`UPDATE claims SET sequence = 2`) }, "claim"},
-		"an endpoint's secret":    {func(f *forger) { f.exec(`UPDATE secrets SET tenant = '_instance'`) }, "doesn't open"},
-		"the instance's name":     {func(f *forger) { f.exec(`UPDATE instance SET name = 'other'`) }, "is called other"},
-		"a lease's epoch":         {func(f *forger) { f.exec(`UPDATE leases SET epoch = 7`) }, "lease shard/00"},
-		"a lease deleted":         {func(f *forger) { f.exec(`DELETE FROM leases`) }, "lease shard/00"},
-		"a head's flag":           {func(f *forger) { f.exec(`UPDATE heads SET deleted = true WHERE tenant = 'default'`) }, "was changed"},
-		"a head's configuration":  {func(f *forger) { f.exec(`UPDATE heads SET configuration = 1 WHERE tenant = 'default'`) }, "was changed"},
-		"a head's flag, with MAC": {func(f *forger) { f.exec(`UPDATE heads SET deleted = true WHERE tenant = 'default'`); f.recompute(true) }, "head of tenant default"},
-		"a second head": {func(f *forger) {
-			f.exec(`INSERT INTO heads SELECT position - 1, size, recorded_at, configuration, deleted, tenant, origin, frontier, mac FROM heads WHERE tenant = 'default'`)
-		}, "head"},
-		"a tile that isn't needed": {func(f *forger) {
+		}, problem: "doesn't open"},
+		"a claim":            {do: func(f *forger) { f.exec(`UPDATE claims SET sequence = 2`) }, problem: "claim"},
+		"a claim deleted":    {do: func(f *forger) { f.exec(`DELETE FROM claims WHERE sequence = 1`) }, problem: "claims"},
+		"all claims deleted": {do: func(f *forger) { f.exec(`DELETE FROM claims`) }, problem: "claims"},
+		"a claim deleted, and the head": {do: func(f *forger) {
+			f.exec(`DELETE FROM claims WHERE sequence = 1`)
+			f.exec(`UPDATE heads SET claims = claims - 1 WHERE tenant = 'default'`)
+		}, problem: "was changed"},
+		"an endpoint's secret":     {do: func(f *forger) { f.exec(`UPDATE secrets SET tenant = '_instance'`) }, problem: "doesn't open"},
+		"a secret's purpose":       {do: func(f *forger) { f.exec(`UPDATE secrets SET purpose = 'endpoint.signing_key'`) }, problem: "doesn't open"},
+		"the instance's name":      {do: func(f *forger) { f.exec(`UPDATE instance SET name = 'other'`) }, problem: "is called other"},
+		"a lease's epoch":          {do: func(f *forger) { f.exec(`UPDATE leases SET epoch = 7`) }, problem: "lease shard/00"},
+		"a lease deleted":          {do: func(f *forger) { f.exec(`DELETE FROM leases`) }, problem: "lease shard/00"},
+		"an earlier lease's epoch": {do: func(f *forger) { f.exec(`UPDATE leases SET epoch = 7`) }, problem: "lease shard/00", resumed: true},
+		"an earlier lease deleted": {do: func(f *forger) { f.exec(`DELETE FROM leases`) }, problem: "lease shard/00", resumed: true},
+		"a lease that was never taken": {do: func(f *forger) {
+			f.exec(`INSERT INTO leases (name, owner, epoch) VALUES ('shard/01', gen_random_uuid(), 1)`)
+		}, problem: "lease shard/01"},
+		"a head's flag":           {do: func(f *forger) { f.exec(`UPDATE heads SET deleted = true WHERE tenant = 'default'`) }, problem: "was changed"},
+		"a head's configuration":  {do: func(f *forger) { f.exec(`UPDATE heads SET configuration = 1 WHERE tenant = 'default'`) }, problem: "was changed"},
+		"a head's flag, with MAC": {do: func(f *forger) { f.exec(`UPDATE heads SET deleted = true WHERE tenant = 'default'`); f.recompute(true) }, problem: "head of tenant default"},
+		"a second head": {do: func(f *forger) {
+			f.exec(`INSERT INTO heads SELECT position - 1, size, recorded_at, configuration, claims, claims_sum, deleted, tenant, origin, frontier, mac FROM heads WHERE tenant = 'default'`)
+		}, problem: "head"},
+		"a tile that isn't needed": {do: func(f *forger) {
 			f.exec(`INSERT INTO tiles VALUES ('default', 0, 0, decode(repeat('00', 8192), 'hex'))`)
-		}, "full tiles"},
+		}, problem: "full tiles"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			admin, err := pgx.Connect(t.Context(), db.AdminURL)
@@ -283,7 +304,11 @@ func TestCheckLog_Forgeries(t *testing.T) {
 				f.spell()
 			}
 			forge.do(f)
-			check := log.newCheck(tx, CheckOptions{}) // within the forger's transaction, which is taken back
+			var options CheckOptions
+			if forge.resumed {
+				options.After = 7
+			}
+			check := log.newCheck(tx, options) // within the forger's transaction, which is taken back
 			defer check.commitments.close()
 			err = check.all(t.Context())
 			if err == nil || !strings.Contains(err.Error(), forge.problem) {

@@ -1,0 +1,60 @@
+package eventlog
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"github.com/hooktrail/hooktrail/adapters/postgres"
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// Replaced reports what the database lacks of what the process with a KnownFile knew of it, nil where it lacks nothing. The Log
+// must have been opened without that file.
+func (l *Log) Replaced(ctx context.Context, file string) (*domain.Loss, error) {
+	k, err := openKnown(file)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := l.pool.Acquire(ctx)
+	if err != nil {
+		return nil, postgres.DomainError("look for the last known entry", err)
+	}
+	defer conn.Release()
+	if err := k.check(ctx, conn.Conn()); !errors.Is(err, ErrReplaced) {
+		return nil, err
+	}
+	loss := &domain.Loss{Known: k.last.Position, KnownLeaf: k.last.Leaf}
+	if loss.Head, err = l.Head(ctx); err != nil || loss.Head == 0 {
+		return loss, err
+	}
+	var leaf []byte
+	const sql = `SELECT leaf FROM entries WHERE position = $1`
+	if err := conn.QueryRow(ctx, sql, int64(loss.Head)).Scan(&leaf); err != nil {
+		return nil, postgres.DomainError("read the log's last entry", err)
+	}
+	sum := sha256.Sum256(leaf)
+	loss.HeadLeaf = hex.EncodeToString(sum[:])
+	return loss, nil
+}
+
+// AcceptLoss says in the instance's log what was lost and who goes on without it, and then has the process with the KnownFile
+// know that entry as the last one. Run must be running, on a Log that was opened without the file; no server may run in the
+// file's directory, for it would go on by what it knows.
+func (l *Log) AcceptLoss(ctx context.Context, file string, loss domain.Loss, by domain.Person, reason string) error {
+	entries, err := domain.AppendOne(ctx, l, domain.Group{Drafts: []domain.Draft{{
+		Tenant: domain.InstanceTenant, Stream: ofInstance(), Reason: reason, Subject: by.Subject(),
+		Fact: &domain.LossAccepted{Loss: loss, Person: by},
+	}}})
+	if err != nil {
+		return fmt.Errorf("accept the loss: %w", err)
+	}
+	k := &known{file: file}
+	k.see(entries[0].Position, entries[0].Leaf)
+	if err := k.write(); err != nil {
+		return fmt.Errorf("keep the last known entry: %w", err)
+	}
+	return nil
+}
