@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/openapi"
@@ -73,7 +74,7 @@ func (s *server) appendOperatorKey(ctx context.Context, key string, claim domain
 			ID: id, Role: domain.RoleOperator, PrincipalID: domain.NewUUID(),
 			Hash: hash[:], Instance: true, Imported: s.AdminKey != "",
 		},
-	}, now())
+	}, time.Now().UTC().Truncate(time.Microsecond))
 	if err != nil {
 		return err
 	}

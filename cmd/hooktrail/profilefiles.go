@@ -98,7 +98,7 @@ func (s *server) addProfiles(ctx context.Context) error {
 	if len(s.profileFiles) == 0 {
 		return nil
 	}
-	if err := s.profiles.catchUp(ctx); err != nil {
+	if err := s.profiles.Current(ctx); err != nil {
 		return err
 	}
 	for _, file := range s.profileFiles {
@@ -114,5 +114,5 @@ func (s *server) addProfiles(ctx context.Context) error {
 			return fmt.Errorf("add the profile of %s: %w", file.path, err)
 		}
 	}
-	return s.profiles.catchUp(ctx)
+	return s.profiles.Current(ctx)
 }
