@@ -33,6 +33,8 @@ func classify(err error, remote string) (ErrorCode, string) {
 		return TLSFailed, "the receiver demands a client certificate, and requests carry none"
 	case strings.Contains(err.Error(), "REFUSED_STREAM"):
 		return RequestRefused, "the receiver refused the request without reading it (HTTP/2 REFUSED_STREAM)"
+	case strings.Contains(err.Error(), "server sent GOAWAY and closed the connection"): // of a stream that it had accepted
+		return ConnectionReset, "the connection" + to + " ended before the answer"
 	case strings.Contains(err.Error(), "GOAWAY"):
 		return RequestRefused, "the receiver ended the connection without reading the request (HTTP/2 GOAWAY)"
 	case errors.Is(err, syscall.ECONNREFUSED):
