@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -8,9 +9,12 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/hooktrail/hooktrail/domain"
 )
@@ -27,6 +31,25 @@ type dialer struct {
 	guard    *Guard
 	resolver *net.Resolver // nil: the system's
 	tls      *tls.Config
+	// asked has the addresses whose last handshake asked for a client certificate. net/http doesn't say over which
+	// connection a request failed that an HTTP/2 receiver ended at once.
+	asked *lru.Cache[string, struct{}]
+}
+
+// maxAsked bounds the addresses that are remembered for asking for a client certificate.
+const maxAsked = 1024
+
+func newDialer(guard *Guard, resolver *net.Resolver, config *tls.Config) *dialer {
+	asked, err := lru.New[string, struct{}](maxAsked)
+	if err != nil { // only a size that isn't positive is an error
+		panic("make a dialer: " + err.Error())
+	}
+	return &dialer{guard: guard, resolver: resolver, tls: config, asked: asked}
+}
+
+// asks reports whether the last handshake with a URL's receiver asked for a client certificate.
+func (d *dialer) asks(u *url.URL) bool {
+	return u.Scheme == "https" && d.asked.Contains(net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "443")))
 }
 
 // conn is a connection to a receiver with what is recorded of it. All fields but used are set before net/http sees it.
@@ -95,6 +118,11 @@ func (d *dialer) dialTLS(ctx context.Context, network, addr string) (net.Conn, e
 	}
 	config := d.tls.Clone()
 	config.ServerName = host
+	d.asked.Remove(addr)
+	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		d.asked.Add(addr, struct{}{})
+		return &tls.Certificate{}, nil // none
+	}
 	secured := tls.Client(c, config)
 	start := time.Now()
 	limited, cancel := context.WithTimeout(ctx, handshakeTimeout)

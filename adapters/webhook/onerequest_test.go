@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"log"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -79,8 +80,9 @@ func (m misbehaviour) answersWith(http2 bool) int {
 
 // wireReceiver speaks HTTP/1 or HTTP/2 over TLS by hand and counts each request whose header has arrived, by its path.
 type wireReceiver struct {
-	http2 bool
-	does  func(path string) misbehaviour
+	http2  bool
+	silent bool // ends connections after the TLS handshake, and reads nothing
+	does   func(path string) misbehaviour
 
 	mu       sync.Mutex
 	requests map[string]int // guarded by mu
@@ -129,9 +131,12 @@ func startWire(t *testing.T, w *wireReceiver) (string, *x509.CertPool) {
 			wait.Go(func() {
 				defer c.Close()
 				_ = c.SetDeadline(time.Now().Add(20 * time.Second))
-				if w.http2 {
+				switch secured, _ := c.(*tls.Conn); {
+				case w.silent:
+					_ = secured.Handshake() // whether it succeeds is the client's to notice
+				case w.http2:
 					w.speak2(c)
-				} else {
+				default:
 					w.speak1(c)
 				}
 			})
@@ -492,21 +497,43 @@ func TestExchange_untouched(t *testing.T) {
 	}
 }
 
+// A receiver that demands a client certificate is told apart from one that ends connections for another reason, and from
+// one that only asks.
 func TestSend_demandedClientCertificate(t *testing.T) {
 	t.Parallel()
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		for _, two := range []bool{false, true} {
-			server := httptest.NewUnstartedServer(http.NotFoundHandler())
-			server.EnableHTTP2 = two
-			server.Config.ErrorLog = nil
-			server.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert, MinVersion: version, MaxVersion: version}
-			server.StartTLS()
-			roots := x509.NewCertPool()
-			roots.AddCert(server.Certificate())
-			if r := send(t, newSender(loopback(), nil, roots), server.URL); r.ErrorCode != TLSFailed {
-				t.Errorf("%s, HTTP/2 %v: %s: %s", tls.VersionName(version), two, r.ErrorCode, r.Error)
+			for demand, want := range map[tls.ClientAuthType]ErrorCode{tls.RequireAnyClientCert: ClientCertificate, tls.RequestClientCert: ""} {
+				server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+				server.EnableHTTP2 = two
+				server.Config.ErrorLog = log.New(io.Discard, "", 0)
+				server.TLS = &tls.Config{ClientAuth: demand, MinVersion: version, MaxVersion: version}
+				server.StartTLS()
+				roots := x509.NewCertPool()
+				roots.AddCert(server.Certificate())
+				s := newSender(loopback(), nil, roots)
+				for range 2 {
+					if r := send(t, s, server.URL); r.ErrorCode != want || (r.StatusCode == http.StatusOK) != (want == "") {
+						t.Errorf("%s, HTTP/2 %v, %s: %s: %s", tls.VersionName(version), two, demand, r.ErrorCode, r.Error)
+					}
+				}
+				s.Close()
+				server.Close()
 			}
-			server.Close()
+		}
+	}
+}
+
+// A receiver that ends TLS connections at once without having asked for a certificate just ends them.
+func TestSend_endedAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, two := range []bool{false, true} {
+		w := &wireReceiver{http2: two, does: func(string) misbehaviour { return hangsUp }, silent: true}
+		url, roots := startWire(t, w)
+		s := newSender(loopback(), nil, roots)
+		defer s.Close()
+		if r := send(t, s, url+"/"); r.ErrorCode != ConnectionReset {
+			t.Errorf("HTTP/2 %v: %s: %s", two, r.ErrorCode, r.Error)
 		}
 	}
 }

@@ -23,6 +23,7 @@ import (
 // have under way is its caller's business.
 type Sender struct {
 	transport *http.Transport
+	dialer    *dialer
 	buffers   sync.Pool // of *[]byte, for reading answers
 	refusals  refusals
 }
@@ -76,11 +77,12 @@ func authorities(extra []*x509.Certificate) (*x509.CertPool, error) {
 }
 
 func newSender(guard *Guard, resolver *net.Resolver, roots *x509.CertPool) *Sender {
-	d := &dialer{guard: guard, resolver: resolver, tls: &tls.Config{
+	d := newDialer(guard, resolver, &tls.Config{
 		MinVersion: tls.VersionTLS12, RootCAs: roots, NextProtos: []string{"h2", "http/1.1"},
 		ClientSessionCache: tls.NewLRUClientSessionCache(1024),
-	}}
+	})
 	return &Sender{
+		dialer: d,
 		transport: &http.Transport{
 			DialContext: d.dial, DialTLSContext: d.dialTLS, ForceAttemptHTTP2: true, DisableCompression: true,
 			MaxIdleConnsPerHost: idlePerHost, IdleConnTimeout: idleTimeout, MaxResponseHeaderBytes: maxHeaderBytes,
@@ -126,7 +128,7 @@ func (s *Sender) Send(ctx context.Context, r *Request, timeout time.Duration) Re
 	ctx, cancel := context.WithDeadline(ctx, result.Started.Add(timeout))
 	defer cancel()
 	if err := ctx.Err(); err != nil {
-		result.fail(err, m)
+		result.fail(err, m, false)
 		result.Finished = time.Now()
 		return result
 	}
@@ -143,7 +145,7 @@ func (s *Sender) Send(ctx context.Context, r *Request, timeout time.Duration) Re
 		result.connected(x, answered)
 	}
 	if err != nil {
-		result.fail(err, m)
+		result.fail(err, m, (x.conn == nil || x.first) && s.dialer.asks(r.target.template.URL))
 		if result.ErrorCode == AddressRefused {
 			s.refusals.note(r, err)
 		}
@@ -163,8 +165,9 @@ func (r *Result) connected(x *exchange, answered time.Time) {
 	r.Timings.FirstByte = max(answered.Sub(x.got).Microseconds(), 1)
 }
 
-func (r *Result) fail(err error, m masks) {
-	code, text := classify(err, r.RemoteAddr)
+// fail records what went wrong; asked as classify has it.
+func (r *Result) fail(err error, m masks, asked bool) {
+	code, text := classify(err, r.RemoteAddr, asked)
 	text, hit := m.text(text)
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	if len(text) > maxErrorText {
@@ -213,7 +216,7 @@ func (r *Result) readBody(body io.Reader, buffer []byte, sent *Request) {
 	case errors.Is(err, io.EOF):
 		sent.handshake.noticeBody(r, buffer[:n])
 	case err != nil:
-		code, _ := classify(err, r.RemoteAddr)
+		code, _ := classify(err, r.RemoteAddr, false)
 		r.BodyError, r.Incomplete = string(code), true
 	}
 	if n > ReadBodyBytes {
