@@ -44,6 +44,9 @@ const (
 	pingAfter     = 15 * time.Second // HTTP/2: a connection that died quietly must not swallow attempts for minutes
 	pingTimeout   = 5 * time.Second
 	readBufferLen = ReadBodyBytes + 1
+	// receiveBuffer is the HTTP/2 window of a stream: what a receiver can send, and we must hold, before anything is read of
+	// it. net/http's own is 4 MiB, which answers have no use for.
+	receiveBuffer = 64 << 10
 )
 
 // NewSender makes a Sender. It goes through no proxy, follows no redirect and asks for no compression, so that what is
@@ -86,7 +89,9 @@ func newSender(guard *Guard, resolver *net.Resolver, roots *x509.CertPool) *Send
 		transport: &http.Transport{
 			DialContext: d.dial, DialTLSContext: d.dialTLS, ForceAttemptHTTP2: true, DisableCompression: true,
 			MaxIdleConnsPerHost: idlePerHost, IdleConnTimeout: idleTimeout, MaxResponseHeaderBytes: maxHeaderBytes,
-			HTTP2: &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
+			HTTP2: &http.HTTP2Config{
+				SendPingTimeout: pingAfter, PingTimeout: pingTimeout, MaxReceiveBufferPerStream: receiveBuffer,
+			},
 		},
 		buffers: sync.Pool{New: func() any { b := make([]byte, readBufferLen); return &b }},
 	}
