@@ -247,6 +247,22 @@ func TestSend_target(t *testing.T) {
 	}
 }
 
+// TestSend_hops: each webhook says how many led to it, so that one that appends an event by itself comes to an end.
+func TestSend_hops(t *testing.T) {
+	t.Parallel()
+	var said string
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { said = r.Header.Get(domain.HeaderHops) }))
+	defer receiver.Close()
+	c := loopbackCourier(t, &keptSecrets{}, "")
+	for hops, want := range map[int]string{0: "1", 2: "3", domain.MaxHops + 1: "5"} {
+		event := logged(`{}`)
+		event.Fact.Event.Hops = hops
+		if c.Send(t.Context(), shipment(endpoint(t, receiver.URL, "sparkfly"), event)); said != want {
+			t.Errorf("after %d: %q, want %q", hops, said, want)
+		}
+	}
+}
+
 // TestBody: a body is written again from the log alone, and there is none where the format can't carry the event.
 func TestBody(t *testing.T) {
 	t.Parallel()
