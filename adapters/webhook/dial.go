@@ -62,10 +62,23 @@ type conn struct {
 	// written counts the bytes that net/http has given to an HTTP/1 connection, before encryption. HTTP/1 has one request
 	// under way at a time, so the count tells whether anything of it has left.
 	written atomic.Int64
-	http2   bool
+	// received counts the bytes that net/http has taken from an HTTP/1 connection, after decryption. receivedBefore is what
+	// it was when the first byte of the last request was written; unwritten is set until then.
+	received, receivedBefore atomic.Int64
+	unwritten                atomic.Bool
+	http2                    bool
+}
+
+func (c *conn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.received.Add(int64(n))
+	return n, err
 }
 
 func (c *conn) Write(b []byte) (int, error) {
+	if c.unwritten.CompareAndSwap(true, false) {
+		c.receivedBefore.Store(c.received.Load())
+	}
 	n, err := c.Conn.Write(b)
 	c.written.Add(int64(n))
 	return n, err

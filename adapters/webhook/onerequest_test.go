@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"strconv"
 	"strings"
 	"sync"
@@ -442,6 +443,57 @@ func TestSend_goAwayAfterTheRequest(t *testing.T) {
 	defer s.Close()
 	if r := send(t, s, url+"/"); r.ErrorCode != ConnectionReset || r.StatusCode != 0 {
 		t.Errorf("status %d, %s: %s", r.StatusCode, r.ErrorCode, r.Error)
+	}
+}
+
+// An answer that came before its request was sent answers another one, or nothing: it must never count.
+func TestExchange_unasked(t *testing.T) {
+	t.Parallel()
+	client, server := net.Pipe()
+	defer server.Close()
+	go func() { _, _ = io.Copy(io.Discard, server) }()
+	c := &conn{Conn: client}
+	c.used.Store(true)
+	take := func() *exchange { // as net/http does with a kept connection
+		x := &exchange{}
+		x.gotConn(httptrace.GotConnInfo{Conn: c})
+		return x
+	}
+	write := func() {
+		t.Helper()
+		if _, err := c.Write([]byte("POST / HTTP/1.1")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func() {
+		t.Helper()
+		go func() { _, _ = server.Write([]byte("HTTP/1.1 200 OK")) }()
+		if _, err := c.Read(make([]byte, 64)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	x := take()
+	if write(); !x.unasked() {
+		t.Error("an answer counts although nothing has come since the request was sent")
+	}
+	if read(); x.unasked() {
+		t.Error("an answer to what was sent doesn't count")
+	}
+	x = take()
+	if read(); !x.unasked() {
+		t.Error("an answer counts that came before anything was sent")
+	}
+	write()
+	if !x.unasked() {
+		t.Error("an answer counts that came before the request was sent")
+	}
+	write()
+	if read(); x.unasked() {
+		t.Error("an answer to a request in two pieces doesn't count")
+	}
+	x.first = true
+	if x.unasked() {
+		t.Error("the first answer of a connection doesn't count")
 	}
 }
 

@@ -115,6 +115,7 @@ func (x *exchange) gotConn(info httptrace.GotConnInfo) {
 	if x.conn = connOf(info.Conn); x.conn != nil {
 		x.first = !x.conn.used.Swap(true)
 		x.begun = x.conn.written.Load()
+		x.conn.unwritten.Store(true)
 	}
 }
 
@@ -123,6 +124,14 @@ func (x *exchange) gotConn(info httptrace.GotConnInfo) {
 // begun, and no longer.
 func (x *exchange) untouched() bool {
 	return x.conn != nil && !x.first && !x.conn.http2 && x.conn.written.Load() == x.begun
+}
+
+// unasked reports whether the answer on a kept HTTP/1 connection had come before the first byte of the request was written,
+// so that it answers nothing, or the request before once more. net/http drops such connections, unless a request is given to
+// one a moment before it looks. HTTP/2 numbers its answers.
+func (x *exchange) unasked() bool {
+	c := x.conn
+	return c != nil && !x.first && !c.http2 && (c.unwritten.Load() || c.received.Load() == c.receivedBefore.Load())
 }
 
 // Send sends a request and reads the answer, all within the timeout. What goes wrong is part of the result. If ctx is
@@ -149,12 +158,17 @@ func (s *Sender) Send(ctx context.Context, r *Request, timeout time.Duration) Re
 	if x.conn != nil {
 		result.connected(x, answered)
 	}
-	if err != nil {
+	switch {
+	case err == nil && x.unasked():
+		_ = answer.Body.Close()
+		_ = x.conn.Close() // whatever else came over it can't be believed
+		result.ErrorCode, result.Error = ProtocolError, "what came over the connection had come before the request was sent"
+	case err != nil:
 		result.fail(err, m, (x.conn == nil || x.first) && s.dialer.asks(r.target.template.URL))
 		if result.ErrorCode == AddressRefused {
 			s.refusals.note(r, err)
 		}
-	} else {
+	default:
 		s.read(&result, answer, r, answered)
 	}
 	result.Finished = time.Now()
