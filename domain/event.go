@@ -21,6 +21,8 @@ type EventClass struct {
 	Test *TestTarget `json:"test,omitzero"`
 	// About is the endpoint that an operational event is about: it is never routed there.
 	About UUID `json:"about,omitzero"`
+	// Hops is how many webhooks, one because of the other, led to the event, at most MaxHops+1; see HeaderHops.
+	Hops int `json:"hops,omitzero"`
 }
 
 // EventIdentity is what the producer chose about an event: any of it may point to a person.
@@ -72,6 +74,9 @@ func (a EventAttributes) Validate() error {
 	}
 	if y := a.OccurredAt.UTC().Year(); !a.OccurredAt.IsZero() && (y < 1970 || y > 9999) {
 		return Invalid("occurred_at", "must be between the years 1970 and 9999")
+	}
+	if a.Hops < 0 || a.Hops > MaxHops+1 {
+		return Invalid("hops", "must be from 0 to %d", MaxHops+1)
 	}
 	return validateExtensions(a.Extensions)
 }

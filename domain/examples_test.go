@@ -64,6 +64,7 @@ func exampleEvent() *domain.EventAppended {
 		Event: domain.EventAttributes{
 			EventClass: domain.EventClass{
 				Type: "offer.issued", SchemaVersion: "v1", Test: &domain.TestTarget{Endpoint: id(1)}, About: id(1),
+				Hops: 2,
 			},
 			EventIdentity: domain.EventIdentity{
 				ID: "offer-4711", Source: "/tenants/acme", Subject: "customer/42", OccurredAt: noon,

@@ -14,37 +14,15 @@ type Sender interface {
 	Send(ctx context.Context, s Shipment) Answer
 }
 
-// Shipment is everything that one attempt needs. What it points to is shared and must not be changed.
-type Shipment struct {
-	Endpoint domain.Endpoint // in the version that Attempt names
-	Event    Event
-	Delivery domain.Delivery // as it is with the attempt open
-	Attempt  domain.AttemptStarted
-	// Deadline is when the attempt's timeout, counted from the commit of its start, has passed. It is a local time with
-	// a monotonic reading.
-	Deadline time.Time
-}
-
-// Event is an event as the log has it.
-type Event struct {
-	ID         domain.UUID // the internal one
-	Sequence   domain.Sequence
-	RecordedAt time.Time
-	SubjectKey domain.UUID // the key of its personal parts; see domain.Draft
-	Fact       *domain.EventAppended
-}
-
-// Answer is how an attempt ended.
-type Answer struct {
-	// Result has everything but Number, Status and NextAttemptAt. Its outcome is succeeded or failed.
-	Result    domain.AttemptResult
-	Body      []byte    // of the answer, as far as it is kept
-	Permanent bool      // this delivery can't succeed: no further attempt makes sense
-	Gone      bool      // the receiver wants nothing more at all; the delivery is dead, and the endpoint is disabled
-	Throttle  bool      // the receiver gets too much: the whole endpoint slows down
-	Unsent    bool      // no request could be made, which tells nothing of the receiver: it isn't disabled for it
-	NotBefore time.Time // asked for by the receiver, at most domain.MaxRetryAfter from now; zero: nothing asked
-}
+// What the dispatcher and its Sender exchange.
+type (
+	// Shipment is everything that one attempt needs.
+	Shipment = domain.Shipment
+	// Event is an event as the log has it.
+	Event = domain.LoggedEvent
+	// Answer is how an attempt ended.
+	Answer = domain.Answer
+)
 
 // State is what the dispatcher reads of the views to begin with. Every answer says which position it reflects:
 // what came later they fold themselves from the log, so a view may be any amount behind. Each method's rows and position

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/hooktrail/hooktrail/domain"
 )
 
 // Build writes the request of one attempt, to the byte: the same event, target and attempt make it again. An event that
@@ -190,11 +192,11 @@ func appendDigits(b []byte, n, width int) []byte {
 // header writes all headers of the request. Values that never change are shared between requests.
 func (w *writer) header(body []byte) (http.Header, error) {
 	t, p := w.target, w.target.profile
-	h := make(http.Header, len(t.constant)+len(p.headers)+3)
+	h := make(http.Header, len(t.constant)+len(p.headers)+4)
 	for name, values := range t.constant {
 		h[name] = values
 	}
-	values := make([]string, 0, len(p.headers)+3)
+	values := make([]string, 0, len(p.headers)+4)
 	set := func(name, value string) {
 		values = append(values, value)
 		h[name] = values[len(values)-1 : len(values) : len(values)]
@@ -212,6 +214,7 @@ func (w *writer) header(body []byte) (http.Header, error) {
 	if p.signature != nil && len(t.signers) > 0 {
 		set(p.signature.header, w.signature(body))
 	}
+	set(domain.HeaderHops, domain.FormatHops(w.event.Hops))
 	if w.attempt.Test {
 		set("Hooktrail-Test", "true")
 	}

@@ -211,7 +211,7 @@ func TestRequest_recordsNoCredentials(t *testing.T) {
 	if want := "https://r.example/a?[redacted]"; r.URL != want {
 		t.Errorf("records %s, want %s", r.URL, want)
 	}
-	want := []domain.Header{{Name: "content-type", Value: "application/json"}, {Name: "user-agent", Value: userAgent}, {Name: "x-custom", Value: redacted}}
+	want := []domain.Header{{Name: "content-type", Value: "application/json"}, {Name: "hooktrail-hops", Value: "1"}, {Name: "user-agent", Value: userAgent}, {Name: "x-custom", Value: redacted}}
 	if diff := cmp.Diff(want, r.LogHeader()); diff != "" {
 		t.Error(diff)
 	}

@@ -12,8 +12,9 @@ import (
 	"syscall"
 )
 
-// classify turns an error of net/http into a code and a text that may be recorded: no URL, no name server's address.
-func classify(err error, remote string) (ErrorCode, string) {
+// classify turns an error of net/http into a code and a text that may be recorded: no URL, no name server's address. asked
+// means that the receiver asked for a client certificate when the connection was made, and nothing went over it before.
+func classify(err error, remote string, asked bool) (ErrorCode, string) {
 	to := ""
 	if remote != "" {
 		to = " " + remote
@@ -27,12 +28,16 @@ func classify(err error, remote string) (ErrorCode, string) {
 		return AddressRefused, refusedText
 	case isTimeout(err):
 		return Timeout, timeoutText(err, to)
+	case asked && endsTLS(err):
+		return ClientCertificate, "the receiver asked for a client certificate and ended the connection; requests carry none"
 	case errors.As(err, &handshake):
 		return TLSFailed, handshakeText(handshake.err)
-	case demandsCertificate(err):
-		return TLSFailed, "the receiver demands a client certificate, and requests carry none"
+	case isAlert(err):
+		return TLSFailed, "the receiver ended the TLS connection: " + err.Error()
 	case strings.Contains(err.Error(), "REFUSED_STREAM"):
 		return RequestRefused, "the receiver refused the request without reading it (HTTP/2 REFUSED_STREAM)"
+	case strings.Contains(err.Error(), "server sent GOAWAY and closed the connection"): // of a stream that it had accepted
+		return ConnectionReset, "the connection" + to + " ended before the answer"
 	case strings.Contains(err.Error(), "GOAWAY"):
 		return RequestRefused, "the receiver ended the connection without reading the request (HTTP/2 GOAWAY)"
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -68,20 +73,25 @@ func timeoutText(err error, to string) string {
 	return "no answer from" + to + " in time"
 }
 
-// demandsCertificate reports whether a receiver ended a TLS connection after our side of the handshake, which is how TLS 1.3
-// tells a client that it should have shown a certificate (RFC 8446 §4.4.2.4 and §6.2). Where HTTP/2 notices before the
-// request is on its way, net/http drops the alert and has an error without a type instead.
-func demandsCertificate(err error) bool {
+// endsTLS reports whether a receiver ended a TLS connection while it was made, or before it answered anything. In TLS 1.3 a
+// client learns only after its side of the handshake that a certificate was demanded (RFC 8446 §4.4.2.4), and the alert that
+// says so is lost if the connection is reset meanwhile.
+func endsTLS(err error) bool { return isAlert(err) || isReset(err) }
+
+// isAlert reports whether a receiver ended a TLS connection with an alert (RFC 8446 §6.2).
+func isAlert(err error) bool {
 	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "remote error" || strings.Contains(err.Error(), "client conn could not be established")
+	return errors.As(err, &op) && op.Op == "remote error"
 }
 
-// isReset says whether an existing connection ended. net/http has an error of its own, without a type, for a kept-alive
-// connection that the receiver closed just as the request went out.
+// isReset reports whether an existing connection ended. net/http has errors of its own, without a type, for a kept-alive
+// connection that the receiver closed just as the request went out, and for an HTTP/2 connection that ended before its first
+// stream.
 func isReset(err error) bool {
 	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF) ||
 		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
-		strings.Contains(err.Error(), "server closed idle connection") || strings.Contains(err.Error(), "connection lost")
+		strings.Contains(err.Error(), "server closed idle connection") || strings.Contains(err.Error(), "connection lost") ||
+		strings.Contains(err.Error(), "client conn could not be established")
 }
 
 func isDial(err error) bool {

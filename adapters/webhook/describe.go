@@ -133,7 +133,12 @@ func (p *Profile) describeHeaders(root *node, sample *Request) []DescribedHeader
 			Text: "The receiver's own API key, unless the endpoint is configured to send it under another name or elsewhere.",
 		})
 	}
+	hops := sample.Header.Get(domain.HeaderHops)
 	return append(list,
+		DescribedHeader{
+			Name: strings.ToLower(domain.HeaderHops), Example: hops, Required: true,
+			Text: "How many webhooks led to this one, itself included. Pass it on with events that you append because of it, so that loops end.",
+		},
 		DescribedHeader{Name: "hooktrail-test", Text: "A test that somebody asked for, not a real event.", Example: "true"},
 		DescribedHeader{Name: "hooktrail-replay-id", Text: "The replay in which an event is sent again.", Example: exampleReplay},
 	)

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -8,9 +9,12 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/hooktrail/hooktrail/domain"
 )
@@ -27,6 +31,25 @@ type dialer struct {
 	guard    *Guard
 	resolver *net.Resolver // nil: the system's
 	tls      *tls.Config
+	// asked has the addresses whose last handshake asked for a client certificate. net/http doesn't say over which
+	// connection a request failed that an HTTP/2 receiver ended at once.
+	asked *lru.Cache[string, struct{}]
+}
+
+// maxAsked bounds the addresses that are remembered for asking for a client certificate.
+const maxAsked = 1024
+
+func newDialer(guard *Guard, resolver *net.Resolver, config *tls.Config) *dialer {
+	asked, err := lru.New[string, struct{}](maxAsked)
+	if err != nil { // only a size that isn't positive is an error
+		panic("make a dialer: " + err.Error())
+	}
+	return &dialer{guard: guard, resolver: resolver, tls: config, asked: asked}
+}
+
+// asks reports whether the last handshake with a URL's receiver asked for a client certificate.
+func (d *dialer) asks(u *url.URL) bool {
+	return u.Scheme == "https" && d.asked.Contains(net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "443")))
 }
 
 // conn is a connection to a receiver with what is recorded of it. All fields but used are set before net/http sees it.
@@ -39,10 +62,23 @@ type conn struct {
 	// written counts the bytes that net/http has given to an HTTP/1 connection, before encryption. HTTP/1 has one request
 	// under way at a time, so the count tells whether anything of it has left.
 	written atomic.Int64
-	http2   bool
+	// received counts the bytes that net/http has taken from an HTTP/1 connection, after decryption. receivedBefore is what
+	// it was when the first byte of the last request was written; unwritten is set until then.
+	received, receivedBefore atomic.Int64
+	unwritten                atomic.Bool
+	http2                    bool
+}
+
+func (c *conn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.received.Add(int64(n))
+	return n, err
 }
 
 func (c *conn) Write(b []byte) (int, error) {
+	if c.unwritten.CompareAndSwap(true, false) {
+		c.receivedBefore.Store(c.received.Load())
+	}
 	n, err := c.Conn.Write(b)
 	c.written.Add(int64(n))
 	return n, err
@@ -95,6 +131,11 @@ func (d *dialer) dialTLS(ctx context.Context, network, addr string) (net.Conn, e
 	}
 	config := d.tls.Clone()
 	config.ServerName = host
+	d.asked.Remove(addr)
+	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		d.asked.Add(addr, struct{}{})
+		return &tls.Certificate{}, nil // none
+	}
 	secured := tls.Client(c, config)
 	start := time.Now()
 	limited, cancel := context.WithTimeout(ctx, handshakeTimeout)

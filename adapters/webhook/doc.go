@@ -71,6 +71,9 @@
 // offers, so the first refusal ends the attempt as request_refused. Only the last case is worth having, for nothing was
 // sent: the Sender counts the bytes written to an HTTP/1 connection, and tries again if there were none.
 //
+// An answer counts only if something of it came after the request's first byte was written: a receiver that sends two answers
+// to one HTTP/1 request must not have the next request taken for delivered.
+//
 // Tenants are told the same of an address that is refused and of a name that doesn't resolve (address_refused). Rejected: a
 // code and a sentence for each, from which the names inside the operator's network could be read. The operator's log has
 // the details. How long an attempt took may still hint at the difference.

@@ -21,6 +21,7 @@ type Event struct {
 	OccurredAt    time.Time         // never zero: where the producer gave none, the time of recording
 	Extensions    map[string]string // CloudEvents extension attributes
 	Data          []byte            // the JSON exactly as it was appended
+	Hops          int               // how many webhooks led to the event: each request says one more, in domain.HeaderHops
 }
 
 // Attempt is what differs from one request of a delivery to the next.

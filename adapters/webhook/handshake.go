@@ -15,18 +15,6 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// HandshakeKind is a way of asking a receiver whether it wants what an endpoint would send it.
-type HandshakeKind string
-
-// The kinds of handshake.
-const (
-	// CloudEventsHandshake is the validation of CloudEvents' HTTP 1.1 Web Hooks (§4): an OPTIONS request that the
-	// receiver answers with the origin that it lets in.
-	CloudEventsHandshake HandshakeKind = "cloudevents"
-	// OwnershipHandshake posts a challenge that only whoever controls the receiver can send back.
-	OwnershipHandshake HandshakeKind = "ownership"
-)
-
 // OwnershipCheckType is what an ownership check's body says in its member "type".
 const OwnershipCheckType = "hooktrail.endpoint.ownership_check"
 
@@ -43,7 +31,7 @@ const challengeBytes = 32
 
 // Handshake is one question to a receiver.
 type Handshake struct {
-	Kind HandshakeKind
+	Kind domain.HandshakeKind
 	// Origin is the name by which receivers know the sender, such as "hooks.bank.example"; of a CloudEvents handshake.
 	Origin        string
 	RatePerMinute int // asked for in a CloudEvents handshake; 0: no rate is asked for
@@ -76,9 +64,9 @@ func NewChallenge() string {
 // check is signed as well, where what the profile signs is known without an event.
 func (t *Target) BuildHandshake(h Handshake, at time.Time) (*Request, error) {
 	switch h.Kind {
-	case CloudEventsHandshake:
+	case domain.HandshakeCloudEvents:
 		return t.buildValidation(h)
-	case OwnershipHandshake:
+	case domain.HandshakeOwnership:
 		return t.buildOwnership(h, at)
 	}
 	return nil, fmt.Errorf("there is no handshake %q", h.Kind)
@@ -171,7 +159,7 @@ func (h *Handshake) notice(r *Result, header http.Header) {
 
 // noticeBody says whether a whole body is the challenge, or a JSON object with a member "challenge" that is it.
 func (h *Handshake) noticeBody(r *Result, body []byte) {
-	if h == nil || h.Kind != OwnershipHandshake {
+	if h == nil || h.Kind != domain.HandshakeOwnership {
 		return
 	}
 	given := bytes.TrimSpace(body)
@@ -189,7 +177,7 @@ func (h Handshake) Check(r *Result) HandshakeVerdict {
 		return HandshakeVerdict{Reason: r.Error}
 	case r.StatusCode < 200 || r.StatusCode > 299:
 		return HandshakeVerdict{Reason: fmt.Sprintf("the receiver answered %d", r.StatusCode)}
-	case h.Kind == CloudEventsHandshake:
+	case h.Kind == domain.HandshakeCloudEvents:
 		return h.checkConsent(r.answer)
 	case !r.answer.echoed:
 		return HandshakeVerdict{Reason: `the answer's body is neither the challenge nor a JSON object with it as "challenge"`}

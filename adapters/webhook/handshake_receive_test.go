@@ -6,6 +6,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/hooktrail/hooktrail/domain"
 )
 
 // TestAnswerHandshake: what the receiver's side answers passes the sender's check, and a delivery is none.
@@ -23,7 +25,7 @@ func TestAnswerHandshake(t *testing.T) {
 		_, _ = w.Write(answer)
 	})
 	target := sampleTarget(t, embeddedProfile(t, "cloudevents"), url)
-	for _, h := range []Handshake{ownership(), {Kind: CloudEventsHandshake, Origin: ourOrigin, RatePerMinute: 60}} {
+	for _, h := range []Handshake{ownership(), {Kind: domain.HandshakeCloudEvents, Origin: ourOrigin, RatePerMinute: 60}} {
 		if _, v := shake(t, target, h); !v.Passed {
 			t.Errorf("%s: %+v", h.Kind, v)
 		}

@@ -31,7 +31,7 @@ func shake(t *testing.T, target *Target, h Handshake) (Result, HandshakeVerdict)
 }
 
 func ownership() Handshake {
-	return Handshake{Kind: OwnershipHandshake, ID: domain.NewUUID(), Challenge: NewChallenge()}
+	return Handshake{Kind: domain.HandshakeOwnership, ID: domain.NewUUID(), Challenge: NewChallenge()}
 }
 
 func TestHandshake_cloudEventsAnswers(t *testing.T) {
@@ -71,7 +71,7 @@ func TestHandshake_cloudEventsAnswers(t *testing.T) {
 				w.WriteHeader(tt.status)
 			})
 			target := sampleTarget(t, embeddedProfile(t, "cloudevents"), url)
-			_, v := shake(t, target, Handshake{Kind: CloudEventsHandshake, Origin: ourOrigin, RatePerMinute: tt.asked})
+			_, v := shake(t, target, Handshake{Kind: domain.HandshakeCloudEvents, Origin: ourOrigin, RatePerMinute: tt.asked})
 			if v.Passed != tt.passes || v.AllowedRate != tt.allowed || (v.Reason == "") != v.Passed {
 				t.Errorf("%+v", v)
 			}
@@ -95,7 +95,7 @@ func TestHandshake_cloudEventsRequest(t *testing.T) {
 			Profile: embeddedProfile(t, "cloudevents"), URL: server.URL + "/hook?token=t0psecret",
 			Auth: Auth{Type: "bearer", Value: "bearer-secret"}, Headers: []domain.Header{{Name: "X-Custom", Value: "cust0m"}},
 		})
-		request, err := target.BuildHandshake(Handshake{Kind: CloudEventsHandshake, Origin: ourOrigin, RatePerMinute: 90}, time.Now())
+		request, err := target.BuildHandshake(Handshake{Kind: domain.HandshakeCloudEvents, Origin: ourOrigin, RatePerMinute: 90}, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,11 +130,11 @@ func TestHandshake_cloudEventsSDKGrants(t *testing.T) {
 		t.Fatal(err)
 	}
 	target := sampleTarget(t, embeddedProfile(t, "cloudevents"), receiver(t, protocol.ServeHTTP))
-	_, v := shake(t, target, Handshake{Kind: CloudEventsHandshake, Origin: ourOrigin, RatePerMinute: 600})
+	_, v := shake(t, target, Handshake{Kind: domain.HandshakeCloudEvents, Origin: ourOrigin, RatePerMinute: 600})
 	if !v.Passed || v.AllowedRate != 120 {
 		t.Errorf("%+v", v)
 	}
-	if _, v := shake(t, target, Handshake{Kind: CloudEventsHandshake, Origin: "other.example"}); v.Passed || v.Reason == "" {
+	if _, v := shake(t, target, Handshake{Kind: domain.HandshakeCloudEvents, Origin: "other.example"}); v.Passed || v.Reason == "" {
 		t.Errorf("another origin: %+v", v)
 	}
 }
@@ -152,7 +152,7 @@ func TestHandshake_isNeverSentTwice(t *testing.T) {
 		}
 	})
 	target := sampleTarget(t, embeddedProfile(t, "cloudevents"), url)
-	h := Handshake{Kind: CloudEventsHandshake, Origin: ourOrigin}
+	h := Handshake{Kind: domain.HandshakeCloudEvents, Origin: ourOrigin}
 	request, err := target.BuildHandshake(h, time.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -280,9 +280,9 @@ func TestBuildHandshake_refuses(t *testing.T) {
 	t.Parallel()
 	target := sampleTarget(t, embeddedProfile(t, "sparkfly"), "https://r.example/")
 	for name, h := range map[string]Handshake{
-		"no kind": {}, "no challenge": {Kind: OwnershipHandshake}, "a short challenge": {Kind: OwnershipHandshake, Challenge: "YWJj"},
-		"no origin": {Kind: CloudEventsHandshake}, "an origin that ends its header": {Kind: CloudEventsHandshake, Origin: "a\r\nX: y"},
-		"a URL as origin": {Kind: CloudEventsHandshake, Origin: "https://hooks.bank.example"},
+		"no kind": {}, "no challenge": {Kind: domain.HandshakeOwnership}, "a short challenge": {Kind: domain.HandshakeOwnership, Challenge: "YWJj"},
+		"no origin": {Kind: domain.HandshakeCloudEvents}, "an origin that ends its header": {Kind: domain.HandshakeCloudEvents, Origin: "a\r\nX: y"},
+		"a URL as origin": {Kind: domain.HandshakeCloudEvents, Origin: "https://hooks.bank.example"},
 	} {
 		if r, err := target.BuildHandshake(h, time.Now()); err == nil {
 			t.Errorf("%s: builds %v", name, r.Header)

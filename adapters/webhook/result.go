@@ -22,9 +22,11 @@ const (
 	ConnectionRefused ErrorCode = "connection_refused" // nobody listens
 	ConnectionFailed  ErrorCode = "connection_failed"  // no connection for another reason, such as no route
 	ConnectionReset   ErrorCode = "connection_reset"   // ended before the answer; the request may have been received
-	TLSFailed         ErrorCode = "tls_failed"         // handshake or certificate
-	Timeout           ErrorCode = "timeout"            // no answer in time; the request may have been received
-	ProtocolError     ErrorCode = "protocol_error"     // the answer isn't HTTP, or its header is too large
+	TLSFailed         ErrorCode = "tls_failed"         // handshake, or the receiver's certificate
+	// ClientCertificate is a receiver that asks for a client certificate and ends the connection without one.
+	ClientCertificate ErrorCode = "client_certificate_required"
+	Timeout           ErrorCode = "timeout"        // no answer in time; the request may have been received
+	ProtocolError     ErrorCode = "protocol_error" // the answer isn't HTTP, or its header is too large
 	// RequestRefused is an HTTP/2 receiver that gave the request back without looking at it (REFUSED_STREAM, GOAWAY).
 	RequestRefused ErrorCode = "request_refused"
 	Redirect       ErrorCode = "redirect_refused" // the answer points elsewhere, where it isn't followed

@@ -23,6 +23,7 @@ import (
 // have under way is its caller's business.
 type Sender struct {
 	transport *http.Transport
+	dialer    *dialer
 	buffers   sync.Pool // of *[]byte, for reading answers
 	refusals  refusals
 }
@@ -43,6 +44,9 @@ const (
 	pingAfter     = 15 * time.Second // HTTP/2: a connection that died quietly must not swallow attempts for minutes
 	pingTimeout   = 5 * time.Second
 	readBufferLen = ReadBodyBytes + 1
+	// receiveBuffer is the HTTP/2 window of a stream: what a receiver can send, and we must hold, before anything is read of
+	// it. net/http's own is 4 MiB, which answers have no use for.
+	receiveBuffer = 64 << 10
 )
 
 // NewSender makes a Sender. It goes through no proxy, follows no redirect and asks for no compression, so that what is
@@ -76,15 +80,18 @@ func authorities(extra []*x509.Certificate) (*x509.CertPool, error) {
 }
 
 func newSender(guard *Guard, resolver *net.Resolver, roots *x509.CertPool) *Sender {
-	d := &dialer{guard: guard, resolver: resolver, tls: &tls.Config{
+	d := newDialer(guard, resolver, &tls.Config{
 		MinVersion: tls.VersionTLS12, RootCAs: roots, NextProtos: []string{"h2", "http/1.1"},
 		ClientSessionCache: tls.NewLRUClientSessionCache(1024),
-	}}
+	})
 	return &Sender{
+		dialer: d,
 		transport: &http.Transport{
 			DialContext: d.dial, DialTLSContext: d.dialTLS, ForceAttemptHTTP2: true, DisableCompression: true,
 			MaxIdleConnsPerHost: idlePerHost, IdleConnTimeout: idleTimeout, MaxResponseHeaderBytes: maxHeaderBytes,
-			HTTP2: &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
+			HTTP2: &http.HTTP2Config{
+				SendPingTimeout: pingAfter, PingTimeout: pingTimeout, MaxReceiveBufferPerStream: receiveBuffer,
+			},
 		},
 		buffers: sync.Pool{New: func() any { b := make([]byte, readBufferLen); return &b }},
 	}
@@ -108,6 +115,7 @@ func (x *exchange) gotConn(info httptrace.GotConnInfo) {
 	if x.conn = connOf(info.Conn); x.conn != nil {
 		x.first = !x.conn.used.Swap(true)
 		x.begun = x.conn.written.Load()
+		x.conn.unwritten.Store(true)
 	}
 }
 
@@ -118,6 +126,14 @@ func (x *exchange) untouched() bool {
 	return x.conn != nil && !x.first && !x.conn.http2 && x.conn.written.Load() == x.begun
 }
 
+// unasked reports whether the answer on a kept HTTP/1 connection had come before the first byte of the request was written,
+// so that it answers nothing, or the request before once more. net/http drops such connections, unless a request is given to
+// one a moment before it looks. HTTP/2 numbers its answers.
+func (x *exchange) unasked() bool {
+	c := x.conn
+	return c != nil && !x.first && !c.http2 && (c.unwritten.Load() || c.received.Load() == c.receivedBefore.Load())
+}
+
 // Send sends a request and reads the answer, all within the timeout. What goes wrong is part of the result. If ctx is
 // done already, or the timeout isn't positive, nothing is sent.
 func (s *Sender) Send(ctx context.Context, r *Request, timeout time.Duration) Result {
@@ -126,7 +142,7 @@ func (s *Sender) Send(ctx context.Context, r *Request, timeout time.Duration) Re
 	ctx, cancel := context.WithDeadline(ctx, result.Started.Add(timeout))
 	defer cancel()
 	if err := ctx.Err(); err != nil {
-		result.fail(err, m)
+		result.fail(err, m, false)
 		result.Finished = time.Now()
 		return result
 	}
@@ -142,12 +158,17 @@ func (s *Sender) Send(ctx context.Context, r *Request, timeout time.Duration) Re
 	if x.conn != nil {
 		result.connected(x, answered)
 	}
-	if err != nil {
-		result.fail(err, m)
+	switch {
+	case err == nil && x.unasked():
+		_ = answer.Body.Close()
+		_ = x.conn.Close() // whatever else came over it can't be believed
+		result.ErrorCode, result.Error = ProtocolError, "what came over the connection had come before the request was sent"
+	case err != nil:
+		result.fail(err, m, (x.conn == nil || x.first) && s.dialer.asks(r.target.template.URL))
 		if result.ErrorCode == AddressRefused {
 			s.refusals.note(r, err)
 		}
-	} else {
+	default:
 		s.read(&result, answer, r, answered)
 	}
 	result.Finished = time.Now()
@@ -163,8 +184,9 @@ func (r *Result) connected(x *exchange, answered time.Time) {
 	r.Timings.FirstByte = max(answered.Sub(x.got).Microseconds(), 1)
 }
 
-func (r *Result) fail(err error, m masks) {
-	code, text := classify(err, r.RemoteAddr)
+// fail records what went wrong; asked as classify has it.
+func (r *Result) fail(err error, m masks, asked bool) {
+	code, text := classify(err, r.RemoteAddr, asked)
 	text, hit := m.text(text)
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	if len(text) > maxErrorText {
@@ -213,7 +235,7 @@ func (r *Result) readBody(body io.Reader, buffer []byte, sent *Request) {
 	case errors.Is(err, io.EOF):
 		sent.handshake.noticeBody(r, buffer[:n])
 	case err != nil:
-		code, _ := classify(err, r.RemoteAddr)
+		code, _ := classify(err, r.RemoteAddr, false)
 		r.BodyError, r.Incomplete = string(code), true
 	}
 	if n > ReadBodyBytes {

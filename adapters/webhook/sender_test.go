@@ -125,6 +125,31 @@ func TestSend_endlessBodyIsBounded(t *testing.T) {
 	}
 }
 
+// An endless answer costs little more than what is read of it, over HTTP/2 too, where net/http would take in 4 MiB unread.
+func TestSend_endlessBodyIsNotTakenIn(t *testing.T) {
+	t.Parallel()
+	wrote := make(chan int, 1)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		total := 0
+		for block := make([]byte, 1<<10); ; {
+			n, err := w.Write(block)
+			if total += n; err != nil {
+				wrote <- total
+				return
+			}
+		}
+	}))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	r := send(t, newSender(loopback(), nil, roots), server.URL)
+	if total := <-wrote; total > 256<<10 || r.BodyBytes != ReadBodyBytes || !r.Truncated || r.Incomplete {
+		t.Errorf("the receiver could send %d bytes; %d were read, truncated %v, incomplete %v", total, r.BodyBytes, r.Truncated, r.Incomplete)
+	}
+}
+
 func TestSend_slowReceivers(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/openapi"
@@ -74,7 +75,7 @@ func (s *server) appendOperatorKey(ctx context.Context, key string, claim domain
 			ID: id, Role: domain.RoleOperator, PrincipalID: domain.NewUUID(),
 			Hash: hash[:], Instance: true, Imported: s.AdminKey != "",
 		},
-	}, now())
+	}, time.Now().UTC().Truncate(time.Microsecond))
 	if err != nil {
 		return err
 	}

@@ -96,14 +96,14 @@ func (f profileFlags) paths() ([]string, error) {
 // addBuiltIn puts the wire formats that the program brings along into the instance's log, unless they are there: a start of a
 // newer program adds those that are new.
 func (s *server) addBuiltIn(ctx context.Context) error {
-	if err := s.profiles.catchUp(ctx); err != nil {
+	if err := s.profiles.Current(ctx); err != nil {
 		return err
 	}
 	added := make(map[string]bool)
-	for _, p := range s.profiles.added() {
+	for _, p := range s.directory.Profiles() {
 		added[p.Digest] = true
 	}
-	groups := builtInProfiles(s.profiles.embedded, added)
+	groups := builtInProfiles(s.profiles.Embedded(), added)
 	for i, outcome := range s.entries.Append(ctx, groups...) {
 		taken := new(domain.ClaimedError)
 		if err := outcome.Err; err != nil && !errors.As(err, &taken) { // taken: another node was quicker
@@ -133,7 +133,7 @@ func (s *server) addProfiles(ctx context.Context) error {
 	if len(s.profileFiles) == 0 {
 		return nil
 	}
-	if err := s.profiles.catchUp(ctx); err != nil {
+	if err := s.profiles.Current(ctx); err != nil {
 		return err
 	}
 	for _, file := range s.profileFiles {
@@ -149,5 +149,5 @@ func (s *server) addProfiles(ctx context.Context) error {
 			return fmt.Errorf("add the profile of %s: %w", file.path, err)
 		}
 	}
-	return s.profiles.catchUp(ctx)
+	return s.profiles.Current(ctx)
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/hooktrail/hooktrail/adapters/courier"
 	"github.com/hooktrail/hooktrail/adapters/dispatch"
 	"github.com/hooktrail/hooktrail/adapters/filter"
 	"github.com/hooktrail/hooktrail/adapters/postgres"
@@ -124,7 +125,7 @@ type server struct {
 	follower  *views.Follower
 	views     *views.Views
 	directory *projections.Directory
-	courier   *courier
+	courier   attempts
 	profiles  *profileSet
 
 	profileFiles []profileFile
@@ -267,9 +268,13 @@ func (s *server) wire(ctx context.Context) (err error) {
 	if s.directory, err = s.views.LoadDirectory(ctx); err != nil {
 		return err
 	}
-	s.profiles = newProfileSet(embedded, s.directory.Profiles, s.directoryIsCurrent, s.log)
-	s.courier = newCourier(sender, s.profiles, s.vault.Secret, webhookOrigin(s.Origin))
-	return nil
+	added := addedProfiles{s.directory, s.directoryIsCurrent}
+	s.profiles = &profileSet{courier.NewProfiles(embedded, added, s.log)}
+	s.courier.Courier, err = courier.New(courier.Config{
+		Sender: sender, Profiles: s.profiles.Profiles, Secrets: s.vault, UserAgent: "Hooktrail/" + version,
+		Origin: webhookOrigin(s.Origin),
+	})
+	return err
 }
 
 // directoryIsCurrent returns when the directory knows all that was committed before the call.
@@ -290,7 +295,7 @@ func (s *server) dispatcher() (*dispatch.Dispatcher, error) {
 
 // serveHTTP answers until ctx ends, then lets requests under way finish.
 func (s *server) serveHTTP(ctx context.Context, log *dispatch.Router) error {
-	webhooks, err := webhooksOf(s.profiles.embedded)
+	webhooks, err := webhooksOf(s.profiles.Embedded())
 	if err != nil {
 		return err
 	}

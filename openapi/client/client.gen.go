@@ -3990,6 +3990,9 @@ type ReceiveCloudeventsParams struct {
 	// WebhookSignature The signature of this request.
 	WebhookSignature string `json:"webhook-signature"`
 
+	// HooktrailHops How many webhooks led to this one, itself included. Pass it on with events that you append because of it, so that loops end.
+	HooktrailHops string `json:"hooktrail-hops"`
+
 	// HooktrailTest A test that somebody asked for, not a real event.
 	HooktrailTest *string `json:"hooktrail-test,omitempty"`
 
@@ -4037,6 +4040,9 @@ type ReceiveCloudeventsStructuredParams struct {
 
 	// WebhookSignature The signature of this request.
 	WebhookSignature string `json:"webhook-signature"`
+
+	// HooktrailHops How many webhooks led to this one, itself included. Pass it on with events that you append because of it, so that loops end.
+	HooktrailHops string `json:"hooktrail-hops"`
 
 	// HooktrailTest A test that somebody asked for, not a real event.
 	HooktrailTest *string `json:"hooktrail-test,omitempty"`
@@ -4094,6 +4100,9 @@ type ReceiveCoherentSparkParams struct {
 	// XApiKey The receiver's own API key, unless the endpoint is configured to send it under another name or elsewhere.
 	XApiKey *string `json:"x-api-key,omitempty"`
 
+	// HooktrailHops How many webhooks led to this one, itself included. Pass it on with events that you append because of it, so that loops end.
+	HooktrailHops string `json:"hooktrail-hops"`
+
 	// HooktrailTest A test that somebody asked for, not a real event.
 	HooktrailTest *string `json:"hooktrail-test,omitempty"`
 
@@ -4124,6 +4133,9 @@ type ReceiveFirespringJSONBody struct {
 type ReceiveFirespringParams struct {
 	// UserAgent The sender and its version.
 	UserAgent string `json:"user-agent"`
+
+	// HooktrailHops How many webhooks led to this one, itself included. Pass it on with events that you append because of it, so that loops end.
+	HooktrailHops string `json:"hooktrail-hops"`
 
 	// HooktrailTest A test that somebody asked for, not a real event.
 	HooktrailTest *string `json:"hooktrail-test,omitempty"`
@@ -4168,6 +4180,9 @@ type ReceiveSparkboxParams struct {
 	// XSparkboxSignature The signature of this request; absent where the endpoint has no signing key.
 	XSparkboxSignature *string `json:"X-Sparkbox-Signature,omitempty"`
 
+	// HooktrailHops How many webhooks led to this one, itself included. Pass it on with events that you append because of it, so that loops end.
+	HooktrailHops string `json:"hooktrail-hops"`
+
 	// HooktrailTest A test that somebody asked for, not a real event.
 	HooktrailTest *string `json:"hooktrail-test,omitempty"`
 
@@ -4197,6 +4212,9 @@ type ReceiveSparkflyParams struct {
 
 	// XHmacSha256Signature The signature of this request.
 	XHmacSha256Signature string `json:"x-hmac-sha256-signature"`
+
+	// HooktrailHops How many webhooks led to this one, itself included. Pass it on with events that you append because of it, so that loops end.
+	HooktrailHops string `json:"hooktrail-hops"`
 
 	// HooktrailTest A test that somebody asked for, not a real event.
 	HooktrailTest *string `json:"hooktrail-test,omitempty"`
@@ -4231,6 +4249,9 @@ type ReceiveStandardWebhooksParams struct {
 	// WebhookSignature The signature of this request.
 	WebhookSignature string `json:"webhook-signature"`
 
+	// HooktrailHops How many webhooks led to this one, itself included. Pass it on with events that you append because of it, so that loops end.
+	HooktrailHops string `json:"hooktrail-hops"`
+
 	// HooktrailTest A test that somebody asked for, not a real event.
 	HooktrailTest *string `json:"hooktrail-test,omitempty"`
 
@@ -4263,6 +4284,9 @@ type ReceiveStashfinParams struct {
 
 	// WebhookSignature The signature of this request.
 	WebhookSignature string `json:"webhook-signature"`
+
+	// HooktrailHops How many webhooks led to this one, itself included. Pass it on with events that you append because of it, so that loops end.
+	HooktrailHops string `json:"hooktrail-hops"`
 
 	// HooktrailTest A test that somebody asked for, not a real event.
 	HooktrailTest *string `json:"hooktrail-test,omitempty"`
@@ -29313,26 +29337,35 @@ func NewReceiveCloudeventsWebhookRequestWithBody(targetURL string, params *Recei
 
 		req.Header.Set("webhook-signature", headerParam10)
 
-		if params.HooktrailTest != nil {
-			var headerParam11 string
+		var headerParam11 string
 
-			headerParam11, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-test", *params.HooktrailTest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		headerParam11, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-hops", params.HooktrailHops, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("hooktrail-hops", headerParam11)
+
+		if params.HooktrailTest != nil {
+			var headerParam12 string
+
+			headerParam12, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-test", *params.HooktrailTest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
 			if err != nil {
 				return nil, err
 			}
 
-			req.Header.Set("hooktrail-test", headerParam11)
+			req.Header.Set("hooktrail-test", headerParam12)
 		}
 
 		if params.HooktrailReplayId != nil {
-			var headerParam12 string
+			var headerParam13 string
 
-			headerParam12, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-replay-id", *params.HooktrailReplayId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			headerParam13, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-replay-id", *params.HooktrailReplayId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
 			if err != nil {
 				return nil, err
 			}
 
-			req.Header.Set("hooktrail-replay-id", headerParam12)
+			req.Header.Set("hooktrail-replay-id", headerParam13)
 		}
 
 	}
@@ -29405,26 +29438,35 @@ func NewReceiveCloudeventsStructuredWebhookRequestWithBody(targetURL string, par
 
 		req.Header.Set("webhook-signature", headerParam3)
 
-		if params.HooktrailTest != nil {
-			var headerParam4 string
+		var headerParam4 string
 
-			headerParam4, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-test", *params.HooktrailTest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		headerParam4, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-hops", params.HooktrailHops, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("hooktrail-hops", headerParam4)
+
+		if params.HooktrailTest != nil {
+			var headerParam5 string
+
+			headerParam5, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-test", *params.HooktrailTest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
 			if err != nil {
 				return nil, err
 			}
 
-			req.Header.Set("hooktrail-test", headerParam4)
+			req.Header.Set("hooktrail-test", headerParam5)
 		}
 
 		if params.HooktrailReplayId != nil {
-			var headerParam5 string
+			var headerParam6 string
 
-			headerParam5, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-replay-id", *params.HooktrailReplayId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			headerParam6, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-replay-id", *params.HooktrailReplayId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
 			if err != nil {
 				return nil, err
 			}
 
-			req.Header.Set("hooktrail-replay-id", headerParam5)
+			req.Header.Set("hooktrail-replay-id", headerParam6)
 		}
 
 	}
@@ -29481,26 +29523,35 @@ func NewReceiveCoherentSparkWebhookRequestWithBody(targetURL string, params *Rec
 			req.Header.Set("x-api-key", headerParam1)
 		}
 
-		if params.HooktrailTest != nil {
-			var headerParam2 string
+		var headerParam2 string
 
-			headerParam2, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-test", *params.HooktrailTest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		headerParam2, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-hops", params.HooktrailHops, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("hooktrail-hops", headerParam2)
+
+		if params.HooktrailTest != nil {
+			var headerParam3 string
+
+			headerParam3, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-test", *params.HooktrailTest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
 			if err != nil {
 				return nil, err
 			}
 
-			req.Header.Set("hooktrail-test", headerParam2)
+			req.Header.Set("hooktrail-test", headerParam3)
 		}
 
 		if params.HooktrailReplayId != nil {
-			var headerParam3 string
+			var headerParam4 string
 
-			headerParam3, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-replay-id", *params.HooktrailReplayId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			headerParam4, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-replay-id", *params.HooktrailReplayId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
 			if err != nil {
 				return nil, err
 			}
 
-			req.Header.Set("hooktrail-replay-id", headerParam3)
+			req.Header.Set("hooktrail-replay-id", headerParam4)
 		}
 
 	}
@@ -29546,26 +29597,35 @@ func NewReceiveFirespringWebhookRequestWithBody(targetURL string, params *Receiv
 
 		req.Header.Set("user-agent", headerParam0)
 
-		if params.HooktrailTest != nil {
-			var headerParam1 string
+		var headerParam1 string
 
-			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-test", *params.HooktrailTest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		headerParam1, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-hops", params.HooktrailHops, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("hooktrail-hops", headerParam1)
+
+		if params.HooktrailTest != nil {
+			var headerParam2 string
+
+			headerParam2, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-test", *params.HooktrailTest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
 			if err != nil {
 				return nil, err
 			}
 
-			req.Header.Set("hooktrail-test", headerParam1)
+			req.Header.Set("hooktrail-test", headerParam2)
 		}
 
 		if params.HooktrailReplayId != nil {
-			var headerParam2 string
+			var headerParam3 string
 
-			headerParam2, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-replay-id", *params.HooktrailReplayId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			headerParam3, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-replay-id", *params.HooktrailReplayId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
 			if err != nil {
 				return nil, err
 			}
 
-			req.Header.Set("hooktrail-replay-id", headerParam2)
+			req.Header.Set("hooktrail-replay-id", headerParam3)
 		}
 
 	}
@@ -29649,26 +29709,35 @@ func NewReceiveSparkboxWebhookRequestWithBody(targetURL string, params *ReceiveS
 			req.Header.Set("X-Sparkbox-Signature", headerParam4)
 		}
 
-		if params.HooktrailTest != nil {
-			var headerParam5 string
+		var headerParam5 string
 
-			headerParam5, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-test", *params.HooktrailTest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		headerParam5, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-hops", params.HooktrailHops, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("hooktrail-hops", headerParam5)
+
+		if params.HooktrailTest != nil {
+			var headerParam6 string
+
+			headerParam6, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-test", *params.HooktrailTest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
 			if err != nil {
 				return nil, err
 			}
 
-			req.Header.Set("hooktrail-test", headerParam5)
+			req.Header.Set("hooktrail-test", headerParam6)
 		}
 
 		if params.HooktrailReplayId != nil {
-			var headerParam6 string
+			var headerParam7 string
 
-			headerParam6, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-replay-id", *params.HooktrailReplayId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			headerParam7, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-replay-id", *params.HooktrailReplayId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
 			if err != nil {
 				return nil, err
 			}
 
-			req.Header.Set("hooktrail-replay-id", headerParam6)
+			req.Header.Set("hooktrail-replay-id", headerParam7)
 		}
 
 	}
@@ -29723,26 +29792,35 @@ func NewReceiveSparkflyWebhookRequestWithBody(targetURL string, params *ReceiveS
 
 		req.Header.Set("x-hmac-sha256-signature", headerParam1)
 
-		if params.HooktrailTest != nil {
-			var headerParam2 string
+		var headerParam2 string
 
-			headerParam2, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-test", *params.HooktrailTest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		headerParam2, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-hops", params.HooktrailHops, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("hooktrail-hops", headerParam2)
+
+		if params.HooktrailTest != nil {
+			var headerParam3 string
+
+			headerParam3, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-test", *params.HooktrailTest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
 			if err != nil {
 				return nil, err
 			}
 
-			req.Header.Set("hooktrail-test", headerParam2)
+			req.Header.Set("hooktrail-test", headerParam3)
 		}
 
 		if params.HooktrailReplayId != nil {
-			var headerParam3 string
+			var headerParam4 string
 
-			headerParam3, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-replay-id", *params.HooktrailReplayId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			headerParam4, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-replay-id", *params.HooktrailReplayId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
 			if err != nil {
 				return nil, err
 			}
 
-			req.Header.Set("hooktrail-replay-id", headerParam3)
+			req.Header.Set("hooktrail-replay-id", headerParam4)
 		}
 
 	}
@@ -29815,26 +29893,35 @@ func NewReceiveStandardWebhooksWebhookRequestWithBody(targetURL string, params *
 
 		req.Header.Set("webhook-signature", headerParam3)
 
-		if params.HooktrailTest != nil {
-			var headerParam4 string
+		var headerParam4 string
 
-			headerParam4, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-test", *params.HooktrailTest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		headerParam4, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-hops", params.HooktrailHops, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("hooktrail-hops", headerParam4)
+
+		if params.HooktrailTest != nil {
+			var headerParam5 string
+
+			headerParam5, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-test", *params.HooktrailTest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
 			if err != nil {
 				return nil, err
 			}
 
-			req.Header.Set("hooktrail-test", headerParam4)
+			req.Header.Set("hooktrail-test", headerParam5)
 		}
 
 		if params.HooktrailReplayId != nil {
-			var headerParam5 string
+			var headerParam6 string
 
-			headerParam5, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-replay-id", *params.HooktrailReplayId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			headerParam6, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-replay-id", *params.HooktrailReplayId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
 			if err != nil {
 				return nil, err
 			}
 
-			req.Header.Set("hooktrail-replay-id", headerParam5)
+			req.Header.Set("hooktrail-replay-id", headerParam6)
 		}
 
 	}
@@ -29907,26 +29994,35 @@ func NewReceiveStashfinWebhookRequestWithBody(targetURL string, params *ReceiveS
 
 		req.Header.Set("webhook-signature", headerParam3)
 
-		if params.HooktrailTest != nil {
-			var headerParam4 string
+		var headerParam4 string
 
-			headerParam4, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-test", *params.HooktrailTest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		headerParam4, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-hops", params.HooktrailHops, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("hooktrail-hops", headerParam4)
+
+		if params.HooktrailTest != nil {
+			var headerParam5 string
+
+			headerParam5, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-test", *params.HooktrailTest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
 			if err != nil {
 				return nil, err
 			}
 
-			req.Header.Set("hooktrail-test", headerParam4)
+			req.Header.Set("hooktrail-test", headerParam5)
 		}
 
 		if params.HooktrailReplayId != nil {
-			var headerParam5 string
+			var headerParam6 string
 
-			headerParam5, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-replay-id", *params.HooktrailReplayId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			headerParam6, err = runtime.StyleParamWithOptions("simple", false, "hooktrail-replay-id", *params.HooktrailReplayId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
 			if err != nil {
 				return nil, err
 			}
 
-			req.Header.Set("hooktrail-replay-id", headerParam5)
+			req.Header.Set("hooktrail-replay-id", headerParam6)
 		}
 
 	}

@@ -151,7 +151,7 @@ func (c trial) answers(want int, what string, h http.Header, body []byte) {
 // proves sends an ownership check: only one that is genuine gets its challenge back.
 func (c trial) proves(from sender, want int) {
 	c.Helper()
-	h := webhook.Handshake{Kind: webhook.OwnershipHandshake, ID: domain.NewUUID(), Challenge: webhook.NewChallenge()}
+	h := webhook.Handshake{Kind: domain.HandshakeOwnership, ID: domain.NewUUID(), Challenge: webhook.NewChallenge()}
 	r, err := from.target(c.T).BuildHandshake(h, time.Now())
 	if err != nil {
 		c.Fatal(err)
