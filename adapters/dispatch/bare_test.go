@@ -21,7 +21,7 @@ func bare(t *testing.T, w *world, endpoint domain.UUID, holder func(self domain.
 	d.work, d.send, d.io = context.Background(), context.Background(), context.Background()
 	w.inform(d)
 	name := shardLeases[shardOf(endpoint)]
-	if err := d.takeLeases(context.Background(), holder(d.set.Node), []Lease{{Name: name}}, nil); err != nil {
+	if err := d.takeLeases(context.Background(), holder(d.set.Node), []domain.Lease{{Name: name}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	sh := newShard(shardOf(endpoint), domain.Fence{Lease: name, Owner: d.set.Node, Epoch: 1})
@@ -80,7 +80,7 @@ func TestWorker_Fenced(t *testing.T) {
 			d.settle(it)
 			d.unlock()
 			synctest.Wait()
-			taken := []Lease{{Name: sh.fences[0].Lease, Owner: d.set.Node, Epoch: 1}}
+			taken := []domain.Lease{{Name: sh.fences[0].Lease, Owner: d.set.Node, Epoch: 1}}
 			if err := d.takeLeases(t.Context(), domain.NewUUID(), taken, []domain.UUID{d.set.Node}); err != nil {
 				t.Fatal(err)
 			}

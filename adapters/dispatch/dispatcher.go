@@ -26,7 +26,7 @@ type Dispatcher struct {
 	router    *Router
 	sooner    chan struct{} // a timer earlier than all others was set
 	// standings has the newest heartbeat's answer for tendLeases.
-	standings chan Standing
+	standings chan domain.Standing
 	freed     chan struct{}   // see free
 	stops     chan *stopError // folds that stopped, each at most once
 
@@ -64,7 +64,7 @@ func New(set Settings) (*Dispatcher, error) {
 		contents:  newContents(set.Log, set.ContentBytes),
 		snapshots: newSnapshots(),
 		sooner:    make(chan struct{}, 1),
-		standings: make(chan Standing, 1),
+		standings: make(chan domain.Standing, 1),
 		freed:     make(chan struct{}, 1),
 		stops:     make(chan *stopError, 2), // of each follower
 	}

@@ -1,7 +1,6 @@
 package dispatch
 
 import (
-	"cmp"
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
@@ -34,7 +33,9 @@ type item struct {
 }
 
 // key is the item's place in its lane.
-func (it *item) key() Key { return Key{it.delivery.NextAttemptAt, it.position} }
+func (it *item) key() domain.WaitingKey {
+	return domain.WaitingKey{Due: it.delivery.NextAttemptAt, Position: it.position}
+}
 
 // fresh reports whether no attempt has ended yet.
 func (it *item) fresh() bool { return it.delivery.Status == domain.DeliveryPending }
@@ -42,14 +43,6 @@ func (it *item) fresh() bool { return it.delivery.Status == domain.DeliveryPendi
 // due reports whether an attempt may be made now. A first one always may: its time is the database's, whose clock may be ahead
 // of this one.
 func (it *item) due(now time.Time) bool { return it.fresh() || !it.delivery.NextAttemptAt.After(now) }
-
-// compare orders keys.
-func (k Key) compare(other Key) int {
-	if c := k.Due.Compare(other.Due); c != 0 {
-		return c
-	}
-	return cmp.Compare(k.Position, other.Position)
-}
 
 // gone reports whether nothing is left to do for the delivery.
 func (it *item) gone() bool {

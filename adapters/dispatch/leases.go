@@ -40,10 +40,13 @@ func (d *Dispatcher) keepLeases(ctx context.Context) error {
 	}
 }
 
-func (d *Dispatcher) beat(ctx context.Context) (Standing, error) {
+func (d *Dispatcher) beat(ctx context.Context) (domain.Standing, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.set.Expiry)
 	defer cancel()
-	return d.set.Leases.Heartbeat(ctx, d.set.Node)
+	if err := d.set.Leases.Heartbeat(ctx, d.set.Node); err != nil {
+		return domain.Standing{}, err
+	}
+	return d.set.Leases.Standing(ctx)
 }
 
 // tendLeases takes leases that are free and hands over what is too much, until ctx ends. What was taken comes to pass
@@ -53,7 +56,7 @@ func (d *Dispatcher) beat(ctx context.Context) (Standing, error) {
 // its own were (the database was away), so it takes only from nodes that are known to be dead.
 func (d *Dispatcher) tendLeases(ctx context.Context) error {
 	var steady, last time.Time // since when this node has beaten without a gap; when it last did
-	var standing Standing
+	var standing domain.Standing
 	for {
 		select {
 		case standing = <-d.standings:
@@ -112,7 +115,7 @@ func (d *Dispatcher) noteTake(what string, err error) {
 }
 
 // takeLeases has a node hold leases in their next epochs, all or none.
-func (d *Dispatcher) takeLeases(ctx context.Context, node domain.UUID, leases []Lease, displaced []domain.UUID) error {
+func (d *Dispatcher) takeLeases(ctx context.Context, node domain.UUID, leases []domain.Lease, displaced []domain.UUID) error {
 	fact := &domain.LeaseTaken{Node: node}
 	group := domain.Group{Drafts: []domain.Draft{{
 		Tenant: domain.InstanceTenant, Stream: domain.Stream{Kind: domain.StreamLease, ID: node},
@@ -131,10 +134,10 @@ func (d *Dispatcher) takeLeases(ctx context.Context, node domain.UUID, leases []
 }
 
 // yield stops work on shards that are to go and returns those on which nothing is under way any more.
-func (d *Dispatcher) yield(give map[string]domain.UUID) map[domain.UUID][]Lease {
+func (d *Dispatcher) yield(give map[string]domain.UUID) map[domain.UUID][]domain.Lease {
 	d.mu.Lock()
 	defer d.unlock()
-	free := make(map[domain.UUID][]Lease)
+	free := make(map[domain.UUID][]domain.Lease)
 	for _, sh := range d.shards {
 		if sh == nil {
 			continue
@@ -148,7 +151,7 @@ func (d *Dispatcher) yield(give map[string]domain.UUID) map[domain.UUID][]Lease 
 		}
 		sh.giving = going
 		if going && (sh.ready || d.stopping) && sh.running == 0 {
-			free[to] = append(free[to], Lease{Name: fence.Lease, Owner: fence.Owner, Epoch: fence.Epoch})
+			free[to] = append(free[to], domain.Lease{Name: fence.Lease, Owner: fence.Owner, Epoch: fence.Epoch})
 		}
 	}
 	return free

@@ -15,10 +15,10 @@ import (
 // loader needs no memory of what was touched since: the log is that.
 type loader struct {
 	d       *Dispatcher
-	shards  [Shards]*shard // that are loaded; nil: not this one
-	only    domain.UUID    // the one endpoint that is meant; zero: all of the shards
-	after   Key            // behind which deliveries are meant: those up to it are in the window already
-	limit   int            // of deliveries of one endpoint, about
+	shards  [Shards]*shard    // that are loaded; nil: not this one
+	only    domain.UUID       // the one endpoint that is meant; zero: all of the shards
+	after   domain.WaitingKey // behind which deliveries are meant: those up to it are in the window already
+	limit   int               // of deliveries of one endpoint, about
 	items   map[domain.UUID]*item
 	reached map[domain.UUID]*reach // by endpoint
 	at      domain.Position        // up to which items are folded
@@ -31,7 +31,7 @@ type reach struct {
 	tenant   domain.TenantID
 	endpoint domain.UUID
 	more     bool // others are, or may be, waiting behind horizon
-	horizon  Key
+	horizon  domain.WaitingKey
 	items    int // gathered, at most
 }
 
@@ -62,7 +62,7 @@ func (ld *loader) reach(tenant domain.TenantID, endpoint domain.UUID) *reach {
 }
 
 // rows reads the first waiting deliveries of an endpoint behind a key.
-func (ld *loader) rows(ctx context.Context, q WaitingQuery) error {
+func (ld *loader) rows(ctx context.Context, q domain.WaitingQuery) error {
 	rows, as, err := ld.d.set.State.Waiting(ctx, q)
 	if err != nil {
 		return fmt.Errorf("read waiting deliveries: %w", err)
@@ -82,11 +82,11 @@ func (ld *loader) rows(ctx context.Context, q WaitingQuery) error {
 // requested range are kept: they may have been rescheduled into it.
 func (ld *loader) add(it *item) {
 	r, k := ld.reach(it.delivery.Tenant, it.delivery.Endpoint), it.key()
-	if r.more && k.compare(r.horizon) > 0 {
+	if r.more && k.Compare(r.horizon) > 0 {
 		return
 	}
 	ld.items[it.delivery.ID] = it
-	if k.compare(ld.after) <= 0 {
+	if k.Compare(ld.after) <= 0 {
 		return
 	}
 	if r.items++; r.items > 2*ld.limit {
@@ -100,7 +100,7 @@ func (ld *loader) add(it *item) {
 func (ld *loader) trim(r *reach) {
 	w := window{more: r.more, horizon: r.horizon}
 	for id, it := range ld.items {
-		if it.delivery.Endpoint == r.endpoint && !it.placeholder && !it.delivery.Open && it.key().compare(ld.after) > 0 &&
+		if it.delivery.Endpoint == r.endpoint && !it.placeholder && !it.delivery.Open && it.key().Compare(ld.after) > 0 &&
 			!w.put(it) {
 			delete(ld.items, id)
 		}
@@ -115,7 +115,7 @@ func (ld *loader) trim(r *reach) {
 }
 
 // itemOf makes an item of a row.
-func itemOf(w *Waiting) *item {
+func itemOf(w *domain.WaitingDelivery) *item {
 	it := &item{delivery: w.Delivery, position: w.Position}
 	if it.delivery.Open {
 		it.delivery.NextAttemptAt = time.Time{}
@@ -247,7 +247,7 @@ func (d *Dispatcher) tryLoad(ctx context.Context, shards []*shard) error {
 		if len(ld.items) > d.set.Budget {
 			ld.limit = min(smallWindow, ld.limit)
 		}
-		if err := ld.rows(ctx, WaitingQuery{Endpoint: endpoint, Limit: ld.limit}); err != nil {
+		if err := ld.rows(ctx, domain.WaitingQuery{Endpoint: endpoint, Limit: ld.limit}); err != nil {
 			return err
 		}
 	}
@@ -328,7 +328,7 @@ func (d *Dispatcher) tryPageIn(ctx context.Context, l *lane) error {
 	d.unlock()
 	ld := d.newLoader(limit, l.shard)
 	ld.only, ld.after = l.endpoint, after
-	if err := ld.rows(ctx, WaitingQuery{Endpoint: l.endpoint, After: after, Limit: limit}); err != nil {
+	if err := ld.rows(ctx, domain.WaitingQuery{Endpoint: l.endpoint, After: after, Limit: limit}); err != nil {
 		return err
 	}
 	return ld.catchUp(ctx, func() {

@@ -106,8 +106,8 @@ func TestLoad_HorizonStays(t *testing.T) {
 			t.Fatal("nothing is left to the view: the test tests nothing")
 		}
 		for _, row := range w.deliveries() {
-			it := itemOf(&Waiting{Delivery: row.Delivery, Position: row.Created.Position})
-			if it.key().compare(r.horizon) <= 0 && ld.items[row.ID] == nil {
+			it := itemOf(&domain.WaitingDelivery{Delivery: row.Delivery, Position: row.Created.Position})
+			if it.key().Compare(r.horizon) <= 0 && ld.items[row.ID] == nil {
 				t.Errorf("the delivery made at position %d is neither in memory nor behind the horizon", it.position)
 			}
 		}

@@ -99,7 +99,7 @@ func (d *Dispatcher) completeSome(ctx context.Context, sh *shard, ids []domain.U
 
 // complete takes from a placeholder's row whose delivery it is and folds its entries onto it; mu is held. It reports false
 // while the view is too far behind.
-func (d *Dispatcher) complete(sh *shard, it *item, rows []Waiting) (bool, error) {
+func (d *Dispatcher) complete(sh *shard, it *item, rows []domain.WaitingDelivery) (bool, error) {
 	for i := range rows {
 		row := &rows[i]
 		if row.Delivery.ID != it.delivery.ID {

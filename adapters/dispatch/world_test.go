@@ -39,7 +39,7 @@ func newWorld(t fatal) *world {
 	w := &world{t: t, memory: logtest.NewMemory(nil)}
 	w.log = w.memory
 	w.views = &views{log: w.memory, memory: projections.NewMemory()}
-	w.leases = &heartbeats{log: w.memory, beats: make(map[domain.UUID]time.Time), held: make(map[string]Lease)}
+	w.leases = &heartbeats{log: w.memory, beats: make(map[domain.UUID]time.Time), held: make(map[string]domain.Lease)}
 	w.receiver = &receiver{w: w, running: make(map[domain.UUID]int)}
 	w.tenant(domain.InstanceTenant)
 	w.tenant(acme)
@@ -313,28 +313,35 @@ type heartbeats struct {
 
 	mu    sync.Mutex
 	beats map[domain.UUID]time.Time
-	mute  map[domain.UUID]bool // nodes that are cut off
-	held  map[string]Lease     // as of after
+	mute  map[domain.UUID]bool    // nodes that are cut off
+	held  map[string]domain.Lease // as of after
 	after domain.Position
 }
 
 // Heartbeat implements Leases.
-func (h *heartbeats) Heartbeat(ctx context.Context, node domain.UUID) (Standing, error) {
+func (h *heartbeats) Heartbeat(_ context.Context, node domain.UUID) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.mute[node] {
-		return Standing{}, domain.ErrUnavailable
+		return domain.ErrUnavailable
 	}
 	h.beats[node] = time.Now()
 	h.log.Heartbeat(node)
-	var s Standing
+	return nil
+}
+
+// Standing implements Leases.
+func (h *heartbeats) Standing(ctx context.Context) (domain.Standing, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var s domain.Standing
 	for id, at := range h.beats {
-		s.Nodes = append(s.Nodes, Node{id, time.Since(at)})
+		s.Nodes = append(s.Nodes, domain.Node{ID: id, Age: time.Since(at)})
 	}
 	for {
 		entries, err := h.log.Page(ctx, h.after, 1000)
 		if err != nil {
-			return Standing{}, err
+			return domain.Standing{}, err
 		}
 		if len(entries) == 0 {
 			break
@@ -343,7 +350,7 @@ func (h *heartbeats) Heartbeat(ctx context.Context, node domain.UUID) (Standing,
 			h.after = e.Position
 			if f, ok := e.Fact.(*domain.LeaseTaken); ok {
 				for _, l := range f.Leases {
-					h.held[l.Name] = Lease{l.Name, f.Node, l.Epoch}
+					h.held[l.Name] = domain.Lease{Name: l.Name, Owner: f.Node, Epoch: l.Epoch}
 				}
 			}
 		}

@@ -101,7 +101,7 @@ func (v *views) read(f func(projections.Reader) error) error {
 }
 
 // rows returns the deliveries that keep accepts.
-func (v *views) rows(ctx context.Context, keep func(*projections.Delivery) bool) (rows []Waiting, as domain.Position, err error) {
+func (v *views) rows(ctx context.Context, keep func(*projections.Delivery) bool) (rows []domain.WaitingDelivery, as domain.Position, err error) {
 	if as, err = v.follow(ctx); err != nil {
 		return nil, 0, err
 	}
@@ -109,7 +109,7 @@ func (v *views) rows(ctx context.Context, keep func(*projections.Delivery) bool)
 		all, err := r.Deliveries(ctx, projections.DeliveryFilter{}, projections.Page{Limit: 1 << 30}, projections.AsOf{})
 		for i := range all {
 			if keep(&all[i]) {
-				rows = append(rows, Waiting{Delivery: all[i].Delivery, Position: all[i].Created.Position})
+				rows = append(rows, domain.WaitingDelivery{Delivery: all[i].Delivery, Position: all[i].Created.Position})
 			}
 		}
 		return err
@@ -133,23 +133,23 @@ func (v *views) Outstanding(ctx context.Context) (endpoints []domain.UUID, as do
 }
 
 // Waiting implements State.
-func (v *views) Waiting(ctx context.Context, q WaitingQuery) ([]Waiting, domain.Position, error) {
+func (v *views) Waiting(ctx context.Context, q domain.WaitingQuery) ([]domain.WaitingDelivery, domain.Position, error) {
 	rows, as, err := v.page(ctx, q)
 	time.Sleep(v.takes) // the log goes on meanwhile
 	return rows, as, err
 }
 
-func (v *views) page(ctx context.Context, q WaitingQuery) ([]Waiting, domain.Position, error) {
+func (v *views) page(ctx context.Context, q domain.WaitingQuery) ([]domain.WaitingDelivery, domain.Position, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	rows, as, err := v.rows(ctx, func(d *projections.Delivery) bool { return d.Endpoint == q.Endpoint && unfinished(d) })
-	rows = slices.DeleteFunc(rows, func(w Waiting) bool { return itemOf(&w).key().compare(q.After) <= 0 })
-	slices.SortFunc(rows, func(a, b Waiting) int { return itemOf(&a).key().compare(itemOf(&b).key()) })
+	rows = slices.DeleteFunc(rows, func(w domain.WaitingDelivery) bool { return w.Key().Compare(q.After) <= 0 })
+	slices.SortFunc(rows, func(a, b domain.WaitingDelivery) int { return a.Key().Compare(b.Key()) })
 	return rows[:min(q.Limit, len(rows))], as, err
 }
 
 // Deliveries implements State.
-func (v *views) Deliveries(ctx context.Context, ids []domain.UUID) ([]Waiting, domain.Position, error) {
+func (v *views) Deliveries(ctx context.Context, ids []domain.UUID) ([]domain.WaitingDelivery, domain.Position, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.rows(ctx, func(d *projections.Delivery) bool { return slices.Contains(ids, d.ID) })

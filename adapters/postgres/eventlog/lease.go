@@ -9,19 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Lease is who may act for a shard, the router or a follower. It changes only by an append (domain.Take).
-type Lease struct {
-	Name  string
-	Owner domain.UUID
-	Epoch int64
-}
-
-// Node is a process that has said that it lives.
-type Node struct {
-	ID  domain.UUID
-	Age time.Duration // of its last heartbeat, by the database's clock
-}
-
 // heartbeatsKept is how long a node that beats no more is remembered. Its leases have expired long before.
 const heartbeatsKept = "1 day"
 
@@ -42,27 +29,28 @@ func (l *Log) Heartbeat(ctx context.Context, node domain.UUID) error {
 }
 
 // Standing returns every lease that was ever taken and every node that is remembered, from one snapshot.
-func (l *Log) Standing(ctx context.Context) (leases []Lease, nodes []Node, err error) {
+func (l *Log) Standing(ctx context.Context) (domain.Standing, error) {
 	const sql = `
 		SELECT name, owner, epoch, 0::bigint FROM leases
 		UNION ALL
 		SELECT '', node, 0, (extract(epoch FROM clock_timestamp() - at) * 1000000)::bigint FROM heartbeats`
 	rows, err := l.pool.Query(ctx, sql) //nolint:rowserrcheck // pgx.ForEachRow checks it
+	var standing domain.Standing
 	if err != nil {
-		return nil, nil, postgres.DomainError("read the leases", err)
+		return standing, postgres.DomainError("read the leases", err)
 	}
 	var name string
 	var id [16]byte
 	var epoch, micros int64
 	_, err = pgx.ForEachRow(rows, []any{&name, &id, &epoch, &micros}, func() error {
 		if name == "" {
-			nodes = append(nodes, Node{ID: id, Age: time.Duration(micros) * time.Microsecond})
+			standing.Nodes = append(standing.Nodes, domain.Node{ID: id, Age: time.Duration(micros) * time.Microsecond})
 		} else {
-			leases = append(leases, Lease{Name: name, Owner: id, Epoch: epoch})
+			standing.Leases = append(standing.Leases, domain.Lease{Name: name, Owner: id, Epoch: epoch})
 		}
 		return nil
 	})
-	return leases, nodes, postgres.DomainError("read the leases", err)
+	return standing, postgres.DomainError("read the leases", err)
 }
 
 // Retire forgets a node's heartbeat, so that what it still holds is free at once.
