@@ -21,11 +21,11 @@ func bare(t *testing.T, w *world, endpoint domain.UUID, holder func(self domain.
 	d.work, d.send, d.io = context.Background(), context.Background(), context.Background()
 	w.inform(d)
 	name := shardLeases[shardOf(endpoint)]
-	if err := d.takeLeases(context.Background(), holder(d.set.Node), []domain.Lease{{Name: name}}, nil); err != nil {
+	if err := d.leases.take(context.Background(), holder(d.set.Node), []domain.Lease{{Name: name}}, nil); err != nil {
 		t.Fatal(err)
 	}
-	sh := newShard(shardOf(endpoint), domain.Fence{Lease: name, Owner: d.set.Node, Epoch: 1})
-	sh.ready, d.shards[sh.index] = true, sh
+	sh := newShard(d.lanes, shardOf(endpoint), domain.Fence{Lease: name, Owner: d.set.Node, Epoch: 1})
+	sh.ready, d.lanes.shards[sh.index] = true, sh
 	return d, sh
 }
 
@@ -43,7 +43,7 @@ func (w *world) routedTo(sh *shard, d *Dispatcher, endpoint domain.UUID) *item {
 			ID: newDelivery(endpoint), Endpoint: endpoint, EndpointVersion: 1,
 		}}},
 	})
-	it := &item{delivery: domain.Routed(&entry)[0], position: entry.Position, lane: d.laneOf(sh, acme, endpoint)}
+	it := &item{delivery: domain.Routed(&entry)[0], position: entry.Position, lane: sh.lane(acme, endpoint)}
 	sh.items[it.delivery.ID] = it
 	return it
 }
@@ -57,14 +57,15 @@ func TestWorker_Fenced(t *testing.T) {
 			endpoint := w.endpoint(nil)
 			d, sh := bare(t, w, endpoint, another)
 			it := w.routedTo(sh, d, endpoint)
-			d.mu.Lock()
-			d.settle(it)
-			d.unlock()
-			d.tasks.Wait()
+			d.lanes.mu.Lock()
+			sh.settle(it)
+			d.lanes.pump()
+			d.lanes.mu.Unlock()
+			d.lanes.slots.tasks.Wait()
 			if got := w.story(it.delivery.ID); len(got) != 0 || len(w.receiver.seen()) != 0 {
 				t.Errorf("the log tells %q, %d requests", got, len(w.receiver.seen()))
 			}
-			if !sh.lost || d.shards[sh.index] != nil || d.running != 0 {
+			if !sh.lost || d.lanes.shards[sh.index] != nil || d.lanes.slots.running != 0 {
 				t.Error("the shard isn't given up")
 			}
 		})
@@ -76,19 +77,20 @@ func TestWorker_Fenced(t *testing.T) {
 			d, sh := bare(t, w, endpoint, itself)
 			it := w.routedTo(sh, d, endpoint)
 			w.receiver.took = time.Second
-			d.mu.Lock()
-			d.settle(it)
-			d.unlock()
+			d.lanes.mu.Lock()
+			sh.settle(it)
+			d.lanes.pump()
+			d.lanes.mu.Unlock()
 			synctest.Wait()
 			taken := []domain.Lease{{Name: sh.fences[0].Lease, Owner: d.set.Node, Epoch: 1}}
-			if err := d.takeLeases(t.Context(), domain.NewUUID(), taken, []domain.UUID{d.set.Node}); err != nil {
+			if err := d.leases.take(t.Context(), domain.NewUUID(), taken, []domain.UUID{d.set.Node}); err != nil {
 				t.Fatal(err)
 			}
-			d.tasks.Wait()
+			d.lanes.slots.tasks.Wait()
 			if got, want := w.story(it.delivery.ID), []string{"started 1"}; !slices.Equal(got, want) {
 				t.Errorf("the log tells %q", got)
 			}
-			if !sh.lost || d.running != 0 {
+			if !sh.lost || d.lanes.slots.running != 0 {
 				t.Error("the shard isn't given up")
 			}
 		})
@@ -99,10 +101,11 @@ func TestWorker_Fenced(t *testing.T) {
 			endpoint := w.endpoint(nil)
 			d, sh := bare(t, w, endpoint, another)
 			it := w.routedTo(sh, d, endpoint)
-			d.mu.Lock()
-			d.cancel(it, domain.CancelEndpointDeleted)
-			d.unlock()
-			d.tasks.Wait()
+			d.lanes.mu.Lock()
+			sh.cancel(it, domain.CancelEndpointDeleted)
+			d.lanes.pump()
+			d.lanes.mu.Unlock()
+			d.lanes.slots.tasks.Wait()
 			if got := w.story(it.delivery.ID); len(got) != 0 || !sh.lost {
 				t.Errorf("the log tells %q, the shard is given up: %v", got, sh.lost)
 			}
@@ -122,37 +125,44 @@ func TestWindow_TrimmedWhileRead(t *testing.T) {
 			all = append(all, w.routedTo(sh, d, endpoint))
 		}
 		clear(sh.items)
-		l := sh.lanes[endpoint]
-		d.config.SetCursor(all[5].position)
-		d.position, d.set.Window = all[5].position, 2
-		d.mu.Lock()
+		l := sh.byEndpoint[endpoint]
+		d.lanes.config.SetCursor(all[5].position)
+		d.set.Window = 2
+		d.feed.progress.advance(all[5].position)
+		d.lanes.mu.Lock()
 		for _, it := range all[:4] {
 			sh.items[it.delivery.ID] = it
 			l.window.put(it)
 		}
-		l.window.more, l.window.horizon, l.paging = true, all[3].key(), true
-		d.waiting = 4
-		d.unlock()
+		l.window.more, l.window.horizon, l.reading = true, all[3].key(), true
+		d.lanes.budget.waiting = 4
+		d.lanes.pump()
+		d.lanes.mu.Unlock()
 		w.views.takes = time.Second
 		go func() {
 			time.Sleep(time.Millisecond)
-			d.mu.Lock()
-			d.forget(l.window.trim(2))
-			d.unlock()
+			d.lanes.mu.Lock()
+			for _, beyond := range l.window.trim(2) {
+				delete(sh.items, beyond.delivery.ID)
+				d.lanes.budget.waiting--
+			}
+			d.lanes.pump()
+			d.lanes.mu.Unlock()
 		}()
-		if err := d.tryPageIn(t.Context(), l); err != nil {
+		if err := d.reader.tryReadMore(t.Context(), l); err != nil {
 			t.Fatal(err)
 		}
-		d.tasks.Wait()
+		d.lanes.slots.tasks.Wait()
 		if got := l.window.len(); got != 2 || l.window.horizon != all[1].key() {
 			t.Fatalf("%d deliveries in the window, up to %v", got, l.window.horizon)
 		}
-		d.mu.Lock()
+		d.lanes.mu.Lock()
 		l.window.remove(l.window.first(time.Now()))
-		d.waiting--
-		d.touch(l)
-		d.unlock()
-		d.tasks.Wait()
+		d.lanes.budget.waiting--
+		l.touch()
+		d.lanes.pump()
+		d.lanes.mu.Unlock()
+		d.lanes.slots.tasks.Wait()
 		if got := l.window.len(); got != 3 || l.window.first(time.Now()) != all[1] || l.window.horizon != all[3].key() {
 			t.Errorf("%d deliveries in the window, up to %v", got, l.window.horizon)
 		}

@@ -34,10 +34,10 @@ func BenchmarkDispatcher(b *testing.B) {
 			w.subscribe(w.endpoint(func(c *domain.EndpointConfig) { c.Concurrency = concurrency }), "*")
 			sender := &counting{done: make(chan struct{}), last: int64(b.N)}
 			n := w.start(func(s *Settings) { s.Sender, s.Budget, s.Window = sender, 1<<30, 1<<20 })
-			for held := 0; held < Shards; {
-				n.mu.Lock()
-				held = n.shardCount()
-				n.mu.Unlock()
+			for held := 0; held < shardCount; {
+				n.lanes.mu.Lock()
+				held = heldCount(n.lanes)
+				n.lanes.mu.Unlock()
 				time.Sleep(10 * time.Millisecond)
 			}
 			b.ReportAllocs()

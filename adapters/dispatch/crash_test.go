@@ -100,9 +100,9 @@ func depose(t *testing.T, w *world, blind bool) {
 	if owner != young.set.Node || epoch != 2 {
 		t.Errorf("the shard is held by %s in epoch %d, want %s in 2", owner, epoch, young.set.Node)
 	}
-	old.mu.Lock()
-	running := old.running
-	old.mu.Unlock()
+	old.lanes.mu.Lock()
+	running := old.lanes.slots.running
+	old.lanes.mu.Unlock()
 	if running > 0 {
 		t.Errorf("%d attempts are under way on the deposed node", running)
 	}
@@ -299,7 +299,7 @@ func TestDispatcher_Model(t *testing.T) {
 		m := &model{
 			seed:   rapid.Uint64().Draw(rt, "seed"),
 			steps:  rapid.IntRange(5, 60).Draw(rt, "steps"),
-			window: rapid.SampledFrom([]int{2, 3, 8, DefaultWindow}).Draw(rt, "window"),
+			window: rapid.SampledFrom([]int{2, 3, 8, defaultWindow}).Draw(rt, "window"),
 			faults: rapid.IntRange(0, 30).Draw(rt, "faults in a hundred appends"),
 			fails:  rapid.IntRange(0, 60).Draw(rt, "failures in a hundred attempts"),
 			gones:  rapid.SampledFrom([]int{0, 0, 3}).Draw(rt, "410 in a hundred attempts"),
@@ -308,7 +308,7 @@ func TestDispatcher_Model(t *testing.T) {
 			nodes:  rapid.IntRange(1, 3).Draw(rt, "nodes"),
 			takes:  rapid.SampledFrom([]int{0, 0, 10, 700}).Draw(rt, "milliseconds that a page of a view takes"),
 		}
-		r := new(recorder)
+		r := new(failures)
 		synctest.Test(t, func(*testing.T) {
 			// A goroutine of its own, so that Fatalf can end it.
 			done := make(chan struct{})

@@ -152,13 +152,13 @@ func TestDispatcher_GoneOvertaken(t *testing.T) {
 				if got, _ := w.disabled(endpoint); !slices.Equal(got, test.want) {
 					t.Errorf("the endpoint was disabled for %q, want %q", got, test.want)
 				}
-				n.mu.Lock()
-				for _, sh := range n.shards {
-					if l := sh.lanes[endpoint]; l != nil && l.disabling {
+				n.lanes.mu.Lock()
+				for _, sh := range n.lanes.shards {
+					if l := sh.byEndpoint[endpoint]; l != nil && l.disabling {
 						t.Error("the lane still waits for the disabling")
 					}
 				}
-				n.mu.Unlock()
+				n.lanes.mu.Unlock()
 				n.end(t)
 				w.check()
 			})

@@ -311,7 +311,7 @@ func TestDispatcher_Cancels(t *testing.T) {
 		}, domain.CancelTenantDeleted},
 	}
 	for name, test := range tests {
-		for _, window := range []int{DefaultWindow, 2} {
+		for _, window := range []int{defaultWindow, 2} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				bubble(t, func(t *testing.T, w *world) {
@@ -422,7 +422,7 @@ func TestDispatcher_Shutdown(t *testing.T) {
 				synctest.Wait()
 				began := time.Now()
 				n.end(t)
-				if got, want := time.Since(began), min(took, DefaultGrace); got != want {
+				if got, want := time.Since(began), min(took, defaultGrace); got != want {
 					t.Errorf("stopped after %v, want %v", got, want)
 				}
 				if got := len(w.receiver.seen()); got != 2 {

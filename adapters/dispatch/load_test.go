@@ -15,13 +15,13 @@ func TestLoad_ViewAhead(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		d, sh := bare(t, w, w.endpoint(nil), itself)
 		for {
-			if n, err := d.fold(t.Context()); err != nil {
+			if n, err := d.feed.fold(t.Context()); err != nil {
 				t.Fatal(err)
 			} else if n == 0 {
 				break
 			}
 		}
-		sh = d.shards[sh.index] // as the fold has it
+		sh = d.lanes.shards[sh.index] // as the fold has it
 		late := w.endpointIn(sh.index)
 		w.append(acme, domain.Stream{Kind: domain.StreamEvent, ID: domain.NewUUID()}, 0, 0, &domain.EventAppended{
 			Routing: domain.Routing{Complete: true, Deliveries: []domain.RoutedDelivery{{
@@ -30,15 +30,15 @@ func TestLoad_ViewAhead(t *testing.T) {
 		})
 
 		loaded := make(chan error, 1)
-		go func() { loaded <- d.tryLoad(t.Context(), []*shard{sh}) }()
+		go func() { loaded <- d.reader.tryLoad(t.Context(), []*shard{sh}) }()
 		synctest.Wait()
-		if _, err := d.fold(t.Context()); err != nil {
+		if _, err := d.feed.fold(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if err := <-loaded; err != nil {
 			t.Fatal(err)
 		}
-		d.tasks.Wait()
+		d.lanes.slots.tasks.Wait()
 		if got := w.deliveries(); len(got) != 1 || got[0].Status != domain.DeliverySucceeded {
 			t.Errorf("deliveries: %+v", got)
 		}
@@ -95,7 +95,7 @@ func TestLoad_HorizonStays(t *testing.T) {
 			fail(route(true), 0)
 		}
 
-		ld := d.newLoader(2, sh)
+		ld := newLoader(2, sh)
 		for _, e := range w.entries() {
 			if err := ld.fold(&e); err != nil {
 				t.Fatal(err)
@@ -129,13 +129,13 @@ func TestLane_OfDeletedEndpointGoes(t *testing.T) {
 		time.Sleep(time.Minute)
 		w.change(gone, func(c domain.EndpointConfig) domain.Fact { return &domain.EndpointDeleted{Endpoint: c} })
 		time.Sleep(time.Minute)
-		n.mu.Lock()
+		n.lanes.mu.Lock()
 		for endpoint, want := range map[domain.UUID]bool{kept: true, gone: false} {
-			if got := n.shards[shardOf(endpoint)].lanes[endpoint] != nil; got != want {
+			if got := n.lanes.shards[shardOf(endpoint)].byEndpoint[endpoint] != nil; got != want {
 				t.Errorf("a lane of %s: %v, want %v", endpoint, got, want)
 			}
 		}
-		n.mu.Unlock()
+		n.lanes.mu.Unlock()
 		n.end(t)
 		cancelled := 0
 		for _, d := range w.deliveries() {

@@ -84,22 +84,22 @@ func TestDispatcher_DatabaseClockAhead(t *testing.T) {
 		retry.delivery.Status, retry.delivery.NextAttemptAt = domain.DeliveryRetrying, now.Add(10*time.Second)
 		first.delivery.NextAttemptAt = now.Add(30 * time.Second)
 		second.delivery.NextAttemptAt = now.Add(31 * time.Second)
-		d.mu.Lock()
+		d.lanes.mu.Lock()
 		for _, it := range []*item{retry, second, first} {
 			it.lane.window.put(it)
-			d.waiting++
+			d.lanes.budget.waiting++
 		}
 		for i, want := range []*item{first, second, nil} {
-			if got := d.claim(first.lane, now); got != want {
+			if got := first.lane.claim(now); got != want {
 				t.Errorf("claim %d: %+v, want %+v", i, got, want)
 			}
 		}
 		if !retry.lane.wakeAt.Equal(retry.delivery.NextAttemptAt) {
 			t.Errorf("looked at again at %v, the retry is due at %v", retry.lane.wakeAt, retry.delivery.NextAttemptAt)
 		}
-		if got := d.claim(retry.lane, retry.delivery.NextAttemptAt); got != retry {
+		if got := retry.lane.claim(retry.delivery.NextAttemptAt); got != retry {
 			t.Errorf("claim when the retry is due: %+v", got)
 		}
-		d.mu.Unlock()
+		d.lanes.mu.Unlock()
 	})
 }

@@ -3,7 +3,6 @@ package dispatch
 import (
 	"bytes"
 	"slices"
-	"strings"
 
 	"github.com/hooktrail/hooktrail/domain"
 )
@@ -109,13 +108,4 @@ func fewest(nodes []domain.UUID, held map[domain.UUID][]domain.Lease) domain.UUI
 
 func most(nodes []domain.UUID, held map[domain.UUID][]domain.Lease) domain.UUID {
 	return slices.MaxFunc(nodes, func(a, b domain.UUID) int { return len(held[a]) - len(held[b]) })
-}
-
-// shardIndex returns the shard of which a lease is the lease.
-func shardIndex(lease string) (int, bool) {
-	if !strings.HasPrefix(lease, "shard/") {
-		return 0, false
-	}
-	index := slices.Index(shardLeases[:], lease)
-	return index, index >= 0
 }

@@ -46,7 +46,7 @@ func TestPlanOf(t *testing.T) {
 			counts[l.Owner]++
 		}
 		for _, n := range nodes {
-			if got := counts[n]; got < Shards/len(nodes) || got > (Shards-1)/len(nodes)+1 {
+			if got := counts[n]; got < shardCount/len(nodes) || got > (shardCount-1)/len(nodes)+1 {
 				t.Errorf("one of %d nodes holds %d leases", len(nodes), got)
 			}
 		}
@@ -57,7 +57,7 @@ func TestPlanOf(t *testing.T) {
 func actOn(t *rapid.T, s domain.Standing, nodes []domain.UUID, held map[string]domain.Lease) {
 	touched := make(map[string]bool)
 	for _, n := range nodes {
-		p := planOf(s, Settings{Node: n, Expiry: DefaultExpiry}, true)
+		p := planOf(s, Settings{Node: n, Expiry: defaultExpiry}, true)
 		for _, l := range p.take {
 			if touched[l.Name] {
 				t.Fatalf("two nodes take %s", l.Name)
@@ -83,13 +83,13 @@ func TestPlanOf_WaitsUntilSteady(t *testing.T) {
 			{Name: shardLeases[0], Owner: dead, Epoch: 1}, {Name: shardLeases[1], Owner: former, Epoch: 1},
 			{Name: shardLeases[2], Owner: retired, Epoch: 1},
 		},
-		Nodes:  []domain.Node{{ID: dead, Age: time.Minute}, {ID: former}},
+		Nodes: []domain.Node{{ID: dead, Age: time.Minute}, {ID: former}},
 	}
-	set := Settings{Node: self, Expiry: DefaultExpiry, Displaced: []domain.UUID{former}}
-	if got := len(planOf(s, set, false).take); got != Shards-1 {
-		t.Errorf("%d leases are taken at once, want the %d that nobody had, or a retired or displaced node has", got, Shards-1)
+	set := Settings{Node: self, Expiry: defaultExpiry, Displaced: []domain.UUID{former}}
+	if got := len(planOf(s, set, false).take); got != shardCount-1 {
+		t.Errorf("%d leases are taken at once, want the %d that nobody had, or a retired or displaced node has", got, shardCount-1)
 	}
-	if got := len(planOf(s, set, true).take); got != Shards {
+	if got := len(planOf(s, set, true).take); got != shardCount {
 		t.Errorf("%d leases are taken by a steady node, want all", got)
 	}
 }

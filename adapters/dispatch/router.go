@@ -25,7 +25,9 @@ import (
 // draft of the caller. A repetition's *domain.ClaimedError counts them, where one of several events has any.
 type Router struct {
 	domain.Log
-	d *Dispatcher
+	lanes     *lanes
+	snapshots *snapshots
+	metrics   *metrics
 }
 
 const (
@@ -46,12 +48,13 @@ func (r *Router) Append(ctx context.Context, groups ...domain.Group) []domain.Ou
 	outcomes := make([]domain.Outcome, len(groups))
 	pending := make([]*routedGroup, len(groups))
 	for i := range groups {
-		pending[i] = &routedGroup{index: i, asked: groups[i]}
+		pending[i] = &routedGroup{index: i, asked: groups[i], firsts: firsts{lanes: r.lanes}}
 	}
 	for len(pending) > 0 {
+		// Decide to whom the events go, each group by the newest configuration that this node has. Groups are decided one by
+		// one, and one that can't be routed doesn't keep the others out of the log.
 		var cost uint64 // of filters
 		var decided []*routedGroup
-		var submit []domain.Group
 		for _, g := range pending {
 			if err := r.decide(ctx, g, &cost); err != nil {
 				outcomes[g.index].Err = err
@@ -59,13 +62,51 @@ func (r *Router) Append(ctx context.Context, groups ...domain.Group) []domain.Ou
 			}
 			decided = append(decided, g)
 		}
-		r.d.reserve(decided)
-		for _, g := range decided {
-			submit = append(submit, g.group)
+
+		// Reserve slots for the first attempts that may begin at once: the commit of the events is their intent. It is fenced
+		// by the leases of their shards, for this node may have been deposed without knowing.
+		now := time.Now()
+		submit := make([]domain.Group, len(decided))
+		for i, g := range decided {
+			if g.group.Basis != nil && g.stale < decideUnderLock && !g.bare {
+				g.firsts.reserve(g.group.Basis.Tenant, g.group.Drafts, now)
+				g.group.Fences = g.firsts.fences(g.asked.Fences)
+			}
+			submit[i] = g.group
 		}
+
 		submitted := time.Now()
 		answers := r.Log.Append(ctx, submit...)
-		pending = r.d.settleRouted(decided, answers, submitted, outcomes)
+		returned := time.Now()
+
+		// Launch what is known to have begun, and give everything else back. A group that was refused because this node was
+		// behind is decided again.
+		pending = nil
+		for i, g := range decided {
+			o := answers[i]
+			if o.Err == nil {
+				r.metrics.routed(g.asked.Drafts, len(g.firsts.attempts))
+				g.firsts.launch(o.Entries, submitted, returned)
+				o.Entries = g.own(o.Entries)
+				outcomes[g.index] = o
+				continue
+			}
+			outcomes[g.index] = o
+			switch {
+			case errors.Is(o.Err, domain.ErrStale) && g.group.Basis != nil:
+				r.metrics.stale.Inc()
+				if g.stale++; g.stale >= maxDecisions {
+					outcomes[g.index].Err = fmt.Errorf("%w: the tenant's configuration changes too fast", domain.ErrBusy)
+				} else {
+					pending = append(pending, g)
+				}
+			case errors.Is(o.Err, domain.ErrFenced) && len(g.firsts.attempts) > 0:
+				// One of the leases is lost. If it is a shard's, the event is appended without beginning anything.
+				g.bare = true
+				pending = append(pending, g)
+			}
+			g.firsts.unreserve()
+		}
 		r.awaitNewer(ctx, pending)
 	}
 	return outcomes
@@ -87,11 +128,22 @@ type routedGroup struct {
 
 	group  domain.Group // as it is appended
 	places []int        // of the caller's drafts in it
-	// firsts are the attempts that begin with it. Each has a slot of its endpoint.
-	firsts []*firstAttempt
+	firsts firsts       // that begin with it
 
 	stale int  // how often it was refused as stale
 	bare  bool // a lease was lost: it begins no attempts any more
+}
+
+// own returns the entries of the caller's own drafts.
+func (g *routedGroup) own(entries []domain.Entry) []domain.Entry {
+	if len(entries) <= len(g.asked.Drafts) {
+		return entries
+	}
+	own := make([]domain.Entry, len(g.places))
+	for i, place := range g.places {
+		own[i] = entries[place]
+	}
+	return own
 }
 
 // decide routes a group's events by the newest configuration that the node has. What their filters cost is added to cost.
@@ -105,12 +157,12 @@ func (r *Router) decide(ctx context.Context, g *routedGroup, cost *uint64) error
 	if slices.ContainsFunc(g.asked.Drafts, func(d domain.Draft) bool { return isEvent(d) && d.Tenant != tenant }) {
 		return errors.New("append: the events of a group are of one tenant")
 	}
-	config, _, err := r.d.snapshots.get(tenant)
+	config, _, err := r.snapshots.get(tenant)
 	if errors.Is(err, errNotLoaded) { // the process has just started
 		wait, cancel := context.WithTimeout(ctx, configurationWait)
 		defer cancel()
-		r.d.snapshots.await(wait, tenant, nil)
-		config, _, err = r.d.snapshots.get(tenant)
+		r.snapshots.await(wait, tenant, nil)
+		config, _, err = r.snapshots.get(tenant)
 	}
 	if err != nil {
 		return err
@@ -260,7 +312,7 @@ func (r *Router) awaitNewer(ctx context.Context, groups []*routedGroup) {
 		if g.stale == 0 {
 			continue
 		}
-		r.d.snapshots.await(wait, g.group.Basis.Tenant, g.known)
+		r.snapshots.await(wait, g.group.Basis.Tenant, g.known)
 		if wait.Err() != nil {
 			g.stale = max(g.stale, decideUnderLock)
 		}

@@ -23,7 +23,7 @@ func TestRouter_Model(t *testing.T) {
 		nodes := rapid.IntRange(1, 3).Draw(rt, "nodes")
 		faults := rapid.SampledFrom([]int{0, 0, 10, 30}).Draw(rt, "faults in a hundred appends")
 		changes := rapid.IntRange(1, 40).Draw(rt, "milliseconds between changes")
-		r := new(recorder)
+		r := new(failures)
 		synctest.Test(t, func(*testing.T) {
 			done := make(chan struct{}) // a goroutine of its own, so that Fatalf can end it
 			go func() {

@@ -61,22 +61,22 @@ func (l *before) appends() int {
 // idle fails unless a dispatcher has nothing in hand.
 func idle(t *testing.T, d *Dispatcher) {
 	t.Helper()
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.lanes.mu.Lock()
+	defer d.lanes.mu.Unlock()
 	items := 0
-	for _, sh := range d.shards {
+	for _, sh := range d.lanes.shards {
 		if sh != nil {
 			items += len(sh.items)
 		}
 	}
-	if d.running != 0 || items != 0 || d.waiting != 0 {
-		t.Errorf("%d slots are taken, %d deliveries in memory, %d of them waiting", d.running, items, d.waiting)
+	if d.lanes.slots.running != 0 || items != 0 || d.lanes.budget.waiting != 0 {
+		t.Errorf("%d slots are taken, %d deliveries in memory, %d of them waiting", d.lanes.slots.running, items, d.lanes.budget.waiting)
 	}
-	d.eachLane(func(l *lane) {
+	for l := range d.lanes.all() {
 		if l.running != 0 || l.shard.running != 0 {
 			t.Errorf("%d slots of the endpoint and %d of its shard are taken", l.running, l.shard.running)
 		}
-	})
+	}
 }
 
 // TestRouter_OneCommit: the append that accepts an event is the intent of its attempts. They leave although the feed sees
@@ -326,8 +326,8 @@ func TestRouter_Fenced(t *testing.T) {
 	if got := w.deliveries(); len(got) != 1 || got[0].Attempts != 0 || len(startsOf(&entries[0])) != 0 {
 		t.Errorf("an attempt is started under a lease that another holds: %+v", got)
 	}
-	if d.running != 0 || len(sh.items) != 0 {
-		t.Errorf("%d slots and %d deliveries are left over", d.running, len(sh.items))
+	if d.lanes.slots.running != 0 || len(sh.items) != 0 {
+		t.Errorf("%d slots and %d deliveries are left over", d.lanes.slots.running, len(sh.items))
 	}
 	// A fence of the caller's own refuses the group.
 	group := eventGroup("a")

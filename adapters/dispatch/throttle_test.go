@@ -117,22 +117,22 @@ func TestDispatcher_ThrottleBackoff(t *testing.T) {
 func TestThrottle(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
-	end := func(outcome domain.AttemptOutcome, throttle bool, wait time.Duration) *ending {
-		e := &ending{throttle: throttle, fact: &domain.AttemptFinished{Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Outcome: outcome}}}}
+	end := func(outcome domain.AttemptOutcome, throttled bool, wait time.Duration) observation {
+		o := observation{outcome: outcome, throttled: throttled}
 		if wait > 0 {
-			e.notBefore = now.Add(wait)
+			o.notBefore = now.Add(wait)
 		}
-		return e
+		return o
 	}
 	full := end(domain.OutcomeFailed, true, 0)
-	asks := func(wait time.Duration) *ending { return end(domain.OutcomeFailed, true, wait) }
+	asks := func(wait time.Duration) observation { return end(domain.OutcomeFailed, true, wait) }
 	failed, success := end(domain.OutcomeFailed, false, 0), end(domain.OutcomeSucceeded, false, 0)
 	on := throttle{until: now.Add(time.Second), pause: time.Second, single: true}
 	past := throttle{until: now.Add(-time.Second), pause: 8 * time.Second, single: true}
 	minute := throttle{until: now.Add(-time.Second), pause: time.Minute, single: true}
 	tests := map[string]struct {
 		from  throttle
-		end   *ending
+		end   observation
 		began time.Time
 		want  throttle
 	}{
@@ -153,7 +153,8 @@ func TestThrottle(t *testing.T) {
 	}
 	for name, test := range tests {
 		got := test.from
-		got.observe(test.end, test.began, now)
+		test.end.began = test.began
+		got.observe(test.end, now)
 		if got != test.want {
 			t.Errorf("%s: %+v, want %+v", name, got, test.want)
 		}

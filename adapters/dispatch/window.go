@@ -78,6 +78,15 @@ func (w *window) trim(n int) []*item {
 	return items[n:]
 }
 
+// reach is how far an endpoint's waiting deliveries were read.
+type reach struct {
+	tenant   domain.TenantID
+	endpoint domain.UUID
+	more     bool // others are, or may be, waiting behind horizon
+	horizon  domain.WaitingKey
+	items    int // gathered, at most
+}
+
 // itemHeap is a container/heap in the order of keys. An item's key must not change while it is in.
 type itemHeap []*item
 

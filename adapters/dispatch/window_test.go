@@ -3,6 +3,7 @@ package dispatch
 import (
 	"cmp"
 	"fmt"
+	"log/slog"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -15,7 +16,7 @@ import (
 func TestWindow_SmallEqualsUnbounded(t *testing.T) {
 	t.Parallel()
 	var want []string
-	for _, window := range []int{DefaultWindow, 2, 3, 10} {
+	for _, window := range []int{defaultWindow, 2, 3, 10} {
 		for _, lag := range []int{0, 25} {
 			var got []string
 			bubble(t, func(t *testing.T, w *world) { got = backlog(t, w, window, lag) })
@@ -107,7 +108,7 @@ func backlog(t *testing.T, w *world, window, lag int) []string {
 func TestContents_Bounded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c := newContents(w.memory, 3*(contentOverhead+100))
+	c := newContents(w.memory, 3*(contentOverhead+100), slog.Default())
 	var entries []domain.Entry
 	for range 10 {
 		e := w.event("a")

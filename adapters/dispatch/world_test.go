@@ -165,18 +165,11 @@ func (w *world) bystander() *Dispatcher {
 
 // inform has a dispatcher that isn't running know the newest configuration.
 func (w *world) inform(d *Dispatcher) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.config = w.views.config(w.t)
-	d.position = d.config.Cursor()
+	config := w.views.config(w.t)
 	if w.filter != nil {
-		d.config.KeepFilters(w.filter)
+		config.KeepFilters(w.filter)
 	}
-	tenants := make(map[domain.TenantID]bool)
-	for _, id := range d.config.Tenants() {
-		tenants[id] = true
-	}
-	d.publish(tenants)
+	d.feed.begin(config)
 }
 
 func (w *world) settings() Settings {
