@@ -6,14 +6,6 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// Error codes of attempts that this package itself ends.
-const (
-	errorInternal   = "internal"           // a panic while sending
-	errorTooLate    = "too_late"           // the timeout had passed before the first byte: nothing was sent
-	errorNotSent    = "not_sent"           // the answer to the start was lost: nothing was sent
-	errorUnreadable = "content_unreadable" // the event can't be read: nothing was sent
-)
-
 // attempt is one attempt on its way: prepared, started, sent.
 type attempt struct {
 	item     *item
@@ -29,8 +21,8 @@ type attempt struct {
 	returned  time.Time // when it was answered
 }
 
-// prepare makes the next attempt of an item that a task has in hand; lanes.mu is held. Its event is fetched later, without the
-// lock.
+// prepare makes the next attempt of an item that a task has in hand; lanes.mu is held. Its event is fetched later,
+// without the lock.
 func prepare(it *item, node domain.UUID, now time.Time) *attempt {
 	a := &attempt{item: it, delivery: it.delivery, endpoint: *it.lane.config, version: it.delivery.Version}
 	keys := a.endpoint.SigningKeys(now)
@@ -53,15 +45,8 @@ func (a *attempt) begun(submitted, returned time.Time, version int) {
 	a.delivery.Node, a.delivery.Version = a.fact.Node, version
 }
 
-// unsent is the answer of an attempt of which nothing was sent.
-func unsent(code, detail string) Answer {
-	return Answer{Unsent: true, Result: domain.AttemptResult{
-		AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeFailed, Error: code, FinishedAt: time.Now()},
-		Exchange:   domain.Exchange{Detail: detail},
-	}}
-}
-
-// draftAbout drafts a fact about a delivery whose stream has a version. Its personal parts are sealed under the event's key.
+// draftAbout drafts a fact about a delivery whose stream has a version. Its personal parts are sealed under the event's
+// key.
 func draftAbout(of *domain.Delivery, version int, f domain.Fact) domain.Draft {
 	draft := domain.Draft{
 		Tenant: of.Tenant, Stream: domain.Stream{Kind: domain.StreamDelivery, ID: of.ID},

@@ -5,8 +5,8 @@ import (
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// configuration is the fold of everything that says where events go and how: tenants, endpoints and subscriptions. lanes.mu
-// guards it.
+// configuration is the fold of everything that says where events go and how: tenants, endpoints and subscriptions.
+// lanes.mu guards it.
 type configuration struct{ *projections.Config }
 
 // fold applies an entry that configures routing. known and err are what understood says of it.
@@ -36,8 +36,8 @@ func (c configuration) bars(id domain.TenantID, endpoint *domain.Endpoint) bool 
 	return ok && endpoint != nil && tenant.Bars(endpoint.EndpointConfig) != ""
 }
 
-// doom returns why a delivery is to be cancelled, "" when it isn't. endpoint is its endpoint's configuration, nil for a deleted
-// one.
+// doom returns why a delivery is to be cancelled, "" when it isn't. endpoint is its endpoint's configuration, nil for a
+// deleted one.
 func (c configuration) doom(of *domain.Delivery, endpoint *domain.Endpoint) domain.CancelReason {
 	if _, ok := c.Tenant(of.Tenant); !ok {
 		return domain.CancelTenantDeleted

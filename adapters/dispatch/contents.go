@@ -69,8 +69,8 @@ func (c *contents) remove(e *list.Element) {
 	c.free += size(gone.event)
 }
 
-// fetch returns an event, reading the log until it answers; nil for one that was erased. Where the event can't be read, broken
-// says why. Its only error is ctx's.
+// fetch returns an event, reading the log until it answers; nil for one that was erased. Where the event can't be read,
+// broken says why. Its only error is ctx's.
 func (c *contents) fetch(ctx context.Context, tenant domain.TenantID, sequence domain.Sequence) (e *Event, broken, err error) {
 	if e := c.peek(tenant, sequence); e != nil {
 		return e, nil, nil

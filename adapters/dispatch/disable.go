@@ -18,8 +18,8 @@ type disabler struct {
 	trouble  *trouble
 }
 
-// follow does what follows from an attempt's end that is in the log: it is either said there that the endpoint is disabled, or is
-// still to be said, or the endpoint is examined.
+// follow does what follows from an attempt's end that is in the log: it is either said there that the endpoint is
+// disabled, or is still to be said, or the endpoint is examined.
 func (s *disabler) follow(ctx context.Context, e *ending, of death) {
 	l := e.item.lane
 	switch {
@@ -36,7 +36,8 @@ func (s *disabler) follow(ctx context.Context, e *ending, of death) {
 func (s *disabler) note(l *lane, drafts []domain.Draft) {
 	s.metrics.disabled.Inc()
 	if fact, ok := drafts[0].Fact.(*domain.EndpointDisabled); ok {
-		s.set.Logger.Info("endpoint disabled", slog.Any("endpoint", l.endpoint), slog.String("reason", fact.Endpoint.Disabled))
+		s.set.Logger.Info("endpoint disabled",
+			slog.Any("endpoint", l.endpoint), slog.String("reason", fact.Endpoint.Disabled))
 	}
 }
 
@@ -75,7 +76,8 @@ func (s *disabler) disable(ctx context.Context, l *lane, judge judgement, cause 
 			continue
 		case !transient(err): // the tenant was deleted, or it is a defect: the endpoint goes on
 			if !errors.Is(err, domain.ErrUnknownTenant) {
-				s.set.Logger.Error("the log refuses that an endpoint is disabled", slog.Any("endpoint", l.endpoint), slog.Any("error", err))
+				s.set.Logger.Error("the log refuses that an endpoint is disabled",
+					slog.Any("endpoint", l.endpoint), slog.Any("error", err))
 			}
 			l.resume()
 			return
@@ -90,8 +92,8 @@ func (s *disabler) disable(ctx context.Context, l *lane, judge judgement, cause 
 // examineTimeout bounds how long the views may take until they reflect a death.
 const examineTimeout = time.Minute
 
-// examine judges, by the views as of the newest death, whether an endpoint has failed for too long, until nothing makes another
-// examination necessary. Views are read until work ends, appends go on until ctx does.
+// examine judges, by the views as of the newest death, whether an endpoint has failed for too long, until nothing makes
+// another examination necessary. Views are read until work ends, appends go on until ctx does.
 func (s *disabler) examine(ctx, work context.Context, l *lane) {
 	for {
 		because := l.nextExamination()
@@ -102,7 +104,7 @@ func (s *disabler) examine(ctx, work context.Context, l *lane) {
 		health, _, err := s.set.State.Health(read, l.endpoint, because.position)
 		cancel()
 		if err != nil {
-			s.set.Logger.Warn("an endpoint's health can't be read: whether it is to be disabled is asked again at the next dead delivery",
+			s.set.Logger.Warn("an endpoint's health can't be read: it is asked for again at the next dead delivery",
 				slog.Any("endpoint", l.endpoint), slog.Any("error", err))
 			continue
 		}

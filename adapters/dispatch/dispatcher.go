@@ -12,8 +12,9 @@ import (
 
 // Dispatcher delivers events, and has its Router route them. Make one with New and call Run once.
 //
-// It makes the parts, wires them and runs them: leases decides which shards the node has, feed folds the log into lanes, lanes
-// decides what begins when, and the methods that Dispatcher has as the lanes' crew pass it on to who does it.
+// It makes the parts, wires them and runs them: leases decides which shards the node has, feed folds the log into
+// lanes, lanes decides what begins when, and the methods that Dispatcher has as the lanes' crew pass it on to who does
+// it.
 type Dispatcher struct {
 	set       Settings
 	metrics   *metrics
@@ -27,8 +28,8 @@ type Dispatcher struct {
 	disabler  *disabler
 	recorder  *recorder
 
-	// work ends when the dispatcher is told to stop; send when attempts under way are to be broken off; io when nothing may be
-	// appended or read any more. Run sets them before anything begins.
+	// work ends when the dispatcher is told to stop; send when attempts under way are to be broken off; io when nothing
+	// may be appended or read any more. Run sets them before anything begins.
 	work, send, io context.Context
 }
 
@@ -62,14 +63,15 @@ func New(set Settings) (*Dispatcher, error) {
 // Router returns the log through which this process appends events.
 func (d *Dispatcher) Router() *Router { return d.router }
 
-// Forget drops every event from memory whose personal parts a key seals. Who destroys the key calls it on all nodes, so that
-// what is retried finds the event erased.
+// Forget drops every event from memory whose personal parts a key seals. Who destroys the key calls it on all nodes, so
+// that what is retried finds the event erased.
 func (d *Dispatcher) Forget(subjectKey domain.UUID) { d.contents.forget(subjectKey) }
 
-// Run delivers until ctx ends, and returns nil then: after it has let the attempts under way finish, within Settings.Grace,
-// and given up its leases. If the log or the views are unreachable, it waits until they are back. At an entry that can't be
-// folded it stops in the same way, since all that came after would be wrong, reports that by metric and fact, and then waits
-// for ctx's end: the process goes on without it. Events are appended and routed as long as the configuration can be folded.
+// Run delivers until ctx ends, and returns nil then: after it has let the attempts under way finish, within
+// Settings.Grace, and given up its leases. If the log or the views are unreachable, it waits until they are back. At an
+// entry that can't be folded it stops in the same way, since all that came after would be wrong, reports that by metric
+// and fact, and then waits for ctx's end: the process goes on without it. Events are appended and routed as long as the
+// configuration can be folded.
 func (d *Dispatcher) Run(ctx context.Context) error {
 	// What must go on while attempts finish outlives ctx, and the configuration is folded for others until Run returns.
 	folding, endFolding := context.WithCancel(context.WithoutCancel(ctx))
@@ -167,9 +169,12 @@ func (d *Dispatcher) rest(ctx context.Context, stop *stopError) {
 	d.lanes.clear()
 	for {
 		d.metrics.stopped(stop.follower)
-		d.set.Logger.Error("nothing is delivered by this node any more: an entry can't be folded (hint: upgrade or repair this program and start it again)",
+		d.set.Logger.Error("nothing is delivered by this node any more: an entry can't be folded "+
+			"(hint: upgrade or repair this program and start it again)",
 			slog.String("follower", stop.follower), slog.Any("position", stop.at), slog.Any("error", stop.err))
-		err := persist(ctx, d.set.Logger, "tell in the log that a fold stopped", func() error { return recordStop(ctx, d.set.Log, stop) })
+		err := persist(ctx, d.set.Logger, "tell in the log that a fold stopped", func() error {
+			return recordStop(ctx, d.set.Log, stop)
+		})
 		if err != nil {
 			return
 		}

@@ -29,6 +29,18 @@ type ending struct {
 	disables   bool           // the endpoint is to be disabled by this end, or after it if that can't go along
 }
 
+// newEnding makes the end of an attempt that has started of its answer. random in [0, 1) spreads the gap to the next
+// one.
+func newEnding(a *attempt, answer Answer, random float64) *ending {
+	r, exhausted := decide(&a.delivery, a.endpoint.Retry, &answer, random)
+	return &ending{
+		item: a.item, delivery: a.delivery, version: a.version, event: a.event,
+		fact:  &domain.AttemptFinished{Result: r, Body: answer.Body},
+		seen:  observation{a.submitted, r.Outcome, answer.Throttle, answer.NotBefore},
+		asked: &a.endpoint.EndpointConfig, gone: answer.Gone, unsent: answer.Unsent, exhausted: exhausted,
+	}
+}
+
 // death is the end of a delivery's schedule, as the log has it.
 type death struct {
 	position domain.Position
@@ -91,8 +103,8 @@ func (e *ending) overtake(version int) {
 	e.fact, e.version = &fact, version
 }
 
-// pendingFact is a fact about a delivery that is held until it is appended in the background: a cancellation, or the end of an
-// attempt that nobody makes any more.
+// pendingFact is a fact about a delivery that is held until it is appended in the background: a cancellation, or the
+// end of an attempt that nobody makes any more.
 type pendingFact struct {
 	item    *item
 	version int // of its stream before

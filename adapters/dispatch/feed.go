@@ -14,7 +14,8 @@ import (
 // pageEntries bounds how many entries are folded before others get at the state.
 const pageEntries = 1000
 
-// feed folds the log, this process's own appends included, into the lanes and the configuration. It alone moves the position.
+// feed folds the log, this process's own appends included, into the lanes and the configuration. It alone moves the
+// position.
 type feed struct {
 	log       domain.Log
 	logger    *slog.Logger
@@ -23,8 +24,8 @@ type feed struct {
 	snapshots *snapshots
 	progress  progress
 
-	// turn is held by who needs the fold to keep still: the feed for a page, and a loader for the rest of its way, so that
-	// what it hands over is as of the feed's position.
+	// turn is held by who needs the fold to keep still: the feed for a page, and a loader for the rest of its way, so
+	// that what it hands over is as of the feed's position.
 	turn sync.Mutex
 }
 
@@ -57,7 +58,8 @@ func (f *feed) run(ctx context.Context) {
 	}
 }
 
-// fold folds one page and returns how many entries it had. It fails with a *stopError where the configuration can't be folded.
+// fold folds one page and returns how many entries it had. It fails with a *stopError where the configuration can't be
+// folded.
 func (f *feed) fold(ctx context.Context) (int, error) {
 	f.turn.Lock()
 	defer f.turn.Unlock()

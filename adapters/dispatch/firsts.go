@@ -7,8 +7,9 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// firsts are the first attempts that one group's append begins. Each has a slot of its endpoint, and its delivery is among its
-// shard's items meanwhile, so that the feed, which may see the entry before the group's caller has the log's answer, leaves it alone.
+// firsts are the first attempts that one group's append begins. Each has a slot of its endpoint, and its delivery is
+// among its shard's items meanwhile, so that the feed, which may see the entry before the group's caller has the log's
+// answer, leaves it alone.
 type firsts struct {
 	lanes    *lanes
 	attempts []firstAttempt
@@ -45,8 +46,9 @@ func (f *firsts) reserve(tenant domain.TenantID, drafts []domain.Draft, now time
 	}
 }
 
-// prepare occupies a slot for a delivery that is about to be made and prepares its first attempt. It returns nil when that
-// can't begin at once: the shard is another node's, the endpoint has no free slot or something is due before; lanes.mu is held.
+// prepare occupies a slot for a delivery that is about to be made and prepares its first attempt. It returns nil when
+// that can't begin at once: the shard is another node's, the endpoint has no free slot or something is due before;
+// lanes.mu is held.
 func (f *firsts) prepare(tenant domain.TenantID, r *domain.RoutedDelivery, now time.Time) *attempt {
 	ls := f.lanes
 	sh := ls.shards[shardOf(r.ID)]
@@ -113,8 +115,9 @@ func (f *firsts) launch(entries []domain.Entry, submitted, returned time.Time) {
 	f.lanes.pump()
 }
 
-// unreserve gives the slots and tokens of a group back whose append isn't known to be committed. The group may be in the log
-// nevertheless, if only the answer was lost: then the fold finds that its attempts are open and closes them as not sent.
+// unreserve gives the slots and tokens of a group back whose append isn't known to be committed. The group may be in
+// the log nevertheless, if only the answer was lost: then the fold finds that its attempts are open and closes them as
+// not sent.
 func (f *firsts) unreserve() {
 	if len(f.attempts) == 0 {
 		return

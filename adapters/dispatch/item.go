@@ -25,8 +25,9 @@ type item struct {
 	awaits   int // the version that the fold has to reach, while stale
 	lane     *lane
 
-	// placeholder: only entries of the delivery's stream are known, and they are kept until the view's row has been read, which
-	// says the rest (shard.lookUp). The delivery has nothing but its id and tenant, and the item has no lane.
+	// placeholder: only entries of the delivery's stream are known, and they are kept until the view's row has been
+	// read, which says the rest (shard.lookUp). The delivery has nothing but its id and tenant, and the item has no
+	// lane.
 	placeholder bool
 	entries     []domain.Entry
 }
@@ -56,8 +57,8 @@ func (it *item) key() domain.WaitingKey {
 // fresh reports whether no attempt has ended yet.
 func (it *item) fresh() bool { return it.delivery.Status == domain.DeliveryPending }
 
-// due reports whether an attempt may be made now. A first one always may: its time is the database's, whose clock may be ahead
-// of this one.
+// due reports whether an attempt may be made now. A first one always may: its time is the database's, whose clock may
+// be ahead of this one.
 func (it *item) due(now time.Time) bool { return it.fresh() || !it.delivery.NextAttemptAt.After(now) }
 
 // gone reports whether nothing is left to do for the delivery.
@@ -98,16 +99,16 @@ func (it *item) complete(row *domain.WaitingDelivery) error {
 	return nil
 }
 
-// created completes an item that was made for a reserved first attempt by the entry that begins it, unless that is done;
-// lanes.mu is held.
+// created completes an item that was made for a reserved first attempt by the entry that begins it, unless that is
+// done; lanes.mu is held.
 func (it *item) created(e *domain.Entry, delivery *domain.Delivery) {
 	if it.position == 0 {
 		it.position, it.delivery = e.Position, *delivery
 	}
 }
 
-// release returns an item to its lane once its worker is done. version is the stream version that the append reached: until the
-// fold has caught up with it the item is stale and can't be claimed.
+// release returns an item to its lane once its worker is done. version is the stream version that the append reached:
+// until the fold has caught up with it the item is stale and can't be claimed.
 func (it *item) release(version int) {
 	ls := it.lane.shard.lanes
 	ls.mu.Lock()
@@ -132,8 +133,8 @@ func (it *item) forget() {
 	delete(it.lane.shard.items, it.delivery.ID)
 }
 
-// fold applies an entry of the delivery's stream. One that is damaged ends the delivery as far as this node goes: what it
-// said isn't known, and whatever was done next could be wrong.
+// fold applies an entry of the delivery's stream. One that is damaged ends the delivery as far as this node goes: what
+// it said isn't known, and whatever was done next could be wrong.
 func (it *item) fold(e *domain.Entry) error {
 	switch {
 	case it.placeholder:

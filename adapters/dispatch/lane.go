@@ -7,8 +7,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// lane is what one endpoint has in memory. lanes.mu guards it: next and what is above it take the lock themselves, everything below
-// next is for those who hold it.
+// lane is what one endpoint has in memory. lanes.mu guards it: next and what is above it take the lock themselves,
+// everything below next is for those who hold it.
 type lane struct {
 	shard    *shard
 	tenant   domain.TenantID
@@ -39,8 +39,8 @@ type examination struct {
 	sound time.Time
 }
 
-// disable drafts the endpoint's disabling as of the fold, and has nothing begin any more until the fold sees a change. It returns
-// nil, and lets attempts begin again, if the endpoint isn't to be disabled.
+// disable drafts the endpoint's disabling as of the fold, and has nothing begin any more until the fold sees a change.
+// It returns nil, and lets attempts begin again, if the endpoint isn't to be disabled.
 func (l *lane) disable(judge judgement, cause domain.Sequence) []domain.Draft {
 	ls := l.shard.lanes
 	ls.mu.Lock()
@@ -108,8 +108,8 @@ func (l *lane) nextExamination() *death {
 	return because
 }
 
-// next has the lane observe how its worker's last attempt ended, which may be nil, and claims the next delivery for the same
-// slot. It drafts what goes into the log with the end, and returns nil when no attempt is to be made now.
+// next has the lane observe how its worker's last attempt ended, which may be nil, and claims the next delivery for the
+// same slot. It drafts what goes into the log with the end, and returns nil when no attempt is to be made now.
 func (l *lane) next(last *ending) *attempt {
 	ls, now := l.shard.lanes, time.Now()
 	ls.mu.Lock()
@@ -172,8 +172,8 @@ func (l *lane) pump(now time.Time) {
 	}
 }
 
-// claim takes the next delivery that is due out of the window, nil when there is none now, and has the lane looked at again when
-// there will be. It doesn't ask for a slot.
+// claim takes the next delivery that is due out of the window, nil when there is none now, and has the lane looked at
+// again when there will be. It doesn't ask for a slot.
 func (l *lane) claim(now time.Time) *item {
 	ls := l.shard.lanes
 	for {
@@ -279,8 +279,8 @@ func (l *lane) returnToken() {
 	}
 }
 
-// idle reports whether the lane can go: its endpoint is deleted, and no delivery of it is left in memory or in the view. Items
-// in hand may still refer to it, but will only be cancelled.
+// idle reports whether the lane can go: its endpoint is deleted, and no delivery of it is left in memory or in the
+// view. Items in hand may still refer to it, but will only be cancelled.
 func (l *lane) idle() bool {
 	return l.config == nil && l.shard.ready && !l.window.more && !l.reading && l.running == 0 && l.window.len() == 0
 }

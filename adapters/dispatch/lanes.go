@@ -10,12 +10,13 @@ import (
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// lanes is a node's working state, the fold of the log in memory: the shards that the node holds, with a lane for each of their
-// endpoints, the deliveries that wait in the lanes' windows, and what is under way. It decides what begins when, and has a crew
-// do it.
+// lanes is a node's working state, the fold of the log in memory: the shards that the node holds, with a lane for each
+// of their endpoints, the deliveries that wait in the lanes' windows, and what is under way. It decides what begins
+// when, and has a crew do it.
 //
-// Its methods, and those of shard and lane that say so, take the lock and give it back. Each that changes something ends with pump,
-// which begins whatever the change lets begin. No I/O takes place and nothing blocks while the lock is held.
+// Its methods, and those of shard and lane that say so, take the lock and give it back. Each that changes something
+// ends with pump, which begins whatever the change lets begin. No I/O takes place and nothing blocks while the lock is
+// held.
 type lanes struct {
 	set   *Settings
 	crew  crew
@@ -31,10 +32,11 @@ type lanes struct {
 	halted  bool    // deliveries can't be folded any more: only the configuration is
 }
 
-// crew does what the lanes find to be done. Each method is called in a goroutine of its own, without the lock, and returns when the
-// work is over or may not go on.
+// crew does what the lanes find to be done. Each method is called in a goroutine of its own, without the lock, and
+// returns when the work is over or may not go on.
 type crew interface {
-	// attempt makes an attempt, whose slot is occupied, and others of the same endpoint after it as long as there are any due.
+	// attempt makes an attempt, whose slot is occupied, and others of the same endpoint after it as long as there are
+	// any due.
 	attempt(first *attempt)
 	// load reads what is waiting in shards that were just taken.
 	load(shards []*shard)
@@ -128,8 +130,8 @@ const (
 	fateLost                  // the shard is another node's, who tells the log
 )
 
-// reconcile compares an attempt's end with the fold. An attempt that has ended is given back to its lane, and its death is as of
-// the fold.
+// reconcile compares an attempt's end with the fold. An attempt that has ended is given back to its lane, and its death
+// is as of the fold.
 func (ls *lanes) reconcile(e *ending) (fate, death) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
@@ -155,9 +157,9 @@ func (ls *lanes) wants(tenant domain.TenantID, typ domain.EventType) bool {
 	return ls.config.wants(tenant, typ)
 }
 
-// fold applies a page of the log. It returns how many of its entries were folded, the tenants' configurations that changed by
-// them, and why it stopped before the others, which it does only at one that configures routing. One about deliveries that can't
-// be folded halts the node's dispatching, and the fold of the configuration goes on.
+// fold applies a page of the log. It returns how many of its entries were folded, the tenants' configurations that
+// changed by them, and why it stopped before the others, which it does only at one that configures routing. One about
+// deliveries that can't be folded halts the node's dispatching, and the fold of the configuration goes on.
 func (ls *lanes) fold(entries []domain.Entry) (n int, newer []*projections.Snapshot, stop *stopError) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
@@ -252,7 +254,8 @@ func (ls *lanes) reconfigure(e *domain.Entry) {
 	}
 }
 
-// foldLease folds who holds what; mu is held. It is the only way in which this node comes to hold a shard, whoever took it for it.
+// foldLease folds who holds what; mu is held. It is the only way in which this node comes to hold a shard, whoever took
+// it for it.
 func (ls *lanes) foldLease(e *domain.Entry) {
 	f, ok := e.Fact.(*domain.LeaseTaken)
 	if !ok {
@@ -282,7 +285,8 @@ func (ls *lanes) foldLease(e *domain.Entry) {
 	}
 }
 
-// adopt takes over what a loader has gathered of shards, and sets them to work. Those that were lost meanwhile are passed over.
+// adopt takes over what a loader has gathered of shards, and sets them to work. Those that were lost meanwhile are
+// passed over.
 func (ls *lanes) adopt(shards []*shard, reached map[domain.UUID]*reach, items map[domain.UUID]*item) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
@@ -317,8 +321,8 @@ func (ls *lanes) adopt(shards []*shard, reached map[domain.UUID]*reach, items ma
 	ls.pump()
 }
 
-// yield stops work on shards that are to go, by their leases' names, and returns those on which nothing is under way any more by
-// the node that gets them.
+// yield stops work on shards that are to go, by their leases' names, and returns those on which nothing is under way
+// any more by the node that gets them.
 func (ls *lanes) yield(give map[string]domain.UUID) map[domain.UUID][]domain.Lease {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()

@@ -10,9 +10,9 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// leases decides which shards this node has: it takes free ones, hands over what is too much, and gives all away when the node
-// stops. What it has appended comes to pass when the fold gets to the fact (lanes.foldLease): there is one way in, whoever took a
-// shard for this node.
+// leases decides which shards this node has: it takes free ones, hands over what is too much, and gives all away when
+// the node stops. What it has appended comes to pass when the fold gets to the fact (lanes.foldLease): there is one way
+// in, whoever took a shard for this node.
 type leases struct {
 	set     *Settings
 	lanes   *lanes
@@ -24,8 +24,8 @@ type leases struct {
 // partingGrace is how long a node that stops may take to hand over the shards on which work ended last, and to retire.
 const partingGrace = 2 * time.Second
 
-// beat sends heartbeats until ctx ends. What follows from how things stand is done beside it (tend): no append may hold up a
-// heartbeat.
+// beat sends heartbeats until ctx ends. What follows from how things stand is done beside it (tend): no append may hold
+// up a heartbeat.
 func (s *leases) beat(ctx context.Context) error {
 	ticker := time.NewTicker(s.set.Beat)
 	defer ticker.Stop()
@@ -66,8 +66,8 @@ func (s *leases) standing(ctx context.Context) (domain.Standing, error) {
 
 // tend takes leases that are free and hands over what is too much, until ctx ends.
 //
-// Until this node has beaten steadily for as long as a lease lasts, others' heartbeats may be old for the same reason as
-// its own were (the database was away), so it takes only from nodes that are known to be dead.
+// Until this node has beaten steadily for as long as a lease lasts, others' heartbeats may be old for the same reason
+// as its own were (the database was away), so it takes only from nodes that are known to be dead.
 func (s *leases) tend(ctx context.Context) error {
 	var steady, last time.Time // since when this node has beaten without a gap; when it last did
 	var standing domain.Standing

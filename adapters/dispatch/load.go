@@ -10,8 +10,8 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// reader reads what is waiting from the views and hands it over to the lanes: of shards that were taken, of an endpoint whose
-// window runs empty, and of deliveries that lay beyond every window when they were touched.
+// reader reads what is waiting from the views and hands it over to the lanes: of shards that were taken, of an endpoint
+// whose window runs empty, and of deliveries that lay beyond every window when they were touched.
 type reader struct {
 	set   *Settings
 	feed  *feed
@@ -167,12 +167,13 @@ func (ld *loader) rows(ctx context.Context, state State, q domain.WaitingQuery) 
 	return nil
 }
 
-// catchUp folds until the feed is reached, and calls merge with the feed stopped when there both are. Some rows may be newer than
-// others, and than the position from which the fold goes on: items skip entries that are in them already by their version.
+// catchUp folds until the feed is reached, and calls merge with the feed stopped when there both are. Some rows may be
+// newer than others, and than the position from which the fold goes on: items skip entries that are in them already by
+// their version.
 func (ld *loader) catchUp(ctx context.Context, f *feed, merge func()) error {
 	if ld.newest > 0 {
-		// The view may be ahead. Its rows may be of endpoints that the feed's configuration doesn't have yet, and would be
-		// cancelled for that.
+		// The view may be ahead. Its rows may be of endpoints that the feed's configuration doesn't have yet, and would
+		// be cancelled for that.
 		if err := f.progress.await(ctx, ld.newest-1); err != nil {
 			return err
 		}
@@ -243,8 +244,8 @@ func (ld *loader) fold(e *domain.Entry) error {
 	return nil
 }
 
-// add inserts a delivery that was routed after the rows were read, unless it sorts after the horizon. Deliveries before the
-// requested range are kept: they may have been rescheduled into it.
+// add inserts a delivery that was routed after the rows were read, unless it sorts after the horizon. Deliveries before
+// the requested range are kept: they may have been rescheduled into it.
 func (ld *loader) add(it *item) {
 	r, k := ld.reach(it.delivery.Tenant, it.delivery.Endpoint), it.key()
 	if r.more && k.Compare(r.horizon) > 0 {
@@ -259,9 +260,9 @@ func (ld *loader) add(it *item) {
 	}
 }
 
-// trim leaves the first deliveries of an endpoint, so that a view that is far behind costs no more memory. What has been
-// rescheduled beyond the horizon goes too: counted in, it could move the horizon outward, past deliveries that were left
-// to the view before, and nobody would ever read those.
+// trim leaves the first deliveries of an endpoint, so that a view that is far behind costs no more memory. What has
+// been rescheduled beyond the horizon goes too: counted in, it could move the horizon outward, past deliveries that
+// were left to the view before, and nobody would ever read those.
 func (ld *loader) trim(r *reach) {
 	w := window{more: r.more, horizon: r.horizon}
 	for id, it := range ld.items {

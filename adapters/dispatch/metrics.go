@@ -79,7 +79,8 @@ func newMetrics(r prometheus.Registerer, ls *lanes) (*metrics, error) {
 		gauge("hooktrail_dispatch_in_flight", "Attempts under way on this node.", func(ls *lanes) int { return ls.slots.running }),
 		gauge("hooktrail_dispatch_waiting", "Waiting deliveries in this node's memory, due or not.", func(ls *lanes) int { return ls.budget.waiting }),
 		gauge("hooktrail_dispatch_due", "Waiting deliveries in this node's memory whose time has come and which wait only for a slot of "+
-			"their endpoint, its rate limit, or the end of its pause, its disabling or its throttling. At most as many as are kept in memory of each endpoint: "+
+			"their endpoint, its rate limit, or the end of its pause, its disabling or its throttling. At most as many as are "+
+			"kept in memory of each endpoint: "+
 			"what lies beyond isn't counted.", dueCount),
 		gauge("hooktrail_dispatch_throttled", "Endpoints of this node's shards that get fewer attempts for now because their receivers asked "+
 			"for it by a 429 or 503.", throttledCount),
@@ -159,12 +160,8 @@ func (m *metrics) appended(f domain.Fact) {
 	}
 }
 
-// routed counts the events among a group's drafts, and the attempts that began with it.
-func (m *metrics) routed(drafts []domain.Draft, started int) {
-	for i := range drafts {
-		if isEvent(drafts[i]) {
-			m.events.Inc()
-		}
-	}
+// routed counts events that were appended, and the attempts that began with them.
+func (m *metrics) routed(events, started int) {
+	m.events.Add(float64(events))
 	m.started.Add(float64(started))
 }

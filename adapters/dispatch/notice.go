@@ -8,17 +8,17 @@ import (
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// deadLetterEvent drafts the operational event about a dead delivery, nil when there is none to be appended: about deliveries of
-// operational events, and about one whose event can't be read, which may be such. Whether anybody wants it is the caller's
-// question.
+// deadLetterEvent drafts the operational event about a dead delivery, nil when there is none to be appended: about
+// deliveries of operational events, and about one whose event can't be read, which may be such. Whether anybody wants
+// it is the caller's question.
 func deadLetterEvent(of *domain.Delivery, event *Event, r *domain.AttemptResult, reason string) *domain.Draft {
 	if event == nil || event.Fact.Event.Type.Operational() {
 		return nil
 	}
 	attrs := &event.Fact.Event
 	draft := domain.OperationalEvent(of.Tenant, domain.EventDeliveryDead, domain.Notice{
-		Endpoint: of.Endpoint, Delivery: of.ID, EventID: attrs.ID, Source: attrs.Source, EventType: attrs.Type, Attempts: r.Number,
-		Reason: reason, Error: r.Error, StatusCode: r.StatusCode,
+		Endpoint: of.Endpoint, Delivery: of.ID, EventID: attrs.ID, Source: attrs.Source, EventType: attrs.Type,
+		Attempts: r.Number, Reason: reason, Error: r.Error, StatusCode: r.StatusCode,
 	})
 	draft.Cause, draft.Subject, draft.Retention = of.EventSequence, attrs.Subject, of.Retention
 	return &draft
@@ -37,8 +37,8 @@ func gone(asked *domain.EndpointConfig) judgement {
 	}
 }
 
-// failing judges by an endpoint's health as it was at a time or later. Where the endpoint hasn't failed for too long, it notes in
-// sound until when that holds.
+// failing judges by an endpoint's health as it was at a time or later. Where the endpoint hasn't failed for too long,
+// it notes in sound until when that holds.
 func failing(health domain.Health, at time.Time, sound *time.Time) judgement {
 	return func(e projections.Endpoint) string {
 		changed := e.Updated.RecordedAt
@@ -53,9 +53,11 @@ func failing(health domain.Health, at time.Time, sound *time.Time) judgement {
 	}
 }
 
-// disablingOf drafts an endpoint's disabling, with the operational event about it; nil when the endpoint is deleted, is disabled
-// already or isn't to be.
-func disablingOf(c configuration, id domain.TenantID, endpoint domain.UUID, judge judgement, cause domain.Sequence) []domain.Draft {
+// disablingOf drafts an endpoint's disabling, with the operational event about it; nil when the endpoint is deleted, is
+// disabled already or isn't to be.
+func disablingOf(
+	c configuration, id domain.TenantID, endpoint domain.UUID, judge judgement, cause domain.Sequence,
+) []domain.Draft {
 	row, ok := c.Endpoint(endpoint)
 	if _, lives := c.Tenant(id); !ok || !lives {
 		return nil

@@ -2,10 +2,13 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
+
+	"github.com/hooktrail/hooktrail/domain"
 )
 
 // persist calls f until it succeeds, and fails only when ctx ends. It warns once of what is the matter.
@@ -63,6 +66,12 @@ func (t *trouble) warn(what string, err error) {
 		return
 	}
 	t.logger.Warn("the log takes nothing for now; tried again until it does", slog.String("what", what), slog.Any("error", err))
+}
+
+// transient reports whether trying the same append again may help.
+func transient(err error) bool {
+	return errors.Is(err, domain.ErrUnavailable) || errors.Is(err, domain.ErrBusy) ||
+		errors.Is(err, domain.ErrKeyDestroyed) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 func random() float64 { return rand.Float64() }

@@ -13,9 +13,9 @@ type plan struct {
 	give map[string]domain.UUID // name → the node that gets it
 }
 
-// planOf returns what a node does. Every node comes to the same distribution from the same standing, so that they seldom
-// try the same: a free lease goes to the living node that has the fewest, and while two differ by more than one, the
-// fuller one gives to the emptier one.
+// planOf returns what a node does. Every node comes to the same distribution from the same standing, so that they
+// seldom try the same: a free lease goes to the living node that has the fewest, and while two differ by more than one,
+// the fuller one gives to the emptier one.
 func planOf(s domain.Standing, set Settings, steady bool) plan {
 	nodes := livingNodes(s, set)
 	held := make(map[domain.UUID][]domain.Lease, len(nodes))

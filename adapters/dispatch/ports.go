@@ -46,18 +46,18 @@ type Answer struct {
 	NotBefore time.Time // asked for by the receiver, at most domain.MaxRetryAfter from now; zero: nothing asked
 }
 
-// State is what the dispatcher reads of the views to begin with. Every answer says which position it reflects:
-// what came later they fold themselves from the log, so a view may be any amount behind. Each method's rows and position
+// State is what the dispatcher reads of the views to begin with. Every answer says which position it reflects: what
+// came later they fold themselves from the log, so a view may be any amount behind. Each method's rows and position
 // come from one snapshot. All tenants are meant.
 type State interface {
-	// LoadConfig returns the configuration as it was at the greatest position not beyond at that the views reflect, which
-	// is the Config's Cursor, and has it say of each tenant up to which entry (Config.SetConfigured). The caller owns what it
-	// gets.
+	// LoadConfig returns the configuration as it was at the greatest position not beyond at that the views reflect,
+	// which is the Config's Cursor, and has it say of each tenant up to which entry (Config.SetConfigured). The caller
+	// owns what it gets.
 	LoadConfig(ctx context.Context, at domain.Position) (*projections.Config, error)
 	// Outstanding returns the endpoints that have unfinished deliveries, or deliveries with an open attempt.
 	Outstanding(ctx context.Context) (endpoints []domain.UUID, as domain.Position, err error)
-	// Waiting returns deliveries of one endpoint in the order of their keys: those that aren't ended (pending, retrying)
-	// and those that have an open attempt whatever their status.
+	// Waiting returns deliveries of one endpoint in the order of their keys: those that aren't ended (pending,
+	// retrying) and those that have an open attempt whatever their status.
 	Waiting(ctx context.Context, q domain.WaitingQuery) (rows []domain.WaitingDelivery, as domain.Position, err error)
 	// Deliveries returns deliveries by id, ended or not, in any order. An unknown id is left out.
 	Deliveries(ctx context.Context, ids []domain.UUID) (rows []domain.WaitingDelivery, as domain.Position, err error)

@@ -7,8 +7,8 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// progress is the position up to which the feed has folded the log. It moves after the lanes have changed: who reads it, looks
-// at the lanes and then waits for it to move on misses nothing. Safe for concurrent use.
+// progress is the position up to which the feed has folded the log. It moves after the lanes have changed: who reads
+// it, looks at the lanes and then waits for it to move on misses nothing. Safe for concurrent use.
 type progress struct {
 	mu       sync.Mutex // guards all below; nothing else is locked while it is held
 	position domain.Position

@@ -9,9 +9,9 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// recorder puts what becomes of deliveries into the log: the starts and ends of attempts, and the facts about deliveries that nobody
-// sends. It goes on until it knows what became of an append, since no outcome may be lost while its process lives, and knows what
-// each outcome means. Each has one meaning:
+// recorder puts what becomes of deliveries into the log: the starts and ends of attempts, and the facts about
+// deliveries that nobody sends. It goes on until it knows what became of an append, since no outcome may be lost while
+// its process lives, and knows what each outcome means. Each has one meaning:
 //
 //	committed     the fold will get there; the item goes back to its lane, which waits for that
 //	conflict      the log says more than the fold has seen: the fold will tell
@@ -29,14 +29,15 @@ type recorder struct {
 	trouble  *trouble
 }
 
-// recordBuffer is what an append of a worker is made of, reused from one to the next: the log is done with it when it has answered.
+// recordBuffer is what an append of a worker is made of, reused from one to the next: the log is done with it when it
+// has answered.
 type recordBuffer struct {
 	groups [2]domain.Group
 	drafts [2]domain.Draft
 }
 
-// attempts puts an attempt's end and another's start, at the same endpoint, into the log in one append. Either may be nil. It
-// returns when it is known what became of both, and fails only when ctx ends.
+// attempts puts an attempt's end and another's start, at the same endpoint, into the log in one append. Either may be
+// nil. It returns when it is known what became of both, and fails only when ctx ends.
 func (r *recorder) attempts(ctx context.Context, sh *shard, last *ending, next *attempt, buffer *recordBuffer) error {
 	var pause backoff
 	for {
@@ -65,8 +66,8 @@ func (r *recorder) attempts(ctx context.Context, sh *shard, last *ending, next *
 	}
 }
 
-// start takes note of what became of an attempt's start, and reports whether that is known. The attempt has started if it is
-// committed, and is given back otherwise.
+// start takes note of what became of an attempt's start, and reports whether that is known. The attempt has started if
+// it is committed, and is given back otherwise.
 func (r *recorder) start(sh *shard, a *attempt, o domain.Outcome, submitted time.Time) bool {
 	switch {
 	case o.Err == nil:
@@ -84,8 +85,8 @@ func (r *recorder) start(sh *shard, a *attempt, o domain.Outcome, submitted time
 	return true
 }
 
-// end takes note of what became of an attempt's end, and reports whether that is known. If not, the end may have become another
-// one, which is to be appended in its place.
+// end takes note of what became of an attempt's end, and reports whether that is known. If not, the end may have become
+// another one, which is to be appended in its place.
 func (r *recorder) end(ctx context.Context, sh *shard, e *ending, o domain.Outcome) bool {
 	switch {
 	case o.Err == nil:
@@ -117,8 +118,8 @@ func (r *recorder) end(ctx context.Context, sh *shard, e *ending, o domain.Outco
 	return false
 }
 
-// reconcile waits until the fold tells why the log has moved on under an attempt. It reports true when an earlier try of its end
-// was committed after all, and false when the end has to be appended once more.
+// reconcile waits until the fold tells why the log has moved on under an attempt. It reports true when an earlier try
+// of its end was committed after all, and false when the end has to be appended once more.
 func (r *recorder) reconcile(ctx context.Context, e *ending) bool {
 	for {
 		at := r.progress.at()
@@ -210,16 +211,4 @@ func (r *recorder) recorded(sh *shard, batch []pendingFact, outcomes []domain.Ou
 		}
 	}
 	return again
-}
-
-// transient reports whether trying the same append again may help.
-func transient(err error) bool {
-	return errors.Is(err, domain.ErrUnavailable) || errors.Is(err, domain.ErrBusy) ||
-		errors.Is(err, domain.ErrKeyDestroyed) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
-}
-
-// unroutable reports whether an append failed only since it appends an event, which can't be routed for now.
-func unroutable(err error) bool {
-	var unroutable *unroutableError
-	return errors.As(err, &unroutable)
 }

@@ -26,8 +26,9 @@ type Settings struct {
 	Leases Leases
 	Sender Sender
 
-	// Filter makes a subscription's filter, at little cost: most are never asked in this process. Filters are asked from many
-	// goroutines, and while the log's lock is held. nil: none can be evaluated, and what has a filter is skipped as failed.
+	// Filter makes a subscription's filter, at little cost: most are never asked in this process. Filters are asked
+	// from many goroutines, and while the log's lock is held. nil: none can be evaluated, and what has a filter is
+	// skipped as failed.
 	Filter func(expression string) domain.Filter
 
 	// Node is this process: a new id at each start. It holds the leases, and every attempt names it.

@@ -7,15 +7,16 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// maxPending is how many facts of a shard may wait to be appended before no more deliveries are read into its windows, all of
-// which may have to be cancelled.
+// maxPending is how many facts of a shard may wait to be appended before no more deliveries are read into its windows,
+// all of which may have to be cancelled.
 const maxPending = 4 * pendingBatch
 
-// pendingBatch is how many facts about deliveries that nobody sends are appended at once, and how many placeholders are looked up.
+// pendingBatch is how many facts about deliveries that nobody sends are appended at once, and how many placeholders are
+// looked up.
 const pendingBatch = 250
 
-// shard is one shard that this node holds, in one epoch. Taken again, it is a new one. lanes.mu guards it: lose and what is above it
-// take the lock themselves, everything below lose is for those who hold it.
+// shard is one shard that this node holds, in one epoch. Taken again, it is a new one. lanes.mu guards it: lose and
+// what is above it take the lock themselves, everything below lose is for those who hold it.
 type shard struct {
 	lanes      *lanes
 	index      int
@@ -43,7 +44,8 @@ func newShard(ls *lanes, index int, fence domain.Fence) *shard {
 	}
 }
 
-// takePending returns the next facts to be appended. When there are none, it returns nil and the task that asks is over.
+// takePending returns the next facts to be appended. When there are none, it returns nil and the task that asks is
+// over.
 func (sh *shard) takePending() []pendingFact {
 	sh.lanes.mu.Lock()
 	defer sh.lanes.mu.Unlock()
@@ -63,7 +65,8 @@ func (sh *shard) takePending() []pendingFact {
 	return nil
 }
 
-// takePlaceholders returns the ids of deliveries whose rows are to be read. When there are none, the task that asks is over.
+// takePlaceholders returns the ids of deliveries whose rows are to be read. When there are none, the task that asks is
+// over.
 func (sh *shard) takePlaceholders() []domain.UUID {
 	sh.lanes.mu.Lock()
 	defer sh.lanes.mu.Unlock()
@@ -112,7 +115,8 @@ func (sh *shard) window(l *lane) (after domain.WaitingKey, limit int) {
 	return l.window.horizon, sh.lanes.budget.window()
 }
 
-// extend takes over what was read behind a key into a lane's window, as far as r says. What is known here already is newer.
+// extend takes over what was read behind a key into a lane's window, as far as r says. What is known here already is
+// newer.
 func (sh *shard) extend(l *lane, after domain.WaitingKey, r *reach, items map[domain.UUID]*item) {
 	sh.lanes.mu.Lock()
 	defer sh.lanes.mu.Unlock()
@@ -166,8 +170,8 @@ func (sh *shard) drop() {
 	ls.set.Logger.Info("shard given up", slog.String("lease", sh.fences[0].Lease), slog.Any("epoch", sh.fences[0].Epoch))
 }
 
-// spawn has a task work on the shard's items in the background. While the dispatcher stops nothing new begins: the next owner of
-// the shard finds the same to do.
+// spawn has a task work on the shard's items in the background. While the dispatcher stops nothing new begins: the next
+// owner of the shard finds the same to do.
 func (sh *shard) spawn(task func()) {
 	ls := sh.lanes
 	if ls.slots.stopping || sh.lost {

@@ -8,7 +8,8 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// shardCount is the number of shards over which endpoints are spread. It is part of every delivery's id and never changes.
+// shardCount is the number of shards over which endpoints are spread. It is part of every delivery's id and never
+// changes.
 const shardCount = 64
 
 const shardMask = shardCount - 1

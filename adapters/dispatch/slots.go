@@ -2,14 +2,15 @@ package dispatch
 
 import "sync"
 
-// slots counts what is under way, and knows whether more may begin: it is the one place that bounds how many attempts are
-// made at once. lanes.mu guards it, except tasks.
+// slots counts what is under way, and knows whether more may begin: it is the one place that bounds how many attempts
+// are made at once. lanes.mu guards it, except tasks.
 type slots struct {
 	running  int  // attempts under way on this node
 	stopping bool // nothing begins any more
 	// tasks is everything that works on items: attempts, and what is spawned beside them.
 	tasks sync.WaitGroup
-	// freed has a shard handed over as soon as nothing is under way on it any more, while the node stops. Its capacity is 1.
+	// freed has a shard handed over as soon as nothing is under way on it any more, while the node stops. Its capacity
+	// is 1.
 	freed chan struct{}
 }
 

@@ -28,8 +28,8 @@ func (e *stopError) Error() string {
 // Unwrap returns why.
 func (e *stopError) Unwrap() error { return e.err }
 
-// understood reports whether this program knows an entry's kind. Entries of other kinds are passed over, unless they are
-// critical; one of a newer version of a known kind must not be.
+// understood reports whether this program knows an entry's kind. Entries of other kinds are passed over, unless they
+// are critical; one of a newer version of a known kind must not be.
 func understood(e *domain.Entry) (known bool, err error) {
 	switch version := e.Kind.Version(); {
 	case version == 0 && e.Critical:

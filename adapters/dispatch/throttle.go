@@ -12,9 +12,9 @@ const (
 	longestPause = time.Minute
 )
 
-// throttle slows down the lane of an endpoint whose receiver gets too much. No attempt begins before until; then they go
-// one at a time, until one of those is answered without a complaint. It is in memory only: who takes
-// the shard over finds out by an attempt. The zero value lets everything through.
+// throttle slows down the lane of an endpoint whose receiver gets too much. No attempt begins before until; then they
+// go one at a time, until one of those is answered without a complaint. It is in memory only: who takes the shard over
+// finds out by an attempt. The zero value lets everything through.
 type throttle struct {
 	until  time.Time
 	pause  time.Duration // the last one that the receiver didn't choose; 0: none since the last success
@@ -29,8 +29,8 @@ type observation struct {
 	notBefore time.Time // asked for by the receiver; zero: nothing asked
 }
 
-// observe updates the throttle with the outcome of an attempt. Attempts that began before until are ignored: they were in
-// flight when the receiver complained.
+// observe updates the throttle with the outcome of an attempt. Attempts that began before until are ignored: they were
+// in flight when the receiver complained.
 func (t *throttle) observe(o observation, now time.Time) {
 	probe := !o.began.Before(t.until)
 	switch {
@@ -44,8 +44,8 @@ func (t *throttle) observe(o observation, now time.Time) {
 	}
 }
 
-// raise slows the lane down, or slows it down for longer: until the time that the receiver asks for or, where it asks for none, for twice as
-// long as the last time. The complaints of attempts that were under way together count once.
+// raise slows the lane down, or slows it down for longer: until the time that the receiver asks for or, where it asks
+// for none, for twice as long as the last time. The complaints of attempts that were under way together count once.
 func (t *throttle) raise(notBefore time.Time, probe bool, now time.Time) {
 	until := notBefore
 	switch {

@@ -41,8 +41,8 @@ func (w *window) put(it *item) bool {
 	return true
 }
 
-// first returns the next item that is due without taking it: the first in the order of keys. When none is, it returns the
-// one that will be due next, and nil when there is none in memory.
+// first returns the next item that is due without taking it: the first in the order of keys. When none is, it returns
+// the one that will be due next, and nil when there is none in memory.
 func (w *window) first(now time.Time) *item {
 	switch {
 	case w.len() == 0:

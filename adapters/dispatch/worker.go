@@ -10,7 +10,8 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// worker makes attempts at one endpoint, one after the other, as long as there is work. It holds one of the endpoint's slots.
+// worker makes attempts at one endpoint, one after the other, as long as there is work. It holds one of the endpoint's
+// slots.
 type worker struct {
 	set      *Settings
 	contents *contents
@@ -18,14 +19,14 @@ type worker struct {
 	buffer   recordBuffer
 }
 
-// run makes a first attempt, which the log may have begun already, and others after it. Requests are broken off when send ends;
-// what is recorded about them goes on until io ends.
+// run makes a first attempt, which the log may have begun already, and others after it. Requests are broken off when
+// send ends; what is recorded about them goes on until io ends.
 func (w *worker) run(io, send context.Context, next *attempt) {
 	l := next.item.lane
 	var last *ending // of the attempt before, to be recorded
 	for next != nil || last != nil {
-		// Fetch the event before the intent is recorded: an event that was erased gets no attempt, and one that can't be read
-		// gets one that fails, so that its schedule goes on and the log says why.
+		// Fetch the event before the intent is recorded: an event that was erased gets no attempt, and one that can't
+		// be read gets one that fails, so that its schedule goes on and the log says why.
 		if next != nil && !next.started {
 			event, broken, err := w.contents.fetch(io, next.delivery.Tenant, next.delivery.EventSequence)
 			switch {
@@ -41,9 +42,10 @@ func (w *worker) run(io, send context.Context, next *attempt) {
 			}
 		}
 
-		// Record how the last attempt ended and that the next one starts, in one commit, so that an endpoint with a backlog
-		// costs one commit a delivery. No request begins before the log has its intent: every request that a receiver can have
-		// seen is in the log, whatever dies when. If this runs out of time, the log is told by whoever takes over.
+		// Record how the last attempt ended and that the next one starts, in one commit, so that an endpoint with a
+		// backlog costs one commit a delivery. No request begins before the log has its intent: every request that a
+		// receiver can have seen is in the log, whatever dies when. If this runs out of time, the log is told by
+		// whoever takes over.
 		if last != nil || next != nil && !next.started {
 			if w.recorder.attempts(io, l.shard, last, next, &w.buffer) != nil {
 				return
@@ -51,8 +53,8 @@ func (w *worker) run(io, send context.Context, next *attempt) {
 			last = nil
 		}
 
-		// Perform the attempt, if its start was committed. The deadline counts from that commit: a process that was stopped
-		// between it and here doesn't send any more, for another node may have closed the attempt by now.
+		// Perform the attempt, if its start was committed. The deadline counts from that commit: a process that was
+		// stopped between it and here doesn't send any more, for another node may have closed the attempt by now.
 		if next != nil && next.started {
 			timeout := time.Duration(next.endpoint.Timeout)
 			var answer Answer
@@ -64,11 +66,11 @@ func (w *worker) run(io, send context.Context, next *attempt) {
 			default:
 				answer = w.send(send, next, timeout)
 			}
-			last = decide(next, answer, w.set.Random())
+			last = newEnding(next, answer, w.set.Random())
 		}
 
-		// Claim the endpoint's next delivery before the end is recorded, after the lane has observed what the answer says about
-		// its receiver: one that complains, or is gone, gets nothing more.
+		// Claim the endpoint's next delivery before the end is recorded, after the lane has observed what the answer
+		// says about its receiver: one that complains, or is gone, gets nothing more.
 		next = l.next(last)
 	}
 }
@@ -78,7 +80,8 @@ func (w *worker) send(ctx context.Context, a *attempt, timeout time.Duration) (a
 	began := time.Now()
 	defer func() {
 		if p := recover(); p != nil {
-			w.set.Logger.Error("a send panicked: this is a defect", slog.Any("delivery", a.delivery.ID), slog.Int("attempt", a.fact.Number),
+			w.set.Logger.Error("a send panicked: this is a defect",
+				slog.Any("delivery", a.delivery.ID), slog.Int("attempt", a.fact.Number),
 				slog.Any("error", fmt.Errorf("panic: %v", p)), slog.String("stack", string(debug.Stack())))
 			answer = unsent(errorInternal, "the sender failed; the server's own log says more")
 		}
