@@ -1,4 +1,4 @@
-package dispatch
+package dispatch_test
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/hooktrail/hooktrail/adapters/dispatch"
 	"github.com/hooktrail/hooktrail/domain"
 )
 
@@ -62,7 +63,7 @@ func routerModel(w *world, seed uint64, nodes, faults int, changes time.Duration
 			slow.mu.Unlock()
 			time.Sleep(wait)
 		}
-		all = append(all, w.start(func(s *Settings) { s.Log = slow }))
+		all = append(all, w.start(func(s *dispatch.Settings) { s.Log = slow }))
 	}
 	time.Sleep(5 * time.Second)
 	var producers sync.WaitGroup

@@ -1,15 +1,15 @@
-package dispatch
+package dispatch_test
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/hooktrail/hooktrail/adapters/dispatch"
 	"github.com/hooktrail/hooktrail/domain"
 )
 
@@ -30,6 +30,14 @@ func eventDraft(typ domain.EventType) domain.Draft {
 
 func eventGroup(typ domain.EventType) domain.Group {
 	return domain.Group{Drafts: []domain.Draft{eventDraft(typ)}}
+}
+
+// hasEvents reports whether a group appends an event.
+func hasEvents(g domain.Group) bool {
+	return slices.ContainsFunc(g.Drafts, func(d domain.Draft) bool {
+		_, ok := d.Fact.(*domain.EventAppended)
+		return ok
+	})
 }
 
 // before is a log on whose way something happens before each append.
@@ -59,23 +67,11 @@ func (l *before) appends() int {
 }
 
 // idle fails unless a dispatcher has nothing in hand.
-func idle(t *testing.T, d *Dispatcher) {
+func idle(t *testing.T, d *dispatch.Dispatcher) {
 	t.Helper()
-	d.lanes.mu.Lock()
-	defer d.lanes.mu.Unlock()
-	items := 0
-	for _, sh := range d.lanes.shards {
-		if sh != nil {
-			items += len(sh.items)
-		}
-	}
-	if d.lanes.slots.running != 0 || items != 0 || d.lanes.budget.waiting != 0 {
-		t.Errorf("%d slots are taken, %d deliveries in memory, %d of them waiting", d.lanes.slots.running, items, d.lanes.budget.waiting)
-	}
-	for l := range d.lanes.all() {
-		if l.running != 0 || l.shard.running != 0 {
-			t.Errorf("%d slots of the endpoint and %d of its shard are taken", l.running, l.shard.running)
-		}
+	slots, deliveries, waiting, touched := d.InHand()
+	if slots != 0 || deliveries != 0 || waiting != 0 || touched != 0 {
+		t.Errorf("%d slots are taken, %d deliveries in memory, %d of them waiting, %d lanes to be pumped", slots, deliveries, waiting, touched)
 	}
 }
 
@@ -87,7 +83,7 @@ func TestRouter_OneCommit(t *testing.T) {
 		w.subscribe(w.endpoint(nil), "*")
 		w.subscribe(w.endpoint(nil), "a")
 		log := &faulty{Log: w.memory}
-		n := w.start(func(s *Settings) { s.Log = log })
+		n := w.start(func(s *dispatch.Settings) { s.Log = log })
 		time.Sleep(5 * time.Second)
 		log.shut(true)
 		e := w.event("a")
@@ -197,7 +193,7 @@ func TestRouter_SlotsReturn(t *testing.T) {
 				})
 				w.subscribe(endpoint, "*")
 				log := &faulty{Log: w.memory}
-				n := w.start(func(s *Settings) { s.Log = log; slowBeat(s) })
+				n := w.start(func(s *dispatch.Settings) { s.Log = log; slowBeat(s) })
 				time.Sleep(5 * time.Second)
 				if _, err := domain.AppendOne(t.Context(), w.memory, domain.Group{
 					Drafts: []domain.Draft{eventDraft("earlier")}, Claims: []domain.Claim{claim},
@@ -260,7 +256,7 @@ func TestRouter_CallerGone(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.subscribe(w.endpoint(nil), "*")
 		log := &deaf{Log: w.memory}
-		n := w.start(func(s *Settings) { s.Log = log })
+		n := w.start(func(s *dispatch.Settings) { s.Log = log })
 		time.Sleep(5 * time.Second)
 		ctx, cancel := context.WithCancel(t.Context())
 		log.leave(cancel)
@@ -311,45 +307,18 @@ func (l *deaf) Append(ctx context.Context, groups ...domain.Group) []domain.Outc
 	return refused(len(groups), ctx.Err())
 }
 
-// TestRouter_Fenced: the Router finds out by its append that a shard on which it would begin an attempt is another's. The
-// event is appended all the same.
-func TestRouter_Fenced(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	endpoint := w.endpoint(nil)
-	w.subscribe(endpoint, "*")
-	d, sh := bare(t, w, endpoint, another)
-	entries, err := domain.AppendOne(t.Context(), d.Router(), eventGroup("a"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := w.deliveries(); len(got) != 1 || got[0].Attempts != 0 || len(startsOf(&entries[0])) != 0 {
-		t.Errorf("an attempt is started under a lease that another holds: %+v", got)
-	}
-	if d.lanes.slots.running != 0 || len(sh.items) != 0 {
-		t.Errorf("%d slots and %d deliveries are left over", d.lanes.slots.running, len(sh.items))
-	}
-	// A fence of the caller's own refuses the group.
-	group := eventGroup("a")
-	group.Fences = sh.fences
-	if _, err := domain.AppendOne(t.Context(), d.Router(), group); !errors.Is(err, domain.ErrFenced) {
-		t.Errorf("append under a lost lease: %v", err)
-	}
-	w.checkRouting()
-}
-
 // TestRouter_Stale: an event is routed by the newest configuration at its place in the log, however far the node's fold is
 // behind: it waits for that, and then has the log decide.
 func TestRouter_Stale(t *testing.T) {
 	t.Parallel()
-	for _, blind := range []bool{false, true} {
-		t.Run(fmt.Sprintf("blind %v", blind), func(t *testing.T) {
+	for name, blind := range map[string]bool{"behind": false, "at a standstill": true} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			bubble(t, func(t *testing.T, w *world) {
 				endpoint := w.endpoint(nil)
 				w.subscribe(endpoint, "*")
 				log := &faulty{Log: w.memory}
-				n := w.start(func(s *Settings) { s.Log = log; slowBeat(s) })
+				n := w.start(func(s *dispatch.Settings) { s.Log = log; slowBeat(s) })
 				time.Sleep(5 * time.Second)
 				log.shut(blind)
 				w.change(endpoint, func(c domain.EndpointConfig) domain.Fact {
@@ -369,7 +338,7 @@ func TestRouter_Stale(t *testing.T) {
 				if !blind && (took != 0 || len(starts) != 2) {
 					t.Errorf("it took %v and begins %d attempts", took, len(starts))
 				}
-				if blind && (took != configurationWait || len(starts) != 0) {
+				if blind && (took != dispatch.ConfigurationWait || len(starts) != 0) {
 					t.Errorf("without a fold it took %v and begins %d attempts", took, len(starts))
 				}
 				if got := len(e.Fact.(*domain.EventAppended).Routing.Deliveries); got != 2 {
@@ -396,7 +365,7 @@ func TestRouter_ConfigurationChangesAllTheTime(t *testing.T) {
 				w.subscribe(w.endpoint(nil), "*")
 			}
 		}
-		n := w.start(func(s *Settings) { s.Log = log; slowBeat(s) })
+		n := w.start(func(s *dispatch.Settings) { s.Log = log; slowBeat(s) })
 		time.Sleep(5 * time.Second)
 		for i := range 5 {
 			calls := log.appends()
@@ -444,7 +413,7 @@ func manyEndpoints(t *testing.T, w *world) {
 	}
 	set := w.settings()
 	set.Log = log
-	d, err := New(set)
+	d, err := dispatch.New(set)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -488,41 +457,6 @@ func manyEndpoints(t *testing.T, w *world) {
 	for _, delivery := range w.deliveries() {
 		if delivery.EventSequence == 0 || w.entries()[delivery.Created.Position-1].EventSequence() != delivery.EventSequence {
 			t.Fatalf("a delivery is of the event at sequence %d", delivery.EventSequence)
-		}
-	}
-}
-
-// TestRouter_RoomUnderTheLock: where the log decides, an event has as many entries as it was first drafted with, and is
-// refused as stale where it needs more.
-func TestRouter_RoomUnderTheLock(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	first := w.endpoint(nil)
-	w.subscribe(first, "*")
-	config := w.views.config(t).Snapshot(acme)
-	for range domain.MaxRouted {
-		w.subscribe(w.endpoint(nil), "*")
-	}
-	large := w.views.config(t).Snapshot(acme)
-	drafts := []domain.Draft{eventDraft("a")}
-	var cost uint64
-	if _, _, err := routeDrafts(t.Context(), drafts, large, decideBy{room: []int{1}}, &cost); !errors.Is(err, domain.ErrStale) {
-		t.Errorf("without room: %v", err)
-	}
-	routed, places, err := routeDrafts(t.Context(), drafts, config, decideBy{room: []int{3}}, &cost)
-	if err != nil || len(routed) != 3 || places[0] != 0 {
-		t.Fatalf("%d drafts, %v", len(routed), err)
-	}
-	for i := range routed {
-		var r domain.Routing
-		switch f := routed[i].Fact.(type) {
-		case *domain.EventAppended:
-			r = f.Routing
-		case *domain.EventRouted:
-			r = f.Routing
-		}
-		if r.Complete != (i == 2) || r.Configuration != config.Configured() || routed[i].Expected != i {
-			t.Errorf("draft %d: %+v", i, r)
 		}
 	}
 }

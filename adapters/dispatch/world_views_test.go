@@ -1,4 +1,4 @@
-package dispatch
+package dispatch_test
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hooktrail/hooktrail/adapters/dispatch"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/domain/logtest"
 	"github.com/hooktrail/hooktrail/projections"
@@ -236,7 +237,7 @@ func (w *world) story(delivery domain.UUID) []string {
 		switch f := e.Fact.(type) {
 		case *domain.AttemptFinished:
 			text := fmt.Sprintf("%s %d %s", f.Result.Outcome, f.Result.Number, f.Result.Status)
-			if f.Result.Error == errorNotSent || f.Result.Error == errorTooLate || f.Result.Error == errorInternal {
+			if f.Result.Error == "not_sent" || f.Result.Error == "too_late" || f.Result.Error == "internal" {
 				text += " " + f.Result.Error
 			}
 			story = append(story, text)
@@ -302,7 +303,7 @@ func (w *world) checkRouting() {
 			}
 			got = append(got, *next)
 		}
-		want, err := routesOf(context.Background(), c.Snapshot(e.Tenant), &domain.FilterRun{Event: f, Now: e.RecordedAt}, "")
+		want, err := dispatch.Preview(context.Background(), c.Snapshot(e.Tenant), &domain.FilterRun{Event: f, Now: e.RecordedAt})
 		if err != nil {
 			w.t.Fatalf("%v", err)
 		}
@@ -346,11 +347,11 @@ func (w *world) check() {
 		for _, s := range startsOf(&e) {
 			started[key{s.delivery, s.Number}] = true
 			nodes[key{s.delivery, s.Number}] = s.Node
-			if s.Node != holders[shardLeases[shardOf(s.delivery)]] {
+			if s.Node != holders[shardLease(s.delivery)] {
 				w.t.Errorf("position %d: an attempt is started by who doesn't hold the shard", e.Position)
 			}
 		}
-		holder := holders[shardLeases[shardOf(e.Stream.ID)]]
+		holder := holders[shardLease(e.Stream.ID)]
 		switch f := e.Fact.(type) {
 		case *domain.LeaseTaken:
 			for _, l := range f.Leases {
@@ -360,7 +361,7 @@ func (w *world) check() {
 			if nodes[key{e.Stream.ID, f.Result.Number}] != holder && f.Result.Outcome != domain.OutcomeUnknown {
 				w.t.Errorf("position %d: an attempt ends as %s after its node lost the shard", e.Position, f.Result.Outcome)
 			}
-			if f.Result.Error == errorNotSent || f.Result.Error == errorTooLate || f.Result.Outcome == domain.OutcomeUnknown {
+			if f.Result.Error == "not_sent" || f.Result.Error == "too_late" || f.Result.Outcome == domain.OutcomeUnknown {
 				unsent[key{e.Stream.ID, f.Result.Number}] = true // or perhaps not
 			}
 		}
