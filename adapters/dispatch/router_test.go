@@ -75,8 +75,8 @@ func idle(t *testing.T, d *dispatch.Dispatcher) {
 	}
 }
 
-// TestRouter_OneCommit: the append that accepts an event is the intent of its attempts. They leave although the feed sees
-// nothing of it.
+// TestRouter_OneCommit: the append that accepts an event is the intent of its attempts. They leave although the feed
+// sees nothing of it.
 func TestRouter_OneCommit(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, w *world) {
@@ -158,8 +158,8 @@ func (w *world) startsWith(entries []domain.Entry) (all []start) {
 	return all
 }
 
-// TestRouter_SlotsReturn: whatever becomes of an append, its slots and tokens come back when it didn't begin anything, and
-// no attempt stays that nobody closes.
+// TestRouter_SlotsReturn: whatever becomes of an append, its slots and tokens come back when it didn't begin anything,
+// and no attempt stays that nobody closes.
 func TestRouter_SlotsReturn(t *testing.T) {
 	t.Parallel()
 	claim := domain.Claim{Tenant: acme, Scope: "s", Key: "k", Count: 1}
@@ -240,6 +240,44 @@ func TestRouter_SlotsReturn(t *testing.T) {
 	}
 }
 
+// TestRouter_SlotsReturnToThoseThatWait: a delivery that came while the only slot was reserved begins when the slot is
+// given back.
+func TestRouter_SlotsReturnToThoseThatWait(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		w.subscribe(w.endpoint(func(c *domain.EndpointConfig) { c.Concurrency = 1 }), "*")
+		var n *node
+		refusing, refused := &faulty{Log: w.memory}, false
+		log := &before{Log: refusing}
+		log.do = func(_ int, groups []domain.Group) {
+			if refused || !slices.ContainsFunc(groups, hasEvents) {
+				return
+			}
+			refused = true
+			if _, err := domain.AppendOne(t.Context(), n.Router(), eventGroup("second")); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(time.Second)
+			if got := len(w.receiver.seen()); got != 0 {
+				t.Errorf("%d requests while the slot is reserved", got)
+			}
+			refusing.set(func(int) fault { return refuse })
+		}
+		n = w.start(func(s *dispatch.Settings) { s.Log = log; slowBeat(s) })
+		time.Sleep(5 * time.Second)
+		if _, err := domain.AppendOne(t.Context(), n.Router(), eventGroup("first")); !errors.Is(err, domain.ErrUnavailable) {
+			t.Errorf("append: %v", err)
+		}
+		refusing.set(nil)
+		time.Sleep(time.Second)
+		if got := len(w.receiver.seen()); got != 1 {
+			t.Errorf("%d requests after the slot was given back", got)
+		}
+		n.end(t)
+		w.check()
+	})
+}
+
 // is returns whether an error is the wanted one.
 func is(want error) func(error) bool { return func(err error) bool { return errors.Is(err, want) } }
 
@@ -307,8 +345,8 @@ func (l *deaf) Append(ctx context.Context, groups ...domain.Group) []domain.Outc
 	return refused(len(groups), ctx.Err())
 }
 
-// TestRouter_Stale: an event is routed by the newest configuration at its place in the log, however far the node's fold is
-// behind: it waits for that, and then has the log decide.
+// TestRouter_Stale: an event is routed by the newest configuration at its place in the log, however far the node's fold
+// is behind: it waits for that, and then has the log decide.
 func TestRouter_Stale(t *testing.T) {
 	t.Parallel()
 	for name, blind := range map[string]bool{"behind": false, "at a standstill": true} {
@@ -353,8 +391,8 @@ func TestRouter_Stale(t *testing.T) {
 	}
 }
 
-// TestRouter_ConfigurationChangesAllTheTime: a tenant whose configuration changes before each append still gets its events
-// in, by the third try.
+// TestRouter_ConfigurationChangesAllTheTime: a tenant whose configuration changes before each append still gets its
+// events in, by the third try.
 func TestRouter_ConfigurationChangesAllTheTime(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, w *world) {
@@ -392,8 +430,8 @@ func TestRouter_ConfigurationChangesAllTheTime(t *testing.T) {
 	})
 }
 
-// TestRouter_ManyEndpoints: more deliveries than one entry may name are named by further entries right behind. Callers and
-// claims don't notice, also where the log decides itself.
+// TestRouter_ManyEndpoints: more deliveries than one entry may name are named by further entries right behind. Callers
+// and claims don't notice, also where the log decides itself.
 func TestRouter_ManyEndpoints(t *testing.T) {
 	t.Parallel()
 	bubble(t, manyEndpoints)
