@@ -1,4 +1,4 @@
-package dispatch
+package dispatch_test
 
 import (
 	"context"
@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/hooktrail/hooktrail/adapters/dispatch"
 	"github.com/hooktrail/hooktrail/domain"
 )
 
@@ -18,7 +21,7 @@ type counting struct {
 }
 
 // Send implements Sender.
-func (c *counting) Send(_ context.Context, s Shipment) Answer {
+func (c *counting) Send(_ context.Context, s dispatch.Shipment) dispatch.Answer {
 	if c.sent.Add(1) == c.last {
 		close(c.done)
 	}
@@ -33,11 +36,12 @@ func BenchmarkDispatcher(b *testing.B) {
 			w := newWorld(b)
 			w.subscribe(w.endpoint(func(c *domain.EndpointConfig) { c.Concurrency = concurrency }), "*")
 			sender := &counting{done: make(chan struct{}), last: int64(b.N)}
-			n := w.start(func(s *Settings) { s.Sender, s.Budget, s.Window = sender, 1<<30, 1<<20 })
-			for held := 0; held < Shards; {
-				n.mu.Lock()
-				held = n.shardCount()
-				n.mu.Unlock()
+			registry := prometheus.NewRegistry()
+			n := w.start(func(s *dispatch.Settings) {
+				s.Sender, s.Metrics, s.Budget, s.Window = sender, registry, 1<<30, 1<<20
+			})
+			for held := 0; held < shards; {
+				held = valueOf(b, registry, "hooktrail_dispatch_shards")
 				time.Sleep(10 * time.Millisecond)
 			}
 			b.ReportAllocs()

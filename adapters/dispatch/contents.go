@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 
 	"github.com/hooktrail/hooktrail/domain"
@@ -16,7 +17,8 @@ const contentOverhead = 1024
 // contents keeps the newest events in memory, up to a number of bytes, and reads others from the log. Safe for
 // concurrent use.
 type contents struct {
-	log domain.Log
+	log    domain.Log
+	logger *slog.Logger
 
 	mu    sync.Mutex // guards all below; nothing else is locked while it is held
 	free  int        // bytes; negative only within put
@@ -34,8 +36,8 @@ type content struct {
 	event *Event
 }
 
-func newContents(log domain.Log, bytes int) *contents {
-	return &contents{log: log, free: bytes, byKey: make(map[contentKey]*list.Element)}
+func newContents(log domain.Log, bytes int, logger *slog.Logger) *contents {
+	return &contents{log: log, logger: logger, free: bytes, byKey: make(map[contentKey]*list.Element)}
 }
 
 var (
@@ -65,6 +67,26 @@ func (c *contents) remove(e *list.Element) {
 	gone := c.order.Remove(e).(*content)
 	delete(c.byKey, gone.key)
 	c.free += size(gone.event)
+}
+
+// fetch returns an event, reading the log until it answers; nil for one that was erased. Where the event can't be read,
+// broken says why. Its only error is ctx's.
+func (c *contents) fetch(ctx context.Context, tenant domain.TenantID, sequence domain.Sequence) (e *Event, broken, err error) {
+	if e := c.peek(tenant, sequence); e != nil {
+		return e, nil, nil
+	}
+	err = persist(ctx, c.logger, "read an event to send", func() (err error) {
+		e, err = c.get(ctx, tenant, sequence)
+		switch {
+		case errors.Is(err, errErased):
+			return nil
+		case errors.Is(err, errUnreadable):
+			broken = err
+			return nil
+		}
+		return err
+	})
+	return e, broken, err
 }
 
 // forget drops every event whose personal parts a key seals, since that was destroyed.

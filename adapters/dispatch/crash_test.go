@@ -1,4 +1,4 @@
-package dispatch
+package dispatch_test
 
 import (
 	"fmt"
@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/hooktrail/hooktrail/adapters/dispatch"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/projections"
 )
@@ -19,9 +20,10 @@ import (
 // another one go on.
 func TestDispatcher_CrashAtEachAppend(t *testing.T) {
 	t.Parallel()
-	for _, how := range []fault{die, vanish} {
+	when := map[fault]string{die: "dies before", vanish: "dies after the commit of"}
+	for how := range when {
 		for at := 1; at <= 14; at++ {
-			t.Run(fmt.Sprintf("fault %d at append %d", how, at), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s append %d", when[how], at), func(t *testing.T) {
 				t.Parallel()
 				bubble(t, func(t *testing.T, w *world) { crashAt(t, w, how, at) })
 			})
@@ -32,7 +34,7 @@ func TestDispatcher_CrashAtEachAppend(t *testing.T) {
 func crashAt(t *testing.T, w *world, how fault, at int) {
 	w.subscribe(w.endpoint(func(c *domain.EndpointConfig) { c.Concurrency = 2 }), "*")
 	var sent atomic.Int32
-	w.receiver.answer = func(s Shipment) Answer {
+	w.receiver.answer = func(s dispatch.Shipment) dispatch.Answer {
 		if sent.Add(1) == 1 {
 			return fails(s)
 		}
@@ -45,7 +47,7 @@ func crashAt(t *testing.T, w *world, how fault, at int) {
 		}
 		return none
 	}}
-	n := w.start(func(s *Settings) { s.Log, s.Grace = log, time.Second })
+	n := w.start(func(s *dispatch.Settings) { s.Log, s.Grace = log, time.Second })
 	for range 4 {
 		w.event("a")
 		time.Sleep(300 * time.Millisecond)
@@ -54,7 +56,7 @@ func crashAt(t *testing.T, w *world, how fault, at int) {
 	log.kill()
 	n.end(w.t)
 
-	after := w.start(func(s *Settings) { s.Displaced = []domain.UUID{n.set.Node} })
+	after := w.start(func(s *dispatch.Settings) { s.Displaced = []domain.UUID{n.set.Node} })
 	time.Sleep(time.Hour)
 	synctest.Wait()
 	after.end(t)
@@ -74,8 +76,8 @@ func crashAt(t *testing.T, w *world, how fault, at int) {
 // know it or only its appends do, and nothing leaves it any more that the log doesn't know.
 func TestDispatcher_Deposed(t *testing.T) {
 	t.Parallel()
-	for _, blind := range []bool{false, true} {
-		t.Run(fmt.Sprintf("blind %v", blind), func(t *testing.T) {
+	for name, blind := range map[string]bool{"its fold tells it": false, "its fold stands still": true} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			bubble(t, func(t *testing.T, w *world) { depose(t, w, blind) })
 		})
@@ -87,7 +89,7 @@ func depose(t *testing.T, w *world, blind bool) {
 	w.subscribe(endpoint, "*")
 	w.receiver.took = 700 * time.Millisecond
 	log := &faulty{Log: w.memory}
-	old := w.start(func(s *Settings) { s.Log = log })
+	old := w.start(func(s *dispatch.Settings) { s.Log = log })
 	for range 30 {
 		w.event("a")
 	}
@@ -96,14 +98,11 @@ func depose(t *testing.T, w *world, blind bool) {
 	log.shut(blind)
 	young := w.start(nil)
 	time.Sleep(10 * time.Second)
-	owner, epoch := w.holder(shardLeases[shardOf(endpoint)])
+	owner, epoch := w.holder(shardLease(endpoint))
 	if owner != young.set.Node || epoch != 2 {
 		t.Errorf("the shard is held by %s in epoch %d, want %s in 2", owner, epoch, young.set.Node)
 	}
-	old.mu.Lock()
-	running := old.running
-	old.mu.Unlock()
-	if running > 0 {
+	if running, _, _, _ := old.InHand(); running > 0 {
 		t.Errorf("%d attempts are under way on the deposed node", running)
 	}
 	time.Sleep(time.Hour)
@@ -120,7 +119,7 @@ func depose(t *testing.T, w *world, blind bool) {
 // TestDispatcher_CancelledUnderWay: an attempt whose delivery is cancelled meanwhile ends all the same, and isn't retried.
 func TestDispatcher_CancelledUnderWay(t *testing.T) {
 	t.Parallel()
-	for name, answer := range map[string]func(Shipment) Answer{"failed": fails, "succeeded": succeeds} {
+	for name, answer := range map[string]func(dispatch.Shipment) dispatch.Answer{"failed": fails, "succeeded": succeeds} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			bubble(t, func(t *testing.T, w *world) {
@@ -193,8 +192,8 @@ func TestDispatcher_Nodes(t *testing.T) {
 			events()
 		}
 		counts := make(map[domain.UUID]int)
-		for _, name := range shardLeases {
-			owner, _ := w.holder(name)
+		for i := range shards {
+			owner, _ := w.holder(fmt.Sprintf("shard/%02d", i))
 			counts[owner]++
 		}
 		for _, n := range nodes {
@@ -230,7 +229,7 @@ func TestDispatcher_HandsOver(t *testing.T) {
 			w.subscribe(w.endpoint(nil), "quick")
 		}
 		w.receiver.set(succeeds)
-		w.receiver.slow = func(s Shipment) time.Duration {
+		w.receiver.slow = func(s dispatch.Shipment) time.Duration {
 			if s.Endpoint.ID == hanging {
 				return 12 * time.Second
 			}
@@ -243,7 +242,7 @@ func TestDispatcher_HandsOver(t *testing.T) {
 			t.Fatalf("%d attempts begin", len(startsOf(&e)))
 		}
 		time.Sleep(time.Second)
-		young := w.start(func(s *Settings) { s.Beat, s.Expiry = time.Hour, 3*time.Hour }) // it takes nothing by itself
+		young := w.start(func(s *dispatch.Settings) { s.Beat, s.Expiry = time.Hour, 3*time.Hour }) // it takes nothing by itself
 		time.Sleep(1100 * time.Millisecond)
 		stopped := make(chan struct{})
 		w.nodes = []*node{young}
@@ -299,7 +298,7 @@ func TestDispatcher_Model(t *testing.T) {
 		m := &model{
 			seed:   rapid.Uint64().Draw(rt, "seed"),
 			steps:  rapid.IntRange(5, 60).Draw(rt, "steps"),
-			window: rapid.SampledFrom([]int{2, 3, 8, DefaultWindow}).Draw(rt, "window"),
+			window: rapid.SampledFrom([]int{2, 3, 8, dispatch.DefaultWindow}).Draw(rt, "window"),
 			faults: rapid.IntRange(0, 30).Draw(rt, "faults in a hundred appends"),
 			fails:  rapid.IntRange(0, 60).Draw(rt, "failures in a hundred attempts"),
 			gones:  rapid.SampledFrom([]int{0, 0, 3}).Draw(rt, "410 in a hundred attempts"),
@@ -308,7 +307,7 @@ func TestDispatcher_Model(t *testing.T) {
 			nodes:  rapid.IntRange(1, 3).Draw(rt, "nodes"),
 			takes:  rapid.SampledFrom([]int{0, 0, 10, 700}).Draw(rt, "milliseconds that a page of a view takes"),
 		}
-		r := new(recorder)
+		r := new(failures)
 		synctest.Test(t, func(*testing.T) {
 			// A goroutine of its own, so that Fatalf can end it.
 			done := make(chan struct{})
@@ -367,10 +366,10 @@ func (m *model) run(w *world) {
 }
 
 // answer draws how attempts end.
-func (m *model) answer() func(Shipment) Answer {
+func (m *model) answer() func(dispatch.Shipment) dispatch.Answer {
 	random := rand.New(rand.NewPCG(m.seed, 1))
 	lock := make(chan struct{}, 1)
-	return func(s Shipment) Answer {
+	return func(s dispatch.Shipment) dispatch.Answer {
 		lock <- struct{}{}
 		defer func() { <-lock }()
 		switch n := random.IntN(100); {
@@ -393,8 +392,8 @@ func (m *model) start(w *world, displaced []domain.UUID) *node {
 		}
 		return []fault{busy, refuse, lose, half, lose}[random.IntN(5)]
 	}}
-	return w.start(func(s *Settings) {
-		s.Log, s.Window, s.Displaced, s.Grace, s.ContentBytes = log, m.window, displaced, time.Second, 4*contentOverhead
+	return w.start(func(s *dispatch.Settings) {
+		s.Log, s.Window, s.Displaced, s.Grace, s.ContentBytes = log, m.window, displaced, time.Second, 4*dispatch.ContentOverhead
 	})
 }
 

@@ -4,135 +4,110 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
+	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
-	"github.com/hooktrail/hooktrail/projections"
 )
 
-// judgement says why an endpoint, as it is configured now, is to be disabled; "" when it isn't.
-type judgement func(e projections.Endpoint) (reason string)
+// disabler disables endpoints whose receivers are gone, or have failed for too long.
+type disabler struct {
+	log      domain.Log // the Router: a disabling may bring an operational event with it
+	set      *Settings
+	progress *progress
+	metrics  *metrics
+	trouble  *trouble
+}
 
-// gone judges by the answer, of the receiver that was asked, that it wants nothing more.
-func gone(asked *domain.EndpointConfig) judgement {
-	return func(e projections.Endpoint) string {
-		if e.Moved(*asked) {
-			return ""
-		}
-		return domain.DisabledGone
+// follow does what follows from an attempt's end that is in the log: it is either said there that the endpoint is
+// disabled, or is still to be said, or the endpoint is examined.
+func (s *disabler) follow(ctx context.Context, e *ending, of death) {
+	l := e.item.lane
+	switch {
+	case e.disables && e.disabled != nil:
+		s.note(l, e.disabled)
+	case e.disables:
+		l.shard.background(func() { s.disable(ctx, l, gone(e.asked), of.sequence) })
+	case e.exhausted && !e.unsent:
+		l.died(of)
 	}
 }
 
-// disable drafts an endpoint's disabling, with the operational event about it, as of the fold; nil when it is deleted, is
-// disabled already or isn't to be; mu is held.
-func (d *Dispatcher) disable(l *lane, judge judgement, cause domain.Sequence) []domain.Draft {
-	row, ok := d.config.Endpoint(l.endpoint)
-	if _, lives := d.config.Tenant(l.tenant); !ok || !lives {
-		return nil
+// note counts and logs an endpoint's disabling, as it was drafted, once it is in the log.
+func (s *disabler) note(l *lane, drafts []domain.Draft) {
+	s.metrics.disabled.Inc()
+	if fact, ok := drafts[0].Fact.(*domain.EndpointDisabled); ok {
+		s.set.Logger.Info("endpoint disabled",
+			slog.Any("endpoint", l.endpoint), slog.String("reason", fact.Endpoint.Disabled))
 	}
-	reason := judge(row)
-	if reason == "" {
-		return nil
-	}
-	fact, err := row.Disable(reason)
-	if err != nil || fact == nil {
-		return nil
-	}
-	drafts := []domain.Draft{{
-		Tenant: l.tenant, Stream: domain.Stream{Kind: domain.StreamEndpoint, ID: l.endpoint},
-		Expected: row.Version, Cause: cause, Fact: fact,
-	}}
-	if d.wanted(l.tenant, domain.EventEndpointDisabled) {
-		n := domain.Notice{Endpoint: l.endpoint, Reason: reason}
-		if reason == domain.DisabledGone {
-			n.StatusCode = http.StatusGone
-		}
-		event := domain.OperationalEvent(l.tenant, domain.EventEndpointDisabled, n)
-		event.Cause = cause
-		drafts = append(drafts, event)
-	}
-	return drafts
 }
 
-// disableNow appends an endpoint's disabling, judging anew whenever somebody has changed it meanwhile, until it is known
+// disable appends an endpoint's disabling, judging anew whenever somebody has changed it meanwhile, until it is known
 // what became of it.
-func (d *Dispatcher) disableNow(l *lane, judge judgement, cause domain.Sequence) {
+func (s *disabler) disable(ctx context.Context, l *lane, judge judgement, cause domain.Sequence) {
 	var pause backoff
 	alone := false
 	for {
-		d.mu.Lock()
-		var drafts []domain.Draft
-		if !l.shard.lost {
-			drafts = d.disable(l, judge, cause)
-		}
-		l.disabling = drafts != nil
-		d.touch(l)
-		d.unlock()
+		at := s.progress.at()
+		drafts := l.disable(judge, cause)
 		if drafts == nil {
 			return
 		}
 		if alone {
 			drafts = drafts[:1]
 		}
-		_, err := domain.AppendOne(d.io, d.router, domain.Group{Drafts: drafts, Fences: l.shard.fences})
+		_, err := domain.AppendOne(ctx, s.log, domain.Group{Drafts: drafts, Fences: l.shard.fences})
 		switch {
 		case err == nil:
-			d.noteDisabled(l, drafts)
+			s.note(l, drafts)
 			return
 		case errors.Is(err, domain.ErrFenced):
-			d.lose(l.shard)
+			l.shard.lose()
 			return
-		case errors.Is(err, domain.ErrConflict):
-			if d.awaitChange(d.io, l, drafts[0].Expected) != nil {
-				return
+		case errors.Is(err, domain.ErrConflict): // somebody has changed the endpoint
+			for !l.changed(drafts[0].Expected) {
+				if s.progress.await(ctx, at) != nil {
+					return
+				}
+				at = s.progress.at()
 			}
 			continue
 		case unroutable(err): // the operational event, that is
 			alone = true
 			continue
-		case !transient(err):
-			d.resist(l, err)
+		case !transient(err): // the tenant was deleted, or it is a defect: the endpoint goes on
+			if !errors.Is(err, domain.ErrUnknownTenant) {
+				s.set.Logger.Error("the log refuses that an endpoint is disabled",
+					slog.Any("endpoint", l.endpoint), slog.Any("error", err))
+			}
+			l.resume()
 			return
 		}
-		d.trouble("disable an endpoint", err)
-		if pause.wait(d.io) != nil {
+		s.trouble.warn("disable an endpoint", err)
+		if pause.wait(ctx) != nil {
 			return
 		}
 	}
 }
 
-// noteDisabled counts and logs an endpoint's disabling, as it was drafted, once it is in the log.
-func (d *Dispatcher) noteDisabled(l *lane, drafts []domain.Draft) {
-	d.metrics.disabled.Inc()
-	if fact, ok := drafts[0].Fact.(*domain.EndpointDisabled); ok {
-		d.set.Logger.Info("endpoint disabled", slog.Any("endpoint", l.endpoint), slog.String("reason", fact.Endpoint.Disabled))
-	}
-}
+// examineTimeout bounds how long the views may take until they reflect a death.
+const examineTimeout = time.Minute
 
-// resist goes on with an endpoint of which the log doesn't take that it is disabled: since its tenant was deleted, or by a
-// defect.
-func (d *Dispatcher) resist(l *lane, err error) {
-	if !errors.Is(err, domain.ErrUnknownTenant) {
-		d.set.Logger.Error("the log refuses that an endpoint is disabled", slog.Any("endpoint", l.endpoint), slog.Any("error", err))
-	}
-	d.mu.Lock()
-	l.disabling = false
-	d.touch(l)
-	d.unlock()
-}
-
-// awaitChange returns when the fold has an endpoint in another version than one, or with ctx's error.
-func (d *Dispatcher) awaitChange(ctx context.Context, l *lane, version int) error {
+// examine judges, by the views as of the newest death, whether an endpoint has failed for too long, until nothing makes
+// another examination necessary. Views are read until work ends, appends go on until ctx does.
+func (s *disabler) examine(ctx, work context.Context, l *lane) {
 	for {
-		d.mu.Lock()
-		row, ok := d.config.Endpoint(l.endpoint)
-		at := d.position
-		d.mu.Unlock()
-		if !ok || row.Version != version {
-			return nil
+		because := l.nextExamination()
+		if because == nil {
+			return
 		}
-		if err := d.await(ctx, at); err != nil {
-			return err
+		read, cancel := context.WithTimeout(work, examineTimeout)
+		health, _, err := s.set.State.Health(read, l.endpoint, because.position)
+		cancel()
+		if err != nil {
+			s.set.Logger.Warn("an endpoint's health can't be read: it is asked for again at the next dead delivery",
+				slog.Any("endpoint", l.endpoint), slog.Any("error", err))
+			continue
 		}
+		s.disable(ctx, l, failing(health, because.at, &l.examined.sound), because.sequence)
 	}
 }

@@ -2,54 +2,34 @@ package dispatch
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
-	"github.com/hooktrail/hooktrail/projections"
 	"golang.org/x/sync/errgroup"
 )
 
 // Dispatcher delivers events, and has its Router route them. Make one with New and call Run once.
 //
-// Locks: turn is taken before mu, and mu before those of snapshots and contents. No I/O takes place and nothing blocks while
-// mu is held; reading the log may take place under turn.
+// It makes the parts, wires them and runs them: leases decides which shards the node has, feed folds the log into
+// lanes, lanes decides what begins when, and the methods that Dispatcher has as the lanes' crew pass it on to who does
+// it.
 type Dispatcher struct {
 	set       Settings
 	metrics   *metrics
 	contents  *contents
 	snapshots *snapshots
+	lanes     *lanes
+	feed      *feed
+	reader    *reader
+	leases    *leases
 	router    *Router
-	sooner    chan struct{} // a timer earlier than all others was set
-	// standings has the newest heartbeat's answer for tendLeases.
-	standings chan Standing
-	freed     chan struct{}   // see free
-	stops     chan *stopError // folds that stopped, each at most once
+	disabler  *disabler
+	recorder  *recorder
 
-	// turn is held by who needs the fold to keep still: the feed, which alone moves it, for a page, and a loader for the
-	// rest of its way, so that what it hands over is as of the feed's position.
-	turn sync.Mutex
-
-	mu       sync.Mutex          // guards all below, and all of shards, lanes and items; released by unlock
-	position domain.Position     // up to which the log is folded; changed under turn and mu
-	moved    chan struct{}       // closed when position moves, if somebody waits; else nil
-	config   *projections.Config // at position
-	shards   [Shards]*shard      // that this node holds; nil: it doesn't
-	waiting  int                 // items in windows
-	running  int                 // attempts
-	dirty    []*lane             // to be pumped before mu is released
-	timers   timerHeap           // lanes by time
-	stopping bool                // no attempt starts any more
-	halted   bool                // deliveries can't be folded any more: only the configuration is
-
-	tasks    sync.WaitGroup // everything that works on items
-	troubled atomic.Int64   // when trouble last warned, in Unix nanoseconds
-	// work ends when the dispatcher is told to stop; send when attempts under way are to be broken off; io when nothing may be
-	// appended or read any more.
+	// work ends when the dispatcher is told to stop; send when attempts under way are to be broken off; io when nothing
+	// may be appended or read any more. Run sets them before anything begins.
 	work, send, io context.Context
 }
 
@@ -59,32 +39,39 @@ func New(set Settings) (*Dispatcher, error) {
 	if err := set.validate(); err != nil {
 		return nil, err
 	}
-	d := &Dispatcher{
-		set:       set,
-		contents:  newContents(set.Log, set.ContentBytes),
-		snapshots: newSnapshots(),
-		sooner:    make(chan struct{}, 1),
-		standings: make(chan Standing, 1),
-		freed:     make(chan struct{}, 1),
-		stops:     make(chan *stopError, 2), // of each follower
-	}
-	d.router = &Router{set.Log, d}
+	d := &Dispatcher{set: set}
+	d.lanes = newLanes(&d.set, d)
 	var err error
-	d.metrics, err = newMetrics(set.Metrics, d)
-	return d, err
+	if d.metrics, err = newMetrics(set.Metrics, d.lanes); err != nil {
+		return nil, err
+	}
+	trouble := &trouble{logger: set.Logger}
+	d.contents = newContents(set.Log, set.ContentBytes, set.Logger)
+	d.snapshots = newSnapshots()
+	d.feed = &feed{log: set.Log, logger: set.Logger, lanes: d.lanes, contents: d.contents, snapshots: d.snapshots}
+	d.reader = &reader{&d.set, d.feed, d.lanes}
+	d.leases = &leases{&d.set, d.lanes, trouble, make(chan domain.Standing, 1)}
+	d.router = &Router{set.Log, d.lanes, d.snapshots, d.metrics}
+	d.disabler = &disabler{d.router, &d.set, &d.feed.progress, d.metrics, trouble}
+	d.recorder = &recorder{
+		log: d.router, set: &d.set, lanes: d.lanes, contents: d.contents, progress: &d.feed.progress, metrics: d.metrics,
+		disabler: d.disabler, trouble: trouble,
+	}
+	return d, nil
 }
 
 // Router returns the log through which this process appends events.
 func (d *Dispatcher) Router() *Router { return d.router }
 
-// Forget drops every event from memory whose personal parts a key seals. Who destroys the key calls it on all nodes, so that
-// what is retried finds the event erased.
+// Forget drops every event from memory whose personal parts a key seals. Who destroys the key calls it on all nodes, so
+// that what is retried finds the event erased.
 func (d *Dispatcher) Forget(subjectKey domain.UUID) { d.contents.forget(subjectKey) }
 
-// Run delivers until ctx ends, and returns nil then: after it has let the attempts under way finish, within Settings.Grace,
-// and given up its leases. If the log or the views are unreachable, it waits until they are back. At an entry that can't be
-// folded it stops in the same way, since all that came after would be wrong, reports that by metric and fact, and then waits
-// for ctx's end: the process goes on without it. Events are appended and routed as long as the configuration can be folded.
+// Run delivers until ctx ends, and returns nil then: after it has let the attempts under way finish, within
+// Settings.Grace, and given up its leases. If the log or the views are unreachable, it waits until they are back. At an
+// entry that can't be folded it stops in the same way, since all that came after would be wrong, reports that by metric
+// and fact, and then waits for ctx's end: the process goes on without it. Events are appended and routed as long as the
+// configuration can be folded.
 func (d *Dispatcher) Run(ctx context.Context) error {
 	// What must go on while attempts finish outlives ctx, and the configuration is folded for others until Run returns.
 	folding, endFolding := context.WithCancel(context.WithoutCancel(ctx))
@@ -95,24 +82,24 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	defer broken()
 	d.work, d.io = ctx, life
 
-	if err := d.begin(ctx); err != nil || ctx.Err() != nil {
+	if d.begin(ctx) != nil || ctx.Err() != nil {
 		endFolding()
-		return err
+		return nil // ctx ended
 	}
 	var feed sync.WaitGroup
-	feed.Go(func() { d.feed(folding) })
+	feed.Go(func() { d.feed.run(folding) })
 	defer feed.Wait()
 	defer endFolding()
 
 	g, life := errgroup.WithContext(life)
 	g.Go(func() error { return d.watchClock(life) })
-	g.Go(func() error { return d.keepLeases(life) })
-	g.Go(func() error { return d.tendLeases(life) })
+	g.Go(func() error { return d.leases.beat(life) })
+	g.Go(func() error { return d.leases.tend(life) })
 	var stop *stopError
 	g.Go(func() error {
 		select {
 		case <-ctx.Done():
-		case stop = <-d.stops:
+		case stop = <-d.lanes.stops:
 		case <-life.Done(): // one of the others failed
 		}
 		d.drain(broken)
@@ -120,7 +107,8 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 		return nil
 	})
 	err := g.Wait()
-	d.retire()
+	d.lanes.slots.tasks.Wait()
+	d.leases.retire(d.io)
 	if err == nil && stop != nil {
 		d.rest(ctx, stop)
 	}
@@ -129,42 +117,31 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 
 // begin loads the configuration from which the fold goes on.
 func (d *Dispatcher) begin(ctx context.Context) error {
-	err := d.persist(ctx, "read the configuration", func() error {
+	return persist(ctx, d.set.Logger, "read the configuration", func() error {
 		head, err := d.set.Log.Head(ctx)
 		if err != nil {
 			return err
 		}
-		d.config, err = d.set.State.LoadConfig(ctx, head)
-		return err
+		config, err := d.set.State.LoadConfig(ctx, head)
+		if err != nil {
+			return err
+		}
+		if d.set.Filter != nil {
+			config.KeepFilters(d.set.Filter)
+		}
+		d.feed.begin(config)
+		return nil
 	})
-	if err != nil {
-		return nil // ctx ended
-	}
-	d.position = d.config.Cursor()
-	if d.set.Filter != nil {
-		d.config.KeepFilters(d.set.Filter)
-	}
-	tenants := make(map[domain.TenantID]bool)
-	for _, id := range d.config.Tenants() {
-		tenants[id] = true
-	}
-	d.publish(tenants)
-	return nil
 }
 
-// drain lets the attempts under way finish and be recorded. Meanwhile tendLeases gives the shards to other nodes, each as
+// drain lets the attempts under way finish and be recorded. Meanwhile leases gives the shards to other nodes, each as
 // soon as nothing is under way on it.
 func (d *Dispatcher) drain(breakOff context.CancelFunc) {
-	d.mu.Lock()
-	d.stopping = true
-	running := d.running
-	d.free()
-	d.unlock()
-	d.set.Logger.Info("dispatcher stops", slog.Int("attempts_under_way", running))
+	d.set.Logger.Info("dispatcher stops", slog.Int("attempts_under_way", d.lanes.stop()))
 
 	idle := make(chan struct{})
 	go func() {
-		d.tasks.Wait()
+		d.lanes.slots.tasks.Wait()
 		close(idle)
 	}()
 	for _, step := range []struct {
@@ -186,106 +163,61 @@ func (d *Dispatcher) drain(breakOff context.CancelFunc) {
 // recordGrace is how long the outcomes of attempts that were broken off may take to be recorded.
 const recordGrace = 5 * time.Second
 
-// retire gives up what this node holds, once nothing of it is at work any more.
-func (d *Dispatcher) retire() {
-	d.tasks.Wait()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(d.io), 2*time.Second)
-	defer cancel()
-	if err := d.set.Leases.Retire(ctx, d.set.Node); err != nil {
-		d.set.Logger.Warn("leases not given up: others take them over when they expire", slog.Any("error", err))
-	}
-}
-
-// spawnTask runs something that works on items of a shard; mu is held. While the dispatcher stops nothing new begins: the
-// next owner of the shard finds the same to do.
-func (d *Dispatcher) spawnTask(sh *shard, f func()) {
-	if d.stopping || sh.lost {
-		return
-	}
-	sh.running++
-	d.tasks.Add(1)
-	go func() {
-		defer d.tasks.Done()
-		f()
-		d.mu.Lock()
-		sh.running--
-		d.free()
-		d.unlock()
-	}()
-}
-
-// await returns when the fold has moved beyond a position, or with ctx's error.
-func (d *Dispatcher) await(ctx context.Context, beyond domain.Position) error {
-	d.mu.Lock()
-	for d.position <= beyond {
-		if d.moved == nil {
-			d.moved = make(chan struct{})
-		}
-		moved := d.moved
-		d.mu.Unlock()
-		select {
-		case <-moved:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		d.mu.Lock()
-	}
-	d.mu.Unlock()
-	return nil
-}
-
-// persist calls f until it succeeds, and fails only when ctx ends. It warns once of what is the matter.
-func (d *Dispatcher) persist(ctx context.Context, what string, f func() error) error {
-	pause, told := backoff{}, false
+// rest tells by log line, metric and, once for each entry, a fact that a fold has stopped and that this node delivers
+// nothing any more, and returns when ctx ends. Its shards are free for a node whose program can go on.
+func (d *Dispatcher) rest(ctx context.Context, stop *stopError) {
+	d.lanes.clear()
 	for {
-		err := f()
-		if err == nil {
-			if told {
-				d.set.Logger.Info("works again", slog.String("what", what))
-			}
+		d.metrics.stopped(stop.follower)
+		d.set.Logger.Error("nothing is delivered by this node any more: an entry can't be folded "+
+			"(hint: upgrade or repair this program and start it again)",
+			slog.String("follower", stop.follower), slog.Any("position", stop.at), slog.Any("error", stop.err))
+		err := persist(ctx, d.set.Logger, "tell in the log that a fold stopped", func() error {
+			return recordStop(ctx, d.set.Log, stop)
+		})
+		if err != nil {
+			return
+		}
+		select {
+		case stop = <-d.lanes.stops:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// watchClock has lanes pumped when their time comes.
+func (d *Dispatcher) watchClock(ctx context.Context) error {
+	timer := time.NewTimer(longestSleep)
+	defer timer.Stop()
+	for {
+		timer.Reset(d.lanes.pumpDue())
+		select {
+		case <-timer.C:
+		case <-d.lanes.timers.sooner:
+		case <-ctx.Done():
 			return nil
 		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if !told {
-			d.set.Logger.Warn("failed and is tried again", slog.String("what", what), slog.Any("error", err))
-			told = true
-		}
-		if err := pause.wait(ctx); err != nil {
-			return err
-		}
 	}
 }
 
-// backoff spaces tries that fail because something else is unreachable. The zero value is ready.
-type backoff struct{ tries int }
-
-// wait blocks for 10 ms, 20 ms, … at most about 1 s, or until ctx ends.
-func (b *backoff) wait(ctx context.Context) error {
-	pause := 10 * time.Millisecond << min(b.tries, 7)
-	b.tries++
-	timer := time.NewTimer(min(pause, time.Second)/2 + time.Duration(rand.Int64N(int64(pause))))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+// attempt implements crew.
+func (d *Dispatcher) attempt(first *attempt) {
+	w := worker{set: &d.set, contents: d.contents, recorder: d.recorder}
+	w.run(d.io, d.send, first)
 }
 
-// trouble warns that the log doesn't take what must go into it, at most once a second.
-func (d *Dispatcher) trouble(what string, err error) {
-	now := time.Now().UnixNano()
-	last := d.troubled.Load()
-	if now-last < int64(time.Second) || !d.troubled.CompareAndSwap(last, now) {
-		return
-	}
-	d.set.Logger.Warn("the log takes nothing for now; tried again until it does", slog.String("what", what), slog.Any("error", err))
-}
+// load implements crew.
+func (d *Dispatcher) load(shards []*shard) { d.reader.load(d.io, shards) }
 
-func random() float64 { return rand.Float64() }
+// readMore implements crew.
+func (d *Dispatcher) readMore(l *lane) { d.reader.readMore(d.io, l) }
 
-// unforeseen names a defect for the log.
-func unforeseen(p any) error { return fmt.Errorf("panic: %v", p) }
+// lookUp implements crew.
+func (d *Dispatcher) lookUp(sh *shard) { d.reader.lookUp(d.io, sh) }
+
+// record implements crew.
+func (d *Dispatcher) record(sh *shard) { d.recorder.pending(d.io, sh) }
+
+// examine implements crew.
+func (d *Dispatcher) examine(l *lane) { d.disabler.examine(d.io, d.work, l) }

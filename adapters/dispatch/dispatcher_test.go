@@ -1,14 +1,16 @@
-package dispatch
+package dispatch_test
 
 import (
 	"context"
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/hooktrail/hooktrail/adapters/dispatch"
 	"github.com/hooktrail/hooktrail/domain"
 )
 
@@ -62,7 +64,7 @@ func TestDispatcher_RetrySchedule(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.subscribe(w.endpoint(nil), "*")
 		w.receiver.answer = fails
-		n := w.start(func(s *Settings) { s.Beat, s.Expiry = time.Hour, 3*time.Hour })
+		n := w.start(func(s *dispatch.Settings) { s.Beat, s.Expiry = time.Hour, 3*time.Hour })
 		synctest.Wait()
 		began := time.Now()
 		w.event("a")
@@ -89,7 +91,7 @@ func TestDispatcher_RetrySchedule(t *testing.T) {
 }
 
 // settings that make hours pass quickly.
-func slowBeat(s *Settings) { s.Beat, s.Expiry = time.Hour, 3*time.Hour }
+func slowBeat(s *dispatch.Settings) { s.Beat, s.Expiry = time.Hour, 3*time.Hour }
 
 func TestDispatcher_Redrive(t *testing.T) {
 	t.Parallel()
@@ -143,7 +145,7 @@ func TestDispatcher_Permanent(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, w *world) {
 		w.subscribe(w.endpoint(nil), "*")
-		w.receiver.answer = func(s Shipment) Answer {
+		w.receiver.answer = func(s dispatch.Shipment) dispatch.Answer {
 			a := fails(s)
 			a.Permanent = true
 			return a
@@ -311,14 +313,14 @@ func TestDispatcher_Cancels(t *testing.T) {
 		}, domain.CancelTenantDeleted},
 	}
 	for name, test := range tests {
-		for _, window := range []int{DefaultWindow, 2} {
-			t.Run(name, func(t *testing.T) {
+		for _, window := range []int{dispatch.DefaultWindow, 2} {
+			t.Run(fmt.Sprintf("%s, %d in memory", name, window), func(t *testing.T) {
 				t.Parallel()
 				bubble(t, func(t *testing.T, w *world) {
 					endpoint := w.endpoint(nil)
 					subscription := w.subscribe(endpoint, "*")
 					w.receiver.answer = fails
-					n := w.start(func(s *Settings) { s.Window = window })
+					n := w.start(func(s *dispatch.Settings) { s.Window = window })
 					for range 20 {
 						w.event("a")
 					}
@@ -344,7 +346,7 @@ func TestDispatcher_PanicOfASend(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, w *world) {
 		w.subscribe(w.endpoint(nil), "*")
-		w.receiver.answer = func(Shipment) Answer { panic("a defect") }
+		w.receiver.answer = func(dispatch.Shipment) dispatch.Answer { panic("a defect") }
 		n := w.start(nil)
 		w.event("a")
 		time.Sleep(4 * time.Second)
@@ -364,7 +366,7 @@ func TestDispatcher_TooLate(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.subscribe(w.endpoint(nil), "*")
 		still := &slow{Log: w.memory}
-		n := w.start(func(s *Settings) { s.Log = still })
+		n := w.start(func(s *dispatch.Settings) { s.Log = still })
 		time.Sleep(5 * time.Second)
 		still.pause(time.Duration(domain.DefaultTimeout))
 		w.event("a")
@@ -422,14 +424,14 @@ func TestDispatcher_Shutdown(t *testing.T) {
 				synctest.Wait()
 				began := time.Now()
 				n.end(t)
-				if got, want := time.Since(began), min(took, DefaultGrace); got != want {
+				if got, want := time.Since(began), min(took, dispatch.DefaultGrace); got != want {
 					t.Errorf("stopped after %v, want %v", got, want)
 				}
 				if got := len(w.receiver.seen()); got != 2 {
 					t.Errorf("%d requests: none may begin while the dispatcher stops", got)
 				}
 				w.check()
-				n = w.start(func(s *Settings) { s.Displaced = []domain.UUID{n.set.Node} })
+				n = w.start(func(s *dispatch.Settings) { s.Displaced = []domain.UUID{n.set.Node} })
 				time.Sleep(time.Hour)
 				n.end(t)
 				for _, d := range w.deliveries() {
@@ -441,4 +443,71 @@ func TestDispatcher_Shutdown(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestLane_OfDeletedEndpointGoes: of an endpoint that is deleted nothing stays in memory, once nothing of it waits.
+func TestLane_OfDeletedEndpointGoes(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		kept, gone := w.endpoint(nil), w.endpoint(func(c *domain.EndpointConfig) { c.Paused = true })
+		w.subscribe(kept, "*")
+		w.subscribe(gone, "*")
+		n := w.start(func(s *dispatch.Settings) { s.Window = 2 }) // most lie beyond, and have to be read to be cancelled
+		time.Sleep(5 * time.Second)
+		for range 20 {
+			w.event("a")
+		}
+		time.Sleep(time.Minute)
+		w.change(gone, func(c domain.EndpointConfig) domain.Fact { return &domain.EndpointDeleted{Endpoint: c} })
+		time.Sleep(time.Minute)
+		for endpoint, want := range map[domain.UUID]bool{kept: true, gone: false} {
+			if got := n.HasLane(endpoint); got != want {
+				t.Errorf("a lane of %s: %v, want %v", endpoint, got, want)
+			}
+		}
+		n.end(t)
+		cancelled := 0
+		for _, d := range w.deliveries() {
+			if d.Endpoint == gone && d.Status == domain.DeliveryStatusCancelled {
+				cancelled++
+			}
+		}
+		if cancelled != 20 {
+			t.Errorf("%d deliveries are given up, want 20", cancelled)
+		}
+		w.check()
+	})
+}
+
+// TestDispatcher_DatabaseClockAhead: the time that the log gives a delivery says nothing about its first attempt, not
+// even behind a retry that has to wait.
+func TestDispatcher_DatabaseClockAhead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorldAt(t, func() time.Time { return time.Now().Add(30 * time.Second) })
+		w.subscribe(w.endpoint(func(c *domain.EndpointConfig) {
+			c.Concurrency = 1
+			c.Retry = domain.Schedule{Gaps: []domain.Duration{domain.Duration(10 * time.Second)}}
+		}), "*")
+		w.receiver.took = time.Second
+		var sent atomic.Int32
+		w.receiver.answer = func(s dispatch.Shipment) dispatch.Answer {
+			if sent.Add(1) == 1 {
+				return fails(s)
+			}
+			return succeeds(s)
+		}
+		n := w.start(slowBeat)
+		time.Sleep(time.Second)
+		began := time.Now()
+		w.event("a")
+		w.event("b") // both wait for the slot, and are 30 s in the future by the log
+		w.event("c")
+		time.Sleep(time.Minute)
+		n.end(t)
+		if got, want := w.receiver.times(began), []int{0, 1, 2, 11}; !slices.Equal(got, want) {
+			t.Errorf("requests after %v seconds, want %v", got, want)
+		}
+		w.check()
+	})
 }

@@ -1,4 +1,4 @@
-package dispatch
+package dispatch_test
 
 import (
 	"context"
@@ -141,24 +141,24 @@ func (l *faulty) Select(ctx context.Context, q domain.Query) ([]domain.Entry, er
 	return l.Log.Select(ctx, q)
 }
 
-// recorder notes what a test has to say, where testing.T and rapid.T can't be used: within another's bubble.
-type recorder struct {
+// failures notes what a test has to say, where testing.T and rapid.T can't be used: within another's bubble.
+type failures struct {
 	mu     sync.Mutex
 	faults []string
 }
 
 // Helper implements fatal.
-func (r *recorder) Helper() {}
+func (r *failures) Helper() {}
 
 // Errorf implements fatal.
-func (r *recorder) Errorf(format string, args ...any) {
+func (r *failures) Errorf(format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.faults = append(r.faults, fmt.Sprintf(format, args...))
 }
 
 // Fatalf implements fatal.
-func (r *recorder) Fatalf(format string, args ...any) {
+func (r *failures) Fatalf(format string, args ...any) {
 	r.Errorf(format, args...)
 	runtime.Goexit()
 }

@@ -1,13 +1,19 @@
 package dispatch
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
 )
+
+// firsts are the first attempts that one group's append begins. Each has a slot of its endpoint, and its delivery is
+// among its shard's items meanwhile, so that the feed, which may see the entry before the group's caller has the log's
+// answer, leaves it alone.
+type firsts struct {
+	lanes    *lanes
+	attempts []firstAttempt
+}
 
 // firstAttempt is an attempt that an event's entry begins.
 type firstAttempt struct {
@@ -16,68 +22,47 @@ type firstAttempt struct {
 	namedAt int // the place of the draft that names the delivery: the event's, or one that continues its routing
 }
 
-// reserve takes slots for the first attempts that may begin at once, and has the groups say so.
-func (d *Dispatcher) reserve(groups []*routedGroup) {
-	now := time.Now()
-	d.mu.Lock()
-	defer d.unlock()
-	for _, g := range groups {
-		g.firsts = nil
-		if g.bare || g.stale >= decideUnderLock || g.group.Basis == nil {
+// reserve takes slots for the first attempts that may begin at once, and has the drafts of a tenant's group say so.
+func (f *firsts) reserve(tenant domain.TenantID, drafts []domain.Draft, now time.Time) {
+	f.lanes.mu.Lock()
+	defer f.lanes.mu.Unlock()
+	event := 0
+	for i := range drafts {
+		var routing *domain.Routing
+		switch fact := drafts[i].Fact.(type) {
+		case *domain.EventAppended:
+			event, routing = i, &fact.Routing
+		case *domain.EventRouted:
+			routing = &fact.Routing
+		default:
 			continue
 		}
-		event := 0
-		for i := range g.group.Drafts {
-			var routing *domain.Routing
-			switch f := g.group.Drafts[i].Fact.(type) {
-			case *domain.EventAppended:
-				event, routing = i, &f.Routing
-			case *domain.EventRouted:
-				routing = &f.Routing
-			default:
-				continue
-			}
-			for k := range routing.Deliveries {
-				a := d.reserveSlot(g.group.Basis.Tenant, &routing.Deliveries[k], now)
-				if a == nil {
-					continue
-				}
+		for k := range routing.Deliveries {
+			if a := f.prepare(tenant, &routing.Deliveries[k], now); a != nil {
 				routing.Deliveries[k].First = a.fact
-				g.firsts = append(g.firsts, &firstAttempt{attempt: a, eventAt: event, namedAt: i})
+				f.attempts = append(f.attempts, firstAttempt{attempt: a, eventAt: event, namedAt: i})
 			}
 		}
-		g.fence()
 	}
 }
 
-// fence has the group appended under the leases of the shards on which it begins attempts.
-func (g *routedGroup) fence() {
-	if len(g.firsts) == 0 {
-		return
-	}
-	g.group.Fences = slices.Clone(g.asked.Fences)
-	for _, a := range g.firsts {
-		if f := a.item.lane.shard.fences[0]; !slices.Contains(g.group.Fences, f) {
-			g.group.Fences = append(g.group.Fences, f)
-		}
-	}
-}
-
-// reserveSlot takes a slot for a delivery that is about to be made and prepares its first attempt. It returns nil when that
-// can't begin at once: the shard is another node's, the endpoint has no free slot or something is due before; mu is held.
-func (d *Dispatcher) reserveSlot(tenant domain.TenantID, r *domain.RoutedDelivery, now time.Time) *attempt {
-	sh := d.shards[shardOf(r.ID)]
-	if sh == nil || !sh.ready || d.stopping {
+// prepare occupies a slot for a delivery that is about to be made and prepares its first attempt. It returns nil when
+// that can't begin at once: the shard is another node's, the endpoint has no free slot or something is due before;
+// lanes.mu is held.
+func (f *firsts) prepare(tenant domain.TenantID, r *domain.RoutedDelivery, now time.Time) *attempt {
+	ls := f.lanes
+	sh := ls.shards[shardOf(r.ID)]
+	if sh == nil || !sh.ready || ls.slots.stopping {
 		return nil
 	}
-	if c := d.endpointNow(r.Endpoint); c == nil || c.Version != r.EndpointVersion {
+	if c := ls.config.endpoint(r.Endpoint); c == nil || c.Version != r.EndpointVersion {
 		return nil // another URL or key would be used, or a pause not be seen
 	}
-	l := d.laneOf(sh, tenant, r.Endpoint)
-	if next := l.window.first(now); !l.open() || next != nil && next.due(now) {
+	l := sh.lane(tenant, r.Endpoint)
+	if next := l.window.first(now); !ls.slots.vacant(l) || next != nil && next.due(now) {
 		return nil
 	}
-	if ok, _ := l.admit(now); !ok {
+	if ok, _ := l.takeToken(now); !ok {
 		return nil
 	}
 	it := &item{phase: held, lane: l, delivery: domain.Delivery{
@@ -85,56 +70,35 @@ func (d *Dispatcher) reserveSlot(tenant domain.TenantID, r *domain.RoutedDeliver
 		Status: domain.DeliveryPending,
 	}}
 	sh.items[r.ID] = it
-	d.occupy(l)
-	return d.prepare(it, now)
+	ls.slots.occupy(l)
+	return prepare(it, ls.set.Node, now)
 }
 
-// settleRouted notes what became of groups, launches the attempts of those that are in the log and returns those that are to
-// be decided again.
-func (d *Dispatcher) settleRouted(
-	groups []*routedGroup, answers []domain.Outcome, submitted time.Time, outcomes []domain.Outcome,
-) (again []*routedGroup) {
-	returned := time.Now()
-	d.mu.Lock()
-	defer d.unlock()
-	for i, g := range groups {
-		o := answers[i]
-		outcomes[g.index] = o
-		switch {
-		case o.Err == nil:
-			d.metrics.routed(g)
-			d.launchFirsts(g, o.Entries, submitted, returned)
-			if len(o.Entries) > len(g.asked.Drafts) {
-				kept := make([]domain.Entry, len(g.places))
-				for k, place := range g.places {
-					kept[k] = o.Entries[place]
-				}
-				outcomes[g.index].Entries = kept
-			}
-			continue
-		case errors.Is(o.Err, domain.ErrStale) && g.group.Basis != nil:
-			d.metrics.stale.Inc()
-			if g.stale++; g.stale >= maxDecisions {
-				outcomes[g.index].Err = fmt.Errorf("%w: the tenant's configuration changes too fast", domain.ErrBusy)
-			} else {
-				again = append(again, g)
-			}
-		case errors.Is(o.Err, domain.ErrFenced) && len(g.firsts) > 0:
-			// One of the leases is lost. If it is a shard's, the event is appended without beginning anything.
-			g.bare = true
-			again = append(again, g)
-		}
-		d.unreserve(g)
+// fences returns fences with those of the shards on which attempts begin.
+func (f *firsts) fences(asked []domain.Fence) []domain.Fence {
+	if len(f.attempts) == 0 {
+		return asked
 	}
-	return again
+	fences := slices.Clone(asked)
+	for i := range f.attempts {
+		if fence := f.attempts[i].item.lane.shard.fences[0]; !slices.Contains(fences, fence) {
+			fences = append(fences, fence)
+		}
+	}
+	return fences
 }
 
-// launchFirsts sends what an append has begun; mu is held. The feed may have folded the entries before.
-func (d *Dispatcher) launchFirsts(g *routedGroup, entries []domain.Entry, submitted, returned time.Time) {
+// launch sends what the group's append has begun. The feed may have folded the entries before.
+func (f *firsts) launch(entries []domain.Entry, submitted, returned time.Time) {
+	if len(f.attempts) == 0 {
+		return
+	}
+	f.lanes.mu.Lock()
+	defer f.lanes.mu.Unlock()
 	deliveries, of := []domain.Delivery(nil), -1
-	for _, a := range g.firsts {
+	for _, a := range f.attempts {
 		if a.item.lane.shard.lost { // its new owner closes the attempt
-			d.vacate(a.item.lane)
+			f.lanes.slots.vacate(a.item.lane)
 			continue
 		}
 		if of != a.namedAt {
@@ -142,35 +106,36 @@ func (d *Dispatcher) launchFirsts(g *routedGroup, entries []domain.Entry, submit
 		}
 		at := slices.IndexFunc(deliveries, func(delivery domain.Delivery) bool { return delivery.ID == a.item.delivery.ID })
 		a.delivery = deliveries[at]
-		d.adopt(a.item, &entries[a.namedAt], &a.delivery)
+		a.item.created(&entries[a.namedAt], &a.delivery)
 		a.event = eventOf(&entries[a.eventAt])
-		a.commenced(submitted, returned, 0)
-		d.launch(a.attempt)
+		a.begun(submitted, returned, 0)
+		f.lanes.launch(a.attempt)
 	}
-	g.firsts = nil
+	f.attempts = nil
+	f.lanes.pump()
 }
 
-// adopt completes the item of an attempt that was reserved by the entry that begins it, unless that is done; mu is held.
-func (d *Dispatcher) adopt(it *item, e *domain.Entry, delivery *domain.Delivery) {
-	if it.position == 0 {
-		it.position, it.delivery = e.Position, *delivery
+// unreserve gives the slots and tokens of a group back whose append isn't known to be committed. The group may be in
+// the log nevertheless, if only the answer was lost: then the fold finds that its attempts are open and closes them as
+// not sent.
+func (f *firsts) unreserve() {
+	if len(f.attempts) == 0 {
+		return
 	}
-}
-
-// unreserve gives back the slots of a group whose append failed; mu is held. The group may be in the log nevertheless, if only
-// the answer was lost: then the fold finds that its attempts are open and closes them as not sent.
-func (d *Dispatcher) unreserve(g *routedGroup) {
-	for _, a := range g.firsts {
+	f.lanes.mu.Lock()
+	defer f.lanes.mu.Unlock()
+	for _, a := range f.attempts {
 		l := a.item.lane
-		l.readmit()
-		d.vacate(l)
+		l.returnToken()
+		f.lanes.slots.vacate(l)
 		switch {
 		case l.shard.lost:
 		case a.item.position > 0:
-			d.settle(a.item)
+			l.shard.settle(a.item)
 		default:
 			delete(l.shard.items, a.item.delivery.ID)
 		}
 	}
-	g.firsts = nil
+	f.attempts = nil
+	f.lanes.pump()
 }

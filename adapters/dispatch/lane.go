@@ -7,7 +7,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// lane is what one endpoint has in memory. Dispatcher.mu guards it.
+// lane is what one endpoint has in memory. lanes.mu guards it: next and what is above it take the lock themselves,
+// everything below next is for those who hold it.
 type lane struct {
 	shard    *shard
 	tenant   domain.TenantID
@@ -15,7 +16,7 @@ type lane struct {
 	config   *domain.Endpoint // in force; nil when it is deleted. Replaced, never changed
 	barred   bool             // by the tenant's rules: nothing begins, everything waits
 	window   window
-	running  int // attempts under way, at most config.Concurrency unless that was lowered meanwhile
+	running  int // attempts under way, at most concurrency unless that was lowered meanwhile
 	limiter  *rate.Limiter
 	throttle throttle
 
@@ -23,14 +24,214 @@ type lane struct {
 	disabling bool
 	examined  examination
 
-	paging bool      // more is being read into the window
-	dirty  bool      // is in Dispatcher.dirty
-	wakeAt time.Time // when to look again; zero: not asked for
-	wake   int       // index in Dispatcher.timers
+	reading bool      // more is being read into the window
+	touched bool      // is in lanes.touched
+	wakeAt  time.Time // when to look again, while timer isn't -1
+	timer   int       // index in timers; -1: none
 }
 
-// configure takes over a configuration, nil for a deleted endpoint.
-func (l *lane) configure(c *domain.Endpoint) {
+// examination is of an endpoint that may have failed for too long. It takes place when a delivery's schedule has ended
+// without success, in the background, and one at a time for an endpoint.
+type examination struct {
+	because *death // what makes the next one necessary; nil: nothing does
+	running bool
+	// sound is until when the endpoint can't have failed for too long, whatever fails.
+	sound time.Time
+}
+
+// disable drafts the endpoint's disabling as of the fold, and has nothing begin any more until the fold sees a change.
+// It returns nil, and lets attempts begin again, if the endpoint isn't to be disabled.
+func (l *lane) disable(judge judgement, cause domain.Sequence) []domain.Draft {
+	ls := l.shard.lanes
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	var drafts []domain.Draft
+	if !l.shard.lost {
+		drafts = disablingOf(ls.config, l.tenant, l.endpoint, judge, cause)
+	}
+	l.disabling = drafts != nil
+	l.touch()
+	ls.pump()
+	return drafts
+}
+
+// resume lets attempts begin again after the log has refused the endpoint's disabling.
+func (l *lane) resume() {
+	ls := l.shard.lanes
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	l.disabling = false
+	l.touch()
+	ls.pump()
+}
+
+// changed reports whether the fold has the endpoint in another version than one.
+func (l *lane) changed(version int) bool {
+	ls := l.shard.lanes
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	row, ok := ls.config.Endpoint(l.endpoint)
+	return !ok || row.Version != version
+}
+
+// died has the endpoint examined after the end of a delivery's schedule.
+func (l *lane) died(of death) {
+	ls := l.shard.lanes
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	if l.config == nil || l.config.DisableAfter == 0 || time.Now().Before(l.examined.sound) || ls.slots.stopping {
+		return
+	}
+	l.examined.because = &of
+	if l.examined.running {
+		return
+	}
+	l.examined.running = true
+	ls.slots.tasks.Add(1) // none of the shard's tasks: views that are far behind must not keep the shard here
+	go func() {
+		defer ls.slots.tasks.Done()
+		ls.crew.examine(l)
+	}()
+}
+
+// nextExamination returns what makes another examination necessary, nil when nothing does.
+func (l *lane) nextExamination() *death {
+	ls := l.shard.lanes
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	because := l.examined.because
+	l.examined.because = nil
+	l.examined.running = because != nil && !l.shard.lost && !ls.slots.stopping
+	if !l.examined.running {
+		return nil
+	}
+	return because
+}
+
+// next has the lane observe how its worker's last attempt ended, which may be nil, and claims the next delivery for the
+// same slot. It drafts what goes into the log with the end, and returns nil when no attempt is to be made now.
+func (l *lane) next(last *ending) *attempt {
+	ls, now := l.shard.lanes, time.Now()
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	var next *attempt
+	if last != nil {
+		l.observe(last, now)
+	}
+	l.running-- // this worker's own slot, for the next one
+	vacant := ls.slots.vacant(l)
+	l.running++
+	if vacant {
+		if it := l.claim(now); it != nil {
+			next = prepare(it, ls.set.Node, now)
+		}
+	}
+	ls.pump()
+	return next
+}
+
+// observe takes in what the end of an attempt says about the endpoint, and drafts what is to be appended with it.
+func (l *lane) observe(e *ending, now time.Time) {
+	ls, single := l.shard.lanes, l.throttle.single
+	l.throttle.observe(e.seen, now)
+	if single && !l.throttle.single {
+		l.touch() // the other slots may be taken again
+	}
+	if e.fact.Result.Status == domain.DeliveryDead && ls.config.wants(l.tenant, domain.EventDeliveryDead) {
+		e.deadLetter = deadLetterEvent(&e.item.delivery, e.event, &e.fact.Result, e.deadBecause())
+	}
+	if e.gone && !l.disabling {
+		e.disabled = disablingOf(ls.config, l.tenant, l.endpoint, gone(e.asked), e.delivery.EventSequence)
+		e.disables = e.disabled != nil
+		l.disabling = e.disables
+	}
+}
+
+// pump starts everything that may begin now.
+func (l *lane) pump(now time.Time) {
+	sh, ls := l.shard, l.shard.lanes
+	if sh.lost {
+		return
+	}
+	if l.window.more && !l.reading && sh.ready && l.window.len() <= ls.budget.window()/2 &&
+		len(sh.pending) < maxPending { // else what is read only to be cancelled would pile up; takePending comes back
+		l.reading = true
+		sh.spawn(func() { ls.crew.readMore(l) })
+	}
+	for ls.slots.vacant(l) {
+		it := l.claim(now)
+		if it == nil {
+			return
+		}
+		ls.slots.occupy(l)
+		ls.launch(prepare(it, ls.set.Node, now))
+	}
+	if l.idle() {
+		ls.timers.clear(l)
+		delete(sh.byEndpoint, l.endpoint)
+	}
+}
+
+// claim takes the next delivery that is due out of the window, nil when there is none now, and has the lane looked at
+// again when there will be. It doesn't ask for a slot.
+func (l *lane) claim(now time.Time) *item {
+	ls := l.shard.lanes
+	for {
+		it := l.window.first(now)
+		if it == nil {
+			return nil
+		}
+		if !it.due(now) {
+			ls.timers.set(l, it.delivery.NextAttemptAt)
+			return nil
+		}
+		reason := ls.config.doom(&it.delivery, l.config)
+		if reason == "" {
+			if ok, again := l.takeToken(now); !ok {
+				ls.timers.set(l, again)
+				return nil
+			}
+		}
+		l.remove(it)
+		if reason == "" {
+			it.phase = held
+			return it
+		}
+		l.shard.cancel(it, reason)
+	}
+}
+
+// remove takes an item out of the window.
+func (l *lane) remove(it *item) {
+	l.window.remove(it)
+	l.shard.lanes.budget.waiting--
+}
+
+// sift cancels those in the window that will not be tried any more.
+func (l *lane) sift() {
+	if !l.shard.ready {
+		return // its loader sifts
+	}
+	for _, it := range l.window.all() {
+		if reason := l.shard.lanes.config.doom(&it.delivery, l.config); reason != "" {
+			l.remove(it)
+			l.shard.cancel(it, reason)
+		}
+	}
+	l.touch()
+}
+
+// touch has the lane pumped before the lock is given back.
+func (l *lane) touch() {
+	if !l.touched {
+		l.touched = true
+		l.shard.lanes.touched = append(l.shard.lanes.touched, l)
+	}
+}
+
+// obey takes over the configuration in force.
+func (l *lane) obey() {
+	c := l.shard.lanes.config.endpoint(l.endpoint)
 	if l.config != nil && c != nil && c.Moved(l.config.EndpointConfig) {
 		l.throttle = throttle{} // it was another receiver's
 	}
@@ -44,24 +245,22 @@ func (l *lane) configure(c *domain.Endpoint) {
 		l.limiter.SetLimit(rate.Limit(c.RateLimit.PerSecond))
 		l.limiter.SetBurst(c.RateLimit.Burst)
 	}
+	l.obeyTenant()
 }
 
-// open reports whether one more attempt may be under way, whatever is due.
-func (l *lane) open() bool {
-	return l.shard.ready && !l.shard.giving && !l.shard.lost &&
-		l.config != nil && l.config.Active() && !l.barred && !l.disabling && l.running < l.slots()
-}
+// obeyTenant takes over the rules in force of the endpoint's tenant.
+func (l *lane) obeyTenant() { l.barred = l.shard.lanes.config.bars(l.tenant, l.config) }
 
-// slots is how many attempts may be under way at once.
-func (l *lane) slots() int {
+// concurrency is how many attempts may be under way at once.
+func (l *lane) concurrency() int {
 	if l.throttle.single {
 		return 1
 	}
 	return l.config.Concurrency
 }
 
-// admit takes a token of the rate limit or says when to ask again.
-func (l *lane) admit(now time.Time) (ok bool, again time.Time) {
+// takeToken takes a token of the rate limit, or returns when to ask again.
+func (l *lane) takeToken(now time.Time) (ok bool, again time.Time) {
 	if l.throttle.until.After(now) {
 		return false, l.throttle.until
 	}
@@ -73,202 +272,15 @@ func (l *lane) admit(now time.Time) (ok bool, again time.Time) {
 	return false, now.Add(time.Duration(missing*float64(time.Second)) + time.Microsecond)
 }
 
-// readmit gives a token of the rate limit back that no attempt has used.
-func (l *lane) readmit() {
+// returnToken gives a token of the rate limit back that no attempt has used.
+func (l *lane) returnToken() {
 	if l.limiter != nil {
 		l.limiter.AllowN(time.Now(), -1)
 	}
 }
 
-// laneOf returns the lane of an endpoint in a shard, made when there is none.
-func (d *Dispatcher) laneOf(sh *shard, tenant domain.TenantID, endpoint domain.UUID) *lane {
-	l := sh.lanes[endpoint]
-	if l == nil {
-		l = &lane{shard: sh, tenant: tenant, endpoint: endpoint, wake: -1}
-		d.refresh(l)
-		sh.lanes[endpoint] = l
-		if l.config == nil {
-			d.touch(l) // it goes again when what is here of it is cancelled
-		}
-	}
-	return l
-}
-
-// refresh has a lane take over the configuration in force.
-func (d *Dispatcher) refresh(l *lane) {
-	l.configure(d.endpointNow(l.endpoint))
-	d.bar(l)
-}
-
-// bar has a lane obey its tenant's rules in force.
-func (d *Dispatcher) bar(l *lane) {
-	tenant, ok := d.config.Tenant(l.tenant)
-	l.barred = ok && l.config != nil && tenant.Bars(l.config.EndpointConfig) != ""
-}
-
-// endpointNow returns an endpoint's configuration in force, nil when it is deleted.
-func (d *Dispatcher) endpointNow(id domain.UUID) *domain.Endpoint {
-	row, ok := d.config.Endpoint(id)
-	if !ok {
-		return nil
-	}
-	return &row.Endpoint
-}
-
-// doom returns why a delivery is to be cancelled, "" when it isn't.
-func (d *Dispatcher) doom(it *item) domain.CancelReason {
-	if _, ok := d.config.Tenant(it.delivery.Tenant); !ok {
-		return domain.CancelTenantDeleted
-	}
-	if it.lane.config == nil {
-		return domain.CancelEndpointDeleted
-	}
-	for _, s := range it.delivery.Subscriptions {
-		if _, ok := d.config.Subscription(it.delivery.Tenant, s.ID); ok {
-			return ""
-		}
-	}
-	if len(it.delivery.Subscriptions) == 0 { // a test, which no subscription asked for
-		return ""
-	}
-	return domain.CancelSubscriptionsDeleted
-}
-
-// settle puts an item that no task has in hand where it belongs.
-func (d *Dispatcher) settle(it *item) {
-	l := it.lane
-	switch {
-	case it.gone():
-		delete(l.shard.items, it.delivery.ID)
-		return
-	case it.delivery.Open:
-		// No task has the attempt in hand: it is a former owner's, or the answer to its start was lost.
-		result := unknown
-		if it.delivery.Node == d.set.Node {
-			result = notSent
-		}
-		d.closeOpen(l.shard, []*item{it}, result)
-		return
-	}
-	it.phase = waiting
-	if reason := d.doom(it); reason != "" {
-		d.cancel(it, reason)
-		return
-	}
-	if !l.window.put(it) {
-		delete(l.shard.items, it.delivery.ID)
-		return
-	}
-	d.waiting++
-	if limit := d.windowLimit(); l.window.len() > 2*limit {
-		d.forget(l.window.trim(limit))
-	}
-	d.touch(l)
-}
-
-// forget drops items that were taken out of a window.
-func (d *Dispatcher) forget(items []*item) {
-	for _, it := range items {
-		delete(it.lane.shard.items, it.delivery.ID)
-	}
-	d.waiting -= len(items)
-}
-
-// windowLimit is how many deliveries an endpoint keeps in memory for now.
-func (d *Dispatcher) windowLimit() int {
-	if d.waiting > d.set.Budget {
-		return min(smallWindow, d.set.Window)
-	}
-	return d.set.Window
-}
-
-// touch has a lane pumped before mu is released.
-func (d *Dispatcher) touch(l *lane) {
-	if !l.dirty {
-		l.dirty = true
-		d.dirty = append(d.dirty, l)
-	}
-}
-
-// unlock pumps the lanes that were touched and releases mu. It is the only way to release it after a change.
-func (d *Dispatcher) unlock() {
-	for len(d.dirty) > 0 { // pumping may touch further lanes
-		l := d.dirty[len(d.dirty)-1]
-		d.dirty = d.dirty[:len(d.dirty)-1]
-		l.dirty = false
-		d.pump(l, time.Now())
-	}
-	d.mu.Unlock()
-}
-
-// pump starts as many attempts as may be.
-func (d *Dispatcher) pump(l *lane, now time.Time) {
-	if l.shard.lost {
-		return
-	}
-	if l.window.more && !l.paging && l.shard.ready && l.window.len() <= d.windowLimit()/2 &&
-		len(l.shard.pending) < maxPending { // else what is paged in to be cancelled would pile up; appendPending comes back
-		d.pageIn(l)
-	}
-	for l.open() {
-		it := d.claim(l, now)
-		if it == nil {
-			return
-		}
-		d.occupy(l)
-		d.launch(d.prepare(it, now))
-	}
-	if l.idle() {
-		d.sleepLane(l)
-		delete(l.shard.lanes, l.endpoint)
-	}
-}
-
-// idle reports whether the lane can go: its endpoint is deleted, and no delivery of it is left in memory or in the view. Items
-// in hand may still refer to it, but will only be cancelled.
+// idle reports whether the lane can go: its endpoint is deleted, and no delivery of it is left in memory or in the
+// view. Items in hand may still refer to it, but will only be cancelled.
 func (l *lane) idle() bool {
-	return l.config == nil && l.shard.ready && !l.window.more && !l.paging && l.running == 0 && l.window.len() == 0
-}
-
-// claim takes the next delivery that is due out of a lane's window, nil when there is none now. It doesn't ask for the
-// lane's concurrency.
-func (d *Dispatcher) claim(l *lane, now time.Time) *item {
-	for !d.stopping {
-		it := l.window.first(now)
-		if it == nil {
-			return nil
-		}
-		if !it.due(now) {
-			d.wakeLane(l, it.delivery.NextAttemptAt)
-			return nil
-		}
-		reason := d.doom(it)
-		if reason == "" {
-			if ok, again := l.admit(now); !ok {
-				d.wakeLane(l, again)
-				return nil
-			}
-		}
-		l.window.remove(it)
-		d.waiting--
-		if reason == "" {
-			it.phase = held
-			return it
-		}
-		d.cancel(it, reason)
-	}
-	return nil
-}
-
-// release returns an item to its lane once its worker is done; mu is held. version is the stream version that the append
-// reached: until the fold has caught up with it the item is stale and can't be claimed.
-func (d *Dispatcher) release(it *item, version int) {
-	if it.lane.shard.lost {
-		return
-	}
-	if it.delivery.Version >= version {
-		d.settle(it)
-		return
-	}
-	it.phase, it.awaits = stale, version
+	return l.config == nil && l.shard.ready && !l.window.more && !l.reading && l.running == 0 && l.window.len() == 0
 }

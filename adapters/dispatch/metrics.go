@@ -22,7 +22,7 @@ type metrics struct {
 }
 
 // newMetrics registers everything with a registerer, if there is one.
-func newMetrics(r prometheus.Registerer, d *Dispatcher) (*metrics, error) {
+func newMetrics(r prometheus.Registerer, ls *lanes) (*metrics, error) {
 	outcomes := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "hooktrail_dispatch_attempts_total", Help: "Delivery attempts whose end was recorded by this node, by outcome.",
 	}, []string{"outcome"})
@@ -68,24 +68,23 @@ func newMetrics(r prometheus.Registerer, d *Dispatcher) (*metrics, error) {
 	if r == nil {
 		return m, nil
 	}
-	gauge := func(name, help string, value func() int) prometheus.Collector {
+	gauge := func(name, help string, value func(*lanes) int) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
-			d.mu.Lock()
-			defer d.mu.Unlock()
-			return float64(value())
+			return float64(ls.measure(value))
 		})
 	}
 	all := []prometheus.Collector{
 		outcomes, m.cancelled, m.dead, m.disabled, m.events, m.started, m.stale, m.latency,
 		m.followers[feedFollower], m.followers[configurationFollower],
-		gauge("hooktrail_dispatch_in_flight", "Attempts under way on this node.", func() int { return d.running }),
-		gauge("hooktrail_dispatch_waiting", "Waiting deliveries in this node's memory, due or not.", func() int { return d.waiting }),
+		gauge("hooktrail_dispatch_in_flight", "Attempts under way on this node.", func(ls *lanes) int { return ls.slots.running }),
+		gauge("hooktrail_dispatch_waiting", "Waiting deliveries in this node's memory, due or not.", func(ls *lanes) int { return ls.budget.waiting }),
 		gauge("hooktrail_dispatch_due", "Waiting deliveries in this node's memory whose time has come and which wait only for a slot of "+
-			"their endpoint, its rate limit, or the end of its pause, its disabling or its throttling. At most as many as are kept in memory of each endpoint: "+
-			"what lies beyond isn't counted.", d.dueCount),
+			"their endpoint, its rate limit, or the end of its pause, its disabling or its throttling. At most as many as are "+
+			"kept in memory of each endpoint: "+
+			"what lies beyond isn't counted.", dueCount),
 		gauge("hooktrail_dispatch_throttled", "Endpoints of this node's shards that get fewer attempts for now because their receivers asked "+
-			"for it by a 429 or 503.", d.throttledCount),
-		gauge("hooktrail_dispatch_shards", "Shards that this node holds.", d.shardCount),
+			"for it by a 429 or 503.", throttledCount),
+		gauge("hooktrail_dispatch_shards", "Shards that this node holds.", heldCount),
 	}
 	for _, c := range all {
 		if err := r.Register(c); err != nil {
@@ -95,28 +94,30 @@ func newMetrics(r prometheus.Registerer, d *Dispatcher) (*metrics, error) {
 	return m, nil
 }
 
-// dueCount is how many deliveries in windows are due; mu is held. It looks at those and few others.
-func (d *Dispatcher) dueCount() int {
+// dueCount is how many deliveries in windows are due. It looks at those and few others.
+func dueCount(ls *lanes) int {
 	n, now := 0, time.Now()
-	d.eachLane(func(l *lane) { n += l.window.due(now) })
+	for l := range ls.all() {
+		n += l.window.due(now)
+	}
 	return n
 }
 
-// throttledCount is how many endpoints are slowed down; mu is held.
-func (d *Dispatcher) throttledCount() int {
+// throttledCount is how many endpoints are slowed down.
+func throttledCount(ls *lanes) int {
 	n, now := 0, time.Now()
-	d.eachLane(func(l *lane) {
+	for l := range ls.all() {
 		if l.throttle.on(now) {
 			n++
 		}
-	})
+	}
 	return n
 }
 
-// shardCount is how many shards this node holds; mu is held.
-func (d *Dispatcher) shardCount() int {
+// heldCount is how many shards this node holds.
+func heldCount(ls *lanes) int {
 	n := 0
-	for _, sh := range d.shards {
+	for _, sh := range ls.shards {
 		if sh != nil {
 			n++
 		}
@@ -159,12 +160,8 @@ func (m *metrics) appended(f domain.Fact) {
 	}
 }
 
-// routed counts the events of a group, and the attempts that began with it.
-func (m *metrics) routed(g *routedGroup) {
-	for i := range g.asked.Drafts {
-		if isEvent(g.asked.Drafts[i]) {
-			m.events.Inc()
-		}
-	}
-	m.started.Add(float64(len(g.firsts)))
+// routed counts events that were appended, and the attempts that began with them.
+func (m *metrics) routed(events, started int) {
+	m.events.Add(float64(events))
+	m.started.Add(float64(started))
 }

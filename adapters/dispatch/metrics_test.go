@@ -1,15 +1,16 @@
-package dispatch
+package dispatch_test
 
 import (
 	"testing"
 	"time"
 
+	"github.com/hooktrail/hooktrail/adapters/dispatch"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
 // valueOf reads a gauge or a counter as a scrape does.
-func valueOf(t *testing.T, from prometheus.Gatherer, name string) int {
+func valueOf(t testing.TB, from prometheus.Gatherer, name string) int {
 	t.Helper()
 	families, err := from.Gather()
 	if err != nil {
@@ -37,7 +38,7 @@ func TestMetrics_Due(t *testing.T) {
 		w.subscribe(paused, "b")
 		w.receiver.answer = fails
 		registry := prometheus.NewRegistry()
-		n := w.start(func(s *Settings) { s.Metrics = registry })
+		n := w.start(func(s *dispatch.Settings) { s.Metrics = registry })
 		time.Sleep(5 * time.Second)
 		expect := func(when string, waiting, due int) {
 			t.Helper()
@@ -69,37 +70,5 @@ func TestMetrics_Due(t *testing.T) {
 		expect("one is resumed", 5, 5)
 		n.end(t)
 		w.check()
-	})
-}
-
-// TestDispatcher_DatabaseClockAhead: the time that the log gives a delivery says nothing about its first attempt, not
-// even behind a retry that has to wait.
-func TestDispatcher_DatabaseClockAhead(t *testing.T) {
-	t.Parallel()
-	bubble(t, func(t *testing.T, w *world) {
-		endpoint := w.endpoint(nil)
-		d, sh := bare(t, w, endpoint, itself)
-		retry, first, second := w.routedTo(sh, d, endpoint), w.routedTo(sh, d, endpoint), w.routedTo(sh, d, endpoint)
-		now := time.Now()
-		retry.delivery.Status, retry.delivery.NextAttemptAt = domain.DeliveryRetrying, now.Add(10*time.Second)
-		first.delivery.NextAttemptAt = now.Add(30 * time.Second)
-		second.delivery.NextAttemptAt = now.Add(31 * time.Second)
-		d.mu.Lock()
-		for _, it := range []*item{retry, second, first} {
-			it.lane.window.put(it)
-			d.waiting++
-		}
-		for i, want := range []*item{first, second, nil} {
-			if got := d.claim(first.lane, now); got != want {
-				t.Errorf("claim %d: %+v, want %+v", i, got, want)
-			}
-		}
-		if !retry.lane.wakeAt.Equal(retry.delivery.NextAttemptAt) {
-			t.Errorf("looked at again at %v, the retry is due at %v", retry.lane.wakeAt, retry.delivery.NextAttemptAt)
-		}
-		if got := d.claim(retry.lane, retry.delivery.NextAttemptAt); got != retry {
-			t.Errorf("claim when the retry is due: %+v", got)
-		}
-		d.mu.Unlock()
 	})
 }

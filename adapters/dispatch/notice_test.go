@@ -1,4 +1,4 @@
-package dispatch
+package dispatch_test
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hooktrail/hooktrail/adapters/dispatch"
 	"github.com/hooktrail/hooktrail/domain"
 )
 
@@ -20,8 +21,8 @@ func TestDispatcher_Notices(t *testing.T) {
 		w.subscribe(endpoint, "*", "hooktrail.*")
 		watcher := w.endpoint(func(c *domain.EndpointConfig) { c.Retry = domain.Schedule{Gaps: []domain.Duration{1000}} })
 		w.subscribe(watcher, "hooktrail.*")
-		set := func(answer func(Shipment) Answer) {
-			w.receiver.set(func(s Shipment) Answer {
+		set := func(answer func(dispatch.Shipment) dispatch.Answer) {
+			w.receiver.set(func(s dispatch.Shipment) dispatch.Answer {
 				if s.Endpoint.ID == watcher { // it fails too, about which nobody is told
 					return fails(s)
 				}
@@ -33,7 +34,7 @@ func TestDispatcher_Notices(t *testing.T) {
 		time.Sleep(time.Second)
 		dead := w.eventOf("order.placed", func(f *domain.EventAppended) { f.Event.ID, f.Event.Subject = "order-1", "ann" })
 		time.Sleep(10 * time.Minute)
-		set(func(s Shipment) Answer {
+		set(func(s dispatch.Shipment) dispatch.Answer {
 			a := fails(s)
 			a.Permanent, a.Result.Error, a.Result.StatusCode = true, "too_large", 0
 			return a
@@ -126,7 +127,7 @@ func TestDispatcher_NoticeOfUnknown(t *testing.T) {
 		w.subscribe(w.endpoint(nil), "hooktrail.*")
 		w.receiver.answer = fails
 		log := &faulty{Log: w.memory}
-		n := w.start(func(s *Settings) { s.Log = log; slowBeat(s) })
+		n := w.start(func(s *dispatch.Settings) { s.Log = log; slowBeat(s) })
 		w.eventOf("order.placed", func(f *domain.EventAppended) { f.Event.ID = "order-1" })
 		time.Sleep(time.Hour)
 		w.receiver.delay(10 * time.Second)
@@ -134,7 +135,7 @@ func TestDispatcher_NoticeOfUnknown(t *testing.T) {
 		log.kill()
 		n.end(t)
 		w.receiver.set(succeeds)
-		after := w.start(func(s *Settings) { s.Displaced = []domain.UUID{n.set.Node} })
+		after := w.start(func(s *dispatch.Settings) { s.Displaced = []domain.UUID{n.set.Node} })
 		time.Sleep(time.Hour)
 		after.end(t)
 		var id domain.UUID

@@ -1,4 +1,4 @@
-package dispatch
+package dispatch_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hooktrail/hooktrail/adapters/dispatch"
 	"github.com/hooktrail/hooktrail/domain"
 )
 
@@ -62,7 +63,7 @@ type script struct {
 }
 
 // Send implements Sender.
-func (s script) Send(ctx context.Context, sh Shipment) Answer {
+func (s script) Send(ctx context.Context, sh dispatch.Shipment) dispatch.Answer {
 	r := s.replies[min(sh.Attempt.Number, len(s.replies))-1]
 	s.receiver.mu.Lock()
 	s.receiver.requests = append(s.receiver.requests, request{sh.Delivery.ID, sh.Attempt.Number, sh.Event.ID, sh.Endpoint.ID, time.Now()})
@@ -79,8 +80,8 @@ func (s script) Send(ctx context.Context, sh Shipment) Answer {
 	return s.promise.judge(r)
 }
 
-func (p promise) judge(r reply) Answer {
-	a := Answer{Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeFailed, StatusCode: r.status, FinishedAt: time.Now()}}}
+func (p promise) judge(r reply) dispatch.Answer {
+	a := dispatch.Answer{Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeFailed, StatusCode: r.status, FinishedAt: time.Now()}}}
 	code := strconv.Itoa(r.status)
 	if slices.Contains(p.Success, code) || slices.Contains(p.Success, code[:1]+"xx") {
 		a.Result.Outcome = domain.OutcomeSucceeded
@@ -119,7 +120,7 @@ func (w *world) play(t *testing.T, s script, last time.Duration, config func(*do
 		}
 	})
 	w.subscribe(endpoint, "*")
-	n := w.start(func(set *Settings) {
+	n := w.start(func(set *dispatch.Settings) {
 		set.Sender = s
 		set.Random = func() float64 { return 0.999 } // a schedule without jitter asks for no chance
 		slowBeat(set)

@@ -8,10 +8,12 @@ import (
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// routesOf decides to whom an event goes by a configuration: at least one part, the last one Complete. The first belongs to
-// the event's own entry. The decision depends on the configuration and the run's event and time alone, but that deliveries
-// have random ids. It fails only with what ctx ended with.
-func routesOf(ctx context.Context, c *projections.Snapshot, run *domain.FilterRun, retention string) ([]domain.EventRouted, error) {
+// routesOf decides to whom an event goes by a configuration: at least one part, the last one Complete. The first
+// belongs to the event's own entry. The decision depends on the configuration and the run's event and time alone, but
+// that deliveries have random ids. It fails only with what ctx ended with.
+func routesOf(
+	ctx context.Context, c *projections.Snapshot, run *domain.FilterRun, retention string,
+) ([]domain.EventRouted, error) {
 	tenant, _ := c.Tenant()
 	r := routing{config: c, rules: tenant.TenantConfig, run: run}
 	if test := run.Event.Event.Test; test != nil {

@@ -1,4 +1,4 @@
-package dispatch
+package dispatch_test
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hooktrail/hooktrail/adapters/dispatch"
 	"github.com/hooktrail/hooktrail/domain"
 )
 
@@ -60,7 +61,7 @@ func sayingFilter(expression string) domain.Filter {
 	}
 }
 
-func TestRoutesOf(t *testing.T) {
+func TestPreview(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	names := make(map[domain.UUID]string)
@@ -100,7 +101,7 @@ func TestRoutesOf(t *testing.T) {
 		}
 		c := w.views.config(t)
 		c.KeepFilters(sayingFilter)
-		parts, err := routesOf(t.Context(), c.Snapshot(acme), &domain.FilterRun{Event: fact}, "short")
+		parts, err := dispatch.Preview(t.Context(), c.Snapshot(acme), &domain.FilterRun{Event: fact})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,7 +139,7 @@ func TestRoutesOf(t *testing.T) {
 			if got := summary(facts, names); got != test.want {
 				t.Errorf("got %q\nwant %q", got, test.want)
 			}
-			if r := facts[0].Routing; len(facts) != 1 || !r.Complete || r.Retention != "short" ||
+			if r := facts[0].Routing; len(facts) != 1 || !r.Complete ||
 				r.Configuration != w.views.config(t).Snapshot(acme).Configured() {
 				t.Errorf("%d facts, the first is %+v", len(facts), r)
 			}
@@ -157,7 +158,7 @@ func TestRoutesOf(t *testing.T) {
 	t.Run("no filters can be evaluated", func(t *testing.T) {
 		want := "-filtered filter_failed, -filtered filter_failed, -filtered filter_failed, -filtered filter_failed"
 		fact := &domain.EventAppended{Event: domain.EventAttributes{EventClass: domain.EventClass{Type: "filter.a"}}}
-		parts, err := routesOf(t.Context(), w.views.config(t).Snapshot(acme), &domain.FilterRun{Event: fact}, "")
+		parts, err := dispatch.Preview(t.Context(), w.views.config(t).Snapshot(acme), &domain.FilterRun{Event: fact})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -182,7 +183,7 @@ func TestRoutesOf(t *testing.T) {
 	})
 }
 
-func TestRoutesOf_ManyEndpoints(t *testing.T) {
+func TestPreview_ManyEndpoints(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	seen := make(map[domain.UUID]bool)
@@ -191,9 +192,9 @@ func TestRoutesOf_ManyEndpoints(t *testing.T) {
 		w.subscribe(id, "a")
 		w.subscribe(id, "*")
 	}
-	facts, err := routesOf(t.Context(), w.views.config(t).Snapshot(acme), &domain.FilterRun{Event: &domain.EventAppended{
+	facts, err := dispatch.Preview(t.Context(), w.views.config(t).Snapshot(acme), &domain.FilterRun{Event: &domain.EventAppended{
 		Event: domain.EventAttributes{EventClass: domain.EventClass{Type: "a"}},
-	}}, "")
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

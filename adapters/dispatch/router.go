@@ -12,20 +12,22 @@ import (
 )
 
 // Router is the log for everybody in this process who appends events: its Append puts into each event's entry where the
-// event goes, and begins the first attempts that this node may begin at once. Everything else is the log's own. It is safe
-// for concurrent use, before, during and after Dispatcher.Run.
+// event goes, and begins the first attempts that this node may begin at once. Everything else is the log's own. It is
+// safe for concurrent use, before, during and after Dispatcher.Run.
 //
 // An event is routed by the configuration in force just before its entry, the group's own earlier drafts included. The
 // decision is made in the caller's goroutine by the node's fold of the configuration (snapshots), and the group says by
-// which one (domain.Basis). If that isn't the newest any more the log refuses the group; it is decided again when the fold
-// has got there. A group that was refused twice is decided by the log itself, under its lock.
+// which one (domain.Basis). If that isn't the newest any more the log refuses the group; it is decided again when the
+// fold has got there. A group that was refused twice is decided by the log itself, under its lock.
 //
 // All events of a group are of one tenant. Groups of a call are appended in order, but one that has to be decided again
-// comes after the others. Entries that continue an event's routing are left out of the outcome: it has one entry for each
-// draft of the caller. A repetition's *domain.ClaimedError counts them, where one of several events has any.
+// comes after the others. Entries that continue an event's routing are left out of the outcome: it has one entry for
+// each draft of the caller. A repetition's *domain.ClaimedError counts them, where one of several events has any.
 type Router struct {
 	domain.Log
-	d *Dispatcher
+	lanes     *lanes
+	snapshots *snapshots
+	metrics   *metrics
 }
 
 const (
@@ -46,12 +48,13 @@ func (r *Router) Append(ctx context.Context, groups ...domain.Group) []domain.Ou
 	outcomes := make([]domain.Outcome, len(groups))
 	pending := make([]*routedGroup, len(groups))
 	for i := range groups {
-		pending[i] = &routedGroup{index: i, asked: groups[i]}
+		pending[i] = &routedGroup{index: i, asked: groups[i], firsts: firsts{lanes: r.lanes}}
 	}
 	for len(pending) > 0 {
+		// Decide to whom the events go, each group by the newest configuration that this node has. Groups are decided
+		// one by one, and one that can't be routed doesn't keep the others out of the log.
 		var cost uint64 // of filters
 		var decided []*routedGroup
-		var submit []domain.Group
 		for _, g := range pending {
 			if err := r.decide(ctx, g, &cost); err != nil {
 				outcomes[g.index].Err = err
@@ -59,13 +62,51 @@ func (r *Router) Append(ctx context.Context, groups ...domain.Group) []domain.Ou
 			}
 			decided = append(decided, g)
 		}
-		r.d.reserve(decided)
-		for _, g := range decided {
-			submit = append(submit, g.group)
+
+		// Reserve slots for the first attempts that may begin at once: the commit of the events is their intent. It is
+		// fenced by the leases of their shards, for this node may have been deposed without knowing.
+		now := time.Now()
+		submit := make([]domain.Group, len(decided))
+		for i, g := range decided {
+			if g.group.Basis != nil && g.stale < decideUnderLock && !g.bare {
+				g.firsts.reserve(g.group.Basis.Tenant, g.group.Drafts, now)
+				g.group.Fences = g.firsts.fences(g.asked.Fences)
+			}
+			submit[i] = g.group
 		}
+
 		submitted := time.Now()
 		answers := r.Log.Append(ctx, submit...)
-		pending = r.d.settleRouted(decided, answers, submitted, outcomes)
+		returned := time.Now()
+
+		// Launch what is known to have begun, and give everything else back. A group that was refused because this node
+		// was behind is decided again.
+		pending = nil
+		for i, g := range decided {
+			o := answers[i]
+			if o.Err == nil {
+				r.metrics.routed(g.events(), len(g.firsts.attempts))
+				g.firsts.launch(o.Entries, submitted, returned)
+				o.Entries = g.own(o.Entries)
+				outcomes[g.index] = o
+				continue
+			}
+			outcomes[g.index] = o
+			switch {
+			case errors.Is(o.Err, domain.ErrStale) && g.group.Basis != nil:
+				r.metrics.stale.Inc()
+				if g.stale++; g.stale >= maxDecisions {
+					outcomes[g.index].Err = fmt.Errorf("%w: the tenant's configuration changes too fast", domain.ErrBusy)
+				} else {
+					pending = append(pending, g)
+				}
+			case errors.Is(o.Err, domain.ErrFenced) && len(g.firsts.attempts) > 0:
+				// One of the leases is lost. If it is a shard's, the event is appended without beginning anything.
+				g.bare = true
+				pending = append(pending, g)
+			}
+			g.firsts.unreserve()
+		}
 		r.awaitNewer(ctx, pending)
 	}
 	return outcomes
@@ -87,14 +128,36 @@ type routedGroup struct {
 
 	group  domain.Group // as it is appended
 	places []int        // of the caller's drafts in it
-	// firsts are the attempts that begin with it. Each has a slot of its endpoint.
-	firsts []*firstAttempt
+	firsts firsts       // that begin with it
 
 	stale int  // how often it was refused as stale
 	bare  bool // a lease was lost: it begins no attempts any more
 }
 
-// decide routes a group's events by the newest configuration that the node has. What their filters cost is added to cost.
+// events returns how many events the group appends.
+func (g *routedGroup) events() (n int) {
+	for i := range g.asked.Drafts {
+		if isEvent(g.asked.Drafts[i]) {
+			n++
+		}
+	}
+	return n
+}
+
+// own returns the entries of the caller's own drafts.
+func (g *routedGroup) own(entries []domain.Entry) []domain.Entry {
+	if len(entries) <= len(g.asked.Drafts) {
+		return entries
+	}
+	own := make([]domain.Entry, len(g.places))
+	for i, place := range g.places {
+		own[i] = entries[place]
+	}
+	return own
+}
+
+// decide routes a group's events by the newest configuration that the node has. What their filters cost is added to
+// cost.
 func (r *Router) decide(ctx context.Context, g *routedGroup, cost *uint64) error {
 	g.group = g.asked
 	at := slices.IndexFunc(g.asked.Drafts, isEvent)
@@ -105,12 +168,12 @@ func (r *Router) decide(ctx context.Context, g *routedGroup, cost *uint64) error
 	if slices.ContainsFunc(g.asked.Drafts, func(d domain.Draft) bool { return isEvent(d) && d.Tenant != tenant }) {
 		return errors.New("append: the events of a group are of one tenant")
 	}
-	config, _, err := r.d.snapshots.get(tenant)
+	config, _, err := r.snapshots.get(tenant)
 	if errors.Is(err, errNotLoaded) { // the process has just started
 		wait, cancel := context.WithTimeout(ctx, configurationWait)
 		defer cancel()
-		r.d.snapshots.await(wait, tenant, nil)
-		config, _, err = r.d.snapshots.get(tenant)
+		r.snapshots.await(wait, tenant, nil)
+		config, _, err = r.snapshots.get(tenant)
 	}
 	if err != nil {
 		return err
@@ -160,17 +223,17 @@ func underLock(
 	}
 }
 
-// decideBy is how many drafts there are to be for each event: as many as its routing needs, and some to spare for when the log
-// decides; or, where room isn't nil, as many as that has for the event's draft.
+// decideBy is how many drafts there are to be for each event: as many as its routing needs, and some to spare for when
+// the log decides; or, where room isn't nil, as many as that has for the event's draft.
 type decideBy struct {
 	spare int
 	room  []int
 }
 
 // routeDrafts returns drafts with where each event goes, and the places of the given ones among them. What the drafts
-// before an event configure holds for it. Where an event needs more drafts than there is room it fails with domain.ErrStale:
-// the caller decides once more. What filters cost is added to cost, and more than one
-// request may spend fails with domain.ErrFilterBudget: what is said of an event mustn't depend on others.
+// before an event configure holds for it. Where an event needs more drafts than there is room it fails with
+// domain.ErrStale: the caller decides once more. What filters cost is added to cost, and more than one request may
+// spend fails with domain.ErrFilterBudget: what is said of an event mustn't depend on others.
 func routeDrafts(
 	ctx context.Context, drafts []domain.Draft, config *projections.Snapshot, by decideBy, cost *uint64,
 ) (routed []domain.Draft, places []int, err error) {
@@ -251,8 +314,8 @@ func movedClaims(claims []domain.Claim, places []int) []domain.Claim {
 	return moved
 }
 
-// awaitNewer returns when the node has newer configurations for groups that were refused as stale, or after a bounded time.
-// A group for which there is none by then is decided by the log next time.
+// awaitNewer returns when the node has newer configurations for groups that were refused as stale, or after a bounded
+// time. A group for which there is none by then is decided by the log next time.
 func (r *Router) awaitNewer(ctx context.Context, groups []*routedGroup) {
 	wait, cancel := context.WithTimeout(ctx, configurationWait)
 	defer cancel()
@@ -260,7 +323,7 @@ func (r *Router) awaitNewer(ctx context.Context, groups []*routedGroup) {
 		if g.stale == 0 {
 			continue
 		}
-		r.d.snapshots.await(wait, g.group.Basis.Tenant, g.known)
+		r.snapshots.await(wait, g.group.Basis.Tenant, g.known)
 		if wait.Err() != nil {
 			g.stale = max(g.stale, decideUnderLock)
 		}

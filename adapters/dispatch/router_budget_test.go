@@ -1,4 +1,4 @@
-package dispatch
+package dispatch_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hooktrail/hooktrail/adapters/dispatch"
 	"github.com/hooktrail/hooktrail/domain"
 )
 
@@ -66,13 +67,13 @@ func TestRouter_NotLoaded(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, w *world) {
 		w.subscribe(w.endpoint(nil), "*")
-		d, err := New(w.settings())
+		d, err := dispatch.New(w.settings())
 		if err != nil {
 			t.Fatal(err)
 		}
 		began := time.Now()
 		_, err = domain.AppendOne(t.Context(), d.Router(), eventGroup("a"))
-		if !errors.Is(err, domain.ErrUnavailable) || !strings.Contains(err.Error(), "loaded") || time.Since(began) != configurationWait {
+		if !errors.Is(err, domain.ErrUnavailable) || !strings.Contains(err.Error(), "loaded") || time.Since(began) != dispatch.ConfigurationWait {
 			t.Errorf("after %v: %v", time.Since(began), err)
 		}
 		done := make(chan error)

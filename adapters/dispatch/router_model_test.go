@@ -1,4 +1,4 @@
-package dispatch
+package dispatch_test
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/hooktrail/hooktrail/adapters/dispatch"
 	"github.com/hooktrail/hooktrail/domain"
 )
 
@@ -23,7 +24,7 @@ func TestRouter_Model(t *testing.T) {
 		nodes := rapid.IntRange(1, 3).Draw(rt, "nodes")
 		faults := rapid.SampledFrom([]int{0, 0, 10, 30}).Draw(rt, "faults in a hundred appends")
 		changes := rapid.IntRange(1, 40).Draw(rt, "milliseconds between changes")
-		r := new(recorder)
+		r := new(failures)
 		synctest.Test(t, func(*testing.T) {
 			done := make(chan struct{}) // a goroutine of its own, so that Fatalf can end it
 			go func() {
@@ -62,7 +63,7 @@ func routerModel(w *world, seed uint64, nodes, faults int, changes time.Duration
 			slow.mu.Unlock()
 			time.Sleep(wait)
 		}
-		all = append(all, w.start(func(s *Settings) { s.Log = slow }))
+		all = append(all, w.start(func(s *dispatch.Settings) { s.Log = slow }))
 	}
 	time.Sleep(5 * time.Second)
 	var producers sync.WaitGroup

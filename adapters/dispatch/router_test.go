@@ -1,15 +1,15 @@
-package dispatch
+package dispatch_test
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/hooktrail/hooktrail/adapters/dispatch"
 	"github.com/hooktrail/hooktrail/domain"
 )
 
@@ -30,6 +30,14 @@ func eventDraft(typ domain.EventType) domain.Draft {
 
 func eventGroup(typ domain.EventType) domain.Group {
 	return domain.Group{Drafts: []domain.Draft{eventDraft(typ)}}
+}
+
+// hasEvents reports whether a group appends an event.
+func hasEvents(g domain.Group) bool {
+	return slices.ContainsFunc(g.Drafts, func(d domain.Draft) bool {
+		_, ok := d.Fact.(*domain.EventAppended)
+		return ok
+	})
 }
 
 // before is a log on whose way something happens before each append.
@@ -59,35 +67,23 @@ func (l *before) appends() int {
 }
 
 // idle fails unless a dispatcher has nothing in hand.
-func idle(t *testing.T, d *Dispatcher) {
+func idle(t *testing.T, d *dispatch.Dispatcher) {
 	t.Helper()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	items := 0
-	for _, sh := range d.shards {
-		if sh != nil {
-			items += len(sh.items)
-		}
+	slots, deliveries, waiting, touched := d.InHand()
+	if slots != 0 || deliveries != 0 || waiting != 0 || touched != 0 {
+		t.Errorf("%d slots are taken, %d deliveries in memory, %d of them waiting, %d lanes to be pumped", slots, deliveries, waiting, touched)
 	}
-	if d.running != 0 || items != 0 || d.waiting != 0 {
-		t.Errorf("%d slots are taken, %d deliveries in memory, %d of them waiting", d.running, items, d.waiting)
-	}
-	d.eachLane(func(l *lane) {
-		if l.running != 0 || l.shard.running != 0 {
-			t.Errorf("%d slots of the endpoint and %d of its shard are taken", l.running, l.shard.running)
-		}
-	})
 }
 
-// TestRouter_OneCommit: the append that accepts an event is the intent of its attempts. They leave although the feed sees
-// nothing of it.
+// TestRouter_OneCommit: the append that accepts an event is the intent of its attempts. They leave although the feed
+// sees nothing of it.
 func TestRouter_OneCommit(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, w *world) {
 		w.subscribe(w.endpoint(nil), "*")
 		w.subscribe(w.endpoint(nil), "a")
 		log := &faulty{Log: w.memory}
-		n := w.start(func(s *Settings) { s.Log = log })
+		n := w.start(func(s *dispatch.Settings) { s.Log = log })
 		time.Sleep(5 * time.Second)
 		log.shut(true)
 		e := w.event("a")
@@ -162,8 +158,8 @@ func (w *world) startsWith(entries []domain.Entry) (all []start) {
 	return all
 }
 
-// TestRouter_SlotsReturn: whatever becomes of an append, its slots and tokens come back when it didn't begin anything, and
-// no attempt stays that nobody closes.
+// TestRouter_SlotsReturn: whatever becomes of an append, its slots and tokens come back when it didn't begin anything,
+// and no attempt stays that nobody closes.
 func TestRouter_SlotsReturn(t *testing.T) {
 	t.Parallel()
 	claim := domain.Claim{Tenant: acme, Scope: "s", Key: "k", Count: 1}
@@ -197,7 +193,7 @@ func TestRouter_SlotsReturn(t *testing.T) {
 				})
 				w.subscribe(endpoint, "*")
 				log := &faulty{Log: w.memory}
-				n := w.start(func(s *Settings) { s.Log = log; slowBeat(s) })
+				n := w.start(func(s *dispatch.Settings) { s.Log = log; slowBeat(s) })
 				time.Sleep(5 * time.Second)
 				if _, err := domain.AppendOne(t.Context(), w.memory, domain.Group{
 					Drafts: []domain.Draft{eventDraft("earlier")}, Claims: []domain.Claim{claim},
@@ -244,6 +240,44 @@ func TestRouter_SlotsReturn(t *testing.T) {
 	}
 }
 
+// TestRouter_SlotsReturnToThoseThatWait: a delivery that came while the only slot was reserved begins when the slot is
+// given back.
+func TestRouter_SlotsReturnToThoseThatWait(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		w.subscribe(w.endpoint(func(c *domain.EndpointConfig) { c.Concurrency = 1 }), "*")
+		var n *node
+		refusing, refused := &faulty{Log: w.memory}, false
+		log := &before{Log: refusing}
+		log.do = func(_ int, groups []domain.Group) {
+			if refused || !slices.ContainsFunc(groups, hasEvents) {
+				return
+			}
+			refused = true
+			if _, err := domain.AppendOne(t.Context(), n.Router(), eventGroup("second")); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(time.Second)
+			if got := len(w.receiver.seen()); got != 0 {
+				t.Errorf("%d requests while the slot is reserved", got)
+			}
+			refusing.set(func(int) fault { return refuse })
+		}
+		n = w.start(func(s *dispatch.Settings) { s.Log = log; slowBeat(s) })
+		time.Sleep(5 * time.Second)
+		if _, err := domain.AppendOne(t.Context(), n.Router(), eventGroup("first")); !errors.Is(err, domain.ErrUnavailable) {
+			t.Errorf("append: %v", err)
+		}
+		refusing.set(nil)
+		time.Sleep(time.Second)
+		if got := len(w.receiver.seen()); got != 1 {
+			t.Errorf("%d requests after the slot was given back", got)
+		}
+		n.end(t)
+		w.check()
+	})
+}
+
 // is returns whether an error is the wanted one.
 func is(want error) func(error) bool { return func(err error) bool { return errors.Is(err, want) } }
 
@@ -260,7 +294,7 @@ func TestRouter_CallerGone(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.subscribe(w.endpoint(nil), "*")
 		log := &deaf{Log: w.memory}
-		n := w.start(func(s *Settings) { s.Log = log })
+		n := w.start(func(s *dispatch.Settings) { s.Log = log })
 		time.Sleep(5 * time.Second)
 		ctx, cancel := context.WithCancel(t.Context())
 		log.leave(cancel)
@@ -311,45 +345,18 @@ func (l *deaf) Append(ctx context.Context, groups ...domain.Group) []domain.Outc
 	return refused(len(groups), ctx.Err())
 }
 
-// TestRouter_Fenced: the Router finds out by its append that a shard on which it would begin an attempt is another's. The
-// event is appended all the same.
-func TestRouter_Fenced(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	endpoint := w.endpoint(nil)
-	w.subscribe(endpoint, "*")
-	d, sh := bare(t, w, endpoint, another)
-	entries, err := domain.AppendOne(t.Context(), d.Router(), eventGroup("a"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := w.deliveries(); len(got) != 1 || got[0].Attempts != 0 || len(startsOf(&entries[0])) != 0 {
-		t.Errorf("an attempt is started under a lease that another holds: %+v", got)
-	}
-	if d.running != 0 || len(sh.items) != 0 {
-		t.Errorf("%d slots and %d deliveries are left over", d.running, len(sh.items))
-	}
-	// A fence of the caller's own refuses the group.
-	group := eventGroup("a")
-	group.Fences = sh.fences
-	if _, err := domain.AppendOne(t.Context(), d.Router(), group); !errors.Is(err, domain.ErrFenced) {
-		t.Errorf("append under a lost lease: %v", err)
-	}
-	w.checkRouting()
-}
-
-// TestRouter_Stale: an event is routed by the newest configuration at its place in the log, however far the node's fold is
-// behind: it waits for that, and then has the log decide.
+// TestRouter_Stale: an event is routed by the newest configuration at its place in the log, however far the node's fold
+// is behind: it waits for that, and then has the log decide.
 func TestRouter_Stale(t *testing.T) {
 	t.Parallel()
-	for _, blind := range []bool{false, true} {
-		t.Run(fmt.Sprintf("blind %v", blind), func(t *testing.T) {
+	for name, blind := range map[string]bool{"behind": false, "at a standstill": true} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			bubble(t, func(t *testing.T, w *world) {
 				endpoint := w.endpoint(nil)
 				w.subscribe(endpoint, "*")
 				log := &faulty{Log: w.memory}
-				n := w.start(func(s *Settings) { s.Log = log; slowBeat(s) })
+				n := w.start(func(s *dispatch.Settings) { s.Log = log; slowBeat(s) })
 				time.Sleep(5 * time.Second)
 				log.shut(blind)
 				w.change(endpoint, func(c domain.EndpointConfig) domain.Fact {
@@ -369,7 +376,7 @@ func TestRouter_Stale(t *testing.T) {
 				if !blind && (took != 0 || len(starts) != 2) {
 					t.Errorf("it took %v and begins %d attempts", took, len(starts))
 				}
-				if blind && (took != configurationWait || len(starts) != 0) {
+				if blind && (took != dispatch.ConfigurationWait || len(starts) != 0) {
 					t.Errorf("without a fold it took %v and begins %d attempts", took, len(starts))
 				}
 				if got := len(e.Fact.(*domain.EventAppended).Routing.Deliveries); got != 2 {
@@ -384,8 +391,8 @@ func TestRouter_Stale(t *testing.T) {
 	}
 }
 
-// TestRouter_ConfigurationChangesAllTheTime: a tenant whose configuration changes before each append still gets its events
-// in, by the third try.
+// TestRouter_ConfigurationChangesAllTheTime: a tenant whose configuration changes before each append still gets its
+// events in, by the third try.
 func TestRouter_ConfigurationChangesAllTheTime(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, w *world) {
@@ -396,7 +403,7 @@ func TestRouter_ConfigurationChangesAllTheTime(t *testing.T) {
 				w.subscribe(w.endpoint(nil), "*")
 			}
 		}
-		n := w.start(func(s *Settings) { s.Log = log; slowBeat(s) })
+		n := w.start(func(s *dispatch.Settings) { s.Log = log; slowBeat(s) })
 		time.Sleep(5 * time.Second)
 		for i := range 5 {
 			calls := log.appends()
@@ -423,8 +430,8 @@ func TestRouter_ConfigurationChangesAllTheTime(t *testing.T) {
 	})
 }
 
-// TestRouter_ManyEndpoints: more deliveries than one entry may name are named by further entries right behind. Callers and
-// claims don't notice, also where the log decides itself.
+// TestRouter_ManyEndpoints: more deliveries than one entry may name are named by further entries right behind. Callers
+// and claims don't notice, also where the log decides itself.
 func TestRouter_ManyEndpoints(t *testing.T) {
 	t.Parallel()
 	bubble(t, manyEndpoints)
@@ -444,7 +451,7 @@ func manyEndpoints(t *testing.T, w *world) {
 	}
 	set := w.settings()
 	set.Log = log
-	d, err := New(set)
+	d, err := dispatch.New(set)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -488,41 +495,6 @@ func manyEndpoints(t *testing.T, w *world) {
 	for _, delivery := range w.deliveries() {
 		if delivery.EventSequence == 0 || w.entries()[delivery.Created.Position-1].EventSequence() != delivery.EventSequence {
 			t.Fatalf("a delivery is of the event at sequence %d", delivery.EventSequence)
-		}
-	}
-}
-
-// TestRouter_RoomUnderTheLock: where the log decides, an event has as many entries as it was first drafted with, and is
-// refused as stale where it needs more.
-func TestRouter_RoomUnderTheLock(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	first := w.endpoint(nil)
-	w.subscribe(first, "*")
-	config := w.views.config(t).Snapshot(acme)
-	for range domain.MaxRouted {
-		w.subscribe(w.endpoint(nil), "*")
-	}
-	large := w.views.config(t).Snapshot(acme)
-	drafts := []domain.Draft{eventDraft("a")}
-	var cost uint64
-	if _, _, err := routeDrafts(t.Context(), drafts, large, decideBy{room: []int{1}}, &cost); !errors.Is(err, domain.ErrStale) {
-		t.Errorf("without room: %v", err)
-	}
-	routed, places, err := routeDrafts(t.Context(), drafts, config, decideBy{room: []int{3}}, &cost)
-	if err != nil || len(routed) != 3 || places[0] != 0 {
-		t.Fatalf("%d drafts, %v", len(routed), err)
-	}
-	for i := range routed {
-		var r domain.Routing
-		switch f := routed[i].Fact.(type) {
-		case *domain.EventAppended:
-			r = f.Routing
-		case *domain.EventRouted:
-			r = f.Routing
-		}
-		if r.Complete != (i == 2) || r.Configuration != config.Configured() || routed[i].Expected != i {
-			t.Errorf("draft %d: %+v", i, r)
 		}
 	}
 }

@@ -11,12 +11,12 @@ import (
 
 // Defaults of Settings.
 const (
-	DefaultWindow       = 4096
-	DefaultBudget       = 400_000
-	DefaultContentBytes = 64 << 20
-	DefaultExpiry       = 3 * time.Second
-	DefaultBeat         = time.Second
-	DefaultGrace        = 20 * time.Second
+	defaultWindow       = 4096
+	defaultBudget       = 400_000
+	defaultContentBytes = 64 << 20
+	defaultExpiry       = 3 * time.Second
+	defaultBeat         = time.Second
+	defaultGrace        = 20 * time.Second
 )
 
 // Settings is what a Dispatcher is made of.
@@ -26,8 +26,9 @@ type Settings struct {
 	Leases Leases
 	Sender Sender
 
-	// Filter makes a subscription's filter, at little cost: most are never asked in this process. Filters are asked from many
-	// goroutines, and while the log's lock is held. nil: none can be evaluated, and what has a filter is skipped as failed.
+	// Filter makes a subscription's filter, at little cost: most are never asked in this process. Filters are asked
+	// from many goroutines, and while the log's lock is held. nil: none can be evaluated, and what has a filter is
+	// skipped as failed.
 	Filter func(expression string) domain.Filter
 
 	// Node is this process: a new id at each start. It holds the leases, and every attempt names it.
@@ -37,17 +38,17 @@ type Settings struct {
 	Displaced []domain.UUID
 
 	// Window is how many waiting deliveries of one endpoint are kept in memory at least before the rest is left to the
-	// view; 0: DefaultWindow.
+	// view; 0: defaultWindow.
 	Window int
-	// Budget is how many are kept in all; past it, an endpoint keeps smallWindow. 0: DefaultBudget.
+	// Budget is how many are kept in all; past it, an endpoint keeps smallWindow. 0: defaultBudget.
 	Budget int
-	// ContentBytes bounds the events kept in memory for sending; 0: DefaultContentBytes.
+	// ContentBytes bounds the events kept in memory for sending; 0: defaultContentBytes.
 	ContentBytes int
-	// Expiry is how old a node's last heartbeat must be for its leases to be free; 0: DefaultExpiry.
+	// Expiry is how old a node's last heartbeat must be for its leases to be free; 0: defaultExpiry.
 	Expiry time.Duration
-	// Beat is the pause between heartbeats; 0: DefaultBeat.
+	// Beat is the pause between heartbeats; 0: defaultBeat.
 	Beat time.Duration
-	// Grace is how long attempts under way may take after Run's context has ended; 0: DefaultGrace.
+	// Grace is how long attempts under way may take after Run's context has ended; 0: defaultGrace.
 	Grace time.Duration
 
 	Logger  *slog.Logger          // nil: slog.Default()
@@ -67,12 +68,12 @@ func (s Settings) withDefaults() Settings {
 			*value = standard
 		}
 	}
-	orInt(&s.Window, DefaultWindow)
-	orInt(&s.Budget, DefaultBudget)
-	orInt(&s.ContentBytes, DefaultContentBytes)
-	orTime(&s.Expiry, DefaultExpiry)
-	orTime(&s.Beat, DefaultBeat)
-	orTime(&s.Grace, DefaultGrace)
+	orInt(&s.Window, defaultWindow)
+	orInt(&s.Budget, defaultBudget)
+	orInt(&s.ContentBytes, defaultContentBytes)
+	orTime(&s.Expiry, defaultExpiry)
+	orTime(&s.Beat, defaultBeat)
+	orTime(&s.Grace, defaultGrace)
 	if s.Logger == nil {
 		s.Logger = slog.Default()
 	}

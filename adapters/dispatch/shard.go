@@ -1,41 +1,28 @@
 package dispatch
 
 import (
-	"fmt"
+	"log/slog"
+	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// Shards is the number of shards over which endpoints are spread. It is part of every delivery's id and never changes.
-const Shards = 64
+// maxPending is how many facts of a shard may wait to be appended before no more deliveries are read into its windows,
+// all of which may have to be cancelled.
+const maxPending = 4 * pendingBatch
 
-const shardMask = Shards - 1
+// pendingBatch is how many facts about deliveries that nobody sends are appended at once, and how many placeholders are
+// looked up.
+const pendingBatch = 250
 
-// shardOf returns the shard of an endpoint: the last six of the 62 random bits of its version 7 UUID.
-func shardOf(endpoint domain.UUID) int { return int(endpoint[15] & shardMask) }
-
-// newDelivery makes the id of a delivery. Its last six bits are its endpoint's, so that an entry of a delivery's stream
-// tells its shard without a look-up.
-func newDelivery(endpoint domain.UUID) domain.UUID {
-	id := domain.NewUUID()
-	id[15] = id[15]&^shardMask | endpoint[15]&shardMask
-	return id
-}
-
-// shardLeases are the names of the shards' leases; it is read only.
-var shardLeases = func() (names [Shards]string) {
-	for i := range names {
-		names[i] = fmt.Sprintf("shard/%02d", i)
-	}
-	return names
-}()
-
-// shard is one shard that this node holds, in one epoch. Taken again, it is a new one.
+// shard is one shard that this node holds, in one epoch. Taken again, it is a new one. lanes.mu guards it: lose and
+// what is above it take the lock themselves, everything below lose is for those who hold it.
 type shard struct {
-	index  int
-	fences []domain.Fence // the one of its lease; read only
-	lanes  map[domain.UUID]*lane
-	items  map[domain.UUID]*item // every delivery known here, by id
+	lanes      *lanes
+	index      int
+	fences     []domain.Fence // the one of its lease; read only
+	byEndpoint map[domain.UUID]*lane
+	items      map[domain.UUID]*item // every delivery known here, by id
 
 	ready bool // loaded: entries are folded into it and work may start
 	lost  bool // no longer held: whoever still has it in hand drops it
@@ -44,15 +31,281 @@ type shard struct {
 	running int // tasks: attempts, closings, cancellations
 
 	pending   []pendingFact // to be appended
-	appending bool          // a task is at it
+	recording bool          // a task is at it
 
 	placeholders []domain.UUID // deliveries whose rows are to be read
 	looking      bool          // a task is at it
 }
 
-func newShard(index int, fence domain.Fence) *shard {
+func newShard(ls *lanes, index int, fence domain.Fence) *shard {
 	return &shard{
-		index: index, fences: []domain.Fence{fence},
-		lanes: make(map[domain.UUID]*lane), items: make(map[domain.UUID]*item),
+		lanes: ls, index: index, fences: []domain.Fence{fence},
+		byEndpoint: make(map[domain.UUID]*lane), items: make(map[domain.UUID]*item),
+	}
+}
+
+// takePending returns the next facts to be appended. When there are none, it returns nil and the task that asks is
+// over.
+func (sh *shard) takePending() []pendingFact {
+	sh.lanes.mu.Lock()
+	defer sh.lanes.mu.Unlock()
+	if len(sh.pending) > 0 && !sh.lost {
+		n := min(pendingBatch, len(sh.pending))
+		batch := sh.pending[:n:n]
+		sh.pending = sh.pending[n:]
+		return batch
+	}
+	sh.recording, sh.pending = false, nil
+	for _, l := range sh.byEndpoint {
+		if l.window.more {
+			l.touch() // it may have been held up; see lane.pump
+		}
+	}
+	sh.lanes.pump()
+	return nil
+}
+
+// takePlaceholders returns the ids of deliveries whose rows are to be read. When there are none, the task that asks is
+// over.
+func (sh *shard) takePlaceholders() []domain.UUID {
+	sh.lanes.mu.Lock()
+	defer sh.lanes.mu.Unlock()
+	ids := sh.placeholders
+	sh.placeholders = nil
+	sh.looking = len(ids) > 0 && !sh.lost
+	if !sh.looking {
+		return nil
+	}
+	return ids
+}
+
+// complete gives placeholders their rows, and returns the ids of those for which the view is too far behind.
+func (sh *shard) complete(ids []domain.UUID, rows []domain.WaitingDelivery) (behind []domain.UUID) {
+	sh.lanes.mu.Lock()
+	defer sh.lanes.mu.Unlock()
+	byID := make(map[domain.UUID]*domain.WaitingDelivery, len(rows))
+	for i := range rows {
+		byID[rows[i].Delivery.ID] = &rows[i]
+	}
+	for _, id := range ids {
+		it := sh.items[id] // none is left when the shard is lost
+		if it == nil || !it.placeholder {
+			continue
+		}
+		first, row := &it.entries[0], byID[id]
+		if row == nil || row.Delivery.Version < first.StreamVersion-1 {
+			behind = append(behind, id)
+			continue
+		}
+		if err := it.complete(row); err != nil {
+			sh.lanes.haltLocked(&stopError{feedFollower, first.Position, err})
+			continue
+		}
+		it.lane = sh.lane(it.delivery.Tenant, it.delivery.Endpoint)
+		sh.settle(it)
+	}
+	sh.lanes.pump()
+	return behind
+}
+
+// window returns behind which key more is to be read into a lane's window, and how much.
+func (sh *shard) window(l *lane) (after domain.WaitingKey, limit int) {
+	sh.lanes.mu.Lock()
+	defer sh.lanes.mu.Unlock()
+	return l.window.horizon, sh.lanes.budget.window()
+}
+
+// extend takes over what was read behind a key into a lane's window, as far as r says. What is known here already is
+// newer.
+func (sh *shard) extend(l *lane, after domain.WaitingKey, r *reach, items map[domain.UUID]*item) {
+	sh.lanes.mu.Lock()
+	defer sh.lanes.mu.Unlock()
+	l.reading = false
+	if sh.lost {
+		return
+	}
+	// If the window was trimmed meanwhile, there would be a gap before what was read: it is read again.
+	if l.window.horizon == after {
+		l.window.more, l.window.horizon = r.more, r.horizon
+		for id, it := range items {
+			// A placeholder is of whatever lane of this shard: it lay beyond a window when it was touched.
+			if sh.items[id] == nil && (it.placeholder || it.delivery.Endpoint == l.endpoint) {
+				sh.admit(it)
+			}
+		}
+	}
+	l.touch()
+	sh.lanes.pump()
+}
+
+// background has a task work on the shard's items; see spawn.
+func (sh *shard) background(task func()) {
+	sh.lanes.mu.Lock()
+	defer sh.lanes.mu.Unlock()
+	sh.spawn(task)
+}
+
+// lose drops a shard that the log says isn't held any more.
+func (sh *shard) lose() {
+	sh.lanes.mu.Lock()
+	defer sh.lanes.mu.Unlock()
+	sh.drop()
+}
+
+// drop forgets everything that is here. What is under way finds out by lost.
+func (sh *shard) drop() {
+	if sh.lost {
+		return
+	}
+	ls := sh.lanes
+	sh.lost = true
+	if ls.shards[sh.index] == sh {
+		ls.shards[sh.index] = nil
+	}
+	for _, l := range sh.byEndpoint {
+		ls.timers.clear(l)
+		ls.budget.waiting -= l.window.len()
+	}
+	sh.items, sh.byEndpoint = nil, nil
+	ls.set.Logger.Info("shard given up", slog.String("lease", sh.fences[0].Lease), slog.Any("epoch", sh.fences[0].Epoch))
+}
+
+// spawn has a task work on the shard's items in the background. While the dispatcher stops nothing new begins: the next
+// owner of the shard finds the same to do.
+func (sh *shard) spawn(task func()) {
+	ls := sh.lanes
+	if ls.slots.stopping || sh.lost {
+		return
+	}
+	ls.slots.enter(sh)
+	go func() {
+		task()
+		ls.mu.Lock()
+		defer ls.mu.Unlock()
+		ls.slots.leave(sh)
+	}()
+}
+
+// lane returns the lane of an endpoint, made when there is none.
+func (sh *shard) lane(tenant domain.TenantID, endpoint domain.UUID) *lane {
+	l := sh.byEndpoint[endpoint]
+	if l == nil {
+		l = &lane{shard: sh, tenant: tenant, endpoint: endpoint, timer: -1}
+		l.obey()
+		sh.byEndpoint[endpoint] = l
+		if l.config == nil {
+			l.touch() // it goes again when what is here of it is cancelled
+		}
+	}
+	return l
+}
+
+// foldDelivery folds an entry of a delivery's stream.
+func (sh *shard) foldDelivery(e *domain.Entry) error {
+	it := sh.items[e.Stream.ID]
+	if it == nil {
+		if _, ok := e.Fact.(*domain.DeliveryRedriven); !ok {
+			return nil // it lies beyond a window and was ended by somebody else
+		}
+		it = newPlaceholder(e)
+		sh.admit(it)
+	}
+	if e.Damaged {
+		sh.lanes.set.Logger.Error("what became of a delivery is damaged in the log: this node sends it no more",
+			slog.Any("tenant", e.Tenant), slog.Any("sequence", e.Sequence), slog.Any("delivery", e.Stream.ID))
+	}
+	if it.phase == waiting && !it.placeholder {
+		it.lane.remove(it)
+		it.phase = stale
+	}
+	if err := it.fold(e); err != nil {
+		return err
+	}
+	if it.phase == stale && !it.placeholder && it.delivery.Version >= it.awaits {
+		sh.settle(it)
+	}
+	return nil
+}
+
+// admit takes in an item of which nothing was known here.
+func (sh *shard) admit(it *item) {
+	id := it.delivery.ID
+	sh.items[id] = it
+	if it.placeholder {
+		sh.lookUp(id)
+		return
+	}
+	it.lane = sh.lane(it.delivery.Tenant, it.delivery.Endpoint)
+	sh.settle(it)
+}
+
+// release takes an item back that a task has had in hand; see item.release.
+func (sh *shard) release(it *item, version int) {
+	switch {
+	case sh.lost:
+	case it.delivery.Version >= version:
+		sh.settle(it)
+	default:
+		it.phase, it.awaits = stale, version
+	}
+}
+
+// settle puts an item that no task has in hand where it belongs.
+func (sh *shard) settle(it *item) {
+	ls, l := sh.lanes, it.lane
+	switch {
+	case it.gone():
+		delete(sh.items, it.delivery.ID)
+		return
+	case it.delivery.Open:
+		// No task has the attempt in hand: it is a former owner's, or the answer to its start was lost.
+		now := time.Now().UTC().Truncate(time.Microsecond)
+		own := it.delivery.Node == ls.set.Node
+		sh.enqueue(it, closing(&it.delivery, l.config, own, now, ls.set.Random))
+		return
+	}
+	if reason := ls.config.doom(&it.delivery, l.config); reason != "" {
+		sh.cancel(it, reason)
+		return
+	}
+	it.phase = waiting
+	if !l.window.put(it) {
+		delete(sh.items, it.delivery.ID)
+		return
+	}
+	ls.budget.waiting++
+	if limit := ls.budget.window(); l.window.len() > 2*limit {
+		for _, beyond := range l.window.trim(limit) {
+			delete(sh.items, beyond.delivery.ID)
+			ls.budget.waiting--
+		}
+	}
+	l.touch()
+}
+
+// cancel ends a delivery that will not be tried any more.
+func (sh *shard) cancel(it *item, reason domain.CancelReason) {
+	sh.enqueue(it, &domain.DeliveryCancelled{Reason: reason})
+}
+
+// enqueue has a fact about a delivery appended in the background. One task a shard does so, in order.
+func (sh *shard) enqueue(it *item, fact domain.Fact) {
+	it.phase = held
+	if sh.lost {
+		return
+	}
+	sh.pending = append(sh.pending, pendingFact{item: it, version: it.delivery.Version, fact: fact})
+	if !sh.recording {
+		sh.recording = true
+		sh.spawn(func() { sh.lanes.crew.record(sh) })
+	}
+}
+
+// lookUp has a placeholder completed in the background. What comes together is read together.
+func (sh *shard) lookUp(id domain.UUID) {
+	sh.placeholders = append(sh.placeholders, id)
+	if !sh.looking {
+		sh.looking = true
+		sh.spawn(func() { sh.lanes.crew.lookUp(sh) })
 	}
 }

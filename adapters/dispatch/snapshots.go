@@ -10,8 +10,8 @@ import (
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// snapshots are the tenants' configurations as the feed has folded them, for everybody who routes. Reading them never waits
-// for the dispatcher. Safe for concurrent use.
+// snapshots are the tenants' configurations as the feed has folded them, for everybody who routes. Reading them never
+// waits for the dispatcher. Safe for concurrent use.
 type snapshots struct {
 	mu       sync.RWMutex // guards all below; nothing else is locked while it is held
 	loaded   bool
@@ -63,8 +63,8 @@ func (s *snapshots) get(tenant domain.TenantID) (c *projections.Snapshot, change
 	return s.byTenant[tenant], s.changed, err
 }
 
-// await returns when a tenant's configuration is another than one that get returned, when none can come any more, or when
-// ctx ends.
+// await returns when a tenant's configuration is another than one that get returned, when none can come any more, or
+// when ctx ends.
 func (s *snapshots) await(ctx context.Context, tenant domain.TenantID, known *projections.Snapshot) {
 	for {
 		c, changed, err := s.get(tenant)
@@ -94,3 +94,9 @@ func (e *unroutableError) Is(target error) bool { return target == domain.ErrUna
 
 // Unwrap returns why.
 func (e *unroutableError) Unwrap() error { return e.reason }
+
+// unroutable reports whether an append failed only since it appends an event, which can't be routed for now.
+func unroutable(err error) bool {
+	var unroutable *unroutableError
+	return errors.As(err, &unroutable)
+}

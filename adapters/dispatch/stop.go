@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 
 	"github.com/hooktrail/hooktrail/domain"
 )
@@ -29,38 +28,22 @@ func (e *stopError) Error() string {
 // Unwrap returns why.
 func (e *stopError) Unwrap() error { return e.err }
 
-// halt ends this node's dispatching for good since its fold can't go on; mu is held. What is under way ends as usual.
-func (d *Dispatcher) halt(stop *stopError) {
-	d.halted, d.stopping = true, true // what is folded halfway must not be acted upon
-	select {
-	case d.stops <- stop:
-	default: // both followers have stopped already
+// understood reports whether this program knows an entry's kind. Entries of other kinds are passed over, unless they
+// are critical; one of a newer version of a known kind must not be.
+func understood(e *domain.Entry) (known bool, err error) {
+	switch version := e.Kind.Version(); {
+	case version == 0 && e.Critical:
+		return false, fmt.Errorf("this program doesn't know %s, which must not be passed over: upgrade it", e.Kind)
+	case e.KindVersion > version && version > 0:
+		return false, fmt.Errorf("this program doesn't know version %d of %s: upgrade it", e.KindVersion, e.Kind)
+	default:
+		return version > 0, nil
 	}
 }
 
-// rest tells by log line, metric and, once for each entry, a fact that a fold has stopped and that this node delivers
-// nothing any more, and returns when ctx ends. Its shards are free for a node whose program can go on.
-func (d *Dispatcher) rest(ctx context.Context, stop *stopError) {
-	d.mu.Lock()
-	d.shards, d.waiting = [Shards]*shard{}, 0
-	d.unlock()
-	for {
-		d.metrics.stopped(stop.follower)
-		d.set.Logger.Error("nothing is delivered by this node any more: an entry can't be folded (hint: upgrade or repair this program and start it again)",
-			slog.String("follower", stop.follower), slog.Any("position", stop.at), slog.Any("error", stop.err))
-		if d.persist(ctx, "tell in the log that a fold stopped", func() error { return d.recordStop(ctx, stop) }) != nil {
-			return
-		}
-		select {
-		case stop = <-d.stops:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-func (d *Dispatcher) recordStop(ctx context.Context, stop *stopError) error {
-	_, err := domain.AppendOne(ctx, d.set.Log, domain.Group{
+// recordStop appends, once for each entry, that a fold has stopped at it.
+func recordStop(ctx context.Context, log domain.Log, stop *stopError) error {
+	_, err := domain.AppendOne(ctx, log, domain.Group{
 		Drafts: []domain.Draft{{
 			Tenant: domain.InstanceTenant, Stream: domain.Stream{Kind: domain.StreamServer, ID: domain.NewUUID()},
 			Expected: domain.AnyVersion,

@@ -1,4 +1,4 @@
-package dispatch
+package dispatch_test
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/hooktrail/hooktrail/adapters/dispatch"
 	"github.com/hooktrail/hooktrail/domain"
 )
 
@@ -38,17 +39,17 @@ func TestDispatcher_Stops(t *testing.T) {
 		follower string
 		spoil    func(*domain.Entry)
 	}{
-		"a critical kind that nobody knows": {feedFollower, func(e *domain.Entry) {
+		"a critical kind that nobody knows": {"dispatcher", func(e *domain.Entry) {
 			if e.Kind == domain.KindServerStarted {
 				e.Kind, e.Fact, e.Critical = "server.improved", nil, true
 			}
 		}},
-		"a version that nobody knows": {feedFollower, func(e *domain.Entry) {
+		"a version that nobody knows": {"dispatcher", func(e *domain.Entry) {
 			if e.Kind == domain.KindServerStarted {
 				e.KindVersion, e.Fact = 2, nil
 			}
 		}},
-		"a configuration that can't be read": {configurationFollower, func(e *domain.Entry) {
+		"a configuration that can't be read": {"configuration", func(e *domain.Entry) {
 			if e.Kind == domain.KindSubscriptionPaused {
 				e.Fact, e.Damaged = nil, true
 			}
@@ -66,11 +67,11 @@ func stops(t *testing.T, w *world, follower string, spoil func(*domain.Entry)) {
 	w.subscribe(w.endpoint(nil), "*")
 	w.receiver.took = 5 * time.Second
 	registry := prometheus.NewRegistry()
-	old := w.start(func(s *Settings) { s.Log, s.Metrics = spoilt{w.memory, spoil}, registry })
+	old := w.start(func(s *dispatch.Settings) { s.Log, s.Metrics = spoilt{w.memory, spoil}, registry })
 	time.Sleep(10 * time.Second)
 	w.event("a")
 	time.Sleep(time.Second)
-	if follower == feedFollower {
+	if follower == "dispatcher" {
 		server := domain.Stream{Kind: domain.StreamServer, ID: domain.NewUUID()}
 		w.append(domain.InstanceTenant, server, 0, 0, &domain.ServerStarted{Version: "9"})
 	} else {
@@ -79,7 +80,7 @@ func stops(t *testing.T, w *world, follower string, spoil func(*domain.Entry)) {
 	synctest.Wait()
 	before := len(w.entries())
 	b := w.event("b")
-	if follower == configurationFollower {
+	if follower == "configuration" {
 		_, err := domain.AppendOne(t.Context(), old.Router(), domain.Group{Drafts: []domain.Draft{{
 			Tenant: acme, Stream: domain.Stream{Kind: domain.StreamEvent, ID: domain.NewUUID()}, Fact: &domain.EventAppended{},
 		}}})
@@ -115,7 +116,7 @@ func stops(t *testing.T, w *world, follower string, spoil func(*domain.Entry)) {
 		}
 	}
 
-	again := w.start(func(s *Settings) { s.Log = spoilt{w.memory, spoil} }) // the same program says nothing new
+	again := w.start(func(s *dispatch.Settings) { s.Log = spoilt{w.memory, spoil} }) // the same program says nothing new
 	time.Sleep(time.Minute)
 	again.end(t)
 	upgraded := w.start(nil)
@@ -169,7 +170,7 @@ func TestDispatcher_PassesOver(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, w *world) {
 		w.subscribe(w.endpoint(nil), "*")
-		n := w.start(func(s *Settings) {
+		n := w.start(func(s *dispatch.Settings) {
 			s.Log = spoilt{w.memory, func(e *domain.Entry) {
 				switch e.Kind {
 				case domain.KindServerStarted:
@@ -200,7 +201,7 @@ func TestDispatcher_DamagedEntry(t *testing.T) {
 		w.subscribe(w.endpoint(nil), "*")
 		w.receiver.set(fails)
 		ends := 1
-		n := w.start(func(s *Settings) {
+		n := w.start(func(s *dispatch.Settings) {
 			s.Log = spoilt{w.memory, func(e *domain.Entry) {
 				if e.Kind == domain.KindAttemptFinished && ends > 0 {
 					ends--

@@ -12,32 +12,40 @@ const (
 	longestPause = time.Minute
 )
 
-// throttle slows down the lane of an endpoint whose receiver gets too much. No attempt begins before until; then they go
-// one at a time, until one of those is answered without a complaint. It is in memory only: who takes
-// the shard over finds out by an attempt. The zero value lets everything through.
+// throttle slows down the lane of an endpoint whose receiver gets too much. No attempt begins before until; then they
+// go one at a time, until one of those is answered without a complaint. It is in memory only: who takes the shard over
+// finds out by an attempt. The zero value lets everything through.
 type throttle struct {
 	until  time.Time
 	pause  time.Duration // the last one that the receiver didn't choose; 0: none since the last success
 	single bool          // one attempt at a time
 }
 
-// observe updates the throttle with the outcome of an attempt that began at a time. Attempts that began before until are
-// ignored: they were under way when the receiver complained.
-func (t *throttle) observe(e *ending, began, now time.Time) {
-	probe := !began.Before(t.until)
+// observation is what the outcome of an attempt says about its receiver.
+type observation struct {
+	began     time.Time // when the attempt's start was submitted
+	outcome   domain.AttemptOutcome
+	throttled bool      // the receiver gets too much
+	notBefore time.Time // asked for by the receiver; zero: nothing asked
+}
+
+// observe updates the throttle with the outcome of an attempt. Attempts that began before until are ignored: they were
+// in flight when the receiver complained.
+func (t *throttle) observe(o observation, now time.Time) {
+	probe := !o.began.Before(t.until)
 	switch {
-	case e.throttle:
-		t.raise(e.notBefore, probe, now)
+	case o.throttled:
+		t.raise(o.notBefore, probe, now)
 	case !probe:
-	case e.fact.Result.Outcome == domain.OutcomeSucceeded:
+	case o.outcome == domain.OutcomeSucceeded:
 		*t = throttle{}
 	default:
 		t.single = false
 	}
 }
 
-// raise puts it on, or on for longer: until the time that the receiver asks for or, where it asks for none, for twice as
-// long as the last time. The complaints of attempts that were under way together count once.
+// raise slows the lane down, or slows it down for longer: until the time that the receiver asks for or, where it asks
+// for none, for twice as long as the last time. The complaints of attempts that were under way together count once.
 func (t *throttle) raise(notBefore time.Time, probe bool, now time.Time) {
 	until := notBefore
 	switch {

@@ -1,4 +1,4 @@
-package dispatch
+package dispatch_test
 
 import (
 	"slices"
@@ -7,13 +7,14 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/hooktrail/hooktrail/adapters/dispatch"
 	"github.com/hooktrail/hooktrail/domain"
 )
 
 // complains answers with a 429 that asks for a time; 0: none.
-func complains(wait time.Duration) func(Shipment) Answer {
-	return func(Shipment) Answer {
-		a := Answer{Throttle: true, Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeFailed, StatusCode: 429}}}
+func complains(wait time.Duration) func(dispatch.Shipment) dispatch.Answer {
+	return func(dispatch.Shipment) dispatch.Answer {
+		a := dispatch.Answer{Throttle: true, Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeFailed, StatusCode: 429}}}
 		if wait > 0 {
 			a.NotBefore = time.Now().Add(wait)
 		}
@@ -39,7 +40,7 @@ func TestDispatcher_RetryAfter(t *testing.T) {
 		w.receiver.took = time.Second
 		w.receiver.answer = complains(30 * time.Second)
 		registry := prometheus.NewRegistry()
-		n := w.start(func(s *Settings) { s.Metrics = registry })
+		n := w.start(func(s *dispatch.Settings) { s.Metrics = registry })
 		time.Sleep(5 * time.Second)
 		began := time.Now()
 		for range 10 {
@@ -111,53 +112,6 @@ func TestDispatcher_ThrottleBackoff(t *testing.T) {
 		}
 		w.check()
 	})
-}
-
-// TestThrottle tells of the single steps.
-func TestThrottle(t *testing.T) {
-	t.Parallel()
-	now := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
-	end := func(outcome domain.AttemptOutcome, throttle bool, wait time.Duration) *ending {
-		e := &ending{throttle: throttle, fact: &domain.AttemptFinished{Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Outcome: outcome}}}}
-		if wait > 0 {
-			e.notBefore = now.Add(wait)
-		}
-		return e
-	}
-	full := end(domain.OutcomeFailed, true, 0)
-	asks := func(wait time.Duration) *ending { return end(domain.OutcomeFailed, true, wait) }
-	failed, success := end(domain.OutcomeFailed, false, 0), end(domain.OutcomeSucceeded, false, 0)
-	on := throttle{until: now.Add(time.Second), pause: time.Second, single: true}
-	past := throttle{until: now.Add(-time.Second), pause: 8 * time.Second, single: true}
-	minute := throttle{until: now.Add(-time.Second), pause: time.Minute, single: true}
-	tests := map[string]struct {
-		from  throttle
-		end   *ending
-		began time.Time
-		want  throttle
-	}{
-		"a success of old":                {throttle{}, success, now, throttle{}},
-		"an ordinary failure":             {throttle{}, failed, now, throttle{}},
-		"the first complaint":             {throttle{}, full, now, on},
-		"one of those under way then":     {on, full, now.Add(-time.Second), on},
-		"a success of those":              {on, success, now.Add(-time.Second), on},
-		"a failure of those":              {on, failed, now.Add(-time.Second), on},
-		"a longer wish of those":          {on, asks(time.Minute), now.Add(-time.Second), throttle{now.Add(time.Minute), time.Second, true}},
-		"a shorter wish of those":         {on, asks(time.Millisecond), now.Add(-time.Second), on},
-		"a wish beyond all measure":       {throttle{}, asks(1000 * time.Hour), now, throttle{now.Add(24 * time.Hour), 0, true}},
-		"the probe complains":             {past, full, now, throttle{now.Add(16 * time.Second), 16 * time.Second, true}},
-		"again and again":                 {minute, full, now, throttle{now.Add(time.Minute), time.Minute, true}},
-		"the probe complains with a wish": {past, asks(time.Hour), now, throttle{now.Add(time.Hour), 8 * time.Second, true}},
-		"the probe fails otherwise":       {past, failed, now, throttle{past.until, 8 * time.Second, false}},
-		"the probe succeeds":              {past, success, now, throttle{}},
-	}
-	for name, test := range tests {
-		got := test.from
-		got.observe(test.end, test.began, now)
-		if got != test.want {
-			t.Errorf("%s: %+v, want %+v", name, got, test.want)
-		}
-	}
 }
 
 // TestDispatcher_ThrottleOfAnother: a new URL is another receiver's, which said nothing yet.

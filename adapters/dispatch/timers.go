@@ -2,24 +2,71 @@ package dispatch
 
 import (
 	"container/heap"
-	"context"
 	"time"
 )
 
-// timerHeap holds the lanes that are to be looked at again at some time, the earliest first.
+// longestSleep bounds what a jump of the wall clock, by which deliveries are due, can delay.
+const longestSleep = time.Minute
+
+// timers holds the lanes that are to be looked at again at some time. One timer of the runtime serves all of them
+// (Dispatcher.watchClock). lanes.mu guards it, except sooner.
+type timers struct {
+	lanes  timerHeap
+	sooner chan struct{} // a timer earlier than all others was set. Its capacity is 1
+}
+
+// set has a lane looked at again at a time, or before.
+func (t *timers) set(l *lane, at time.Time) {
+	if l.timer >= 0 {
+		if !at.Before(l.wakeAt) {
+			return
+		}
+		l.wakeAt = at
+		heap.Fix(&t.lanes, l.timer)
+	} else {
+		l.wakeAt = at
+		heap.Push(&t.lanes, l)
+	}
+	if l.timer == 0 {
+		select {
+		case t.sooner <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// clear undoes set.
+func (t *timers) clear(l *lane) {
+	if l.timer >= 0 {
+		heap.Remove(&t.lanes, l.timer)
+	}
+}
+
+// due takes out a lane whose time has come. If there is none, it returns nil and how long it is until the next one's.
+func (t *timers) due(now time.Time) (*lane, time.Duration) {
+	switch {
+	case len(t.lanes) == 0:
+		return nil, longestSleep
+	case t.lanes[0].wakeAt.After(now):
+		return nil, min(t.lanes[0].wakeAt.Sub(now), longestSleep)
+	}
+	return heap.Pop(&t.lanes).(*lane), 0
+}
+
+// timerHeap is a container/heap of lanes, the earliest first.
 type timerHeap []*lane
 
 func (h timerHeap) Len() int           { return len(h) }
 func (h timerHeap) Less(i, j int) bool { return h[i].wakeAt.Before(h[j].wakeAt) }
 func (h timerHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
-	h[i].wake, h[j].wake = i, j
+	h[i].timer, h[j].timer = i, j
 }
 
 // Push implements heap.Interface.
 func (h *timerHeap) Push(x any) {
 	l := x.(*lane)
-	l.wake = len(*h)
+	l.timer = len(*h)
 	*h = append(*h, l)
 }
 
@@ -29,65 +76,6 @@ func (h *timerHeap) Pop() any {
 	l := (*h)[last]
 	(*h)[last] = nil
 	*h = (*h)[:last]
-	l.wake = -1
+	l.timer = -1
 	return l
-}
-
-// wakeLane has a lane looked at again at a time, or before; mu is held.
-func (d *Dispatcher) wakeLane(l *lane, at time.Time) {
-	if l.wake >= 0 {
-		if !at.Before(l.wakeAt) {
-			return
-		}
-		l.wakeAt = at
-		heap.Fix(&d.timers, l.wake)
-	} else {
-		l.wakeAt = at
-		heap.Push(&d.timers, l)
-	}
-	if l.wake == 0 {
-		select {
-		case d.sooner <- struct{}{}:
-		default:
-		}
-	}
-}
-
-// sleepLane undoes wakeLane; mu is held.
-func (d *Dispatcher) sleepLane(l *lane) {
-	if l.wake >= 0 {
-		heap.Remove(&d.timers, l.wake)
-	}
-}
-
-// longestSleep bounds what a jump of the wall clock, by which deliveries are due, can delay.
-const longestSleep = time.Minute
-
-// watchClock pumps lanes when their time comes. One timer serves all of them.
-func (d *Dispatcher) watchClock(ctx context.Context) error {
-	timer := time.NewTimer(longestSleep)
-	defer timer.Stop()
-	for {
-		timer.Reset(d.pumpDue())
-		select {
-		case <-timer.C:
-		case <-d.sooner:
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
-// pumpDue pumps the lanes whose time has come and returns how long the next one has.
-func (d *Dispatcher) pumpDue() time.Duration {
-	d.mu.Lock()
-	defer d.unlock()
-	now := time.Now()
-	for len(d.timers) > 0 && !d.timers[0].wakeAt.After(now) {
-		d.touch(heap.Pop(&d.timers).(*lane))
-	}
-	if len(d.timers) == 0 {
-		return longestSleep
-	}
-	return min(d.timers[0].wakeAt.Sub(now), longestSleep)
 }

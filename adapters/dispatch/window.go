@@ -4,6 +4,8 @@ import (
 	"container/heap"
 	"slices"
 	"time"
+
+	"github.com/hooktrail/hooktrail/domain"
 )
 
 // smallWindow is what an endpoint keeps in memory when the budget of all is used up.
@@ -16,7 +18,7 @@ type window struct {
 	fresh, retries itemHeap
 	// more: deliveries with keys behind horizon are, or may be, waiting beyond. Those up to horizon are all here.
 	more    bool
-	horizon Key
+	horizon domain.WaitingKey
 }
 
 // len is how many there are.
@@ -32,22 +34,22 @@ func (w *window) heapOf(it *item) *itemHeap {
 
 // put adds an item unless it lies beyond, and reports whether it did.
 func (w *window) put(it *item) bool {
-	if w.more && it.key().compare(w.horizon) > 0 {
+	if w.more && it.key().Compare(w.horizon) > 0 {
 		return false
 	}
 	heap.Push(w.heapOf(it), it)
 	return true
 }
 
-// first returns the next item that is due without taking it: the first in the order of keys. When none is, it returns the
-// one that will be due next, and nil when there is none in memory.
+// first returns the next item that is due without taking it: the first in the order of keys. When none is, it returns
+// the one that will be due next, and nil when there is none in memory.
 func (w *window) first(now time.Time) *item {
 	switch {
 	case w.len() == 0:
 		return nil
 	case len(w.fresh) == 0:
 		return w.retries[0]
-	case len(w.retries) > 0 && w.retries[0].due(now) && w.retries[0].key().compare(w.fresh[0].key()) < 0:
+	case len(w.retries) > 0 && w.retries[0].due(now) && w.retries[0].key().Compare(w.fresh[0].key()) < 0:
 		return w.retries[0]
 	}
 	return w.fresh[0]
@@ -67,7 +69,7 @@ func (w *window) all() []*item { return slices.Concat(w.fresh, w.retries) }
 // trim leaves the first n items, at least one, and returns the others, which now lie beyond.
 func (w *window) trim(n int) []*item {
 	items := w.all()
-	slices.SortFunc(items, func(a, b *item) int { return a.key().compare(b.key()) })
+	slices.SortFunc(items, func(a, b *item) int { return a.key().Compare(b.key()) })
 	w.fresh, w.retries = nil, nil
 	for _, it := range items[:n] {
 		heap.Push(w.heapOf(it), it) // at the end, and there it stays: they come in order
@@ -76,11 +78,20 @@ func (w *window) trim(n int) []*item {
 	return items[n:]
 }
 
+// reach is how far an endpoint's waiting deliveries were read.
+type reach struct {
+	tenant   domain.TenantID
+	endpoint domain.UUID
+	more     bool // others are, or may be, waiting behind horizon
+	horizon  domain.WaitingKey
+	items    int // gathered, at most
+}
+
 // itemHeap is a container/heap in the order of keys. An item's key must not change while it is in.
 type itemHeap []*item
 
 func (h itemHeap) Len() int           { return len(h) }
-func (h itemHeap) Less(i, j int) bool { return h[i].key().compare(h[j].key()) < 0 }
+func (h itemHeap) Less(i, j int) bool { return h[i].key().Compare(h[j].key()) < 0 }
 func (h itemHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].index, h[j].index = i, j

@@ -1,4 +1,4 @@
-package dispatch
+package dispatch_test
 
 import (
 	"cmp"
@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hooktrail/hooktrail/adapters/dispatch"
 	"github.com/hooktrail/hooktrail/domain"
 )
 
@@ -15,7 +16,7 @@ import (
 func TestWindow_SmallEqualsUnbounded(t *testing.T) {
 	t.Parallel()
 	var want []string
-	for _, window := range []int{DefaultWindow, 2, 3, 10} {
+	for _, window := range []int{dispatch.DefaultWindow, 2, 3, 10} {
 		for _, lag := range []int{0, 25} {
 			var got []string
 			bubble(t, func(t *testing.T, w *world) { got = backlog(t, w, window, lag) })
@@ -48,7 +49,7 @@ func backlog(t *testing.T, w *world, window, lag int) []string {
 	w.subscribe(endpoint, "*")
 	w.views.lag(lag)
 	numbers := make(map[domain.UUID]int)
-	w.receiver.answer = func(s Shipment) Answer {
+	w.receiver.answer = func(s dispatch.Shipment) dispatch.Answer {
 		w.receiver.mu.Lock()
 		n := numbers[s.Event.ID]
 		w.receiver.mu.Unlock()
@@ -58,7 +59,7 @@ func backlog(t *testing.T, w *world, window, lag int) []string {
 		return succeeds(s)
 	}
 	log := &faulty{Log: w.memory}
-	n := w.start(func(s *Settings) { s.Window, s.Log = window, log })
+	n := w.start(func(s *dispatch.Settings) { s.Window, s.Log = window, log })
 	time.Sleep(5 * time.Second)
 	began := time.Now()
 	for i := range 120 {
@@ -102,42 +103,4 @@ func backlog(t *testing.T, w *world, window, lag int) []string {
 		told = append(told, fmt.Sprintf("event %d attempt %d after %v", numbers[r.event], r.number, r.at.Sub(began).Round(time.Millisecond)))
 	}
 	return told
-}
-
-func TestContents_Bounded(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	c := newContents(w.memory, 3*(contentOverhead+100))
-	var entries []domain.Entry
-	for range 10 {
-		e := w.event("a")
-		entries = append(entries, e)
-		c.put(acme, eventOf(&e))
-	}
-	if got := c.order.Len(); got != 3 {
-		t.Errorf("%d events are kept", got)
-	}
-	for i := range entries {
-		e, err := c.get(t.Context(), acme, entries[i].Sequence)
-		if err != nil || e.ID != entries[i].Stream.ID || !e.RecordedAt.Equal(entries[i].RecordedAt) {
-			t.Fatalf("event %d: %+v, %v", i, e, err)
-		}
-	}
-	free := c.free
-	key := domain.NewUUID()
-	for i, key := range []domain.UUID{key, domain.NewUUID()} {
-		about := entries[i]
-		about.SubjectKey = key
-		c.put("other", eventOf(&about))
-	}
-	c.forget(key)
-	if c.peek("other", entries[0].Sequence) != nil || c.peek("other", entries[1].Sequence) == nil {
-		t.Error("not exactly what the destroyed key seals is forgotten")
-	}
-	if got := c.order.Len(); got != 2 || c.free <= free {
-		t.Errorf("%d events are kept, %d bytes free after %d", got, c.free, free)
-	}
-	if _, err := c.get(t.Context(), acme, 0); err == nil {
-		t.Error("the tenant's creation passes for an event")
-	}
 }

@@ -1,19 +1,30 @@
-package dispatch
+package dispatch_test
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/hooktrail/hooktrail/adapters/dispatch"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/domain/logtest"
 	"github.com/hooktrail/hooktrail/projections/memorytest"
 )
 
 const acme domain.TenantID = "acme"
+
+// shards is over how many shards endpoints and their deliveries are spread.
+const shards = 64
+
+// shardOf returns the shard of an endpoint or a delivery.
+func shardOf(id domain.UUID) int { return int(id[15]) % shards }
+
+// shardLease names the lease of the shard of an endpoint or a delivery.
+func shardLease(id domain.UUID) string { return fmt.Sprintf("shard/%02d", shardOf(id)) }
 
 // fatal is what the world needs of testing.T and rapid.T.
 type fatal interface {
@@ -35,11 +46,14 @@ type world struct {
 	filter   func(string) domain.Filter // of every process; nil: none can be evaluated
 }
 
-func newWorld(t fatal) *world {
-	w := &world{t: t, memory: logtest.NewMemory(nil)}
+func newWorld(t fatal) *world { return newWorldAt(t, nil) }
+
+// newWorldAt makes a world whose database has a clock of its own.
+func newWorldAt(t fatal, now func() time.Time) *world {
+	w := &world{t: t, memory: logtest.NewMemory(now)}
 	w.log = w.memory
 	w.views = &views{log: w.memory, memory: memorytest.New()}
-	w.leases = &heartbeats{log: w.memory, beats: make(map[domain.UUID]time.Time), held: make(map[string]Lease)}
+	w.leases = &heartbeats{log: w.memory, beats: make(map[domain.UUID]time.Time), held: make(map[string]domain.Lease)}
 	w.receiver = &receiver{w: w, running: make(map[domain.UUID]int)}
 	w.tenant(domain.InstanceTenant)
 	w.tenant(acme)
@@ -152,10 +166,10 @@ func (w *world) submit(draft domain.Draft) domain.Entry {
 }
 
 // bystander is a process that holds no shard and knows the newest configuration.
-func (w *world) bystander() *Dispatcher {
+func (w *world) bystander() *dispatch.Dispatcher {
 	set := w.settings()
 	set.Log = w.memory
-	d, err := New(set)
+	d, err := dispatch.New(set)
 	if err != nil {
 		w.t.Fatalf("%v", err)
 	}
@@ -164,23 +178,16 @@ func (w *world) bystander() *Dispatcher {
 }
 
 // inform has a dispatcher that isn't running know the newest configuration.
-func (w *world) inform(d *Dispatcher) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.config = w.views.config(w.t)
-	d.position = d.config.Cursor()
+func (w *world) inform(d *dispatch.Dispatcher) {
+	config := w.views.config(w.t)
 	if w.filter != nil {
-		d.config.KeepFilters(w.filter)
+		config.KeepFilters(w.filter)
 	}
-	tenants := make(map[domain.TenantID]bool)
-	for _, id := range d.config.Tenants() {
-		tenants[id] = true
-	}
-	d.publish(tenants)
+	d.Inform(config)
 }
 
-func (w *world) settings() Settings {
-	return Settings{
+func (w *world) settings() dispatch.Settings {
+	return dispatch.Settings{
 		Log: w.log, State: w.views, Leases: w.leases, Sender: w.receiver, Filter: w.filter, Node: domain.NewUUID(),
 		Logger: slog.New(slog.DiscardHandler), Random: func() float64 { return 0.5 },
 	}
@@ -188,24 +195,25 @@ func (w *world) settings() Settings {
 
 // node is one running dispatcher.
 type node struct {
-	*Dispatcher
+	*dispatch.Dispatcher
+	set  dispatch.Settings
 	w    *world
 	stop context.CancelFunc
 	done chan error
 }
 
 // start runs a dispatcher with settings that f changed.
-func (w *world) start(f func(*Settings)) *node {
+func (w *world) start(f func(*dispatch.Settings)) *node {
 	set := w.settings()
 	if f != nil {
 		f(&set)
 	}
-	d, err := New(set)
+	d, err := dispatch.New(set)
 	if err != nil {
 		w.t.Fatalf("%v", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	n := &node{d, w, stop, make(chan error, 1)}
+	n := &node{d, set, w, stop, make(chan error, 1)}
 	w.nodes = append(w.nodes, n)
 	go func() { n.done <- d.Run(ctx) }()
 	return n
@@ -233,9 +241,9 @@ type request struct {
 // receiver is a Sender that stands for the world's receivers. answer says how an attempt ends; nil: it succeeds.
 type receiver struct {
 	w      *world
-	answer func(Shipment) Answer
-	took   time.Duration                // for which each request is under way
-	slow   func(Shipment) time.Duration // for which one is, if it isn't nil
+	answer func(dispatch.Shipment) dispatch.Answer
+	took   time.Duration                         // for which each request is under way
+	slow   func(dispatch.Shipment) time.Duration // for which one is, if it isn't nil
 
 	mu       sync.Mutex
 	requests []request
@@ -244,7 +252,7 @@ type receiver struct {
 }
 
 // Send implements Sender.
-func (r *receiver) Send(ctx context.Context, s Shipment) Answer {
+func (r *receiver) Send(ctx context.Context, s dispatch.Shipment) dispatch.Answer {
 	if !time.Now().Before(s.Deadline) {
 		r.w.t.Errorf("delivery %s is sent after its deadline", s.Delivery.ID)
 	}
@@ -277,19 +285,19 @@ func (r *receiver) Send(ctx context.Context, s Shipment) Answer {
 	return answer(s)
 }
 
-func succeeds(Shipment) Answer {
-	return Answer{Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeSucceeded, StatusCode: 200}}}
+func succeeds(dispatch.Shipment) dispatch.Answer {
+	return dispatch.Answer{Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeSucceeded, StatusCode: 200}}}
 }
 
-func fails(Shipment) Answer {
-	return Answer{Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeFailed, StatusCode: 503, Error: "status"}}}
+func fails(dispatch.Shipment) dispatch.Answer {
+	return dispatch.Answer{Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeFailed, StatusCode: 503, Error: "status"}}}
 }
 
-func failsBy(code string) Answer {
-	return Answer{Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeFailed, Error: code, FinishedAt: time.Now()}}}
+func failsBy(code string) dispatch.Answer {
+	return dispatch.Answer{Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeFailed, Error: code, FinishedAt: time.Now()}}}
 }
 
-func (r *receiver) set(answer func(Shipment) Answer) {
+func (r *receiver) set(answer func(dispatch.Shipment) dispatch.Answer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.answer = answer
@@ -313,28 +321,35 @@ type heartbeats struct {
 
 	mu    sync.Mutex
 	beats map[domain.UUID]time.Time
-	mute  map[domain.UUID]bool // nodes that are cut off
-	held  map[string]Lease     // as of after
+	mute  map[domain.UUID]bool    // nodes that are cut off
+	held  map[string]domain.Lease // as of after
 	after domain.Position
 }
 
 // Heartbeat implements Leases.
-func (h *heartbeats) Heartbeat(ctx context.Context, node domain.UUID) (Standing, error) {
+func (h *heartbeats) Heartbeat(_ context.Context, node domain.UUID) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.mute[node] {
-		return Standing{}, domain.ErrUnavailable
+		return domain.ErrUnavailable
 	}
 	h.beats[node] = time.Now()
 	h.log.Heartbeat(node)
-	var s Standing
+	return nil
+}
+
+// Standing implements Leases.
+func (h *heartbeats) Standing(ctx context.Context) (domain.Standing, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var s domain.Standing
 	for id, at := range h.beats {
-		s.Nodes = append(s.Nodes, Node{id, time.Since(at)})
+		s.Nodes = append(s.Nodes, domain.Node{ID: id, Age: time.Since(at)})
 	}
 	for {
 		entries, err := h.log.Page(ctx, h.after, 1000)
 		if err != nil {
-			return Standing{}, err
+			return domain.Standing{}, err
 		}
 		if len(entries) == 0 {
 			break
@@ -343,7 +358,7 @@ func (h *heartbeats) Heartbeat(ctx context.Context, node domain.UUID) (Standing,
 			h.after = e.Position
 			if f, ok := e.Fact.(*domain.LeaseTaken); ok {
 				for _, l := range f.Leases {
-					h.held[l.Name] = Lease{l.Name, f.Node, l.Epoch}
+					h.held[l.Name] = domain.Lease{Name: l.Name, Owner: f.Node, Epoch: l.Epoch}
 				}
 			}
 		}

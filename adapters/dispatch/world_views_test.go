@@ -1,4 +1,4 @@
-package dispatch
+package dispatch_test
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hooktrail/hooktrail/adapters/dispatch"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/domain/logtest"
 	"github.com/hooktrail/hooktrail/projections"
@@ -102,7 +103,7 @@ func (v *views) read(f func(projections.Reader) error) error {
 }
 
 // rows returns the deliveries that keep accepts.
-func (v *views) rows(ctx context.Context, keep func(*projections.Delivery) bool) (rows []Waiting, as domain.Position, err error) {
+func (v *views) rows(ctx context.Context, keep func(*projections.Delivery) bool) (rows []domain.WaitingDelivery, as domain.Position, err error) {
 	if as, err = v.follow(ctx); err != nil {
 		return nil, 0, err
 	}
@@ -110,7 +111,7 @@ func (v *views) rows(ctx context.Context, keep func(*projections.Delivery) bool)
 		all, err := r.Deliveries(ctx, projections.DeliveryFilter{}, projections.Page{Limit: 1 << 30}, projections.AsOf{})
 		for i := range all {
 			if keep(&all[i]) {
-				rows = append(rows, Waiting{Delivery: all[i].Delivery, Position: all[i].Created.Position})
+				rows = append(rows, domain.WaitingDelivery{Delivery: all[i].Delivery, Position: all[i].Created.Position})
 			}
 		}
 		return err
@@ -134,23 +135,23 @@ func (v *views) Outstanding(ctx context.Context) (endpoints []domain.UUID, as do
 }
 
 // Waiting implements State.
-func (v *views) Waiting(ctx context.Context, q WaitingQuery) ([]Waiting, domain.Position, error) {
+func (v *views) Waiting(ctx context.Context, q domain.WaitingQuery) ([]domain.WaitingDelivery, domain.Position, error) {
 	rows, as, err := v.page(ctx, q)
 	time.Sleep(v.takes) // the log goes on meanwhile
 	return rows, as, err
 }
 
-func (v *views) page(ctx context.Context, q WaitingQuery) ([]Waiting, domain.Position, error) {
+func (v *views) page(ctx context.Context, q domain.WaitingQuery) ([]domain.WaitingDelivery, domain.Position, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	rows, as, err := v.rows(ctx, func(d *projections.Delivery) bool { return d.Endpoint == q.Endpoint && unfinished(d) })
-	rows = slices.DeleteFunc(rows, func(w Waiting) bool { return itemOf(&w).key().compare(q.After) <= 0 })
-	slices.SortFunc(rows, func(a, b Waiting) int { return itemOf(&a).key().compare(itemOf(&b).key()) })
+	rows = slices.DeleteFunc(rows, func(w domain.WaitingDelivery) bool { return w.Key().Compare(q.After) <= 0 })
+	slices.SortFunc(rows, func(a, b domain.WaitingDelivery) int { return a.Key().Compare(b.Key()) })
 	return rows[:min(q.Limit, len(rows))], as, err
 }
 
 // Deliveries implements State.
-func (v *views) Deliveries(ctx context.Context, ids []domain.UUID) ([]Waiting, domain.Position, error) {
+func (v *views) Deliveries(ctx context.Context, ids []domain.UUID) ([]domain.WaitingDelivery, domain.Position, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.rows(ctx, func(d *projections.Delivery) bool { return slices.Contains(ids, d.ID) })
@@ -237,7 +238,7 @@ func (w *world) story(delivery domain.UUID) []string {
 		switch f := e.Fact.(type) {
 		case *domain.AttemptFinished:
 			text := fmt.Sprintf("%s %d %s", f.Result.Outcome, f.Result.Number, f.Result.Status)
-			if f.Result.Error == errorNotSent || f.Result.Error == errorTooLate || f.Result.Error == errorInternal {
+			if f.Result.Error == "not_sent" || f.Result.Error == "too_late" || f.Result.Error == "internal" {
 				text += " " + f.Result.Error
 			}
 			story = append(story, text)
@@ -303,7 +304,7 @@ func (w *world) checkRouting() {
 			}
 			got = append(got, *next)
 		}
-		want, err := routesOf(context.Background(), c.Snapshot(e.Tenant), &domain.FilterRun{Event: f, Now: e.RecordedAt}, "")
+		want, err := dispatch.Preview(context.Background(), c.Snapshot(e.Tenant), &domain.FilterRun{Event: f, Now: e.RecordedAt})
 		if err != nil {
 			w.t.Fatalf("%v", err)
 		}
@@ -347,11 +348,11 @@ func (w *world) check() {
 		for _, s := range startsOf(&e) {
 			started[key{s.delivery, s.Number}] = true
 			nodes[key{s.delivery, s.Number}] = s.Node
-			if s.Node != holders[shardLeases[shardOf(s.delivery)]] {
+			if s.Node != holders[shardLease(s.delivery)] {
 				w.t.Errorf("position %d: an attempt is started by who doesn't hold the shard", e.Position)
 			}
 		}
-		holder := holders[shardLeases[shardOf(e.Stream.ID)]]
+		holder := holders[shardLease(e.Stream.ID)]
 		switch f := e.Fact.(type) {
 		case *domain.LeaseTaken:
 			for _, l := range f.Leases {
@@ -361,7 +362,7 @@ func (w *world) check() {
 			if nodes[key{e.Stream.ID, f.Result.Number}] != holder && f.Result.Outcome != domain.OutcomeUnknown {
 				w.t.Errorf("position %d: an attempt ends as %s after its node lost the shard", e.Position, f.Result.Outcome)
 			}
-			if f.Result.Error == errorNotSent || f.Result.Error == errorTooLate || f.Result.Outcome == domain.OutcomeUnknown {
+			if f.Result.Error == "not_sent" || f.Result.Error == "too_late" || f.Result.Outcome == domain.OutcomeUnknown {
 				unsent[key{e.Stream.ID, f.Result.Number}] = true // or perhaps not
 			}
 		}

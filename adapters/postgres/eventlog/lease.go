@@ -10,19 +10,6 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Lease is who may act for a shard, the router or a follower. It changes only by an append (domain.Take).
-type Lease struct {
-	Name  string
-	Owner domain.UUID
-	Epoch int64
-}
-
-// Node is a process that has said that it lives.
-type Node struct {
-	ID  domain.UUID
-	Age time.Duration // of its last heartbeat, by the database's clock
-}
-
 // heartbeatsKept is how long a node that beats no more is remembered. Its leases have expired long before.
 const heartbeatsKept = "1 day"
 
@@ -44,34 +31,35 @@ func (l *Log) Heartbeat(ctx context.Context, node domain.UUID) error {
 }
 
 // Standing returns every lease that was ever taken and every node that is remembered, from one snapshot.
-func (l *Log) Standing(ctx context.Context) (leases []Lease, nodes []Node, err error) {
+func (l *Log) Standing(ctx context.Context) (domain.Standing, error) {
 	const sql = `
 		SELECT name, owner, epoch, 0::bigint FROM leases
 		UNION ALL
 		SELECT '', node, 0, (extract(epoch FROM clock_timestamp() - at) * 1000000)::bigint FROM heartbeats`
 	rows, err := l.pool.Query(ctx, sql) //nolint:rowserrcheck // pgx.ForEachRow checks it
+	var standing domain.Standing
 	if err != nil {
-		return nil, nil, postgres.DomainError("read the leases", err)
+		return standing, postgres.DomainError("read the leases", err)
 	}
 	var name string
 	var id [16]byte
 	var epoch, micros int64
 	_, err = pgx.ForEachRow(rows, []any{&name, &id, &epoch, &micros}, func() error {
 		if name == "" {
-			nodes = append(nodes, Node{ID: id, Age: time.Duration(micros) * time.Microsecond})
+			standing.Nodes = append(standing.Nodes, domain.Node{ID: id, Age: time.Duration(micros) * time.Microsecond})
 		} else {
-			leases = append(leases, Lease{Name: name, Owner: id, Epoch: epoch})
+			standing.Leases = append(standing.Leases, domain.Lease{Name: name, Owner: id, Epoch: epoch})
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, nil, postgres.DomainError("read the leases", err)
+		return standing, postgres.DomainError("read the leases", err)
 	}
 	l.aloneUntil.Store(0)
-	if !l.hasNeighbour(nodes) {
+	if !l.hasNeighbour(standing.Nodes) {
 		l.aloneUntil.Store(time.Now().Add(aloneFor).UnixNano())
 	}
-	return leases, nodes, nil
+	return standing, nil
 }
 
 const (
@@ -82,13 +70,13 @@ const (
 )
 
 // hasNeighbour reports whether another node than the one that beats through this Log may be following it.
-func (l *Log) hasNeighbour(nodes []Node) bool {
+func (l *Log) hasNeighbour(nodes []domain.Node) bool {
 	own := l.beating.Load()
-	return slices.ContainsFunc(nodes, func(n Node) bool { return n.Age < neighbourAge && (own == nil || n.ID != *own) })
+	return slices.ContainsFunc(nodes, func(n domain.Node) bool { return n.Age < neighbourAge && (own == nil || n.ID != *own) })
 }
 
-// alone reports whether nobody else needs to be told of what this process appends: a notification wakes a backend and the
-// process behind it, which costs a lone node a tenth of what an event costs it.
+// alone reports whether nobody else needs to be told of what this process appends: a notification wakes a backend of Postgres
+// and the process behind it, for nothing.
 func (l *Log) alone() bool { return time.Now().UnixNano() < l.aloneUntil.Load() }
 
 // Retire forgets a node's heartbeat, so that what it still holds is free at once.

@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hooktrail/hooktrail/adapters/postgres/eventlog"
 	"github.com/hooktrail/hooktrail/domain"
 )
 
@@ -16,20 +15,20 @@ func (o *opened) beat(t *testing.T, node domain.UUID) {
 	}
 }
 
-func (o *opened) standing(t *testing.T) (leases []eventlog.Lease, ages map[domain.UUID]time.Duration) {
+func (o *opened) standing(t *testing.T) (leases []domain.Lease, ages map[domain.UUID]time.Duration) {
 	t.Helper()
-	leases, nodes, err := o.Standing(t.Context())
+	standing, err := o.Standing(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	ages = make(map[domain.UUID]time.Duration)
-	for _, n := range nodes {
+	for _, n := range standing.Nodes {
 		if _, twice := ages[n.ID]; twice {
-			t.Errorf("node %s stands twice", n.ID)
+			t.Errorf("duplicate node %s", n.ID)
 		}
 		ages[n.ID] = n.Age
 	}
-	return leases, ages
+	return standing.Leases, ages
 }
 
 // since moves a node's heartbeat into the past.
@@ -101,10 +100,10 @@ func TestLog_Retire(t *testing.T) {
 	if err := log.Retire(t.Context(), leaving); err != nil {
 		t.Errorf("again: %v", err)
 	}
-	stand := func(want ...eventlog.Lease) {
+	stand := func(want ...domain.Lease) {
 		t.Helper()
 		leases, nodes := log.standing(t)
-		slices.SortFunc(leases, func(a, b eventlog.Lease) int { return int(a.Name[len(a.Name)-1]) - int(b.Name[len(b.Name)-1]) })
+		slices.SortFunc(leases, func(a, b domain.Lease) int { return int(a.Name[len(a.Name)-1]) - int(b.Name[len(b.Name)-1]) })
 		if !slices.Equal(leases, want) {
 			t.Errorf("the leases are %+v, want %+v", leases, want)
 		}
@@ -112,7 +111,7 @@ func TestLog_Retire(t *testing.T) {
 			t.Errorf("the nodes are %v", nodes)
 		}
 	}
-	stand(eventlog.Lease{Name: "shard/00", Owner: leaving, Epoch: 1}, eventlog.Lease{Name: "shard/01", Owner: staying, Epoch: 1})
+	stand(domain.Lease{Name: "shard/00", Owner: leaving, Epoch: 1}, domain.Lease{Name: "shard/01", Owner: staying, Epoch: 1})
 	outcomes := log.Append(t.Context(), taking("shard/00", next, 2), taking("shard/01", next, 2))
 	if outcomes[0].Err != nil {
 		t.Errorf("the lease of a node that retired: %v", outcomes[0].Err)
@@ -120,6 +119,6 @@ func TestLog_Retire(t *testing.T) {
 	if outcomes[1].Err == nil {
 		t.Error("the lease of a living node was taken")
 	}
-	stand(eventlog.Lease{Name: "shard/00", Owner: next, Epoch: 2}, eventlog.Lease{Name: "shard/01", Owner: staying, Epoch: 1})
+	stand(domain.Lease{Name: "shard/00", Owner: next, Epoch: 2}, domain.Lease{Name: "shard/01", Owner: staying, Epoch: 1})
 	log.check(t)
 }

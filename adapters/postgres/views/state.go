@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -18,25 +17,6 @@ import (
 
 // What dispatcher and authentication begin with. Every answer comes with the position that it reflects, from the
 // same snapshot, and is about all tenants: the caller folds what came later itself.
-
-// WaitingKey is the place of a waiting delivery among those of its endpoint: by Due, then by Position.
-type WaitingKey struct {
-	Due      time.Time       // zero, before all others, while an attempt is open
-	Position domain.Position // of the entry that created the delivery
-}
-
-// WaitingQuery asks for the waiting deliveries of one endpoint.
-type WaitingQuery struct {
-	Endpoint domain.UUID
-	After    WaitingKey // exclusive; the zero value is before all
-	Limit    int        // at most this many
-}
-
-// WaitingDelivery is a delivery with what a dispatcher needs to go on with it.
-type WaitingDelivery struct {
-	Delivery domain.Delivery
-	Position domain.Position // of the entry that created it
-}
 
 // LoadConfig returns the configuration as it was at a position, or, when the views aren't there yet, as they have it; which
 // one, its Cursor says. The caller owns it.
@@ -226,7 +206,7 @@ const waitingSQL = `
 
 // Waiting returns deliveries of one endpoint in the order of their keys: those that aren't ended, and those that have an
 // open attempt whatever their status.
-func (v *Views) Waiting(ctx context.Context, q WaitingQuery) (rows []WaitingDelivery, as domain.Position, err error) {
+func (v *Views) Waiting(ctx context.Context, q domain.WaitingQuery) (rows []domain.WaitingDelivery, as domain.Position, err error) {
 	const sql = `
 		SELECT ` + deliveryColumns + ` FROM deliveries WHERE id = ANY (ARRAY(` + waitingSQL + `))
 		 ORDER BY next_attempt_at, created_position`
@@ -234,12 +214,12 @@ func (v *Views) Waiting(ctx context.Context, q WaitingQuery) (rows []WaitingDeli
 }
 
 // Deliveries returns deliveries by id, ended or not, in any order. An unknown id is left out.
-func (v *Views) Deliveries(ctx context.Context, ids []domain.UUID) (rows []WaitingDelivery, as domain.Position, err error) {
+func (v *Views) Deliveries(ctx context.Context, ids []domain.UUID) (rows []domain.WaitingDelivery, as domain.Position, err error) {
 	const sql = `SELECT ` + deliveryColumns + ` FROM deliveries WHERE id = ANY ($1)`
 	return v.waiting(ctx, sql, columnOf(ids, func(id *domain.UUID) pgtype.UUID { return idOf(*id) }))
 }
 
-func (v *Views) waiting(ctx context.Context, sql string, args ...any) (waiting []WaitingDelivery, as domain.Position, err error) {
+func (v *Views) waiting(ctx context.Context, sql string, args ...any) (waiting []domain.WaitingDelivery, as domain.Position, err error) {
 	err = v.snapshotOfAll(ctx, func(tx pgx.Tx, cursor domain.Position) error {
 		as = cursor
 		rows, err := tx.Query(ctx, sql, args...)
@@ -248,7 +228,7 @@ func (v *Views) waiting(ctx context.Context, sql string, args ...any) (waiting [
 		}
 		deliveries, err := pgx.CollectRows(rows, scanDelivery)
 		for _, d := range deliveries {
-			waiting = append(waiting, WaitingDelivery{Delivery: d.Delivery, Position: d.Created.Position})
+			waiting = append(waiting, domain.WaitingDelivery{Delivery: d.Delivery, Position: d.Created.Position})
 		}
 		return postgres.DomainError("read deliveries", err)
 	})

@@ -89,7 +89,7 @@ func checkConfig(t *rapid.T, f *folded, entries []domain.Entry) {
 // checkWaiting holds the waiting deliveries of the history's endpoints against the memory.
 func checkWaiting(t *rapid.T, f *folded, h *historytest.History) {
 	ctx := context.Background()
-	want := make(map[domain.UUID][]views.WaitingDelivery)
+	want := make(map[domain.UUID][]domain.WaitingDelivery)
 	seen := make(map[domain.TenantID]bool)
 	for _, e := range h.Entries {
 		if seen[e.Tenant] {
@@ -100,7 +100,7 @@ func checkWaiting(t *rapid.T, f *folded, h *historytest.History) {
 		checkHealth(t, f, present.Health)
 		for _, d := range s.Deliveries {
 			if d.Open || !d.Status.Ended() {
-				want[d.Endpoint] = append(want[d.Endpoint], views.WaitingDelivery{Delivery: d.Delivery, Position: d.Created.Position})
+				want[d.Endpoint] = append(want[d.Endpoint], domain.WaitingDelivery{Delivery: d.Delivery, Position: d.Created.Position})
 			}
 		}
 	}
@@ -112,7 +112,7 @@ func checkWaiting(t *rapid.T, f *folded, h *historytest.History) {
 		if !slices.Contains(outstanding, endpoint) {
 			t.Errorf("endpoint %s isn't outstanding", endpoint)
 		}
-		slices.SortFunc(rows, func(a, b views.WaitingDelivery) int {
+		slices.SortFunc(rows, func(a, b domain.WaitingDelivery) int {
 			return cmp.Or(a.Delivery.NextAttemptAt.Compare(b.Delivery.NextAttemptAt), cmp.Compare(a.Position, b.Position))
 		})
 		if diff := gocmp.Diff(rows, walkWaiting(t, f, endpoint)); diff != "" {
@@ -136,8 +136,8 @@ func checkHealth(t *rapid.T, f *folded, want map[domain.UUID]domain.Health) {
 	}
 }
 
-func walkWaiting(t *rapid.T, f *folded, endpoint domain.UUID) (all []views.WaitingDelivery) {
-	q := views.WaitingQuery{Endpoint: endpoint, Limit: 2}
+func walkWaiting(t *rapid.T, f *folded, endpoint domain.UUID) (all []domain.WaitingDelivery) {
+	q := domain.WaitingQuery{Endpoint: endpoint, Limit: 2}
 	for {
 		rows, _, err := f.views.Waiting(context.Background(), q)
 		if err != nil {
@@ -148,7 +148,7 @@ func walkWaiting(t *rapid.T, f *folded, endpoint domain.UUID) (all []views.Waiti
 		}
 		all = append(all, rows...)
 		last := rows[len(rows)-1]
-		q.After = views.WaitingKey{Due: last.Delivery.NextAttemptAt, Position: last.Position}
+		q.After = domain.WaitingKey{Due: last.Delivery.NextAttemptAt, Position: last.Position}
 	}
 }
 
