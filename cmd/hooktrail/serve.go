@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -55,10 +54,16 @@ func (c serveCommand) Run(ctx context.Context, p process) error {
 	if err != nil {
 		return err
 	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
 	log := c.Log.logger(os.Stderr)
+	limitMemory(log, c.Storage.DatabaseURL == "")
+	files, err := openFiles()
+	if err != nil {
+		return err
+	}
+	share, err := shareDescriptors(files)
+	if err != nil {
+		return err
+	}
 	dir, err := dataDir(c.Storage.DataDir)
 	if err != nil {
 		return err
@@ -80,7 +85,7 @@ func (c serveCommand) Run(ctx context.Context, p process) error {
 	if err != nil {
 		return err
 	}
-	s := &server{serveCommand: c, process: p, dir: dir, egress: egress, log: log, node: n, storage: store, listener: listener, profileFiles: formats}
+	s := &server{serveCommand: c, process: p, dir: dir, egress: egress, log: log, node: n, storage: store, listener: listener, share: share, profileFiles: formats}
 	return errors.Join(s.run(ctx), store.Close())
 }
 
@@ -117,6 +122,7 @@ type server struct {
 	node     *node
 	storage  *storage
 	listener net.Listener
+	share    descriptors
 
 	registry  *prometheus.Registry
 	entries   *eventlog.Log
@@ -132,12 +138,12 @@ type server struct {
 	filters      *filter.Filters
 }
 
-// gcPercent trades memory for processor time: what lives is bounded (queues, windows, caches) and small beside what passes
-// through. GOGC overrides it.
-const gcPercent = 400
-
 // shutdownBound is how long requests and attempts under way may take once the server was told to stop.
 const shutdownBound = 20 * time.Second
+
+// answerBound is how long a request may take from its header to the end of its answer: longer than any read waits
+// (`Prefer: wait`) and a body may take to arrive.
+const answerBound = 2 * time.Minute
 
 // requestBound is how long API requests may still take then.
 const requestBound = 5 * time.Second
@@ -314,11 +320,14 @@ func (s *server) serveHTTP(ctx context.Context, log *dispatch.Router) error {
 	defer endRequests()
 	web := &http.Server{
 		BaseContext: func(net.Listener) context.Context { return requests },
-		Handler:     handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 60 * time.Second, IdleTimeout: 2 * time.Minute,
+		// An answer ends in time for clients that don't read it, too; what takes longer, such as following the log, sets
+		// deadlines of its own.
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 60 * time.Second, WriteTimeout: answerBound,
+		IdleTimeout:    2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- web.Serve(s.listener) }()
+	go func() { ended <- web.Serve(clientListener(s.listener, s.share.api)) }()
 	s.log.Info("serving", slog.String("address", "http://"+s.listener.Addr().String()),
 		slog.String("version", fullVersion()), slog.String("node", s.node.id.String()))
 	select {
