@@ -31,6 +31,9 @@ type item struct {
 	// nothing but its id and tenant.
 	placeholder bool
 	entries     []domain.Entry
+
+	// unreadable: an entry of the delivery's stream is damaged. This node leaves the delivery alone from then on.
+	unreadable bool
 }
 
 // key is the item's place in its lane.
@@ -56,20 +59,16 @@ func (it *item) gone() bool {
 	if it.placeholder {
 		return endedBy(it.entries)
 	}
-	return it.delivery.Status.Ended() && !it.delivery.Open
+	return it.unreadable || it.delivery.Status.Ended() && !it.delivery.Open
 }
 
 // fold applies an entry of the delivery's stream. One that is damaged ends the delivery as far as this node goes: what it
-// said isn't known, and whatever was done next could be wrong.
+// said isn't known, and whatever was done next could be wrong. The entries after it are folded like all others.
 func (it *item) fold(e *domain.Entry) error {
-	switch {
-	case it.placeholder:
+	if it.placeholder {
 		it.entries = append(it.entries, *e)
 		return nil
-	case e.Damaged && e.StreamVersion > it.delivery.Version:
-		d := &it.delivery
-		d.Version, d.Status, d.Open, d.NextAttemptAt = e.StreamVersion, domain.DeliveryStatusCancelled, false, time.Time{}
-		return nil
 	}
+	it.unreadable = it.unreadable || e.Damaged && e.StreamVersion > it.delivery.Version
 	return it.delivery.Fold(e)
 }
