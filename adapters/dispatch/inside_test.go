@@ -420,3 +420,28 @@ func TestRouteDrafts_Room(t *testing.T) {
 		}
 	}
 }
+
+// TestItem_fold: what follows a damaged entry doesn't contradict what it may have said, whatever that was.
+func TestItem_fold(t *testing.T) {
+	t.Parallel()
+	end := func(s domain.DeliveryStatus) domain.Fact {
+		return &domain.AttemptFinished{Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Number: 2, Status: s}}}
+	}
+	for name, after := range map[string][]domain.Fact{
+		"it said dead":       {&domain.DeliveryRedriven{Attempts: 1}, &domain.AttemptStarted{Number: 2}, end(domain.DeliverySucceeded)},
+		"it said retrying":   {&domain.AttemptStarted{Number: 2}, end(domain.DeliveryDead), &domain.DeliveryRedriven{Attempts: 2}},
+		"it was cancelled":   {&domain.DeliveryCancelled{Reason: domain.CancelEndpointDeleted}},
+		"nothing came after": nil,
+	} {
+		it := &item{delivery: domain.Delivery{Status: domain.DeliveryPending, Attempts: 1, Open: true}}
+		entries := []domain.Entry{{StreamVersion: 1, Kind: domain.KindAttemptFinished, Damaged: true}}
+		for i, fact := range after {
+			entries = append(entries, domain.Entry{StreamVersion: i + 2, Kind: fact.Kind(), Fact: fact})
+		}
+		for i := range entries {
+			if err := it.fold(&entries[i]); err != nil || !it.gone() {
+				t.Errorf("%s: %s gives %v, gone: %t", name, entries[i].Kind, err, it.gone())
+			}
+		}
+	}
+}

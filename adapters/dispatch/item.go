@@ -30,6 +30,9 @@ type item struct {
 	// lane.
 	placeholder bool
 	entries     []domain.Entry
+
+	// unreadable: an entry of the delivery's stream is damaged. This node leaves the delivery alone from then on.
+	unreadable bool
 }
 
 // newPlaceholder makes an item of a delivery of which only an entry of its stream is known.
@@ -66,7 +69,7 @@ func (it *item) gone() bool {
 	if it.placeholder {
 		return endedBy(it.entries)
 	}
-	return it.delivery.Status.Ended() && !it.delivery.Open
+	return it.unreadable || it.delivery.Status.Ended() && !it.delivery.Open
 }
 
 // endedBy reports whether the entries of a delivery's stream leave nothing to do for it.
@@ -133,17 +136,13 @@ func (it *item) forget() {
 	delete(it.lane.shard.items, it.delivery.ID)
 }
 
-// fold applies an entry of the delivery's stream. One that is damaged ends the delivery as far as this node goes: what
-// it said isn't known, and whatever was done next could be wrong.
+// fold applies an entry of the delivery's stream. One that is damaged ends the delivery as far as this node goes: what it
+// said isn't known, and whatever was done next could be wrong. The entries after it are folded like all others.
 func (it *item) fold(e *domain.Entry) error {
-	switch {
-	case it.placeholder:
+	if it.placeholder {
 		it.entries = append(it.entries, *e)
 		return nil
-	case e.Damaged && e.StreamVersion > it.delivery.Version:
-		d := &it.delivery
-		d.Version, d.Status, d.Open, d.NextAttemptAt = e.StreamVersion, domain.DeliveryStatusCancelled, false, time.Time{}
-		return nil
 	}
+	it.unreadable = it.unreadable || e.Damaged && e.StreamVersion > it.delivery.Version
 	return it.delivery.Fold(e)
 }

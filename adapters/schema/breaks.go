@@ -22,7 +22,7 @@ const (
 )
 
 // changed is said of what isn't compared but for being the same.
-const changed = "is changed: what is beneath it isn't compared, so this counts as breaking and may be overridden"
+const changed = "is changed: what is beneath it isn't compared, so this counts as breaking; a new version overrides that"
 
 // Breaks reports what breaks for a receiver that reads events by the old schema when they follow the new one. It returns
 // nothing only if every value that is valid under the new schema is valid under the old one and no member went that the
