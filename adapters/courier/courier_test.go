@@ -65,7 +65,7 @@ func embedded(t *testing.T) *webhook.Profiles {
 func loopbackCourier(t *testing.T, secrets Secrets, origin string) *Courier {
 	t.Helper()
 	sender, err := webhook.NewSender(webhook.SenderConfig{
-		Guard: webhook.NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}),
+		Guard: webhook.NewGuard(webhook.GuardConfig{Allow: []webhook.EgressRule{{Prefix: netip.MustParsePrefix("127.0.0.0/8")}}}),
 	})
 	if err != nil {
 		t.Fatal(err)

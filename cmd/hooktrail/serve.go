@@ -247,7 +247,7 @@ func (s *server) wire(ctx context.Context) (err error) {
 		return err
 	}
 	sender, err := webhook.NewSender(webhook.SenderConfig{
-		Guard: webhook.NewGuard(s.egress.allow, s.egress.deny...), ExtraCAs: s.egress.authorities, Logger: s.log,
+		Guard: s.guard(ctx), ExtraCAs: s.egress.authorities, Logger: s.log,
 	})
 	if err != nil {
 		return err
