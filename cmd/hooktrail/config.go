@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/x509"
 	"encoding/pem"
-	"fmt"
 	"log/slog"
 	"os"
 	"strings"
@@ -39,15 +38,6 @@ func dataDir(asked string) (string, error) {
 		return asked, nil
 	}
 	return localpg.DefaultDir("hooktrail")
-}
-
-// makeDataDir makes the directory passable for the account that a private Postgres runs as; what is secret in it has mode
-// 0600.
-func makeDataDir(dir string) error {
-	if err := os.MkdirAll(dir, 0o711); err != nil { //nolint:gosec // see above
-		return fmt.Errorf("make the data directory: %w", err)
-	}
-	return nil
 }
 
 // validate refuses what can't be put together.

@@ -63,7 +63,7 @@ func (c serveCommand) Run(ctx context.Context, p process) error {
 	if err != nil {
 		return err
 	}
-	if err := makeDataDir(dir); err != nil {
+	if err := c.Storage.makeDataDir(dir, log); err != nil {
 		return err
 	}
 	n, err := newNode(dir)
