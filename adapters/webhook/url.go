@@ -130,27 +130,42 @@ func looksSecret(escaped string) bool {
 }
 
 // wordlike reports whether a part of a segment reads as words or as a small number: "orders", "IncomingWebhook", "v2", "2024".
+// Words have vowels, few consonants in a row, and capitals only where one begins, or nowhere but capitals.
 func wordlike(part string) bool {
 	letters := strings.TrimRight(part, "0123456789")
-	if len(part)-len(letters) > 8 || len(letters) > 0 && len(part)-len(letters) > 2 {
+	if digits := len(part) - len(letters); digits > 8 || len(letters) > 0 && digits > 2 {
 		return false
 	}
-	capitals, run, longest, previous := 0, 0, 0, 'A'
-	for i, r := range letters {
+	uppers, capitals, run, longest := 0, 0, 0, 0 // capitals that follow a small letter; letters since the last one
+	vowels, consonants, consonantRun := 0, 0, 0
+	small := false // the letter before
+	for _, r := range letters {
 		upper := r >= 'A' && r <= 'Z'
-		switch {
-		case !upper && (r < 'a' || r > 'z'):
+		if !upper && (r < 'a' || r > 'z') {
 			return false
-		case upper && i > 0 && (previous < 'A' || previous > 'Z'):
-			capitals, run = capitals+1, 0
 		}
-		run, previous = run+1, r
-		longest = max(longest, run)
+		if upper {
+			uppers++
+			if small {
+				capitals, run = capitals+1, 0
+			}
+		}
+		if strings.ContainsRune("aeiouyAEIOUY", r) {
+			vowels, consonants = vowels+1, 0
+		} else {
+			consonants++
+		}
+		run, small = run+1, !upper
+		longest, consonantRun = max(longest, run), max(consonantRun, consonants)
 	}
-	if strings.ToUpper(letters) == letters {
-		return len(letters) < minSecretSegment
+	switch n := len(letters); {
+	case longest >= minSecretSegment, consonantRun > 5, n >= 8 && vowels*4 < n:
+		return false
+	case uppers == n:
+		return true
+	default:
+		return capitals == 0 && uppers <= 1 || n/(capitals+1) >= 4 && uppers*4 <= n
 	}
-	return longest < minSecretSegment && (capitals == 0 || len(letters)/(capitals+1) >= 4)
 }
 
 // hasQuery says whether a URL has a query parameter of one of these names, in any spelling and to any parser: some take a
