@@ -91,9 +91,14 @@ func (t *Target) buildOwnership(h Handshake, at time.Time) (*Request, error) {
 	if raw, err := base64.RawURLEncoding.DecodeString(h.Challenge); err != nil || len(raw) != challengeBytes {
 		return nil, fmt.Errorf("an ownership check needs a challenge of %d bytes in base64url", challengeBytes)
 	}
-	body := appendString([]byte(`{"type":`), OwnershipCheckType)
-	body = appendString(append(body, `,"endpoint_id":`...), t.endpointID)
-	body = append(appendString(append(body, `,"challenge":`...), h.Challenge), '}')
+	body, err := json.Marshal(struct {
+		Type       string `json:"type"`
+		EndpointID string `json:"endpoint_id"`
+		Challenge  string `json:"challenge"`
+	}{OwnershipCheckType, t.endpointID, h.Challenge})
+	if err != nil {
+		return nil, fmt.Errorf("write an ownership check: %w", err)
+	}
 	header := t.constant.Clone()
 	header.Set("Content-Type", "application/json")
 	w := writer{
