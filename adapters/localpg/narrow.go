@@ -8,8 +8,8 @@ import (
 	"os"
 )
 
-// Narrow takes rights to a file or directory away that go beyond most, and warns of it: accounts that had them may know what
-// is in it. What isn't there, or is narrow enough, is left as it is.
+// Narrow takes rights to a file or directory away that go beyond most, and warns of it: accounts that had them may know
+// what is in it. What isn't there, or is narrow enough, is left as it is.
 func Narrow(path string, most fs.FileMode, log *slog.Logger) error {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -30,8 +30,8 @@ func (t *Target) Build(e *Event, a Attempt) (*Request, error) {
 	return &Request{Method: http.MethodPost, URL: t.loggedURL, Header: header, Body: body, target: t, masks: t.masks}, nil
 }
 
-// Body writes the body alone, which no secret has a part in: so what was sent can be made again after the endpoint's keys
-// are destroyed. endpointID is the one of the TargetConfig.
+// Body writes the body alone, which no secret has a part in: so what was sent can be made again after the endpoint's
+// keys are destroyed. endpointID is the one of the TargetConfig.
 func (p *Profile) Body(endpointID string, e *Event, a Attempt) ([]byte, error) {
 	w := writer{target: &Target{profile: p, endpointID: endpointID}, event: e, attempt: a}
 	return w.body()
@@ -81,7 +81,7 @@ func (w *writer) body() ([]byte, error) {
 	return b, nil
 }
 
-// empty says whether an optional member has nothing to hold.
+// empty reports whether an optional member has nothing to hold.
 func (w *writer) empty(s *segment, members [][]byte) bool {
 	if s.field == fieldMember {
 		return len(members[s.member]) == 0
@@ -221,7 +221,7 @@ func (w *writer) spread(h http.Header, prefix string) {
 	}
 }
 
-// reserves says whether a profile gives a header a meaning of its own, so that no extension may take its place.
+// reserves reports whether a profile gives a header a meaning of its own, so that no extension may take its place.
 func (p *Profile) reserves(canonical string) bool {
 	return slices.ContainsFunc(p.headers, func(r headerRule) bool { return !r.spread && r.name == canonical })
 }

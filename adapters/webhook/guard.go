@@ -12,16 +12,16 @@ import (
 	"code.dny.dev/ssrf"
 )
 
-// ErrAddressRefused says that a receiver's address lies where requests must not go.
+// ErrAddressRefused means that requests must not go to a receiver's address.
 var ErrAddressRefused = errors.New("the receiver's address is not allowed")
 
-// azureHost is where every virtual machine of Azure finds its host's agent (DHCP, DNS, keys). It is a public address, so
-// no registry lists it, and it answers only from inside.
+// azureHost is where every virtual machine of Azure finds its host's agent (DHCP, DNS, keys). It is a public address,
+// so no registry lists it, and it answers only from inside.
 var azureHost = netip.AddrFrom4([4]byte{168, 63, 129, 16})
 
-// Guard decides which addresses requests may go to: public unicast addresses, and what the operator allows besides. It
+// Guard decides which addresses requests may go to: public unicast addresses and those that the operator allows. It
 // is immutable and safe for concurrent use. It is asked with the address that is about to be dialled, after all name
-// resolution, so that a name that changes its mind gains nothing.
+// resolution, so a name that resolves differently each time gains nothing.
 type Guard struct {
 	config GuardConfig
 	public *ssrf.Guardian // IANA's special-purpose registries for IPv4 and IPv6
@@ -31,9 +31,9 @@ type Guard struct {
 type GuardConfig struct {
 	Allow []EgressRule // let through although they are not public (HOOKTRAIL_EGRESS_ALLOW)
 	Deny  []EgressRule // refused even if they are allowed (HOOKTRAIL_EGRESS_DENY)
-	// Own is where this instance itself listens, and its database: refused unless a rule allows exactly that address and
-	// port, since a network that is allowed for the sake of its receivers is not meant to lead back to the instance. An
-	// unspecified address stands for every address of this machine.
+	// Own is where this instance itself listens, and its database: refused unless a rule allows exactly that address
+	// and port, since a network that is allowed for the sake of its receivers is not meant to lead back to the
+	// instance. An unspecified address means every address of this machine.
 	Own []netip.AddrPort
 }
 
@@ -77,8 +77,8 @@ func (r EgressRule) String() string {
 	return r.Prefix.String() + ":" + ports
 }
 
-// ParseEgressRule reads one entry of HOOKTRAIL_EGRESS_DENY: a CIDR ("203.0.113.0/24"), a port or a range of ports ("25",
-// "6000-6063"), or both ("203.0.113.0/24:25", "2001:db8::/32:25").
+// ParseEgressRule reads one entry of HOOKTRAIL_EGRESS_DENY: a CIDR ("203.0.113.0/24"), a port or a range of ports
+// ("25", "6000-6063"), or both ("203.0.113.0/24:25", "2001:db8::/32:25").
 func ParseEgressRule(text string) (EgressRule, error) {
 	var rule EgressRule
 	ports := text
@@ -119,7 +119,8 @@ func (r EgressRule) matches(addr netip.Addr, port uint16) bool {
 // NewGuard makes a guard.
 func NewGuard(c GuardConfig) *Guard { return &Guard{config: c, public: ssrf.New(ssrf.WithAnyPort())} }
 
-// Check refuses an address with ErrAddressRefused. The error names the address: it is for the operator, not for tenants.
+// Check refuses an address with ErrAddressRefused. The error names the address: it is for the operator, not for
+// tenants.
 func (g *Guard) Check(target netip.AddrPort) error {
 	addr := target.Addr()
 	plain := addr.Unmap().WithZone("") // ::ffff:127.0.0.1 is dialled as 127.0.0.1
@@ -143,7 +144,8 @@ func (g *Guard) Check(target netip.AddrPort) error {
 		plain = inner
 	}
 	if err := g.public.SafeAddr(plain); err != nil || addr.Zone() != "" || plain == azureHost {
-		return fmt.Errorf("%w: %s is not a public address (hint: HOOKTRAIL_EGRESS_ALLOW can allow its network)", ErrAddressRefused, addr)
+		return fmt.Errorf("%w: %s is not a public address (hint: HOOKTRAIL_EGRESS_ALLOW can allow its network)",
+			ErrAddressRefused, addr)
 	}
 	return nil
 }

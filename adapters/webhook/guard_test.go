@@ -231,8 +231,8 @@ func TestGuard_denyList(t *testing.T) {
 	}
 }
 
-// What the instance itself listens on, and its database, is refused even in a network that is allowed; only exactly that
-// address and port can be allowed. Other ports of the same machine are receivers as any other.
+// What the instance itself listens on, and its database, is refused even in a network that is allowed; only exactly
+// that address and port can be allowed. Other ports of the same machine are receivers as any other.
 func TestGuard_ownAddresses(t *testing.T) {
 	t.Parallel()
 	own := []netip.AddrPort{

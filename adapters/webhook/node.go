@@ -35,7 +35,7 @@ type node struct {
 // maxDepth bounds the nesting of a document, so that a hostile one can't exhaust the stack.
 const maxDepth = 32
 
-// parseNode reads one JSON document. Duplicate member names are refused, and what is no UTF-8.
+// parseNode reads one JSON document. Duplicate member names and invalid UTF-8 are refused.
 func parseNode(document []byte) (*node, error) {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(document))
 	n, err := readNode(dec)

@@ -41,8 +41,8 @@ func TestRedactURL(t *testing.T) {
 	}
 }
 
-// Random segments of 16 characters and more are nearly always taken for secrets, whatever they are written in, and segments of
-// words are not.
+// Random segments of 16 characters and more are nearly always taken for secrets, whatever they are written in, and
+// segments of words are not.
 func TestLooksSecret(t *testing.T) {
 	t.Parallel()
 	const small, capital, digits = "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"

@@ -13,8 +13,8 @@ import (
 	"github.com/hooktrail/hooktrail/adapters/localpg"
 )
 
-// makeDataDir makes the data directory, and takes rights away that other accounts have to it and to the keys in it. As root,
-// others may pass through it, since a private Postgres runs as another account.
+// makeDataDir makes the data directory, and takes rights away that other accounts have to it and to the keys in it. As
+// root, others may pass through it, since a private Postgres runs as another account.
 func (f storageFlags) makeDataDir(dir string, log *slog.Logger) error {
 	most := fs.FileMode(0o700)
 	if os.Geteuid() == 0 {
@@ -47,8 +47,8 @@ func privateFiles() []string {
 	return []string{operatorKeyFile, masterKeyFile, nodeFile, lockFile, knownFile}
 }
 
-// narrowDataDir changes nothing about a directory that holds something else or belongs to somebody else: it refuses one that
-// others may write to, or that lies open although it is this account's.
+// narrowDataDir changes nothing about a directory that holds something else or belongs to somebody else: it refuses one
+// that others may write to, or that lies open although it is this account's.
 func narrowDataDir(dir string, most fs.FileMode, log *slog.Logger) error {
 	info, err := os.Stat(dir)
 	if err != nil {

@@ -36,8 +36,8 @@ func modeOf(t *testing.T, path string) fs.FileMode {
 	return info.Mode().Perm()
 }
 
-// TestMakeDataDir_modes: rights that other accounts have to the data directory, to what is kept in it and to the master key
-// are taken away, with a warning each.
+// TestMakeDataDir_modes: rights that other accounts have to the data directory, to what is kept in it and to the master
+// key are taken away, with a warning each.
 func TestMakeDataDir_modes(t *testing.T) {
 	t.Parallel()
 	dir, keyFile := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "outside.key")

@@ -16,8 +16,8 @@ import (
 // resolveTimeout bounds the resolving of the database's name.
 const resolveTimeout = 5 * time.Second
 
-// guard makes the egress guard: it knows where this server and its database are, so that no endpoint leads back to them. An
-// endpoint that did could append events because of events, or talk to the database from inside the network.
+// guard makes the egress guard: it knows where this server and its database are, so that no endpoint leads back to
+// them. An endpoint that did could append events because of events, or talk to the database from inside the network.
 func (s *server) guard(ctx context.Context) *webhook.Guard {
 	own := s.databaseAddresses(ctx)
 	if tcp, ok := s.listener.Addr().(*net.TCPAddr); ok {
@@ -29,8 +29,8 @@ func (s *server) guard(ctx context.Context) *webhook.Guard {
 	return webhook.NewGuard(webhook.GuardConfig{Allow: s.egress.allow, Deny: s.egress.deny, Own: own})
 }
 
-// databaseAddresses resolves where the database is now. One that moves to another address later is in the operator's network
-// and so refused by that, unless it is allowed.
+// databaseAddresses resolves where the database is now. One that moves to another address later is in the operator's
+// network and so refused by that, unless it is allowed.
 func (s *server) databaseAddresses(ctx context.Context) []netip.AddrPort {
 	config, err := pgx.ParseConfig(s.storage.url)
 	if err != nil {
