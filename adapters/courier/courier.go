@@ -117,10 +117,12 @@ func recorded(request *webhook.Request, result *webhook.Result) domain.AttemptRe
 	return kept
 }
 
-// Body writes an attempt's body again, to the byte, from what the log has of it. No secret is needed, so it can be written
-// after the endpoint's keys are destroyed. If the endpoint's format can't carry the event, nothing was sent: the error is a
-// *webhook.RefusedError.
-func (c *Courier) Body(ctx context.Context, e domain.Endpoint, event domain.LoggedEvent, a domain.AttemptStarted) ([]byte, error) {
+// Body writes an attempt's body again, to the byte, from what the log has of it. No secret is needed, so it can be
+// written after the endpoint's keys are destroyed. If the endpoint's format can't carry the event, nothing was sent:
+// the error is a *webhook.RefusedError.
+func (c *Courier) Body(
+	ctx context.Context, e domain.Endpoint, event domain.LoggedEvent, a domain.AttemptStarted,
+) ([]byte, error) {
 	profile, err := c.config.Profiles.find(ctx, e)
 	if err != nil {
 		return nil, err

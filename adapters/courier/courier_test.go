@@ -65,7 +65,7 @@ func embedded(t *testing.T) *webhook.Profiles {
 func loopbackCourier(t *testing.T, secrets Secrets, origin string) *Courier {
 	t.Helper()
 	sender, err := webhook.NewSender(webhook.SenderConfig{
-		Guard: webhook.NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}),
+		Guard: webhook.NewGuard(webhook.GuardConfig{Allow: []webhook.EgressRule{{Prefix: netip.MustParsePrefix("127.0.0.0/8")}}}),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -108,8 +108,8 @@ func shipment(e domain.Endpoint, event domain.LoggedEvent, keys ...domain.UUID) 
 	}
 }
 
-// TestSend_verdicts: what the dispatcher hears of an answer is the profile's judgement, with the endpoint's own statuses
-// of success where it has some.
+// TestSend_verdicts: what the dispatcher hears of an answer is the profile's judgement, with the endpoint's own
+// statuses of success where it has some.
 func TestSend_verdicts(t *testing.T) {
 	t.Parallel()
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -164,8 +164,8 @@ func TestSend_verdicts(t *testing.T) {
 	}
 }
 
-// TestSend_unsent: what keeps a request from being made is recorded as such and sends nothing. Only what the format can't
-// carry is refused for good.
+// TestSend_unsent: what keeps a request from being made is recorded as such and sends nothing. Only what the format
+// can't carry is refused for good.
 func TestSend_unsent(t *testing.T) {
 	t.Parallel()
 	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -200,8 +200,8 @@ func TestSend_unsent(t *testing.T) {
 	}
 }
 
-// TestSend_target: an endpoint's secrets are opened once for each of its versions and sets of keys, and a failure to open
-// them isn't kept.
+// TestSend_target: an endpoint's secrets are opened once for each of its versions and sets of keys, and a failure to
+// open them isn't kept.
 func TestSend_target(t *testing.T) {
 	t.Parallel()
 	var signatures []string

@@ -18,8 +18,8 @@ type Added interface {
 	Current(ctx context.Context) error
 }
 
-// Profiles is the wire formats of this node: the program's own, and those that operators added. It is safe for concurrent
-// use.
+// Profiles is the wire formats of this node: the program's own, and those that operators added. It is safe for
+// concurrent use.
 type Profiles struct {
 	embedded *webhook.Profiles
 	added    Added

@@ -27,8 +27,8 @@ func addedProfile(t *testing.T, name string, change func(document string) string
 
 func unchanged(document string) string { return document }
 
-// TestProfiles_added: formats that operators add are found by name and by digest; one that another process added a moment
-// ago is found once this process has caught up.
+// TestProfiles_added: formats that operators add are found by name and by digest; one that another process added a
+// moment ago is found once this process has caught up.
 func TestProfiles_added(t *testing.T) {
 	t.Parallel()
 	early, earlyRow := addedProfile(t, "early", unchanged)

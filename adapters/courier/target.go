@@ -11,8 +11,8 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// targetKey is what a target depends on: the endpoint's version, and the keys that sign, which change with the end of an
-// overlap too.
+// targetKey is what a target depends on: the endpoint's version, and the keys that sign, which change with the end of
+// an overlap too.
 type targetKey struct {
 	endpoint domain.UUID
 	version  int

@@ -118,6 +118,9 @@ func (s *Server) prepare(ctx context.Context, bin string, sync bool) (installati
 	if err := s.as.own(s.dir); err != nil {
 		return installation{}, fmt.Errorf("own %s to %s: %w", s.dir, s.as.name, err)
 	}
+	if err := s.narrow(); err != nil {
+		return installation{}, err
+	}
 	if err := s.as.reach(data); err != nil {
 		return installation{}, err
 	}
@@ -132,6 +135,19 @@ func (s *Server) prepare(ctx context.Context, bin string, sync bool) (installati
 		return from, makeCluster(ctx, s.dir, from, s.as, sync)
 	}
 	return from, nil
+}
+
+// narrow takes the rights to the directory and the passwords in it away from other accounts. Postgres looks after the
+// cluster's own files.
+func (s *Server) narrow() error {
+	if err := Narrow(s.dir, 0o700, s.log); err != nil {
+		return err
+	}
+	passwords, err := filepath.Glob(filepath.Join(s.dir, "*.password"))
+	for _, path := range passwords {
+		err = errors.Join(err, Narrow(path, 0o600, s.log))
+	}
+	return err
 }
 
 // superuserPassword must not make a new one for a cluster that has another.

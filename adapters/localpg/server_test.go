@@ -1,8 +1,10 @@
 package localpg
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -209,6 +211,27 @@ func statOf(t *testing.T, path string) *syscall.Stat_t {
 		t.Fatal(err)
 	}
 	return info.Sys().(*syscall.Stat_t)
+}
+
+// TestStart_narrowsModes: rights that other accounts were given to a private cluster are taken away at the next start.
+func TestStart_narrowsModes(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	c := config(tempDir(t))
+	c.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	s := started(t, c)
+	stopped(t, s)
+	password := passwordFile(s.dir, superuser)
+	if err := errors.Join(os.Chmod(s.dir, 0o755), os.Chmod(password, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	accepts(t, started(t, c))
+	if dir, file := statOf(t, s.dir).Mode&0o777, statOf(t, password).Mode&0o777; dir != 0o700 || file != 0o600 {
+		t.Errorf("the directory has mode %o and the password %o", dir, file)
+	}
+	if warned := strings.Count(log.String(), "level=WARN"); warned != 2 {
+		t.Errorf("%d warnings: %s", warned, &log)
+	}
 }
 
 func TestServer_secretsAreReadableByTheOwnerOnly(t *testing.T) {

@@ -46,7 +46,8 @@ func (p *Profile) WithDefaults(a Auth) Auth {
 func (p *Profile) CheckAuth(a Auth) error {
 	if a == (Auth{}) {
 		if p.auth.required {
-			return domain.Invalid("auth", "is needed: receivers of the profile %s know the sender by its %s", p.Name, strings.Join(p.auth.types, " or "))
+			return domain.Invalid("auth", "is needed: receivers of the profile %s know the sender by its %s", p.Name,
+				strings.Join(p.auth.types, " or "))
 		}
 		return nil
 	}
@@ -103,7 +104,7 @@ func (p *Profile) checkAPIKey(a Auth) error {
 	return nil
 }
 
-// sets says whether a profile writes a header itself.
+// sets reports whether a profile writes a header itself.
 func (p *Profile) sets(canonical string) bool {
 	if p.signature != nil && p.signature.header == canonical {
 		return true

@@ -12,8 +12,9 @@ import (
 	"syscall"
 )
 
-// classify turns an error of net/http into a code and a text that may be recorded: no URL, no name server's address. asked
-// means that the receiver asked for a client certificate when the connection was made, and nothing went over it before.
+// classify turns an error of net/http into a code and a text that may be recorded: no URL, no name server's address.
+// asked means that the receiver asked for a client certificate when the connection was made, and nothing went over it
+// before.
 func classify(err error, remote string, asked bool) (ErrorCode, string) {
 	to := ""
 	if remote != "" {
@@ -57,7 +58,8 @@ const refusedText = "the receiver's address is unknown or not allowed (hint: the
 
 func isTimeout(err error) bool {
 	var timeout net.Error
-	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err,
+		&timeout) && timeout.Timeout()
 }
 
 func timeoutText(err error, to string) string {
@@ -73,9 +75,9 @@ func timeoutText(err error, to string) string {
 	return "no answer from" + to + " in time"
 }
 
-// endsTLS reports whether a receiver ended a TLS connection while it was made, or before it answered anything. In TLS 1.3 a
-// client learns only after its side of the handshake that a certificate was demanded (RFC 8446 §4.4.2.4), and the alert that
-// says so is lost if the connection is reset meanwhile.
+// endsTLS reports whether a receiver ended a TLS connection while it was made, or before it answered anything. In TLS
+// 1.3 a client learns only after its side of the handshake that a certificate was demanded (RFC 8446 §4.4.2.4), and the
+// alert that says so is lost if the connection is reset meanwhile.
 func endsTLS(err error) bool { return isAlert(err) || isReset(err) }
 
 // isAlert reports whether a receiver ended a TLS connection with an alert (RFC 8446 §6.2).
@@ -84,9 +86,9 @@ func isAlert(err error) bool {
 	return errors.As(err, &op) && op.Op == "remote error"
 }
 
-// isReset reports whether an existing connection ended. net/http has errors of its own, without a type, for a kept-alive
-// connection that the receiver closed just as the request went out, and for an HTTP/2 connection that ended before its first
-// stream.
+// isReset reports whether an existing connection ended. net/http has errors of its own, without a type, for a
+// kept-alive connection that the receiver closed just as the request went out, and for an HTTP/2 connection that ended
+// before its first stream.
 func isReset(err error) bool {
 	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF) ||
 		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||

@@ -28,8 +28,8 @@ func (r *reader) envelope(p *Profile, n *node) {
 	c.bound(n)
 }
 
-// maxRepeats is how often an envelope may hold the same field. Each may be as large as an event's data: without a bound a
-// small document could make bodies of any size.
+// maxRepeats is how often an envelope may hold the same field. Each may be as large as an event's data: without a bound
+// a small document could make bodies of any size.
 const maxRepeats = 4
 
 // bound refuses an envelope that holds a field, or a member of the data, too often.
@@ -97,7 +97,7 @@ func (c *compiler) object(n *node) {
 			continue
 		}
 		if optional && c.literal.Len() > 0 {
-			c.emit(segment{}) // what stands before isn't optional
+			c.emit(segment{}) // what comes before it isn't optional
 		}
 		if i > 0 {
 			c.literal.WriteByte(',')
@@ -121,7 +121,7 @@ func (c *compiler) spread(parent, item *node) {
 	c.emit(segment{field: fieldExtensions, taken: plainNames(parent.names)})
 }
 
-// plainNames returns member names as they stand on the wire.
+// plainNames returns member names as they are sent.
 func plainNames(names []string) []string {
 	out := make([]string, len(names))
 	for i, name := range names {

@@ -9,8 +9,8 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// Description is a profile as its receivers need it: what arrives, how it is verified, what to answer. It is plain data,
-// the same for the same profile and sample, and holds no secret.
+// Description is a profile as its receivers need it: what arrives, how it is verified, what to answer. It is plain
+// data, the same for the same profile and sample, and holds no secret.
 type Description struct {
 	Name        string
 	Version     int
@@ -64,8 +64,8 @@ type Identity struct {
 	Number  bool   // the event's sequence, by which it can be fetched
 }
 
-// Sample is what a description is made for. The zero value stands for an endpoint that overrides nothing and an event of
-// the program's own making.
+// Sample is what a description is made for. The zero value stands for an endpoint that overrides nothing and an event
+// of the program's own making.
 type Sample struct {
 	EndpointID    string
 	Type          string // of the event
@@ -96,7 +96,8 @@ func (p *Profile) Describe(s Sample) (Description, error) {
 	if p.HTTPSOnly {
 		d.Transport = "https only"
 	}
-	d.Auth = DescribedAuth{Required: p.auth.required, Types: p.auth.types, Header: strings.ToLower(p.auth.header), Query: p.auth.query}
+	d.Auth = DescribedAuth{Required: p.auth.required, Types: p.auth.types, Header: strings.ToLower(p.auth.header),
+		Query: p.auth.query}
 	if len(d.Auth.Types) == 0 {
 		d.Auth.Types = authTypes()
 	}
@@ -125,7 +126,8 @@ func (p *Profile) describeHeaders(root *node, sample *Request) []DescribedHeader
 			text = "The signature of this request; absent where the endpoint has no signing key."
 		}
 		name := root.member("signature").member("header").text
-		list = append(list, DescribedHeader{Name: name, Text: text, Example: sample.Header.Get(name), Required: p.KeyGenerated})
+		list = append(list, DescribedHeader{Name: name, Text: text, Example: sample.Header.Get(name),
+			Required: p.KeyGenerated})
 	}
 	if p.auth.header != "" {
 		list = append(list, DescribedHeader{
@@ -140,7 +142,8 @@ func (p *Profile) describeHeaders(root *node, sample *Request) []DescribedHeader
 			Text: "How many webhooks led to this one, itself included. Pass it on with events that you append because of it, so that loops end.",
 		},
 		DescribedHeader{Name: "hooktrail-test", Text: "A test that somebody asked for, not a real event.", Example: "true"},
-		DescribedHeader{Name: "hooktrail-replay-id", Text: "The replay in which an event is sent again.", Example: exampleReplay},
+		DescribedHeader{Name: "hooktrail-replay-id", Text: "The replay in which an event is sent again.",
+			Example: exampleReplay},
 	)
 }
 
@@ -161,7 +164,8 @@ func describeHeader(written, value string, sample *Request) DescribedHeader {
 func (p *Profile) describeAnswers(success Statuses) []DescribedAnswer {
 	var list []DescribedAnswer
 	for _, status := range success.List() {
-		list = append(list, DescribedAnswer{strings.ToUpper(status), "Received. The event is not sent again; the answer's body doesn't matter."})
+		list = append(list, DescribedAnswer{strings.ToUpper(status),
+			"Received. The event is not sent again; the answer's body doesn't matter."})
 	}
 	if p.HonoursRetryAfter {
 		list = append(list,
@@ -177,7 +181,7 @@ func (p *Profile) describeAnswers(success Statuses) []DescribedAnswer {
 	return append(list, DescribedAnswer{"default", other + ", whatever Retry-After says."})
 }
 
-// identity looks for an event's id where it stands alone, the best one first.
+// identity looks for an event's id where it is a whole value, the best one first.
 func (p *Profile) identity(root *node) Identity {
 	for _, f := range []field{fieldWebhookID, fieldID, fieldInternalID, fieldSequence, fieldProducerID} {
 		at := placeOf(root, f)
@@ -209,7 +213,8 @@ func placeOf(root *node, f field) Identity {
 	return Identity{Pointer: strings.TrimPrefix(find(root.member("envelope"), alone), "/envelope")}
 }
 
-// find returns the pointer of the first string in a node that fits, "" if none does. Members that may be left out don't.
+// find returns the pointer of the first string in a node that fits, "" if none does. Members that may be left out
+// don't.
 func find(n *node, fits func(string) bool) string {
 	if n.kind == kindString && fits(n.text) {
 		return n.pointer

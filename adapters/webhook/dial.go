@@ -59,11 +59,11 @@ type conn struct {
 	tls     *domain.TLSInfo // nil without TLS
 	timings domain.AttemptTimings
 	used    atomic.Bool // whether a request has gone over it: only the first one waited for it to be made
-	// written counts the bytes that net/http has given to an HTTP/1 connection, before encryption. HTTP/1 has one request
-	// under way at a time, so the count tells whether anything of it has left.
+	// written counts the bytes that net/http has given to an HTTP/1 connection, before encryption. HTTP/1 has one
+	// request under way at a time, so the count tells whether anything of it has left.
 	written atomic.Int64
-	// received counts the bytes that net/http has taken from an HTTP/1 connection, after decryption. receivedBefore is what
-	// it was when the first byte of the last request was written; unwritten is set until then.
+	// received counts the bytes that net/http has taken from an HTTP/1 connection, after decryption. receivedBefore is
+	// what it was when the first byte of the last request was written; unwritten is set until then.
 	received, receivedBefore atomic.Int64
 	unwritten                atomic.Bool
 	http2                    bool
@@ -113,7 +113,7 @@ func (d *dialer) open(ctx context.Context, network, addr string) (*conn, error) 
 func (d *dialer) check(address string) error {
 	target, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return fmt.Errorf("%w: %q is no address", ErrAddressRefused, address)
+		return fmt.Errorf("%w: %q is not an address", ErrAddressRefused, address)
 	}
 	return d.guard.Check(target)
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// Event is what a request speaks of. It is read only.
+// Event is the event that a request is about. It is never written to.
 type Event struct {
 	ID            string // the producer's own; empty: InternalID
 	InternalID    domain.UUID
@@ -51,7 +51,8 @@ const (
 // tenantSource is an event's source where the producer named none.
 func (e *Event) tenantSource() bool {
 	const prefix = "/tenants/"
-	return e.Source == "" || len(e.Source) == len(prefix)+len(e.Tenant) && e.Source[:len(prefix)] == prefix && e.Source[len(prefix):] == e.Tenant
+	return e.Source == "" || len(e.Source) == len(prefix)+len(e.Tenant) && e.Source[:len(prefix)] == prefix &&
+		e.Source[len(prefix):] == e.Tenant
 }
 
 // text returns a textual field. Numbers and times are made by appendText.
@@ -86,7 +87,7 @@ func (e *Event) text(f field) string {
 }
 
 // id is the producer's id where that is unique without its source, else the event's UUID. Standard Webhooks signs
-// id.timestamp.body, so there a dot in the id would let one signature stand for two texts.
+// id.timestamp.body, so there a dot in the id would make one signature valid for two texts.
 func (e *Event) id(signed bool) string {
 	if e.ID == "" || !e.tenantSource() || signed && strings.Contains(e.ID, ".") {
 		return e.InternalID.String()

@@ -37,10 +37,10 @@ func fieldNames() []string {
 	}
 }
 
-// numeric says whether a field is written as a JSON number where nothing else is asked for.
+// numeric reports whether a field is written as a JSON number unless the document asks for something else.
 func (f field) numeric() bool { return f == fieldSequence || f == fieldAttempt || f == fieldTimestamp }
 
-// textual says whether a field has a text that can stand in a header or among other text.
+// textual reports whether a field has a text that fits into a header or into other text.
 func (f field) textual() bool { return f > fieldNone && f < fieldData }
 
 // encoding is how a field is written.

@@ -61,8 +61,8 @@ func checkSplice(t *testing.T, target *Target, e *Event) {
 	}
 }
 
-// checkCopies: of coherent-spark's data six members arrive: strings in their source's own bytes, numbers and booleans as
-// their source text, and nothing for null or what isn't there.
+// checkCopies: of coherent-spark's data six members arrive: strings in their source's own bytes, numbers and booleans
+// as their source text, and nothing for null or what isn't there.
 func checkCopies(t *testing.T, body, data []byte) {
 	var from, got map[string]json.RawMessage
 	_ = json.Unmarshal(data, &from) // data that is no object has no members
@@ -161,7 +161,7 @@ func compareMember(t *testing.T, data, want, got []byte, err error) {
 	}
 }
 
-// duplicates says whether a name stands twice at the top, which appending refuses.
+// duplicates reports whether a name stands twice at the top, which appending refuses.
 func duplicates(data []byte) bool {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	if token, err := dec.Token(); err != nil || token != json.Delim('{') {

@@ -18,9 +18,22 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
+// allowing is a configuration that allows networks and exact addresses.
+func allowing(entries ...string) GuardConfig {
+	var c GuardConfig
+	for _, entry := range entries {
+		rule, err := ParseAllowRule(entry)
+		if err != nil {
+			panic(err)
+		}
+		c.Allow = append(c.Allow, rule)
+	}
+	return c
+}
+
 func TestGuard_Check(t *testing.T) {
 	t.Parallel()
-	guard := NewGuard(nil)
+	guard := NewGuard(GuardConfig{})
 	for _, addr := range []string{
 		"0.0.0.0", "0.1.2.3", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.127.255.254", "127.0.0.1", "127.255.255.254", "169.254.169.254", "169.254.0.1",
 		"172.16.0.1", "172.31.255.255", "192.0.0.1", "192.0.0.192", "192.0.2.1", "192.88.99.1", "168.63.129.16", "::ffff:168.63.129.16", "64:ff9b::a83f:8110", "192.168.1.1", "198.18.0.1", "198.19.255.255", "198.51.100.1",
@@ -43,7 +56,7 @@ func TestGuard_Check(t *testing.T) {
 
 func TestGuard_allowList(t *testing.T) {
 	t.Parallel()
-	guard := NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.2/32"), netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd12::/16")})
+	guard := NewGuard(allowing("127.0.0.2/32", "10.1.0.0/16", "fd12::/16"))
 	for addr, want := range map[string]bool{
 		"127.0.0.2": true, "127.0.0.1": false, "10.1.255.1": true, "10.2.0.1": false, "fd12::1": true, "fd13::1": false,
 		"::ffff:127.0.0.2": true, "::ffff:127.0.0.1": false, "64:ff9b::7f00:2": false, "8.8.8.8": true,
@@ -134,7 +147,7 @@ func TestSend_rebindingNameGainsNothing(t *testing.T) {
 		}
 		return []string{"127.0.0.1"}
 	})
-	s := newSender(NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.2/32")}), resolver, nil)
+	s := newSender(NewGuard(allowing("127.0.0.2/32")), resolver, nil)
 	url := "http://rebind.example:" + port + "/"
 	if r := send(t, s, url); r.StatusCode != 200 || r.RemoteAddr != "127.0.0.2:"+port {
 		t.Fatalf("first answer: %+v", r)
@@ -153,7 +166,7 @@ func TestSend_nameWithAddressesOfBothKinds(t *testing.T) {
 	t.Parallel()
 	port, _ := countingReceiver(t)
 	resolver := nameServer(t, func(int) []string { return []string{"127.0.0.1", "127.0.0.2", "169.254.169.254"} })
-	s := newSender(NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.2/32")}), resolver, nil)
+	s := newSender(NewGuard(allowing("127.0.0.2/32")), resolver, nil)
 	if r := send(t, s, "http://mixed.example:"+port+"/"); r.StatusCode != 200 || r.RemoteAddr != "127.0.0.2:"+port {
 		t.Errorf("went to %s: %+v", r.RemoteAddr, r)
 	}
@@ -165,7 +178,7 @@ func TestSend_unknownAndRefusedNamesLookAlike(t *testing.T) {
 	port, count := countingReceiver(t)
 	told := func(answer []string) (ErrorCode, string, string) {
 		var log bytes.Buffer
-		s := newSender(NewGuard(nil), nameServer(t, func(int) []string { return answer }), nil)
+		s := newSender(NewGuard(GuardConfig{}), nameServer(t, func(int) []string { return answer }), nil)
 		s.refusals.log = slog.New(slog.NewTextHandler(&log, nil))
 		var r Result
 		for range 3 {
@@ -199,7 +212,9 @@ func TestGuard_denyList(t *testing.T) {
 		}
 		rules = append(rules, rule)
 	}
-	guard := NewGuard([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, rules...)
+	config := allowing("10.0.0.0/8")
+	config.Deny = rules
+	guard := NewGuard(config)
 	for addr, want := range map[string]bool{
 		"203.0.113.5:443": false, "1.1.1.1:25": false, "1.1.1.1:24": true, "1.1.1.1:6000": false, "1.1.1.1:6063": false, "1.1.1.1:6064": true,
 		"8.8.8.8:53": false, "8.8.8.8:443": true, "[::ffff:8.8.8.8]:53": false, "[64:ff9b::808:808]:53": false, "[2a00:1450::1]:85": false,
@@ -216,11 +231,71 @@ func TestGuard_denyList(t *testing.T) {
 	}
 }
 
+// What the instance itself listens on, and its database, is refused even in a network that is allowed; only exactly
+// that address and port can be allowed. Other ports of the same machine are receivers as any other.
+func TestGuard_ownAddresses(t *testing.T) {
+	t.Parallel()
+	own := []netip.AddrPort{
+		netip.MustParseAddrPort("127.0.0.1:8080"), netip.MustParseAddrPort("[::]:9090"), netip.MustParseAddrPort("10.0.0.5:5432"),
+		netip.MustParseAddrPort("8.8.8.8:443"), netip.MustParseAddrPort("[::ffff:10.0.0.6]:5432"), netip.MustParseAddrPort("0.0.0.0:7070"),
+	}
+	wide := []string{"0.0.0.0/0", "::/0"}
+	check := func(allow []string, deny []EgressRule, want map[string]bool) {
+		t.Helper()
+		config := allowing(allow...)
+		config.Deny, config.Own = deny, own
+		guard := NewGuard(config)
+		for addr, passes := range want {
+			if err := guard.Check(netip.MustParseAddrPort(addr)); (err == nil) != passes || err != nil && !errors.Is(err, ErrAddressRefused) {
+				t.Errorf("%v allowed, %s: %v, want it let through: %v", allow, addr, err, passes)
+			}
+		}
+	}
+	check(nil, nil, map[string]bool{"8.8.8.8:443": false, "8.8.8.8:80": true, "[::ffff:8.8.8.8]:443": false, "[64:ff9b::808:808]:443": false, "8.8.4.4:443": true})
+	check(wide, nil, map[string]bool{
+		"127.0.0.1:8080": false, "[::ffff:127.0.0.1]:8080": false, "0.0.0.0:8080": false, "127.0.0.1:9099": true, "127.0.0.2:8080": true,
+		"127.0.0.1:9090": false, "127.9.9.9:9090": false, "[::1]:9090": false, "0.0.0.0:9090": false, "10.0.0.5:9090": true,
+		"10.0.0.5:5432": false, "10.0.0.6:5432": false, "10.0.0.7:5432": true, "127.0.0.1:7070": false, "127.0.0.1:7071": true,
+	})
+	check([]string{"127.0.0.0/8", "127.0.0.1:8080", "127.0.0.1/32"}, nil, map[string]bool{"127.0.0.1:8080": true, "127.0.0.1:9090": false})
+	check([]string{"127.0.0.1:9099"}, nil, map[string]bool{"127.0.0.1:9099": true, "127.0.0.1:9098": false, "127.0.0.2:9099": false})
+	check([]string{"127.0.0.1:8080"}, []EgressRule{{From: 8080, To: 8080}}, map[string]bool{"127.0.0.1:8080": false})
+
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range addresses { // a listener on every address is reached by each of them
+		if network, ok := a.(*net.IPNet); ok && network.IP.To4() != nil {
+			check(wide, nil, map[string]bool{network.IP.String() + ":9090": false, network.IP.String() + ":9091": true})
+		}
+	}
+}
+
+func TestEgressRule_String(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"10.0.0.0/8", "127.0.0.1:8080", "[fd00::1]:443", "::1/128"} {
+		if rule, err := ParseAllowRule(text); err != nil || rule.String() != text {
+			t.Errorf("%s is written as %s (%v)", text, rule, err)
+		}
+	}
+	for _, text := range []string{"203.0.113.0/24", "25", "6000-6063", "8.8.8.0/24:53", "2a00::/16:80-90"} {
+		if rule, err := ParseEgressRule(text); err != nil || rule.String() != text {
+			t.Errorf("%s is written as %s (%v)", text, rule, err)
+		}
+	}
+	for _, text := range []string{"", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:", "localhost:80", "[fe80::1%eth0]:80", "10.0.0.0/8:80", "80", "::1:80x"} {
+		if rule, err := ParseAllowRule(text); err == nil {
+			t.Errorf("%q is taken as %s", text, rule)
+		}
+	}
+}
+
 // Every spelling of a forbidden address that a URL can have is refused when it is configured or when it is dialled.
 func TestSend_noWayInside(t *testing.T) {
 	t.Parallel()
 	port, count := countingReceiver(t)
-	s := newSender(NewGuard(nil), nil, nil)
+	s := newSender(NewGuard(GuardConfig{}), nil, nil)
 	p := embeddedProfile(t, "firespring")
 	for _, host := range []string{
 		"127.0.0.1", "127.1", "0.0.0.0", "0", "2130706433", "0x7f.1", "0177.0.0.1", "localhost", "LOCALHOST", "127.0.0.2", "[::1]", "[::]", "[::ffff:127.0.0.1]",

@@ -35,7 +35,7 @@ type Handshake struct {
 	// Origin is the name by which receivers know the sender, such as "hooks.bank.example"; of a CloudEvents handshake.
 	Origin        string
 	RatePerMinute int // asked for in a CloudEvents handshake; 0: no rate is asked for
-	// ID is an ownership check's own. It stands where a delivery has its event's id, in headers that the profile signs.
+	// ID is an ownership check's own. It takes the place of a delivery's event id, in headers that the profile signs.
 	ID        domain.UUID
 	Challenge string // of an ownership check: NewChallenge makes it, for one request only
 }
@@ -47,7 +47,7 @@ type HandshakeVerdict struct {
 	Reason      string // for a person: why it didn't pass; "" if it did
 }
 
-// handshakeAnswer is what a verdict goes by. It is looked at before secrets are masked, and not recorded.
+// handshakeAnswer is what a verdict is based on. It is read before secrets are masked, and not recorded.
 type handshakeAnswer struct {
 	origin, rate string
 	echoed       bool // the body gave the challenge back
@@ -69,7 +69,7 @@ func (t *Target) BuildHandshake(h Handshake, at time.Time) (*Request, error) {
 	case domain.HandshakeOwnership:
 		return t.buildOwnership(h, at)
 	}
-	return nil, fmt.Errorf("there is no handshake %q", h.Kind)
+	return nil, fmt.Errorf("unknown handshake %q", h.Kind)
 }
 
 func (t *Target) buildValidation(h Handshake) (*Request, error) {
@@ -91,9 +91,14 @@ func (t *Target) buildOwnership(h Handshake, at time.Time) (*Request, error) {
 	if raw, err := base64.RawURLEncoding.DecodeString(h.Challenge); err != nil || len(raw) != challengeBytes {
 		return nil, fmt.Errorf("an ownership check needs a challenge of %d bytes in base64url", challengeBytes)
 	}
-	body := appendString([]byte(`{"type":`), OwnershipCheckType)
-	body = appendString(append(body, `,"endpoint_id":`...), t.endpointID)
-	body = append(appendString(append(body, `,"challenge":`...), h.Challenge), '}')
+	body, err := json.Marshal(struct {
+		Type       string `json:"type"`
+		EndpointID string `json:"endpoint_id"`
+		Challenge  string `json:"challenge"`
+	}{OwnershipCheckType, t.endpointID, h.Challenge})
+	if err != nil {
+		return nil, fmt.Errorf("write an ownership check: %w", err)
+	}
 	header := t.constant.Clone()
 	header.Set("Content-Type", "application/json")
 	w := writer{
@@ -107,7 +112,7 @@ func (t *Target) buildOwnership(h Handshake, at time.Time) (*Request, error) {
 	}, nil
 }
 
-// signCheck signs a body that no event stands behind, and sets the headers that are signed with it. It does nothing if
+// signCheck signs a body that belongs to no event, and sets the headers that are signed with it. It does nothing if
 // the profile signs something that only events have.
 func (w *writer) signCheck(header http.Header, body []byte) {
 	p := w.target.profile
@@ -131,10 +136,11 @@ func (w *writer) signCheck(header http.Header, body []byte) {
 	header.Set(p.signature.header, w.signature(body))
 }
 
-// known says whether a field means something without an event.
+// known reports whether a field is defined without an event.
 func (f field) known() bool {
 	switch f {
-	case fieldID, fieldProducerID, fieldInternalID, fieldWebhookID, fieldType, fieldOccurredAt, fieldEndpointID, fieldAttempt, fieldTimestamp:
+	case fieldID, fieldProducerID, fieldInternalID, fieldWebhookID, fieldType, fieldOccurredAt, fieldEndpointID,
+		fieldAttempt, fieldTimestamp:
 		return true
 	}
 	return false
@@ -157,7 +163,7 @@ func (h *Handshake) notice(r *Result, header http.Header) {
 	r.answer.rate = strings.Join(header.Values(headerAllowedRate), ", ")
 }
 
-// noticeBody says whether a whole body is the challenge, or a JSON object with a member "challenge" that is it.
+// noticeBody reports whether a whole body is the challenge, or a JSON object with a member "challenge" that is it.
 func (h *Handshake) noticeBody(r *Result, body []byte) {
 	if h == nil || h.Kind != domain.HandshakeOwnership {
 		return

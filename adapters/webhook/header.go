@@ -11,10 +11,10 @@ import (
 const maxHeaderValue = 4096
 
 // CheckHeader refuses a custom header that an endpoint may not set: hop-by-hop headers and those that net/http or the
-// product write, the prefixes of open wire formats, every header that an embedded profile sets or signs with (so that an
-// endpoint can change to it later), and values that could end the header. What an operator's own profile sets is refused
-// by [NewTarget], to that profile's endpoints alone. The error is a *domain.InvalidError on the field name given; it never
-// holds the value.
+// product write, the prefixes of open wire formats, every header that an embedded profile sets or signs with (so that
+// an endpoint can change to it later), and values that could end the header. What an operator's own profile sets is
+// refused by [NewTarget], to that profile's endpoints alone. The error is a *domain.InvalidError on the field name
+// given; it never holds the value.
 func (s *Profiles) CheckHeader(fieldName, name, value string) error {
 	canonical := textproto.CanonicalMIMEHeaderKey(name)
 	if reason := reservedHeader(canonical); reason != "" {
@@ -37,7 +37,8 @@ func (s *Profiles) CheckHeader(fieldName, name, value string) error {
 		}
 	}
 	if value == "" || len(value) > maxHeaderValue || !headerText(value) || strings.TrimSpace(value) != value {
-		return domain.Invalid(fieldName, "has a value of 1 to %d visible ASCII characters, with spaces only between them", maxHeaderValue)
+		return domain.Invalid(fieldName, "has a value of 1 to %d visible ASCII characters, with spaces only between them",
+			maxHeaderValue)
 	}
 	return nil
 }
@@ -45,7 +46,7 @@ func (s *Profiles) CheckHeader(fieldName, name, value string) error {
 // reservedHeader says why neither a profile nor an endpoint may set a header; "" if it may.
 func reservedHeader(canonical string) string {
 	if canonical == "" || len(canonical) > 128 || strings.ContainsFunc(canonical, func(r rune) bool { return !tokenRune(r) }) {
-		return "is no header name"
+		return "is not a valid header name"
 	}
 	switch canonical {
 	case "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "Te", "Trailer",
@@ -62,12 +63,12 @@ func reservedHeader(canonical string) string {
 	return ""
 }
 
-// tokenRune says whether a character may stand in a header's name (RFC 9110 §5.6.2).
+// tokenRune reports whether a character is allowed in a header's name (RFC 9110 §5.6.2).
 func tokenRune(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r < 0x80 && strings.ContainsRune("!#$%&'*+-.^_`|~", r)
 }
 
-// headerText says whether a text can stand in a header's value: visible ASCII and spaces.
+// headerText reports whether a text is a valid header value: visible ASCII and spaces.
 func headerText(s string) bool {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' {

@@ -101,7 +101,8 @@ func (k *Key) parseWhsec() error {
 	encoded, ok := strings.CutPrefix(k.text, prefixHMAC)
 	secret, err := base64.StdEncoding.Strict().DecodeString(encoded)
 	if !ok || err != nil || len(secret) < minWhsecBytes || len(secret) > maxWhsecBytes {
-		return domain.Invalid("signing_key", "is written as whsec_ and the base64 of %d to %d bytes", minWhsecBytes, maxWhsecBytes)
+		return domain.Invalid("signing_key", "is written as whsec_ and the base64 of %d to %d bytes", minWhsecBytes,
+			maxWhsecBytes)
 	}
 	k.algorithm, k.secret = hmacSHA256, secret
 	return nil

@@ -17,7 +17,7 @@ import (
 	"unicode/utf8"
 )
 
-// masked stands in a captured answer where one of the endpoint's own secrets stood.
+// masked replaces the endpoint's own secrets in a captured answer.
 const masked = "[masked]"
 
 // Lengths below which a form of a secret is not looked for: it would hit ordinary text.
@@ -34,8 +34,9 @@ type masks struct {
 	forms func() []string
 }
 
-// newMasks looks for each secret as it is, percent-encoded, inside a JSON string or Go's quotes, in hex, and in base64 at
-// each of the three places that it can have in what is encoded (so it is found inside an encoded "user:secret" as well).
+// newMasks looks for each secret as it is, percent-encoded, inside a JSON string or Go's quotes, in hex, and in base64
+// at each of the three places that it can have in what is encoded (so it is found inside an encoded "user:secret" as
+// well).
 func newMasks(secrets []string) masks {
 	m := masks{shortest: math.MaxInt, forms: sync.OnceValue(func() []string { return formsOf(secrets) })}
 	for _, secret := range secrets {
@@ -112,8 +113,8 @@ func lowerEscapes(s string) string {
 	return string(b)
 }
 
-// jsonForms are the ways in which encoders write a text inside a JSON string: escaping as little as possible, <, > and &
-// too, the slash, or everything that isn't ASCII. They replace each byte of a key that is no UTF-8.
+// jsonForms are the ways in which encoders write a text inside a JSON string: escaping as little as possible, <, > and
+// & too, the slash, or everything that isn't ASCII. They replace each byte of a key that isn't UTF-8.
 func jsonForms(s string) []string {
 	least := string(appendPart(nil, string([]rune(s))))
 	forms := []string{least}
@@ -156,7 +157,7 @@ func base64Forms(secret string) []string {
 	return forms
 }
 
-// apply replaces the secrets in a text and says whether there were any. Without any it returns b itself.
+// apply replaces the secrets in a text and reports whether there were any. Without any it returns b itself.
 func (m masks) apply(b []byte) ([]byte, bool) {
 	if len(b) < m.shortest {
 		return b, false

@@ -26,7 +26,7 @@ func echoes(secret string) map[string]string {
 	}
 }
 
-// leaks says whether a secret, or enough of its encoding to know it, still stands in a text.
+// leaks reports whether a secret, or enough of its encoding to know it, still stands in a text.
 func leaks(text, secret string) bool {
 	if strings.Contains(text, secret) || strings.Contains(strings.ToLower(text), hex.EncodeToString([]byte(secret))) {
 		return true

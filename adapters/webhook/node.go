@@ -2,13 +2,13 @@ package webhook
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // kind is what a node of a document is.
@@ -35,95 +35,79 @@ type node struct {
 // maxDepth bounds the nesting of a document, so that a hostile one can't exhaust the stack.
 const maxDepth = 32
 
-// parseNode reads one JSON document. Duplicate member names are refused.
+// parseNode reads one JSON document. Duplicate member names and invalid UTF-8 are refused.
 func parseNode(document []byte) (*node, error) {
-	if !utf8.Valid(document) {
-		return nil, &DocumentError{[]Fault{{"", "is not UTF-8"}}}
-	}
-	dec := json.NewDecoder(bytes.NewReader(document))
-	dec.UseNumber()
-	n, err := readNode(dec, "", 0)
+	dec := jsontext.NewDecoder(bytes.NewBuffer(document))
+	n, err := readNode(dec)
 	if err == nil {
-		if _, extra := dec.Token(); !errors.Is(extra, io.EOF) {
+		if _, extra := dec.ReadToken(); !errors.Is(extra, io.EOF) {
 			err = errors.New("something follows the document's end")
 		}
 	}
 	var fault *DocumentError
-	if err != nil && !errors.As(err, &fault) {
-		line := 1 + bytes.Count(document[:min(dec.InputOffset(), int64(len(document)))], []byte("\n"))
-		return nil, &DocumentError{[]Fault{{"", fmt.Sprintf("is not JSON, in line %d: %s", line, jsonReason(err))}}}
+	var wrong *jsontext.SyntacticError
+	switch {
+	case err == nil || errors.As(err, &fault):
+		return n, err
+	case errors.Is(err, jsontext.ErrDuplicateName) && errors.As(err, &wrong):
+		return nil, &DocumentError{[]Fault{{string(wrong.JSONPointer), "is a duplicate"}}}
+	case !utf8.Valid(document):
+		return nil, &DocumentError{[]Fault{{"", "is not UTF-8"}}}
 	}
-	return n, err
-}
-
-// jsonReason says what the decoder disliked; an early end has a clumsy error of its own.
-func jsonReason(err error) string {
+	at, reason := dec.InputOffset(), err.Error()
+	if errors.As(err, &wrong) {
+		at, reason = wrong.ByteOffset, wrong.Err.Error()
+	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return "it ends too early"
+		reason = "it ends too early"
 	}
-	return err.Error()
+	line := 1 + bytes.Count(document[:min(at, int64(len(document)))], []byte("\n"))
+	return nil, &DocumentError{[]Fault{{"", fmt.Sprintf("is not JSON, in line %d: %s", line, reason)}}}
 }
 
-func readNode(dec *json.Decoder, pointer string, depth int) (*node, error) {
-	if depth > maxDepth {
-		return nil, &DocumentError{[]Fault{{pointer, fmt.Sprintf("is nested deeper than %d levels", maxDepth)}}}
-	}
-	token, err := dec.Token()
+// readNode reads the next value.
+func readNode(dec *jsontext.Decoder) (*node, error) {
+	token, err := dec.ReadToken()
 	if err != nil {
 		return nil, err
 	}
-	n := &node{pointer: pointer}
-	switch t := token.(type) {
-	case nil:
+	n := &node{pointer: string(dec.StackPointer())}
+	if dec.StackDepth() > maxDepth {
+		return nil, &DocumentError{[]Fault{{n.pointer, fmt.Sprintf("is nested deeper than %d levels", maxDepth)}}}
+	}
+	switch token.Kind() {
+	case 'n':
 		n.text = "null"
-	case bool:
-		n.kind, n.text = kindBool, strconv.FormatBool(t)
-	case json.Number:
-		n.kind, n.text = kindNumber, t.String()
-	case string:
-		n.kind, n.text = kindString, t
-	case json.Delim:
-		if t == '[' {
-			return n, n.readArray(dec, depth)
+	case 't', 'f':
+		n.kind, n.text = kindBool, token.String()
+	case '0':
+		n.kind, n.text = kindNumber, token.String()
+	case '"':
+		n.kind, n.text = kindString, token.String()
+	case '[', '{':
+		n.kind = kindArray
+		if token.Kind() == '{' {
+			n.kind = kindObject
 		}
-		return n, n.readObject(dec, depth)
+		for dec.PeekKind() != ']' && dec.PeekKind() != '}' {
+			if n.kind == kindObject {
+				name, err := dec.ReadToken()
+				if err != nil {
+					return nil, err
+				}
+				n.names = append(n.names, name.String())
+			}
+			item, err := readNode(dec)
+			if err != nil {
+				return nil, err
+			}
+			n.items = append(n.items, item)
+		}
+		if _, err := dec.ReadToken(); err != nil {
+			return nil, err
+		}
 	}
 	return n, nil
-}
-
-func (n *node) readArray(dec *json.Decoder, depth int) error {
-	n.kind = kindArray
-	for i := 0; dec.More(); i++ {
-		item, err := readNode(dec, n.pointer+"/"+strconv.Itoa(i), depth+1)
-		if err != nil {
-			return err
-		}
-		n.items = append(n.items, item)
-	}
-	_, err := dec.Token()
-	return err
-}
-
-func (n *node) readObject(dec *json.Decoder, depth int) error {
-	n.kind = kindObject
-	for dec.More() {
-		token, err := dec.Token()
-		if err != nil {
-			return err
-		}
-		name, _ := token.(string) // the decoder lets nothing else stand before a colon
-		place := n.pointer + "/" + pointerEscaper().Replace(name)
-		if n.member(name) != nil {
-			return &DocumentError{[]Fault{{place, "stands twice"}}}
-		}
-		item, err := readNode(dec, place, depth+1)
-		if err != nil {
-			return err
-		}
-		n.names, n.items = append(n.names, name), append(n.items, item)
-	}
-	_, err := dec.Token()
-	return err
 }
 
 // member returns a member's value, or nil.
@@ -160,9 +144,6 @@ func (n *node) append(b []byte) []byte {
 	}
 	return append(b, n.text...)
 }
-
-// pointerEscaper escapes a member name for a JSON pointer (RFC 6901 §3).
-func pointerEscaper() *strings.Replacer { return strings.NewReplacer("~", "~0", "/", "~1") }
 
 // Fault is one thing wrong with a document.
 type Fault struct {

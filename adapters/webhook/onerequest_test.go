@@ -434,7 +434,8 @@ func TestSend_refusedStreamEndsTheAttempt(t *testing.T) {
 	}
 }
 
-// A receiver that ends the connection of a request that it had accepted may have acted on it: the request wasn't refused.
+// A receiver that ends the connection of a request that it had accepted may have acted on it: the request wasn't
+// refused.
 func TestSend_goAwayAfterTheRequest(t *testing.T) {
 	t.Parallel()
 	w := &wireReceiver{http2: true, does: func(string) misbehaviour { return goesAwayAfter }}
@@ -549,8 +550,8 @@ func TestExchange_untouched(t *testing.T) {
 	}
 }
 
-// A receiver that demands a client certificate is told apart from one that ends connections for another reason, and from
-// one that only asks.
+// A receiver that demands a client certificate is told apart from one that ends connections for another reason, and
+// from one that only asks.
 func TestSend_demandedClientCertificate(t *testing.T) {
 	t.Parallel()
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {

@@ -59,14 +59,17 @@ func (r *reader) at(pointer string) func(string, ...any) {
 
 func (r *reader) profile(root *node) *Profile {
 	p := &Profile{}
-	if !r.object(root, []string{"name", "version", "transport", "content_type", "envelope", "success", "retry", "honours_retry_after"},
+	if !r.object(root, []string{"name", "version", "transport", "content_type", "envelope", "success", "retry",
+		"honours_retry_after"},
 		"description", "headers", "signature", "key", "auth", "timeout", "event_types", "self_service") {
 		return p
 	}
-	p.Name = r.matching(root, "name", `^[a-z0-9][a-z0-9-]{0,62}$`, "has 1 to 63 characters of a-z, 0-9 and -, and begins with a letter or digit")
+	p.Name = r.matching(root, "name", `^[a-z0-9][a-z0-9-]{0,62}$`,
+		"has 1 to 63 characters of a-z, 0-9 and -, and begins with a letter or digit")
 	p.Version = r.version(root.member("version"))
 	p.Description = r.text(root, "description")
-	p.ContentType = r.matching(root, "content_type", `^[a-z]+/[a-z0-9.+-]+(; ?charset=utf-8)?$`, `is a media type in lower case, such as "application/json"`)
+	p.ContentType = r.matching(root, "content_type", `^[a-z]+/[a-z0-9.+-]+(; ?charset=utf-8)?$`,
+		`is a media type in lower case, such as "application/json"`)
 	p.HTTPSOnly = r.choice(root, "transport", "https", "http_or_https") == "https"
 	p.HonoursRetryAfter = r.flag(root, "honours_retry_after")
 	p.SelfService = root.member("self_service") == nil || r.flag(root, "self_service")
@@ -79,7 +82,7 @@ func (r *reader) profile(root *node) *Profile {
 	r.auth(p, root.member("auth"))
 	for _, n := range r.list(root.member("event_types")) {
 		if err := domain.EventType(n.text).Validate(""); err != nil {
-			r.fault(n.pointer, "is no event type")
+			r.fault(n.pointer, "is not a valid event type")
 		}
 		p.EventTypes = append(p.EventTypes, n.text)
 	}
@@ -94,7 +97,8 @@ func (r *reader) object(n *node, required []string, optional ...string) bool {
 	}
 	for i, name := range n.names {
 		if !slices.Contains(required, name) && !slices.Contains(optional, name) {
-			r.fault(n.items[i].pointer, "is an unknown member: known are %s", strings.Join(append(slices.Clone(required), optional...), ", "))
+			r.fault(n.items[i].pointer, "is an unknown member: known are %s", strings.Join(append(slices.Clone(required),
+				optional...), ", "))
 		}
 	}
 	for _, name := range required {
@@ -166,7 +170,7 @@ func (r *reader) list(n *node) []*node {
 		case item.kind != kindString:
 			r.fault(item.pointer, "must be a string")
 		case slices.ContainsFunc(n.items[:i], func(o *node) bool { return o.kind == kindString && o.text == item.text }):
-			r.fault(item.pointer, "stands twice")
+			r.fault(item.pointer, "is a duplicate")
 		default:
 			items = append(items, item)
 		}

@@ -20,13 +20,14 @@ type Profile struct {
 	HTTPSOnly   bool            // refuses endpoints whose URL begins with http://
 	Timeout     time.Duration   // of an attempt; 0: the product's default
 	Retry       domain.Schedule // zero: the product's default
-	// HonoursRetryAfter says whether Retry-After, 410 and throttling by 429 and 503 may bend the schedule.
+	// HonoursRetryAfter reports whether Retry-After, 410 and throttling by 429 and 503 change the schedule.
 	HonoursRetryAfter bool
 	EventTypes        []string // the vendor's catalogue, for guides; other types may be sent all the same
-	// SelfService says whether receivers may set up endpoints of this format by themselves, or only a tenant's admins.
+	// SelfService reports whether receivers may set up endpoints of this format by themselves, or only a tenant's
+	// administrators.
 	SelfService bool
 
-	// KeyGenerated says whether an endpoint that brings no signing key gets one made for it.
+	// KeyGenerated reports whether a signing key is generated for an endpoint that brings none.
 	KeyGenerated bool
 
 	keyFormat keyFormat // "" where the format signs nothing
@@ -39,16 +40,16 @@ type Profile struct {
 	success   Statuses
 }
 
-// Succeeded says whether a status code is a success to receivers of this format.
+// Succeeded reports whether a status code is a success to receivers of this format.
 func (p *Profile) Succeeded(status int) bool { return p.success.Has(status) }
 
 // Success returns the statuses that are a success to receivers of this format.
 func (p *Profile) Success() Statuses { return p.success }
 
-// Signs says whether the format carries a signature where the endpoint has a key.
+// Signs reports whether the format carries a signature where the endpoint has a key.
 func (p *Profile) Signs() bool { return p.signature != nil }
 
-// signsWith says whether a signature can be made with an algorithm.
+// signsWith reports whether a signature can be made with an algorithm.
 func (p *Profile) signsWith(a algorithm) bool {
 	if p.signature == nil {
 		return false
@@ -57,7 +58,7 @@ func (p *Profile) signsWith(a algorithm) bool {
 	return ok
 }
 
-// AuthRequired says whether an endpoint must have credentials to authenticate with.
+// AuthRequired reports whether an endpoint must have credentials to authenticate with.
 func (p *Profile) AuthRequired() bool { return p.auth.required }
 
 // keyFormat is how a profile's signing keys are written.

@@ -55,11 +55,13 @@ func (s *Profiles) add(p *Profile) {
 // a name and version that another document has; the same document again changes nothing.
 func (s *Profiles) With(p *Profile) (*Profiles, error) {
 	if s.built[p.Name] {
-		return nil, &DocumentError{[]Fault{{"/name", "is the name of a profile that the program brings along: choose another"}}}
+		return nil, &DocumentError{[]Fault{{"/name",
+			"is the name of a profile that the program brings along: choose another"}}}
 	}
 	for _, have := range s.byDigest {
 		if have.Name == p.Name && have.Version == p.Version && have.Digest != p.Digest {
-			return nil, &DocumentError{[]Fault{{"/version", "is taken by another document of this name: a change needs a new version"}}}
+			return nil, &DocumentError{[]Fault{{"/version",
+				"is taken by another document of this name: a change needs a new version"}}}
 		}
 	}
 	next := &Profiles{maps.Clone(s.latest), maps.Clone(s.byDigest), s.built}
@@ -67,8 +69,8 @@ func (s *Profiles) With(p *Profile) (*Profiles, error) {
 	return next, nil
 }
 
-// Keeping returns a set in which a profile is found by its digest too, but not by its name: that one is another's by now,
-// and endpoints that were made with it go on.
+// Keeping returns a set in which a profile is found by its digest too, but not by its name: that one is another's by
+// now, and endpoints that were made with it go on.
 func (s *Profiles) Keeping(p *Profile) *Profiles {
 	next := &Profiles{s.latest, maps.Clone(s.byDigest), s.built}
 	next.byDigest[p.Digest] = p

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"strings"
@@ -36,6 +37,43 @@ func TestRedactURL(t *testing.T) {
 	} {
 		if got := RedactURL(raw); got != want {
 			t.Errorf("%s\n is shown as %s,\n      want %s", raw, got, want)
+		}
+	}
+}
+
+// Random segments of 16 characters and more are nearly always taken for secrets, whatever they are written in, and
+// segments of words are not.
+func TestLooksSecret(t *testing.T) {
+	t.Parallel()
+	const small, capital, digits = "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
+	const tries = 2000
+	for name, alphabet := range map[string]string{
+		"hex": digits + "abcdef", "decimal": digits, "base32": capital + "234567", "small": small, "letters": small + capital,
+		"base62": small + capital + digits, "base64url": small + capital + digits + "-_",
+	} {
+		for length, most := range map[int]int{16: tries / 50, 22: tries / 200, 32: tries / 1000} {
+			missed, random := 0, rand.New(rand.NewPCG(4, 2))
+			for range tries {
+				segment := make([]byte, length)
+				for i := range segment {
+					segment[i] = alphabet[random.IntN(len(alphabet))]
+				}
+				if !looksSecret(string(segment)) {
+					missed++
+				}
+			}
+			if missed > most {
+				t.Errorf("%s of %d characters: %d of %d are shown", name, length, missed, tries)
+			}
+		}
+	}
+	for _, segment := range []string{
+		"incoming-webhook-endpoint", "customer_notifications_2024", "PaymentNotificationReceiver", "order-status-callback",
+		"hooktrail.receiver.events", "subscriptionsUpdated", "InsurancePolicyIssued", "ACCOUNT_STATEMENTS", "third-party-webhooks-v2",
+		"shipment-tracking-updates", "stripe_webhook_listener", "GoogleCloudFunctions", "event-notifications",
+	} {
+		if looksSecret(segment) {
+			t.Errorf("%s is hidden", segment)
 		}
 	}
 }

@@ -16,7 +16,7 @@ const (
 	unknownTarget = "unnamed"
 )
 
-// refusals tells the operator which addresses were refused or unknown. The zero value tells nobody.
+// refusals tells the operator which addresses were refused or unknown. The zero value logs nothing.
 type refusals struct {
 	log *slog.Logger
 
@@ -43,7 +43,8 @@ func (n *refusals) note(r *Request, err error) {
 	}
 	n.mu.Unlock()
 	if due {
-		n.log.Info("receiver address refused", slog.String("endpoint_id", endpoint), slog.String("host", host), slog.String("reason", refusalReason(err)))
+		n.log.Info("receiver address refused", slog.String("endpoint_id", endpoint), slog.String("host", host),
+			slog.String("reason", refusalReason(err)))
 	}
 }
 

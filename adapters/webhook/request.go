@@ -21,7 +21,7 @@ type Request struct {
 	Body   []byte
 
 	target    *Target
-	masks     masks      // what must not stand in what is recorded of its answer
+	masks     masks      // what must not be recorded of its answer
 	handshake *Handshake // nil: an attempt
 }
 
@@ -52,9 +52,9 @@ func sortHeader(list []domain.Header) {
 	slices.SortStableFunc(list, func(a, b domain.Header) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// http makes the request that net/http sends. A bytes.Reader lets it write header and body in one piece. There is a body
-// even when it has no bytes, and never a GetBody: net/http could repeat a request by itself if it could have the body
-// again, and one attempt is one request.
+// http makes the request that net/http sends. A bytes.Reader lets it write header and body in one piece. There is a
+// body even when it has no bytes, and never a GetBody: net/http could repeat a request by itself if it could have the
+// body again, and one attempt is one request.
 func (r *Request) http(ctx context.Context) *http.Request {
 	out := r.target.template.WithContext(ctx)
 	out.Method, out.Header = r.Method, r.Header

@@ -43,7 +43,7 @@ const (
 	maxLoggedHeader = 64 // header lines of an answer that are kept
 )
 
-// Result is what came of sending one request. What it says of the answer holds none of the endpoint's own secrets.
+// Result is what came of sending one request. It contains none of the endpoint's own secrets.
 type Result struct {
 	StatusCode int       // 0: no answer
 	ErrorCode  ErrorCode // "": an answer that isn't a redirect
@@ -59,14 +59,14 @@ type Result struct {
 	// value that isn't UTF-8 is kept as base64, under its name and ";base64", which no header's name can hold.
 	Header []domain.Header
 	Body   []byte // at most KeptBodyBytes
-	// BodySHA256, in hex, and BodyBytes are of everything that was read. If something was masked, the hash is of what is
-	// kept, masked: a hash of the rest would let a guessed secret be confirmed.
+	// BodySHA256, in hex, and BodyBytes are of everything that was read. If something was masked, the hash is of what
+	// is kept, masked: a hash of the rest would let a guessed secret be confirmed.
 	BodySHA256 string
 	BodyBytes  int64
 	Truncated  bool   // more came than is kept, or more was coming than was read
 	Incomplete bool   // the body ended before its end, by the receiver's fault or the time's; BodyError is why
 	BodyError  string // why reading the body ended early; the status code counts all the same
-	Masked     bool   // a secret of the endpoint stood in header, body or error and was replaced by [masked]
+	Masked     bool   // header, body or error contained a secret of the endpoint, which was replaced by [masked]
 
 	// RetryAfter is what the receiver asked for, at most 24 h; 0: nothing. Whether it counts is the profile's choice.
 	RetryAfter time.Duration

@@ -26,7 +26,7 @@ func (r *reader) headers(p *Profile, n *node) {
 			r.fault(item.pointer, "%s", reason)
 		}
 		if slices.ContainsFunc(p.headers, func(h headerRule) bool { return h.name == rule.name }) {
-			r.fault(item.pointer, "stands twice: header names don't tell upper from lower case")
+			r.fault(item.pointer, "is a duplicate: header names are case-insensitive")
 		}
 		r.headerValue(&rule, item)
 		p.headers = append(p.headers, rule)
@@ -59,16 +59,17 @@ func (r *reader) headerValue(rule *headerRule, n *node) {
 }
 
 // signature compiles what is signed and how. A receiver must be able to put the signed bytes together again, so each
-// field of them also stands alone in a header.
+// field of them is also the whole value of a header.
 func (r *reader) signature(p *Profile, n *node) {
 	if n == nil || !r.object(n, []string{"header", "content", "encoding", "algorithms"}, "separator") {
 		return
 	}
 	s := &signatureRule{
-		header:    textproto.CanonicalMIMEHeaderKey(r.text(n, "header")),
-		hex:       r.choice(n, "encoding", "hex", "base64") == "hex",
-		separator: r.matching(n, "separator", `^[ ,;|]{1,2}$`, "is one or two of space, comma, semicolon and |, which no signature can hold"),
-		prefixes:  map[algorithm]string{},
+		header: textproto.CanonicalMIMEHeaderKey(r.text(n, "header")),
+		hex:    r.choice(n, "encoding", "hex", "base64") == "hex",
+		separator: r.matching(n, "separator", `^[ ,;|]{1,2}$`,
+			"is one or two of space, comma, semicolon and |, which no signature can hold"),
+		prefixes: map[algorithm]string{},
 	}
 	p.signature = s
 	if reason := reservedHeader(s.header); reason != "" && n.member("header") != nil {
@@ -96,7 +97,7 @@ func (r *reader) algorithms(s *signatureRule, n *node) {
 		s.prefixes[algorithm(name)] = prefix
 	}
 	if len(s.prefixes) == 0 {
-		r.fault(n.pointer, "must name at least one algorithm and what stands before its signatures")
+		r.fault(n.pointer, "must name at least one algorithm and the prefix of its signatures")
 	}
 	if prefixes := slices.Collect(maps.Values(s.prefixes)); len(prefixes) == 2 && (prefixes[0] == prefixes[1] || prefixes[0] == "" || prefixes[1] == "") {
 		r.fault(n.pointer, "must give each algorithm a prefix of its own, by which a receiver tells them apart")
@@ -118,7 +119,8 @@ func (r *reader) signed(p *Profile, n *node) {
 		case !part.field.textual() || part.how != plain:
 			r.fault(pointer, "can't sign %s: sign the body", fieldNames()[part.field])
 		case p.headerOf(part.field) == "":
-			r.fault(pointer, "signs %s, which stands alone in no header: a receiver couldn't verify it", fieldNames()[part.field])
+			r.fault(pointer, "signs %s, which is not the whole value of any header: a receiver couldn't verify it",
+				fieldNames()[part.field])
 		}
 	}
 	if bodies != 1 {

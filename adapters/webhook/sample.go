@@ -8,7 +8,8 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// What the samples of descriptions are made of. The key is the UTF-8 of its own warning, so nobody takes it for a secret.
+// What the samples of descriptions are made of. The key's text says that it is an example, so that it isn't mistaken
+// for a secret.
 const (
 	exampleEvent    = "01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6e"
 	exampleEndpoint = "01939f2d-51c0-7b1a-8f3e-6a5b4c3d2e1f"

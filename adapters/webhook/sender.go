@@ -19,8 +19,8 @@ import (
 	"time"
 )
 
-// Sender sends requests over one pool of connections. It is safe for concurrent use; how many requests an endpoint may
-// have under way is its caller's business.
+// Sender sends requests over one pool of connections. It is safe for concurrent use; the caller bounds how many
+// requests an endpoint has in flight.
 type Sender struct {
 	transport *http.Transport
 	dialer    *dialer
@@ -33,19 +33,20 @@ type SenderConfig struct {
 	Guard *Guard
 	// ExtraCAs are trusted besides the system's authorities; nil: none.
 	ExtraCAs []*x509.Certificate
-	// Logger gets why an address was refused or unknown, which tenants aren't told; nil: nobody is told.
+	// Logger is told why an address was refused or unknown, which tenants aren't; nil: nothing is logged.
 	Logger *slog.Logger
 }
 
-// Of the pool of connections. Receivers close idle ones after 5 to 75 s; closing first avoids sending into a closed one.
+// Of the pool of connections. Receivers close idle ones after 5 to 75 s; closing first avoids sending into a closed
+// one.
 const (
 	idlePerHost   = 1024
 	idleTimeout   = 30 * time.Second
 	pingAfter     = 15 * time.Second // HTTP/2: a connection that died quietly must not swallow attempts for minutes
 	pingTimeout   = 5 * time.Second
 	readBufferLen = ReadBodyBytes + 1
-	// receiveBuffer is the HTTP/2 window of a stream: what a receiver can send, and we must hold, before anything is read of
-	// it. net/http's own is 4 MiB, which answers have no use for.
+	// receiveBuffer is the HTTP/2 window of a stream: what a receiver can send, and we must hold, before anything is
+	// read of it. net/http's own is 4 MiB, which answers have no use for.
 	receiveBuffer = 64 << 10
 )
 
@@ -64,7 +65,7 @@ func NewSender(c SenderConfig) (*Sender, error) {
 	return s, nil
 }
 
-// authorities returns the system's and the extra ones; nil stands for the system's alone.
+// authorities returns the system's and the extra ones; nil means the system's alone.
 func authorities(extra []*x509.Certificate) (*x509.CertPool, error) {
 	if len(extra) == 0 {
 		return nil, nil
@@ -126,9 +127,9 @@ func (x *exchange) untouched() bool {
 	return x.conn != nil && !x.first && !x.conn.http2 && x.conn.written.Load() == x.begun
 }
 
-// unasked reports whether the answer on a kept HTTP/1 connection had come before the first byte of the request was written,
-// so that it answers nothing, or the request before once more. net/http drops such connections, unless a request is given to
-// one a moment before it looks. HTTP/2 numbers its answers.
+// unasked reports whether the answer on a kept HTTP/1 connection had come before the first byte of the request was
+// written, so that it answers nothing, or the request before once more. net/http drops such connections, unless a
+// request is given to one a moment before it looks. HTTP/2 numbers its answers.
 func (x *exchange) unasked() bool {
 	c := x.conn
 	return c != nil && !x.first && !c.http2 && (c.unwritten.Load() || c.received.Load() == c.receivedBefore.Load())
@@ -202,14 +203,17 @@ func (s *Sender) read(r *Result, answer *http.Response, sent *Request, now time.
 	sent.handshake.notice(r, answer.Header)
 	r.RetryAfter = retryAfter(answer.Header, now)
 	if r.StatusCode < 100 { // net/http takes any three digits
-		r.ErrorCode, r.Error = ProtocolError, fmt.Sprintf("the answer's status is %03d, which is not a status of HTTP", r.StatusCode)
+		r.ErrorCode, r.Error = ProtocolError, fmt.Sprintf("the answer's status is %03d, which is not a status of HTTP",
+			r.StatusCode)
 		r.StatusCode = 0
 	}
 	switch answer.StatusCode {
-	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-		r.ErrorCode, r.Error = Redirect, "the receiver answered with a redirect, which is not followed: change the endpoint's URL"
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect,
+		http.StatusPermanentRedirect:
+		r.ErrorCode, r.Error = Redirect,
+			"the receiver answered with a redirect, which is not followed: change the endpoint's URL"
 	case http.StatusSwitchingProtocols:
-		_ = answer.Body.Close() // it is the raw connection, and nobody is going to speak
+		_ = answer.Body.Close() // it is the raw connection, which nothing will use
 		return
 	}
 	buffer, _ := s.buffers.Get().(*[]byte)
@@ -219,8 +223,8 @@ func (s *Sender) read(r *Result, answer *http.Response, sent *Request, now time.
 }
 
 // readBody reads as much as the buffer holds: what is kept, enough beyond it to find a secret that would be cut in two,
-// and one byte that tells whether more was coming. More is not read, so that an endless body costs a receiver's neighbours
-// nothing.
+// and one byte that tells whether more was coming. More is not read, so that an endless body costs a receiver's
+// neighbours nothing.
 func (r *Result) readBody(body io.Reader, buffer []byte, sent *Request) {
 	if body == http.NoBody {
 		return

@@ -125,7 +125,8 @@ func TestSend_endlessBodyIsBounded(t *testing.T) {
 	}
 }
 
-// An endless answer costs little more than what is read of it, over HTTP/2 too, where net/http would take in 4 MiB unread.
+// An endless answer costs little more than what is read of it, over HTTP/2 too, where net/http would take in 4 MiB
+// unread.
 func TestSend_endlessBodyIsNotTakenIn(t *testing.T) {
 	t.Parallel()
 	wrote := make(chan int, 1)

@@ -30,7 +30,7 @@ type SignedPart struct {
 // SignedAlgorithm is one way in which a signature can be made.
 type SignedAlgorithm struct {
 	Name   string // "hmac-sha256" or "ed25519"
-	Prefix string // what stands before its signatures
+	Prefix string // what its signatures begin with
 }
 
 // describeSignature writes out the rule that a document's node was compiled to; nil if the format signs nothing.
@@ -58,7 +58,8 @@ func (p *Profile) describeSignature(n *node) (*DescribedSignature, error) {
 		case fieldBody:
 			s.Content = append(s.Content, SignedPart{Body: true})
 		default:
-			s.Content = append(s.Content, SignedPart{Header: strings.ToLower(p.headerOf(part.field)), Time: part.field == fieldTimestamp})
+			s.Content = append(s.Content, SignedPart{Header: strings.ToLower(p.headerOf(part.field)),
+				Time: part.field == fieldTimestamp})
 		}
 	}
 	for _, algorithm := range []algorithm{hmacSHA256, ed25519Alg} {
@@ -92,9 +93,11 @@ func (s *DescribedSignature) words() string {
 			made = append(made, name+` behind "`+a.Prefix+`"`)
 		}
 	}
-	said := "The header " + s.Header + " holds, in " + s.Encoding + ", " + strings.Join(made, " or ") + " over " + strings.Join(content, ", then ") + "."
+	said := "The header " + s.Header + " holds, in " + s.Encoding + ", " + strings.Join(made, " or ") + " over " +
+		strings.Join(content, ", then ") + "."
 	if s.Separator != "" {
-		said += ` While a key is being replaced it holds two signatures, separated by "` + s.Separator + `", and one that fits is enough.`
+		said += ` While a key is being replaced it holds two signatures, separated by "` + s.Separator +
+			`", and one that fits is enough.`
 	}
 	if s.KeyFormat == string(keyText) {
 		return said + " The key is the UTF-8 bytes of the text that was shown."

@@ -9,15 +9,15 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// Statuses is a set of status codes from 200 to 299: those that count as a success. The zero value holds none. It can be
-// compared with ==.
+// Statuses is a set of status codes from 200 to 299: those that count as a success. The zero value holds none. It can
+// be compared with ==.
 type Statuses [100]bool
 
 // successHint says how a member of a set is written.
 const successHint = `must be "2xx" or one status from "200" to "299"`
 
-// ParseSuccess reads which statuses count as a success, written as in a profile: "2xx", or "200" to "299". What is wrong
-// is refused with a *domain.InvalidError on success, or on success[i].
+// ParseSuccess reads which statuses count as a success, written as in a profile: "2xx", or "200" to "299". What is
+// wrong is refused with a *domain.InvalidError on success, or on success[i].
 func ParseSuccess(written []string) (Statuses, error) {
 	var s Statuses
 	if len(written) == 0 {
@@ -26,7 +26,7 @@ func ParseSuccess(written []string) (Statuses, error) {
 	for i, text := range written {
 		field := fmt.Sprintf("success[%d]", i)
 		if slices.Contains(written[:i], text) {
-			return Statuses{}, domain.Invalid(field, "stands twice")
+			return Statuses{}, domain.Invalid(field, "is a duplicate")
 		}
 		if !s.add(text) {
 			return Statuses{}, domain.Invalid(field, successHint)
@@ -35,7 +35,7 @@ func ParseSuccess(written []string) (Statuses, error) {
 	return s, nil
 }
 
-// add reads one member, and says whether it is one.
+// add reads one member, and reports whether it is one.
 func (s *Statuses) add(text string) bool {
 	if text == "2xx" {
 		for i := range s {
@@ -51,7 +51,7 @@ func (s *Statuses) add(text string) bool {
 	return true
 }
 
-// Has says whether a status code is in the set.
+// Has reports whether a status code is in the set.
 func (s Statuses) Has(status int) bool {
 	return status >= 200 && status < 300 && s[status-200]
 }

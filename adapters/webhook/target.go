@@ -57,7 +57,8 @@ func NewTarget(c TargetConfig) (*Target, error) {
 		}
 	}
 	auth := c.Profile.WithDefaults(c.Auth)
-	t := &Target{profile: c.Profile, success: success, endpointID: c.EndpointID, signers: c.Profile.signers(c.Keys), secret: map[string]bool{}}
+	t := &Target{profile: c.Profile, success: success, endpointID: c.EndpointID, signers: c.Profile.signers(c.Keys),
+		secret: map[string]bool{}}
 	t.constant = http.Header{"Content-Type": {c.Profile.ContentType}, "User-Agent": {c.UserAgent}}
 	if name, value := auth.header(); name != "" {
 		t.constant[name], t.secret[name] = []string{value}, true
@@ -131,7 +132,7 @@ func (t *Target) custom(c TargetConfig) error {
 		case t.profile.sets(name):
 			return domain.Invalid("headers", "%s is set by the profile %s", h.Name, t.profile.Name)
 		case t.constant[name] != nil:
-			return domain.Invalid("headers", "%s stands twice, or carries the endpoint's auth", h.Name)
+			return domain.Invalid("headers", "%s is a duplicate, or carries the endpoint's auth", h.Name)
 		case !headerText(h.Value):
 			return domain.Invalid("headers", "the value of %s holds more than visible ASCII characters", h.Name)
 		}
@@ -140,7 +141,7 @@ func (t *Target) custom(c TargetConfig) error {
 	return nil
 }
 
-// secrets lists everything that must not stand in what is recorded of an answer.
+// secrets lists everything that must not be recorded of an answer.
 func (t *Target) secrets(c TargetConfig, u *url.URL) []string {
 	var all []string
 	for _, k := range c.Keys {

@@ -10,7 +10,7 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// redacted stands for a secret in what is recorded and shown.
+// redacted replaces secrets in what is recorded and shown.
 const redacted = "[redacted]"
 
 // CheckURL refuses what can't or mustn't be an endpoint's URL, when it is configured. It accepts only what every URL
@@ -56,8 +56,8 @@ func checkHost(host string, brackets bool) error {
 			return refuse("has a host of labels with 1 to 63 letters, digits and hyphens, in punycode where needed, and no dot at its end")
 		}
 	}
-	// A name whose last label is a number is an address in somebody's eyes (inet_aton takes octal, hexadecimal and short
-	// forms), so only the one form that nobody reads differently is let through.
+	// A name whose last label is a number is an address in somebody's eyes (inet_aton takes octal, hexadecimal and
+	// short forms), so only the one form that every parser reads alike is accepted.
 	if last := labels[len(labels)-1]; numberLike(last) {
 		if addr, err := netip.ParseAddr(host); err != nil || addr.String() != host {
 			return refuse("has an IPv4 address only as four decimal numbers without leading zeros")
@@ -70,7 +70,7 @@ func hostRune(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_'
 }
 
-// numberLike says whether a label could be read as a number: digits, or 0x and hexadecimal digits.
+// numberLike reports whether a label could be read as a number: digits, or 0x and hexadecimal digits.
 func numberLike(label string) bool {
 	digits := "0123456789"
 	if rest, ok := strings.CutPrefix(strings.ToLower(label), "0x"); ok {
@@ -79,8 +79,8 @@ func numberLike(label string) bool {
 	return strings.Trim(strings.ToLower(label), digits) == ""
 }
 
-// RedactURL replaces what may be a credential: the query as a whole and the path's segments that look like a secret. Of a
-// URL that can't be parsed nothing is shown.
+// RedactURL replaces what may be a credential: the query as a whole and the path's segments that look like a secret. Of
+// a URL that can't be parsed nothing is shown.
 func RedactURL(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -110,8 +110,8 @@ const (
 	minSecretRandom  = 8  // of them in parts that are no words or small numbers
 )
 
-// looksSecret reports whether a segment of a path looks like a credential, as chat and automation services put them there:
-// 16 or more characters, of which more than a few belong to no word. It errs on the side of secrecy.
+// looksSecret reports whether a segment of a path looks like a credential, as chat and automation services put them
+// there: 16 or more characters, of which more than a few belong to no word. It errs on the side of secrecy.
 func looksSecret(escaped string) bool {
 	segment, err := url.PathUnescape(escaped)
 	if err != nil {
@@ -121,7 +121,8 @@ func looksSecret(escaped string) bool {
 		return false
 	}
 	random := 0
-	for part := range strings.FieldsFuncSeq(segment, func(r rune) bool { return strings.ContainsRune("-_.~:;,=+@!$&'()* ", r) }) {
+	separates := func(r rune) bool { return strings.ContainsRune("-_.~:;,=+@!$&'()* ", r) }
+	for part := range strings.FieldsFuncSeq(segment, separates) {
 		if !wordlike(part) {
 			random += len(part)
 		}
@@ -129,32 +130,47 @@ func looksSecret(escaped string) bool {
 	return random >= minSecretRandom
 }
 
-// wordlike reports whether a part of a segment reads as words or as a small number: "orders", "IncomingWebhook", "v2", "2024".
+// wordlike reports whether a part of a segment reads as words or as a small number: "orders", "IncomingWebhook", "v2",
+// "2024". Words have vowels, few consonants in a row, and capitals only where one begins, or nowhere but capitals.
 func wordlike(part string) bool {
 	letters := strings.TrimRight(part, "0123456789")
-	if len(part)-len(letters) > 8 || len(letters) > 0 && len(part)-len(letters) > 2 {
+	if digits := len(part) - len(letters); digits > 8 || len(letters) > 0 && digits > 2 {
 		return false
 	}
-	capitals, run, longest, previous := 0, 0, 0, 'A'
-	for i, r := range letters {
+	uppers, capitals, run, longest := 0, 0, 0, 0 // capitals that follow a small letter; letters since the last one
+	vowels, consonants, consonantRun := 0, 0, 0
+	small := false // the letter before
+	for _, r := range letters {
 		upper := r >= 'A' && r <= 'Z'
-		switch {
-		case !upper && (r < 'a' || r > 'z'):
+		if !upper && (r < 'a' || r > 'z') {
 			return false
-		case upper && i > 0 && (previous < 'A' || previous > 'Z'):
-			capitals, run = capitals+1, 0
 		}
-		run, previous = run+1, r
-		longest = max(longest, run)
+		if upper {
+			uppers++
+			if small {
+				capitals, run = capitals+1, 0
+			}
+		}
+		if strings.ContainsRune("aeiouyAEIOUY", r) {
+			vowels, consonants = vowels+1, 0
+		} else {
+			consonants++
+		}
+		run, small = run+1, !upper
+		longest, consonantRun = max(longest, run), max(consonantRun, consonants)
 	}
-	if strings.ToUpper(letters) == letters {
-		return len(letters) < minSecretSegment
+	switch n := len(letters); {
+	case longest >= minSecretSegment, consonantRun > 5, n >= 8 && vowels*4 < n:
+		return false
+	case uppers == n:
+		return true
+	default:
+		return capitals == 0 && uppers <= 1 || n/(capitals+1) >= 4 && uppers*4 <= n
 	}
-	return longest < minSecretSegment && (capitals == 0 || len(letters)/(capitals+1) >= 4)
 }
 
-// hasQuery says whether a URL has a query parameter of one of these names, in any spelling and to any parser: some take a
-// semicolon for a separator.
+// hasQuery reports whether a URL has a query parameter of one of these names, in any spelling and to any parser: some
+// take a semicolon for a separator.
 func hasQuery(u *url.URL, names ...string) bool {
 	for param := range strings.FieldsFuncSeq(u.RawQuery, func(r rune) bool { return r == '&' || r == ';' }) {
 		name, _, _ := strings.Cut(param, "=")

@@ -14,7 +14,7 @@ type Verdict struct {
 	NotBefore time.Time // no retry before this time, at most 24 h from the answer; zero: as the schedule says
 }
 
-// Succeeded says whether a status code is a success to this endpoint.
+// Succeeded reports whether a status code is a success to this endpoint.
 func (t *Target) Succeeded(status int) bool { return t.success.Has(status) }
 
 // Judge says what came of a request of this target.

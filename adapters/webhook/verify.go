@@ -64,7 +64,7 @@ func (s *signatureRule) signedText(p *Profile, header http.Header) (before, afte
 	return after, before, nil
 }
 
-// made says whether a signature was made with a key.
+// made reports whether a signature was made with a key.
 func (s *signatureRule) made(signature string, key *Key, before, body, after []byte) bool {
 	prefix, ok := s.prefixes[key.algorithm]
 	encoded, matches := strings.CutPrefix(signature, prefix)

@@ -42,7 +42,7 @@ func TestRun_Mistakes(t *testing.T) {
 		"database no URL":      {[]string{"serve", "--database-url", "host=localhost"}, exitUsage, "postgres://user:password@host:5432/database"},
 		"migrate URL alone":    {[]string{"serve", "--migrate-url", somewhere}, exitUsage, "set both, or neither"},
 		"migrate: URL alone":   {[]string{"migrate", "--migrate-url", somewhere}, exitUsage, "set both, or neither"},
-		"no CIDR":              {[]string{"serve", "--egress-allow", "10.0.0.0/8,localhost"}, exitUsage, "networks such as 10.0.0.0/8"},
+		"no CIDR":              {[]string{"serve", "--egress-allow", "10.0.0.0/8,localhost"}, exitUsage, "HOOKTRAIL_EGRESS_ALLOW"},
 		"no CIDR to deny":      {[]string{"serve", "--egress-deny", "25,localhost"}, exitUsage, "HOOKTRAIL_EGRESS_DENY"},
 		"no CA file":           {[]string{"serve", "--egress-ca-file", filepath.Join(t.TempDir(), "ca.pem")}, exitUsage, "HOOKTRAIL_EGRESS_CA_FILE"},
 		"short operator key":   {[]string{"serve", "--admin-key", "short"}, exitUsage, "32 or more visible"},

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"crypto/x509"
 	"encoding/pem"
-	"fmt"
 	"log/slog"
-	"net/netip"
 	"os"
 	"strings"
 
@@ -42,15 +40,6 @@ func dataDir(asked string) (string, error) {
 	return localpg.DefaultDir("hooktrail")
 }
 
-// makeDataDir makes the directory passable for the account that a private Postgres runs as; what is secret in it has mode
-// 0600.
-func makeDataDir(dir string) error {
-	if err := os.MkdirAll(dir, 0o711); err != nil { //nolint:gosec // see above
-		return fmt.Errorf("make the data directory: %w", err)
-	}
-	return nil
-}
-
 // validate refuses what can't be put together.
 func (f storageFlags) validate() error {
 	if f.MigrateURL != "" && f.DatabaseURL == "" {
@@ -78,20 +67,20 @@ func validateInstanceName(name string) error {
 // egressFlags say which addresses endpoints may reach although the guard refuses them, which they may not reach although it
 // lets them through, and whom receivers' certificates may be from.
 type egressFlags struct {
-	EgressAllow  []string `name:"egress-allow" env:"HOOKTRAIL_EGRESS_ALLOW" help:"CIDRs that endpoints may reach although they are loopback, private or link-local, comma-separated."`
+	EgressAllow  []string `name:"egress-allow" env:"HOOKTRAIL_EGRESS_ALLOW" help:"CIDRs that endpoints may reach although they are loopback, private or link-local, and addresses with their port that they may reach although this server or its database is there, comma-separated."`
 	EgressDeny   []string `name:"egress-deny" env:"HOOKTRAIL_EGRESS_DENY" help:"CIDRs, ports and CIDR:port that endpoints may not reach, even if they are public or allowed, comma-separated."`
 	EgressCAFile string   `name:"egress-ca-file" env:"HOOKTRAIL_EGRESS_CA_FILE" type:"path" help:"PEM file of certificate authorities that are trusted for receivers besides the system's."`
 }
 
 // egress is what the flags come to.
 type egress struct {
-	allow       []netip.Prefix
+	allow       []webhook.EgressRule
 	deny        []webhook.EgressRule
 	authorities []*x509.Certificate
 }
 
 func (f egressFlags) egress() (egress, error) {
-	allow, err := f.prefixes()
+	allow, err := f.allowances()
 	if err != nil {
 		return egress{}, err
 	}
@@ -133,16 +122,16 @@ func (f egressFlags) authorities() ([]*x509.Certificate, error) {
 	return found, nil
 }
 
-func (f egressFlags) prefixes() ([]netip.Prefix, error) {
-	var prefixes []netip.Prefix
+func (f egressFlags) allowances() ([]webhook.EgressRule, error) {
+	var rules []webhook.EgressRule
 	for _, text := range f.EgressAllow {
-		prefix, err := netip.ParsePrefix(strings.TrimSpace(text))
+		rule, err := webhook.ParseAllowRule(strings.TrimSpace(text))
 		if err != nil {
-			return nil, usagef("HOOKTRAIL_EGRESS_ALLOW: %q is no CIDR: write networks such as 10.0.0.0/8, with commas between", text)
+			return nil, usagef("HOOKTRAIL_EGRESS_ALLOW: %v: write them with commas between", err)
 		}
-		prefixes = append(prefixes, prefix.Masked())
+		rules = append(rules, rule)
 	}
-	return prefixes, nil
+	return rules, nil
 }
 
 func (f egressFlags) denials() ([]webhook.EgressRule, error) {

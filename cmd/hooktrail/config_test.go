@@ -49,7 +49,7 @@ func TestEgressFlags_deny(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	guard := webhook.NewGuard(read.allow, read.deny...)
+	guard := webhook.NewGuard(webhook.GuardConfig{Allow: read.allow, Deny: read.deny})
 	for address, want := range map[string]bool{"10.2.0.1:443": true, "10.1.0.1:443": false, "10.2.0.1:25": false, "1.1.1.1:443": true, "1.1.1.1:25": false} {
 		if err := guard.Check(netip.MustParseAddrPort(address)); (err == nil) != want {
 			t.Errorf("%s: %v", address, err)

@@ -95,8 +95,8 @@ func (s *server) appendOperatorKey(ctx context.Context, key string, claim domain
 // sayStarted puts into the instance's log which program serves from now on, and how it is configured.
 func (s *server) sayStarted(ctx context.Context) error {
 	allow := make([]string, 0, len(s.egress.allow))
-	for _, prefix := range s.egress.allow {
-		allow = append(allow, prefix.String())
+	for _, rule := range s.egress.allow {
+		allow = append(allow, rule.String())
 	}
 	deny := make([]string, 0, len(s.Egress.EgressDeny))
 	for _, rule := range s.Egress.EgressDeny {

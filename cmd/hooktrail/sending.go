@@ -103,7 +103,8 @@ func parseProfile(document []byte) (openapi.Profile, []openapi.Fault, error) {
 	return offeredProfile(p), nil, nil
 }
 
-// webhookOrigin is the name by which receivers know this instance: the one configured, else the machine's if it can be one.
+// webhookOrigin is the name by which receivers know this instance: the one configured, else the machine's if it can be
+// one.
 func webhookOrigin(configured string) string {
 	if configured != "" {
 		return configured

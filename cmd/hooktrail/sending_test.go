@@ -12,8 +12,8 @@ import (
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// TestAttempts_body: an attempt whose event the format can't carry sent nothing, and one whose event is erased has no body
-// any more.
+// TestAttempts_body: an attempt whose event the format can't carry sent nothing, and one whose event is erased has no
+// body any more.
 func TestAttempts_body(t *testing.T) {
 	t.Parallel()
 	profiles, err := webhook.Embedded()

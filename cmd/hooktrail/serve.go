@@ -68,7 +68,7 @@ func (c serveCommand) Run(ctx context.Context, p process) error {
 	if err != nil {
 		return err
 	}
-	if err := makeDataDir(dir); err != nil {
+	if err := c.Storage.makeDataDir(dir, log); err != nil {
 		return err
 	}
 	n, err := newNode(dir)
@@ -259,7 +259,7 @@ func (s *server) wire(ctx context.Context) (err error) {
 		return err
 	}
 	sender, err := webhook.NewSender(webhook.SenderConfig{
-		Guard: webhook.NewGuard(s.egress.allow, s.egress.deny...), ExtraCAs: s.egress.authorities, Logger: s.log,
+		Guard: s.guard(ctx), ExtraCAs: s.egress.authorities, Logger: s.log,
 	})
 	if err != nil {
 		return err

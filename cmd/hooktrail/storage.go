@@ -140,10 +140,11 @@ func (c migrateCommand) Run(ctx context.Context, p process) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := makeDataDir(dir); err != nil {
+	log := c.Log.logger(os.Stderr)
+	if err := c.Storage.makeDataDir(dir, log); err != nil {
 		return err
 	}
-	s, err := c.Storage.open(ctx, dir, c.Log.logger(os.Stderr))
+	s, err := c.Storage.open(ctx, dir, log)
 	if err != nil {
 		return err
 	}

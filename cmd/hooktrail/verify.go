@@ -96,10 +96,10 @@ func (f storageFlags) withLog(ctx context.Context, logs logFlags, do func(*event
 	if err != nil {
 		return err
 	}
-	if err := makeDataDir(dir); err != nil {
+	logger := logs.logger(os.Stderr)
+	if err := f.makeDataDir(dir, logger); err != nil {
 		return err
 	}
-	logger := logs.logger(os.Stderr)
 	store, err := f.open(ctx, dir, logger)
 	if err != nil {
 		return err

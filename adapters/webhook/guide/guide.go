@@ -4,8 +4,8 @@
 //
 // # Decisions
 //
-// A page is self-contained and has no script: it can be saved, printed, and served under a strict policy. Rejected: tabs
-// and highlighting, which need scripts. Consequence: its one style is named in [Policy] by its hash.
+// A page is self-contained and has no script: it can be saved, printed, and served under a strict policy. Rejected:
+// tabs and highlighting, which need scripts. Consequence: its one style is named in [Policy] by its hash.
 //
 // The programs are whole receivers, not fragments, because tests run them against requests that are really built.
 package guide
@@ -48,7 +48,7 @@ type Guide struct {
 	Retry      domain.Schedule
 
 	// Events is where this server answers for the tenant's events, such as
-	// "https://hooktrail.example/v1/tenants/acme/events"; "": a placeholder stands for the server.
+	// "https://hooktrail.example/v1/tenants/acme/events"; "": a placeholder is shown instead of the server.
 	Events string
 }
 
@@ -88,7 +88,10 @@ func Write(w io.Writer, g Guide) error {
 		return err
 	}
 	v := newVerification(d, status)
-	parsed, err := template.New("page.html.tmpl").Funcs(template.FuncMap{"add": func(a, b int) int { return a + b }}).ParseFS(pages, "page.html.tmpl", "style.css")
+	parsed, err := template.New("page.html.tmpl").Funcs(template.FuncMap{"add": func(a, b int) int {
+		return a +
+			b
+	}}).ParseFS(pages, "page.html.tmpl", "style.css")
 	if err != nil {
 		return fmt.Errorf("parse the guide's page: %w", err)
 	}
@@ -139,5 +142,6 @@ func (g Guide) ownership() string {
 	if id == "" {
 		id = "01939f2d-51c0-7b1a-8f3e-6a5b4c3d2e1f"
 	}
-	return fmt.Sprintf(`{"type":%q,"endpoint_id":%q,"challenge":"Zm9yIHRyeWluZyBvbmx5LCBub2JvZHkgaXMgYXNrZWQ"}`, webhook.OwnershipCheckType, id)
+	return fmt.Sprintf(`{"type":%q,"endpoint_id":%q,"challenge":"Zm9yIHRyeWluZyBvbmx5LCBub2JvZHkgaXMgYXNrZWQ"}`,
+		webhook.OwnershipCheckType, id)
 }

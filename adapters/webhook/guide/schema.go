@@ -111,7 +111,7 @@ func ordered(object json.RawMessage) (names []string, values []json.RawMessage) 
 	return names, values
 }
 
-// indented writes a schema for reading; what is no JSON stays as it is.
+// indented writes a schema for reading; what isn't JSON is left as it is.
 func indented(document []byte) string {
 	var b bytes.Buffer
 	if json.Indent(&b, document, "", "  ") != nil {

@@ -16,7 +16,7 @@ import (
 //go:embed snippets/*.tmpl
 var templates embed.FS
 
-// Snippet is a program for a receiver, complete as it stands.
+// Snippet is a program for a receiver, complete as it is.
 type Snippet struct {
 	ID       string // "go", "typescript", "python", "check", "try"
 	Language string
@@ -29,11 +29,16 @@ type Snippet struct {
 // programs are the snippets in the order of the page, and what each of them can do.
 func programs() []Snippet {
 	return []Snippet{
-		{ID: "go", Language: "Go", File: "receiver.go", Text: "A receiver, with the standard library only.", Run: "WEBHOOK_KEY='…' go run receiver.go"},
-		{ID: "typescript", Language: "TypeScript", File: "receiver.ts", Text: "A receiver without dependencies, for Node 22.18 or newer.", Run: "WEBHOOK_KEY='…' node receiver.ts"},
-		{ID: "python", Language: "Python", File: "receiver.py", Text: "A receiver, with the standard library only.", Run: "WEBHOOK_KEY='…' python3 receiver.py"},
-		{ID: "check", Language: "Shell with openssl", File: "check.sh", Text: "Checks one request by hand. It doesn't look at the time, since a saved request is old."},
-		{ID: "try", Language: "Shell with openssl and curl", File: "try.sh", Text: "Sends the example to a receiver under development."},
+		{ID: "go", Language: "Go", File: "receiver.go", Text: "A receiver, with the standard library only.",
+			Run: "WEBHOOK_KEY='…' go run receiver.go"},
+		{ID: "typescript", Language: "TypeScript", File: "receiver.ts",
+			Text: "A receiver without dependencies, for Node 22.18 or newer.", Run: "WEBHOOK_KEY='…' node receiver.ts"},
+		{ID: "python", Language: "Python", File: "receiver.py", Text: "A receiver, with the standard library only.",
+			Run: "WEBHOOK_KEY='…' python3 receiver.py"},
+		{ID: "check", Language: "Shell with openssl", File: "check.sh",
+			Text: "Checks one request by hand. It doesn't look at the time, since a saved request is old."},
+		{ID: "try", Language: "Shell with openssl and curl", File: "try.sh",
+			Text: "Sends the example to a receiver under development."},
 	}
 }
 
@@ -130,7 +135,7 @@ func (v *verification) content(s *webhook.DescribedSignature) {
 	v.BodyOnly = len(v.Before)+len(v.After) == 0
 }
 
-// can says whether a program makes sense for this description.
+// can reports whether a program makes sense for this description.
 func (v *verification) can(program string) bool {
 	switch program {
 	case "try":

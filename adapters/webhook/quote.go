@@ -1,37 +1,18 @@
 package webhook
 
-// hexDigits spell escapes.
-const hexDigits = "0123456789abcdef"
+import "github.com/go-json-experiment/json/jsontext"
 
 // appendString writes a JSON string. Only what must be escaped is: non-ASCII text and <, > and & stay as they are.
 func appendString(b []byte, s string) []byte {
-	return append(appendPart(append(b, '"'), s), '"')
+	b, _ = jsontext.AppendQuote(b, s) // the error is bad UTF-8, which is written as U+FFFD
+	return b
 }
 
 // appendPart writes the inside of a JSON string.
 func appendPart(b []byte, s string) []byte {
-	from := 0
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c >= ' ' && c != '"' && c != '\\' {
-			continue
-		}
-		b = append(b, s[from:i]...)
-		from = i + 1
-		switch c {
-		case '"', '\\':
-			b = append(b, '\\', c)
-		case '\n':
-			b = append(b, '\\', 'n')
-		case '\r':
-			b = append(b, '\\', 'r')
-		case '\t':
-			b = append(b, '\\', 't')
-		default:
-			b = append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
-		}
-	}
-	return append(b, s[from:]...)
+	at := len(b)
+	b = appendString(b, s)
+	return append(b[:at], b[at+1:len(b)-1]...)
 }
 
 // appendPercent writes a header value as CloudEvents' HTTP binding asks (§3.1.3.2): space, double quote, percent and
