@@ -109,6 +109,8 @@ type exchange struct {
 	got   time.Time
 	// begun is what had been written to the connection before this request.
 	begun int64
+	// early reports that the answer began to come before the request was sent.
+	early bool
 }
 
 func (x *exchange) gotConn(info httptrace.GotConnInfo) {
@@ -130,6 +132,9 @@ func (x *exchange) untouched() bool {
 // unasked reports whether the answer on a kept HTTP/1 connection had come before the first byte of the request was
 // written, so that it answers nothing, or the request before once more. net/http drops such connections, unless a
 // request is given to one a moment before it looks. HTTP/2 numbers its answers.
+//
+// It is to be asked when the answer begins: net/http gives a connection whose answer has no body to the next request before
+// Send hears of the answer.
 func (x *exchange) unasked() bool {
 	c := x.conn
 	return c != nil && !x.first && !c.http2 && (c.unwritten.Load() || c.received.Load() == c.receivedBefore.Load())
@@ -153,6 +158,7 @@ func (s *Sender) Send(ctx context.Context, r *Request, timeout time.Duration) Re
 	for again := true; again; again = err != nil && ctx.Err() == nil && x.untouched() {
 		x = &exchange{}
 		x.trace.GotConn = x.gotConn
+		x.trace.GotFirstResponseByte = func() { x.early = x.unasked() }
 		answer, err = s.transport.RoundTrip(r.http(httptrace.WithClientTrace(ctx, &x.trace))) //nolint:bodyclose // s.read closes it
 	}
 	answered := time.Now()
@@ -160,7 +166,7 @@ func (s *Sender) Send(ctx context.Context, r *Request, timeout time.Duration) Re
 		result.connected(x, answered)
 	}
 	switch {
-	case err == nil && x.unasked():
+	case err == nil && x.early:
 		_ = answer.Body.Close()
 		_ = x.conn.Close() // whatever else came over it can't be believed
 		result.ErrorCode, result.Error = ProtocolError, "what came over the connection had come before the request was sent"
