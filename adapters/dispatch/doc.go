@@ -103,7 +103,7 @@
 // map: the feed finds an attempt that this node began and doesn't have in hand, and closes it as not sent.
 //
 // Only the feed moves the fold, and answers only release items. What a worker appended comes back through the feed like
-// everybody's entries; the answer of an append tells the worker which version the fold has to reach before the delivery
+// all other entries; the answer of an append tells the worker which version the fold has to reach before the delivery
 // may be claimed again. Loaders wait until they are where the feed is and then hand over; they never move it. Rejected:
 // applying outcomes when Append returns. That is a second fold, which disagrees with the first whenever an answer is
 // lost. Consequence: a retry is planned a moment after its commit, when the feed gets there.
