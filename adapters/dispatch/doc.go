@@ -116,6 +116,11 @@
 // blocks can run under the lock. Consequence: a bound on the attempts under way of the whole instance is one more
 // condition in slots.vacant.
 //
+// The shards that a node holds are in lanes, although leases decides about them: the fold alone brings them in and takes
+// them away, in the order of the log, with the deliveries that are folded into them. Disabling an endpoint is apart from
+// recording an attempt (disabler, recorder), since it goes on after the attempt's end is in the log, and judges anew what
+// somebody has changed meanwhile.
+//
 // The log's word counts, not this node's. Every append expects its stream's version, so a stale item or a repeated
 // append after a lost answer can only fail. What is recorded of a delivery (start, end, cancellation) is fenced by its
 // shard's lease, and so is an event that begins attempts; taking a lease is fenced by its own epoch. So a deposed node
