@@ -71,22 +71,24 @@ func (c *contents) remove(e *list.Element) {
 
 // fetch returns an event, reading the log until it answers; nil for one that was erased. Where the event can't be read,
 // broken says why. Its only error is ctx's.
-func (c *contents) fetch(ctx context.Context, tenant domain.TenantID, sequence domain.Sequence) (e *Event, broken, err error) {
+func (c *contents) fetch(ctx context.Context, tenant domain.TenantID, sequence domain.Sequence) (_ *Event, broken, err error) {
 	if e := c.peek(tenant, sequence); e != nil {
 		return e, nil, nil
 	}
+	var e *Event
+	var unreadable error
 	err = persist(ctx, c.logger, "read an event to send", func() (err error) {
 		e, err = c.get(ctx, tenant, sequence)
 		switch {
 		case errors.Is(err, errErased):
 			return nil
 		case errors.Is(err, errUnreadable):
-			broken = err
+			unreadable = err
 			return nil
 		}
 		return err
 	})
-	return e, broken, err
+	return e, unreadable, err
 }
 
 // forget drops every event whose personal parts a key seals, since that was destroyed.

@@ -76,7 +76,7 @@ func crashAt(t *testing.T, w *world, how fault, at int) {
 // know it or only its appends do, and nothing leaves it any more that the log doesn't know.
 func TestDispatcher_Deposed(t *testing.T) {
 	t.Parallel()
-	for name, blind := range map[string]bool{"its fold tells it": false, "its fold stands still": true} {
+	for name, blind := range map[string]bool{"its fold tells it": false, "its fold is at a standstill": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			bubble(t, func(t *testing.T, w *world) { depose(t, w, blind) })
@@ -116,7 +116,8 @@ func depose(t *testing.T, w *world, blind bool) {
 	w.check()
 }
 
-// TestDispatcher_CancelledUnderWay: an attempt whose delivery is cancelled meanwhile ends all the same, and isn't retried.
+// TestDispatcher_CancelledUnderWay: an attempt whose delivery is cancelled meanwhile ends all the same, and isn't
+// retried.
 func TestDispatcher_CancelledUnderWay(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]func(dispatch.Shipment) dispatch.Answer{"failed": fails, "succeeded": succeeds} {
@@ -218,8 +219,8 @@ func TestDispatcher_Nodes(t *testing.T) {
 	})
 }
 
-// TestDispatcher_HandsOver: a node that stops gives its shards away at once, each as soon as nothing is under way on it. What
-// hangs holds up only its own shard, and ends as usual.
+// TestDispatcher_HandsOver: a node that stops gives its shards away at once, each as soon as nothing is under way on
+// it. What hangs holds up only its own shard, and ends as usual.
 func TestDispatcher_HandsOver(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, w *world) {
@@ -503,7 +504,7 @@ func (m *model) heal(w *world, nodes []*node) {
 	}
 }
 
-// resumeDisabled resumes the endpoints that were disabled and says whether there were any.
+// resumeDisabled resumes the endpoints that were disabled and reports whether there were any.
 func (m *model) resumeDisabled(w *world) (resumed bool) {
 	for _, e := range w.views.config(w.t).Endpoints() {
 		if e.Disabled != "" {

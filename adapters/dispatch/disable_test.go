@@ -48,8 +48,8 @@ func (w *world) skips(event domain.UUID) (reasons []domain.SkipReason) {
 	return reasons
 }
 
-// TestDispatcher_Gone: a 410 disables the endpoint in the commit that ends the attempt, however many say so at once. What
-// waits goes on when the endpoint is resumed, what comes meanwhile is skipped.
+// TestDispatcher_Gone: a 410 disables the endpoint in the commit that ends the attempt, however many say so at once.
+// What waits goes on when the endpoint is resumed, what comes meanwhile is skipped.
 func TestDispatcher_Gone(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, w *world) {
@@ -103,8 +103,8 @@ func TestDispatcher_Gone(t *testing.T) {
 	})
 }
 
-// TestDispatcher_GoneOvertaken: the endpoint was changed while the attempt was under way. Its end is recorded at once, and
-// whether the endpoint is disabled is decided by what it is then.
+// TestDispatcher_GoneOvertaken: the endpoint was changed while the attempt was under way. Its end is recorded at once,
+// and whether the endpoint is disabled is decided by what it is then.
 func TestDispatcher_GoneOvertaken(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -266,8 +266,8 @@ func (a *asked) Health(ctx context.Context, endpoint domain.UUID, atLeast domain
 	return a.State.Health(ctx, endpoint, atLeast)
 }
 
-// TestDispatcher_Failing: an endpoint is disabled after nothing but failures for as long as it allows, when a delivery's
-// schedule has ended, and not before.
+// TestDispatcher_Failing: an endpoint is disabled after nothing but failures for as long as it allows, when a
+// delivery's schedule has ended, and not before.
 func TestDispatcher_Failing(t *testing.T) {
 	t.Parallel()
 	// One event every ten minutes; its delivery is dead two minutes later.

@@ -217,7 +217,7 @@ func (d *Dispatcher) readMore(l *lane) { d.reader.readMore(d.io, l) }
 func (d *Dispatcher) lookUp(sh *shard) { d.reader.lookUp(d.io, sh) }
 
 // record implements crew.
-func (d *Dispatcher) record(sh *shard) { d.recorder.pending(d.io, sh) }
+func (d *Dispatcher) record(sh *shard) { d.recorder.recordPending(d.io, sh) }
 
 // examine implements crew.
 func (d *Dispatcher) examine(l *lane) { d.disabler.examine(d.io, d.work, l) }

@@ -251,8 +251,8 @@ func TestDispatcher_PauseAndResume(t *testing.T) {
 	})
 }
 
-// TestDispatcher_TenantRules: what waits for an endpoint stays while the tenant's rules let nothing out to it, on a node that
-// begins meanwhile too, and goes on when they do again. What comes meanwhile is skipped.
+// TestDispatcher_TenantRules: what waits for an endpoint stays while the tenant's rules let nothing out to it, on a
+// node that begins meanwhile too, and goes on when they do again. What comes meanwhile is skipped.
 func TestDispatcher_TenantRules(t *testing.T) {
 	t.Parallel()
 	for name, set := range map[string]func(c *domain.TenantConfig, on bool){

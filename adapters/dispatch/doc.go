@@ -103,7 +103,7 @@
 // map: the feed finds an attempt that this node began and doesn't have in hand, and closes it as not sent.
 //
 // Only the feed moves the fold, and answers only release items. What a worker appended comes back through the feed like
-// everybody's entries; the answer of an append tells the worker which version the fold has to reach before the delivery
+// all other entries; the answer of an append tells the worker which version the fold has to reach before the delivery
 // may be claimed again. Loaders wait until they are where the feed is and then hand over; they never move it. Rejected:
 // applying outcomes when Append returns. That is a second fold, which disagrees with the first whenever an answer is
 // lost. Consequence: a retry is planned a moment after its commit, when the feed gets there.
@@ -115,6 +115,11 @@
 // expects one. The lanes call upwards only through the interface crew, always in a new goroutine, so that nothing that
 // blocks can run under the lock. Consequence: a bound on the attempts under way of the whole instance is one more
 // condition in slots.vacant.
+//
+// The shards that a node holds are in lanes, although leases decides about them: the fold alone brings them in and takes
+// them away, in the order of the log, with the deliveries that are folded into them. Disabling an endpoint is apart from
+// recording an attempt (disabler, recorder), since it goes on after the attempt's end is in the log, and judges anew what
+// somebody has changed meanwhile.
 //
 // The log's word counts, not this node's. Every append expects its stream's version, so a stale item or a repeated
 // append after a lost answer can only fail. What is recorded of a delivery (start, end, cancellation) is fenced by its

@@ -24,7 +24,7 @@ type feed struct {
 	snapshots *snapshots
 	progress  progress
 
-	// turn is held by who needs the fold to keep still: the feed for a page, and a loader for the rest of its way, so
+	// turn is held while the fold must keep still: by the feed for a page, and by a loader for the rest of its way, so
 	// that what it hands over is as of the feed's position.
 	turn sync.Mutex
 }

@@ -49,8 +49,8 @@ func (w *world) unaware(metrics prometheus.Registerer) *node {
 	return n
 }
 
-// TestDispatcher_Fenced: under a lease that is lost nothing gets into the log and nothing is sent, although the node doesn't know
-// of the loss; and it gives the shard up.
+// TestDispatcher_Fenced: under a lease that is lost nothing gets into the log and nothing is sent, although the node
+// doesn't know of the loss; and it gives the shard up.
 func TestDispatcher_Fenced(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -92,8 +92,8 @@ func TestDispatcher_Fenced(t *testing.T) {
 	}
 }
 
-// TestRouter_Fenced: the Router finds out by its append that a shard on which it would begin an attempt is another's. The
-// event is appended all the same. A fence of the caller's own refuses the group.
+// TestRouter_Fenced: the Router finds out by its append that a shard on which it would begin an attempt is another's.
+// The event is appended all the same. A fence of the caller's own refuses the group.
 func TestRouter_Fenced(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, w *world) {

@@ -153,7 +153,7 @@ func (l *lane) pump(now time.Time) {
 	if sh.lost {
 		return
 	}
-	if l.window.more && !l.reading && sh.ready && l.window.len() <= ls.budget.window()/2 &&
+	if l.window.more && !l.reading && sh.ready && l.window.len() <= ls.budget.limit()/2 &&
 		len(sh.pending) < maxPending { // else what is read only to be cancelled would pile up; takePending comes back
 		l.reading = true
 		sh.spawn(func() { ls.crew.readMore(l) })

@@ -56,8 +56,8 @@ type budget struct {
 	set     *Settings
 }
 
-// window returns how many deliveries an endpoint keeps in memory for now.
-func (b *budget) window() int {
+// limit returns how many deliveries an endpoint keeps in memory for now.
+func (b *budget) limit() int {
 	if b.waiting > b.set.Budget {
 		return min(smallWindow, b.set.Window)
 	}

@@ -24,7 +24,7 @@ type leases struct {
 // partingGrace is how long a node that stops may take to hand over the shards on which work ended last, and to retire.
 const partingGrace = 2 * time.Second
 
-// beat sends heartbeats until ctx ends. What follows from how things stand is done beside it (tend): no append may hold
+// beat sends heartbeats until ctx ends. What follows from the answer is done beside it (tend): no append may hold
 // up a heartbeat.
 func (s *leases) beat(ctx context.Context) error {
 	ticker := time.NewTicker(s.set.Beat)

@@ -62,7 +62,7 @@ func (r *reader) readMore(ctx context.Context, l *lane) {
 }
 
 func (r *reader) tryReadMore(ctx context.Context, l *lane) error {
-	after, limit := l.shard.window(l)
+	after, limit := l.shard.unread(l)
 	ld := newLoader(limit, l.shard)
 	ld.only, ld.after = l.endpoint, after
 	if err := ld.rows(ctx, r.set.State, domain.WaitingQuery{Endpoint: l.endpoint, After: after, Limit: limit}); err != nil {

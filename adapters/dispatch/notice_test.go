@@ -10,8 +10,8 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// TestDispatcher_Notices: what becomes of an endpoint and its deliveries is told, as events, to whom has asked for them,
-// but not to the endpoint itself, and not what becomes of such events.
+// TestDispatcher_Notices: what becomes of an endpoint and its deliveries is told, as events, to whom has asked for
+// them, but not to the endpoint itself, and not what becomes of such events.
 func TestDispatcher_Notices(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, w *world) {

@@ -9,7 +9,7 @@ import (
 
 // plan is what one node does about the leases of shards.
 type plan struct {
-	take []domain.Lease         // as they stand
+	take []domain.Lease         // in their present epochs
 	give map[string]domain.UUID // name → the node that gets it
 }
 

@@ -67,7 +67,7 @@ func actOn(t *rapid.T, s domain.Standing, nodes []domain.UUID, held map[string]d
 		}
 		for name, to := range p.give {
 			if touched[name] || held[name].Owner != n {
-				t.Fatalf("%s is given away by who doesn't hold it", name)
+				t.Fatalf("%s is given away by a node that doesn't hold it", name)
 			}
 			touched[name] = true
 			held[name] = domain.Lease{Name: name, Owner: to, Epoch: held[name].Epoch + 1}
@@ -80,7 +80,8 @@ func TestPlanOf_WaitsUntilSteady(t *testing.T) {
 	self, dead, former, retired := domain.NewUUID(), domain.NewUUID(), domain.NewUUID(), domain.NewUUID()
 	s := domain.Standing{
 		Leases: []domain.Lease{
-			{Name: shardLeases[0], Owner: dead, Epoch: 1}, {Name: shardLeases[1], Owner: former, Epoch: 1},
+			{Name: shardLeases[0], Owner: dead, Epoch: 1},
+			{Name: shardLeases[1], Owner: former, Epoch: 1},
 			{Name: shardLeases[2], Owner: retired, Epoch: 1},
 		},
 		Nodes: []domain.Node{{ID: dead, Age: time.Minute}, {ID: former}},

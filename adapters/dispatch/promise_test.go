@@ -14,8 +14,8 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// promise is what a wire profile's document says about attempts. How an answer is judged is the webhook adapter's; here it
-// is written once more, from the documents' description.
+// promise is what a wire profile's document says about attempts. How an answer is judged is the webhook adapter's; here
+// it is written once more, from the documents' description.
 type promise struct {
 	Success           []string
 	Timeout           domain.Duration
@@ -137,7 +137,7 @@ func (w *world) play(t *testing.T, s script, last time.Duration, config func(*do
 }
 
 // TestPromise_Firespring walks the three days that firespring promises, with every answer that might tempt one to do
-// otherwise: the schedule stands, only a 200 within 30 s ends it, and the endpoint is disabled only when it has ended.
+// otherwise: the schedule is kept, only a 200 within 30 s ends it, and the endpoint is disabled only when it has ended.
 func TestPromise_Firespring(t *testing.T) {
 	t.Parallel()
 	replies := []reply{
@@ -205,8 +205,8 @@ func TestPromise_Firespring(t *testing.T) {
 	})
 }
 
-// TestPromise_Stashfin: where Retry-After is honoured it puts the next attempt off, by at most a day, and never brings it
-// forward; the log says when it is due.
+// TestPromise_Stashfin: where Retry-After is honoured it puts the next attempt off, by at most a day, and never brings
+// it forward; the log says when it is due.
 func TestPromise_Stashfin(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, w *world) {

@@ -36,9 +36,9 @@ type recordBuffer struct {
 	drafts [2]domain.Draft
 }
 
-// attempts puts an attempt's end and another's start, at the same endpoint, into the log in one append. Either may be
+// record puts an attempt's end and another's start, at the same endpoint, into the log in one append. Either may be
 // nil. It returns when it is known what became of both, and fails only when ctx ends.
-func (r *recorder) attempts(ctx context.Context, sh *shard, last *ending, next *attempt, buffer *recordBuffer) error {
+func (r *recorder) record(ctx context.Context, sh *shard, last *ending, next *attempt, buffer *recordBuffer) error {
 	var pause backoff
 	for {
 		groups := buffer.groups[:0]
@@ -51,10 +51,10 @@ func (r *recorder) attempts(ctx context.Context, sh *shard, last *ending, next *
 		}
 		submitted := time.Now()
 		outcomes := r.log.Append(ctx, groups...)
-		if next != nil && r.start(sh, next, outcomes[len(outcomes)-1], submitted) {
+		if next != nil && r.noteStart(sh, next, outcomes[len(outcomes)-1], submitted) {
 			next = nil
 		}
-		if last != nil && r.end(ctx, sh, last, outcomes[0]) {
+		if last != nil && r.noteEnd(ctx, sh, last, outcomes[0]) {
 			last = nil
 		}
 		if last == nil && next == nil {
@@ -66,9 +66,9 @@ func (r *recorder) attempts(ctx context.Context, sh *shard, last *ending, next *
 	}
 }
 
-// start takes note of what became of an attempt's start, and reports whether that is known. The attempt has started if
-// it is committed, and is given back otherwise.
-func (r *recorder) start(sh *shard, a *attempt, o domain.Outcome, submitted time.Time) bool {
+// noteStart takes note of what became of an attempt's start, and reports whether that is known. The attempt has started
+// if it is committed, and is given back otherwise.
+func (r *recorder) noteStart(sh *shard, a *attempt, o domain.Outcome, submitted time.Time) bool {
 	switch {
 	case o.Err == nil:
 		a.begun(submitted, time.Now(), o.Entries[0].StreamVersion)
@@ -85,9 +85,9 @@ func (r *recorder) start(sh *shard, a *attempt, o domain.Outcome, submitted time
 	return true
 }
 
-// end takes note of what became of an attempt's end, and reports whether that is known. If not, the end may have become
-// another one, which is to be appended in its place.
-func (r *recorder) end(ctx context.Context, sh *shard, e *ending, o domain.Outcome) bool {
+// noteEnd takes note of what became of an attempt's end, and reports whether that is known. If not, the end may have
+// become another one, which is to be appended in its place.
+func (r *recorder) noteEnd(ctx context.Context, sh *shard, e *ending, o domain.Outcome) bool {
 	switch {
 	case o.Err == nil:
 		r.metrics.finished(e, o.Entries[0].RecordedAt)
@@ -138,8 +138,8 @@ func (r *recorder) reconcile(ctx context.Context, e *ending) bool {
 	}
 }
 
-// pending appends a shard's pending facts, in order, until there are none left.
-func (r *recorder) pending(ctx context.Context, sh *shard) {
+// recordPending appends a shard's pending facts, in order, until there are none left.
+func (r *recorder) recordPending(ctx context.Context, sh *shard) {
 	for {
 		batch := sh.takePending()
 		if len(batch) == 0 {
@@ -157,7 +157,7 @@ func (r *recorder) pending(ctx context.Context, sh *shard) {
 			for i := range batch {
 				groups[i] = domain.Group{Fences: sh.fences, Drafts: batch[i].drafts()}
 			}
-			batch = r.recorded(sh, batch, r.log.Append(ctx, groups...))
+			batch = r.notePending(sh, batch, r.log.Append(ctx, groups...))
 			if len(batch) == 0 {
 				break
 			}
@@ -184,8 +184,8 @@ func (r *recorder) addDeadLetter(ctx context.Context, f *pendingFact) error {
 	return nil
 }
 
-// recorded takes note of what became of pending facts and returns those that must be tried again.
-func (r *recorder) recorded(sh *shard, batch []pendingFact, outcomes []domain.Outcome) (again []pendingFact) {
+// notePending takes note of what became of pending facts and returns those that must be tried again.
+func (r *recorder) notePending(sh *shard, batch []pendingFact, outcomes []domain.Outcome) (again []pendingFact) {
 	for i, o := range outcomes {
 		f := batch[i]
 		switch {

@@ -12,8 +12,8 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// summary tells a routing in short: "+" the endpoint for a delivery and how many subscriptions asked for it, "-" for a skip
-// and why.
+// summary tells a routing in short: "+" the endpoint for a delivery and how many subscriptions asked for it, "-" for a
+// skip and why.
 func summary(facts []domain.EventRouted, names map[domain.UUID]string) string {
 	var parts []string
 	for _, f := range facts {
@@ -36,8 +36,8 @@ func (w *world) rules(f func(*domain.TenantConfig)) {
 	w.append(acme, domain.Stream{Kind: domain.StreamTenant, ID: row.Stream}, domain.AnyVersion, 0, &domain.TenantUpdated{Tenant: row.TenantConfig})
 }
 
-// sayingFilter makes filters whose expressions say what they do: "no", "yes", "broken", "dear" (the event's budget is spent)
-// and "cost n".
+// sayingFilter makes filters whose expressions say what they do: "no", "yes", "broken", "dear" (the event's budget is
+// spent) and "cost n".
 func sayingFilter(expression string) domain.Filter {
 	return func(ctx context.Context, run *domain.FilterRun) (bool, error) {
 		if ctx.Err() != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// Router is the log for everybody in this process who appends events: its Append puts into each event's entry where the
+// Router is the log for all of this process that appends events: its Append puts into each event's entry where the
 // event goes, and begins the first attempts that this node may begin at once. Everything else is the log's own. It is
 // safe for concurrent use, before, during and after Dispatcher.Run.
 //

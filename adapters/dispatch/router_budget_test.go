@@ -14,8 +14,8 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// TestRouter_FilterBudget: the events of one call share a budget; past it the call is refused, and no event's routing says
-// anything that depends on the others.
+// TestRouter_FilterBudget: the events of one call share a budget; past it the call is refused, and no event's routing
+// says anything that depends on the others.
 func TestRouter_FilterBudget(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -61,8 +61,8 @@ func TestRouter_FilterBudget(t *testing.T) {
 	w.checkRouting()
 }
 
-// TestRouter_NotLoaded: before the configuration is there events wait for a moment, and are refused then; everything else is
-// appended.
+// TestRouter_NotLoaded: before the configuration is there events wait for a moment, and are refused then; everything
+// else is appended.
 func TestRouter_NotLoaded(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, w *world) {

@@ -15,8 +15,9 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// TestRouter_Model draws histories of several processes: producers, and people who change the configuration, at once, over a
-// log that takes its time and loses answers. What an event's entries say of its routing is what the log before them says.
+// TestRouter_Model draws histories of several processes: producers, and people who change the configuration, at once,
+// over a log that takes its time and loses answers. What an event's entries say of its routing is what the log before
+// them says.
 func TestRouter_Model(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {

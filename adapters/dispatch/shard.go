@@ -108,11 +108,11 @@ func (sh *shard) complete(ids []domain.UUID, rows []domain.WaitingDelivery) (beh
 	return behind
 }
 
-// window returns behind which key more is to be read into a lane's window, and how much.
-func (sh *shard) window(l *lane) (after domain.WaitingKey, limit int) {
+// unread returns behind which key more is to be read into a lane's window, and how much.
+func (sh *shard) unread(l *lane) (after domain.WaitingKey, limit int) {
 	sh.lanes.mu.Lock()
 	defer sh.lanes.mu.Unlock()
-	return l.window.horizon, sh.lanes.budget.window()
+	return l.window.horizon, sh.lanes.budget.limit()
 }
 
 // extend takes over what was read behind a key into a lane's window, as far as r says. What is known here already is
@@ -274,7 +274,7 @@ func (sh *shard) settle(it *item) {
 		return
 	}
 	ls.budget.waiting++
-	if limit := ls.budget.window(); l.window.len() > 2*limit {
+	if limit := ls.budget.limit(); l.window.len() > 2*limit {
 		for _, beyond := range l.window.trim(limit) {
 			delete(sh.items, beyond.delivery.ID)
 			ls.budget.waiting--

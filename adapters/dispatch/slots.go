@@ -3,7 +3,8 @@ package dispatch
 import "sync"
 
 // slots counts what is under way, and knows whether more may begin: it is the one place that bounds how many attempts
-// are made at once. lanes.mu guards it, except tasks.
+// are made at once. A bound for the whole instance would be one more condition in vacant, and vacate would touch a lane that
+// waits for it. lanes.mu guards it, except tasks.
 type slots struct {
 	running  int  // attempts under way on this node
 	stopping bool // nothing begins any more

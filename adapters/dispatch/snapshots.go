@@ -10,8 +10,8 @@ import (
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// snapshots are the tenants' configurations as the feed has folded them, for everybody who routes. Reading them never
-// waits for the dispatcher. Safe for concurrent use.
+// snapshots are the tenants' configurations as the feed has folded them, to route by. Reading them never
+// waits for the lanes. Safe for concurrent use.
 type snapshots struct {
 	mu       sync.RWMutex // guards all below; nothing else is locked while it is held
 	loaded   bool
@@ -35,7 +35,7 @@ func (s *snapshots) publish(newer []*projections.Snapshot) {
 	s.announce()
 }
 
-// fail has everybody who routes hear why it isn't possible any more.
+// fail has routing refused from now on, with a reason.
 func (s *snapshots) fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -30,9 +30,9 @@ func (l spoilt) Page(ctx context.Context, after domain.Position, limit int) ([]d
 	return entries, err
 }
 
-// TestDispatcher_Stops: at an entry that can't be folded nothing is delivered any more, what is under way is recorded, the
-// rest of the process goes on, and another program takes over at once. Events are appended and routed as long as the
-// configuration can be folded.
+// TestDispatcher_Stops: at an entry that can't be folded nothing is delivered any more, what is under way is recorded,
+// the rest of the process goes on, and another program takes over at once. Events are appended and routed as long as
+// the configuration can be folded.
 func TestDispatcher_Stops(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -108,11 +108,11 @@ func stops(t *testing.T, w *world, follower string, spoil func(*domain.Entry)) {
 		t.Errorf("the log tells %q of the attempt that was under way", got)
 	}
 	if got := stoppedBy(t, registry, follower); got != 1 {
-		t.Errorf("the gauge of %s stands at %v", follower, got)
+		t.Errorf("the gauge of %s is %v", follower, got)
 	}
 	for _, name := range []string{"shards", "in_flight", "waiting"} {
 		if got := valueOf(t, registry, "hooktrail_dispatch_"+name); got != 0 {
-			t.Errorf("the gauge of %s stands at %d", name, got)
+			t.Errorf("the gauge of %s is %d", name, got)
 		}
 	}
 
@@ -164,8 +164,8 @@ func stoppedBy(t *testing.T, from prometheus.Gatherer, follower string) float64 
 	return 0
 }
 
-// TestDispatcher_PassesOver: an entry of a kind that this program doesn't know, and that isn't critical, stops nothing, nor
-// does one that would configure routing if it were known.
+// TestDispatcher_PassesOver: an entry of a kind that this program doesn't know, and that isn't critical, stops nothing,
+// nor does one that would configure routing if it were known.
 func TestDispatcher_PassesOver(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, w *world) {

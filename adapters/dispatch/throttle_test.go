@@ -30,8 +30,8 @@ func (r *receiver) times(began time.Time) (at []int) {
 	return at
 }
 
-// TestDispatcher_RetryAfter: a complaint stops the whole lane for as long as the receiver asks for; then one attempt goes
-// first. Those that wait meanwhile count no attempts.
+// TestDispatcher_RetryAfter: a complaint stops the whole lane for as long as the receiver asks for; then one attempt
+// goes first. Those that wait meanwhile count no attempts.
 func TestDispatcher_RetryAfter(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, w *world) {
@@ -72,8 +72,8 @@ func TestDispatcher_RetryAfter(t *testing.T) {
 	})
 }
 
-// TestDispatcher_ThrottleBackoff: a receiver that doesn't say for how long gets one attempt after 1 s, 2 s, … and at most
-// a minute. An ordinary failure lets the others through again, a success resets.
+// TestDispatcher_ThrottleBackoff: a receiver that doesn't say for how long gets one attempt after 1 s, 2 s, … and at
+// most a minute. An ordinary failure lets the others through again, a success resets.
 func TestDispatcher_ThrottleBackoff(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, w *world) {

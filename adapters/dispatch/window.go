@@ -13,7 +13,7 @@ const smallWindow = 64
 
 // window holds the first of an endpoint's waiting deliveries in the order of their keys. The rest is left to the view.
 type window struct {
-	// Those that no attempt was made for stand by themselves: they are due whatever their time (item.due), and must not
+	// Deliveries that no attempt was made for are kept apart: they are due whatever their time (item.due), and must not
 	// wait behind a retry that isn't.
 	fresh, retries itemHeap
 	// more: deliveries with keys behind horizon are, or may be, waiting beyond. Those up to horizon are all here.

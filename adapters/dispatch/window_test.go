@@ -12,7 +12,7 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// TestWindow_SmallEqualsUnbounded: how much of an endpoint's backlog stands in memory doesn't show in what is sent when.
+// TestWindow_SmallEqualsUnbounded: how much of an endpoint's backlog is in memory doesn't show in what is sent when.
 func TestWindow_SmallEqualsUnbounded(t *testing.T) {
 	t.Parallel()
 	var want []string

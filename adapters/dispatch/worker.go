@@ -47,7 +47,7 @@ func (w *worker) run(io, send context.Context, next *attempt) {
 		// receiver can have seen is in the log, whatever dies when. If this runs out of time, the log is told by
 		// whoever takes over.
 		if last != nil || next != nil && !next.started {
-			if w.recorder.attempts(io, l.shard, last, next, &w.buffer) != nil {
+			if w.recorder.record(io, l.shard, last, next, &w.buffer) != nil {
 				return
 			}
 			last = nil

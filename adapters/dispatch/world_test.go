@@ -137,8 +137,8 @@ func (w *world) eventOf(typ domain.EventType, f func(*domain.EventAppended)) dom
 	})
 }
 
-// submit appends an event as a producer does: at one of the nodes, and again at a process that delivers nothing until it is
-// known to be in the log.
+// submit appends an event as a producer does: at one of the nodes, and again at a process that delivers nothing until
+// it is known to be in the log.
 func (w *world) submit(draft domain.Draft) domain.Entry {
 	var log domain.Log
 	if len(w.nodes) > 0 {
@@ -238,7 +238,7 @@ type request struct {
 	at       time.Time
 }
 
-// receiver is a Sender that stands for the world's receivers. answer says how an attempt ends; nil: it succeeds.
+// receiver is a Sender that answers for the world's receivers. answer says how an attempt ends; nil: it succeeds.
 type receiver struct {
 	w      *world
 	answer func(dispatch.Shipment) dispatch.Answer

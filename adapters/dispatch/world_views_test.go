@@ -223,7 +223,7 @@ func (w *world) entries() []domain.Entry {
 	return entries
 }
 
-// attempts returns the facts of one delivery in order, as short texts.
+// story returns the facts of one delivery in order, as short texts.
 func (w *world) story(delivery domain.UUID) []string {
 	var story []string
 	for _, e := range w.entries() {
@@ -349,7 +349,7 @@ func (w *world) check() {
 			started[key{s.delivery, s.Number}] = true
 			nodes[key{s.delivery, s.Number}] = s.Node
 			if s.Node != holders[shardLease(s.delivery)] {
-				w.t.Errorf("position %d: an attempt is started by who doesn't hold the shard", e.Position)
+				w.t.Errorf("position %d: an attempt is started by a node that doesn't hold the shard", e.Position)
 			}
 		}
 		holder := holders[shardLease(e.Stream.ID)]
@@ -380,7 +380,7 @@ func (w *world) check() {
 	}
 	for k := range started {
 		if !requested[k] && !unsent[k] {
-			w.t.Errorf("attempt %d of delivery %s stands in the log but was never sent", k.number, k.delivery)
+			w.t.Errorf("attempt %d of delivery %s is in the log but was never sent", k.number, k.delivery)
 		}
 	}
 	for _, d := range w.deliveries() {
