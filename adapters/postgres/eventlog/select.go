@@ -14,29 +14,52 @@ import (
 
 // Select implements domain.Log. It goes along the tenant's sequences, or along one stream. Times become sequences first.
 func (l *Log) Select(ctx context.Context, q domain.Query) ([]domain.Entry, error) {
+	var found []domain.Entry
+	for limit := q.Limit; ; {
+		some, next, err := l.Scan(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, some...)
+		if next == nil || len(found) == limit {
+			return found, nil
+		}
+		q.Limit = limit - len(found)
+		q.GoOn(*next)
+	}
+}
+
+// Scan implements domain.Log.
+func (l *Log) Scan(ctx context.Context, q domain.Query) (found []domain.Entry, next *domain.Sequence, err error) {
 	if q.Limit < 1 {
-		return nil, errors.New("select: the limit must be positive")
+		return nil, nil, errors.New("select: the limit must be positive")
 	}
 	if err := l.resolveTimes(ctx, &q); err != nil {
-		return nil, postgres.DomainError("select from the log", err)
+		return nil, nil, postgres.DomainError("select from the log", err)
+	}
+	var step *domain.Sequence
+	if filters := q.Kind != "" || !q.Actor.IsZero(); filters || q.Examine > 0 { // else what is examined is found
+		size, err := sizeOf(ctx, l.pool, q.Tenant)
+		if err != nil {
+			return nil, nil, postgres.DomainError("select from the log", err)
+		}
+		step = q.Step(size)
 	}
 	sql, args := selectSQL(q, l.firstOf(q.Stream.ID))
 	rows, err := l.pool.Query(ctx, sql, args)
 	if err != nil {
-		return nil, postgres.DomainError("select from the log", err)
+		return nil, nil, postgres.DomainError("select from the log", err)
 	}
 	sealed, err := readRows(rows)
 	if err != nil {
-		return nil, postgres.DomainError("select from the log", err)
+		return nil, nil, postgres.DomainError("select from the log", err)
 	}
 	if q.HeadersOnly {
-		return headers(sealed), nil
+		found = headers(sealed)
+	} else if found, err = l.openEntries(ctx, l.pool, sealed); err != nil {
+		return nil, nil, fmt.Errorf("select from the log: %w", err)
 	}
-	entries, err := l.openEntries(ctx, l.pool, sealed)
-	if err != nil {
-		return nil, fmt.Errorf("select from the log: %w", err)
-	}
-	return entries, nil
+	return found, q.After(found, step), nil
 }
 
 func headers(sealed []sealedEntry) []domain.Entry {
