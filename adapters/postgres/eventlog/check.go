@@ -209,7 +209,7 @@ const checkPage = 2_000
 
 func (c *logCheck) entries(ctx context.Context) error {
 	for {
-		rows, err := c.tx.Query(ctx, logPageSQL, int64(c.position), checkPage, maxPageBytes)
+		rows, err := c.tx.Query(ctx, logPageSQL, int64(c.position), checkPage, maxPageBytes, int64(c.position)+checkPage)
 		if err != nil {
 			return err
 		}
@@ -332,7 +332,7 @@ func (c *logCheck) leaf(e *sealedEntry, origin string) (err error) {
 		t.configuration = e.Sequence
 	}
 	t.deleted = t.deleted || e.Kind == domain.KindTenantDeleted
-	return t.tree.add(e.Leaf)
+	return t.tree.add(e.Position, e.Leaf)
 }
 
 func (c *logCheck) content(e *sealedEntry, content *seal.Content, leaf *domain.Leaf) error {
@@ -427,15 +427,16 @@ func (c *logCheck) tiles(ctx context.Context) error {
 				return fmt.Errorf("tenant %s: %w", tenant, err)
 			}
 			var kept []byte
-			const sql = `SELECT hashes FROM tiles WHERE tenant = $1 AND level = $2 AND index = $3`
-			err := c.tx.QueryRow(ctx, sql, string(tenant), full.level, full.index).Scan(&kept)
+			var position domain.Position
+			const sql = `SELECT hashes, position FROM tiles WHERE tenant = $1 AND level = $2 AND index = $3`
+			err := c.tx.QueryRow(ctx, sql, string(tenant), full.level, full.index).Scan(&kept, &position)
 			if errors.Is(err, pgx.ErrNoRows) {
 				return fmt.Errorf("tile %d/%d of tenant %s is missing", full.level, full.index, tenant)
 			}
 			if err != nil {
 				return err
 			}
-			if string(kept) != string(full.bytes()) {
+			if string(kept) != string(full.bytes()) || position != full.position {
 				return fmt.Errorf("tile %d/%d of tenant %s isn't that of the entries", full.level, full.index, tenant)
 			}
 		}
