@@ -29,7 +29,7 @@ type EventIdentity struct {
 	ID         string            `json:"id"`
 	Source     string            `json:"source"`
 	Subject    string            `json:"subject,omitempty"`
-	OccurredAt time.Time         `json:"occurred_at,omitzero"` // zero: as recorded
+	OccurredAt time.Time         `json:"occurred_at,omitzero"` // by default when it came in; zero: when it was recorded
 	DataSchema string            `json:"dataschema,omitempty"`
 	Extensions map[string]string `json:"extensions,omitempty"` // CloudEvents extension attributes, canonical text
 	// SchemaProblem is how the data breaks the type's schema, where the tenant has it accepted all the same. It holds
