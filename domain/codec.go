@@ -243,6 +243,7 @@ func (f *LeaseTaken) parts() []partField        { return detail(f) }
 func (f *FollowerStopped) parts() []partField   { return detail(f) }
 func (f *FormatRaised) parts() []partField      { return detail(f) }
 func (f *LossAccepted) parts() []partField      { return append(detail(&f.Loss), f.Person.part()) }
+func (f *DamageAccepted) parts() []partField    { return append(detail(&f.Damage), f.Person.part()) }
 
 func (p *Person) part() partField {
 	return partField{name: PartNames, value: p, absent: p.isZero}

@@ -31,7 +31,7 @@ type EventIdentity struct {
 	ID         string            `json:"id"`
 	Source     string            `json:"source"`
 	Subject    string            `json:"subject,omitempty"`
-	OccurredAt time.Time         `json:"occurred_at,omitzero"` // zero: as recorded
+	OccurredAt time.Time         `json:"occurred_at,omitzero"` // by default when it came in; zero: when it was recorded
 	DataSchema string            `json:"dataschema,omitempty"`
 	Extensions map[string]string `json:"extensions,omitempty"` // CloudEvents extension attributes, canonical text
 	// SchemaProblem is how the data violates the type's schema, where the tenant accepts it nevertheless. It holds

@@ -194,6 +194,10 @@ func examples() map[domain.Kind]domain.Fact {
 		&domain.ServerStarted{Node: id(40), Version: "v1.0.0", ConfigurationDigest: "0a1b", EgressAllow: []string{"10.0.0.0/8"}, EgressDeny: []string{"25"}},
 		&domain.LeaseTaken{Node: id(40), Leases: []domain.LeaseEpoch{{Name: "shard/07", Epoch: 3}}},
 		&domain.FormatRaised{Format: 2},
+		&domain.DamageAccepted{
+			Damage: domain.Damage{Sequence: 17, Leaf: strings.Repeat("ab", 32), Content: strings.Repeat("cd", 32)},
+			Person: domain.Person{Name: "alice"},
+		},
 		&domain.LossAccepted{
 			Loss:   domain.Loss{Known: 41, KnownLeaf: strings.Repeat("ab", 32), Head: 17, HeadLeaf: strings.Repeat("cd", 32)},
 			Person: domain.Person{Name: "alice"},

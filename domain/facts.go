@@ -290,6 +290,20 @@ type Loss struct {
 	HeadLeaf  string   `json:"head_leaf,omitempty"`
 }
 
+// DamageAccepted says in a tenant's log that the content of an earlier entry can't be opened although its keys exist, and that
+// an operator goes on without it.
+type DamageAccepted struct {
+	Damage Damage
+	Person Person
+}
+
+// Damage is what is wrong with one entry. Leaf and content are named by their SHA-256 in hex.
+type Damage struct {
+	Sequence Sequence `json:"sequence"`
+	Leaf     string   `json:"leaf"`
+	Content  string   `json:"content"` // as it was found
+}
+
 // Person is who decided something at the command line, by the name that they gave. It is theirs: erasing them destroys it.
 type Person struct {
 	Name string `json:"name"`
@@ -345,3 +359,4 @@ func (*LeaseTaken) Kind() Kind                { return KindLeaseTaken }
 func (*FollowerStopped) Kind() Kind           { return KindFollowerStopped }
 func (*FormatRaised) Kind() Kind              { return KindFormatRaised }
 func (*LossAccepted) Kind() Kind              { return KindLossAccepted }
+func (*DamageAccepted) Kind() Kind            { return KindDamageAccepted }

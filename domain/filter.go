@@ -36,8 +36,8 @@ type Filter func(ctx context.Context, run *FilterRun) (bool, error)
 // is in use.
 type FilterRun struct {
 	Event *EventAppended
-	// Now is what the variable occurred_at has for an event that names no time of its own: the entry's recorded_at
-	// where there is an entry, and the wall clock at the append where there isn't one yet.
+	// Now is what the variable occurred_at has for an event that names no time of its own. An append gives every event one
+	// before its filters are asked, so that it reads back with what they saw.
 	Now time.Time
 	// Budget is how much the filters may cost together; 0: EventFilterBudget.
 	Budget uint64

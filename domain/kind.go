@@ -50,6 +50,7 @@ const (
 	KindFollowerStopped Kind = "follower.stopped"
 	KindFormatRaised    Kind = "format.raised" // in the instance's log
 	KindLossAccepted    Kind = "loss.accepted" // in the instance's log
+	KindDamageAccepted  Kind = "damage.accepted"
 )
 
 // form is how one kind is kept: its versions and the type they are decoded into. Every kind has one; a test holds the table
@@ -100,6 +101,7 @@ var forms = map[Kind]form{
 	KindFollowerStopped:           {formats: []int{1}, empty: func() Fact { return new(FollowerStopped) }},
 	KindFormatRaised:              {formats: []int{1}, empty: func() Fact { return new(FormatRaised) }},
 	KindLossAccepted:              {formats: []int{1}, empty: func() Fact { return new(LossAccepted) }},
+	KindDamageAccepted:            {formats: []int{1}, empty: func() Fact { return new(DamageAccepted) }},
 }
 
 // Version is the version in which this program writes facts of the kind, 0 for a kind it doesn't know.

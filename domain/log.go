@@ -161,7 +161,62 @@ type Query struct {
 	Actor       UUID // principal or credential
 	Descending  bool
 	Limit       int  // at most this many; it must be positive
+	Examine     int  // of Scan: examine at most this many entries; 0, and anything larger, is MaxExamined
 	HeadersOnly bool // leave Fact nil and Reason empty, also where they could be read
+}
+
+// MaxExamined bounds the entries that one Scan examines.
+const MaxExamined = 20_000
+
+// Step narrows a query whose times are resolved to what one Scan examines of a log with size entries, and returns where the
+// next Scan begins if this one finds less than Limit; nil: there is nothing more. A query for one stream goes by its index and
+// is one step.
+func (q *Query) Step(size Sequence) *Sequence {
+	from, to := Sequence(0), size
+	if q.From != nil {
+		from = *q.From
+	}
+	if q.To != nil {
+		to = min(to, *q.To)
+	}
+	q.From, q.To = &from, &to
+	examine := Sequence(q.Examine)
+	if examine < 1 || examine > MaxExamined {
+		examine = MaxExamined
+	}
+	if q.Stream != (Stream{}) || to-from <= examine {
+		return nil
+	}
+	next := from + examine
+	if q.Descending {
+		next = to - examine
+		q.From = &next
+	} else {
+		q.To = &next
+	}
+	return &next
+}
+
+// After returns where a Scan goes on behind what it found: behind the last entry where it found as many as the query's
+// Limit, else where its step ended.
+func (q *Query) After(found []Entry, step *Sequence) *Sequence {
+	if len(found) < q.Limit {
+		return step
+	}
+	next := found[len(found)-1].Sequence
+	if !q.Descending {
+		next++
+	}
+	return &next
+}
+
+// GoOn has the query begin where an earlier step ended.
+func (q *Query) GoOn(next Sequence) {
+	if q.Descending {
+		q.To = &next
+	} else {
+		q.From = &next
+	}
 }
 
 // Log is the append-only log. Implementations are safe for concurrent use.
@@ -185,8 +240,13 @@ type Log interface {
 	// Head returns the position of the last entry, 0 when there is none.
 	Head(ctx context.Context) (Position, error)
 
-	// Select answers an audit query over one tenant's log.
+	// Select answers an audit query over one tenant's log. It takes as many steps as it needs; with a filter that matches few
+	// entries it may go through all of them.
 	Select(ctx context.Context, q Query) ([]Entry, error)
+
+	// Scan is one bounded step of Select: it examines at most MaxExamined entries, whether they match or not. next is where
+	// the next step begins (Query.GoOn), also where nothing was found yet; nil: everything was examined.
+	Scan(ctx context.Context, q Query) (found []Entry, next *Sequence, err error)
 }
 
 // AppendOne appends one group and returns its entries.

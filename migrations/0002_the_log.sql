@@ -53,10 +53,11 @@ COMMENT ON COLUMN entries.leaf IS 'What the other columns don''t tell of the lea
 COMMENT ON COLUMN entries.content IS 'The fact''s parts with their salts: a version, then the tenant''s section and the subject''s, each compressed and sealed';
 
 CREATE TABLE tiles (
-    tenant text     NOT NULL,
-    level  smallint NOT NULL,
-    index  bigint   NOT NULL,
-    hashes bytea    NOT NULL,
+    tenant   text     NOT NULL,
+    level    smallint NOT NULL,
+    index    bigint   NOT NULL,
+    position bigint   NOT NULL,
+    hashes   bytea    NOT NULL,
     CONSTRAINT tiles_pkey PRIMARY KEY (tenant, level, index),
     CONSTRAINT tiles_level_bounded CHECK (level BETWEEN 0 AND 7),
     CONSTRAINT tiles_index_from_zero CHECK (index >= 0),
@@ -68,6 +69,7 @@ COMMENT ON TABLE tiles IS 'Full tiles of the tenants'' Merkle trees (C2SP tlog-t
 COMMENT ON COLUMN tiles.tenant IS 'Whose tree';
 COMMENT ON COLUMN tiles.level IS 'Tile level: level 0 holds leaf hashes';
 COMMENT ON COLUMN tiles.index IS 'Place in the level, from 0';
+COMMENT ON COLUMN tiles.position IS 'Of the last entry below the tile: level 0 maps sequences to positions, 256 at a time';
 COMMENT ON COLUMN tiles.hashes IS '256 SHA-256 hashes';
 
 -- An append inserts the new heads and deletes the old ones: a row updated in place would bloat under a foreign snapshot.

@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -148,7 +149,7 @@ type listLogIn struct {
 	WaitQuery
 }
 
-// listLog is the audit query.
+// listLog is the audit query. One request examines at most domain.MaxExamined entries.
 func listLog(ctx context.Context, c *call, in *listLogIn) (*exactOut, error) {
 	q, err := in.query(c.tenant)
 	if err != nil {
@@ -170,11 +171,22 @@ func listLog(ctx context.Context, c *call, in *listLogIn) (*exactOut, error) {
 	}
 	q.Since, q.Until, q.Limit, q.Descending = instant(in.From.Value), instant(in.To.Value), in.Limit+1, in.Order == "desc"
 	l.bound(&q, pinned)
-	entries, err := c.Log.Select(ctx, q)
+	entries, more, err := c.Log.Scan(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	return exactPage(l, pinned, entries, func(e *domain.Entry) []byte { return bySequence(e.Sequence) }, showEntry)
+	out, err := exactPage(l, pinned, entries, func(e *domain.Entry) []byte { return bySequence(e.Sequence) }, showEntry)
+	if err != nil || more == nil || out.Link != "" {
+		return out, err
+	}
+	// The page isn't full, but as many entries were examined as one request may: the next one goes on behind them.
+	after := *more
+	if !q.Descending {
+		after--
+	}
+	cursor, link := l.next(pinned, bySequence(after))
+	out.Link, out.Body = link, append(appendText(bytes.TrimSuffix(out.Body, []byte("null}")), *cursor), '}')
+	return out, nil
 }
 
 // bound narrows a query to the walk's pinned sequence and to what comes behind its cursor.

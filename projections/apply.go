@@ -50,7 +50,7 @@ func apply(s Store, e domain.Entry) error {
 	case *domain.ProfileAdded:
 		return s.PutProfile(Profile{ProfileName: f.Profile, ID: e.Stream.ID, Document: f.Document, Added: OriginOf(e)})
 	case *domain.TenantRegistered, *domain.TenantUnregistered, *domain.ServerStarted, *domain.LeaseTaken,
-		*domain.FollowerStopped, *domain.FormatRaised, *domain.LossAccepted:
+		*domain.FollowerStopped, *domain.FormatRaised, *domain.LossAccepted, *domain.DamageAccepted:
 		return nil // what the instance says of itself makes no row
 	default:
 		return applyConfig(s, e)

@@ -72,6 +72,7 @@ func oneOfEach() []domain.Entry {
 		{domain.StreamServer, 8, &domain.FollowerStopped{}},
 		{domain.StreamServer, 8, &domain.FormatRaised{}},
 		{domain.StreamServer, 8, &domain.LossAccepted{}},
+		{domain.StreamDamage, 14, &domain.DamageAccepted{}},
 		{domain.StreamEndpoint, 10, &domain.EndpointCreated{Endpoint: endpoint}},
 		{domain.StreamEndpoint, 10, &domain.EndpointHandshakeStarted{Endpoint: endpoint}},
 		{domain.StreamEndpoint, 10, &domain.EndpointHandshakeFinished{Endpoint: endpoint}},

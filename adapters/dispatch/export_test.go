@@ -1,6 +1,8 @@
 package dispatch
 
 import (
+	"context"
+
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/projections"
 )
@@ -37,4 +39,11 @@ func (d *Dispatcher) HasLane(endpoint domain.UUID) bool {
 	d.lanes.mu.Lock()
 	defer d.lanes.mu.Unlock()
 	return d.lanes.lane(endpoint) != nil
+}
+
+// RouteDrafts decides the routing of drafts as an append does.
+func RouteDrafts(ctx context.Context, drafts []domain.Draft, config *projections.Snapshot) ([]domain.Draft, error) {
+	var cost uint64
+	routed, _, err := routeDrafts(ctx, drafts, config, decideBy{}, &cost)
+	return routed, err
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hooktrail/hooktrail/adapters/dispatch"
 	"github.com/hooktrail/hooktrail/domain"
@@ -213,5 +214,48 @@ func TestPreview_ManyEndpoints(t *testing.T) {
 	}
 	if !slices.Equal(sizes, []int{domain.MaxRouted, domain.MaxRouted, 7}) {
 		t.Errorf("deliveries in the facts: %v", sizes)
+	}
+}
+
+// TestRouteDrafts_OccurredAt: an event without a time of its own gets the one that its filters see, also when it is decided
+// again; the caller's event stays as it was.
+func TestRouteDrafts_OccurredAt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.append(acme, subscriptionStream(domain.NewUUID()), 0, 0, &domain.SubscriptionCreated{Subscription: domain.SubscriptionConfig{
+		Endpoint: w.endpoint(nil), EventTypes: []domain.Pattern{"*"}, Filter: "any",
+	}})
+	var seen []time.Time
+	c := w.views.config(t)
+	c.KeepFilters(func(string) domain.Filter {
+		return func(_ context.Context, run *domain.FilterRun) (bool, error) {
+			seen = append(seen, run.Event.Event.OccurredAt)
+			return true, nil
+		}
+	})
+	own := time.Date(2020, 1, 2, 3, 4, 5, 0, time.UTC)
+	given := []*domain.EventAppended{
+		{Event: domain.EventAttributes{EventClass: domain.EventClass{Type: "a.b"}}},
+		{Event: domain.EventAttributes{EventClass: domain.EventClass{Type: "a.b"}, EventIdentity: domain.EventIdentity{OccurredAt: own}}},
+	}
+	var drafts []domain.Draft
+	for _, event := range given {
+		drafts = append(drafts, domain.Draft{Tenant: acme, Stream: domain.Stream{Kind: domain.StreamEvent, ID: domain.NewUUID()}, Fact: event})
+	}
+	for range 2 {
+		seen = nil
+		routed, err := dispatch.RouteDrafts(t.Context(), drafts, c.Snapshot(acme))
+		if err != nil || len(routed) != 2 || len(seen) != 2 {
+			t.Fatalf("%d drafts, %d filters asked, %v", len(routed), len(seen), err)
+		}
+		for i, d := range routed {
+			kept := d.Fact.(*domain.EventAppended).Event.OccurredAt
+			if kept.IsZero() || !kept.Equal(seen[i]) || kept.Truncate(time.Microsecond) != kept || i == 1 && !kept.Equal(own) {
+				t.Errorf("event %d is kept with %v, its filter saw %v", i, kept, seen[i])
+			}
+		}
+		if !given[0].Event.OccurredAt.IsZero() {
+			t.Error("the caller's event was changed")
+		}
 	}
 }

@@ -237,7 +237,7 @@ type decideBy struct {
 func routeDrafts(
 	ctx context.Context, drafts []domain.Draft, config *projections.Snapshot, by decideBy, cost *uint64,
 ) (routed []domain.Draft, places []int, err error) {
-	now := time.Now().UTC()
+	now := time.Now().UTC().Truncate(time.Microsecond)
 	routed, places = make([]domain.Draft, 0, len(drafts)), make([]int, len(drafts))
 	for i, draft := range drafts {
 		places[i] = len(routed)
@@ -251,9 +251,13 @@ func routeDrafts(
 			}
 			continue
 		}
+		fact := *event // the caller's own may be appended again
+		if fact.Event.OccurredAt.IsZero() {
+			fact.Event.OccurredAt = now // the log keeps what the filters see
+		}
 		parts := []domain.EventRouted{{Routing: domain.Routing{Complete: true, Retention: draft.Retention}}}
 		if config != nil {
-			run := &domain.FilterRun{Event: event, Now: now}
+			run := &domain.FilterRun{Event: &fact, Now: now}
 			if parts, err = routesOf(ctx, config, run, draft.Retention); err != nil {
 				return nil, nil, err
 			}
@@ -275,7 +279,6 @@ func routeDrafts(
 				Configuration: last.Configuration, Retention: last.Retention, Complete: true,
 			}})
 		}
-		fact := *event // the caller's own may be appended again
 		fact.Routing, fact.Verdicts = parts[0].Routing, parts[0].Verdicts
 		draft.Fact = &fact
 		routed = append(routed, draft)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os/user"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/hooktrail/hooktrail/adapters/postgres/eventlog"
@@ -17,6 +19,7 @@ type recoverCommand struct {
 	Storage    storageFlags `embed:""`
 	Log        logFlags     `embed:""`
 	AcceptLoss bool         `name:"accept-loss" help:"Go on with the database as it is. What it lacks is lost for good; the log says who decided so."`
+	Damage     string       `name:"accept-damage" placeholder:"TENANT/SEQUENCE" help:"Go on without the content of this entry, which hooktrail verify says is damaged; the log says who decided so."`
 	Who        whoFlags     `embed:""`
 }
 
@@ -29,6 +32,9 @@ func (c recoverCommand) Run(ctx context.Context, p process) error {
 	dir, err := dataDir(c.Storage.DataDir)
 	if err != nil {
 		return err
+	}
+	if c.Damage != "" {
+		return c.acceptDamage(ctx, p)
 	}
 	file := filepath.Join(dir, knownFile)
 	return c.Storage.withLog(ctx, c.Log, func(log *eventlog.Log, _ *views.Views) error {
@@ -57,6 +63,29 @@ func (c recoverCommand) Run(ctx context.Context, p process) error {
 			return err
 		}
 		_, err = fmt.Fprintln(p.stdout, "accepted: the next start goes on with the database as it is (hooktrail rebuild makes the views anew)")
+		return err
+	})
+}
+
+// acceptDamage puts into a tenant's log that an operator goes on without the content of an entry.
+func (c recoverCommand) acceptDamage(ctx context.Context, p process) error {
+	tenant, number, _ := strings.Cut(c.Damage, "/")
+	sequence, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || sequence < 0 || tenant == "" {
+		return usagef("--accept-damage is a tenant and a sequence of its log, such as default/41")
+	}
+	by, err := c.Who.person()
+	if err != nil {
+		return err
+	}
+	return c.Storage.withLog(ctx, c.Log, func(log *eventlog.Log, _ *views.Views) error {
+		err := appending(ctx, log, func() error {
+			return log.AcceptDamage(ctx, domain.TenantID(tenant), domain.Sequence(sequence), by, c.Who.Reason)
+		})
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(p.stdout, "accepted: the tenant's log says so")
 		return err
 	})
 }

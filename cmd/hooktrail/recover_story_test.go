@@ -192,6 +192,54 @@ func TestStory_OlderCopyWhileRunning(t *testing.T) {
 	p.verify()
 }
 
+// TestStory_Damage: an entry whose content was damaged is shown as such, and hooktrail verify passes once the log says who goes
+// on without it.
+func TestStory_Damage(t *testing.T) {
+	t.Parallel()
+	db := migratetest.Open(t)
+	p := newProgram(t, "HOOKTRAIL_DATABASE_URL="+db.URL)
+	p.start()
+	p.do("POST", "/v1/tenants/default/events", map[string]any{"type": "order.paid", "data": 1}, nil)
+	admin, err := pgx.Connect(t.Context(), db.AdminURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = admin.Close(context.Background()) }()
+	for _, sql := range []string{
+		`ALTER TABLE entries_000000 DISABLE TRIGGER entries_refuse_change`,
+		`UPDATE entries SET content = set_byte(content, 40, 255 - get_byte(content, 40)) WHERE tenant = 'default' AND sequence = 1`,
+	} {
+		if _, err := admin.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var page struct{ Items []struct{ Damaged bool } }
+	p.do("GET", "/v1/tenants/default/log", nil, &page)
+	if len(page.Items) != 2 || page.Items[0].Damaged || !page.Items[1].Damaged {
+		t.Errorf("the log is shown as %+v", page.Items)
+	}
+	p.stop()
+	at := []string{"--data-dir", p.dir, "--database-url", db.URL}
+	var stderr bytes.Buffer
+	if code := run(t.Context(), append([]string{"verify"}, at...), process{stdout: io.Discard, stderr: &stderr}); code != exitFailed {
+		t.Errorf("verify exits %d: %s", code, &stderr)
+	}
+	if !strings.Contains(stderr.String(), "sequence 1 of tenant default") {
+		t.Errorf("verify says %s", &stderr)
+	}
+	out := tool(t, append([]string{"recover", "--accept-damage", "default/1", "--by", "ann", "--reason", "a disk"}, at...)...)
+	if !strings.Contains(out, "accepted") {
+		t.Errorf("recover prints %s", out)
+	}
+	if out := tool(t, append([]string{"verify"}, at...)...); !strings.Contains(out, "the log is whole") {
+		t.Errorf("verify prints %s", out)
+	}
+	p.start()
+	if said := p.logEntries("&kind=damage.accepted"); len(said) != 1 {
+		t.Errorf("the log says %+v", said)
+	}
+}
+
 func shell(t testing.TB, name string, args ...string) {
 	t.Helper()
 	if out, err := exec.CommandContext(t.Context(), name, args...).CombinedOutput(); err != nil {

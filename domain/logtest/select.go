@@ -4,21 +4,46 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sort"
 	"strings"
+	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
 )
 
 // Select implements domain.Log.
 func (m *Memory) Select(ctx context.Context, q domain.Query) ([]domain.Entry, error) {
+	var found []domain.Entry
+	for limit := q.Limit; ; {
+		some, next, err := m.Scan(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, some...)
+		if next == nil || len(found) == limit {
+			return found, nil
+		}
+		q.Limit = limit - len(found)
+		q.GoOn(*next)
+	}
+}
+
+// Scan implements domain.Log.
+func (m *Memory) Scan(ctx context.Context, q domain.Query) (found []domain.Entry, next *domain.Sequence, err error) {
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if q.Limit < 1 {
-		return nil, errors.New("select: the limit must be positive")
+		return nil, nil, errors.New("select: the limit must be positive")
 	}
-	var found []domain.Entry
-	for _, e := range m.ofTenant(q.Tenant, q.Descending) {
+	entries := m.ofTenant(q.Tenant)
+	resolveTimes(&q, entries)
+	step := q.Step(domain.Sequence(len(entries)))
+	entries = entries[min(*q.From, *q.To):*q.To]
+	if q.Descending {
+		slices.Reverse(entries)
+	}
+	for _, e := range entries {
 		if len(found) == q.Limit {
 			break
 		}
@@ -30,10 +55,24 @@ func (m *Memory) Select(ctx context.Context, q domain.Query) ([]domain.Entry, er
 		}
 		found = append(found, e)
 	}
-	return found, nil
+	return found, q.After(found, step), nil
 }
 
-func (m *Memory) ofTenant(tenant domain.TenantID, descending bool) []domain.Entry {
+// resolveTimes turns a query's times into sequences.
+func resolveTimes(q *domain.Query, entries []domain.Entry) {
+	first := func(at time.Time) domain.Sequence {
+		return domain.Sequence(sort.Search(len(entries), func(i int) bool { return !entries[i].RecordedAt.Before(at) }))
+	}
+	if from := first(q.Since); !q.Since.IsZero() && (q.From == nil || *q.From < from) {
+		q.From = &from
+	}
+	if to := first(q.Until); !q.Until.IsZero() && (q.To == nil || *q.To > to) {
+		q.To = &to
+	}
+}
+
+// ofTenant returns a tenant's whole log.
+func (m *Memory) ofTenant(tenant domain.TenantID) []domain.Entry {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	log, ok := m.tenants[tenant]
@@ -44,18 +83,11 @@ func (m *Memory) ofTenant(tenant domain.TenantID, descending bool) []domain.Entr
 	for _, p := range log.positions {
 		entries = append(entries, m.entries[p-1])
 	}
-	if descending {
-		slices.Reverse(entries)
-	}
 	return entries
 }
 
 func matches(q domain.Query, e domain.Entry) bool {
 	switch {
-	case q.From != nil && e.Sequence < *q.From:
-	case q.To != nil && e.Sequence >= *q.To:
-	case !q.Since.IsZero() && e.RecordedAt.Before(q.Since):
-	case !q.Until.IsZero() && !e.RecordedAt.Before(q.Until):
 	case q.Kind != "" && !matchesKind(string(q.Kind), string(e.Kind)):
 	case q.Stream != (domain.Stream{}) && q.Stream != e.Stream:
 	case !q.Actor.IsZero() && q.Actor != e.By.Principal && q.Actor != e.By.Credential:

@@ -137,6 +137,53 @@ func (f *fixture) selects(own []domain.Entry, s selection) {
 				f.selected(q, want[:min(len(want), q.Limit)])
 			}
 		}
+		q.HeadersOnly = true
+		for _, q.Limit = range []int{1000, 2} {
+			for _, q.Examine = range []int{0, 1, 3, 7} {
+				f.scanned(q, len(own), want)
+			}
+		}
+	}
+}
+
+// scanned goes through a query step by step: each examines no more than it may, and together they find everything.
+func (f *fixture) scanned(q domain.Query, size int, want []domain.Entry) {
+	f.Helper()
+	var got []domain.Entry
+	at := domain.Sequence(0)
+	if q.Descending {
+		at = domain.Sequence(size)
+	}
+	for steps := 0; ; steps++ {
+		found, next, err := f.log.Scan(f.Context(), q)
+		if err != nil || len(found) > q.Limit {
+			f.Fatalf("%+v: a step found %d entries, %v", q, len(found), err)
+		}
+		got = append(got, found...)
+		if next == nil {
+			break
+		}
+		if *next == at && len(found) == 0 || steps > 2*size {
+			f.Fatalf("%+v: the step from %d leads nowhere", q, at)
+		}
+		moved := *next - at
+		if q.Descending {
+			moved = -moved
+		}
+		begun := q.From == nil && q.To == nil && q.Since.IsZero() && q.Until.IsZero() // else the first step begins elsewhere
+		if most := domain.Sequence(q.Examine); most > 0 && (begun || steps > 0) && q.Stream == (domain.Stream{}) && (moved < 0 || moved > most) {
+			f.Errorf("%+v: a step went from %d to %d", q, at, *next)
+		}
+		at = *next
+		q.GoOn(at)
+	}
+	if len(got) != len(want) {
+		f.Fatalf("%+v: the steps found %d entries, want %d", q, len(got), len(want))
+	}
+	for i, e := range got {
+		w := want[i]
+		w.Fact, w.Reason, w.Context = nil, "", nil
+		sameEntry(f.T, e, w)
 	}
 }
 

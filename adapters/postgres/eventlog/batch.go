@@ -113,7 +113,7 @@ func (b *batch) integrate(ctx context.Context, tx pgx.Tx, base *state) error {
 			begin = len(columns)
 			columns = appendLeafColumn(columns, &leaf, p.Tenant)
 			p.leafColumn = columns[begin:len(columns):len(columns)]
-			if err := t.add(p.leaf); err != nil {
+			if err := t.add(p.position, p.leaf); err != nil {
 				return fmt.Errorf("integrate an entry of tenant %s: %w", p.Tenant, err)
 			}
 			last[p.Tenant] = p
@@ -194,13 +194,14 @@ func (a *appender) write(ctx context.Context, tx pgx.Tx, b *batch) error {
 func (b *batch) queueTiles(pipeline *pgx.Batch) {
 	var tenants []string
 	var levels []int16
-	var indexes []int64
+	var indexes, positions []int64
 	var hashes [][]byte
 	for tenant, t := range b.trees {
 		for _, full := range t.full {
 			tenants = append(tenants, string(tenant))
 			levels = append(levels, int16(full.level))
 			indexes = append(indexes, full.index)
+			positions = append(positions, int64(full.position))
 			hashes = append(hashes, full.bytes())
 		}
 	}
@@ -208,9 +209,9 @@ func (b *batch) queueTiles(pipeline *pgx.Batch) {
 		return
 	}
 	const sql = `
-		INSERT INTO tiles (tenant, level, index, hashes)
-		SELECT * FROM unnest($1::text[], $2::smallint[], $3::bigint[], $4::bytea[])`
-	pipeline.Queue(sql, tenants, levels, indexes, hashes)
+		INSERT INTO tiles (tenant, level, index, position, hashes)
+		SELECT * FROM unnest($1::text[], $2::smallint[], $3::bigint[], $4::bigint[], $5::bytea[])`
+	pipeline.Queue(sql, tenants, levels, indexes, positions, hashes)
 }
 
 // queueSecrets inserts the secrets under which the batch seals first.

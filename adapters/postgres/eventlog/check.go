@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,7 +59,19 @@ type logCheck struct {
 	trees       map[domain.TenantID]*treeCheck
 	leases      map[string]leaseRow // as the facts say
 	commitments *uniqueCheck
+	damaged     []damagedEntry // of which the log hasn't said yet that somebody goes on without their contents
 }
+
+// damagedEntry is one whose content doesn't open, with what a damage.accepted is to say of it.
+type damagedEntry struct {
+	tenant   domain.TenantID
+	position domain.Position
+	damage   domain.Damage
+	problem  error
+}
+
+// maxDamaged bounds the entries for which a check waits for such a fact.
+const maxDamaged = 10_000
 
 // treeCheck is a tenant's log as far as it is checked.
 type treeCheck struct {
@@ -77,6 +90,11 @@ func (c *logCheck) all(ctx context.Context) error {
 		if err := check(ctx); err != nil {
 			return err
 		}
+	}
+	if len(c.damaged) > 0 {
+		d := &c.damaged[0]
+		return fmt.Errorf("entry at position %d, sequence %d of tenant %s (%d such entries): %w",
+			d.position, d.damage.Sequence, d.tenant, len(c.damaged), d.problem)
 	}
 	for _, check := range []func(context.Context, *logCheck) error{
 		checkHeads, checkTileCount, checkSecrets, checkClaims, checkLeases, checkInstanceName,
@@ -209,7 +227,7 @@ const checkPage = 2_000
 
 func (c *logCheck) entries(ctx context.Context) error {
 	for {
-		rows, err := c.tx.Query(ctx, logPageSQL, int64(c.position), checkPage, maxPageBytes)
+		rows, err := c.tx.Query(ctx, logPageSQL, int64(c.position), checkPage, maxPageBytes, int64(c.position)+checkPage)
 		if err != nil {
 			return err
 		}
@@ -224,7 +242,7 @@ func (c *logCheck) entries(ctx context.Context) error {
 		if err := c.versions(ctx, before); err != nil {
 			return err
 		}
-		if c.options.Progress != nil {
+		if c.options.Progress != nil && len(c.damaged) == 0 {
 			c.options.Progress(c.position, c.head.position)
 		}
 	}
@@ -332,13 +350,17 @@ func (c *logCheck) leaf(e *sealedEntry, origin string) (err error) {
 		t.configuration = e.Sequence
 	}
 	t.deleted = t.deleted || e.Kind == domain.KindTenantDeleted
-	return t.tree.add(e.Leaf)
+	return t.tree.add(e.Position, e.Leaf)
 }
 
 func (c *logCheck) content(e *sealedEntry, content *seal.Content, leaf *domain.Leaf) error {
 	switch content.State {
 	case seal.Damaged:
-		return content.Problem
+		if len(c.damaged) == maxDamaged {
+			return content.Problem
+		}
+		c.damaged = append(c.damaged, damagedEntry{e.Tenant, e.Position, e.damage(), content.Problem})
+		return nil
 	case seal.Erased:
 		return nil
 	}
@@ -369,21 +391,25 @@ func (c *logCheck) content(e *sealedEntry, content *seal.Content, leaf *domain.L
 		if name := domain.MissingPart(e.Kind, e.KindVersion, names); name != "" {
 			return fmt.Errorf("part %s is missing", name)
 		}
-		return c.leaseTaken(e, content)
 	}
-	return nil
+	return c.note(e, content)
 }
 
-// leaseTaken notes in which epochs the log says that leases are held.
-func (c *logCheck) leaseTaken(e *sealedEntry, content *seal.Content) error {
-	if e.Kind != domain.KindLeaseTaken || e.KindVersion > e.Kind.Version() {
+// note takes notice of what the log says of leases and of damaged entries.
+func (c *logCheck) note(e *sealedEntry, content *seal.Content) error {
+	if e.Kind != domain.KindLeaseTaken && e.Kind != domain.KindDamageAccepted || e.KindVersion > e.Kind.Version() {
 		return nil
 	}
-	fact, err := domain.DecodeFact(e.Kind, e.KindVersion, content.Parts, false)
+	fact, err := domain.DecodeFact(e.Kind, e.KindVersion, content.Parts, content.State == seal.SubjectErased)
 	if err != nil {
 		return err
 	}
-	c.noteLeases(fact.(*domain.LeaseTaken))
+	switch fact := fact.(type) {
+	case *domain.LeaseTaken:
+		c.noteLeases(fact)
+	case *domain.DamageAccepted:
+		c.damaged = slices.DeleteFunc(c.damaged, func(d damagedEntry) bool { return d.tenant == e.Tenant && d.damage == fact.Damage })
+	}
 	return nil
 }
 
@@ -427,15 +453,16 @@ func (c *logCheck) tiles(ctx context.Context) error {
 				return fmt.Errorf("tenant %s: %w", tenant, err)
 			}
 			var kept []byte
-			const sql = `SELECT hashes FROM tiles WHERE tenant = $1 AND level = $2 AND index = $3`
-			err := c.tx.QueryRow(ctx, sql, string(tenant), full.level, full.index).Scan(&kept)
+			var position domain.Position
+			const sql = `SELECT hashes, position FROM tiles WHERE tenant = $1 AND level = $2 AND index = $3`
+			err := c.tx.QueryRow(ctx, sql, string(tenant), full.level, full.index).Scan(&kept, &position)
 			if errors.Is(err, pgx.ErrNoRows) {
 				return fmt.Errorf("tile %d/%d of tenant %s is missing", full.level, full.index, tenant)
 			}
 			if err != nil {
 				return err
 			}
-			if string(kept) != string(full.bytes()) {
+			if string(kept) != string(full.bytes()) || position != full.position {
 				return fmt.Errorf("tile %d/%d of tenant %s isn't that of the entries", full.level, full.index, tenant)
 			}
 		}

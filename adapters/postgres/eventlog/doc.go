@@ -23,6 +23,9 @@
 // in the partitions that hadn't ended when its id was made (starts.go). Partitions are wide, because a statement locks each of
 // them: a hundred for 10 G entries.
 //
+// Look-ups by a tenant's sequences say between which positions the entries are (span.go): each tile has the position of its last
+// entry, 8 bytes for 256 entries. So Postgres locks the partitions that can have them, not a hundred with their indexes.
+//
 // What the appender knows of heads, leases and stream versions it keeps from commit to commit; the instance's head, read under
 // the lock each time, tells whether anybody else appended in between. Secrets are asked for each time: they are destroyed
 // without an append.

@@ -4,12 +4,26 @@ import (
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/jackc/pgx/v5"
 )
 
 // InstanceHeadMAC authenticates a head of the instance that a test puts into the database.
 func InstanceHeadMAC(l *Log, position domain.Position, recordedAt time.Time) []byte {
 	return l.heads.mac("", &tenantHead{position: position, size: int64(position), recordedAt: recordedAt})
 }
+
+// MovedHead authenticates a head that a test moves to another position. row has it as it is.
+func MovedHead(l *Log, row pgx.Row, position domain.Position) ([]byte, error) {
+	tenant, h, err := l.heads.scan(row)
+	if err != nil {
+		return nil, err
+	}
+	h.position = position
+	return l.heads.mac(tenant, h), nil
+}
+
+// HeadColumns are those of the row that MovedHead takes.
+const HeadColumns = headColumns
 
 // VersionsSQL is the look-up of stream versions under the lock.
 const VersionsSQL = versionsSQL

@@ -32,6 +32,8 @@ func (l *Log) checkHead(ctx context.Context, db postgres.Querier, tenant domain.
 	return nil
 }
 
+const positionSQL = `SELECT position FROM entries WHERE tenant = $1 AND sequence = $2 AND position > $3 AND position <= $4`
+
 // sizeAt is how many entries a tenant has up to a position, of those that it has in all. It bisects: positions grow with
 // sequences.
 func sizeAt(ctx context.Context, db postgres.Querier, tenant domain.TenantID, size int64, at domain.Position) (int64, error) {
@@ -39,8 +41,12 @@ func sizeAt(ctx context.Context, db postgres.Querier, tenant domain.TenantID, si
 	for from < to {
 		middle := from + (to-from)/2
 		var position domain.Position
-		const sql = `SELECT position FROM entries WHERE tenant = $1 AND sequence = $2 AND position > $2`
-		if err := db.QueryRow(ctx, sql, string(tenant), middle).Scan(&position); err != nil {
+		after, upTo, err := span(ctx, db, tenant, middle, middle+1)
+		if err != nil {
+			return 0, err
+		}
+		err = db.QueryRow(ctx, positionSQL, string(tenant), middle, int64(after), int64(upTo)).Scan(&position)
+		if err != nil {
 			return 0, fmt.Errorf("sequence %d: %w", middle, err)
 		}
 		if position <= at {

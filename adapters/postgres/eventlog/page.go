@@ -14,14 +14,14 @@ const maxPage = 50_000
 // maxPageBytes bounds the leaves and contents of a page that is read from the database, by at most one entry more.
 const maxPageBytes = 32 << 20
 
-// logPageSQL reads the entries behind a position, up to a number and to bytes, at least one. Their sizes are read first: that
+// logPageSQL reads the entries behind a position, up to a number, which says up to which position ($4), and to bytes, at least one. Their sizes are read first: that
 // touches no content that stands apart, and doesn't carry the others through the sum.
 const logPageSQL = `
 	SELECT ` + entryColumnsSQL + ` FROM entries
-	 WHERE position > $1 AND position <= (
+	 WHERE position > $1 AND position <= $4 AND position <= (
 	       SELECT greatest(max(position) FILTER (WHERE total <= $3), min(position))
 	         FROM (SELECT position, sum(octet_length(leaf) + coalesce(octet_length(content), 0)) OVER (ORDER BY position) AS total
-	                 FROM entries WHERE position > $1 ORDER BY position LIMIT $2) AS sizes)
+	                 FROM entries WHERE position > $1 AND position <= $4 ORDER BY position LIMIT $2) AS sizes)
 	 ORDER BY position LIMIT $2`
 
 // Page implements domain.Log. What this process appended lately comes from memory; else a page ends
@@ -35,7 +35,7 @@ func (l *Log) Page(ctx context.Context, after domain.Position, limit int) ([]dom
 	if page := l.recent.page(after, limit); len(page) > 0 {
 		return page, nil
 	}
-	rows, err := l.pool.Query(ctx, logPageSQL, int64(after), limit, maxPageBytes)
+	rows, err := l.pool.Query(ctx, logPageSQL, int64(after), limit, maxPageBytes, int64(after)+int64(limit))
 	if err != nil {
 		return nil, postgres.DomainError("read a page of the log", err)
 	}

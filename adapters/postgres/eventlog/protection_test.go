@@ -113,7 +113,15 @@ func TestLog_Partitions(t *testing.T) {
 			t.Fatal(err)
 		}
 		mac := eventlog.InstanceHeadMAC(log.Log, position, at)
+		const ownSQL = `
+			SELECT ` + eventlog.HeadColumns + ` FROM heads h
+			 WHERE tenant = (SELECT tenant FROM entries ORDER BY position DESC LIMIT 1) ORDER BY position DESC LIMIT 1`
+		own, err := eventlog.MovedHead(log.Log, admin.QueryRow(t.Context(), ownSQL), position)
+		if err != nil {
+			t.Fatal(err)
+		}
 		mustExec(t, admin, `ALTER TABLE entries_000000 DISABLE TRIGGER entries_refuse_change`)
+		mustExec(t, admin, `UPDATE heads SET position = $1, mac = $2 WHERE tenant = (SELECT tenant FROM entries ORDER BY position DESC LIMIT 1)`, position, own)
 		mustExec(t, admin, `UPDATE entries SET position = $1 WHERE position = (SELECT max(position) FROM entries)`, position)
 		mustExec(t, admin, `ALTER TABLE entries_000000 ENABLE ALWAYS TRIGGER entries_refuse_change`)
 		mustExec(t, admin, `UPDATE heads SET position = $1, size = $1, mac = $2 WHERE tenant = ''`, position, mac)

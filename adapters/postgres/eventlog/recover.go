@@ -30,9 +30,8 @@ func (l *Log) Replaced(ctx context.Context, file string) (*domain.Loss, error) {
 	if loss.Head, err = l.Head(ctx); err != nil || loss.Head == 0 {
 		return loss, err
 	}
-	var leaf []byte
-	const sql = `SELECT leaf FROM entries WHERE position = $1`
-	if err := conn.QueryRow(ctx, sql, int64(loss.Head)).Scan(&leaf); err != nil {
+	leaf, err := leafAt(ctx, conn, loss.Head)
+	if err != nil {
 		return nil, postgres.DomainError("read the log's last entry", err)
 	}
 	sum := sha256.Sum256(leaf)
@@ -57,4 +56,50 @@ func (l *Log) AcceptLoss(ctx context.Context, file string, loss domain.Loss, by 
 		return fmt.Errorf("keep the last known entry: %w", err)
 	}
 	return nil
+}
+
+// AcceptDamage says in a tenant's log that the content of an entry can't be opened, and who goes on without it: CheckLog then
+// takes the entry as it is. Run must be running.
+func (l *Log) AcceptDamage(
+	ctx context.Context, tenant domain.TenantID, sequence domain.Sequence, by domain.Person, reason string,
+) error {
+	after, upTo, err := span(ctx, l.pool, tenant, int64(sequence), int64(sequence)+1)
+	if err != nil {
+		return postgres.DomainError("read the damaged entry", err)
+	}
+	rows, err := l.pool.Query(ctx, entriesSQL, string(tenant), []int64{int64(sequence)}, int64(after), int64(upTo))
+	if err != nil {
+		return postgres.DomainError("read the damaged entry", err)
+	}
+	sealed, err := readRows(rows)
+	switch {
+	case err != nil:
+		return postgres.DomainError("read the damaged entry", err)
+	case len(sealed) == 0:
+		return fmt.Errorf("tenant %s has no entry at sequence %d: %w", tenant, sequence, domain.ErrNotFound)
+	}
+	if _, err := sealed[0].checkLeaf(); err != nil {
+		return fmt.Errorf("the entry is more than damaged: %w", err)
+	}
+	entries, err := l.openEntries(ctx, l.pool, sealed)
+	if err != nil {
+		return fmt.Errorf("open the damaged entry: %w", err)
+	}
+	if !entries[0].Damaged {
+		return fmt.Errorf("the entry at sequence %d of tenant %s isn't damaged", sequence, tenant)
+	}
+	_, err = domain.AppendOne(ctx, l, domain.Group{Drafts: []domain.Draft{{
+		Tenant: tenant, Stream: domain.Stream{Kind: domain.StreamDamage, ID: domain.NewUUID()},
+		Reason: reason, Subject: by.Subject(), Fact: &domain.DamageAccepted{Damage: sealed[0].damage(), Person: by},
+	}}})
+	if err != nil {
+		return fmt.Errorf("accept the damage: %w", err)
+	}
+	return nil
+}
+
+// damage is what a fact says of an entry whose content doesn't open.
+func (e *sealedEntry) damage() domain.Damage {
+	leaf, content := sha256.Sum256(e.Leaf), sha256.Sum256(e.content)
+	return domain.Damage{Sequence: e.Sequence, Leaf: hex.EncodeToString(leaf[:]), Content: hex.EncodeToString(content[:])}
 }

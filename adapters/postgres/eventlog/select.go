@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -14,29 +15,65 @@ import (
 
 // Select implements domain.Log. It goes along the tenant's sequences, or along one stream. Times become sequences first.
 func (l *Log) Select(ctx context.Context, q domain.Query) ([]domain.Entry, error) {
+	var found []domain.Entry
+	for limit := q.Limit; ; {
+		some, next, err := l.Scan(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, some...)
+		if next == nil || len(found) == limit {
+			return found, nil
+		}
+		q.Limit = limit - len(found)
+		q.GoOn(*next)
+	}
+}
+
+// Scan implements domain.Log.
+func (l *Log) Scan(ctx context.Context, q domain.Query) (found []domain.Entry, next *domain.Sequence, err error) {
 	if q.Limit < 1 {
-		return nil, errors.New("select: the limit must be positive")
+		return nil, nil, errors.New("select: the limit must be positive")
 	}
 	if err := l.resolveTimes(ctx, &q); err != nil {
-		return nil, postgres.DomainError("select from the log", err)
+		return nil, nil, postgres.DomainError("select from the log", err)
 	}
-	sql, args := selectSQL(q, l.firstOf(q.Stream.ID))
+	var step *domain.Sequence
+	if filters := q.Kind != "" || !q.Actor.IsZero(); filters || q.Examine > 0 { // else what is examined is found
+		size, err := sizeOf(ctx, l.pool, q.Tenant)
+		if err != nil {
+			return nil, nil, postgres.DomainError("select from the log", err)
+		}
+		step = q.Step(size)
+	}
+	after, upTo := l.firstOf(q.Stream.ID)-1, domain.Position(math.MaxInt64)
+	if q.Stream == (domain.Stream{}) {
+		from, to := int64(0), int64(math.MaxInt64)
+		if q.From != nil {
+			from = int64(*q.From)
+		}
+		if q.To != nil {
+			to = int64(*q.To)
+		}
+		if after, upTo, err = l.span(ctx, q.Tenant, from, to); err != nil {
+			return nil, nil, postgres.DomainError("select from the log", err)
+		}
+	}
+	sql, args := selectSQL(q, after, upTo)
 	rows, err := l.pool.Query(ctx, sql, args)
 	if err != nil {
-		return nil, postgres.DomainError("select from the log", err)
+		return nil, nil, postgres.DomainError("select from the log", err)
 	}
 	sealed, err := readRows(rows)
 	if err != nil {
-		return nil, postgres.DomainError("select from the log", err)
+		return nil, nil, postgres.DomainError("select from the log", err)
 	}
 	if q.HeadersOnly {
-		return headers(sealed), nil
+		found = headers(sealed)
+	} else if found, err = l.openEntries(ctx, l.pool, sealed); err != nil {
+		return nil, nil, fmt.Errorf("select from the log: %w", err)
 	}
-	entries, err := l.openEntries(ctx, l.pool, sealed)
-	if err != nil {
-		return nil, fmt.Errorf("select from the log: %w", err)
-	}
-	return entries, nil
+	return found, q.After(found, step), nil
 }
 
 func headers(sealed []sealedEntry) []domain.Entry {
@@ -48,6 +85,10 @@ func headers(sealed []sealedEntry) []domain.Entry {
 	return entries
 }
 
+const entriesSQL = `
+	SELECT ` + entryColumnsSQL + ` FROM entries
+	 WHERE tenant = $1 AND sequence = ANY ($2) AND position > $3 AND position <= $4 ORDER BY sequence`
+
 // Entries returns a tenant's entries at sequences, opened, in order of sequence; those that there aren't are left out.
 func (l *Log) Entries(ctx context.Context, tenant domain.TenantID, sequences []domain.Sequence) ([]domain.Entry, error) {
 	if len(sequences) == 0 {
@@ -57,11 +98,11 @@ func (l *Log) Entries(ctx context.Context, tenant domain.TenantID, sequences []d
 	for i, s := range sequences {
 		list[i] = int64(s)
 	}
-	// A position is greater than the sequence: what can't hold the entries isn't looked into.
-	const sql = `
-		SELECT ` + entryColumnsSQL + ` FROM entries
-		 WHERE tenant = $1 AND sequence = ANY ($2) AND position > $3 ORDER BY sequence`
-	rows, err := l.pool.Query(ctx, sql, string(tenant), list, slices.Min(list))
+	after, upTo, err := l.span(ctx, tenant, slices.Min(list), slices.Max(list)+1)
+	if err != nil {
+		return nil, postgres.DomainError("read entries", err)
+	}
+	rows, err := l.pool.Query(ctx, entriesSQL, string(tenant), list, int64(after), int64(upTo))
 	if err != nil {
 		return nil, postgres.DomainError("read entries", err)
 	}
@@ -76,17 +117,17 @@ func (l *Log) Entries(ctx context.Context, tenant domain.TenantID, sequences []d
 	return entries, nil
 }
 
-// selectSQL writes a query's statement. Only what the query restricts stands in it, so that the planner sees it plainly. first is
-// where a stream's entries begin at the earliest.
-func selectSQL(q domain.Query, first domain.Position) (string, pgx.NamedArgs) {
-	args := pgx.NamedArgs{"tenant": string(q.Tenant), "limit": q.Limit}
-	where := []string{"tenant = @tenant"}
+// selectSQL writes a query's statement. Only what the query restricts is in it, so that the planner sees it plainly. The entries
+// are behind one position and not behind the other.
+func selectSQL(q domain.Query, after, upTo domain.Position) (string, pgx.NamedArgs) {
+	args := pgx.NamedArgs{"tenant": string(q.Tenant), "limit": q.Limit, "after": int64(after), "up_to": int64(upTo)}
+	where := []string{"tenant = @tenant", "position > @after", "position <= @up_to"}
 	add := func(condition, name string, value any) {
 		where = append(where, condition)
 		args[name] = value
 	}
 	if q.From != nil {
-		add("sequence >= @from AND position > @from", "from", int64(*q.From)) // a position is greater than the sequence
+		add("sequence >= @from", "from", int64(*q.From))
 	}
 	if q.To != nil {
 		add("sequence < @to", "to", int64(*q.To))
@@ -99,7 +140,6 @@ func selectSQL(q domain.Query, first domain.Position) (string, pgx.NamedArgs) {
 	if q.Stream != (domain.Stream{}) {
 		add("stream_kind = @stream_kind", "stream_kind", string(q.Stream.Kind))
 		add("stream = @stream", "stream", [16]byte(q.Stream.ID))
-		add("position >= @first", "first", int64(first))
 	}
 	if !q.Actor.IsZero() {
 		add("(principal = @actor OR credential = @actor)", "actor", [16]byte(q.Actor))

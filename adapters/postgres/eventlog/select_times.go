@@ -33,26 +33,37 @@ func (l *Log) resolveTimes(ctx context.Context, q *domain.Query) error {
 	return nil
 }
 
+const timeSQL = `SELECT recorded_at FROM entries WHERE tenant = $1 AND sequence = $2 AND position > $3 AND position <= $4`
+
 // firstSince is the first sequence that was recorded at a time or later, the log's size if there is none yet. It bisects:
 // recorded_at grows with the sequence, so no index on time is needed.
 func firstSince(ctx context.Context, db postgres.Querier, tenant domain.TenantID, at time.Time) (domain.Sequence, error) {
-	const sizeSQL = `SELECT coalesce((SELECT size FROM heads WHERE tenant = $1 ORDER BY position DESC LIMIT 1), 0)`
-	var size int
-	if err := db.QueryRow(ctx, sizeSQL, string(tenant)).Scan(&size); err != nil {
+	size, err := sizeOf(ctx, db, tenant)
+	if err != nil {
 		return 0, err
 	}
-	const timeSQL = `SELECT recorded_at FROM entries WHERE tenant = $1 AND sequence = $2`
 	var failed error
-	first := sort.Search(size, func(i int) bool {
+	first := sort.Search(int(size), func(i int) bool {
 		var recordedAt time.Time
 		if failed == nil {
-			if err := db.QueryRow(ctx, timeSQL, string(tenant), int64(i)).Scan(&recordedAt); err != nil {
+			after, upTo, err := span(ctx, db, tenant, int64(i), int64(i)+1)
+			if err == nil {
+				err = db.QueryRow(ctx, timeSQL, string(tenant), int64(i), int64(after), int64(upTo)).Scan(&recordedAt)
+			}
+			if err != nil {
 				failed = fmt.Errorf("sequence %d: %w", i, err)
 			}
 		}
 		return !recordedAt.Before(at)
 	})
 	return domain.Sequence(first), failed
+}
+
+// sizeOf is how many entries a tenant's log has.
+func sizeOf(ctx context.Context, db postgres.Querier, tenant domain.TenantID) (size domain.Sequence, err error) {
+	const sql = `SELECT coalesce((SELECT size FROM heads WHERE tenant = $1 ORDER BY position DESC LIMIT 1), 0)`
+	err = db.QueryRow(ctx, sql, string(tenant)).Scan(&size)
+	return size, err
 }
 
 // ceilMicrosecond is the first whole microsecond not before t: what the log's times compare with equally.

@@ -11,6 +11,11 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
+const streamsSQL = `
+	SELECT ` + entryColumnsSQL + ` FROM entries
+	 WHERE stream = ANY ($1) AND tenant = $2 AND stream_kind = $3 AND sequence <= $4 AND position >= $5
+	 ORDER BY sequence`
+
 // Streams returns all entries of streams of one tenant up to a sequence, opened, in order of sequence. The streams must be
 // of one kind.
 func (l *Log) Streams(
@@ -27,11 +32,7 @@ func (l *Log) Streams(
 		ids[i] = pgtype.UUID{Bytes: s.ID, Valid: true}
 		first = min(first, l.firstOf(s.ID))
 	}
-	const sql = `
-		SELECT ` + entryColumnsSQL + ` FROM entries
-		 WHERE stream = ANY ($1) AND tenant = $2 AND stream_kind = $3 AND sequence <= $4 AND position >= $5
-		 ORDER BY sequence`
-	rows, err := l.pool.Query(ctx, sql, ids, string(tenant), string(streams[0].Kind), int64(upTo), int64(first))
+	rows, err := l.pool.Query(ctx, streamsSQL, ids, string(tenant), string(streams[0].Kind), int64(upTo), int64(first))
 	if err != nil {
 		return nil, postgres.DomainError("read streams", err)
 	}

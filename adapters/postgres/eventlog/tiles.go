@@ -21,9 +21,10 @@ const (
 
 // tile is one that became full. Its first hashes may be missing: this process didn't see them being appended.
 type tile struct {
-	level  int
-	index  int64
-	hashes []tlog.Hash // the last of the tile's; all of them when nothing is missing
+	level    int
+	index    int64
+	position domain.Position // of the last entry below it
+	hashes   []tlog.Hash     // the last of the tile's; all of them when nothing is missing
 }
 
 func (t tile) missing() int { return tileWidth - len(t.hashes) }
@@ -93,13 +94,17 @@ func (t *tile) complete(ctx context.Context, tx pgx.Tx, tenant domain.TenantID) 
 	return nil
 }
 
+const leavesSQL = `
+	SELECT ` + headerColumnsSQL + ` FROM entries
+	 WHERE tenant = $1 AND sequence >= $2 AND sequence < $3 AND position > $4 AND position <= $5 ORDER BY sequence`
+
 // leafHashes hashes a tenant's leaves from a sequence up to another, exclusive.
 func leafHashes(ctx context.Context, db postgres.Querier, tenant domain.TenantID, from, to int64) ([]tlog.Hash, error) {
-	// A position is greater than the sequence: what can't hold the entries isn't looked into.
-	const sql = `
-		SELECT ` + headerColumnsSQL + ` FROM entries
-		 WHERE tenant = $1 AND sequence >= $2 AND sequence < $3 AND position > $2 ORDER BY sequence`
-	rows, err := db.Query(ctx, sql, string(tenant), from, to)
+	after, upTo, err := span(ctx, db, tenant, from, to)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := db.Query(ctx, leavesSQL, string(tenant), from, to, int64(after), int64(upTo))
 	if err != nil {
 		return nil, err
 	}

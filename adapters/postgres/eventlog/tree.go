@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/hooktrail/hooktrail/domain"
 	"github.com/transparency-dev/merkle/compact"
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -38,14 +39,15 @@ func newTree(size int64, frontier []byte, known *tails) (*tree, error) {
 	return &tree{frontier: r, tails: known.clone(size)}, nil
 }
 
-// add appends a leaf.
-func (t *tree) add(leaf []byte) error {
+// add appends the leaf of the entry at a position.
+func (t *tree) add(position domain.Position, leaf []byte) error {
 	hash := tlog.RecordHash(leaf)
 	return t.frontier.Append(hash[:], func(id compact.NodeID, hash []byte) {
 		if id.Level%tileHeight != 0 {
 			return
 		}
 		if full, ok := t.tails.add(int(id.Level/tileHeight), int64(id.Index), tlog.Hash(hash)); ok {
+			full.position = position
 			t.full = append(t.full, full)
 		}
 	})

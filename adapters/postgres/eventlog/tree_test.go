@@ -30,7 +30,7 @@ func TestTree(t *testing.T) {
 		}
 		for range min(1+n%777, size-n) {
 			leaf := binary.BigEndian.AppendUint64(nil, uint64(n))
-			if err := grown.add(leaf); err != nil {
+			if err := grown.add(1, leaf); err != nil {
 				t.Fatal(err)
 			}
 			hashes, err := tlog.StoredHashes(n, leaf, reader)

@@ -74,7 +74,7 @@ func (f *forger) recompute(authenticated bool) {
 		if trees[tenant] == nil {
 			trees[tenant], _ = newTree(0, nil, nil)
 		}
-		return trees[tenant].add(leaf)
+		return trees[tenant].add(0, leaf)
 	}); err != nil {
 		f.Fatal(err)
 	}
@@ -283,7 +283,7 @@ func TestCheckLog_Forgeries(t *testing.T) {
 			f.exec(`INSERT INTO heads SELECT position - 1, size, recorded_at, configuration, claims, claims_sum, deleted, tenant, origin, frontier, mac FROM heads WHERE tenant = 'default'`)
 		}, problem: "head"},
 		"a tile that isn't needed": {do: func(f *forger) {
-			f.exec(`INSERT INTO tiles VALUES ('default', 0, 0, decode(repeat('00', 8192), 'hex'))`)
+			f.exec(`INSERT INTO tiles VALUES ('default', 0, 0, 1, decode(repeat('00', 8192), 'hex'))`)
 		}, problem: "full tiles"},
 	} {
 		t.Run(name, func(t *testing.T) {
