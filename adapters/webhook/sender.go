@@ -153,7 +153,7 @@ func (s *Sender) Send(ctx context.Context, r *Request, timeout time.Duration) Re
 	for again := true; again; again = err != nil && ctx.Err() == nil && x.untouched() {
 		x = &exchange{}
 		x.trace.GotConn = x.gotConn
-		answer, err = s.transport.RoundTrip(r.http(httptrace.WithClientTrace(ctx, &x.trace))) //nolint:bodyclose // s.read closes it
+		answer, err = s.transport.RoundTrip(r.http(httptrace.WithClientTrace(ctx, &x.trace)))
 	}
 	answered := time.Now()
 	if x.conn != nil {
