@@ -96,8 +96,10 @@ func (p *Profile) Describe(s Sample) (Description, error) {
 	if p.HTTPSOnly {
 		d.Transport = "https only"
 	}
-	d.Auth = DescribedAuth{Required: p.auth.required, Types: p.auth.types, Header: strings.ToLower(p.auth.header),
-		Query: p.auth.query}
+	d.Auth = DescribedAuth{
+		Required: p.auth.required, Types: p.auth.types, Header: strings.ToLower(p.auth.header),
+		Query: p.auth.query,
+	}
 	if len(d.Auth.Types) == 0 {
 		d.Auth.Types = authTypes()
 	}
@@ -126,8 +128,10 @@ func (p *Profile) describeHeaders(root *node, sample *Request) []DescribedHeader
 			text = "The signature of this request; absent where the endpoint has no signing key."
 		}
 		name := root.member("signature").member("header").text
-		list = append(list, DescribedHeader{Name: name, Text: text, Example: sample.Header.Get(name),
-			Required: p.KeyGenerated})
+		list = append(list, DescribedHeader{
+			Name: name, Text: text, Example: sample.Header.Get(name),
+			Required: p.KeyGenerated,
+		})
 	}
 	if p.auth.header != "" {
 		list = append(list, DescribedHeader{
@@ -142,8 +146,10 @@ func (p *Profile) describeHeaders(root *node, sample *Request) []DescribedHeader
 			Text: "How many webhooks led to this one, itself included. Pass it on with events that you append because of it, so that loops end.",
 		},
 		DescribedHeader{Name: "hooktrail-test", Text: "A test that somebody asked for, not a real event.", Example: "true"},
-		DescribedHeader{Name: "hooktrail-replay-id", Text: "The replay in which an event is sent again.",
-			Example: exampleReplay},
+		DescribedHeader{
+			Name: "hooktrail-replay-id", Text: "The replay in which an event is sent again.",
+			Example: exampleReplay,
+		},
 	)
 }
 
@@ -164,8 +170,10 @@ func describeHeader(written, value string, sample *Request) DescribedHeader {
 func (p *Profile) describeAnswers(success Statuses) []DescribedAnswer {
 	var list []DescribedAnswer
 	for _, status := range success.List() {
-		list = append(list, DescribedAnswer{strings.ToUpper(status),
-			"Received. The event is not sent again; the answer's body doesn't matter."})
+		list = append(list, DescribedAnswer{
+			strings.ToUpper(status),
+			"Received. The event is not sent again; the answer's body doesn't matter.",
+		})
 	}
 	if p.HonoursRetryAfter {
 		list = append(list,

@@ -34,9 +34,11 @@ func membersOf(data []byte, names []string, found [][]byte) error {
 		}
 		switch value.Kind() {
 		case '{', '[':
-			return &RefusedError{CodeDataRefused,
+			return &RefusedError{
+				CodeDataRefused,
 				fmt.Sprintf("the data's member %q is an object or array; this format needs a text, "+
-					"number, boolean or null there", names[i])}
+					"number, boolean or null there", names[i]),
+			}
 		case '"':
 			found[i] = bytes.Clone(value[1 : len(value)-1])
 		case 'n':

@@ -59,8 +59,10 @@ func (r *reader) at(pointer string) func(string, ...any) {
 
 func (r *reader) profile(root *node) *Profile {
 	p := &Profile{}
-	if !r.object(root, []string{"name", "version", "transport", "content_type", "envelope", "success", "retry",
-		"honours_retry_after"},
+	if !r.object(root, []string{
+		"name", "version", "transport", "content_type", "envelope", "success", "retry",
+		"honours_retry_after",
+	},
 		"description", "headers", "signature", "key", "auth", "timeout", "event_types", "self_service") {
 		return p
 	}

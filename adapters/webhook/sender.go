@@ -159,7 +159,7 @@ func (s *Sender) Send(ctx context.Context, r *Request, timeout time.Duration) Re
 		x = &exchange{}
 		x.trace.GotConn = x.gotConn
 		x.trace.GotFirstResponseByte = func() { x.early = x.unasked() }
-		answer, err = s.transport.RoundTrip(r.http(httptrace.WithClientTrace(ctx, &x.trace))) //nolint:bodyclose // s.read closes it
+		answer, err = s.transport.RoundTrip(r.http(httptrace.WithClientTrace(ctx, &x.trace)))
 	}
 	answered := time.Now()
 	if x.conn != nil {

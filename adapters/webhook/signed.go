@@ -58,8 +58,10 @@ func (p *Profile) describeSignature(n *node) (*DescribedSignature, error) {
 		case fieldBody:
 			s.Content = append(s.Content, SignedPart{Body: true})
 		default:
-			s.Content = append(s.Content, SignedPart{Header: strings.ToLower(p.headerOf(part.field)),
-				Time: part.field == fieldTimestamp})
+			s.Content = append(s.Content, SignedPart{
+				Header: strings.ToLower(p.headerOf(part.field)),
+				Time:   part.field == fieldTimestamp,
+			})
 		}
 	}
 	for _, algorithm := range []algorithm{hmacSHA256, ed25519Alg} {

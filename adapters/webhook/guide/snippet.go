@@ -29,16 +29,26 @@ type Snippet struct {
 // programs are the snippets in the order of the page, and what each of them can do.
 func programs() []Snippet {
 	return []Snippet{
-		{ID: "go", Language: "Go", File: "receiver.go", Text: "A receiver, with the standard library only.",
-			Run: "WEBHOOK_KEY='…' go run receiver.go"},
-		{ID: "typescript", Language: "TypeScript", File: "receiver.ts",
-			Text: "A receiver without dependencies, for Node 22.18 or newer.", Run: "WEBHOOK_KEY='…' node receiver.ts"},
-		{ID: "python", Language: "Python", File: "receiver.py", Text: "A receiver, with the standard library only.",
-			Run: "WEBHOOK_KEY='…' python3 receiver.py"},
-		{ID: "check", Language: "Shell with openssl", File: "check.sh",
-			Text: "Checks one request by hand. It doesn't look at the time, since a saved request is old."},
-		{ID: "try", Language: "Shell with openssl and curl", File: "try.sh",
-			Text: "Sends the example to a receiver under development."},
+		{
+			ID: "go", Language: "Go", File: "receiver.go", Text: "A receiver, with the standard library only.",
+			Run: "WEBHOOK_KEY='…' go run receiver.go",
+		},
+		{
+			ID: "typescript", Language: "TypeScript", File: "receiver.ts",
+			Text: "A receiver without dependencies, for Node 22.18 or newer.", Run: "WEBHOOK_KEY='…' node receiver.ts",
+		},
+		{
+			ID: "python", Language: "Python", File: "receiver.py", Text: "A receiver, with the standard library only.",
+			Run: "WEBHOOK_KEY='…' python3 receiver.py",
+		},
+		{
+			ID: "check", Language: "Shell with openssl", File: "check.sh",
+			Text: "Checks one request by hand. It doesn't look at the time, since a saved request is old.",
+		},
+		{
+			ID: "try", Language: "Shell with openssl and curl", File: "try.sh",
+			Text: "Sends the example to a receiver under development.",
+		},
 	}
 }
 
