@@ -46,9 +46,7 @@ func newPlaceholder(e *domain.Entry) *item {
 // itemOf makes an item of a view's row.
 func itemOf(w *domain.WaitingDelivery) *item {
 	it := &item{delivery: w.Delivery, position: w.Position}
-	if it.delivery.Open {
-		it.delivery.NextAttemptAt = time.Time{}
-	}
+	it.delivery.NextAttemptAt = w.Key().Due
 	return it
 }
 
