@@ -244,16 +244,20 @@ func (p retryPatch) merge(s domain.Schedule) (domain.Schedule, error) {
 	return in.schedule()
 }
 
-// merge applies the patch to the credential that there is. What stays of it is Unchanged.
-func (p authPatch) merge(a *domain.EndpointAuth) (Auth, error) {
-	in := authIn{}
+// patchedAuth is a credential after the patch.
+type patchedAuth struct {
+	Auth
+	kept bool // the secret stays under the id that it has: Value is empty
+}
+
+// merge applies the patch to the credential that there is.
+func (p authPatch) merge(a *domain.EndpointAuth) (patchedAuth, error) {
+	in, kept := authIn{}, false
 	if a != nil && (!p.Type.Set || p.Type.Value == a.Type) {
-		in = authIn{Type: a.Type, In: a.In, Name: a.Name, Value: Unchanged}
-		switch a.Type {
-		case "basic":
-			in = authIn{Type: a.Type, Username: a.Name, Password: Unchanged}
-		case "bearer":
-			in = authIn{Type: a.Type, Token: Unchanged}
+		kept = !p.secret(a.Type).Set
+		in = authIn{Type: a.Type, In: a.In, Name: a.Name}
+		if a.Type == "basic" {
+			in.Name, in.Username = "", a.Name
 		}
 	}
 	p.Type.apply(&in.Type, "")
@@ -263,29 +267,45 @@ func (p authPatch) merge(a *domain.EndpointAuth) (Auth, error) {
 	p.Username.apply(&in.Username, "")
 	p.Password.apply(&in.Password, "")
 	p.Token.apply(&in.Token, "")
-	return in.auth()
+	auth, err := in.auth()
+	return patchedAuth{auth, kept}, err
 }
 
-// authKept is the credential that an endpoint has, its secret Unchanged.
-func authKept(a *domain.EndpointAuth) Auth {
-	if a == nil {
-		return Auth{}
+// secret is the member that holds the secret of a type.
+func (p authPatch) secret(kind string) patch[string] {
+	switch kind {
+	case "basic":
+		return p.Password
+	case "bearer":
+		return p.Token
 	}
-	return Auth{Type: a.Type, In: a.In, Name: a.Name, Value: Unchanged}
+	return p.Value
 }
 
-// patchedHeader is a custom header after the patch; its value is in hand, or stays under its secret.
+// authKept is the credential that an endpoint has, its secret kept.
+func authKept(a *domain.EndpointAuth) patchedAuth {
+	if a == nil {
+		return patchedAuth{}
+	}
+	return patchedAuth{Auth{Type: a.Type, In: a.In, Name: a.Name}, true}
+}
+
+// standIn is what a profile's checks see of a secret that is kept, which nobody has in hand. It passes them all and goes no
+// further.
+const standIn = "kept"
+
+// patchedHeader is a custom header after the patch. Without a secret's id its value is new; else it is kept.
 type patchedHeader struct {
 	domain.SecretHeader
 	value string
 }
 
 // mergeSecrets merges credentials and headers and has the profile judge the whole target.
-func (c *call) mergeSecrets(p endpointPatch, old domain.EndpointConfig, target Target) (auth Auth, headers []patchedHeader, err error) {
+func (c *call) mergeSecrets(p endpointPatch, old domain.EndpointConfig, target Target) (auth patchedAuth, headers []patchedHeader, err error) {
 	auth = authKept(old.Auth)
 	switch {
 	case p.Auth.Null:
-		auth = Auth{}
+		auth = patchedAuth{}
 	case p.Auth.Set:
 		if auth, err = p.Auth.Value.merge(old.Auth); err != nil {
 			return auth, nil, err
@@ -294,18 +314,28 @@ func (c *call) mergeSecrets(p endpointPatch, old domain.EndpointConfig, target T
 	if headers, err = c.mergeHeaders(p.Headers, old.Headers); err != nil {
 		return auth, nil, err
 	}
-	target.Auth = auth
-	for _, h := range headers {
-		target.Headers = append(target.Headers, domain.Header{Name: h.Name, Value: h.value})
+	if target.Auth = auth.Auth; auth.kept {
+		target.Auth.Value = standIn
 	}
-	auth, err = c.checkTarget(target)
+	for _, h := range headers {
+		value := h.value
+		if !h.Secret.IsZero() {
+			value = standIn
+		}
+		target.Headers = append(target.Headers, domain.Header{Name: h.Name, Value: value})
+	}
+	full, err := c.checkTarget(target)
+	if auth.kept {
+		full.Value = ""
+	}
+	auth.Auth = full
 	return auth, headers, err
 }
 
 func (c *call) mergeHeaders(p patch[map[string]*string], have []domain.SecretHeader) ([]patchedHeader, error) {
 	var merged []patchedHeader
 	for _, h := range have {
-		merged = append(merged, patchedHeader{h, Unchanged})
+		merged = append(merged, patchedHeader{SecretHeader: h})
 	}
 	if p.Null {
 		return nil, nil
@@ -327,7 +357,7 @@ func (c *call) mergeHeaders(p patch[map[string]*string], have []domain.SecretHea
 }
 
 // keepPatched keeps what is new and names what stays.
-func (c *call) keepPatched(ctx context.Context, config *domain.EndpointConfig, auth Auth, headers []patchedHeader, secrets *secretValues) error {
+func (c *call) keepPatched(ctx context.Context, config *domain.EndpointConfig, auth patchedAuth, headers []patchedHeader, secrets *secretValues) error {
 	if err := c.keepQuery(ctx, config, secrets); err != nil {
 		return err
 	}
@@ -335,10 +365,10 @@ func (c *call) keepPatched(ctx context.Context, config *domain.EndpointConfig, a
 	config.Auth = nil
 	switch {
 	case auth.Type == "":
-	case auth.Value == Unchanged && old != nil:
+	case auth.kept:
 		config.Auth = &domain.EndpointAuth{Type: auth.Type, In: auth.In, Name: auth.Name, Secret: old.Secret, Fingerprint: old.Fingerprint}
 	default:
-		if err := c.keepAuth(ctx, config, auth, secrets); err != nil {
+		if err := c.keepAuth(ctx, config, auth.Auth, secrets); err != nil {
 			return err
 		}
 	}

@@ -113,8 +113,7 @@ type Profile struct {
 	SelfService bool
 }
 
-// Target is where an endpoint's requests go and what they carry, secrets in hand. A secret that isn't in hand because
-// it stays as it was is Unchanged.
+// Target is where an endpoint's requests go and what they carry, secrets in hand.
 type Target struct {
 	Profile string // its digest
 	URL     string
@@ -122,9 +121,6 @@ type Target struct {
 	Headers []domain.Header
 	Success []string // statuses that succeed; none: the profile's
 }
-
-// Unchanged stands for a secret that stays.
-const Unchanged = "unchanged"
 
 // Auth is how the product authenticates itself to a receiver. The zero value is none.
 type Auth struct {
