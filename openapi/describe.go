@@ -1,15 +1,9 @@
 package openapi
 
 import (
-	"encoding/json"
-	"net/http"
-	"reflect"
-	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
-
-	"github.com/hooktrail/hooktrail/domain"
 )
 
 // describe fills in what the document says of the whole.
@@ -65,16 +59,13 @@ func tagOf(path string) string {
 	return "Health"
 }
 
-// description is what the document says of an operation, with its roles.
-func description(id string, who []domain.Role) string {
+// description is what the document says of an operation.
+func description(id string) string {
 	text := descriptions()[id]
 	if text == "" {
 		panic("openapi: " + id + " has no description")
 	}
-	if len(who) == 0 {
-		return text + "\n\nNo key is needed."
-	}
-	return text + "\n\nRoles: " + strings.Join(rolesOf(who), ", ") + "."
+	return text
 }
 
 func descriptions() map[string]string {
@@ -146,185 +137,7 @@ func descriptions() map[string]string {
 	}
 }
 
-// schemaOf registers a type and refers to it.
-func schemaOf[T any](a *huma.OpenAPI) *huma.Schema {
-	return a.Components.Schemas.Schema(reflect.TypeFor[T](), true, "")
-}
-
-// documented is an answer or body whose schema is put in when all is registered: its type isn't the handler's.
-type documented struct {
-	schema  func(*huma.OpenAPI) *huma.Schema
-	example any
-}
-
-// documentedKey is where metadata has the schemas of what is read and written by hand.
-const documentedKey = "documented"
-
-type handwritten struct {
-	bodies  map[string]documented // by content type
-	answers map[string]documented // by content type
-	status  []string
-}
-
-// answers documents an answer that is written by hand.
-func answers[T any](op *huma.Operation) {
-	op.Metadata[documentedKey] = handwritten{
-		answers: map[string]documented{typeJSON: {schema: schemaOf[T]}}, status: []string{"200"},
-	}
-}
-
-// documentEvent documents the forms of an event; gate takes no other content types.
-func documentEvent(op *huma.Operation) {
-	byHand(op)
-	op.Metadata[documentedKey] = handwritten{
-		bodies: map[string]documented{
-			typeJSON:       {schema: schemaOf[eventIn], example: json.RawMessage(`{"id":"order-4711","type":"offer.issued","subject":"customer-17","data":{"amount":12.50}}`)},
-			typeCloudEvent: {schema: schemaOf[cloudEventIn]},
-		},
-		answers: map[string]documented{typeJSON: {schema: schemaOf[receiptOut]}}, status: []string{"200", "201"},
-	}
-}
-
-func documentBatch(op *huma.Operation) {
-	byHand(op)
-	op.Metadata[documentedKey] = handwritten{
-		bodies: map[string]documented{
-			typeJSON:       {schema: schemaOf[eventsIn]},
-			typeNDJSON:     {schema: lines},
-			typeCloudBatch: {schema: cloudEvents},
-		},
-		answers: map[string]documented{typeJSON: {schema: schemaOf[receiptsOut]}}, status: []string{"200", "201"},
-	}
-}
-
-func lines(*huma.OpenAPI) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeString, Description: "An event a line, each as in append-event."}
-}
-
-func cloudEvents(doc *huma.OpenAPI) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeArray, Items: schemaOf[cloudEventIn](doc)}
-}
-
-func exactBytes(op *huma.Operation) {
-	op.Metadata[documentedKey] = handwritten{answers: map[string]documented{"application/octet-stream": {schema: octets}}, status: []string{"200"}}
-}
-
-func eventStream(op *huma.Operation) {
-	op.Metadata[documentedKey] = handwritten{answers: map[string]documented{"text/event-stream": {schema: plain}}, status: []string{"200"}}
-}
-
-func plainText(op *huma.Operation) {
-	op.Metadata[documentedKey] = handwritten{answers: map[string]documented{"text/plain": {schema: plain}}, status: []string{"200"}}
-}
-
-// limited documents the refusal of what is asked too often.
-func limited(op *huma.Operation) { op.Errors = append(op.Errors, http.StatusTooManyRequests) }
-
-// creates documents an operation that makes something, though its name doesn't say so.
-func creates(op *huma.Operation) { op.DefaultStatus = http.StatusCreated }
-
-func octets(*huma.OpenAPI) *huma.Schema { return &huma.Schema{Type: huma.TypeString, Format: "binary"} }
-
-func plain(*huma.OpenAPI) *huma.Schema { return &huma.Schema{Type: huma.TypeString} }
-
-// byHand has the operation read its body itself.
-func byHand(op *huma.Operation) {
-	who, _ := op.Metadata[accessKey].(access)
-	who.byHand = true
-	op.Metadata[accessKey] = who
-}
-
-// alsoInstance lets the operator ask the instance's own log.
-func alsoInstance(op *huma.Operation) {
-	who, _ := op.Metadata[accessKey].(access)
-	who.instance = true
-	op.Metadata[accessKey] = who
-}
-
-// eventIn documents an event in the product's own form.
-type eventIn struct {
-	ID            string            `json:"id,omitempty" minLength:"1" maxLength:"256" pattern:"^[!-~]+$" doc:"The producer's own, unique with the source; made by the server by default." example:"order-4711"`
-	Source        string            `json:"source,omitempty" maxLength:"1024" doc:"/tenants/{tenant} by default." example:"/billing"`
-	Type          string            `json:"type" minLength:"1" maxLength:"255" doc:"Segments of letters, digits, _ and -, with dots between." example:"offer.issued"`
-	Subject       string            `json:"subject,omitempty" maxLength:"1024" doc:"Whom the event is about: what is erased when that person is." example:"customer-17"`
-	OccurredAt    stamp             `json:"occurred_at,omitzero" doc:"When it happened; when it is recorded by default." example:"2026-07-01T12:00:00Z"`
-	SchemaVersion string            `json:"schema_version,omitempty" maxLength:"1024" doc:"The version of the type's schema; v1 by default." example:"v1"`
-	DataSchema    string            `json:"dataschema,omitempty" maxLength:"1024" doc:"Where the schema is." example:"https://schemas.example/offer/1"`
-	Extensions    map[string]string `json:"extensions,omitempty" doc:"CloudEvents extension attributes." example:"{\"partner\":\"north\"}"`
-	Data          json.RawMessage   `json:"data" doc:"Any JSON value, kept byte for byte: at most 256 KiB unless the server is configured otherwise, no duplicate member names." example:"{\"amount\":12.50}"`
-}
-
-// eventsIn documents a batch in the product's own form.
-type eventsIn struct {
-	Events []eventIn `json:"events" minItems:"1" maxItems:"1000" doc:"All are appended, in this order, or none."`
-}
-
-// cloudEventIn documents CloudEvents' JSON format. Extension attributes stand beside the others.
-type cloudEventIn struct {
-	_               struct{}        `additionalProperties:"true"`
-	SpecVersion     string          `json:"specversion" enum:"1.0" doc:"1.0" example:"1.0"`
-	ID              string          `json:"id" minLength:"1" maxLength:"256" doc:"Unique with the source." example:"order-4711"`
-	Source          string          `json:"source" minLength:"1" maxLength:"1024" doc:"Where it comes from." example:"/billing"`
-	Type            string          `json:"type" minLength:"1" maxLength:"255" doc:"What happened." example:"offer.issued"`
-	Subject         string          `json:"subject,omitempty" maxLength:"1024" doc:"Whom the event is about." example:"customer-17"`
-	Time            stamp           `json:"time,omitzero" doc:"When it happened." example:"2026-07-01T12:00:00Z"`
-	DataSchema      string          `json:"dataschema,omitempty" maxLength:"1024" doc:"Where the schema is." example:"https://schemas.example/offer/1"`
-	DataContentType string          `json:"datacontenttype,omitempty" doc:"application/json, or another JSON type." example:"application/json"`
-	Data            json.RawMessage `json:"data" doc:"Any JSON value, kept byte for byte." example:"{\"amount\":12.50}"`
-}
-
-// tidy puts in what is read and written by hand, once every operation is registered, and opens the answers: a client must
-// bear members that come later. What is sent stays closed.
-func tidy(doc *huma.OpenAPI) {
-	for name, schema := range doc.Components.Schemas.Map() {
-		if closed, ok := schema.AdditionalProperties.(bool); ok && !closed && !sent(name) {
-			schema.AdditionalProperties = nil
-		}
-	}
-	for _, item := range doc.Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
-			if op == nil {
-				continue
-			}
-			if h, ok := op.Metadata[documentedKey].(handwritten); ok {
-				h.document(doc, op)
-			}
-			if !slices.Contains([]string{http.MethodPost, http.MethodPut, http.MethodPatch}, op.Method) {
-				op.RequestBody = nil
-			}
-		}
-	}
-}
-
-// sent says whether a schema is of what clients send.
-func sent(name string) bool {
-	return strings.HasSuffix(name, "Request") || strings.HasSuffix(name, "Patch") || name == "RateLimit" || name == "ReasonBody"
-}
-
-func (h handwritten) document(doc *huma.OpenAPI, op *huma.Operation) {
-	if len(h.bodies) > 0 {
-		op.RequestBody = &huma.RequestBody{Required: true, Content: media(doc, h.bodies)}
-	}
-	var headers map[string]*huma.Param
-	for status, r := range op.Responses {
-		if strings.HasPrefix(status, "2") && r.Headers != nil {
-			headers = r.Headers
-		}
-	}
-	delete(headers, "Content-Type") // OpenAPI says it elsewhere
-	for _, status := range h.status {
-		if op.Responses[status] == nil {
-			op.Responses[status] = &huma.Response{Description: map[string]string{"200": "OK", "201": "Created"}[status]}
-		}
-		op.Responses[status].Headers = headers
-		op.Responses[status].Content = media(doc, h.answers)
-	}
-}
-
-func media(doc *huma.OpenAPI, by map[string]documented) map[string]*huma.MediaType {
-	content := make(map[string]*huma.MediaType, len(by))
-	for name, d := range by {
-		content[name] = &huma.MediaType{Schema: d.schema(doc), Example: d.example}
-	}
-	return content
+// isSent reports whether a schema is of what clients send.
+func isSent(schema string) bool {
+	return strings.HasSuffix(schema, "Request") || strings.HasSuffix(schema, "Patch") || schema == "RateLimit" || schema == "ReasonBody"
 }

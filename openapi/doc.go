@@ -1,4 +1,16 @@
-// Package openapi is the HTTP surface: the operations, the document that describes them, problems, authentication.
+// Package openapi is the HTTP surface: the operations and the document that describes them.
+//
+// # Where things are
+//
+//	api.go                  the list of all operations
+//	handler.go, server.go   what is served, and the ports that it needs: small interfaces which adapters satisfy
+//	endpoints*.go, …        the resources, each an operation as a free function of a [call] and its input
+//	describe.go, document.go, webhooks.go, docs.go   the document, its texts and its page
+//	internal/rest           the kit: letting a request in, problems, parameters, paging, as-of reads, idempotency, answers
+//	internal/ingest         events coming in, receipts going out
+//
+// A request goes through internal/rest/gate.go, then through one function of this package from top to bottom; append.go and
+// endpoints.go are good ones to begin with.
 //
 // # Decisions
 //

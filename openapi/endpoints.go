@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/openapi/internal/rest"
 	"github.com/hooktrail/hooktrail/projections"
 )
 
@@ -39,14 +40,14 @@ type endpointOut struct {
 	Health         *endpointHealthOut   `json:"health,omitempty" doc:"How the attempts went of late; in get-endpoint without as_of."`
 	ExternalID     string               `json:"external_id,omitempty" doc:"What the client calls the endpoint." example:"crm-42"`
 	Metadata       map[string]string    `json:"metadata,omitempty" doc:"What the client likes to keep with it." example:"{\"team\":\"billing\"}"`
-	Versions
+	rest.Versions
 }
 
 type signingKeyOut struct {
 	ID          domain.UUID `json:"id" format:"uuid" doc:"The key's id, in every attempt that it signed." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d72"`
 	Fingerprint string      `json:"fingerprint" doc:"A keyed hash: the same key has the same, and it tells nothing about the key." example:"q83vEjRWeJo"`
 	PublicKey   string      `json:"public_key,omitempty" doc:"Of an asymmetric key." example:"whpk_0jNpnzbCZX1wZ9dgGwIR3bBOEJwOoQWpyeiPSSFFS9o="`
-	Until       stamp       `json:"until,omitzero" doc:"The end of its overlap; absent for the current key." example:"2026-07-02T12:00:00Z"`
+	Until       rest.Stamp  `json:"until,omitzero" doc:"The end of its overlap; absent for the current key." example:"2026-07-02T12:00:00Z"`
 }
 
 type authOut struct {
@@ -59,13 +60,13 @@ type authOut struct {
 
 // endpointHealthOut is how the attempts at an endpoint went of late.
 type endpointHealthOut struct {
-	LastSuccessAt stamp `json:"last_success_at,omitzero" doc:"The last success; absent: there was none yet." example:"2026-07-01T12:00:00.5Z"`
-	FailingSince  stamp `json:"failing_since,omitzero" doc:"The first failure after the last success; absent: the last attempt succeeded, or there was none yet." example:"2026-07-01T12:05:00.5Z"`
-	Failures      int64 `json:"failures" doc:"Failures since the last success." example:"3"`
+	LastSuccessAt rest.Stamp `json:"last_success_at,omitzero" doc:"The last success; absent: there was none yet." example:"2026-07-01T12:00:00.5Z"`
+	FailingSince  rest.Stamp `json:"failing_since,omitzero" doc:"The first failure after the last success; absent: the last attempt succeeded, or there was none yet." example:"2026-07-01T12:05:00.5Z"`
+	Failures      int64      `json:"failures" doc:"Failures since the last success." example:"3"`
 }
 
 func showHealth(h domain.Health) *endpointHealthOut {
-	return &endpointHealthOut{LastSuccessAt: stamp(h.LastSuccess), FailingSince: stamp(h.FailingSince), Failures: h.Failures}
+	return &endpointHealthOut{LastSuccessAt: rest.Stamp(h.LastSuccess), FailingSince: rest.Stamp(h.FailingSince), Failures: h.Failures}
 }
 
 type secretOut struct {
@@ -87,12 +88,12 @@ type retryOut struct {
 	Jitter      float64  `json:"jitter,omitempty" doc:"By how much of itself each gap varies at random." example:"0.1"`
 }
 
-func (c *call) showEndpoint(e projections.Endpoint) endpointOut {
+func showEndpoint(e projections.Endpoint) endpointOut {
 	out := endpointOut{
 		ID: e.ID, Name: e.Name, URL: e.URL, Profile: e.Profile, ProfileDigest: e.ProfileDigest, Status: "active", DisabledReason: e.Disabled,
 		Keys: []signingKeyOut{}, Concurrency: e.Concurrency, Ordered: e.Ordered, Timeout: e.Timeout, Retry: showRetry(e.Retry),
 		Success: e.Success, DisableAfter: e.DisableAfter, Handshake: e.Handshake, Verified: !e.Unverified, RegistrationID: e.Registration,
-		ExternalID: e.ExternalID, Metadata: e.Metadata, Versions: version(e.Version, e.Created, e.Updated),
+		ExternalID: e.ExternalID, Metadata: e.Metadata, Versions: rest.VersionsOf(e.Version, e.Created, e.Updated),
 	}
 	switch {
 	case e.Disabled != "":
@@ -101,7 +102,7 @@ func (c *call) showEndpoint(e projections.Endpoint) endpointOut {
 		out.Status = "paused"
 	}
 	for _, k := range e.Keys {
-		out.Keys = append(out.Keys, signingKeyOut{k.ID, k.Fingerprint, k.PublicKey, stamp(k.Until)})
+		out.Keys = append(out.Keys, signingKeyOut{k.ID, k.Fingerprint, k.PublicKey, rest.Stamp(k.Until)})
 	}
 	out.Auth = showAuth(e.Auth)
 	for _, h := range e.Headers {
@@ -141,25 +142,21 @@ func showRetry(s domain.Schedule) retryOut {
 }
 
 type getEndpointIn struct {
-	ThingPath
-	AsOfQuery
+	rest.ThingPath
+	rest.AsOfQuery
 }
 
-func getEndpoint(ctx context.Context, c *call, in *getEndpointIn) (*oneOut[endpointOut], error) {
-	id, err := in.id()
+func getEndpoint(ctx context.Context, c *call, in *getEndpointIn) (*rest.One[endpointOut], error) {
+	id, err := in.UUID()
 	if err != nil {
 		return nil, err
 	}
-	if !c.opens(id) {
-		return nil, notFound()
-	}
-	m, err := c.moment(ctx, in.AsOfQuery, fresh, nil)
-	if err != nil {
-		return nil, err
+	if !c.Opens(id) {
+		return nil, rest.NotFound()
 	}
 	var row projections.Endpoint
 	var health *endpointHealthOut
-	n, err := c.view(ctx, m, func(r projections.Reader, as projections.AsOf) (err error) {
+	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: in.AsOfQuery, Fresh: true}, func(r projections.Reader, as projections.AsOf) (err error) {
 		if row, err = r.Endpoint(ctx, id, as); err != nil || as.Set {
 			return err
 		}
@@ -170,47 +167,43 @@ func getEndpoint(ctx context.Context, c *call, in *getEndpointIn) (*oneOut[endpo
 	if err != nil {
 		return nil, err
 	}
-	body := c.showEndpoint(row)
+	body := showEndpoint(row)
 	body.Health = health
-	return &oneOut[endpointOut]{Sequence: sequenceText(n), ETag: etag(row.Version), Body: body}, nil
+	return &rest.One[endpointOut]{Sequence: rest.SequenceText(n), ETag: rest.ETag(row.Version), Body: body}, nil
 }
 
 type listEndpointsIn struct {
-	TenantPath
-	ListQuery
-	AsOfQuery
+	rest.TenantPath
+	rest.ListQuery
+	rest.AsOfQuery
 }
 
-func listEndpoints(ctx context.Context, c *call, in *listEndpointsIn) (*listOut[endpointOut], error) {
-	l, err := c.list(in.ListQuery, in.AsOf.Value, in.AsOfSequence)
+func listEndpoints(ctx context.Context, c *call, in *listEndpointsIn) (*rest.Listed[endpointOut], error) {
+	l, err := rest.NewWalk(c.Request, in.ListQuery, in.AsOf.Value, in.AsOfSequence)
 	if err != nil {
 		return nil, err
 	}
-	m, err := c.moment(ctx, in.AsOfQuery, fresh, l.pinned())
-	if err != nil {
-		return nil, err
-	}
-	if c.key.Role == domain.RoleRegistrant {
-		return registeredEndpoints(ctx, c, in, l, m)
+	if c.Key.Role == domain.RoleRegistrant {
+		return registeredEndpoints(ctx, c, in, l)
 	}
 	var rows []projections.Endpoint
-	n, err := c.view(ctx, m, func(r projections.Reader, as projections.AsOf) (err error) {
-		rows, err = r.Endpoints(ctx, l.page(), as)
+	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: in.AsOfQuery, Fresh: true, Pinned: l.Pinned()}, func(r projections.Reader, as projections.AsOf) (err error) {
+		rows, err = r.Endpoints(ctx, l.Rows(), as)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return paged(l, n, rows, func(e *projections.Endpoint) []byte { return bySequence(e.Created.Sequence) },
-		func(e *projections.Endpoint) endpointOut { return c.showEndpoint(*e) }), nil
+	return rest.NewListed(l, n, rows, func(e *projections.Endpoint) []byte { return rest.PlaceAt(e.Created.Sequence) },
+		func(e *projections.Endpoint) endpointOut { return showEndpoint(*e) }), nil
 }
 
 // endpointNow loads the newest version of an endpoint that the call may change.
-func (c *call) endpointNow(ctx context.Context, id domain.UUID) (row projections.Endpoint, err error) {
-	if !c.opens(id) {
-		return row, notFound()
+func endpointNow(ctx context.Context, c *call, id domain.UUID) (row projections.Endpoint, err error) {
+	if !c.Opens(id) {
+		return row, rest.NotFound()
 	}
-	_, err = c.now(ctx, func(r projections.Reader) (err error) {
+	_, err = rest.Now(ctx, c.Request, func(r projections.Reader) (err error) {
 		row, err = r.Endpoint(ctx, id, projections.AsOf{})
 		return err
 	})
@@ -218,10 +211,10 @@ func (c *call) endpointNow(ctx context.Context, id domain.UUID) (row projections
 }
 
 // endpointOf makes the row that an entry of an endpoint's stream leads to.
-func (c *call) endpointOf(ctx context.Context, e domain.Entry) (projections.Endpoint, error) {
+func endpointOf(ctx context.Context, c *call, e domain.Entry) (projections.Endpoint, error) {
 	config, ok := endpointConfig(e.Fact)
 	if !ok {
-		return projections.Endpoint{}, unreadable(e)
+		return projections.Endpoint{}, rest.Unreadable(e)
 	}
 	at := projections.OriginOf(e)
 	row := projections.Endpoint{
@@ -230,14 +223,14 @@ func (c *call) endpointOf(ctx context.Context, e domain.Entry) (projections.Endp
 	if e.StreamVersion == 1 {
 		return row, nil
 	}
-	created, err := c.created(ctx, e.Stream)
+	created, err := originOf(ctx, c, e.Stream)
 	row.Created = created
 	return row, err
 }
 
 // created says where a thing's stream begins.
-func (c *call) created(ctx context.Context, stream domain.Stream) (projections.Origin, error) {
-	first, err := c.Log.Select(ctx, domain.Query{Tenant: c.tenant, Stream: stream, Limit: 1, HeadersOnly: true})
+func originOf(ctx context.Context, c *call, stream domain.Stream) (projections.Origin, error) {
+	first, err := c.Log.Select(ctx, domain.Query{Tenant: c.Tenant, Stream: stream, Limit: 1, HeadersOnly: true})
 	if err != nil {
 		return projections.Origin{}, err
 	}
@@ -270,26 +263,13 @@ func endpointConfig(fact domain.Fact) (domain.EndpointConfig, bool) {
 }
 
 // endpointGroup is a change of an endpoint on its way into the log.
-func (c *call) endpointGroup(e domain.Endpoint, fact domain.Fact, reason string) domain.Group {
+func endpointGroup(c *call, e domain.Endpoint, fact domain.Fact, reason string) domain.Group {
 	return domain.Group{Drafts: []domain.Draft{{
-		Tenant: c.tenant, Stream: domain.Stream{Kind: domain.StreamEndpoint, ID: e.ID}, Expected: e.Version, By: c.by(), Fact: fact, Reason: reason,
+		Tenant: c.Tenant, Stream: domain.Stream{Kind: domain.StreamEndpoint, ID: e.ID}, Expected: e.Version, By: c.By(), Fact: fact, Reason: reason,
 	}}}
 }
 
-type endpointActionIn struct {
-	ThingPath
-	PostHeader
-	Body *ReasonBody
-}
-
-func (in *endpointActionIn) reason() string {
-	if in.Body == nil {
-		return ""
-	}
-	return in.Body.Reason
-}
-
-func pauseEndpoint(ctx context.Context, c *call, in *endpointActionIn) (*madeOut[endpointOut], error) {
+func pauseEndpoint(ctx context.Context, c *call, in *rest.ActionInput) (*rest.Made[endpointOut], error) {
 	return switchEndpoint(ctx, c, in, func(e domain.Endpoint) (domain.Fact, error) {
 		fact, err := e.Pause()
 		if fact == nil {
@@ -299,10 +279,10 @@ func pauseEndpoint(ctx context.Context, c *call, in *endpointActionIn) (*madeOut
 	})
 }
 
-func resumeEndpoint(ctx context.Context, c *call, in *endpointActionIn) (*madeOut[endpointOut], error) {
+func resumeEndpoint(ctx context.Context, c *call, in *rest.ActionInput) (*rest.Made[endpointOut], error) {
 	return switchEndpoint(ctx, c, in, func(e domain.Endpoint) (domain.Fact, error) {
-		if e.Paused && c.key.Role == domain.RoleReceiver {
-			return nil, refuse(http.StatusForbidden, "forbidden", "The endpoint was paused by the tenant's admins, who alone resume it. A receiver ends what the server disabled.")
+		if e.Paused && c.Key.Role == domain.RoleReceiver {
+			return nil, rest.Refuse(http.StatusForbidden, "forbidden", "The endpoint was paused by the tenant's admins, who alone resume it. A receiver ends what the server disabled.")
 		}
 		fact, err := e.Resume()
 		if fact == nil {
@@ -314,80 +294,80 @@ func resumeEndpoint(ctx context.Context, c *call, in *endpointActionIn) (*madeOu
 
 // switchEndpoint pauses or resumes; an endpoint that is in that state already is answered as it is.
 func switchEndpoint(
-	ctx context.Context, c *call, in *endpointActionIn, decide func(domain.Endpoint) (domain.Fact, error),
-) (*madeOut[endpointOut], error) {
-	id, err := in.id()
+	ctx context.Context, c *call, in *rest.ActionInput, decide func(domain.Endpoint) (domain.Fact, error),
+) (*rest.Made[endpointOut], error) {
+	id, err := in.UUID()
 	if err != nil {
 		return nil, err
 	}
-	if err := checkReason("body.reason", in.reason()); err != nil {
+	if err := rest.CheckReason("body.reason", in.Reason()); err != nil {
 		return nil, err
 	}
 	var row projections.Endpoint
-	return once(ctx, c, post[madeOut[endpointOut]]{
-		decide: func(ctx context.Context) (domain.Group, error) {
-			if row, err = c.endpointNow(ctx, id); err != nil {
+	return rest.Once(ctx, c.Request, rest.Post[rest.Made[endpointOut]]{
+		Decide: func(ctx context.Context) (domain.Group, error) {
+			if row, err = endpointNow(ctx, c, id); err != nil {
 				return domain.Group{}, err
 			}
 			fact, err := decide(row.Endpoint)
 			if fact == nil || err != nil {
 				return domain.Group{}, err
 			}
-			return c.notified(ctx, c.endpointGroup(row.Endpoint, fact, in.reason()), id)
+			return withNotice(ctx, c, endpointGroup(c, row.Endpoint, fact, in.Reason()), id)
 		},
-		idle: func(context.Context) (*madeOut[endpointOut], error) {
-			return &madeOut[endpointOut]{
-				Sequence: sequenceText(row.Updated.Sequence), ETag: etag(row.Version), Location: c.endpointPath(id), Body: c.showEndpoint(row),
+		Idle: func(context.Context) (*rest.Made[endpointOut], error) {
+			return &rest.Made[endpointOut]{
+				Sequence: rest.SequenceText(row.Updated.Sequence), ETag: rest.ETag(row.Version), Location: endpointPath(c, id), Body: showEndpoint(row),
 			}, nil
 		},
-		answer: func(ctx context.Context, entries []domain.Entry, replayed bool) (*madeOut[endpointOut], error) {
-			row, err := c.endpointOf(ctx, entries[0])
+		Answer: func(ctx context.Context, entries []domain.Entry, replayed bool) (*rest.Made[endpointOut], error) {
+			row, err := endpointOf(ctx, c, entries[0])
 			if err != nil {
 				return nil, err
 			}
-			return made(entries[0], replayed, c.endpointPath(id), c.showEndpoint(row)), nil
+			return rest.NewMade(entries[0], replayed, endpointPath(c, id), showEndpoint(row)), nil
 		},
 	})
 }
 
-func (c *call) endpointPath(id domain.UUID) string {
-	return "/v1/tenants/" + string(c.tenant) + "/endpoints/" + id.String()
+func endpointPath(c *call, id domain.UUID) string {
+	return "/v1/tenants/" + string(c.Tenant) + "/endpoints/" + id.String()
 }
 
 type deleteEndpointIn struct {
-	ThingPath
-	MatchHeader
-	ReasonQuery
+	rest.ThingPath
+	rest.MatchHeader
+	rest.ReasonQuery
 }
 
 // deleteEndpoint ends an endpoint and destroys its credentials.
-func deleteEndpoint(ctx context.Context, c *call, in *deleteEndpointIn) (*goneOut, error) {
-	id, err := in.id()
+func deleteEndpoint(ctx context.Context, c *call, in *deleteEndpointIn) (*rest.Gone, error) {
+	id, err := in.UUID()
 	if err != nil {
 		return nil, err
 	}
-	if err := checkReason("query.reason", in.Reason); err != nil {
+	if err := rest.CheckReason("query.reason", in.Reason); err != nil {
 		return nil, err
 	}
 	var row projections.Endpoint
-	e, err := c.change(ctx, func(ctx context.Context) (domain.Group, error) {
-		if row, err = c.endpointNow(ctx, id); err != nil {
+	e, err := rest.Change(ctx, c.Request, func(ctx context.Context) (domain.Group, error) {
+		if row, err = endpointNow(ctx, c, id); err != nil {
 			return domain.Group{}, err
 		}
-		if err := in.check(row.Version); err != nil {
+		if err := in.Check(row.Version); err != nil {
 			return domain.Group{}, err
 		}
 		fact, err := row.Delete()
 		if err != nil {
 			return domain.Group{}, err
 		}
-		return c.notified(ctx, c.endpointGroup(row.Endpoint, fact, in.Reason), id)
+		return withNotice(ctx, c, endpointGroup(c, row.Endpoint, fact, in.Reason), id)
 	})
 	if err != nil {
 		return nil, err
 	}
-	c.dropSecrets(ctx, secretsOf(row.EndpointConfig)...)
-	return &goneOut{Sequence: sequenceText(e.Sequence)}, nil
+	dropSecrets(ctx, c, secretsOf(row.EndpointConfig)...)
+	return &rest.Gone{Sequence: rest.SequenceText(e.Sequence)}, nil
 }
 
 // secretsOf names all secrets of a configuration.
@@ -410,14 +390,16 @@ func secretsOf(config domain.EndpointConfig) []domain.UUID {
 
 // dropSecrets destroys secrets that nothing names any more. A failure leaves them sealed and unused: the change itself
 // stands, so it is logged and not answered.
-func (c *call) dropSecrets(ctx context.Context, ids ...domain.UUID) {
+func dropSecrets(ctx context.Context, c *call, ids ...domain.UUID) {
 	if len(ids) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), defaultWait)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rest.DefaultWait)
 	defer cancel()
-	if err := c.Secrets.Delete(ctx, c.tenant, ids...); err != nil {
-		c.Logger.LogAttrs(ctx, slog.LevelError, "secrets of an endpoint could not be destroyed",
-			slog.String("tenant", string(c.tenant)), slog.Any("error", err))
+	for _, id := range ids {
+		if err := c.Vault.DeleteSecret(ctx, c.Tenant, id); err != nil {
+			c.Logger.LogAttrs(ctx, slog.LevelError, "a secret of an endpoint could not be destroyed",
+				slog.String("tenant", string(c.Tenant)), slog.Any("error", err))
+		}
 	}
 }

@@ -11,31 +11,31 @@ import (
 type secretValues struct {
 	signingKey, publicKey string
 	query                 string // of the URL; empty: it has no values
-	auth                  Auth
+	auth                  domain.Auth
 	headers               []domain.Header
 	kept                  []domain.UUID // where Put has put them, to be dropped if the append is refused
 }
 
 // keepSecrets puts every secret that is in hand where it belongs and names it in the configuration.
-func (c *call) keepSecrets(ctx context.Context, config *domain.EndpointConfig, secrets *secretValues) error {
+func keepSecrets(ctx context.Context, c *call, config *domain.EndpointConfig, secrets *secretValues) error {
 	if secrets.signingKey != "" {
-		id, fingerprint, err := c.keep(ctx, PurposeSigningKey, secrets.signingKey, secrets)
+		id, fingerprint, err := keepSecret(ctx, c, domain.PurposeSigningKey, secrets.signingKey, secrets)
 		if err != nil {
 			return err
 		}
 		config.Keys = []domain.SigningKey{{ID: id, Fingerprint: fingerprint, PublicKey: secrets.publicKey}}
 	}
-	if err := c.keepQuery(ctx, config, secrets); err != nil {
+	if err := keepQuery(ctx, c, config, secrets); err != nil {
 		return err
 	}
 	if a := secrets.auth; a.Type != "" {
-		if err := c.keepAuth(ctx, config, a, secrets); err != nil {
+		if err := keepAuth(ctx, c, config, a, secrets); err != nil {
 			return err
 		}
 	}
 	config.Headers = nil
 	for _, h := range secrets.headers {
-		id, fingerprint, err := c.keep(ctx, PurposeHeader, h.Value, secrets)
+		id, fingerprint, err := keepSecret(ctx, c, domain.PurposeHeader, h.Value, secrets)
 		if err != nil {
 			return err
 		}
@@ -44,11 +44,11 @@ func (c *call) keepSecrets(ctx context.Context, config *domain.EndpointConfig, s
 	return nil
 }
 
-func (c *call) keepQuery(ctx context.Context, config *domain.EndpointConfig, secrets *secretValues) error {
+func keepQuery(ctx context.Context, c *call, config *domain.EndpointConfig, secrets *secretValues) error {
 	if secrets.query == "" {
 		return nil
 	}
-	id, fingerprint, err := c.keep(ctx, PurposeQuery, secrets.query, secrets)
+	id, fingerprint, err := keepSecret(ctx, c, domain.PurposeQuery, secrets.query, secrets)
 	if err != nil {
 		return err
 	}
@@ -56,8 +56,8 @@ func (c *call) keepQuery(ctx context.Context, config *domain.EndpointConfig, sec
 	return nil
 }
 
-func (c *call) keepAuth(ctx context.Context, config *domain.EndpointConfig, a Auth, secrets *secretValues) error {
-	id, fingerprint, err := c.keep(ctx, PurposeAuth, a.Value, secrets)
+func keepAuth(ctx context.Context, c *call, config *domain.EndpointConfig, a domain.Auth, secrets *secretValues) error {
+	id, fingerprint, err := keepSecret(ctx, c, domain.PurposeAuth, a.Value, secrets)
 	if err != nil {
 		return err
 	}
@@ -65,24 +65,29 @@ func (c *call) keepAuth(ctx context.Context, config *domain.EndpointConfig, a Au
 	return nil
 }
 
-func (c *call) keep(ctx context.Context, purpose, value string, secrets *secretValues) (domain.UUID, string, error) {
-	id, fingerprint, err := c.Secrets.Put(ctx, c.tenant, purpose, value)
-	if err == nil {
-		secrets.kept = append(secrets.kept, id)
+func keepSecret(ctx context.Context, c *call, purpose, value string, secrets *secretValues) (domain.UUID, string, error) {
+	id := domain.NewUUID()
+	fingerprint, err := c.Fingerprints.Fingerprint(ctx, c.Tenant, []byte(value))
+	if err != nil {
+		return id, "", err
 	}
-	return id, fingerprint, err
+	if err := c.Vault.PutSecret(ctx, c.Tenant, id, purpose, []byte(value)); err != nil {
+		return id, "", err
+	}
+	secrets.kept = append(secrets.kept, id)
+	return id, fingerprint, nil
 }
 
 // dropRefused destroys secrets whose endpoint certainly wasn't appended. When that isn't certain they stay, sealed.
-func (c *call) dropRefused(ctx context.Context, err error, ids []domain.UUID) {
+func dropRefused(ctx context.Context, c *call, err error, ids []domain.UUID) {
 	unknown := errors.Is(err, domain.ErrUnavailable) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 	if err != nil && !unknown {
-		c.dropSecrets(ctx, ids...)
+		dropSecrets(ctx, c, ids...)
 	}
 }
 
 // forget destroys what an earlier round of the same decision kept.
-func (c *call) forget(ctx context.Context, secrets *secretValues) {
-	c.dropSecrets(ctx, secrets.kept...)
+func forgetSecrets(ctx context.Context, c *call, secrets *secretValues) {
+	dropSecrets(ctx, c, secrets.kept...)
 	secrets.kept = nil
 }

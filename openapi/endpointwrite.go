@@ -11,12 +11,13 @@ import (
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/openapi/internal/rest"
 	"github.com/hooktrail/hooktrail/projections"
 )
 
 type createEndpointIn struct {
-	PostHeader
-	TenantPath
+	rest.PostHeader
+	rest.TenantPath
 	Body endpointIn
 }
 
@@ -38,7 +39,7 @@ type endpointIn struct {
 	ExternalID   string            `json:"external_id,omitempty" maxLength:"255" doc:"What the client calls the endpoint." example:"crm-42"`
 	Metadata     map[string]string `json:"metadata,omitempty" maxProperties:"32" doc:"What the client likes to keep with it." example:"{\"team\":\"billing\"}"`
 	EventTypes   []domain.Pattern  `json:"event_types,omitempty" maxItems:"100" doc:"Makes a subscription to these types along with the endpoint; none by default." example:"[\"offer.*\"]"`
-	ReasonBody
+	rest.ReasonBody
 }
 
 // defaultProfile is the wire format of an endpoint that names none.
@@ -65,11 +66,11 @@ func secretField(kind string) string {
 	return "auth.value"
 }
 
-func (in *authIn) auth() (Auth, error) {
+func (in *authIn) auth() (domain.Auth, error) {
 	if in == nil {
-		return Auth{}, nil
+		return domain.Auth{}, nil
 	}
-	a := Auth{Type: in.Type, In: in.In, Name: in.Name, Value: in.Value}
+	a := domain.Auth{Type: in.Type, In: in.In, Name: in.Name, Value: in.Value}
 	wrong := in.Username != "" || in.Password != "" || in.Token != ""
 	switch in.Type {
 	case "basic":
@@ -138,33 +139,33 @@ type newEndpoint struct {
 	receiverKey string // of an endpoint that a registrant makes
 }
 
-func createEndpoint(ctx context.Context, c *call, in *createEndpointIn) (*madeOut[endpointOut], error) {
+func createEndpoint(ctx context.Context, c *call, in *createEndpointIn) (*rest.Made[endpointOut], error) {
 	n := newEndpoint{in: in.Body}
-	if c.key.Role == domain.RoleRegistrant {
-		leave, err := c.turns.take(ctx, c.key.ID)
+	if c.Key.Role == domain.RoleRegistrant {
+		leave, err := c.registrants.lock(ctx, c.Key.ID)
 		if err != nil {
 			return nil, err
 		}
 		defer leave()
-		n.receiverKey = NewKey()
+		n.receiverKey = rest.NewKey()
 	}
-	out, err := once(ctx, c, post[madeOut[endpointOut]]{
-		decide: func(ctx context.Context) (domain.Group, error) { return c.decideEndpoint(ctx, &n) },
-		answer: func(ctx context.Context, entries []domain.Entry, replayed bool) (*madeOut[endpointOut], error) {
+	out, err := rest.Once(ctx, c.Request, rest.Post[rest.Made[endpointOut]]{
+		Decide: func(ctx context.Context) (domain.Group, error) { return decideEndpoint(ctx, c, &n) },
+		Answer: func(ctx context.Context, entries []domain.Entry, replayed bool) (*rest.Made[endpointOut], error) {
 			if replayed {
-				c.dropSecrets(ctx, n.secrets.kept...) // another request was faster
+				dropSecrets(ctx, c, n.secrets.kept...) // another request was faster
 			}
 			n.secrets.kept = nil
-			row, err := c.endpointOf(ctx, entries[0])
+			row, err := endpointOf(ctx, c, entries[0])
 			if err != nil {
 				return nil, err
 			}
-			if c.key.Role == domain.RoleRegistrant { // the new key opens at once, and whoami counts it
-				if err := c.await(ctx, entries[len(entries)-1].Position); err != nil {
+			if c.Key.Role == domain.RoleRegistrant { // the new key opens at once, and whoami counts it
+				if err := c.Await(ctx, entries[len(entries)-1].Position); err != nil {
 					return nil, err
 				}
 			}
-			body := c.showEndpoint(row)
+			body := showEndpoint(row)
 			for _, e := range entries[1:] {
 				if e.Stream.Kind == domain.StreamSubscription {
 					body.SubscriptionID = e.Stream.ID
@@ -173,25 +174,25 @@ func createEndpoint(ctx context.Context, c *call, in *createEndpointIn) (*madeOu
 			if !replayed {
 				body.SigningKey, body.ReceiverKey = n.secrets.signingKey, n.receiverKey
 			}
-			return made(entries[0], replayed, c.endpointPath(row.ID), body), nil
+			return rest.NewMade(entries[0], replayed, endpointPath(c, row.ID), body), nil
 		},
 	})
-	c.dropRefused(ctx, err, n.secrets.kept)
+	dropRefused(ctx, c, err, n.secrets.kept)
 	return out, err
 }
 
 // decideEndpoint checks everything before it keeps a secret, and keeps the secrets before the fact that names them.
-func (c *call) decideEndpoint(ctx context.Context, n *newEndpoint) (domain.Group, error) {
-	c.forget(ctx, &n.secrets)
+func decideEndpoint(ctx context.Context, c *call, n *newEndpoint) (domain.Group, error) {
+	forgetSecrets(ctx, c, &n.secrets)
 	in, id := n.in, domain.NewUUID()
-	use, err := c.register(ctx, id)
+	use, err := useRegistration(ctx, c, id)
 	if err != nil {
 		return domain.Group{}, err
 	}
 	if err := use.bound(&in); err != nil {
 		return domain.Group{}, err
 	}
-	config, https, err := c.endpointConfig(ctx, in, &n.secrets)
+	config, https, err := resolveEndpoint(ctx, c, in, &n.secrets)
 	if err != nil {
 		return domain.Group{}, err
 	}
@@ -199,51 +200,51 @@ func (c *call) decideEndpoint(ctx context.Context, n *newEndpoint) (domain.Group
 	if _, err := domain.CreateEndpoint(config, https); err != nil {
 		return domain.Group{}, err
 	}
-	if err := checkReason("body.reason", in.Reason); err != nil {
+	if err := rest.CheckReason("body.reason", in.Reason); err != nil {
 		return domain.Group{}, err
 	}
-	more, err := c.besideEndpoint(use, id, n, in)
+	more, err := besideEndpoint(c, use, id, n, in)
 	if err != nil {
 		return domain.Group{}, err
 	}
-	if err := c.keepSecrets(ctx, &config, &n.secrets); err != nil {
+	if err := keepSecrets(ctx, c, &config, &n.secrets); err != nil {
 		return domain.Group{}, err
 	}
 	fact, err := domain.CreateEndpoint(config, https)
 	if err != nil {
 		return domain.Group{}, err
 	}
-	group := c.endpointGroup(domain.Endpoint{ID: id}, fact, in.Reason)
+	group := endpointGroup(c, domain.Endpoint{ID: id}, fact, in.Reason)
 	group.Drafts = append(group.Drafts, more...)
 	return group, nil
 }
 
 // besideEndpoint decides on what is made in the same group: the subscription, and what a registration brings.
-func (c *call) besideEndpoint(use *registered, id domain.UUID, n *newEndpoint, in endpointIn) ([]domain.Draft, error) {
+func besideEndpoint(c *call, use *registered, id domain.UUID, n *newEndpoint, in endpointIn) ([]domain.Draft, error) {
 	var drafts []domain.Draft
 	if len(in.EventTypes) > 0 {
 		fact, err := domain.CreateSubscription(domain.SubscriptionConfig{Endpoint: id, EventTypes: in.EventTypes})
 		if err != nil {
 			return nil, err
 		}
-		drafts = c.subscriptionGroup(domain.Subscription{ID: domain.NewUUID()}, fact, in.Reason).Drafts
+		drafts = subscriptionGroup(c, domain.Subscription{ID: domain.NewUUID()}, fact, in.Reason).Drafts
 	}
 	more, err := use.drafts(c, id, in, n.receiverKey)
 	return append(drafts, more...), err
 }
 
 // endpointConfig resolves what a client asks for. The secrets aren't kept yet.
-func (c *call) endpointConfig(ctx context.Context, in endpointIn, secrets *secretValues) (config domain.EndpointConfig, https bool, err error) {
+func resolveEndpoint(ctx context.Context, c *call, in endpointIn, secrets *secretValues) (config domain.EndpointConfig, https bool, err error) {
 	name := in.Profile
 	if name == "" {
 		name = defaultProfile
 	}
-	profile, ok, err := c.profile(ctx, name)
+	profile, ok, err := profileNamed(ctx, c, name)
 	if err != nil {
 		return config, false, err
 	}
 	if !ok {
-		return config, false, domain.Invalid("profile", "is one of %s", strings.Join(c.Profiles.Names(), ", "))
+		return config, false, domain.Invalid("profile", "is one of %s", strings.Join(profileNames(c), ", "))
 	}
 	if err := checkOrdered(in.Ordered); err != nil {
 		return config, false, err
@@ -274,11 +275,11 @@ func (c *call) endpointConfig(ctx context.Context, in endpointIn, secrets *secre
 			return config, false, err
 		}
 	}
-	https, err = c.httpsOnly(ctx, profile)
+	https, err = httpsOnly(ctx, c, profile)
 	if err != nil {
 		return config, false, err
 	}
-	return config, https, c.checkSecrets(profile, in, secrets)
+	return config, https, checkSecrets(c, profile, in, secrets)
 }
 
 // checkOrdered refuses what isn't kept: an endpoint that is said to be ordered and isn't would mislead its receiver.
@@ -290,23 +291,23 @@ func checkOrdered(asked bool) error {
 }
 
 // checkSecrets reads the credentials and has the profile judge them.
-func (c *call) checkSecrets(profile Profile, in endpointIn, secrets *secretValues) (err error) {
+func checkSecrets(c *call, profile domain.Profile, in endpointIn, secrets *secretValues) (err error) {
 	if secrets.signingKey, secrets.publicKey, err = c.Profiles.NewKey(profile.Digest, in.SigningKey); err != nil {
 		return err
 	}
 	if secrets.auth, err = in.Auth.auth(); err != nil {
 		return err
 	}
-	if secrets.headers, err = c.customHeaders(in.Headers); err != nil {
+	if secrets.headers, err = customHeaders(c, in.Headers); err != nil {
 		return err
 	}
-	secrets.auth, err = c.checkTarget(Target{Profile: profile.Digest, URL: in.URL, Auth: secrets.auth, Headers: secrets.headers, Success: in.Success})
+	secrets.auth, err = judgeTarget(c, domain.Target{Profile: profile.Digest, URL: in.URL, Auth: secrets.auth, Headers: secrets.headers, Success: in.Success})
 	return err
 }
 
 // checkTarget has the profile judge a target, and names the credential's member as this API does.
-func (c *call) checkTarget(t Target) (Auth, error) {
-	auth, err := c.Profiles.Check(t)
+func judgeTarget(c *call, t domain.Target) (domain.Auth, error) {
+	auth, err := c.Profiles.CheckTarget(t)
 	var wrong *domain.InvalidError
 	if errors.As(err, &wrong) && wrong.Field == "auth.value" {
 		return auth, domain.Invalid(secretField(t.Auth.Type), "%s", wrong.Text)
@@ -318,15 +319,15 @@ func (c *call) checkTarget(t Target) (Auth, error) {
 }
 
 // customHeaders brings headers into the order of their names, in canonical form.
-func (c *call) customHeaders(in map[string]string) ([]domain.Header, error) {
+func customHeaders(c *call, in map[string]string) ([]domain.Header, error) {
 	var headers []domain.Header
 	for _, name := range slices.Sorted(maps.Keys(in)) {
-		if err := c.Profiles.CheckHeader("headers."+clip(name), name, in[name]); err != nil {
+		if err := c.Profiles.CheckHeader("headers."+rest.Clip(name), name, in[name]); err != nil {
 			return nil, err
 		}
 		canonical := textproto.CanonicalMIMEHeaderKey(name)
 		if slices.ContainsFunc(headers, func(h domain.Header) bool { return h.Name == canonical }) {
-			return nil, domain.Invalid("headers."+clip(name), "stands twice")
+			return nil, domain.Invalid("headers."+rest.Clip(name), "is given twice")
 		}
 		headers = append(headers, domain.Header{Name: canonical, Value: in[name]})
 	}
@@ -334,9 +335,9 @@ func (c *call) customHeaders(in map[string]string) ([]domain.Header, error) {
 }
 
 // httpsOnly says whether an endpoint's URL must begin with https.
-func (c *call) httpsOnly(ctx context.Context, profile Profile) (bool, error) {
+func httpsOnly(ctx context.Context, c *call, profile domain.Profile) (bool, error) {
 	var tenant projections.Tenant
-	_, err := c.now(ctx, func(r projections.Reader) (err error) {
+	_, err := rest.Now(ctx, c.Request, func(r projections.Reader) (err error) {
 		tenant, err = r.Tenant(ctx, projections.AsOf{})
 		return err
 	})

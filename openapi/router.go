@@ -3,6 +3,8 @@ package openapi
 import (
 	"net/http"
 	"strings"
+
+	"github.com/hooktrail/hooktrail/openapi/internal/rest"
 )
 
 // router is a ServeMux that also takes two patterns which net/http can't put in order: both match
@@ -45,11 +47,6 @@ func (m *router) either(w http.ResponseWriter, r *http.Request) {
 		r.SetPathValue("sequence", part)
 		m.bySequence(w, r)
 	default:
-		writeProblem(w, noPath())
+		rest.ServeNoPath(w, r)
 	}
-}
-
-// noPath is the answer to a path that isn't served.
-func noPath() *problem {
-	return refuse(http.StatusNotFound, "not_found", "There is no such path; /docs lists those there are.")
 }

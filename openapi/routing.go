@@ -4,18 +4,19 @@ import (
 	"context"
 
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/openapi/internal/rest"
 	"github.com/hooktrail/hooktrail/projections"
 )
 
 type getRoutingIn struct {
 	EventPath
-	AsOfQuery
+	rest.AsOfQuery
 }
 
 type getRoutingBySequenceIn struct {
-	TenantPath
+	rest.TenantPath
 	Sequence int64 `path:"sequence" minimum:"0" doc:"The event's place in the tenant's log." example:"41"`
-	AsOfQuery
+	rest.AsOfQuery
 }
 
 // routingOut is what became of an event.
@@ -25,7 +26,7 @@ type routingOut struct {
 	Complete      bool         `json:"complete" doc:"false: as of the moment asked for, further entries of the routing were still to come." example:"true"`
 	Configuration int64        `json:"configuration_sequence" doc:"The tenant's newest configuration entry when the event was routed: the routing is what that configuration decides." example:"17"`
 	Sequence      int64        `json:"sequence,omitempty" doc:"The routing's last entry: the event's own, unless it goes to more than 1,000 endpoints." example:"41"`
-	RoutedAt      stamp        `json:"routed_at,omitzero" doc:"When it was recorded." example:"2026-07-01T12:00:00.125456Z"`
+	RoutedAt      rest.Stamp   `json:"routed_at,omitzero" doc:"When it was recorded." example:"2026-07-01T12:00:00.125456Z"`
 	Deliveries    []routedOut  `json:"deliveries" doc:"Where the event goes."`
 	Skipped       []skippedOut `json:"skipped" doc:"Subscriptions whose types matched and that made no delivery all the same."`
 }
@@ -50,35 +51,35 @@ type skippedOut struct {
 	Reason         domain.SkipReason `json:"reason" doc:"Why it made no delivery; more reasons may come." example:"subscription_paused"`
 }
 
-func getRouting(ctx context.Context, c *call, in *getRoutingIn) (*oneOut[routingOut], error) {
-	row, reflected, err := c.findEvent(ctx, in.ID, in.Source, in.AsOfQuery)
+func getRouting(ctx context.Context, c *call, in *getRoutingIn) (*rest.One[routingOut], error) {
+	row, reflected, err := findEvent(ctx, c, in.ID, in.Source, in.AsOfQuery)
 	if err != nil {
 		return nil, err
 	}
-	return c.routing(ctx, row, reflected, in.AsOfQuery)
+	return answerRouting(ctx, c, row, reflected, in.AsOfQuery)
 }
 
-func getRoutingBySequence(ctx context.Context, c *call, in *getRoutingBySequenceIn) (*oneOut[routingOut], error) {
-	row, reflected, err := c.eventAt(ctx, domain.Sequence(in.Sequence), in.AsOfQuery)
+func getRoutingBySequence(ctx context.Context, c *call, in *getRoutingBySequenceIn) (*rest.One[routingOut], error) {
+	row, reflected, err := eventAt(ctx, c, domain.Sequence(in.Sequence), in.AsOfQuery)
 	if err != nil {
 		return nil, err
 	}
-	return c.routing(ctx, row, reflected, in.AsOfQuery)
+	return answerRouting(ctx, c, row, reflected, in.AsOfQuery)
 }
 
 // routing reads the routing's entries: they say it all, and say it as of when it was decided.
-func (c *call) routing(ctx context.Context, row projections.Event, reflected domain.Sequence, in AsOfQuery) (*oneOut[routingOut], error) {
-	if c.key.Role == domain.RoleProducer {
-		if _, err := c.exactEvent(ctx, row.Created.Sequence, 0); err != nil {
+func answerRouting(ctx context.Context, c *call, row projections.Event, reflected domain.Sequence, in rest.AsOfQuery) (*rest.One[routingOut], error) {
+	if c.Key.Role == domain.RoleProducer {
+		if _, err := exactEvent(ctx, c, row.Created.Sequence, 0); err != nil {
 			return nil, err
 		}
 	}
 	out := routingOut{
-		EventID: c.eventName(row.ID, row.Attrs), EventSequence: int64(row.Created.Sequence), Deliveries: []routedOut{}, Skipped: []skippedOut{},
+		EventID: eventName(c, row.ID, row.Attrs), EventSequence: int64(row.Created.Sequence), Deliveries: []routedOut{}, Skipped: []skippedOut{},
 	}
 	from := row.Created.Sequence
 	query := domain.Query{
-		Tenant: c.tenant, From: &from, Stream: domain.Stream{Kind: domain.StreamEvent, ID: row.ID}, Limit: 100,
+		Tenant: c.Tenant, From: &from, Stream: domain.Stream{Kind: domain.StreamEvent, ID: row.ID}, Limit: 100,
 	}
 	if in.AsOf.Set || in.AsOfSequence.Set {
 		to := reflected + 1
@@ -96,7 +97,7 @@ func (c *call) routing(ctx context.Context, row projections.Event, reflected dom
 			from = entries[i].Sequence + 1
 		}
 		if len(entries) < 100 {
-			return &oneOut[routingOut]{Sequence: sequenceText(max(from-1, reflected)), Body: out}, nil
+			return &rest.One[routingOut]{Sequence: rest.SequenceText(max(from-1, reflected)), Body: out}, nil
 		}
 	}
 }
@@ -104,7 +105,7 @@ func (c *call) routing(ctx context.Context, row projections.Event, reflected dom
 func (out *routingOut) add(e *domain.Entry) error {
 	routing, verdicts := routingOf(e.Fact)
 	if routing == nil {
-		return unreadable(*e)
+		return rest.Unreadable(*e)
 	}
 	for _, d := range routing.Deliveries {
 		out.Deliveries = append(out.Deliveries,
@@ -112,7 +113,7 @@ func (out *routingOut) add(e *domain.Entry) error {
 	}
 	out.Skipped = append(out.Skipped, showSkipped(routing.Skipped)...)
 	out.Skipped = append(out.Skipped, showSkipped(verdicts.Skipped)...)
-	out.Complete, out.Sequence, out.RoutedAt = routing.Complete, int64(e.Sequence), stamp(e.RecordedAt)
+	out.Complete, out.Sequence, out.RoutedAt = routing.Complete, int64(e.Sequence), rest.Stamp(e.RecordedAt)
 	out.Configuration = int64(routing.Configuration)
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/hooktrail/hooktrail/domain"
 )
 
 // kind is what a node of a document is.
@@ -38,7 +40,7 @@ const maxDepth = 32
 // parseNode reads one JSON document. Duplicate member names are refused.
 func parseNode(document []byte) (*node, error) {
 	if !utf8.Valid(document) {
-		return nil, &DocumentError{[]Fault{{"", "is not UTF-8"}}}
+		return nil, &DocumentError{[]Fault{{Pointer: "", Text: "is not UTF-8"}}}
 	}
 	dec := json.NewDecoder(bytes.NewReader(document))
 	dec.UseNumber()
@@ -51,7 +53,7 @@ func parseNode(document []byte) (*node, error) {
 	var fault *DocumentError
 	if err != nil && !errors.As(err, &fault) {
 		line := 1 + bytes.Count(document[:min(dec.InputOffset(), int64(len(document)))], []byte("\n"))
-		return nil, &DocumentError{[]Fault{{"", fmt.Sprintf("is not JSON, in line %d: %s", line, jsonReason(err))}}}
+		return nil, &DocumentError{[]Fault{{Pointer: "", Text: fmt.Sprintf("is not JSON, in line %d: %s", line, jsonReason(err))}}}
 	}
 	return n, err
 }
@@ -66,7 +68,7 @@ func jsonReason(err error) string {
 
 func readNode(dec *json.Decoder, pointer string, depth int) (*node, error) {
 	if depth > maxDepth {
-		return nil, &DocumentError{[]Fault{{pointer, fmt.Sprintf("is nested deeper than %d levels", maxDepth)}}}
+		return nil, &DocumentError{[]Fault{{Pointer: pointer, Text: fmt.Sprintf("is nested deeper than %d levels", maxDepth)}}}
 	}
 	token, err := dec.Token()
 	if err != nil {
@@ -114,7 +116,7 @@ func (n *node) readObject(dec *json.Decoder, depth int) error {
 		name, _ := token.(string) // the decoder lets nothing else stand before a colon
 		place := n.pointer + "/" + pointerEscaper().Replace(name)
 		if n.member(name) != nil {
-			return &DocumentError{[]Fault{{place, "stands twice"}}}
+			return &DocumentError{[]Fault{{Pointer: place, Text: "stands twice"}}}
 		}
 		item, err := readNode(dec, place, depth+1)
 		if err != nil {
@@ -165,10 +167,7 @@ func (n *node) append(b []byte) []byte {
 func pointerEscaper() *strings.Replacer { return strings.NewReplacer("~", "~0", "/", "~1") }
 
 // Fault is one thing wrong with a document.
-type Fault struct {
-	Pointer string // RFC 6901, "" for the whole document: "/envelope/event/id"
-	Text    string // what is wrong there and what is allowed; it never repeats more than a name
-}
+type Fault = domain.Fault
 
 // DocumentError says where a profile document is wrong. It holds every fault that was found, at least one.
 type DocumentError struct{ Faults []Fault }

@@ -55,11 +55,11 @@ func (s *Profiles) add(p *Profile) {
 // a name and version that another document has; the same document again changes nothing.
 func (s *Profiles) With(p *Profile) (*Profiles, error) {
 	if s.built[p.Name] {
-		return nil, &DocumentError{[]Fault{{"/name", "is the name of a profile that the program brings along: choose another"}}}
+		return nil, &DocumentError{[]Fault{{Pointer: "/name", Text: "is the name of a profile that the program brings along: choose another"}}}
 	}
 	for _, have := range s.byDigest {
 		if have.Name == p.Name && have.Version == p.Version && have.Digest != p.Digest {
-			return nil, &DocumentError{[]Fault{{"/version", "is taken by another document of this name: a change needs a new version"}}}
+			return nil, &DocumentError{[]Fault{{Pointer: "/version", Text: "is taken by another document of this name: a change needs a new version"}}}
 		}
 	}
 	next := &Profiles{maps.Clone(s.latest), maps.Clone(s.byDigest), s.built}

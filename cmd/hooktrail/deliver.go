@@ -13,7 +13,6 @@ import (
 	"github.com/hooktrail/hooktrail/adapters/dispatch"
 	"github.com/hooktrail/hooktrail/adapters/webhook"
 	"github.com/hooktrail/hooktrail/domain"
-	"github.com/hooktrail/hooktrail/openapi"
 )
 
 // secretReader opens a stored secret, which opens only for the purpose that it was kept for.
@@ -123,8 +122,8 @@ func recorded(target *webhook.Target, request *webhook.Request, result *webhook.
 	return kept
 }
 
-// body builds an attempt's body again, for the API.
-func (c *courier) body(ctx context.Context, sent openapi.SentAttempt) ([]byte, error) {
+// Body builds an attempt's body again, for the API.
+func (c *courier) Body(ctx context.Context, sent domain.SentAttempt) ([]byte, error) {
 	appended, ok := sent.Event.Fact.(*domain.EventAppended)
 	if !ok {
 		return nil, fmt.Errorf("the event's content is gone: %w", domain.ErrNotFound)
@@ -143,7 +142,7 @@ func (c *courier) body(ctx context.Context, sent openapi.SentAttempt) ([]byte, e
 	body, err := profile.Body(sent.Endpoint.ID.String(), wireEvent(sent.Endpoint.Tenant, event), attempt)
 	var refused *webhook.RefusedError
 	if errors.As(err, &refused) {
-		return nil, openapi.ErrNothingSent
+		return nil, domain.ErrNothingSent
 	}
 	return body, err
 }
@@ -205,7 +204,7 @@ func (c *courier) newTarget(ctx context.Context, e domain.Endpoint, keys []domai
 		Profile: profile, EndpointID: e.ID.String(), URL: e.URL, Success: e.Success, UserAgent: c.userAgent, Origin: c.originFor(e),
 	}
 	for _, id := range keys {
-		text, err := c.secrets(ctx, e.Tenant, id, openapi.PurposeSigningKey)
+		text, err := c.secrets(ctx, e.Tenant, id, domain.PurposeSigningKey)
 		if err != nil {
 			return nil, fmt.Errorf("open signing key %s: %w", id, err)
 		}
@@ -216,7 +215,7 @@ func (c *courier) newTarget(ctx context.Context, e domain.Endpoint, keys []domai
 		config.Keys = append(config.Keys, key)
 	}
 	if e.Query != nil {
-		query, err := c.secrets(ctx, e.Tenant, e.Query.Secret, openapi.PurposeQuery)
+		query, err := c.secrets(ctx, e.Tenant, e.Query.Secret, domain.PurposeQuery)
 		if err != nil {
 			return nil, fmt.Errorf("open the query of the endpoint's URL: %w", err)
 		}
@@ -224,14 +223,14 @@ func (c *courier) newTarget(ctx context.Context, e domain.Endpoint, keys []domai
 		config.URL = base + "?" + string(query)
 	}
 	if e.Auth != nil {
-		value, err := c.secrets(ctx, e.Tenant, e.Auth.Secret, openapi.PurposeAuth)
+		value, err := c.secrets(ctx, e.Tenant, e.Auth.Secret, domain.PurposeAuth)
 		if err != nil {
 			return nil, fmt.Errorf("open the endpoint's credentials: %w", err)
 		}
 		config.Auth = webhook.Auth{Type: e.Auth.Type, In: e.Auth.In, Name: e.Auth.Name, Value: string(value)}
 	}
 	for _, h := range e.Headers {
-		value, err := c.secrets(ctx, e.Tenant, h.Secret, openapi.PurposeHeader)
+		value, err := c.secrets(ctx, e.Tenant, h.Secret, domain.PurposeHeader)
 		if err != nil {
 			return nil, fmt.Errorf("open the endpoint's header %s: %w", h.Name, err)
 		}

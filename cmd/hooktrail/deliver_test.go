@@ -14,7 +14,6 @@ import (
 	"github.com/hooktrail/hooktrail/adapters/dispatch"
 	"github.com/hooktrail/hooktrail/adapters/webhook"
 	"github.com/hooktrail/hooktrail/domain"
-	"github.com/hooktrail/hooktrail/openapi"
 	"github.com/hooktrail/hooktrail/projections"
 )
 
@@ -103,7 +102,7 @@ func TestCourier_Body(t *testing.T) {
 	}
 	c := newCourier(nil, onlyEmbedded(profiles), nil, "")
 	body := func(profile, data string) ([]byte, error) {
-		return c.body(t.Context(), openapi.SentAttempt{
+		return c.Body(t.Context(), domain.SentAttempt{
 			Endpoint: domain.Endpoint{ID: domain.NewUUID(), Tenant: "acme", EndpointConfig: domain.EndpointConfig{Profile: profile, ProfileDigest: profiles.Named(profile).Digest}},
 			Event: domain.Entry{Sequence: 7, RecordedAt: time.Unix(1700137999, 0), Fact: &domain.EventAppended{
 				Event: domain.EventAttributes{EventClass: domain.EventClass{Type: "b.c", SchemaVersion: "v1"}, EventIdentity: domain.EventIdentity{ID: "a"}}, Data: []byte(data),
@@ -115,7 +114,7 @@ func TestCourier_Body(t *testing.T) {
 	if got, err := body("firespring", `{"n":1.50}`); err != nil || string(got) != want {
 		t.Errorf("%s, %v; want %s", got, err, want)
 	}
-	if got, err := body("coherent-spark", `{"FolderName":{}}`); !errors.Is(err, openapi.ErrNothingSent) {
+	if got, err := body("coherent-spark", `{"FolderName":{}}`); !errors.Is(err, domain.ErrNothingSent) {
 		t.Errorf("%s, %v; want nothing", got, err)
 	}
 }

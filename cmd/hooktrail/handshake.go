@@ -8,7 +8,6 @@ import (
 
 	"github.com/hooktrail/hooktrail/adapters/webhook"
 	"github.com/hooktrail/hooktrail/domain"
-	"github.com/hooktrail/hooktrail/openapi"
 )
 
 // webhookOrigin is the name by which receivers know this instance: the one configured, else the machine's if it can be one.
@@ -31,8 +30,8 @@ func (c *courier) originFor(e domain.Endpoint) string {
 	return c.origin
 }
 
-// handshake sends a handshake's one request, with the endpoint's credentials, and says how it ended.
-func (c *courier) handshake(ctx context.Context, order openapi.HandshakeOrder) (domain.HandshakeResult, []byte) {
+// Handshake sends a handshake's one request, with the endpoint's credentials, and says how it ended.
+func (c *courier) Handshake(ctx context.Context, order domain.HandshakeOrder) (domain.HandshakeResult, []byte) {
 	start := order.Start
 	opening, cancel := context.WithTimeout(ctx, secretsTimeout)
 	defer cancel()

@@ -14,7 +14,6 @@ import (
 	"github.com/hooktrail/hooktrail/adapters/dispatch"
 	"github.com/hooktrail/hooktrail/adapters/webhook"
 	"github.com/hooktrail/hooktrail/domain"
-	"github.com/hooktrail/hooktrail/openapi"
 )
 
 // handshakeReceiver answers by its path, and keeps the last request's header and query.
@@ -61,7 +60,7 @@ func TestCourier_Handshake(t *testing.T) {
 	defer sender.Close()
 	const query, token = "tenant=query-secret-1", "bearer-secret-2"
 	known := newCourier(sender, onlyEmbedded(profiles), func(_ context.Context, _ domain.TenantID, _ domain.UUID, purpose string) ([]byte, error) {
-		return map[string][]byte{openapi.PurposeQuery: []byte(query), openapi.PurposeAuth: []byte(token)}[purpose], nil
+		return map[string][]byte{domain.PurposeQuery: []byte(query), domain.PurposeAuth: []byte(token)}[purpose], nil
 	}, "hooks.bank.example")
 	nameless := newCourier(sender, onlyEmbedded(profiles), known.secrets, "")
 	endpoint := domain.Endpoint{ID: domain.NewUUID(), Tenant: "acme", Version: 3, EndpointConfig: domain.EndpointConfig{
@@ -86,7 +85,7 @@ func TestCourier_Handshake(t *testing.T) {
 			ID: domain.NewUUID(), Kind: test.kind, URL: server.URL + test.path + "?tenant=%5Bredacted%5D", Query: &domain.SecretQuery{Secret: domain.NewUUID()},
 			At: now(), TimeoutMS: 10_000,
 		}
-		result, body := test.courier.handshake(t.Context(), openapi.HandshakeOrder{Endpoint: endpoint, Start: start})
+		result, body := test.courier.Handshake(t.Context(), domain.HandshakeOrder{Endpoint: endpoint, Start: start})
 		if result.Passed != test.passed || result.Error != test.error || result.AllowedPerMinute != test.rate || (result.Detail == "") != test.passed {
 			t.Errorf("%s at %s: %+v", test.kind, test.path, result)
 		}
@@ -107,7 +106,7 @@ func TestCourier_Handshake(t *testing.T) {
 		}
 	}
 	start := domain.HandshakeStart{ID: domain.NewUUID(), Kind: domain.HandshakeOwnership, URL: "http://169.254.169.254/latest", At: now(), TimeoutMS: 1000}
-	if result, _ := known.handshake(t.Context(), openapi.HandshakeOrder{Endpoint: endpoint, Start: start}); result.Passed || result.Error == "" || result.RemoteAddr != "" {
+	if result, _ := known.Handshake(t.Context(), domain.HandshakeOrder{Endpoint: endpoint, Start: start}); result.Passed || result.Error == "" || result.RemoteAddr != "" {
 		t.Errorf("a handshake passes the guard: %+v", result)
 	}
 }

@@ -105,7 +105,7 @@ func (s *server) addProfiles(ctx context.Context) error {
 		if s.profiles.all().ByDigest(file.profile.Digest) != nil {
 			continue
 		}
-		_, err := domain.AppendOne(ctx, s.entries, openapi.AddProfile(offeredProfile(file.profile), domain.Actor{}, "HOOKTRAIL_PROFILES"))
+		_, err := domain.AppendOne(ctx, s.entries, openapi.AddProfile(file.profile.Offer(), domain.Actor{}, "HOOKTRAIL_PROFILES"))
 		taken := new(domain.ClaimedError)
 		switch {
 		case errors.As(err, &taken) && !taken.Same:

@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 
 	"github.com/hooktrail/hooktrail/adapters/webhook"
-	"github.com/hooktrail/hooktrail/openapi"
 	"github.com/hooktrail/hooktrail/projections"
 )
 
@@ -65,45 +63,4 @@ func (s *profileSet) byDigest(ctx context.Context, digest string) (*webhook.Prof
 		return nil, err
 	}
 	return s.all().ByDigest(digest), nil
-}
-
-// offer is a format that was looked for; false when there is none.
-func (s *profileSet) offer(p *webhook.Profile) (openapi.Profile, bool) {
-	if p == nil {
-		return openapi.Profile{}, false
-	}
-	return s.offered(p), true
-}
-
-// offered is a format as the HTTP surface knows it.
-func (s *profileSet) offered(p *webhook.Profile) openapi.Profile {
-	offer := offeredProfile(p)
-	offer.BuiltIn = s.embedded.ByDigest(p.Digest) != nil
-	return offer
-}
-
-// list is every version of every format.
-func (s *profileSet) list() []openapi.Profile {
-	var list []openapi.Profile
-	for _, p := range s.all().All() {
-		list = append(list, s.offered(p))
-	}
-	return list
-}
-
-// parseProfile reads a document that an operator adds.
-func parseProfile(document []byte) (openapi.Profile, []openapi.Fault, error) {
-	p, err := webhook.ParseProfile(document)
-	var wrong *webhook.DocumentError
-	switch {
-	case errors.As(err, &wrong):
-		faults := make([]openapi.Fault, len(wrong.Faults))
-		for i, f := range wrong.Faults {
-			faults[i] = openapi.Fault(f)
-		}
-		return openapi.Profile{}, faults, nil
-	case err != nil:
-		return openapi.Profile{}, nil, err
-	}
-	return offeredProfile(p), nil, nil
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/hooktrail/hooktrail/adapters/postgres/views"
 	"github.com/hooktrail/hooktrail/adapters/schema"
 	"github.com/hooktrail/hooktrail/adapters/webhook"
+	"github.com/hooktrail/hooktrail/adapters/webhook/guide"
 	"github.com/hooktrail/hooktrail/openapi"
 	"github.com/hooktrail/hooktrail/projections"
 )
@@ -289,11 +290,15 @@ func (s *server) serveHTTP(ctx context.Context, log *dispatch.Router) error {
 		return err
 	}
 	handler, err := openapi.NewHandler(openapi.Server{
-		Log: log, Views: s.views, Directory: s.directory, Secrets: keptSecrets(s.entries, s.vault),
-		Profiles: profilesFor(s.profiles), Schemas: schemasFor(schema.NewCache()), Webhooks: webhooks, Guide: s.profiles.guide, Claimed: s.entries.Claimed, Settle: s.entries.Settle,
-		CheckFilter: s.filters.Check, CompileFilter: s.filters.Compile, Route: s.previewed,
-		AttemptBody: s.courier.body, Handshake: s.courier.handshake, Node: s.node.id, Ready: (&readiness{check: s.entries.Ready}).ready, Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
-		Clock: time.Now, Logger: s.log, Version: version, Limits: openapi.Limits{DataBytes: s.MaxDataBytes},
+		Log: log, Claims: s.entries, Settler: s.entries, Views: s.views, Directory: s.directory,
+		Vault: s.vault, Fingerprints: s.entries, Schemas: schema.NewCache(), Filters: s.filters,
+		Profiles: webhook.Offers{
+			Embedded: s.profiles.embedded, Known: s.profiles.all, UserAgent: s.courier.userAgent,
+		},
+		Previewer: dispatch.Previewer{Filter: s.filters.Lazy}, Courier: s.courier,
+		Guides: guide.Guides{Known: s.profiles.all}, Readiness: &readiness{check: s.entries.Ready},
+		Node: s.node.id, Webhooks: webhooks, Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
+		Logger: s.log, Version: version, Limits: openapi.Limits{DataBytes: s.MaxDataBytes},
 	})
 	if err != nil {
 		return err

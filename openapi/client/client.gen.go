@@ -1243,7 +1243,7 @@ type EndpointPatch struct {
 		PerSecond *float64 `json:"per_second,omitempty"`
 	} `json:"rate_limit,omitempty"`
 
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	//
 	// Examples: receiver's maintenance window
 	Reason *string `json:"reason,omitempty"`
@@ -1355,7 +1355,7 @@ type EndpointRequest struct {
 	// RateLimit How many requests are sent; no limit by default.
 	RateLimit *RateLimit `json:"rate_limit,omitempty"`
 
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	//
 	// Examples: receiver's maintenance window
 	Reason *string `json:"reason,omitempty"`
@@ -1700,7 +1700,7 @@ type EventTypeRequest struct {
 	// Examples: [{"amount":12.5}]
 	Examples *[]interface{} `json:"examples,omitempty"`
 
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	//
 	// Examples: receiver's maintenance window
 	Reason *string `json:"reason,omitempty"`
@@ -1850,7 +1850,7 @@ type HandshakeRequest struct {
 	// Examples: ownership
 	Kind *HandshakeRequestKind `json:"kind,omitempty"`
 
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	//
 	// Examples: receiver's maintenance window
 	Reason *string `json:"reason,omitempty"`
@@ -2003,7 +2003,7 @@ type KeyRequest struct {
 	// Examples: billing
 	Principal *string `json:"principal,omitempty"`
 
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	//
 	// Examples: receiver's maintenance window
 	Reason *string `json:"reason,omitempty"`
@@ -2224,7 +2224,7 @@ type RateLimit struct {
 
 // ReasonBody defines model for ReasonBody.
 type ReasonBody struct {
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	//
 	// Examples: receiver's maintenance window
 	Reason *string `json:"reason,omitempty"`
@@ -2257,7 +2257,7 @@ type Receipt struct {
 	// Examples: offer.issued
 	Type string `json:"type"`
 
-	// Warnings How the event breaks the schema of its type, where the tenant has it accepted all the same: places and rules. It stands in the event's entry too.
+	// Warnings How the event breaks the schema of its type, where the tenant has it accepted all the same: places and rules. The event's entry has it too.
 	//
 	// Examples: ["data/amount: must be a number"]
 	Warnings *[]string `json:"warnings,omitempty"`
@@ -2415,7 +2415,7 @@ type RegistrationRequest struct {
 	// Examples: 1
 	Quota *int64 `json:"quota,omitempty"`
 
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	//
 	// Examples: receiver's maintenance window
 	Reason *string `json:"reason,omitempty"`
@@ -2570,7 +2570,7 @@ type RotateRequest struct {
 	// Examples: 24h
 	Overlap *string `json:"overlap,omitempty"`
 
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	//
 	// Examples: receiver's maintenance window
 	Reason *string `json:"reason,omitempty"`
@@ -2843,7 +2843,7 @@ type SubscriptionPatch struct {
 	// Examples: data.amount > 100
 	Filter *string `json:"filter,omitempty"`
 
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	//
 	// Examples: receiver's maintenance window
 	Reason *string `json:"reason,omitempty"`
@@ -2866,7 +2866,7 @@ type SubscriptionRequest struct {
 	// Examples: data.amount > 100
 	Filter *string `json:"filter,omitempty"`
 
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	//
 	// Examples: receiver's maintenance window
 	Reason *string `json:"reason,omitempty"`
@@ -2948,7 +2948,7 @@ type TenantPatch struct {
 	// Examples: Acme Ltd
 	Name *string `json:"name,omitempty"`
 
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	//
 	// Examples: receiver's maintenance window
 	Reason *string `json:"reason,omitempty"`
@@ -2981,7 +2981,7 @@ type TenantRequest struct {
 	// Examples: Acme Ltd
 	Name *string `json:"name,omitempty"`
 
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	//
 	// Examples: receiver's maintenance window
 	Reason *string `json:"reason,omitempty"`
@@ -3032,7 +3032,7 @@ type TestRequest struct {
 	// Examples: {"amount":12.5}
 	Data interface{} `json:"data,omitempty"`
 
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	//
 	// Examples: receiver's maintenance window
 	Reason *string `json:"reason,omitempty"`
@@ -3192,13 +3192,13 @@ type ListInstanceKeysParamsOrder string
 
 // CreateInstanceKeyParams defines parameters for CreateInstanceKey.
 type CreateInstanceKeyParams struct {
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // RevokeInstanceKeyParams defines parameters for RevokeInstanceKey.
 type RevokeInstanceKeyParams struct {
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	Reason *string `form:"reason,omitempty" json:"reason,omitempty"`
 }
 
@@ -3222,10 +3222,10 @@ type CreateProfileJSONBody map[string]interface{}
 
 // CreateProfileParams defines parameters for CreateProfile.
 type CreateProfileParams struct {
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	Reason *string `form:"reason,omitempty" json:"reason,omitempty"`
 
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
@@ -3258,13 +3258,13 @@ type ListTenantsParamsOrder string
 
 // CreateTenantParams defines parameters for CreateTenant.
 type CreateTenantParams struct {
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // DeleteTenantParams defines parameters for DeleteTenant.
 type DeleteTenantParams struct {
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	Reason *string `form:"reason,omitempty" json:"reason,omitempty"`
 
 	// IfMatch The ETag that the thing must still have; else 412.
@@ -3387,7 +3387,7 @@ type GetAttemptBodyParams struct {
 
 // RedriveDeliveryParams defines parameters for RedriveDelivery.
 type RedriveDeliveryParams struct {
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
@@ -3420,13 +3420,13 @@ type ListEndpointsParamsOrder string
 
 // CreateEndpointParams defines parameters for CreateEndpoint.
 type CreateEndpointParams struct {
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // DeleteEndpointParams defines parameters for DeleteEndpoint.
 type DeleteEndpointParams struct {
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	Reason *string `form:"reason,omitempty" json:"reason,omitempty"`
 
 	// IfMatch The ETag that the thing must still have; else 412.
@@ -3456,31 +3456,31 @@ type UpdateEndpointParams struct {
 
 // HandshakeEndpointParams defines parameters for HandshakeEndpoint.
 type HandshakeEndpointParams struct {
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // PauseEndpointParams defines parameters for PauseEndpoint.
 type PauseEndpointParams struct {
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // ResumeEndpointParams defines parameters for ResumeEndpoint.
 type ResumeEndpointParams struct {
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // RotateEndpointKeyParams defines parameters for RotateEndpointKey.
 type RotateEndpointKeyParams struct {
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // TestEndpointParams defines parameters for TestEndpoint.
 type TestEndpointParams struct {
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
@@ -3513,10 +3513,10 @@ type ListEventTypesParamsOrder string
 
 // ImportEventTypesParams defines parameters for ImportEventTypes.
 type ImportEventTypesParams struct {
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	Reason *string `form:"reason,omitempty" json:"reason,omitempty"`
 
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
@@ -3606,7 +3606,7 @@ type ListEventsParamsOrder string
 
 // AppendEventParams defines parameters for AppendEvent.
 type AppendEventParams struct {
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
@@ -3615,7 +3615,7 @@ type AppendEventsApplicationCloudeventsBatchPlusJSONBody = []CloudEventRequest
 
 // AppendEventsParams defines parameters for AppendEvents.
 type AppendEventsParams struct {
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
@@ -3702,13 +3702,13 @@ type ListKeysParamsOrder string
 
 // CreateKeyParams defines parameters for CreateKey.
 type CreateKeyParams struct {
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // RevokeKeyParams defines parameters for RevokeKey.
 type RevokeKeyParams struct {
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	Reason *string `form:"reason,omitempty" json:"reason,omitempty"`
 }
 
@@ -3813,13 +3813,13 @@ type ListRegistrationsParamsOrder string
 
 // CreateRegistrationParams defines parameters for CreateRegistration.
 type CreateRegistrationParams struct {
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // DeleteRegistrationParams defines parameters for DeleteRegistration.
 type DeleteRegistrationParams struct {
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	Reason *string `form:"reason,omitempty" json:"reason,omitempty"`
 
 	// IfMatch The ETag that the thing must still have; else 412.
@@ -3906,13 +3906,13 @@ type ListSubscriptionsParamsOrder string
 
 // CreateSubscriptionParams defines parameters for CreateSubscription.
 type CreateSubscriptionParams struct {
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // DeleteSubscriptionParams defines parameters for DeleteSubscription.
 type DeleteSubscriptionParams struct {
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	Reason *string `form:"reason,omitempty" json:"reason,omitempty"`
 
 	// IfMatch The ETag that the thing must still have; else 412.
@@ -3942,13 +3942,13 @@ type UpdateSubscriptionParams struct {
 
 // PauseSubscriptionParams defines parameters for PauseSubscription.
 type PauseSubscriptionParams struct {
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // ResumeSubscriptionParams defines parameters for ResumeSubscription.
 type ResumeSubscriptionParams struct {
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 

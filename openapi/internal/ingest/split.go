@@ -1,4 +1,4 @@
-package openapi
+package ingest
 
 import (
 	"bytes"
@@ -7,8 +7,9 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// What follows cuts JSON that domain.SplitObject or domain.CheckJSON has accepted as part of a larger text: checking
-// each event of a batch a second time would cost more than all else that is done with it.
+// This file splits JSON that domain.SplitObject or domain.CheckJSON has accepted as part of a larger text: checking each event
+// of a batch a second time would cost more than everything else that is done with it. On JSON that wasn't checked these
+// functions panic or return nonsense.
 
 // splitChecked appends the members of a checked object to a list.
 func splitChecked(object []byte, members []domain.Member) []domain.Member {
@@ -18,52 +19,53 @@ func splitChecked(object []byte, members []domain.Member) []domain.Member {
 
 // splitFrom appends the members of the checked object that begins at i, and returns where it ends.
 func splitFrom(b []byte, i int, members []domain.Member) ([]domain.Member, int) {
-	i = space(b, i+1)
+	i = skipSpace(b, i+1)
 	for b[i] != '}' {
-		end := value(b, i)
+		end := valueEnd(b, i)
 		name := unquote(b[i:end])
-		begin := space(b, space(b, end)+1) // behind the colon
-		end = value(b, begin)
+		begin := skipSpace(b, skipSpace(b, end)+1) // behind the colon
+		end = valueEnd(b, begin)
 		members = append(members, domain.Member{Name: name, Raw: b[begin:end:end]})
-		if i = space(b, end); b[i] == ',' {
-			i = space(b, i+1)
+		if i = skipSpace(b, end); b[i] == ',' {
+			i = skipSpace(b, i+1)
 		}
 	}
 	return members, i + 1
 }
 
-// eachChecked calls do with the members of every object in a checked array, and with none for an element that is no
-// object. The members are do's until it returns.
+// eachChecked calls do with the members of every object in a checked array, and with none for an element that isn't an object.
+// The members are valid until do returns.
 func eachChecked(array []byte, do func(members []domain.Member, object bool) error) error {
 	var members []domain.Member
-	i := space(array, 1)
+	i := skipSpace(array, 1)
 	for array[i] != ']' {
 		var end int
 		object := array[i] == '{'
 		if object {
 			members, end = splitFrom(array, i, members[:0])
 		} else {
-			members, end = members[:0], value(array, i)
+			members, end = members[:0], valueEnd(array, i)
 		}
 		if err := do(members, object); err != nil {
 			return err
 		}
-		if i = space(array, end); array[i] == ',' {
-			i = space(array, i+1)
+		if i = skipSpace(array, end); array[i] == ',' {
+			i = skipSpace(array, i+1)
 		}
 	}
 	return nil
 }
 
-func space(b []byte, i int) int {
+// skipSpace returns the first index from i on that isn't white space.
+func skipSpace(b []byte, i int) int {
 	for b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r' {
 		i++
 	}
 	return i
 }
 
-// value returns where the value that begins at i ends.
-func value(b []byte, i int) int {
+// valueEnd returns where the value that begins at i ends.
+func valueEnd(b []byte, i int) int {
 	switch b[i] {
 	case '"':
 		return stringEnd(b, i)
@@ -112,7 +114,7 @@ func unquote(quoted []byte) string {
 	}
 	var s string
 	if json.Unmarshal(quoted, &s) != nil {
-		panic("openapi: a checked text isn't JSON")
+		panic("ingest: a checked text isn't JSON")
 	}
 	return s
 }
