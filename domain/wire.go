@@ -10,8 +10,8 @@ const (
 	PurposeQuery      = "endpoint.query" // the query of the endpoint's URL
 )
 
-// Auth is how the product authenticates itself to a receiver, secret included. The zero value is no authentication. What the
-// log keeps of it is EndpointAuth.
+// Auth is how the product authenticates itself to a receiver, secret included. The zero value is no authentication.
+// What the log keeps of it is EndpointAuth.
 type Auth struct {
 	Type  string // "api_key", "basic" or "bearer"
 	In    string // where an api_key goes: "header" or "query"
@@ -19,8 +19,8 @@ type Auth struct {
 	Value string // the secret
 }
 
-// Target is where an endpoint's requests go and what they carry, with the secrets in plain text. It is judged as a whole
-// before an endpoint is made or changed.
+// Target is where an endpoint's requests go and what they carry, with the secrets in plain text. It is judged as a
+// whole before an endpoint is made or changed.
 type Target struct {
 	Profile string // the profile's digest
 	URL     string

@@ -33,7 +33,7 @@ type receiptOut struct {
 	Type       string     `json:"type" doc:"As sent." example:"offer.issued"`
 	Sequence   int64      `json:"sequence" doc:"The event's place in the tenant's log, and its leaf's index in the tenant's Merkle tree." example:"41"`
 	RecordedAt rest.Stamp `json:"recorded_at" doc:"When it was recorded: the database's clock." example:"2026-07-01T12:00:00.123456Z"`
-	Warnings   []string   `json:"warnings,omitempty" doc:"How the event breaks the schema of its type, where the tenant has it accepted all the same: places and rules. The event's entry has it too." example:"data/amount: must be a number"`
+	Warnings   []string   `json:"warnings,omitempty" doc:"How the event breaks the schema of its type, where the tenant has it accepted nevertheless: places and rules. The event's entry has it too." example:"data/amount: must be a number"`
 	LeafHash   string     `json:"leaf_hash" doc:"The leaf's RFC 6962 hash, in standard base64 as in C2SP checkpoints." example:"cTOUDeMlPgClsHbaWuiOa3M0PbcTF6PvLiuZtmTwTVg="`
 }
 
@@ -42,7 +42,7 @@ type eventIn struct {
 	ID            string            `json:"id,omitempty" minLength:"1" maxLength:"256" pattern:"^[!-~]+$" doc:"The producer's own, unique with the source; made by the server by default." example:"order-4711"`
 	Source        string            `json:"source,omitempty" maxLength:"1024" doc:"/tenants/{tenant} by default." example:"/billing"`
 	Type          string            `json:"type" minLength:"1" maxLength:"255" doc:"Segments of letters, digits, _ and -, with dots between." example:"offer.issued"`
-	Subject       string            `json:"subject,omitempty" maxLength:"1024" doc:"Whom the event is about: what is erased when that person is." example:"customer-17"`
+	Subject       string            `json:"subject,omitempty" maxLength:"1024" doc:"The person that the event is about, who can be erased with all their data." example:"customer-17"`
 	OccurredAt    rest.Stamp        `json:"occurred_at,omitzero" doc:"When it happened; when it is recorded by default." example:"2026-07-01T12:00:00Z"`
 	SchemaVersion string            `json:"schema_version,omitempty" maxLength:"1024" doc:"The version of the type's schema; v1 by default." example:"v1"`
 	DataSchema    string            `json:"dataschema,omitempty" maxLength:"1024" doc:"Where the schema is." example:"https://schemas.example/offer/1"`
@@ -91,7 +91,8 @@ func appendEvent(ctx context.Context, c *call, _ *appendEventIn) (*receiptAnswer
 	}
 	rules := c.Directory.Rules(c.Tenant, e.Attrs.Type, e.Attrs.SchemaVersion)
 	id := domain.NewUUID()
-	err = e.Complete(ingest.Defaults{Tenant: c.Tenant, ID: id, SchemaVersion: rules.Version, MaxData: c.Limits.DataBytes})
+	err = e.Complete(ingest.Defaults{Tenant: c.Tenant, ID: id, SchemaVersion: rules.Version,
+		MaxData: c.Limits.DataBytes})
 	if err != nil {
 		return nil, rest.Within("body", refused(err))
 	}
@@ -116,7 +117,8 @@ func appendEvent(ctx context.Context, c *call, _ *appendEventIn) (*receiptAnswer
 	entries, err := domain.AppendOne(ctx, c.Log, group)
 	attrs := &e.Attrs
 	if taken := new(domain.ClaimedError); errors.As(err, &taken) {
-		// The event was appended before: under this Idempotency-Key, or under the producer's id. The receipt is the first one.
+		// The event was appended before: under this Idempotency-Key, or under the producer's id. The receipt is the
+		// first one.
 		switch {
 		case c.Repeatable() && taken.Claim == 0:
 			replayed = true

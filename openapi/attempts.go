@@ -55,7 +55,7 @@ type responseOut struct {
 	BodyBytes  int64             `json:"body_bytes" doc:"How much was read." example:"2"`
 	Truncated  bool              `json:"truncated" doc:"There was more than is kept." example:"false"`
 	Incomplete bool              `json:"incomplete,omitempty" doc:"The connection ended before the answer did." example:"false"`
-	Masked     bool              `json:"masked,omitempty" doc:"The endpoint's own secrets stood in it and were masked." example:"false"`
+	Masked     bool              `json:"masked,omitempty" doc:"It contained secrets of the endpoint, which were masked." example:"false"`
 }
 
 type tlsOut struct {
@@ -78,14 +78,16 @@ type listAttemptsIn struct {
 // listAttempts answers with all of them: there are at most as many as a schedule has gaps.
 func listAttempts(ctx context.Context, c *call, in *listAttemptsIn) (*rest.Listed[attemptOut], error) {
 	var rows []projections.Attempt
-	_, _, n, err := findDelivery(ctx, c, in.ThingPath, in.AsOfQuery, func(r projections.Reader, as projections.AsOf, row projections.Delivery) (err error) {
-		rows, err = r.Attempts(ctx, row.ID, as)
-		return err
-	})
+	_, _, n, err := findDelivery(ctx, c, in.ThingPath, in.AsOfQuery,
+		func(r projections.Reader, as projections.AsOf, row projections.Delivery) (err error) {
+			rows, err = r.Attempts(ctx, row.ID, as)
+			return err
+		})
 	if err != nil {
 		return nil, err
 	}
-	out := &rest.Listed[attemptOut]{Sequence: rest.SequenceText(n), Body: rest.Page[attemptOut]{Items: make([]attemptOut, 0, len(rows))}}
+	out := &rest.Listed[attemptOut]{Sequence: rest.SequenceText(n),
+		Body: rest.Page[attemptOut]{Items: make([]attemptOut, 0, len(rows))}}
 	for i := range rows {
 		shown, err := showAttempt(ctx, c, &rows[i])
 		if err != nil {
@@ -98,7 +100,8 @@ func listAttempts(ctx context.Context, c *call, in *listAttemptsIn) (*rest.Liste
 
 func showAttempt(ctx context.Context, c *call, a *projections.Attempt) (attemptOut, error) {
 	out := attemptOut{
-		Number: a.Started.Number, StartedAt: rest.Stamp(a.Begun.RecordedAt), StartedSequence: int64(a.Begun.Sequence), KeyIDs: signedWith(a),
+		Number: a.Started.Number, StartedAt: rest.Stamp(a.Begun.RecordedAt), StartedSequence: int64(a.Begun.Sequence),
+		KeyIDs:        signedWith(a),
 		ProfileDigest: a.Started.ProfileDigest, EndpointVersion: a.Started.EndpointVersion,
 	}
 	if len(out.KeyIDs) > 0 {
@@ -136,7 +139,8 @@ func signedWith(a *projections.Attempt) []domain.UUID {
 func showResponse(ctx context.Context, c *call, a *projections.Attempt) (*responseOut, error) {
 	r := a.Result.Response
 	out := &responseOut{
-		Headers: showHeaders(r.Headers), BodySHA256: r.BodySHA256, BodyBytes: a.Result.AnswerBytes, Truncated: r.Truncated,
+		Headers: showHeaders(r.Headers), BodySHA256: r.BodySHA256, BodyBytes: a.Result.AnswerBytes,
+		Truncated:  r.Truncated,
 		Incomplete: r.Incomplete, Masked: r.Masked,
 	}
 	if a.BodySize == 0 {
@@ -186,7 +190,7 @@ type getAttemptBodyIn struct {
 	rest.AsOfQuery
 }
 
-// bytesOut is a body in the form in which it was sent. It is never shown as a page, whatever stands in it.
+// bytesOut is a body in the form in which it was sent. Browsers never show it as a page, whatever it holds.
 type bytesOut struct {
 	ContentType string `header:"Content-Type"`
 	Sniff       string `header:"X-Content-Type-Options" doc:"nosniff" example:"nosniff"`
@@ -199,24 +203,25 @@ func getAttemptBody(ctx context.Context, c *call, in *getAttemptBodyIn) (*bytesO
 	var sent domain.SentAttempt
 	var result *domain.AttemptResult
 	var event projections.Event
-	_, _, _, err := findDelivery(ctx, c, in.ThingPath, in.AsOfQuery, func(r projections.Reader, as projections.AsOf, row projections.Delivery) error {
-		attempts, err := r.Attempts(ctx, row.ID, as)
-		if err != nil {
+	_, _, _, err := findDelivery(ctx, c, in.ThingPath, in.AsOfQuery,
+		func(r projections.Reader, as projections.AsOf, row projections.Delivery) error {
+			attempts, err := r.Attempts(ctx, row.ID, as)
+			if err != nil {
+				return err
+			}
+			if in.Number > len(attempts) {
+				return domain.ErrNotFound
+			}
+			attempt := attempts[in.Number-1]
+			sent.Delivery, sent.Started, result = row.Delivery, attempt.Started, attempt.Result
+			endpoint, err := r.EndpointVersion(ctx, row.Endpoint, attempt.Started.EndpointVersion)
+			if err != nil {
+				return err
+			}
+			sent.Endpoint = endpoint.Endpoint
+			event, err = r.Event(ctx, row.Event)
 			return err
-		}
-		if in.Number > len(attempts) {
-			return domain.ErrNotFound
-		}
-		attempt := attempts[in.Number-1]
-		sent.Delivery, sent.Started, result = row.Delivery, attempt.Started, attempt.Result
-		endpoint, err := r.EndpointVersion(ctx, row.Endpoint, attempt.Started.EndpointVersion)
-		if err != nil {
-			return err
-		}
-		sent.Endpoint = endpoint.Endpoint
-		event, err = r.Event(ctx, row.Event)
-		return err
-	})
+		})
 	if err != nil {
 		return nil, err
 	}
@@ -234,8 +239,10 @@ func getAttemptBody(ctx context.Context, c *call, in *getAttemptBodyIn) (*bytesO
 	}
 	if result != nil && result.Request.BodySHA256 != "" {
 		if sum := sha256.Sum256(body); hex.EncodeToString(sum[:]) != result.Request.BodySHA256 {
-			return nil, rest.Refuse(http.StatusInternalServerError, "body_differs", "The body built from the log isn't the one that was sent.")
+			return nil, rest.Refuse(http.StatusInternalServerError, "body_differs",
+				"The body built from the log isn't the one that was sent.")
 		}
 	}
-	return &bytesOut{ContentType: "application/octet-stream", Sniff: "nosniff", Disposition: "attachment", Body: body}, nil
+	return &bytesOut{ContentType: "application/octet-stream", Sniff: "nosniff", Disposition: "attachment",
+		Body: body}, nil
 }

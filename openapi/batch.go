@@ -61,7 +61,8 @@ func appendEvents(ctx context.Context, c *call, _ *appendEventsIn) (*receiptAnsw
 	for i := range b.Events {
 		e := &b.Events[i]
 		rules := c.Directory.Rules(c.Tenant, e.Attrs.Type, e.Attrs.SchemaVersion)
-		err := b.Complete(i, ingest.Defaults{Tenant: c.Tenant, SchemaVersion: rules.Version, MaxData: c.Limits.DataBytes})
+		err := b.Complete(i,
+			ingest.Defaults{Tenant: c.Tenant, SchemaVersion: rules.Version, MaxData: c.Limits.DataBytes})
 		if err != nil {
 			return nil, refused(err)
 		}
@@ -95,9 +96,9 @@ func appendEvents(ctx context.Context, c *call, _ *appendEventsIn) (*receiptAnsw
 	return out, nil
 }
 
-// appendBatch gives every event of a batch its entry. Events that turn out to have been appended before, by this request's
-// Idempotency-Key or by their names, keep those entries; the rest is appended, in one group. The answer's status is 201 if this
-// request, or the one that it repeats, appended any.
+// appendBatch gives every event of a batch its entry. Events that turn out to have been appended before, by this
+// request's Idempotency-Key or by their names, keep those entries; the rest is appended, in one group. The answer's
+// status is 201 if this request, or the one that it repeats, appended any.
 func appendBatch(ctx context.Context, c *call, b *ingest.Batch, out *receiptAnswer) error {
 	for range rest.MaxDecisions {
 		missing := b.Missing()

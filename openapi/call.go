@@ -7,8 +7,8 @@ import (
 	"github.com/hooktrail/hooktrail/openapi/internal/rest"
 )
 
-// call is what an operation gets beside its input: the request that was let in, and the ports of the server. It belongs to one
-// goroutine.
+// call is what an operation gets beside its input: the request that was let in, and the ports of the server. It belongs
+// to one goroutine.
 type call struct {
 	*rest.Request
 	*Server

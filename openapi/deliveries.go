@@ -19,12 +19,12 @@ type deliveryOut struct {
 	EndpointID      domain.UUID           `json:"endpoint_id" format:"uuid" doc:"Where it goes." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
 	EndpointVersion int                   `json:"endpoint_version" doc:"The endpoint's version when the event was routed." example:"3"`
 	SubscriptionIDs []domain.UUID         `json:"subscription_ids" doc:"The subscriptions that matched." example:"[\"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d71\"]"`
-	Status          domain.DeliveryStatus `json:"status" doc:"pending, retrying, succeeded, dead or cancelled; more may come." example:"retrying"`
+	Status          domain.DeliveryStatus `json:"status" doc:"pending, retrying, succeeded, dead or cancelled; more may be added." example:"retrying"`
 	Attempts        int                   `json:"attempts" doc:"How many were started." example:"2"`
 	Test            bool                  `json:"test,omitempty" doc:"Of a sample made for this endpoint." example:"true"`
 	InProgress      bool                  `json:"in_progress" doc:"An attempt is under way." example:"false"`
 	NextAttemptAt   rest.Stamp            `json:"next_attempt_at,omitzero" doc:"When the next one is due." example:"2026-07-01T12:05:00Z"`
-	CancelReason    domain.CancelReason   `json:"cancel_reason,omitempty" doc:"Why it was cancelled; more reasons may come." example:"endpoint_deleted"`
+	CancelReason    domain.CancelReason   `json:"cancel_reason,omitempty" doc:"Why it was cancelled; more reasons may be added." example:"endpoint_deleted"`
 	CreatedAt       rest.Stamp            `json:"created_at" doc:"When the event was routed." example:"2026-07-01T12:00:00.125456Z"`
 	CreatedSequence int64                 `json:"created_sequence" doc:"The routing's entry." example:"42"`
 	UpdatedAt       rest.Stamp            `json:"updated_at" doc:"When the delivery changed last." example:"2026-07-01T12:00:01.5Z"`
@@ -35,8 +35,10 @@ type deliveryOut struct {
 
 func showDelivery(d *projections.Delivery, event deliveredEvent) deliveryOut {
 	out := deliveryOut{
-		ID: d.ID, EventID: event.name, Test: event.test, EventSequence: int64(d.EventSequence), EndpointID: d.Endpoint, EndpointVersion: d.EndpointVersion,
-		SubscriptionIDs: make([]domain.UUID, 0, len(d.Subscriptions)), Status: d.Status, Attempts: d.Attempts, InProgress: d.Open,
+		ID: d.ID, EventID: event.name, Test: event.test, EventSequence: int64(d.EventSequence), EndpointID: d.Endpoint,
+		EndpointVersion: d.EndpointVersion,
+		SubscriptionIDs: make([]domain.UUID, 0, len(d.Subscriptions)), Status: d.Status, Attempts: d.Attempts,
+		InProgress:    d.Open,
 		NextAttemptAt: rest.Stamp(d.NextAttemptAt), CancelReason: d.Cancel,
 		CreatedAt: rest.Stamp(d.Created.RecordedAt), CreatedSequence: int64(d.Created.Sequence),
 		UpdatedAt: rest.Stamp(d.Updated.RecordedAt), UpdatedSequence: int64(d.Updated.Sequence),
@@ -77,7 +79,8 @@ type listDeliveriesIn struct {
 // filter reads the filters; a receiver sees its own endpoint's deliveries.
 func (in *listDeliveriesIn) filter(c *call) (projections.DeliveryFilter, error) {
 	f := projections.DeliveryFilter{
-		Endpoint: c.Receiver(), Status: domain.DeliveryStatus(in.Status), From: rest.Instant(in.From.Value), To: rest.Instant(in.To.Value),
+		Endpoint: c.Receiver(), Status: domain.DeliveryStatus(in.Status), From: rest.Instant(in.From.Value),
+		To: rest.Instant(in.To.Value),
 	}
 	if in.EndpointID != "" {
 		id, err := rest.ParseID("query.endpoint_id", in.EndpointID)
@@ -104,41 +107,44 @@ func listDeliveries(ctx context.Context, c *call, in *listDeliveriesIn) (*rest.L
 	if err != nil {
 		return nil, err
 	}
-	l, err := rest.NewWalk(c.Request, in.ListQuery, fmt.Sprintf("%q", []string{in.EventID, in.EndpointID, in.SubscriptionID, in.Status}),
+	l, err := rest.NewWalk(c.Request, in.ListQuery,
+		fmt.Sprintf("%q", []string{in.EventID, in.EndpointID, in.SubscriptionID, in.Status}),
 		[2]rest.Opt[time.Time]{in.From, in.To}, in.AsOf, in.AsOfSequence)
 	if err != nil {
 		return nil, err
 	}
 	var rows []projections.Delivery
 	events := make(map[domain.UUID]deliveredEvent)
-	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: in.AsOfQuery, Pinned: l.Pinned()}, func(r projections.Reader, as projections.AsOf) error {
-		if in.EventID != "" {
-			event, err := eventNamed(ctx, c, r, in.EventID, "")
-			if isNotFound(err) {
-				return nil // no event, no deliveries
+	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: in.AsOfQuery, Pinned: l.Pinned()},
+		func(r projections.Reader, as projections.AsOf) error {
+			if in.EventID != "" {
+				event, err := eventNamed(ctx, c, r, in.EventID, "")
+				if isNotFound(err) {
+					return nil // no event, no deliveries
+				}
+				if err != nil {
+					return err
+				}
+				filter.Event = event.ID
 			}
-			if err != nil {
+			if rows, err = r.Deliveries(ctx, filter, l.Rows(), as); err != nil {
 				return err
 			}
-			filter.Event = event.ID
-		}
-		if rows, err = r.Deliveries(ctx, filter, l.Rows(), as); err != nil {
-			return err
-		}
-		for i := range rows {
-			if _, ok := events[rows[i].Event]; ok {
-				continue
+			for i := range rows {
+				if _, ok := events[rows[i].Event]; ok {
+					continue
+				}
+				if events[rows[i].Event], err = eventOfDelivery(ctx, c, r, rows[i].Event); err != nil {
+					return err
+				}
 			}
-			if events[rows[i].Event], err = eventOfDelivery(ctx, c, r, rows[i].Event); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+			return nil
+		})
 	if err != nil {
 		return nil, err
 	}
-	return rest.NewListed(l, n, rows, func(d *projections.Delivery) []byte { return rest.PlaceOf(d.Created.Sequence, d.ID) },
+	return rest.NewListed(l, n, rows,
+		func(d *projections.Delivery) []byte { return rest.PlaceOf(d.Created.Sequence, d.ID) },
 		func(d *projections.Delivery) deliveryOut { return showDelivery(d, events[d.Event]) }), nil
 }
 
@@ -155,9 +161,10 @@ func getDelivery(ctx context.Context, c *call, in *getDeliveryIn) (*rest.One[del
 	return &rest.One[deliveryOut]{Sequence: rest.SequenceText(n), Body: showDelivery(&row, event)}, nil
 }
 
-// delivery finds a delivery that the call may see; more reads on in the same snapshot (nil for nothing).
+// findDelivery finds a delivery that the call may see; more reads on in the same snapshot (nil for nothing).
 func findDelivery(
-	ctx context.Context, c *call, in rest.ThingPath, as rest.AsOfQuery, more func(r projections.Reader, as projections.AsOf, row projections.Delivery) error,
+	ctx context.Context, c *call, in rest.ThingPath, as rest.AsOfQuery,
+	more func(r projections.Reader, as projections.AsOf, row projections.Delivery) error,
 ) (row projections.Delivery, event deliveredEvent, n domain.Sequence, err error) {
 	id, err := in.UUID()
 	if err != nil {
@@ -202,7 +209,8 @@ func redrive(ctx context.Context, c *call, in *redriveIn) (*rest.Made[deliveryOu
 			if err != nil {
 				return nil, err
 			}
-			out := rest.NewMade(e, replayed, "/v1/tenants/"+string(c.Tenant)+"/deliveries/"+row.ID.String(), showDelivery(&row, event))
+			out := rest.NewMade(e, replayed, "/v1/tenants/"+string(c.Tenant)+"/deliveries/"+row.ID.String(),
+				showDelivery(&row, event))
 			out.ETag = ""
 			return out, nil
 		},
@@ -215,8 +223,10 @@ func decideRedrive(ctx context.Context, c *call, in rest.ThingPath, reason strin
 		return domain.Group{}, err
 	}
 	stream := domain.Stream{Kind: domain.StreamDelivery, ID: id}
-	// The delivery changes without anybody asking: its version is read first, so that a change in between is a conflict.
-	last, err := c.Log.Select(ctx, domain.Query{Tenant: c.Tenant, Stream: stream, Descending: true, Limit: 1, HeadersOnly: true})
+	// The delivery changes without anybody asking: its version is read first, so that a change in between is a
+	// conflict.
+	last, err := c.Log.Select(ctx,
+		domain.Query{Tenant: c.Tenant, Stream: stream, Descending: true, Limit: 1, HeadersOnly: true})
 	if err != nil {
 		return domain.Group{}, err
 	}
@@ -230,7 +240,8 @@ func decideRedrive(ctx context.Context, c *call, in rest.ThingPath, reason strin
 		}
 		_, err = r.Endpoint(ctx, row.Endpoint, projections.AsOf{})
 		if isNotFound(err) {
-			return rest.Refuse(http.StatusConflict, "endpoint_deleted", "The delivery's endpoint is deleted: there is nowhere to send it.")
+			return rest.Refuse(http.StatusConflict, "endpoint_deleted",
+				"The delivery's endpoint is deleted: there is nowhere to send it.")
 		}
 		return err
 	})
@@ -239,7 +250,8 @@ func decideRedrive(ctx context.Context, c *call, in rest.ThingPath, reason strin
 	}
 	fact, err := row.Redrive(c.Clock())
 	if isConflict(err) {
-		return domain.Group{}, rest.Refuse(http.StatusConflict, "not_dead", "Only a dead delivery can be redriven; this one is "+string(row.Status)+".")
+		return domain.Group{}, rest.Refuse(http.StatusConflict, "not_dead",
+			"Only a dead delivery can be redriven; this one is "+string(row.Status)+".")
 	}
 	if err != nil {
 		return domain.Group{}, err
@@ -249,6 +261,7 @@ func decideRedrive(ctx context.Context, c *call, in rest.ThingPath, reason strin
 		expected = last[0].StreamVersion
 	}
 	return domain.Group{Drafts: []domain.Draft{{
-		Tenant: c.Tenant, Stream: stream, Expected: expected, By: c.By(), Cause: row.Updated.Sequence, Fact: fact, Reason: reason,
+		Tenant: c.Tenant, Stream: stream, Expected: expected, By: c.By(), Cause: row.Updated.Sequence, Fact: fact,
+		Reason: reason,
 	}}}, nil
 }

@@ -23,7 +23,7 @@ type endpointPatch struct {
 	Name         rest.Patch[string]             `json:"name,omitzero" minLength:"1" maxLength:"255" doc:"For people." example:"orders at Acme"`
 	URL          rest.Patch[string]             `json:"url,omitzero" maxLength:"2048" doc:"Where requests go. The URL as it is shown, with its redacted values, leaves it as it is." example:"https://receiver.example/hooks"`
 	Auth         rest.Patch[authPatch]          `json:"auth,omitzero" doc:"Merged into what there is, unless the type changes; a secret that isn't given stays. null: none."`
-	Headers      rest.Patch[map[string]*string] `json:"headers,omitzero" maxProperties:"16" doc:"Merged by name; null takes a header away." example:"{\"X-Team\":\"billing\"}"`
+	Headers      rest.Patch[map[string]*string] `json:"headers,omitzero" maxProperties:"16" doc:"Merged by name; null removes a header." example:"{\"X-Team\":\"billing\"}"`
 	RateLimit    rest.Patch[rateLimitPatch]     `json:"rate_limit,omitzero" doc:"null: no limit."`
 	Concurrency  rest.Patch[int]                `json:"concurrency,omitzero" minimum:"1" maximum:"1024" doc:"null: 32." example:"32"`
 	Ordered      rest.Patch[bool]               `json:"ordered,omitzero" doc:"Not available in this version: true is refused. null: false." example:"false"`
@@ -75,7 +75,7 @@ func patchEndpoint(ctx context.Context, c *call, in *patchEndpointIn) (*rest.One
 	if moved, err := moveByHandshake(ctx, c, id, in); moved != nil || err != nil {
 		return moved, err
 	}
-	var secrets secretValues
+	var secrets credentials
 	e, err := rest.Change(ctx, c.Request, func(ctx context.Context) (domain.Group, error) {
 		forgetSecrets(ctx, c, &secrets)
 		row, err := endpointNow(ctx, c, id)
@@ -89,9 +89,9 @@ func patchEndpoint(ctx context.Context, c *call, in *patchEndpointIn) (*rest.One
 		if err != nil {
 			return domain.Group{}, err
 		}
-		return endpointGroup(c, row.Endpoint, fact, in.Body.Reason), nil
+		return endpointGroup(c, row.Endpoint, fact, in.Body.Reason), storeSecrets(ctx, c, &secrets)
 	})
-	dropRefused(ctx, c, err, secrets.kept)
+	dropRefused(ctx, c, err, &secrets)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func patchEndpoint(ctx context.Context, c *call, in *patchEndpointIn) (*rest.One
 	if err != nil {
 		return nil, err
 	}
-	return &rest.One[endpointOut]{Sequence: rest.SequenceText(e.Sequence), ETag: rest.ETag(e.StreamVersion), Body: showEndpoint(row)}, nil
+	return rest.NewOne(e.Sequence, e.StreamVersion, showEndpoint(row)), nil
 }
 
 // mayPatch refuses a receiver all but its URL.
@@ -109,7 +109,8 @@ func mayPatch(c *call, p endpointPatch) error {
 	}
 	for _, name := range p.members() {
 		if name != "url" && name != "reason" {
-			return rest.Refuse(http.StatusForbidden, "forbidden", "A receiver's key changes its endpoint's url and nothing else.",
+			return rest.Refuse(http.StatusForbidden, "forbidden",
+				"A receiver's key changes its endpoint's url and nothing else.",
 				rest.NewFault("body."+name, "is changed by the tenant's admins"))
 		}
 	}
@@ -129,8 +130,47 @@ func (p endpointPatch) members() []string {
 	return names
 }
 
-// patched decides on the merged configuration, judged as a whole before new secrets are kept.
-func decidePatch(ctx context.Context, c *call, row projections.Endpoint, p endpointPatch, secrets *secretValues) (*domain.EndpointUpdated, error) {
+// moveByHandshake changes an endpoint's URL by a handshake with the new one, where that is the way; else it returns
+// nil.
+func moveByHandshake(
+	ctx context.Context, c *call, id domain.UUID, in *patchEndpointIn,
+) (*rest.One[endpointOut], error) {
+	if in.Body.URL.Null || !in.Body.URL.Set {
+		return nil, nil
+	}
+	row, err := endpointNow(ctx, c, id)
+	if err != nil {
+		return nil, err
+	}
+	demanded := row.Handshake != "" && !row.Unverified && !in.Body.Handshake.Set
+	if row.URL == in.Body.URL.Value || c.Key.Role != domain.RoleReceiver && !demanded {
+		return nil, nil
+	}
+	for _, name := range in.Body.members() {
+		if name != "url" {
+			return nil, rest.Refuse(http.StatusUnprocessableEntity, "validation_failed",
+				"body.url: needs a handshake, and is changed alone: send the rest in a request of its own.",
+				rest.NewFault("body.url", "is changed alone"), rest.NewFault("body."+name,
+					"goes into a request of its own"))
+		}
+	}
+	out, err := shakeHands(ctx, c,
+		&handshake{id: id, url: in.Body.URL.Value, match: in.MatchHeader, reason: in.Body.Reason})
+	if err != nil {
+		return nil, err
+	}
+	if !out.Body.Passed {
+		return nil, rest.Refuse(http.StatusUnprocessableEntity, "handshake_failed",
+			"The receiver at the new URL didn't pass the handshake; the URL stays as it was: "+out.Body.Detail,
+			rest.NewFault("body.url", "belongs to a receiver that passes the handshake"))
+	}
+	return &rest.One[endpointOut]{Sequence: out.Sequence, ETag: out.ETag, Body: out.Body.Endpoint}, nil
+}
+
+// decidePatch decides on the merged configuration. Its new secrets are named and not stored yet.
+func decidePatch(
+	ctx context.Context, c *call, row projections.Endpoint, p endpointPatch, secrets *credentials,
+) (*domain.EndpointUpdated, error) {
 	profile, err := profileOf(ctx, c, row.EndpointConfig)
 	if err != nil {
 		return nil, err
@@ -139,28 +179,68 @@ func decidePatch(ctx context.Context, c *call, row projections.Endpoint, p endpo
 	if err := p.merge(&config, profile); err != nil {
 		return nil, err
 	}
-	given, err := p.patchURL(&config, secrets)
+	target := targetOf(row.EndpointConfig)
+	target.Success = config.Success
+	secrets.query = ""
+	if p.URL.Set && p.URL.Value != row.URL { // the URL as it is shown leaves it as it is
+		target.URL, config.Query = p.URL.Value, nil
+		if config.URL, secrets.query, err = splitURL(p.URL.Value); err != nil {
+			return nil, err
+		}
+	}
+	authKept := config.Auth != nil
+	switch {
+	case p.Auth.Null:
+		target.Auth, authKept = domain.Auth{}, false
+	case p.Auth.Set:
+		if target.Auth, authKept, err = p.Auth.Value.merge(config.Auth); err != nil {
+			return nil, err
+		}
+	}
+	headers, err := mergeHeaders(c, p.Headers, row.Headers)
 	if err != nil {
 		return nil, err
 	}
-	auth, headers, err := mergeSecrets(c, p, row.EndpointConfig, domain.Target{Profile: row.ProfileDigest, URL: given, Success: config.Success})
-	if err != nil {
+	target.Headers = nil
+	for _, h := range headers {
+		target.Headers = append(target.Headers, domain.Header{Name: h.Name, Value: h.value})
+	}
+	if target.Auth, err = judgeTarget(c, target); err != nil {
 		return nil, err
 	}
 	https, err := httpsOnly(ctx, c, profile)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := row.Update(config, https); err != nil {
+
+	if err := nameQuery(ctx, c, &config, secrets); err != nil {
 		return nil, err
 	}
-	if err := keepPatched(ctx, c, &config, auth, headers, secrets); err != nil {
-		return nil, err
+	switch a := target.Auth; {
+	case a.Type == "":
+		config.Auth = nil
+	case authKept:
+		config.Auth = &domain.EndpointAuth{
+			Type: a.Type, In: a.In, Name: a.Name, Secret: row.Auth.Secret, Fingerprint: row.Auth.Fingerprint,
+		}
+	default:
+		if err := nameAuth(ctx, c, &config, a, secrets); err != nil {
+			return nil, err
+		}
+	}
+	config.Headers = nil
+	for _, h := range headers {
+		if !h.kept {
+			if h.Secret, h.Fingerprint, err = nameSecret(ctx, c, secrets, domain.PurposeHeader, h.value); err != nil {
+				return nil, err
+			}
+		}
+		config.Headers = append(config.Headers, h.SecretHeader)
 	}
 	return row.Update(config, https)
 }
 
-// merge applies all that is no secret.
+// merge applies everything that isn't a secret.
 func (p endpointPatch) merge(config *domain.EndpointConfig, profile domain.Profile) (err error) {
 	p.Name.Apply(&config.Name, "")
 	p.Concurrency.Apply(&config.Concurrency, domain.DefaultConcurrency)
@@ -194,7 +274,7 @@ func (p endpointPatch) merge(config *domain.EndpointConfig, profile domain.Profi
 	return p.mergeHealth(config, profile)
 }
 
-// mergeHealth applies what says whether deliveries succeed, and what follows when they don't.
+// mergeHealth applies what counts as a success, and what follows when deliveries fail.
 func (p endpointPatch) mergeHealth(config *domain.EndpointConfig, profile domain.Profile) (err error) {
 	if p.Success.Set && !p.Success.Null && len(p.Success.Value) == 0 {
 		return domain.Invalid("success", "names at least one status; null: those of the profile")
@@ -219,7 +299,7 @@ func (p endpointPatch) mergeHealth(config *domain.EndpointConfig, profile domain
 	return err
 }
 
-// mergeRate merges a rate limit; null takes it away.
+// mergeRate merges a rate limit; null removes it.
 func mergeRate(p rest.Patch[rateLimitPatch], have *domain.RateLimit) *domain.RateLimit {
 	if p.Null {
 		return nil
@@ -245,20 +325,20 @@ func (p retryPatch) merge(s domain.Schedule) (domain.Schedule, error) {
 	return in.schedule()
 }
 
-// patchedAuth is a credential after the patch.
-type patchedAuth struct {
-	domain.Auth
-	kept bool // the secret stays under the id that it has: Value is empty
-}
-
-// merge applies the patch to the credential that there is.
-func (p authPatch) merge(a *domain.EndpointAuth) (patchedAuth, error) {
-	in, kept := authIn{}, false
+// merge applies the patch to the credential that there is. kept reports whether its secret stays: the value is a
+// stand-in then.
+func (p authPatch) merge(a *domain.EndpointAuth) (merged domain.Auth, kept bool, err error) {
+	var in authIn
 	if a != nil && (!p.Type.Set || p.Type.Value == a.Type) {
-		kept = !p.secret(a.Type).Set
 		in = authIn{Type: a.Type, In: a.In, Name: a.Name}
-		if a.Type == "basic" {
+		switch a.Type {
+		case "basic":
 			in.Name, in.Username = "", a.Name
+			kept = !p.Password.Set
+		case "bearer":
+			kept = !p.Token.Set
+		default:
+			kept = !p.Value.Set
 		}
 	}
 	p.Type.Apply(&in.Type, "")
@@ -268,78 +348,30 @@ func (p authPatch) merge(a *domain.EndpointAuth) (patchedAuth, error) {
 	p.Username.Apply(&in.Username, "")
 	p.Password.Apply(&in.Password, "")
 	p.Token.Apply(&in.Token, "")
-	auth, err := in.auth()
-	return patchedAuth{auth, kept}, err
-}
-
-// secret is the member that holds the secret of a type.
-func (p authPatch) secret(kind string) rest.Patch[string] {
-	switch kind {
-	case "basic":
-		return p.Password
-	case "bearer":
-		return p.Token
+	if merged, err = in.auth(); err == nil && kept {
+		merged.Value = standIn
 	}
-	return p.Value
+	return merged, kept, err
 }
 
-// authKept is the credential that an endpoint has, its secret kept.
-func authKept(a *domain.EndpointAuth) patchedAuth {
-	if a == nil {
-		return patchedAuth{}
-	}
-	return patchedAuth{domain.Auth{Type: a.Type, In: a.In, Name: a.Name}, true}
-}
-
-// standIn is what a profile's checks see of a secret that is kept, which nobody has in hand. It passes them all and goes no
-// further.
-const standIn = "kept"
-
-// patchedHeader is a custom header after the patch. Without a secret's id its value is new; else it is kept.
+// patchedHeader is a custom header after the patch. Of a kept one the value is a stand-in; else the secret isn't named
+// yet.
 type patchedHeader struct {
 	domain.SecretHeader
 	value string
+	kept  bool
 }
 
-// mergeSecrets merges credentials and headers and has the profile judge the whole target.
-func mergeSecrets(c *call, p endpointPatch, old domain.EndpointConfig, target domain.Target) (auth patchedAuth, headers []patchedHeader, err error) {
-	auth = authKept(old.Auth)
-	switch {
-	case p.Auth.Null:
-		auth = patchedAuth{}
-	case p.Auth.Set:
-		if auth, err = p.Auth.Value.merge(old.Auth); err != nil {
-			return auth, nil, err
-		}
-	}
-	if headers, err = mergeHeaders(c, p.Headers, old.Headers); err != nil {
-		return auth, nil, err
-	}
-	if target.Auth = auth.Auth; auth.kept {
-		target.Auth.Value = standIn
-	}
-	for _, h := range headers {
-		value := h.value
-		if !h.Secret.IsZero() {
-			value = standIn
-		}
-		target.Headers = append(target.Headers, domain.Header{Name: h.Name, Value: value})
-	}
-	full, err := judgeTarget(c, target)
-	if auth.kept {
-		full.Value = ""
-	}
-	auth.Auth = full
-	return auth, headers, err
-}
-
-func mergeHeaders(c *call, p rest.Patch[map[string]*string], have []domain.SecretHeader) ([]patchedHeader, error) {
-	var merged []patchedHeader
-	for _, h := range have {
-		merged = append(merged, patchedHeader{SecretHeader: h})
-	}
+// mergeHeaders merges custom headers by name; null removes one.
+func mergeHeaders(
+	c *call, p rest.Patch[map[string]*string], have []domain.SecretHeader,
+) ([]patchedHeader, error) {
 	if p.Null {
 		return nil, nil
+	}
+	var merged []patchedHeader
+	for _, h := range have {
+		merged = append(merged, patchedHeader{h, standIn, true})
 	}
 	given := make(map[string]string)
 	for name, value := range p.Value {
@@ -351,38 +383,8 @@ func mergeHeaders(c *call, p rest.Patch[map[string]*string], have []domain.Secre
 	}
 	fresh, err := customHeaders(c, given)
 	for _, h := range fresh {
-		merged = append(merged, patchedHeader{domain.SecretHeader{Name: h.Name}, h.Value})
+		merged = append(merged, patchedHeader{domain.SecretHeader{Name: h.Name}, h.Value, false})
 	}
 	slices.SortFunc(merged, func(a, b patchedHeader) int { return strings.Compare(a.Name, b.Name) })
 	return merged, err
-}
-
-// keepPatched keeps what is new and names what stays.
-func keepPatched(ctx context.Context, c *call, config *domain.EndpointConfig, auth patchedAuth, headers []patchedHeader, secrets *secretValues) error {
-	if err := keepQuery(ctx, c, config, secrets); err != nil {
-		return err
-	}
-	old := config.Auth
-	config.Auth = nil
-	switch {
-	case auth.Type == "":
-	case auth.kept:
-		config.Auth = &domain.EndpointAuth{Type: auth.Type, In: auth.In, Name: auth.Name, Secret: old.Secret, Fingerprint: old.Fingerprint}
-	default:
-		if err := keepAuth(ctx, c, config, auth.Auth, secrets); err != nil {
-			return err
-		}
-	}
-	config.Headers = nil
-	for _, h := range headers {
-		if h.Secret.IsZero() {
-			id, fingerprint, err := keepSecret(ctx, c, domain.PurposeHeader, h.value, secrets)
-			if err != nil {
-				return err
-			}
-			h.Secret, h.Fingerprint = id, fingerprint
-		}
-		config.Headers = append(config.Headers, h.SecretHeader)
-	}
-	return nil
 }

@@ -33,14 +33,14 @@ func rotateKey(ctx context.Context, c *call, in *rotateKeyIn) (*rest.Made[endpoi
 	if in.Body != nil {
 		body = *in.Body
 	}
-	var secrets secretValues
+	var secrets credentials
 	out, err := rest.Once(ctx, c.Request, rest.Post[rest.Made[endpointOut]]{
 		Decide: func(ctx context.Context) (domain.Group, error) { return decideRotation(ctx, c, id, body, &secrets) },
 		Answer: func(ctx context.Context, entries []domain.Entry, replayed bool) (*rest.Made[endpointOut], error) {
 			if replayed {
-				dropSecrets(ctx, c, secrets.kept...)
+				dropSecrets(ctx, c, secrets.stored...)
 			}
-			secrets.kept = nil
+			secrets.stored = nil
 			row, err := endpointOf(ctx, c, entries[0])
 			if err != nil {
 				return nil, err
@@ -52,11 +52,16 @@ func rotateKey(ctx context.Context, c *call, in *rotateKeyIn) (*rest.Made[endpoi
 			return rest.NewMade(entries[0], replayed, endpointPath(c, id), shown), nil
 		},
 	})
-	dropRefused(ctx, c, err, secrets.kept)
+	dropRefused(ctx, c, err, &secrets)
 	return out, err
 }
 
-func decideRotation(ctx context.Context, c *call, id domain.UUID, in rotateIn, secrets *secretValues) (domain.Group, error) {
+// decideRotation makes the new key once, and its copy in the vault once a round: of a rotation that is decided again
+// only the last copy stays.
+func decideRotation(
+	ctx context.Context, c *call, id domain.UUID, in rotateIn, secrets *credentials,
+) (domain.Group, error) {
+	forgetSecrets(ctx, c, secrets)
 	row, err := endpointNow(ctx, c, id)
 	if err != nil {
 		return domain.Group{}, err
@@ -70,26 +75,24 @@ func decideRotation(ctx context.Context, c *call, id domain.UUID, in rotateIn, s
 	if err := rest.CheckReason("body.reason", in.Reason); err != nil {
 		return domain.Group{}, err
 	}
-	// Judged with a stand-in first: a secret is kept only for what will be appended.
-	if _, err := row.RotateKey(domain.SigningKey{}, time.Duration(overlap), c.Clock()); err != nil {
-		return domain.Group{}, err
-	}
 	if secrets.signingKey == "" {
 		profile, err := profileOf(ctx, c, row.EndpointConfig)
 		if err != nil {
 			return domain.Group{}, err
 		}
-		if secrets.signingKey, secrets.publicKey, err = c.Profiles.NewKey(row.ProfileDigest, in.SigningKey); err != nil {
+		secrets.signingKey, secrets.publicKey, err = c.Profiles.NewKey(row.ProfileDigest, in.SigningKey)
+		switch {
+		case err != nil:
 			return domain.Group{}, err
-		}
-		if secrets.signingKey == "" && profile.Signs {
-			return domain.Group{}, domain.Invalid("signing_key", "is needed: for the profile %s none is made", profile.Name)
-		}
-		if secrets.signingKey == "" {
-			return domain.Group{}, rest.Refuse(http.StatusConflict, "profile_has_no_key", "The endpoint's profile doesn't sign: there is no key to rotate.")
+		case secrets.signingKey == "" && profile.Signs:
+			return domain.Group{}, domain.Invalid("signing_key", "is needed: for the profile %s none is made",
+				profile.Name)
+		case secrets.signingKey == "":
+			return domain.Group{}, rest.Refuse(http.StatusConflict, "profile_has_no_key",
+				"The endpoint's profile doesn't sign: there is no key to rotate.")
 		}
 	}
-	key, err := keepRotated(ctx, c, secrets)
+	key, err := nameSigningKey(ctx, c, secrets)
 	if err != nil {
 		return domain.Group{}, err
 	}
@@ -97,12 +100,5 @@ func decideRotation(ctx context.Context, c *call, id domain.UUID, in rotateIn, s
 	if err != nil {
 		return domain.Group{}, err
 	}
-	return endpointGroup(c, row.Endpoint, fact, in.Reason), nil
-}
-
-// rotated keeps the new key; of a rotation that is decided anew only the last copy stays.
-func keepRotated(ctx context.Context, c *call, secrets *secretValues) (domain.SigningKey, error) {
-	forgetSecrets(ctx, c, secrets)
-	id, fingerprint, err := keepSecret(ctx, c, domain.PurposeSigningKey, secrets.signingKey, secrets)
-	return domain.SigningKey{ID: id, Fingerprint: fingerprint, PublicKey: secrets.publicKey}, err
+	return endpointGroup(c, row.Endpoint, fact, in.Reason), storeSecrets(ctx, c, secrets)
 }

@@ -2,9 +2,6 @@ package openapi
 
 import (
 	"context"
-	"fmt"
-	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
@@ -37,7 +34,7 @@ type endpointOut struct {
 	Handshake      domain.HandshakeKind `json:"handshake,omitempty" doc:"What the receiver has to pass before its first delivery, and before its URL changes: ownership or cloudevents." example:"ownership"`
 	Verified       bool                 `json:"verified" doc:"false: the handshake isn't passed yet, and nothing is routed here until it is." example:"true"`
 	RegistrationID domain.UUID          `json:"registration_id,omitzero" format:"uuid" doc:"The registration with which its receiver made the endpoint." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d74"`
-	Health         *endpointHealthOut   `json:"health,omitempty" doc:"How the attempts went of late; in get-endpoint without as_of."`
+	Health         *endpointHealthOut   `json:"health,omitempty" doc:"How recent attempts went; in get-endpoint without as_of."`
 	ExternalID     string               `json:"external_id,omitempty" doc:"What the client calls the endpoint." example:"crm-42"`
 	Metadata       map[string]string    `json:"metadata,omitempty" doc:"What the client likes to keep with it." example:"{\"team\":\"billing\"}"`
 	rest.Versions
@@ -58,7 +55,7 @@ type authOut struct {
 	Fingerprint string `json:"fingerprint" doc:"A keyed hash of the secret." example:"q83vEjRWeJo"`
 }
 
-// endpointHealthOut is how the attempts at an endpoint went of late.
+// endpointHealthOut is how recent attempts at an endpoint went.
 type endpointHealthOut struct {
 	LastSuccessAt rest.Stamp `json:"last_success_at,omitzero" doc:"The last success; absent: there was none yet." example:"2026-07-01T12:00:00.5Z"`
 	FailingSince  rest.Stamp `json:"failing_since,omitzero" doc:"The first failure after the last success; absent: the last attempt succeeded, or there was none yet." example:"2026-07-01T12:05:00.5Z"`
@@ -66,16 +63,12 @@ type endpointHealthOut struct {
 }
 
 func showHealth(h domain.Health) *endpointHealthOut {
-	return &endpointHealthOut{LastSuccessAt: rest.Stamp(h.LastSuccess), FailingSince: rest.Stamp(h.FailingSince), Failures: h.Failures}
+	return &endpointHealthOut{LastSuccessAt: rest.Stamp(h.LastSuccess), FailingSince: rest.Stamp(h.FailingSince),
+		Failures: h.Failures}
 }
 
 type secretOut struct {
 	Fingerprint string `json:"fingerprint" doc:"A keyed hash of the value." example:"q83vEjRWeJo"`
-}
-
-type rateLimit struct {
-	PerSecond float64 `json:"per_second" minimum:"0.01" maximum:"1000000" doc:"Requests a second." example:"50"`
-	Burst     int     `json:"burst" minimum:"1" maximum:"1000000" doc:"Requests at once after a pause." example:"100"`
 }
 
 // retryOut is a schedule in one of its two forms.
@@ -90,10 +83,13 @@ type retryOut struct {
 
 func showEndpoint(e projections.Endpoint) endpointOut {
 	out := endpointOut{
-		ID: e.ID, Name: e.Name, URL: e.URL, Profile: e.Profile, ProfileDigest: e.ProfileDigest, Status: "active", DisabledReason: e.Disabled,
-		Keys: []signingKeyOut{}, Concurrency: e.Concurrency, Ordered: e.Ordered, Timeout: e.Timeout, Retry: showRetry(e.Retry),
-		Success: e.Success, DisableAfter: e.DisableAfter, Handshake: e.Handshake, Verified: !e.Unverified, RegistrationID: e.Registration,
-		ExternalID: e.ExternalID, Metadata: e.Metadata, Versions: rest.VersionsOf(e.Version, e.Created, e.Updated),
+		ID: e.ID, Name: e.Name, URL: e.URL, Profile: e.Profile, ProfileDigest: e.ProfileDigest, Status: "active",
+		DisabledReason: e.Disabled,
+		Keys:           []signingKeyOut{}, Concurrency: e.Concurrency, Ordered: e.Ordered, Timeout: e.Timeout,
+		Retry:   showRetry(e.Retry),
+		Success: e.Success, DisableAfter: e.DisableAfter, Handshake: e.Handshake, Verified: !e.Unverified,
+		RegistrationID: e.Registration,
+		ExternalID:     e.ExternalID, Metadata: e.Metadata, Versions: rest.VersionsOf(e.Version, e.Created, e.Updated),
 	}
 	switch {
 	case e.Disabled != "":
@@ -133,7 +129,8 @@ func showRetry(s domain.Schedule) retryOut {
 	for _, gap := range s.Gaps {
 		out.Schedule = append(out.Schedule, time.Duration(gap).String())
 	}
-	for to, d := range map[*string]domain.Duration{&out.First: s.First, &out.MaxInterval: s.MaxInterval, &out.MaxElapsed: s.MaxElapsed} {
+	for to, d := range map[*string]domain.Duration{&out.First: s.First, &out.MaxInterval: s.MaxInterval,
+		&out.MaxElapsed: s.MaxElapsed} {
 		if d != 0 {
 			*to = time.Duration(d).String()
 		}
@@ -156,250 +153,19 @@ func getEndpoint(ctx context.Context, c *call, in *getEndpointIn) (*rest.One[end
 	}
 	var row projections.Endpoint
 	var health *endpointHealthOut
-	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: in.AsOfQuery, Fresh: true}, func(r projections.Reader, as projections.AsOf) (err error) {
-		if row, err = r.Endpoint(ctx, id, as); err != nil || as.Set {
+	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: in.AsOfQuery, Fresh: true},
+		func(r projections.Reader, as projections.AsOf) (err error) {
+			if row, err = r.Endpoint(ctx, id, as); err != nil || as.Set {
+				return err
+			}
+			h, err := r.Health(ctx, id)
+			health = showHealth(h)
 			return err
-		}
-		h, err := r.Health(ctx, id)
-		health = showHealth(h)
-		return err
-	})
+		})
 	if err != nil {
 		return nil, err
 	}
 	body := showEndpoint(row)
 	body.Health = health
-	return &rest.One[endpointOut]{Sequence: rest.SequenceText(n), ETag: rest.ETag(row.Version), Body: body}, nil
-}
-
-type listEndpointsIn struct {
-	rest.TenantPath
-	rest.ListQuery
-	rest.AsOfQuery
-}
-
-func listEndpoints(ctx context.Context, c *call, in *listEndpointsIn) (*rest.Listed[endpointOut], error) {
-	l, err := rest.NewWalk(c.Request, in.ListQuery, in.AsOf.Value, in.AsOfSequence)
-	if err != nil {
-		return nil, err
-	}
-	if c.Key.Role == domain.RoleRegistrant {
-		return registeredEndpoints(ctx, c, in, l)
-	}
-	var rows []projections.Endpoint
-	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: in.AsOfQuery, Fresh: true, Pinned: l.Pinned()}, func(r projections.Reader, as projections.AsOf) (err error) {
-		rows, err = r.Endpoints(ctx, l.Rows(), as)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return rest.NewListed(l, n, rows, func(e *projections.Endpoint) []byte { return rest.PlaceAt(e.Created.Sequence) },
-		func(e *projections.Endpoint) endpointOut { return showEndpoint(*e) }), nil
-}
-
-// endpointNow loads the newest version of an endpoint that the call may change.
-func endpointNow(ctx context.Context, c *call, id domain.UUID) (row projections.Endpoint, err error) {
-	if !c.Opens(id) {
-		return row, rest.NotFound()
-	}
-	_, err = rest.Now(ctx, c.Request, func(r projections.Reader) (err error) {
-		row, err = r.Endpoint(ctx, id, projections.AsOf{})
-		return err
-	})
-	return row, err
-}
-
-// endpointOf makes the row that an entry of an endpoint's stream leads to.
-func endpointOf(ctx context.Context, c *call, e domain.Entry) (projections.Endpoint, error) {
-	config, ok := endpointConfig(e.Fact)
-	if !ok {
-		return projections.Endpoint{}, rest.Unreadable(e)
-	}
-	at := projections.OriginOf(e)
-	row := projections.Endpoint{
-		Endpoint: domain.Endpoint{ID: e.Stream.ID, Tenant: e.Tenant, Version: e.StreamVersion, EndpointConfig: config}, Created: at, Updated: at,
-	}
-	if e.StreamVersion == 1 {
-		return row, nil
-	}
-	created, err := originOf(ctx, c, e.Stream)
-	row.Created = created
-	return row, err
-}
-
-// created says where a thing's stream begins.
-func originOf(ctx context.Context, c *call, stream domain.Stream) (projections.Origin, error) {
-	first, err := c.Log.Select(ctx, domain.Query{Tenant: c.Tenant, Stream: stream, Limit: 1, HeadersOnly: true})
-	if err != nil {
-		return projections.Origin{}, err
-	}
-	if len(first) == 0 {
-		return projections.Origin{}, fmt.Errorf("the log has no entry of %s", stream)
-	}
-	return projections.OriginOf(first[0]), nil
-}
-
-func endpointConfig(fact domain.Fact) (domain.EndpointConfig, bool) {
-	switch f := fact.(type) {
-	case *domain.EndpointCreated:
-		return f.Endpoint, true
-	case *domain.EndpointUpdated:
-		return f.Endpoint, true
-	case *domain.EndpointKeyRotated:
-		return f.Endpoint, true
-	case *domain.EndpointPaused:
-		return f.Endpoint, true
-	case *domain.EndpointResumed:
-		return f.Endpoint, true
-	case *domain.EndpointDisabled:
-		return f.Endpoint, true
-	case *domain.EndpointHandshakeStarted:
-		return f.Endpoint, true
-	case *domain.EndpointHandshakeFinished:
-		return f.Endpoint, true
-	}
-	return domain.EndpointConfig{}, false
-}
-
-// endpointGroup is a change of an endpoint on its way into the log.
-func endpointGroup(c *call, e domain.Endpoint, fact domain.Fact, reason string) domain.Group {
-	return domain.Group{Drafts: []domain.Draft{{
-		Tenant: c.Tenant, Stream: domain.Stream{Kind: domain.StreamEndpoint, ID: e.ID}, Expected: e.Version, By: c.By(), Fact: fact, Reason: reason,
-	}}}
-}
-
-func pauseEndpoint(ctx context.Context, c *call, in *rest.ActionInput) (*rest.Made[endpointOut], error) {
-	return switchEndpoint(ctx, c, in, func(e domain.Endpoint) (domain.Fact, error) {
-		fact, err := e.Pause()
-		if fact == nil {
-			return nil, err
-		}
-		return fact, err
-	})
-}
-
-func resumeEndpoint(ctx context.Context, c *call, in *rest.ActionInput) (*rest.Made[endpointOut], error) {
-	return switchEndpoint(ctx, c, in, func(e domain.Endpoint) (domain.Fact, error) {
-		if e.Paused && c.Key.Role == domain.RoleReceiver {
-			return nil, rest.Refuse(http.StatusForbidden, "forbidden", "The endpoint was paused by the tenant's admins, who alone resume it. A receiver ends what the server disabled.")
-		}
-		fact, err := e.Resume()
-		if fact == nil {
-			return nil, err
-		}
-		return fact, err
-	})
-}
-
-// switchEndpoint pauses or resumes; an endpoint that is in that state already is answered as it is.
-func switchEndpoint(
-	ctx context.Context, c *call, in *rest.ActionInput, decide func(domain.Endpoint) (domain.Fact, error),
-) (*rest.Made[endpointOut], error) {
-	id, err := in.UUID()
-	if err != nil {
-		return nil, err
-	}
-	if err := rest.CheckReason("body.reason", in.Reason()); err != nil {
-		return nil, err
-	}
-	var row projections.Endpoint
-	return rest.Once(ctx, c.Request, rest.Post[rest.Made[endpointOut]]{
-		Decide: func(ctx context.Context) (domain.Group, error) {
-			if row, err = endpointNow(ctx, c, id); err != nil {
-				return domain.Group{}, err
-			}
-			fact, err := decide(row.Endpoint)
-			if fact == nil || err != nil {
-				return domain.Group{}, err
-			}
-			return withNotice(ctx, c, endpointGroup(c, row.Endpoint, fact, in.Reason()), id)
-		},
-		Idle: func(context.Context) (*rest.Made[endpointOut], error) {
-			return &rest.Made[endpointOut]{
-				Sequence: rest.SequenceText(row.Updated.Sequence), ETag: rest.ETag(row.Version), Location: endpointPath(c, id), Body: showEndpoint(row),
-			}, nil
-		},
-		Answer: func(ctx context.Context, entries []domain.Entry, replayed bool) (*rest.Made[endpointOut], error) {
-			row, err := endpointOf(ctx, c, entries[0])
-			if err != nil {
-				return nil, err
-			}
-			return rest.NewMade(entries[0], replayed, endpointPath(c, id), showEndpoint(row)), nil
-		},
-	})
-}
-
-func endpointPath(c *call, id domain.UUID) string {
-	return "/v1/tenants/" + string(c.Tenant) + "/endpoints/" + id.String()
-}
-
-type deleteEndpointIn struct {
-	rest.ThingPath
-	rest.MatchHeader
-	rest.ReasonQuery
-}
-
-// deleteEndpoint ends an endpoint and destroys its credentials.
-func deleteEndpoint(ctx context.Context, c *call, in *deleteEndpointIn) (*rest.Gone, error) {
-	id, err := in.UUID()
-	if err != nil {
-		return nil, err
-	}
-	if err := rest.CheckReason("query.reason", in.Reason); err != nil {
-		return nil, err
-	}
-	var row projections.Endpoint
-	e, err := rest.Change(ctx, c.Request, func(ctx context.Context) (domain.Group, error) {
-		if row, err = endpointNow(ctx, c, id); err != nil {
-			return domain.Group{}, err
-		}
-		if err := in.Check(row.Version); err != nil {
-			return domain.Group{}, err
-		}
-		fact, err := row.Delete()
-		if err != nil {
-			return domain.Group{}, err
-		}
-		return withNotice(ctx, c, endpointGroup(c, row.Endpoint, fact, in.Reason), id)
-	})
-	if err != nil {
-		return nil, err
-	}
-	dropSecrets(ctx, c, secretsOf(row.EndpointConfig)...)
-	return &rest.Gone{Sequence: rest.SequenceText(e.Sequence)}, nil
-}
-
-// secretsOf names all secrets of a configuration.
-func secretsOf(config domain.EndpointConfig) []domain.UUID {
-	var ids []domain.UUID
-	for _, k := range config.Keys {
-		ids = append(ids, k.ID)
-	}
-	if config.Query != nil {
-		ids = append(ids, config.Query.Secret)
-	}
-	if config.Auth != nil {
-		ids = append(ids, config.Auth.Secret)
-	}
-	for _, h := range config.Headers {
-		ids = append(ids, h.Secret)
-	}
-	return ids
-}
-
-// dropSecrets destroys secrets that nothing names any more. A failure leaves them sealed and unused: the change itself
-// stands, so it is logged and not answered.
-func dropSecrets(ctx context.Context, c *call, ids ...domain.UUID) {
-	if len(ids) == 0 {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rest.DefaultWait)
-	defer cancel()
-	for _, id := range ids {
-		if err := c.Vault.DeleteSecret(ctx, c.Tenant, id); err != nil {
-			c.Logger.LogAttrs(ctx, slog.LevelError, "a secret of an endpoint could not be destroyed",
-				slog.String("tenant", string(c.Tenant)), slog.Any("error", err))
-		}
-	}
+	return rest.NewOne(n, row.Version, body), nil
 }

@@ -2,7 +2,6 @@ package openapi
 
 import (
 	"context"
-	"encoding/base64"
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
@@ -30,16 +29,19 @@ func listEvents(ctx context.Context, c *call, in *listEventsIn) (*rest.Exact, er
 	if in.Source != "" {
 		return nil, rest.Invalid("query.source", "is given with id")
 	}
-	l, err := rest.NewWalk(c.Request, in.ListQuery, in.Type, "\x00", in.Subject, "\x00", in.From.Value.UnixMicro(), in.To.Value.UnixMicro(), in.From.Set, in.To.Set)
+	l, err := rest.NewWalk(c.Request, in.ListQuery, in.Type, "\x00", in.Subject, "\x00", in.From.Value.UnixMicro(),
+		in.To.Value.UnixMicro(), in.From.Set, in.To.Set)
 	if err != nil {
 		return nil, err
 	}
 	if c.Key.Role == domain.RoleProducer {
 		return ownEvents(ctx, c, l, in)
 	}
-	filter := projections.EventFilter{Type: domain.EventType(in.Type), Subject: in.Subject, Endpoint: c.Receiver(), From: in.From.Value, To: in.To.Value}
+	filter := projections.EventFilter{Type: domain.EventType(in.Type), Subject: in.Subject, Endpoint: c.Receiver(),
+		From: in.From.Value, To: in.To.Value}
 	var rows []projections.Event
-	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: rest.AsOfQuery{WaitQuery: in.WaitQuery}, Pinned: l.Pinned()}, func(r projections.Reader, _ projections.AsOf) (err error) {
+	m := rest.Moment{AsOfQuery: rest.AsOfQuery{WaitQuery: in.WaitQuery}, Pinned: l.Pinned()}
+	n, err := rest.View(ctx, c.Request, m, func(r projections.Reader, _ projections.AsOf) (err error) {
 		rows, err = r.Events(ctx, filter, l.Rows())
 		return err
 	})
@@ -97,8 +99,9 @@ func ownEvents(ctx context.Context, c *call, l *rest.Walk, in *listEventsIn) (*r
 	reflected := l.Reflected(head)
 	w := newEventPage(l, reflected)
 	q := domain.Query{
-		Tenant: c.Tenant, Kind: domain.KindEventAppended, Actor: c.Key.PrincipalID, Limit: 500, Descending: in.Order == "desc",
-		Since: rest.Instant(in.From.Value), Until: rest.Instant(in.To.Value),
+		Tenant: c.Tenant, Kind: domain.KindEventAppended, Actor: c.Key.PrincipalID, Limit: 500,
+		Descending: in.Order == "desc",
+		Since:      rest.Instant(in.From.Value), Until: rest.Instant(in.To.Value),
 	}
 	l.Bound(&q, reflected)
 	for scanned := 0; scanned < ownScan; {
@@ -134,7 +137,8 @@ func chosen(e *domain.Entry, in *listEventsIn) bool {
 	if !ok {
 		return in.Type == "" && in.Subject == ""
 	}
-	return (in.Type == "" || string(fact.Event.Type) == in.Type) && (in.Subject == "" || fact.Event.Subject == in.Subject)
+	return (in.Type == "" || string(fact.Event.Type) == in.Type) &&
+		(in.Subject == "" || fact.Event.Subject == in.Subject)
 }
 
 // eventPage is a page of events on its way out.
@@ -181,5 +185,3 @@ func (w *eventPage) answer() *rest.Exact {
 	}
 	return w.walk.Exact(w.reflected, w.body, nil)
 }
-
-func base64Of(b []byte) string { return base64.StdEncoding.EncodeToString(b) }

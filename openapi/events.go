@@ -2,6 +2,7 @@ package openapi
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"time"
 
@@ -25,7 +26,7 @@ type eventOut struct {
 	Sequence      int64             `json:"sequence" doc:"The event's place in the tenant's log." example:"41"`
 	RecordedAt    rest.Stamp        `json:"recorded_at" doc:"When it was recorded." example:"2026-07-01T12:00:00.123456Z"`
 	LeafHash      string            `json:"leaf_hash" doc:"The leaf's RFC 6962 hash, in standard base64." example:"cTOUDeMlPgClsHbaWuiOa3M0PbcTF6PvLiuZtmTwTVg="`
-	SchemaProblem string            `json:"schema_problem,omitempty" doc:"How the event breaks the schema of its type, a line for each place, where the tenant had it accepted all the same." example:"data/amount: must be a number"`
+	SchemaProblem string            `json:"schema_problem,omitempty" doc:"How the event breaks the schema of its type, a line for each place, where the tenant had it accepted nevertheless." example:"data/amount: must be a number"`
 	Test          bool              `json:"test,omitempty" doc:"A sample made for one endpoint." example:"true"`
 	Erased        bool              `json:"erased,omitempty" doc:"The content was destroyed; what is left proves that there was an event." example:"true"`
 	Data          json.RawMessage   `json:"data,omitempty" doc:"Any JSON value, exactly as it was sent." example:"{\"amount\":12.50}"`
@@ -35,7 +36,8 @@ type eventOut struct {
 func showEvent(b []byte, e *domain.Entry) ([]byte, error) {
 	hash := ingest.LeafHash(e.Leaf)
 	out := eventOut{
-		UUID: e.Stream.ID, Sequence: int64(e.Sequence), RecordedAt: rest.Stamp(e.RecordedAt), LeafHash: base64Of(hash[:]), Erased: e.Erased,
+		UUID: e.Stream.ID, Sequence: int64(e.Sequence), RecordedAt: rest.Stamp(e.RecordedAt),
+		LeafHash: base64Of(hash[:]), Erased: e.Erased,
 	}
 	fact, ok := e.Fact.(*domain.EventAppended)
 	switch {
@@ -63,10 +65,12 @@ func (out *eventOut) describe(a domain.EventAttributes, recorded time.Time) {
 	}
 }
 
+func base64Of(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
+
 // EventPath names an event.
 type EventPath struct {
 	rest.TenantPath
-	ID     string `path:"id" maxLength:"256" doc:"The producer's id or, if no producer called an event so, the internal one. An id that can't stand in a path goes through ?id= of the list." example:"order-4711"`
+	ID     string `path:"id" maxLength:"256" doc:"The producer's id or, if no producer's event has it, the internal one. An id that can't be part of a path is found with ?id= of the list." example:"order-4711"`
 	Source string `query:"source" maxLength:"1024" doc:"The source that the id is unique in. Without it: /tenants/{tenant}, then the internal ids." example:"/billing"`
 }
 
@@ -113,7 +117,7 @@ func exactEvent(ctx context.Context, c *call, at, reflected domain.Sequence) (*r
 	return &rest.Exact{ContentType: rest.JSON, Sequence: rest.SequenceText(max(reflected, at)), Body: body}, nil
 }
 
-// owns says whether a producer may see an event: its own principal appended it. Other roles are judged elsewhere.
+// owns reports whether a producer may see an event: its own principal appended it. Other roles are checked elsewhere.
 func owns(c *call, e *domain.Entry) bool {
 	return c.Key.Role != domain.RoleProducer || e.By.Principal == c.Key.PrincipalID
 }
@@ -133,16 +137,24 @@ func mayRead(ctx context.Context, c *call, r projections.Reader, event domain.UU
 }
 
 // findEvent finds an event by its name, eventAt by its place.
-func findEvent(ctx context.Context, c *call, id, source string, in rest.AsOfQuery) (projections.Event, domain.Sequence, error) {
-	return lookUpEvent(ctx, c, in, func(r projections.Reader) (projections.Event, error) { return eventNamed(ctx, c, r, id, source) })
+func findEvent(
+	ctx context.Context, c *call, id, source string, in rest.AsOfQuery,
+) (projections.Event, domain.Sequence, error) {
+	return lookUpEvent(ctx, c, in,
+		func(r projections.Reader) (projections.Event, error) { return eventNamed(ctx, c, r, id, source) })
 }
 
-func eventAt(ctx context.Context, c *call, at domain.Sequence, in rest.AsOfQuery) (projections.Event, domain.Sequence, error) {
-	return lookUpEvent(ctx, c, in, func(r projections.Reader) (projections.Event, error) { return r.EventBySequence(ctx, at) })
+func eventAt(
+	ctx context.Context, c *call, at domain.Sequence, in rest.AsOfQuery,
+) (projections.Event, domain.Sequence, error) {
+	return lookUpEvent(ctx, c, in,
+		func(r projections.Reader) (projections.Event, error) { return r.EventBySequence(ctx, at) })
 }
 
-// lookUp finds an event that was there at a moment and that the caller may read.
-func lookUpEvent(ctx context.Context, c *call, in rest.AsOfQuery, find func(projections.Reader) (projections.Event, error)) (row projections.Event, n domain.Sequence, err error) {
+// lookUpEvent finds an event that was there at a moment and that the caller may read.
+func lookUpEvent(
+	ctx context.Context, c *call, in rest.AsOfQuery, find func(projections.Reader) (projections.Event, error),
+) (row projections.Event, n domain.Sequence, err error) {
 	n, err = rest.Lookup(ctx, c.Request, in, func(r projections.Reader, as projections.AsOf) error {
 		if row, err = find(r); err != nil {
 			return err

@@ -15,7 +15,7 @@ import (
 
 // catalogueIn documents a catalogue of event types.
 type catalogueIn struct {
-	EventTypes []catalogueTypeIn `json:"event_types" maxItems:"1000" doc:"A type may stand in several versions, the older ones first."`
+	EventTypes []catalogueTypeIn `json:"event_types" maxItems:"1000" doc:"A type may be listed in several versions, the older ones first."`
 }
 
 type catalogueTypeIn struct {
@@ -51,7 +51,7 @@ func documentCatalogue(op *huma.Operation) {
 	rest.Handwritten{Bodies: map[string]rest.Media{rest.JSON: {Schema: rest.SchemaOf[catalogueIn]}}}.SetOn(op)
 }
 
-// importTypes registers all types of a catalogue, or none. What is there already stays as it is.
+// importTypes registers all types of a catalogue, or none. Types that are defined like that already stay as they are.
 func importTypes(ctx context.Context, c *call, in *importTypesIn) (*importAnswer, error) {
 	if err := rest.CheckReason("query.reason", in.Reason); err != nil {
 		return nil, err
@@ -64,7 +64,8 @@ func importTypes(ctx context.Context, c *call, in *importTypesIn) (*importAnswer
 		return nil, err
 	}
 	if len(found) > 0 {
-		return nil, rest.Refuse(http.StatusUnprocessableEntity, "invalid_catalogue", "The document is no catalogue of event types. Nothing was appended.",
+		return nil, rest.Refuse(http.StatusUnprocessableEntity, "invalid_catalogue",
+			"The document isn't a catalogue of event types. Nothing was appended.",
 			rest.FaultsAt("body", found)...)
 	}
 	return rest.Once(ctx, c.Request, rest.Post[importAnswer]{
@@ -85,7 +86,9 @@ func importTypes(ctx context.Context, c *call, in *importTypesIn) (*importAnswer
 }
 
 // decideImport decides on a catalogue's types one after the other, each on what those before it make of it.
-func decideImport(ctx context.Context, c *call, types []domain.EventTypeConfig, reason string) (group domain.Group, err error) {
+func decideImport(
+	ctx context.Context, c *call, types []domain.EventTypeConfig, reason string,
+) (group domain.Group, err error) {
 	if err := c.CatchUp(ctx); err != nil {
 		return group, err
 	}
@@ -120,7 +123,7 @@ func decideImport(ctx context.Context, c *call, types []domain.EventTypeConfig, 
 	return group, nil
 }
 
-// superseded says whether a version that is there already comes before a later one of the same type.
+// isSuperseded reports whether a version is registered already and the catalogue has a later one of the same type.
 func isSuperseded(c *call, config domain.EventTypeConfig, later []domain.EventTypeConfig) bool {
 	schema, known := c.Directory.Schema(c.Tenant, config.Name, config.SchemaVersion)
 	return known && schema == config.Schema &&

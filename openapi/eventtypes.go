@@ -6,14 +6,13 @@ import (
 	"encoding/json"
 	"net/http"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/openapi/internal/rest"
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// EventTypeOut is an event type as the API shows it, embedded in the answer to a change. Schema and examples are spliced in as they were sent.
+// EventTypeOut is an event type as the API shows it, embedded in the answer to a change. Schema and examples are
+// spliced in as they were sent.
 type EventTypeOut struct {
 	Name            string            `json:"name" doc:"As events name it." example:"offer.issued"`
 	Description     string            `json:"description,omitempty" doc:"For people." example:"An offer went out to a customer."`
@@ -29,7 +28,8 @@ type EventTypeOut struct {
 }
 
 func describeType(c domain.EventTypeConfig) EventTypeOut {
-	return EventTypeOut{Name: string(c.Name), Description: c.Description, Version: c.SchemaVersion, Deprecated: c.Deprecated}
+	return EventTypeOut{Name: string(c.Name), Description: c.Description, Version: c.SchemaVersion,
+		Deprecated: c.Deprecated}
 }
 
 func showType(b []byte, t *projections.EventType) ([]byte, error) {
@@ -89,14 +89,16 @@ type eventTypeAnswer struct {
 
 func getEventType(ctx context.Context, c *call, in *getEventTypeIn) (*eventTypeAnswer, error) {
 	var row projections.EventType
-	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: in.AsOfQuery, Fresh: true}, func(r projections.Reader, as projections.AsOf) (err error) {
-		row, err = visibleType(ctx, c, r, domain.EventType(in.Name), as)
-		return err
-	})
+	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: in.AsOfQuery, Fresh: true},
+		func(r projections.Reader, as projections.AsOf) (err error) {
+			row, err = visibleType(ctx, c, r, domain.EventType(in.Name), as)
+			return err
+		})
 	if err != nil {
 		return nil, err
 	}
-	out := &eventTypeAnswer{Status: http.StatusOK, ContentType: rest.JSON, Sequence: rest.SequenceText(n), ETag: rest.ETag(row.Version)}
+	out := &eventTypeAnswer{Status: http.StatusOK, ContentType: rest.JSON, Sequence: rest.SequenceText(n),
+		ETag: rest.ETag(row.Version)}
 	out.Body, err = showType(nil, &row)
 	return out, err
 }
@@ -113,18 +115,22 @@ func listEventTypes(ctx context.Context, c *call, in *listEventTypesIn) (*rest.E
 		return nil, err
 	}
 	var rows []projections.EventType
-	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: in.AsOfQuery, Fresh: true, Pinned: l.Pinned()}, func(r projections.Reader, as projections.AsOf) (err error) {
-		rows, err = visibleTypes(ctx, c, r, l.Rows(), as)
-		return err
-	})
+	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: in.AsOfQuery, Fresh: true, Pinned: l.Pinned()},
+		func(r projections.Reader, as projections.AsOf) (err error) {
+			rows, err = visibleTypes(ctx, c, r, l.Rows(), as)
+			return err
+		})
 	if err != nil {
 		return nil, err
 	}
-	return rest.NewExactPage(l, n, rows, func(t *projections.EventType) []byte { return rest.PlaceAt(t.Created.Sequence) }, showType)
+	return rest.NewExactPage(l, n, rows,
+		func(t *projections.EventType) []byte { return rest.PlaceAt(t.Created.Sequence) }, showType)
 }
 
-// openType finds an event type that the key may see.
-func visibleType(ctx context.Context, c *call, r projections.Reader, name domain.EventType, as projections.AsOf) (projections.EventType, error) {
+// visibleType finds an event type that the key may see.
+func visibleType(
+	ctx context.Context, c *call, r projections.Reader, name domain.EventType, as projections.AsOf,
+) (projections.EventType, error) {
 	row, err := r.EventType(ctx, name, as)
 	if err != nil || !isOutsider(c) {
 		return row, err
@@ -136,8 +142,10 @@ func visibleType(ctx context.Context, c *call, r projections.Reader, name domain
 	return row, err
 }
 
-// openTypes goes through the event types until it has a page of those that the key may see.
-func visibleTypes(ctx context.Context, c *call, r projections.Reader, page projections.Page, as projections.AsOf) ([]projections.EventType, error) {
+// visibleTypes goes through the event types until it has a page of those that the key may see.
+func visibleTypes(
+	ctx context.Context, c *call, r projections.Reader, page projections.Page, as projections.AsOf,
+) ([]projections.EventType, error) {
 	if !isOutsider(c) {
 		return r.EventTypes(ctx, page, as)
 	}
@@ -163,12 +171,13 @@ func visibleTypes(ctx context.Context, c *call, r projections.Reader, page proje
 	}
 }
 
-// outside says whether the key is of somebody whom not every schema and example of the tenant concerns.
+// isOutsider reports whether the key's holder isn't part of the tenant, so that it must not see every schema and
+// example.
 func isOutsider(c *call) bool {
 	return c.Key.Role == domain.RoleReceiver || c.Key.Role == domain.RoleRegistrant
 }
 
-// concerned are the types that a receiver or registrant has to do with: those of the registration, and those that the
+// concernedTypes are the types that concern a receiver or registrant: those of the registration, and those that the
 // endpoint's subscriptions choose.
 func concernedTypes(ctx context.Context, c *call, r projections.Reader) (types domain.SubscriptionConfig, err error) {
 	if b := c.Key.Registration; b != nil {
@@ -191,14 +200,4 @@ func concernedTypes(ctx context.Context, c *call, r projections.Reader) (types d
 		}
 		page.After = &rows[len(rows)-1].Created.Sequence
 	}
-}
-
-// documentEventType documents a definition as it comes in.
-func documentEventType(op *huma.Operation) {
-	rest.ByHand(op)
-	example := json.RawMessage(`{"description":"An offer went out to a customer.","version":"v1","schema":{"type":"object","properties":{"amount":{"type":"number"}},"required":["amount"]},"examples":[{"amount":12.50}]}`)
-	rest.Handwritten{
-		Bodies:  map[string]rest.Media{rest.JSON: {Schema: rest.SchemaOf[eventTypeIn], Example: example}},
-		Answers: map[string]rest.Media{rest.JSON: {Schema: rest.SchemaOf[putEventTypeOut]}}, Status: []string{"200", "201"},
-	}.SetOn(op)
 }

@@ -8,13 +8,15 @@ import (
 	"reflect"
 	"strconv"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/openapi/internal/ingest"
 	"github.com/hooktrail/hooktrail/openapi/internal/rest"
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// What becomes of a definition that is put. More may come.
+// The outcomes of putting a definition. More may be added.
 const (
 	outcomeCreated   = "created"
 	outcomeChanged   = "changed"
@@ -35,7 +37,7 @@ type eventTypeIn struct {
 // putEventTypeOut documents the answer to a definition.
 type putEventTypeOut struct {
 	EventTypeOut
-	Outcome string      `json:"outcome" doc:"created, changed or unchanged; of a dry run also refused. More may come." example:"changed"`
+	Outcome string      `json:"outcome" doc:"created, changed or unchanged; of a dry run also refused. More may be added." example:"changed"`
 	Changes []changeOut `json:"changes" doc:"What breaks for those who read events by the schema before: that of the same version or, for a new version, that of the newest."`
 }
 
@@ -45,10 +47,21 @@ type changeOut struct {
 	Message string `json:"message" doc:"What breaks." example:"is widened: the new schema also allows string"`
 }
 
+// documentEventType documents a definition as it comes in.
+func documentEventType(op *huma.Operation) {
+	rest.ByHand(op)
+	example := json.RawMessage(`{"description":"An offer went out to a customer.","version":"v1","schema":{"type":"object","properties":{"amount":{"type":"number"}},"required":["amount"]},"examples":[{"amount":12.50}]}`)
+	rest.Handwritten{
+		Bodies:  map[string]rest.Media{rest.JSON: {Schema: rest.SchemaOf[eventTypeIn], Example: example}},
+		Answers: map[string]rest.Media{rest.JSON: {Schema: rest.SchemaOf[putEventTypeOut]}},
+		Status:  []string{"200", "201"},
+	}.SetOn(op)
+}
+
 type putEventTypeIn struct {
 	EventTypePath
 	rest.MatchHeader
-	DryRun bool `query:"dry_run" doc:"true: say what would become of it, and append nothing." example:"true"`
+	DryRun bool `query:"dry_run" doc:"true: tell what the outcome would be, and append nothing." example:"true"`
 }
 
 // typeRequest is a definition as it was sent.
@@ -77,7 +90,7 @@ func parseType(members []domain.Member) (in typeRequest, err error) {
 		case "reason":
 			in.reason, err = ingest.Text(m)
 		default:
-			err = domain.Invalid(rest.Clip(m.Name), "is no member of an event type")
+			err = domain.Invalid(rest.Clip(m.Name), "isn't a member of an event type")
 		}
 		if err != nil {
 			return in, err
@@ -101,7 +114,7 @@ func rawList(m domain.Member) ([]string, error) {
 	return list, nil
 }
 
-// typeDecision is what becomes of a definition, and what it would break.
+// typeDecision is the outcome of a definition, and what it would break.
 type typeDecision struct {
 	outcome string
 	row     projections.EventType // as it is; of a new one, only the id
@@ -161,13 +174,16 @@ func putEventType(ctx context.Context, c *call, in *putEventTypeIn) (*eventTypeA
 
 func incompatible(faults []rest.Fault) *rest.Problem {
 	return rest.Refuse(http.StatusConflict, "schema_incompatible",
-		"The schema breaks those who read events by the one of the same version. Nothing was appended: give it a new version.",
+		"The schema breaks those who read events by the one of the same version. Nothing was appended: give it a new "+
+			"version.",
 		faults[:min(len(faults), rest.MaxFaults)]...)
 }
 
-// decideType compares a definition with the newest one; a row without an id says that there is none. path is where the
-// definition's members stand in the request.
-func decideType(c *call, row projections.EventType, config domain.EventTypeConfig, path string) (d typeDecision, err error) {
+// decideType compares a definition with the newest one; a row without an id means that there is none. path is where the
+// definition's members are in the request.
+func decideType(
+	c *call, row projections.EventType, config domain.EventTypeConfig, path string,
+) (d typeDecision, err error) {
 	d = typeDecision{outcome: outcomeChanged, row: row, config: config}
 	if d.config.SchemaVersion == "" {
 		d.config.SchemaVersion = cmp.Or(row.SchemaVersion, ingest.FirstSchemaVersion)
@@ -198,7 +214,7 @@ func decideType(c *call, row projections.EventType, config domain.EventTypeConfi
 	return d, err
 }
 
-// breaks says what breaks from one schema to the next; no schema allows any data.
+// breaksOf returns what breaks from one schema to the next; no schema allows any data.
 func breaksOf(c *call, older, newer string) ([]domain.Fault, error) {
 	if older == newer || older == "" {
 		return nil, nil
@@ -209,7 +225,7 @@ func breaksOf(c *call, older, newer string) ([]domain.Fault, error) {
 	return c.Schemas.Breaks(c.HTTP.Context(), c.Tenant, older, newer)
 }
 
-// checkType refuses what is no schema, and examples that don't conform to theirs.
+// checkType refuses what isn't a schema, and examples that don't conform to theirs.
 func checkType(c *call, config domain.EventTypeConfig, path string) error {
 	if config.Schema == "" {
 		return nil
@@ -219,7 +235,8 @@ func checkType(c *call, config domain.EventTypeConfig, path string) error {
 		return err
 	}
 	if len(found) > 0 {
-		return rest.Refuse(http.StatusUnprocessableEntity, "invalid_schema", "The schema isn't one of JSON Schema that this server takes.",
+		return rest.Refuse(http.StatusUnprocessableEntity, "invalid_schema",
+			"The schema isn't a JSON Schema that this server accepts.",
 			rest.FaultsAt(path+"schema", found)...)
 	}
 	var faults []rest.Fault
@@ -231,7 +248,9 @@ func checkType(c *call, config domain.EventTypeConfig, path string) error {
 		faults = append(faults, rest.FaultsAt(path+"examples["+strconv.Itoa(i)+"]", found)...)
 	}
 	if len(faults) > 0 {
-		return rest.Refuse(http.StatusUnprocessableEntity, "invalid_example", "An example isn't as the schema says.", faults[:min(len(faults), rest.MaxFaults)]...)
+		return rest.Refuse(http.StatusUnprocessableEntity, "invalid_example",
+			"An example doesn't conform to the schema.",
+			faults[:min(len(faults), rest.MaxFaults)]...)
 	}
 	return nil
 }
@@ -250,7 +269,7 @@ func (d typeDecision) add(c *call, group *domain.Group, reason string) {
 	})
 }
 
-// typeChanged answers when this process holds events to the definition.
+// typeChanged answers once this process checks events by the definition.
 func typeChanged(ctx context.Context, c *call, d typeDecision, e domain.Entry) (*eventTypeAnswer, error) {
 	if err := c.Await(ctx, e.Position); err != nil {
 		return nil, err
@@ -273,7 +292,8 @@ func typeUnchanged(ctx context.Context, c *call, d typeDecision) (*eventTypeAnsw
 }
 
 func (d typeDecision) answer(status int, n domain.Sequence) (*eventTypeAnswer, error) {
-	body := putEventTypeOut{EventTypeOut: describeType(d.config), Outcome: d.outcome, Changes: make([]changeOut, 0, len(d.changes))}
+	body := putEventTypeOut{EventTypeOut: describeType(d.config), Outcome: d.outcome,
+		Changes: make([]changeOut, 0, len(d.changes))}
 	for _, change := range d.changes {
 		body.Changes = append(body.Changes, changeOut{change.Pointer, change.Text})
 	}

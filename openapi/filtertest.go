@@ -59,7 +59,7 @@ type testFilterIn struct {
 type filterTestIn struct {
 	Filter     string           `json:"filter,omitempty" maxLength:"4096" doc:"The condition, as a subscription has it; every event of the types by default." example:"data.amount > 100"`
 	EventTypes []domain.Pattern `json:"event_types,omitempty" minItems:"1" maxItems:"100" doc:"The types, as a subscription has them; all by default." example:"[\"offer.*\"]"`
-	Event      sentEvent        `json:"event,omitempty" doc:"The event to try it on, as append-event takes it. Without one: the tenant's most recent events of the types."`
+	Event      sentEvent        `json:"event,omitempty" doc:"The event to try it on, as append-event accepts it. Without one: the tenant's most recent events of the types."`
 	Limit      int              `json:"limit,omitempty" minimum:"1" maximum:"1000" doc:"On how many recent events to try it; 50 by default." example:"50"`
 	From       time.Time        `json:"from,omitzero" doc:"Only on events that were recorded at this time or later." example:"2026-07-01T00:00:00Z"`
 	To         time.Time        `json:"to,omitzero" doc:"Only on events that were recorded before this time." example:"2026-08-01T00:00:00Z"`
@@ -149,7 +149,8 @@ func newFilterTest(c *call, in filterTestIn) (*filterTest, error) {
 			return nil, err
 		}
 	}
-	t := &filterTest{c: c, in: in, types: domain.SubscriptionConfig{EventTypes: in.EventTypes}, out: filterTestOut{Items: []triedOut{}}}
+	t := &filterTest{c: c, in: in, types: domain.SubscriptionConfig{EventTypes: in.EventTypes},
+		out: filterTestOut{Items: []triedOut{}}}
 	if in.Filter == "" {
 		return t, nil
 	}
@@ -219,7 +220,8 @@ func (t *filterTest) appended(ctx context.Context, row *projections.Event) error
 	case entry.Erased:
 		return nil
 	case ok:
-		item := triedOut{EventID: eventName(t.c, row.ID, row.Attrs), Sequence: int64(entry.Sequence), Type: string(e.Event.Type)}
+		item := triedOut{EventID: eventName(t.c, row.ID, row.Attrs), Sequence: int64(entry.Sequence),
+			Type: string(e.Event.Type)}
 		return t.try(ctx, item, &domain.FilterRun{Event: e, Now: entry.RecordedAt})
 	}
 	return rest.Unreadable(*entry)

@@ -29,7 +29,8 @@ type guideAnswer struct {
 }
 
 func htmlPage(op *huma.Operation) {
-	rest.Handwritten{Answers: map[string]rest.Media{"text/html": {Schema: rest.TextSchema}}, Status: []string{"200"}}.SetOn(op)
+	rest.Handwritten{Answers: map[string]rest.Media{"text/html": {Schema: rest.TextSchema}},
+		Status: []string{"200"}}.SetOn(op)
 	op.Errors = append(op.Errors, http.StatusConflict)
 }
 
@@ -40,19 +41,20 @@ func getGuide(ctx context.Context, c *call, in *getGuideIn) (*guideAnswer, error
 		return nil, err
 	}
 	order := domain.GuideOrder{Tenant: c.Tenant}
-	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: in.AsOfQuery, Fresh: true}, func(r projections.Reader, as projections.AsOf) error {
-		row, err := visibleType(ctx, c, r, domain.EventType(in.Name), as)
-		if err != nil || endpoint.IsZero() {
-			order.Type = row.EventTypeConfig
+	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: in.AsOfQuery, Fresh: true},
+		func(r projections.Reader, as projections.AsOf) error {
+			row, err := visibleType(ctx, c, r, domain.EventType(in.Name), as)
+			if err != nil || endpoint.IsZero() {
+				order.Type = row.EventTypeConfig
+				return err
+			}
+			e, err := r.Endpoint(ctx, endpoint, as)
+			if err == nil && c.Key.Role == domain.RoleRegistrant && e.Registration != c.Key.ID {
+				err = domain.ErrNotFound
+			}
+			order.Type, order.Endpoint, order.Digest = row.EventTypeConfig, &e.Endpoint, e.ProfileDigest
 			return err
-		}
-		e, err := r.Endpoint(ctx, endpoint, as)
-		if err == nil && c.Key.Role == domain.RoleRegistrant && e.Registration != c.Key.ID {
-			err = domain.ErrNotFound
-		}
-		order.Type, order.Endpoint, order.Digest = row.EventTypeConfig, &e.Endpoint, e.ProfileDigest
-		return err
-	})
+		})
 	if err != nil {
 		return nil, err
 	}
@@ -69,12 +71,13 @@ func getGuide(ctx context.Context, c *call, in *getGuideIn) (*guideAnswer, error
 		return nil, rest.Within("query", err)
 	}
 	return &guideAnswer{
-		ContentType: "text/html; charset=utf-8", Sequence: rest.SequenceText(n), Policy: guide.Policy, Sniff: "nosniff", Referrer: "no-referrer",
-		Body: guide.HTML,
+		ContentType: "text/html; charset=utf-8", Sequence: rest.SequenceText(n), Policy: guide.Policy, Sniff: "nosniff",
+		Referrer: "no-referrer",
+		Body:     guide.HTML,
 	}, nil
 }
 
-// guided is the endpoint that a guide is asked for; zero for none.
+// guidedEndpoint is the endpoint that a guide is for; zero for none.
 func guidedEndpoint(c *call, in *getGuideIn) (domain.UUID, error) {
 	switch {
 	case in.EndpointID == "" && in.Profile == "":
@@ -97,7 +100,8 @@ func profileDigest(ctx context.Context, c *call, name string) (string, error) {
 	}
 	p, ok, err := profileNamed(ctx, c, name)
 	if err == nil && !ok {
-		err = rest.Refuse(http.StatusNotFound, "not_found", "There is no such profile: GET /v1/profiles lists those there are.",
+		err = rest.Refuse(http.StatusNotFound, "not_found",
+			"There is no such profile: GET /v1/profiles lists all.",
 			rest.NewFault("query.profile", "names a profile of this server"))
 	}
 	return p.Digest, err

@@ -6,15 +6,12 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
-
 	"github.com/hooktrail/hooktrail/openapi/internal/rest"
 )
 
 // NewHandler serves all operations, the document and its page. It sets no timeouts: the http.Server around it must have
-// ReadHeaderTimeout, ReadTimeout and IdleTimeout, and no WriteTimeout, since a log may be followed for any length of time; its
-// BaseContext must end at shutdown, since followers hold their requests open.
+// ReadHeaderTimeout, ReadTimeout and IdleTimeout, and no WriteTimeout, since a log may be followed for any length of
+// time; its BaseContext must end at shutdown, since followers hold their requests open.
 func NewHandler(s Server) (http.Handler, error) {
 	s.Limits = s.Limits.withDefaults()
 	if s.Clock == nil {
@@ -35,23 +32,6 @@ func NewHandler(s Server) (http.Handler, error) {
 		return nil, err
 	}
 	return rest.Handler(mux, s.Logger), nil
-}
-
-// registerAll registers every operation on a mux and returns the document.
-func registerAll(s *Server, mux *http.ServeMux) (*huma.OpenAPI, error) {
-	s.probes, s.registrants = newProbes(), newKeyedMutex()
-	config := rest.HumaConfig("Hooktrail", s.Version)
-	describe(config.OpenAPI)
-	a := &api{server: s, huma: humago.New(&router{ServeMux: mux}, config)}
-	gate := rest.NewGate(rest.Sources{
-		Log: s.Log, Views: s.Views, Directory: s.Directory, Clock: s.Clock, Logger: s.Logger,
-		Claims: s.Claims, Settler: s.Settler,
-	}, s.Limits.BodyBytes)
-	a.huma.UseMiddleware(gate.Handle)
-	register(a)
-	doc := a.huma.OpenAPI()
-	rest.Finish(doc, isSent)
-	return doc, describeWebhooks(doc, s.Webhooks)
 }
 
 // serveDocument serves the document in all its forms, each written once.

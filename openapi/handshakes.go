@@ -2,7 +2,6 @@ package openapi
 
 import (
 	"context"
-	"net/http"
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
@@ -25,7 +24,7 @@ type handshakeEndpointIn struct {
 }
 
 type handshakeIn struct {
-	Kind string `json:"kind,omitempty" enum:"ownership,cloudevents" doc:"What is asked; by default what the endpoint demands, else ownership." example:"ownership"`
+	Kind string `json:"kind,omitempty" enum:"ownership,cloudevents" doc:"What the receiver is asked for; by default what the endpoint demands, else ownership." example:"ownership"`
 	URL  string `json:"url,omitempty" maxLength:"2048" doc:"Who is asked: the endpoint's URL by default. Another one becomes the endpoint's once it passes." example:"https://new.receiver.example/hooks"`
 	rest.ReasonBody
 }
@@ -33,11 +32,11 @@ type handshakeIn struct {
 // handshakeOut is how a handshake ended.
 type handshakeOut struct {
 	ID               domain.UUID          `json:"id" format:"uuid" doc:"The handshake's id, which the receiver saw." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d75"`
-	Kind             domain.HandshakeKind `json:"kind" doc:"What was asked: ownership or cloudevents; more may come." example:"ownership"`
+	Kind             domain.HandshakeKind `json:"kind" doc:"What was asked: ownership or cloudevents; more may be added." example:"ownership"`
 	Passed           bool                 `json:"passed" doc:"Whether the receiver answered as it has to." example:"true"`
 	AllowedPerMinute int                  `json:"allowed_per_minute,omitempty" doc:"How many requests a minute the receiver allows, where it says so; the endpoint's rate limit is at most that." example:"120"`
 	StatusCode       int                  `json:"status_code,omitempty" doc:"Of the receiver's answer." example:"200"`
-	Error            string               `json:"error,omitempty" doc:"Why there was no answer, or why it doesn't count, for programs; more may come." example:"connection_refused"`
+	Error            string               `json:"error,omitempty" doc:"Why there was no answer, or why it doesn't count, for programs; more may be added." example:"connection_refused"`
 	Detail           string               `json:"detail,omitempty" doc:"What went wrong, for people." example:"the receiver answered 404"`
 	DurationMS       float64              `json:"duration_ms" doc:"How long it took." example:"12.5"`
 	FinishedAt       rest.Stamp           `json:"finished_at" doc:"When it ended." example:"2026-07-01T12:00:00.5Z"`
@@ -45,7 +44,7 @@ type handshakeOut struct {
 	Endpoint         endpointOut          `json:"endpoint" doc:"The endpoint after it."`
 }
 
-// handshake is one on its way: asked once, and finished against the endpoint as it is by then.
+// handshake is one under way: the receiver is asked once, and the result applies to the endpoint as it is by then.
 type handshake struct {
 	id     domain.UUID // of the endpoint
 	kind   domain.HandshakeKind
@@ -53,7 +52,7 @@ type handshake struct {
 	match  rest.MatchHeader
 	reason string
 
-	secrets secretValues  // the query of the new URL
+	secrets credentials   // the query of the new URL
 	asked   *domain.Entry // the intent, once it is there
 	before  domain.Endpoint
 	start   domain.HandshakeStart
@@ -61,8 +60,8 @@ type handshake struct {
 	body    []byte
 }
 
-// handshakeEndpoint asks a receiver. Like an attempt, it ends in the log whether its caller waits or not; when the process
-// dies in between, the intent stays without an end, and the next handshake supersedes it.
+// handshakeEndpoint asks a receiver. Like an attempt, it ends in the log whether its caller waits or not; when the
+// process dies in between, the intent stays without an end, and the next handshake supersedes it.
 func handshakeEndpoint(ctx context.Context, c *call, in *handshakeEndpointIn) (*rest.Made[handshakeOut], error) {
 	id, err := in.UUID()
 	if err != nil {
@@ -108,19 +107,21 @@ func shakeHands(ctx context.Context, c *call, h *handshake) (*rest.Made[handshak
 		},
 	})
 	if h.asked == nil {
-		dropRefused(ctx, c, err, h.secrets.kept)
+		dropRefused(ctx, c, err, &h.secrets)
 	}
 	return out, err
 }
 
 func showHandshake(c *call, e domain.Entry, r domain.HandshakeResult, row projections.Endpoint) handshakeOut {
 	return handshakeOut{
-		ID: r.ID, Kind: r.Kind, Passed: r.Passed, AllowedPerMinute: r.AllowedPerMinute, StatusCode: r.StatusCode, Error: r.Error, Detail: r.Detail,
-		DurationMS: float64(r.DurationUS) / 1000, FinishedAt: rest.Stamp(r.FinishedAt), StartedSequence: int64(e.Cause), Endpoint: showEndpoint(row),
+		ID: r.ID, Kind: r.Kind, Passed: r.Passed, AllowedPerMinute: r.AllowedPerMinute, StatusCode: r.StatusCode,
+		Error: r.Error, Detail: r.Detail,
+		DurationMS: float64(r.DurationUS) / 1000, FinishedAt: rest.Stamp(r.FinishedAt), StartedSequence: int64(e.Cause),
+		Endpoint: showEndpoint(row),
 	}
 }
 
-// ask appends the intent, then has the request sent.
+// askReceiver appends the intent, then has the request sent.
 func askReceiver(ctx context.Context, c *call, h *handshake) error {
 	if !c.Opens(h.id) {
 		return rest.NotFound()
@@ -140,20 +141,17 @@ func askReceiver(ctx context.Context, c *call, h *handshake) error {
 		if err := decideIntent(ctx, c, h, row); err != nil {
 			return domain.Group{}, err
 		}
+		fact, err := row.StartHandshake(h.start)
+		if err != nil {
+			return domain.Group{}, err
+		}
 		if !counted { // what is refused sends nothing, and counts for nothing
 			if err := c.probes.take(h.id, c.Clock()); err != nil {
 				return domain.Group{}, err
 			}
 			counted = true
 		}
-		if err := keepMove(ctx, c, h); err != nil {
-			return domain.Group{}, err
-		}
-		fact, err := row.StartHandshake(h.start)
-		if err != nil {
-			return domain.Group{}, err
-		}
-		return endpointGroup(c, row.Endpoint, fact, h.reason), nil
+		return endpointGroup(c, row.Endpoint, fact, h.reason), storeSecrets(ctx, c, &h.secrets)
 	})
 	if err != nil {
 		return err
@@ -163,7 +161,7 @@ func askReceiver(ctx context.Context, c *call, h *handshake) error {
 	return nil
 }
 
-// intend decides on the intent by the endpoint as it is. The new URL's query isn't kept yet.
+// decideIntent decides on the intent by the endpoint as it is. The new URL's query is named and not stored yet.
 func decideIntent(ctx context.Context, c *call, h *handshake, row projections.Endpoint) error {
 	if err := h.match.Check(row.Version); err != nil {
 		return err
@@ -190,25 +188,31 @@ func decideIntent(ctx context.Context, c *call, h *handshake, row projections.En
 	for _, key := range row.SigningKeys(h.start.At) {
 		h.start.Keys = append(h.start.Keys, key.ID)
 	}
-	if err := judgeMove(ctx, c, row, h.url, moves); err != nil || !moves {
+	target := targetOf(row.EndpointConfig)
+	if moves {
+		target.URL = h.url
+	}
+	if err := judgeMove(ctx, c, row, target); err != nil || !moves {
 		return err
 	}
-	var err error
-	h.start.Query = nil
-	h.start.URL, h.secrets.query, err = splitURL(h.url)
+	shown, query, err := splitURL(h.url)
+	if err != nil {
+		return err
+	}
+	h.start.URL, h.secrets.query = shown, query
+	var config domain.EndpointConfig
+	err = nameQuery(ctx, c, &config, &h.secrets)
+	h.start.Query = config.Query
 	return err
 }
 
-// checkMove judges a URL, or the endpoint's own by the rules of today, as if the endpoint were changed to it.
-func judgeMove(ctx context.Context, c *call, row projections.Endpoint, target string, moves bool) error {
-	if !moves {
-		target = row.URL
-	}
+// judgeMove judges a target by the rules of today, as if the endpoint were changed to it.
+func judgeMove(ctx context.Context, c *call, row projections.Endpoint, target domain.Target) error {
 	profile, err := profileOf(ctx, c, row.EndpointConfig)
 	if err != nil {
 		return err
 	}
-	if _, _, err := mergeSecrets(c, endpointPatch{}, row.EndpointConfig, domain.Target{Profile: row.ProfileDigest, URL: target}); err != nil {
+	if _, err := judgeTarget(c, target); err != nil {
 		return err
 	}
 	https, err := httpsOnly(ctx, c, profile)
@@ -218,22 +222,11 @@ func judgeMove(ctx context.Context, c *call, row projections.Endpoint, target st
 	if b := c.Key.Registration; c.Key.Role == domain.RoleReceiver && b != nil {
 		https = https || b.HTTPSOnly
 	}
-	return domain.ValidateURL("url", target, https)
+	return domain.ValidateURL("url", target.URL, https)
 }
 
-// keepMove keeps the query of the new URL before the fact that names it.
-func keepMove(ctx context.Context, c *call, h *handshake) error {
-	if h.secrets.query == "" {
-		return nil
-	}
-	config := domain.EndpointConfig{}
-	err := keepQuery(ctx, c, &config, &h.secrets)
-	h.start.Query = config.Query
-	return err
-}
-
-// finish decides by the endpoint as it is by now. What was asked of an endpoint whose URL or demand has changed since says
-// nothing of the new one.
+// decideFinish decides by the endpoint as it is by now. What was asked of an endpoint whose URL or demand has changed
+// since says nothing of the new one.
 func decideFinish(ctx context.Context, c *call, h *handshake) (domain.Group, error) {
 	row, err := endpointNow(ctx, c, h.id)
 	if err != nil {
@@ -251,34 +244,4 @@ func decideFinish(ctx context.Context, c *call, h *handshake) (domain.Group, err
 	group := endpointGroup(c, row.Endpoint, fact, h.reason)
 	group.Drafts[0].Cause = h.asked.Sequence
 	return group, nil
-}
-
-// movedEndpoint changes an endpoint's URL by a handshake with the new one, where that is the way; else it returns nil.
-func moveByHandshake(ctx context.Context, c *call, id domain.UUID, in *patchEndpointIn) (*rest.One[endpointOut], error) {
-	if in.Body.URL.Null || !in.Body.URL.Set {
-		return nil, nil
-	}
-	row, err := endpointNow(ctx, c, id)
-	if err != nil {
-		return nil, err
-	}
-	demanded := row.Handshake != "" && !row.Unverified && !in.Body.Handshake.Set
-	if row.URL == in.Body.URL.Value || c.Key.Role != domain.RoleReceiver && !demanded {
-		return nil, nil
-	}
-	for _, name := range in.Body.members() {
-		if name != "url" {
-			return nil, rest.Refuse(http.StatusUnprocessableEntity, "validation_failed", "body.url: takes a handshake, and is changed alone: send the rest in a request of its own.",
-				rest.NewFault("body.url", "is changed alone"), rest.NewFault("body."+name, "goes into a request of its own"))
-		}
-	}
-	out, err := shakeHands(ctx, c, &handshake{id: id, url: in.Body.URL.Value, match: in.MatchHeader, reason: in.Body.Reason})
-	if err != nil {
-		return nil, err
-	}
-	if !out.Body.Passed {
-		return nil, rest.Refuse(http.StatusUnprocessableEntity, "handshake_failed", "The receiver at the new URL didn't pass the handshake; the URL stays as it was: "+out.Body.Detail,
-			rest.NewFault("body.url", "belongs to a receiver that passes the handshake"))
-	}
-	return &rest.One[endpointOut]{Sequence: out.Sequence, ETag: out.ETag, Body: out.Body.Endpoint}, nil
 }

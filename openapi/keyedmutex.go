@@ -7,9 +7,9 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// keyedMutex serialises the uses of one registration in this process: a mutex per key. Each use expects the version of the one
-// before, so concurrent uses would conflict in the log and be decided again; with n waiters that is O(n²) decisions. Between
-// processes the log alone decides. It is safe for concurrent use.
+// keyedMutex serialises the uses of one registration in this process: a mutex per key. Each use expects the version of
+// the one before, so concurrent uses would conflict in the log and be decided again; with n waiters that is O(n²)
+// decisions. Between processes the log alone decides. It is safe for concurrent use.
 type keyedMutex struct {
 	mu    sync.Mutex // guards locks
 	locks map[domain.UUID]*keyLock

@@ -15,20 +15,22 @@ import (
 type keyOut struct {
 	ID          domain.UUID `json:"id" format:"uuid" doc:"The key's id: the credential in the log." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6e"`
 	Key         string      `json:"key,omitempty" doc:"The key itself, shown once." example:"ht_GGSUcSPcZ4y2vJx7XnYbYHcXn4x0S3zHFoqXq9jZ0qA"`
-	Role        domain.Role `json:"role" doc:"What the key may do; more roles may come." example:"producer"`
+	Role        domain.Role `json:"role" doc:"What the key may do; more roles may be added." example:"producer"`
 	Name        string      `json:"name" doc:"For people." example:"billing service"`
 	Principal   string      `json:"principal" doc:"The person or system behind the key." example:"billing"`
 	PrincipalID domain.UUID `json:"principal_id" format:"uuid" doc:"The principal in the log: the actor." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6f"`
 	EndpointID  domain.UUID `json:"endpoint_id,omitzero" format:"uuid" doc:"A receiver's one endpoint." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
-	ExpiresAt   rest.Stamp  `json:"expires_at,omitzero" doc:"The key opens nothing from then on." example:"2027-07-01T00:00:00Z"`
+	ExpiresAt   rest.Stamp  `json:"expires_at,omitzero" doc:"The key stops working then." example:"2027-07-01T00:00:00Z"`
 	CreatedBy   domain.UUID `json:"created_by,omitzero" format:"uuid" doc:"The key with which it was made." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d71"`
 	rest.Versions
 }
 
 func showKey(k projections.Key) keyOut {
 	return keyOut{
-		ID: k.ID, Role: k.Role, Name: k.Name, Principal: k.Principal, PrincipalID: k.PrincipalID, EndpointID: k.Endpoint,
-		ExpiresAt: rest.Stamp(k.ExpiresAt), CreatedBy: k.MadeBy.Credential, Versions: rest.VersionsOf(k.Version, k.Created, k.Updated),
+		ID: k.ID, Role: k.Role, Name: k.Name, Principal: k.Principal, PrincipalID: k.PrincipalID,
+		EndpointID: k.Endpoint,
+		ExpiresAt:  rest.Stamp(k.ExpiresAt), CreatedBy: k.MadeBy.Credential,
+		Versions: rest.VersionsOf(k.Version, k.Created, k.Updated),
 	}
 }
 
@@ -37,7 +39,7 @@ type keyIn struct {
 	Name       string    `json:"name" minLength:"1" maxLength:"255" doc:"For people." example:"billing service"`
 	Principal  string    `json:"principal,omitempty" maxLength:"255" doc:"The person or system behind the key; the name by default. Keys of one principal are one actor." example:"billing"`
 	EndpointID string    `json:"endpoint_id,omitempty" format:"uuid" doc:"A receiver's one endpoint." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
-	ExpiresAt  time.Time `json:"expires_at,omitzero" doc:"The key opens nothing from then on; never by default." example:"2027-07-01T00:00:00Z"`
+	ExpiresAt  time.Time `json:"expires_at,omitzero" doc:"The key stops working then; never by default." example:"2027-07-01T00:00:00Z"`
 	rest.ReasonBody
 }
 
@@ -175,10 +177,11 @@ func keyList(ctx context.Context, c *call, in rest.ListQuery, as rest.AsOfQuery)
 		return nil, err
 	}
 	var rows []projections.Key
-	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: as, Fresh: true, Pinned: l.Pinned()}, func(r projections.Reader, as projections.AsOf) (err error) {
-		rows, err = r.Keys(ctx, l.Rows(), as)
-		return err
-	})
+	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: as, Fresh: true, Pinned: l.Pinned()},
+		func(r projections.Reader, as projections.AsOf) (err error) {
+			rows, err = r.Keys(ctx, l.Rows(), as)
+			return err
+		})
 	if err != nil {
 		return nil, err
 	}
@@ -203,7 +206,8 @@ func deleteKey(ctx context.Context, c *call, in *deleteKeyIn) (*rest.Gone, error
 func deleteInstanceKey(ctx context.Context, c *call, in *deleteInstanceKeyIn) (*rest.Gone, error) {
 	c.Tenant = domain.InstanceTenant
 	if in.ID == c.Key.ID.String() {
-		return nil, rest.Refuse(http.StatusConflict, "own_key", "A key of the instance isn't revoked with itself: make another one, and revoke this one with that.")
+		return nil, rest.Refuse(http.StatusConflict, "own_key",
+			"A key of the instance isn't revoked with itself: make another one, and revoke this one with that.")
 	}
 	return revokeKey(ctx, c, in.ID, in.Reason)
 }
@@ -239,38 +243,4 @@ func revokeKey(ctx context.Context, c *call, text, reason string) (*rest.Gone, e
 		return nil, err
 	}
 	return &rest.Gone{Sequence: rest.SequenceText(e.Sequence)}, c.Await(ctx, e.Position)
-}
-
-// whoamiOut is what a key may do.
-type whoamiOut struct {
-	KeyID       domain.UUID `json:"key_id" format:"uuid" doc:"The key that was sent." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6e"`
-	Role        domain.Role `json:"role" doc:"What it may do." example:"producer"`
-	Name        string      `json:"name" doc:"Its name." example:"billing service"`
-	Principal   string      `json:"principal" doc:"The person or system behind it." example:"billing"`
-	PrincipalID domain.UUID `json:"principal_id" format:"uuid" doc:"The principal in the log." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6f"`
-	Tenant      string      `json:"tenant,omitempty" doc:"The tenant it is for; absent for a key of the instance." example:"acme"`
-	EndpointID  domain.UUID `json:"endpoint_id,omitzero" format:"uuid" doc:"A receiver's one endpoint." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
-	ExpiresAt   rest.Stamp  `json:"expires_at,omitzero" doc:"The key opens nothing from then on." example:"2027-07-01T00:00:00Z"`
-	// A pointer so that it is absent for other keys.
-	Registration *Bounds          `json:"registration,omitempty" doc:"What the holder of a registration may set up."`
-	EventTypes   []domain.Pattern `json:"event_types,omitempty" doc:"The types that a receiver's subscriptions may choose from, whose endpoint was made with a registration." example:"[\"offer.*\"]"`
-}
-
-func whoami(_ context.Context, c *call, _ *struct{}) (*rest.Plain[whoamiOut], error) {
-	out := whoamiOut{
-		KeyID: c.Key.ID, Role: c.Key.Role, Name: c.Key.Name, Principal: c.Key.Principal, PrincipalID: c.Key.PrincipalID,
-		EndpointID: c.Key.Endpoint, ExpiresAt: rest.Stamp(c.Key.ExpiresAt),
-	}
-	switch b := c.Key.Registration; {
-	case b == nil:
-	case c.Key.Role == domain.RoleRegistrant:
-		bounds := showBounds(b)
-		out.Registration = &bounds
-	default:
-		out.EventTypes = b.EventTypes
-	}
-	if !c.Key.Instance {
-		out.Tenant = string(c.Key.Tenant)
-	}
-	return &rest.Plain[whoamiOut]{Body: out}, nil
 }

@@ -14,7 +14,7 @@ import (
 // entryOut is an entry as the audit query shows it. Its data is spliced in.
 type entryOut struct {
 	Sequence      int64       `json:"sequence" doc:"The entry's place in the tenant's log: its leaf's index in the tenant's Merkle tree." example:"41"`
-	Kind          string      `json:"kind" doc:"What it says; more kinds may come." example:"endpoint.created"`
+	Kind          string      `json:"kind" doc:"What it says; more kinds may be added." example:"endpoint.created"`
 	KindVersion   int         `json:"kind_version" doc:"The version of the kind's form." example:"1"`
 	Stream        string      `json:"stream" doc:"The thing that it is about." example:"endpoint/01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
 	StreamVersion int         `json:"stream_version" doc:"Counts the stream's entries, from 1." example:"1"`
@@ -49,8 +49,9 @@ type contentOut map[string]any
 func showEntry(b []byte, e *domain.Entry) ([]byte, error) {
 	hash := ingest.LeafHash(e.Leaf)
 	out := entryOut{
-		Sequence: int64(e.Sequence), Kind: string(e.Kind), KindVersion: e.KindVersion, Stream: e.Stream.String(), StreamVersion: e.StreamVersion,
-		Actor: actorOut(e.By), Cause: int64(e.Cause), RecordedAt: rest.Stamp(e.RecordedAt), Reason: e.Reason,
+		Sequence: int64(e.Sequence), Kind: string(e.Kind), KindVersion: e.KindVersion, Stream: e.Stream.String(),
+		StreamVersion: e.StreamVersion,
+		Actor:         actorOut(e.By), Cause: int64(e.Cause), RecordedAt: rest.Stamp(e.RecordedAt), Reason: e.Reason,
 		Context: (*contextOut)(e.Context), Erased: e.Erased, Damaged: e.Damaged,
 		Leaf: string(e.Leaf), LeafHash: base64Of(hash[:]),
 	}
@@ -64,9 +65,9 @@ func showEntry(b []byte, e *domain.Entry) ([]byte, error) {
 	return rest.Splice(b, out, domain.Member{Name: "data", Raw: data})
 }
 
-// showContent writes a fact's parts as an object. Event data stays as it was sent; a captured answer isn't text: base64.
-// Hashes of keys are left out: an imported key may be weak enough to be found by its hash. Of an erased entry only the tenant's
-// parts are left.
+// showContent writes a fact's parts as an object. Event data stays as it was sent; a captured answer isn't text:
+// base64. Hashes of keys are left out: an imported key may be weak enough to be found by its hash. Of an erased entry
+// only the tenant's parts are left.
 func showContent(fact domain.Fact, erased bool) ([]byte, error) {
 	parts, err := domain.EncodeFact(fact)
 	if err != nil {
@@ -84,7 +85,8 @@ func showContent(fact domain.Fact, erased bool) ([]byte, error) {
 		switch {
 		case p.Name == domain.PartAnswer || p.Name == domain.PartReply:
 			b = append(base64.StdEncoding.AppendEncode(append(b, '"'), p.Bytes), '"')
-		case fact.Kind() == domain.KindKeyCreated || fact.Kind() == domain.KindKeyRevoked || fact.Kind() == domain.KindRegistrationUsed:
+		case fact.Kind() == domain.KindKeyCreated || fact.Kind() == domain.KindKeyRevoked ||
+			fact.Kind() == domain.KindRegistrationUsed:
 			b = appendWithout(b, p.Bytes, "hash")
 		default:
 			b = append(b, p.Bytes...)
@@ -133,7 +135,8 @@ func (in LogFilter) query(tenant domain.TenantID) (domain.Query, error) {
 	var err error
 	if in.Stream != "" {
 		if q.Stream, err = domain.ParseStream(in.Stream); err != nil {
-			return q, rest.Invalid("query.stream", "is a kind and a UUID, such as endpoint/01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70")
+			return q, rest.Invalid("query.stream",
+				"is a kind and a UUID, such as endpoint/01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70")
 		}
 	}
 	if in.Actor != "" {
@@ -157,7 +160,8 @@ func listLog(ctx context.Context, c *call, in *listLogIn) (*rest.Exact, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := rest.NewWalk(c.Request, in.ListQuery, fmt.Sprintf("%v %v", in.LogFilter, [2]rest.Opt[time.Time]{in.From, in.To}))
+	l, err := rest.NewWalk(c.Request, in.ListQuery,
+		fmt.Sprintf("%v %v", in.LogFilter, [2]rest.Opt[time.Time]{in.From, in.To}))
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +179,8 @@ func listLog(ctx context.Context, c *call, in *listLogIn) (*rest.Exact, error) {
 	if err != nil {
 		return nil, err
 	}
-	return rest.NewExactPage(l, pinned, entries, func(e *domain.Entry) []byte { return rest.PlaceAt(e.Sequence) }, showEntry)
+	return rest.NewExactPage(l, pinned, entries, func(e *domain.Entry) []byte { return rest.PlaceAt(e.Sequence) },
+		showEntry)
 }
 
 type getLogEntryIn struct {

@@ -8,8 +8,8 @@ import (
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// notified adds the operational event about a change of an endpoint, where a subscription of the tenant asks for such. What
-// the server itself changes it tells of by itself.
+// withNotice adds the operational event about a change of an endpoint, where a subscription of the tenant asks for
+// such. Of its own changes the server tells by itself.
 func withNotice(ctx context.Context, c *call, group domain.Group, endpoint domain.UUID) (domain.Group, error) {
 	typ := noticeOf(group.Drafts[0].Fact)
 	wanted, err := noticeWanted(ctx, c, typ)
@@ -33,7 +33,7 @@ func noticeOf(fact domain.Fact) domain.EventType {
 	return ""
 }
 
-// wanted says whether a subscription of the call's tenant matches a type, paused or not.
+// noticeWanted reports whether a subscription of the call's tenant matches a type, paused or not.
 func noticeWanted(ctx context.Context, c *call, typ domain.EventType) (wanted bool, err error) {
 	_, err = rest.Now(ctx, c.Request, func(r projections.Reader) error {
 		return rest.EachRow(func(page projections.Page) ([]projections.Subscription, error) {

@@ -17,15 +17,15 @@ type previewRoutingIn struct {
 }
 
 type routePreviewIn struct {
-	Event        sentEvent  `json:"event" doc:"The event, as append-event takes it."`
-	AsOf         *time.Time `json:"as_of,omitempty" doc:"By the configuration as of this time. In the future: 422." example:"2026-07-01T12:00:00Z"`
-	AsOfSequence *int64     `json:"as_of_sequence,omitempty" minimum:"0" doc:"By the configuration as it was after this entry of the tenant's log. Beyond its end: 422." example:"41"`
+	Event        sentEvent  `json:"event" doc:"The event, as append-event accepts it."`
+	AsOf         *time.Time `json:"as_of,omitempty" doc:"Uses the configuration as of this time. In the future: 422." example:"2026-07-01T12:00:00Z"`
+	AsOfSequence *int64     `json:"as_of_sequence,omitempty" minimum:"0" doc:"Uses the configuration as it was after this entry of the tenant's log. Beyond its end: 422." example:"41"`
 }
 
 // routePreviewOut is the routing that an event would have had.
 type routePreviewOut struct {
 	Deliveries []previewedOut `json:"deliveries" doc:"Where the event would go."`
-	Skipped    []skippedOut   `json:"skipped" doc:"Subscriptions whose types match and that would make no delivery all the same."`
+	Skipped    []skippedOut   `json:"skipped" doc:"Subscriptions whose types match and that would still make no delivery."`
 }
 
 type previewedOut struct {
@@ -34,7 +34,7 @@ type previewedOut struct {
 	Subscriptions   []matchOut  `json:"subscriptions" doc:"The subscriptions that match."`
 }
 
-// previewRouting asks the router's own code what it would do.
+// previewRouting asks the code that routes what it would do.
 func previewRouting(ctx context.Context, c *call, in *previewRoutingIn) (*rest.One[routePreviewOut], error) {
 	event, err := readSentEvent(c, in.Body.Event)
 	if err != nil {
@@ -48,7 +48,8 @@ func previewRouting(ctx context.Context, c *call, in *previewRoutingIn) (*rest.O
 		as.AsOfSequence = rest.Opt[int64]{Value: *n, Set: true}
 	}
 	config := projections.NewConfig()
-	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: as, Fresh: true}, func(r projections.Reader, as projections.AsOf) error { return fillConfig(ctx, config, r, as) })
+	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: as, Fresh: true},
+		func(r projections.Reader, as projections.AsOf) error { return fillConfig(ctx, config, r, as) })
 	if err != nil {
 		return nil, inBody(err)
 	}
@@ -58,13 +59,14 @@ func previewRouting(ctx context.Context, c *call, in *previewRoutingIn) (*rest.O
 	}
 	out := routePreviewOut{Deliveries: []previewedOut{}, Skipped: []skippedOut{}}
 	for _, d := range routing.Deliveries {
-		out.Deliveries = append(out.Deliveries, previewedOut{d.Endpoint, d.EndpointVersion, showMatches(d.Subscriptions)})
+		out.Deliveries = append(out.Deliveries,
+			previewedOut{d.Endpoint, d.EndpointVersion, showMatches(d.Subscriptions)})
 	}
 	out.Skipped = append(showSkipped(routing.Skipped), showSkipped(verdicts.Skipped)...)
 	return &rest.One[routePreviewOut]{Sequence: rest.SequenceText(n), Body: out}, nil
 }
 
-// fillConfig puts a tenant's configuration as of a moment where the router has its own.
+// fillConfig reads a tenant's configuration as of a moment into the form by which events are routed.
 func fillConfig(ctx context.Context, config *projections.Config, r projections.Reader, as projections.AsOf) error {
 	tenant, err := r.Tenant(ctx, as)
 	if err != nil {
@@ -73,7 +75,10 @@ func fillConfig(ctx context.Context, config *projections.Config, r projections.R
 	if err := config.PutTenant(tenant); err != nil {
 		return err
 	}
-	err = rest.EachRow(func(page projections.Page) ([]projections.Endpoint, error) { return r.Endpoints(ctx, page, as) },
+	err = rest.EachRow(func(page projections.Page) ([]projections.Endpoint,
+		error) {
+		return r.Endpoints(ctx, page, as)
+	},
 		func(e projections.Endpoint) (domain.Sequence, error) {
 			return e.Created.Sequence, config.PutEndpoint(e)
 		})
@@ -88,7 +93,7 @@ func fillConfig(ctx context.Context, config *projections.Config, r projections.R
 		})
 }
 
-// inBody says of a moment's error that it stands in the body.
+// inBody moves the locations of a moment's errors from the query to the body, where previews have it.
 func inBody(err error) error {
 	var p *rest.Problem
 	if !errors.As(err, &p) {

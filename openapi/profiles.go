@@ -21,19 +21,20 @@ type profileOut struct {
 	Name        string          `json:"name" doc:"As endpoints name it." example:"standard-webhooks"`
 	Version     int             `json:"version" doc:"Of the document. Endpoints keep the one with which they were made." example:"1"`
 	Digest      string          `json:"digest" doc:"SHA-256 of the document, in hex: the profile_digest of attempts." example:"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"`
-	Description string          `json:"description,omitempty" doc:"What the document says of itself." example:"Standard Webhooks."`
+	Description string          `json:"description,omitempty" doc:"What the document says about itself." example:"Standard Webhooks."`
 	Transport   string          `json:"transport" enum:"https,http_or_https" doc:"What URLs may begin with." example:"http_or_https"`
 	Signs       bool            `json:"signs" doc:"Whether requests carry a signature where the endpoint has a key." example:"true"`
 	SelfService bool            `json:"self_service" doc:"Whether receivers may make endpoints of this format themselves, with a registration." example:"true"`
-	BuiltIn     bool            `json:"built_in" doc:"Whether the program brings it along; else an operator added it." example:"true"`
-	EventTypes  []string        `json:"event_types,omitempty" doc:"The vendor's catalogue; other types may be sent all the same." example:"[\"offer.issued\"]"`
+	BuiltIn     bool            `json:"built_in" doc:"Whether it is built into the program; else an operator added it." example:"true"`
+	EventTypes  []string        `json:"event_types,omitempty" doc:"The vendor's catalogue; other types may be sent too." example:"[\"offer.issued\"]"`
 	AddedAt     rest.Stamp      `json:"added_at,omitzero" doc:"When an operator added it." example:"2026-07-01T12:00:00.123456Z"`
 	Document    json.RawMessage `json:"document,omitempty" required:"true" doc:"The whole format, without insignificant white space: what POST takes." example:"{\"name\":\"standard-webhooks\",\"version\":1}"`
 }
 
 func showProfile(c *call, b []byte, p *domain.Profile) ([]byte, error) {
 	out := profileOut{
-		Name: p.Name, Version: p.Version, Digest: p.Digest, Description: p.Description, Transport: "http_or_https", Signs: p.Signs,
+		Name: p.Name, Version: p.Version, Digest: p.Digest, Description: p.Description, Transport: "http_or_https",
+		Signs:       p.Signs,
 		SelfService: p.SelfService, BuiltIn: p.BuiltIn, EventTypes: p.EventTypes,
 	}
 	if p.HTTPSOnly {
@@ -45,7 +46,7 @@ func showProfile(c *call, b []byte, p *domain.Profile) ([]byte, error) {
 	return rest.Splice(b, out, domain.Member{Name: "document", Raw: p.Document})
 }
 
-// profile finds the newest version of a profile, also of one that was added a moment ago by another process.
+// profileNamed finds the newest version of a profile, also of one that was added a moment ago by another process.
 func profileNamed(ctx context.Context, c *call, name string) (domain.Profile, bool, error) {
 	return findProfile(ctx, c, c.Profiles.Named, name)
 }
@@ -54,12 +55,15 @@ func profileNamed(ctx context.Context, c *call, name string) (domain.Profile, bo
 func profileOf(ctx context.Context, c *call, config domain.EndpointConfig) (domain.Profile, error) {
 	p, ok, err := findProfile(ctx, c, c.Profiles.ByDigest, config.ProfileDigest)
 	if err == nil && !ok {
-		err = rest.Refuse(http.StatusConflict, "unknown_profile", "This server doesn't know the endpoint's profile any more.")
+		err = rest.Refuse(http.StatusConflict, "unknown_profile",
+			"This server doesn't know the endpoint's profile any more.")
 	}
 	return p, err
 }
 
-func findProfile(ctx context.Context, c *call, find func(string) (domain.Profile, bool), what string) (domain.Profile, bool, error) {
+func findProfile(
+	ctx context.Context, c *call, find func(string) (domain.Profile, bool), what string,
+) (domain.Profile, bool, error) {
 	p, ok := find(what)
 	if ok {
 		return p, true, nil
@@ -145,7 +149,8 @@ func getProfile(ctx context.Context, c *call, in *getProfileIn) (*rest.Exact, er
 	p, ok := c.Profiles.Named(in.Name)
 	if in.Version.Set {
 		all := c.Profiles.All()
-		i := slices.IndexFunc(all, func(p domain.Profile) bool { return p.Name == in.Name && p.Version == in.Version.Value })
+		i := slices.IndexFunc(all,
+			func(p domain.Profile) bool { return p.Name == in.Name && p.Version == in.Version.Value })
 		if ok = i >= 0; ok {
 			p = all[i]
 		}
@@ -180,7 +185,7 @@ func documentProfile(op *huma.Operation) {
 const documentReference = `**Members**: ` + "`name`, `version`" + ` (a change needs a new one), ` + "`description`" + `;
 ` + "`transport`" + `, https or http_or_https; ` + "`content_type`" + `; ` + "`envelope`" + `, the body: any JSON, with fields in its strings;
 ` + "`headers`" + `, names and values with fields; ` + "`signature`" + ` with ` + "`header`, `content`" + ` (what is signed, with ${body} once),
-` + "`encoding`" + ` (hex or base64), ` + "`algorithms`" + ` (hmac-sha256 and ed25519, each with what stands before its signatures) and
+` + "`encoding`" + ` (hex or base64), ` + "`algorithms`" + ` (hmac-sha256 and ed25519, each with what precedes its signatures) and
 ` + "`separator`" + ` where several fit; ` + "`key`" + ` with ` + "`format`" + ` (text or whsec) and ` + "`generated`; `auth`" + ` with ` + "`required`, `types`, `header`, `query`" + `;
 ` + "`success`" + `, statuses; ` + "`timeout`; `retry`" + `, default or a schedule as endpoints have it; ` + "`honours_retry_after`" + `, whether
 Retry-After, 410, 429 and 503 count; ` + "`event_types`; `self_service`" + `.
@@ -196,7 +201,8 @@ const exampleDocument = `{"name":"acme-hooks","version":1,"transport":"https","c
 	`"key":{"format":"text","generated":true},"success":["2xx"],"retry":"default","honours_retry_after":true}`
 
 func anyObject(*huma.OpenAPI) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true, Description: "A profile's document. Those that the program brings along are examples: GET /v1/profiles."}
+	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true,
+		Description: "A profile's document. Those that are built into the program are examples: GET /v1/profiles."}
 }
 
 // createProfile adds a wire format to the instance, for all tenants.
@@ -213,7 +219,8 @@ func createProfile(ctx context.Context, c *call, in *createProfileIn) (*profileA
 		return nil, err
 	}
 	if len(found) > 0 {
-		return nil, rest.Refuse(http.StatusUnprocessableEntity, "invalid_profile", "The document is no profile. Nothing was appended.",
+		return nil, rest.Refuse(http.StatusUnprocessableEntity, "invalid_profile",
+			"The document isn't a profile. Nothing was appended.",
 			rest.FaultsAt("body", found)...)
 	}
 	return rest.Once(ctx, c.Request, rest.Post[profileAnswer]{
@@ -251,33 +258,39 @@ func decideProfile(ctx context.Context, c *call, p domain.Profile, reason string
 		case have.Digest == p.Digest:
 			return domain.Group{}, nil
 		case have.Name == p.Name && have.BuiltIn:
-			return domain.Group{}, profileExists("name", "is the name of a profile that the program brings along: choose another")
+			return domain.Group{}, profileExists("name",
+				"is the name of a built-in profile: choose another")
 		case have.Name == p.Name && have.Version == p.Version:
-			return domain.Group{}, profileExists("version", "is taken by another document of this name: a change needs a new version")
+			return domain.Group{}, profileExists("version",
+				"is taken by another document of this name: a change needs a new version")
 		}
 	}
 	return AddProfile(p, c.By(), reason), nil
 }
 
 func profileExists(member, message string) *rest.Problem {
-	return rest.Refuse(http.StatusConflict, "profile_exists", "Name and version are another profile's. Nothing was appended.", rest.NewFault("body/"+member, message))
+	return rest.Refuse(http.StatusConflict, "profile_exists",
+		"Name and version are another profile's. Nothing was appended.", rest.NewFault("body/"+member, message))
 }
 
-// AddProfile is the group that adds a wire format to the instance's log. Its claim is taken if another document was added
-// under its name and version, or the same one before.
+// AddProfile is the group that adds a wire format to the instance's log. Its claim is taken if another document was
+// added under its name and version, or the same one before.
 func AddProfile(p domain.Profile, by domain.Actor, reason string) domain.Group {
 	return domain.Group{
 		Drafts: []domain.Draft{{
-			Tenant: domain.InstanceTenant, Stream: domain.Stream{Kind: domain.StreamProfile, ID: domain.NewUUID()}, By: by, Reason: reason,
-			Fact: &domain.ProfileAdded{Profile: domain.ProfileName{Name: p.Name, Version: p.Version, Digest: p.Digest}, Document: p.Document},
+			Tenant: domain.InstanceTenant, Stream: domain.Stream{Kind: domain.StreamProfile, ID: domain.NewUUID()},
+			By: by, Reason: reason,
+			Fact: &domain.ProfileAdded{Profile: domain.ProfileName{Name: p.Name, Version: p.Version, Digest: p.Digest},
+				Document: p.Document},
 		}},
 		Claims: []domain.Claim{{
-			Tenant: domain.InstanceTenant, Scope: "profile", Key: string(placeOf(&p)), Digest: sha256.Sum256(p.Document), Count: 1,
+			Tenant: domain.InstanceTenant, Scope: "profile", Key: string(placeOf(&p)),
+			Digest: sha256.Sum256(p.Document), Count: 1,
 		}},
 	}
 }
 
-// profileAnswer shows a profile as this process uses it.
+// answerProfile shows a profile as this process uses it.
 func answerProfile(c *call, digest string, status int, n domain.Sequence) (*profileAnswer, error) {
 	all := c.Profiles.All()
 	i := slices.IndexFunc(all, func(p domain.Profile) bool { return p.Digest == digest })

@@ -3,7 +3,6 @@ package openapi
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -19,7 +18,7 @@ type registered struct {
 	used *domain.RegistrationUsed
 }
 
-// register counts the endpoint that a registrant makes; nil where an administrator makes it.
+// useRegistration counts the endpoint that a registrant makes; nil where an administrator makes it.
 func useRegistration(ctx context.Context, c *call, endpoint domain.UUID) (*registered, error) {
 	if c.Key.Role != domain.RoleRegistrant {
 		return nil, nil
@@ -34,7 +33,8 @@ func useRegistration(ctx context.Context, c *call, endpoint domain.UUID) (*regis
 	}
 	used, err := row.Use(endpoint)
 	if errors.Is(err, domain.ErrQuota) {
-		return nil, rest.Refuse(http.StatusConflict, "quota_exhausted", "The registration's endpoints are all made. Ask the tenant's admins for another registration.")
+		return nil, rest.Refuse(http.StatusConflict, "quota_exhausted",
+			"The registration's endpoints are all made. Ask the tenant's admins for another registration.")
 	}
 	return &registered{row.Key, used}, err
 }
@@ -79,9 +79,6 @@ func (r *registered) bound(in *endpointIn) error {
 
 // drafts are what goes into the log beside the endpoint: the key with which its receiver sees to it, and the count.
 func (r *registered) drafts(c *call, endpoint domain.UUID, in endpointIn, secret string) ([]domain.Draft, error) {
-	if r == nil {
-		return nil, nil
-	}
 	hash := rest.HashKey(secret)
 	fact, err := domain.CreateKey(domain.KeyConfig{
 		KeyNames: domain.KeyNames{Name: in.Name, Principal: r.key.Principal},
@@ -97,60 +94,4 @@ func (r *registered) drafts(c *call, endpoint domain.UUID, in endpointIn, secret
 	}
 	drafts := keyGroup(c, domain.Key{KeyConfig: fact.Key}, fact, in.Reason).Drafts
 	return append(drafts, keyGroup(c, r.key, r.used, in.Reason).Drafts...), nil
-}
-
-// registeredEndpoints lists what a registrant made: the uses of its key name the endpoints in the order of their creation.
-// A page has fewer items than asked for where some are deleted.
-func registeredEndpoints(ctx context.Context, c *call, in *listEndpointsIn, l *rest.Walk) (*rest.Listed[endpointOut], error) {
-	type use struct {
-		at  domain.Sequence
-		row *projections.Endpoint // nil: deleted
-	}
-	var uses []use
-	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: in.AsOfQuery, Fresh: true, Pinned: l.Pinned()}, func(r projections.Reader, as projections.AsOf) error {
-		uses = nil
-		reflected := r.Sequence()
-		if as.Set {
-			reflected = as.Sequence
-		}
-		q := domain.Query{
-			Tenant: c.Tenant, Stream: domain.Stream{Kind: domain.StreamKey, ID: c.Key.ID}, Kind: domain.KindRegistrationUsed,
-			Limit: in.Limit + 1, Descending: in.Order == "desc",
-		}
-		l.Bound(&q, reflected)
-		entries, err := c.Log.Select(ctx, q)
-		if err != nil {
-			return err
-		}
-		for i := range entries {
-			fact, ok := entries[i].Fact.(*domain.RegistrationUsed)
-			if !ok {
-				return rest.Unreadable(entries[i])
-			}
-			row, err := r.Endpoint(ctx, fact.Made.Endpoint, as)
-			switch {
-			case isNotFound(err):
-				uses = append(uses, use{at: entries[i].Sequence})
-			case err != nil:
-				return fmt.Errorf("read an endpoint of the registration: %w", err)
-			default:
-				uses = append(uses, use{entries[i].Sequence, &row})
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	out := &rest.Listed[endpointOut]{Sequence: rest.SequenceText(n), Body: rest.Page[endpointOut]{Items: []endpointOut{}}}
-	for i, u := range uses {
-		if i == in.Limit {
-			out.Body.Next, out.Link = l.Next(n, rest.PlaceAt(uses[i-1].at))
-			break
-		}
-		if u.row != nil {
-			out.Body.Items = append(out.Body.Items, showEndpoint(*u.row))
-		}
-	}
-	return out, nil
 }

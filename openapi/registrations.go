@@ -20,7 +20,7 @@ type registrationOut struct {
 	Name      string      `json:"name" doc:"For people." example:"Acme's warehouse"`
 	Principal string      `json:"principal" doc:"The person or system behind it: the actor of all that is done with it." example:"acme warehouse"`
 	Bounds
-	ExpiresAt rest.Stamp  `json:"expires_at,omitzero" doc:"The token opens nothing from then on; what was made with it stays." example:"2027-07-01T00:00:00Z"`
+	ExpiresAt rest.Stamp  `json:"expires_at,omitzero" doc:"The token stops working then; what was made with it stays." example:"2027-07-01T00:00:00Z"`
 	CreatedBy domain.UUID `json:"created_by,omitzero" format:"uuid" doc:"The key with which it was made." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d71"`
 	rest.Versions
 }
@@ -37,14 +37,16 @@ type Bounds struct {
 
 func showBounds(r *domain.Registration) Bounds {
 	return Bounds{
-		Profiles: r.Profiles, EventTypes: r.EventTypes, Quota: r.Quota, Used: r.Used, HTTPSOnly: r.HTTPSOnly, Handshake: r.Handshake,
+		Profiles: r.Profiles, EventTypes: r.EventTypes, Quota: r.Quota, Used: r.Used, HTTPSOnly: r.HTTPSOnly,
+		Handshake: r.Handshake,
 	}
 }
 
 func showRegistration(c *call, k projections.Key) registrationOut {
 	return registrationOut{
-		ID: k.ID, Link: "/v1/tenants/" + string(c.Tenant) + "/endpoints", Name: k.Name, Principal: k.Principal, Bounds: showBounds(k.Registration),
-		ExpiresAt: rest.Stamp(k.ExpiresAt), CreatedBy: k.MadeBy.Credential, Versions: rest.VersionsOf(k.Version, k.Created, k.Updated),
+		ID: k.ID, Link: c.Path("endpoints"), Name: k.Name, Principal: k.Principal, Bounds: showBounds(k.Registration),
+		ExpiresAt: rest.Stamp(k.ExpiresAt), CreatedBy: k.MadeBy.Credential,
+		Versions: rest.VersionsOf(k.Version, k.Created, k.Updated),
 	}
 }
 
@@ -57,12 +59,12 @@ type createRegistrationIn struct {
 type registrationIn struct {
 	Name       string           `json:"name" minLength:"1" maxLength:"255" doc:"For people." example:"Acme's warehouse"`
 	Principal  string           `json:"principal,omitempty" maxLength:"255" doc:"The person or system that it is for; the name by default." example:"acme warehouse"`
-	Profiles   []string         `json:"profiles,omitempty" maxItems:"100" doc:"The wire formats that endpoints may have; by default all that are for self-service. Those that only a tenant's admins set up have to be named." example:"[\"sparkfly\"]"`
+	Profiles   []string         `json:"profiles,omitempty" maxItems:"100" doc:"The wire formats that endpoints may have; by default all that are for self-service. Those that only a tenant's admins set up must be named." example:"[\"sparkfly\"]"`
 	EventTypes []domain.Pattern `json:"event_types" minItems:"1" maxItems:"100" doc:"The types that subscriptions may choose from." example:"[\"offer.*\"]"`
 	Quota      int              `json:"quota,omitempty" minimum:"1" maximum:"10000" doc:"How many endpoints may be made; 1 by default." example:"1"`
 	HTTPSOnly  bool             `json:"https_only,omitempty" doc:"true: endpoints with http URLs are refused." example:"true"`
 	Handshake  string           `json:"handshake,omitempty" enum:"ownership,cloudevents" doc:"What every endpoint made with it has to pass; nothing by default." example:"ownership"`
-	ExpiresAt  time.Time        `json:"expires_at,omitzero" doc:"The token opens nothing from then on; never by default." example:"2027-07-01T00:00:00Z"`
+	ExpiresAt  time.Time        `json:"expires_at,omitzero" doc:"The token stops working then; never by default." example:"2027-07-01T00:00:00Z"`
 	rest.ReasonBody
 }
 
@@ -75,7 +77,8 @@ func createRegistration(ctx context.Context, c *call, in *createRegistrationIn) 
 			if err != nil {
 				return domain.Group{}, err
 			}
-			return keyGroup(c, domain.Key{KeyConfig: fact.Key}, fact, in.Body.Reason), rest.CheckReason("body.reason", in.Body.Reason)
+			return keyGroup(c, domain.Key{KeyConfig: fact.Key}, fact, in.Body.Reason), rest.CheckReason("body.reason",
+				in.Body.Reason)
 		},
 		Answer: func(ctx context.Context, entries []domain.Entry, replayed bool) (*rest.Made[registrationOut], error) {
 			e := entries[0]
@@ -87,7 +90,8 @@ func createRegistration(ctx context.Context, c *call, in *createRegistrationIn) 
 				return nil, err
 			}
 			at := projections.OriginOf(e)
-			body := showRegistration(c, projections.Key{Key: domain.Key{KeyConfig: fact.Key, Version: 1}, Created: at, Updated: at})
+			body := showRegistration(c,
+				projections.Key{Key: domain.Key{KeyConfig: fact.Key, Version: 1}, Created: at, Updated: at})
 			if !replayed {
 				body.Token = secret
 			}
@@ -97,7 +101,7 @@ func createRegistration(ctx context.Context, c *call, in *createRegistrationIn) 
 }
 
 func registrationPath(c *call, id domain.UUID) string {
-	return "/v1/tenants/" + string(c.Tenant) + "/registrations/" + id.String()
+	return c.Path("registrations", id.String())
 }
 
 func decideRegistration(ctx context.Context, c *call, in registrationIn, secret string) (*domain.KeyCreated, error) {
@@ -130,7 +134,7 @@ func decideRegistration(ctx context.Context, c *call, in registrationIn, secret 
 	return fact, err
 }
 
-// registeredProfiles checks the names given, or takes all that receivers may set up by themselves.
+// registeredProfiles checks the names given; by default it returns all that receivers may set up themselves.
 func registeredProfiles(c *call, given []string) ([]string, error) {
 	known := profileNames(c)
 	for i, name := range given {
@@ -166,18 +170,21 @@ func getRegistration(ctx context.Context, c *call, in *getRegistrationIn) (*rest
 		return nil, err
 	}
 	var row projections.Key
-	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: in.AsOfQuery, Fresh: true}, func(r projections.Reader, as projections.AsOf) (err error) {
-		row, err = registration(ctx, r, id, as)
-		return err
-	})
+	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: in.AsOfQuery, Fresh: true},
+		func(r projections.Reader, as projections.AsOf) (err error) {
+			row, err = registration(ctx, r, id, as)
+			return err
+		})
 	if err != nil {
 		return nil, err
 	}
-	return &rest.One[registrationOut]{Sequence: rest.SequenceText(n), ETag: rest.ETag(row.Version), Body: showRegistration(c, row)}, nil
+	return rest.NewOne(n, row.Version, showRegistration(c, row)), nil
 }
 
 // registration finds a registrant's key; other keys are none.
-func registration(ctx context.Context, r projections.Reader, id domain.UUID, as projections.AsOf) (projections.Key, error) {
+func registration(
+	ctx context.Context, r projections.Reader, id domain.UUID, as projections.AsOf,
+) (projections.Key, error) {
 	row, err := r.Key(ctx, id, as)
 	if err == nil && row.Role != domain.RoleRegistrant {
 		err = domain.ErrNotFound
@@ -197,10 +204,11 @@ func listRegistrations(ctx context.Context, c *call, in *listRegistrationsIn) (*
 		return nil, err
 	}
 	var rows []projections.Key
-	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: in.AsOfQuery, Fresh: true, Pinned: l.Pinned()}, func(r projections.Reader, as projections.AsOf) (err error) {
-		rows, err = registrations(ctx, r, l.Rows(), as)
-		return err
-	})
+	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: in.AsOfQuery, Fresh: true, Pinned: l.Pinned()},
+		func(r projections.Reader, as projections.AsOf) (err error) {
+			rows, err = registrations(ctx, r, l.Rows(), as)
+			return err
+		})
 	if err != nil {
 		return nil, err
 	}
@@ -209,7 +217,9 @@ func listRegistrations(ctx context.Context, c *call, in *listRegistrationsIn) (*
 }
 
 // registrations goes through the keys until it has a page of those that are registrations.
-func registrations(ctx context.Context, r projections.Reader, page projections.Page, as projections.AsOf) ([]projections.Key, error) {
+func registrations(
+	ctx context.Context, r projections.Reader, page projections.Page, as projections.AsOf,
+) ([]projections.Key, error) {
 	var found []projections.Key
 	scan := page
 	scan.Limit = 1000

@@ -7,14 +7,14 @@ import (
 	"github.com/hooktrail/hooktrail/openapi/internal/rest"
 )
 
-// router is a ServeMux that also takes two patterns which net/http can't put in order: both match
+// router is a ServeMux that also accepts two patterns which net/http can't put in order: both match
 // /events/by-sequence/routing. It registers them as one and looks at the segments itself.
 type router struct {
 	*http.ServeMux
 	bySequence, routing http.HandlerFunc
 }
 
-// The ends of the two patterns, and of the one that stands for both.
+// The ends of the two patterns, and of the one that covers both.
 const (
 	bySequenceEnd = "/events/by-sequence/{sequence}"
 	routingEnd    = "/events/{id}/routing"

@@ -19,7 +19,7 @@ type getRoutingBySequenceIn struct {
 	rest.AsOfQuery
 }
 
-// routingOut is what became of an event.
+// routingOut is where an event went.
 type routingOut struct {
 	EventID       string       `json:"event_id" doc:"The event." example:"order-4711"`
 	EventSequence int64        `json:"event_sequence" doc:"Its place in the tenant's log." example:"41"`
@@ -28,7 +28,7 @@ type routingOut struct {
 	Sequence      int64        `json:"sequence,omitempty" doc:"The routing's last entry: the event's own, unless it goes to more than 1,000 endpoints." example:"41"`
 	RoutedAt      rest.Stamp   `json:"routed_at,omitzero" doc:"When it was recorded." example:"2026-07-01T12:00:00.125456Z"`
 	Deliveries    []routedOut  `json:"deliveries" doc:"Where the event goes."`
-	Skipped       []skippedOut `json:"skipped" doc:"Subscriptions whose types matched and that made no delivery all the same."`
+	Skipped       []skippedOut `json:"skipped" doc:"Subscriptions whose types matched and that still made no delivery."`
 }
 
 type routedOut struct {
@@ -48,7 +48,7 @@ type skippedOut struct {
 	SubscriptionID domain.UUID       `json:"subscription_id" format:"uuid" doc:"The subscription." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d71"`
 	Version        int               `json:"version" doc:"Its version then." example:"1"`
 	EndpointID     domain.UUID       `json:"endpoint_id" format:"uuid" doc:"Its endpoint." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
-	Reason         domain.SkipReason `json:"reason" doc:"Why it made no delivery; more reasons may come." example:"subscription_paused"`
+	Reason         domain.SkipReason `json:"reason" doc:"Why it made no delivery; more reasons may be added." example:"subscription_paused"`
 }
 
 func getRouting(ctx context.Context, c *call, in *getRoutingIn) (*rest.One[routingOut], error) {
@@ -67,15 +67,18 @@ func getRoutingBySequence(ctx context.Context, c *call, in *getRoutingBySequence
 	return answerRouting(ctx, c, row, reflected, in.AsOfQuery)
 }
 
-// routing reads the routing's entries: they say it all, and say it as of when it was decided.
-func answerRouting(ctx context.Context, c *call, row projections.Event, reflected domain.Sequence, in rest.AsOfQuery) (*rest.One[routingOut], error) {
+// answerRouting reads the routing's entries: they have all of it, as it was decided then.
+func answerRouting(
+	ctx context.Context, c *call, row projections.Event, reflected domain.Sequence, in rest.AsOfQuery,
+) (*rest.One[routingOut], error) {
 	if c.Key.Role == domain.RoleProducer {
 		if _, err := exactEvent(ctx, c, row.Created.Sequence, 0); err != nil {
 			return nil, err
 		}
 	}
 	out := routingOut{
-		EventID: eventName(c, row.ID, row.Attrs), EventSequence: int64(row.Created.Sequence), Deliveries: []routedOut{}, Skipped: []skippedOut{},
+		EventID: eventName(c, row.ID, row.Attrs), EventSequence: int64(row.Created.Sequence), Deliveries: []routedOut{},
+		Skipped: []skippedOut{},
 	}
 	from := row.Created.Sequence
 	query := domain.Query{

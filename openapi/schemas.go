@@ -26,8 +26,8 @@ func validateData(c *call, schema string, data []byte) ([]domain.Fault, error) {
 	return c.validator(c.HTTP.Context(), schema, data)
 }
 
-// conform holds an event to the schema of its type, as the tenant wants it. What it returns refuses the event; what is to
-// be appended all the same is marked. path is where the event stands in the request.
+// conform checks an event against the schema of its type, if the tenant wants that. The faults that it returns refuse
+// the event; an event that is appended nevertheless is marked. path is where the event is in the request.
 func conform(c *call, e *ingest.Event, rules *projections.Rules, path string) ([]rest.Fault, error) {
 	if rules.Mode == domain.SchemasOff || !rules.Registered {
 		return nil, nil
@@ -87,8 +87,8 @@ func printable(r rune) rune {
 	return r
 }
 
-// refuseBroken refuses a request for events whose data breaks their types' schemas. Those that were appended before count
-// as they were: a schema that came later mustn't keep a producer from hearing so.
+// refuseBroken refuses a request for events whose data breaks their types' schemas. Those that were appended before
+// count as they were: a schema that came later mustn't keep a producer from hearing so.
 func refuseBroken(ctx context.Context, c *call, broken []brokenEvent) error {
 	if len(broken) == 0 {
 		return nil
@@ -129,5 +129,5 @@ func refuseBroken(ctx context.Context, c *call, broken []brokenEvent) error {
 		return nil
 	}
 	return rest.Refuse(http.StatusUnprocessableEntity, "schema_violation",
-		"The event isn't as the schema of its type says. Nothing was appended.", faults...)
+		"The event doesn't conform to the schema of its type. Nothing was appended.", faults...)
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// Server is everything that the operations use, wired by the caller. All members are needed unless they say otherwise, and all
-// are safe for concurrent use.
+// Server is everything that the operations use, wired by the caller. All members are needed unless they say otherwise,
+// and all are safe for concurrent use.
 type Server struct {
 	Log       domain.Log
 	Claims    Claims
@@ -50,8 +50,8 @@ type Claims interface {
 
 // Settler waits for appends that are under way.
 type Settler interface {
-	// Settle returns when every append that had begun before has ended, so that no entry with an earlier time can follow. It
-	// holds up appends, so it is called only where the answer depends on it.
+	// Settle returns when every append that had begun before has ended, so that no entry with an earlier time can
+	// follow. It holds up appends, so it is called only where the answer depends on it.
 	Settle(ctx context.Context) error
 }
 
@@ -63,7 +63,8 @@ type Vault interface {
 	DeleteSecret(ctx context.Context, tenant domain.TenantID, id domain.UUID) error
 }
 
-// Fingerprints makes keyed hashes of secrets: within a tenant the same value has the same one, which tells nothing about it.
+// Fingerprints makes keyed hashes of secrets: within a tenant the same value has the same one, which tells nothing
+// about it.
 type Fingerprints interface {
 	Fingerprint(ctx context.Context, tenant domain.TenantID, value []byte) (string, error)
 }
@@ -78,17 +79,18 @@ type Profiles interface {
 	All() []domain.Profile
 	// Parse reads a profile's document, or returns where it is wrong.
 	Parse(document []byte) (domain.Profile, []domain.Fault, error)
-	// NewKey checks the given signing key of a profile, or makes one where none is given and the profile wants one. Both
-	// results are empty for a profile without signatures. A wrong key is a *domain.InvalidError on signing_key.
+	// NewKey checks the given signing key of a profile, or makes one where none is given and the profile wants one.
+	// Both results are empty for a profile without signatures. A wrong key is a *domain.InvalidError on signing_key.
 	NewKey(digest, given string) (secret, public string, err error)
-	// CheckTarget refuses a target that doesn't fit its profile, with a *domain.InvalidError on the endpoint's member, and
-	// returns the authentication with the profile's defaults filled in.
+	// CheckTarget refuses a target that doesn't fit its profile, with a *domain.InvalidError on the endpoint's member,
+	// and returns the authentication with the profile's defaults filled in.
 	CheckTarget(t domain.Target) (domain.Auth, error)
 	// CheckHeader refuses a custom header that endpoints mustn't set. field is the name to put into the error.
 	CheckHeader(field, name, value string) error
 }
 
-// Schemas knows JSON Schema. A schema is the text of its document. Faults name places and rules, and no value of the data.
+// Schemas knows JSON Schema. A schema is the text of its document. Faults name places and rules, and no value of the
+// data.
 type Schemas interface {
 	// Check returns where a text isn't a schema that this program accepts; nothing: it is one.
 	Check(ctx context.Context, tenant domain.TenantID, schema string) ([]domain.Fault, error)
@@ -98,8 +100,8 @@ type Schemas interface {
 	// Breaks returns which rules of a schema a newer one doesn't keep: a receiver that reads by the first may not
 	// understand what follows the second.
 	Breaks(ctx context.Context, tenant domain.TenantID, older, newer string) ([]domain.Fault, error)
-	// Catalogue reads a document of event types, in its order; of one type's versions the older come first. Their schemas
-	// and examples have been checked.
+	// Catalogue reads a document of event types, in its order; of one type's versions the older come first. Their
+	// schemas and examples have been checked.
 	Catalogue(document []byte) ([]domain.EventTypeConfig, []domain.Fault, error)
 }
 
@@ -123,8 +125,8 @@ type Previewer interface {
 type Courier interface {
 	// Body builds the body of an attempt again, to the byte; domain.ErrNothingSent where there was none.
 	Body(ctx context.Context, sent domain.SentAttempt) ([]byte, error)
-	// Handshake sends the one request of an order, within the order's timeout, and returns how that ended and what is kept of
-	// the answer's body.
+	// Handshake sends the one request of an order, within the order's timeout, and returns how that ended and what is
+	// kept of the answer's body.
 	Handshake(ctx context.Context, order domain.HandshakeOrder) (domain.HandshakeResult, []byte)
 }
 

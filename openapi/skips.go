@@ -9,7 +9,7 @@ import (
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// skipsOut is what one entry of an event's routing passed over.
+// skipsOut is what one entry of an event's routing skipped.
 type skipsOut struct {
 	EventID       string       `json:"event_id" doc:"The event." example:"order-4711"`
 	EventSequence int64        `json:"event_sequence" doc:"Its place in the tenant's log." example:"41"`
@@ -22,7 +22,7 @@ type listSkipsIn struct {
 	rest.TenantPath
 	rest.ListQuery
 	EndpointID     string              `query:"endpoint_id" format:"uuid" doc:"What didn't go to this endpoint." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
-	SubscriptionID string              `query:"subscription_id" format:"uuid" doc:"What this subscription passed over." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d71"`
+	SubscriptionID string              `query:"subscription_id" format:"uuid" doc:"What this subscription skipped." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d71"`
 	From           rest.Opt[time.Time] `query:"from" doc:"Routed at this time or later." example:"2026-07-01T00:00:00Z"`
 	To             rest.Opt[time.Time] `query:"to" doc:"Routed before this time." example:"2026-08-01T00:00:00Z"`
 	rest.WaitQuery
@@ -51,31 +51,34 @@ func listSkips(ctx context.Context, c *call, in *listSkipsIn) (*rest.Listed[skip
 	if err != nil {
 		return nil, err
 	}
-	l, err := rest.NewWalk(c.Request, in.ListQuery, in.EndpointID, "\x00", in.SubscriptionID, [2]rest.Opt[time.Time]{in.From, in.To})
+	l, err := rest.NewWalk(c.Request, in.ListQuery, in.EndpointID, "\x00", in.SubscriptionID,
+		[2]rest.Opt[time.Time]{in.From, in.To})
 	if err != nil {
 		return nil, err
 	}
 	var rows []projections.Skips
 	names := make(map[domain.UUID]string)
-	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: rest.AsOfQuery{WaitQuery: in.WaitQuery}, Pinned: l.Pinned()}, func(r projections.Reader, as projections.AsOf) error {
-		if rows, err = r.Skips(ctx, filter, l.Rows()); err != nil {
-			return err
-		}
-		if i := beyondWalk(rows, as); i >= 0 {
-			rows = rows[:i]
-		}
-		for _, row := range rows {
-			if _, ok := names[row.Event]; ok {
-				continue
-			}
-			event, err := eventOfDelivery(ctx, c, r, row.Event)
-			if err != nil {
+	n, err := rest.View(ctx, c.Request,
+		rest.Moment{AsOfQuery: rest.AsOfQuery{WaitQuery: in.WaitQuery}, Pinned: l.Pinned()}, func(r projections.Reader,
+			as projections.AsOf) error {
+			if rows, err = r.Skips(ctx, filter, l.Rows()); err != nil {
 				return err
 			}
-			names[row.Event] = event.name
-		}
-		return nil
-	})
+			if i := beyondWalk(rows, as); i >= 0 {
+				rows = rows[:i]
+			}
+			for _, row := range rows {
+				if _, ok := names[row.Event]; ok {
+					continue
+				}
+				event, err := eventOfDelivery(ctx, c, r, row.Event)
+				if err != nil {
+					return err
+				}
+				names[row.Event] = event.name
+			}
+			return nil
+		})
 	if err != nil {
 		return nil, err
 	}
@@ -96,12 +99,15 @@ func beyondWalk(rows []projections.Skips, as projections.AsOf) int {
 // showSkips shows a row as far as the filter chooses: a receiver must not see what concerns others.
 func showSkips(s *projections.Skips, event string, f projections.SkipFilter) skipsOut {
 	out := skipsOut{
-		EventID: event, EventSequence: int64(s.EventSequence), Sequence: int64(s.At.Sequence), RecordedAt: rest.Stamp(s.At.RecordedAt),
-		Skipped: []skippedOut{},
+		EventID: event, EventSequence: int64(s.EventSequence), Sequence: int64(s.At.Sequence),
+		RecordedAt: rest.Stamp(s.At.RecordedAt),
+		Skipped:    []skippedOut{},
 	}
 	for _, skipped := range s.Skipped {
-		if (f.Endpoint.IsZero() || skipped.Endpoint == f.Endpoint) && (f.Subscription.IsZero() || skipped.Subscription == f.Subscription) {
-			out.Skipped = append(out.Skipped, skippedOut{skipped.Subscription, skipped.Version, skipped.Endpoint, skipped.Reason})
+		if (f.Endpoint.IsZero() || skipped.Endpoint == f.Endpoint) &&
+			(f.Subscription.IsZero() || skipped.Subscription == f.Subscription) {
+			out.Skipped = append(out.Skipped,
+				skippedOut{skipped.Subscription, skipped.Version, skipped.Endpoint, skipped.Reason})
 		}
 	}
 	return out

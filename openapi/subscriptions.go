@@ -13,7 +13,7 @@ import (
 type subscriptionOut struct {
 	ID         domain.UUID      `json:"id" format:"uuid" doc:"The subscription's id." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d71"`
 	EndpointID domain.UUID      `json:"endpoint_id" format:"uuid" doc:"Where matching events go." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
-	EventTypes []domain.Pattern `json:"event_types" doc:"Types, in which * stands for one segment or, last, for all the rest." example:"[\"offer.*\"]"`
+	EventTypes []domain.Pattern `json:"event_types" doc:"Types, in which * matches one segment or, at the end, all the rest." example:"[\"offer.*\"]"`
 	Filter     string           `json:"filter,omitempty" doc:"A condition on the event." example:"data.amount > 100"`
 	Status     string           `json:"status" enum:"active,paused" doc:"A paused subscription's matches are skipped, and routing says so." example:"active"`
 	rest.Versions
@@ -38,7 +38,7 @@ type createSubscriptionIn struct {
 
 type subscriptionIn struct {
 	EndpointID string           `json:"endpoint_id" format:"uuid" doc:"Where matching events go." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
-	EventTypes []domain.Pattern `json:"event_types" minItems:"1" maxItems:"100" doc:"Types, in which * stands for one segment or, last, for all the rest. It never stands for the server's own hooktrail.…" example:"[\"offer.*\"]"`
+	EventTypes []domain.Pattern `json:"event_types" minItems:"1" maxItems:"100" doc:"Types, in which * matches one segment or, at the end, all the rest. It never matches the server's own hooktrail.…" example:"[\"offer.*\"]"`
 	Filter     string           `json:"filter,omitempty" maxLength:"4096" doc:"A condition on the event; every event of the types by default." example:"data.amount > 100"`
 	rest.ReasonBody
 }
@@ -67,7 +67,8 @@ func decideSubscription(ctx context.Context, c *call, in subscriptionIn) (domain
 	if !c.Opens(endpoint) {
 		return domain.Group{}, rest.NotFound()
 	}
-	fact, err := domain.CreateSubscription(domain.SubscriptionConfig{Endpoint: endpoint, EventTypes: in.EventTypes, Filter: in.Filter})
+	fact, err := domain.CreateSubscription(domain.SubscriptionConfig{Endpoint: endpoint, EventTypes: in.EventTypes,
+		Filter: in.Filter})
 	if err != nil {
 		return domain.Group{}, err
 	}
@@ -92,10 +93,12 @@ func decideSubscription(ctx context.Context, c *call, in subscriptionIn) (domain
 	return subscriptionGroup(c, domain.Subscription{ID: domain.NewUUID()}, fact, in.Reason), err
 }
 
-// mayChange refuses a receiver changes of its subscriptions unless its endpoint was made with a registration.
+// mayChangeSubscriptions refuses a receiver changes of its subscriptions unless its endpoint was made with a
+// registration.
 func mayChangeSubscriptions(c *call) error {
 	if c.Key.Role == domain.RoleReceiver && c.Key.Registration == nil {
-		return rest.Refuse(http.StatusForbidden, "forbidden", "The endpoint wasn't made with a registration: the tenant's admins choose what goes to it.")
+		return rest.Refuse(http.StatusForbidden, "forbidden",
+			"The endpoint wasn't made with a registration: the tenant's admins choose what goes to it.")
 	}
 	return nil
 }
@@ -108,8 +111,8 @@ func mayChoose(c *call, types []domain.Pattern) error {
 	return c.Key.Registration.Allows("event_types", types)
 }
 
-// maxChosen is how many subscriptions an endpoint has at most for its receiver to add one. The filter of each is asked of
-// each event of its types, while the events of everybody else wait.
+// maxChosen is how many subscriptions an endpoint has at most for its receiver to add one. The filter of each is asked
+// of each event of its types, while the events of everybody else wait.
 const maxChosen = 20
 
 // mayAdd refuses a receiver more subscriptions than its endpoint needs.
@@ -120,7 +123,8 @@ func mayAdd(ctx context.Context, c *call, r projections.Reader, endpoint domain.
 	rows, err := r.Subscriptions(ctx, endpoint, projections.Page{Limit: maxChosen}, projections.AsOf{})
 	if err == nil && len(rows) == maxChosen {
 		err = rest.Refuse(http.StatusConflict, "too_many_subscriptions",
-			"The endpoint has as many subscriptions as a receiver may make. Change one that is there, or ask the tenant's admins.")
+			"The endpoint has as many subscriptions as a receiver may make. Change one that is there, or ask the "+
+				"tenant's admins.")
 	}
 	return err
 }
@@ -137,12 +141,15 @@ func checkFilter(c *call, filter string) error {
 
 func subscriptionGroup(c *call, s domain.Subscription, fact domain.Fact, reason string) domain.Group {
 	return domain.Group{Drafts: []domain.Draft{{
-		Tenant: c.Tenant, Stream: domain.Stream{Kind: domain.StreamSubscription, ID: s.ID}, Expected: s.Version, By: c.By(), Fact: fact, Reason: reason,
+		Tenant: c.Tenant, Stream: domain.Stream{Kind: domain.StreamSubscription, ID: s.ID}, Expected: s.Version,
+		By: c.By(), Fact: fact, Reason: reason,
 	}}}
 }
 
 // answerSubscription answers from the entry that a change appended.
-func answerSubscription(ctx context.Context, c *call, entries []domain.Entry, replayed bool) (*rest.Made[subscriptionOut], error) {
+func answerSubscription(
+	ctx context.Context, c *call, entries []domain.Entry, replayed bool,
+) (*rest.Made[subscriptionOut], error) {
 	row, err := subscriptionOf(ctx, c, entries[0])
 	if err != nil {
 		return nil, err
@@ -151,7 +158,7 @@ func answerSubscription(ctx context.Context, c *call, entries []domain.Entry, re
 }
 
 func subscriptionPath(c *call, id domain.UUID) string {
-	return "/v1/tenants/" + string(c.Tenant) + "/subscriptions/" + id.String()
+	return c.Path("subscriptions", id.String())
 }
 
 // subscriptionOf makes the row that an entry of a subscription's stream leads to.
@@ -162,12 +169,13 @@ func subscriptionOf(ctx context.Context, c *call, e domain.Entry) (projections.S
 	}
 	at := projections.OriginOf(e)
 	row := projections.Subscription{
-		Subscription: domain.Subscription{ID: e.Stream.ID, Tenant: e.Tenant, Version: e.StreamVersion, SubscriptionConfig: config}, Created: at, Updated: at,
+		Subscription: domain.Subscription{ID: e.Stream.ID, Tenant: e.Tenant, Version: e.StreamVersion,
+			SubscriptionConfig: config}, Created: at, Updated: at,
 	}
 	if e.StreamVersion == 1 {
 		return row, nil
 	}
-	created, err := originOf(ctx, c, e.Stream)
+	created, err := rest.Created(ctx, c.Request, e.Stream)
 	row.Created = created
 	return row, err
 }
@@ -197,18 +205,21 @@ func getSubscription(ctx context.Context, c *call, in *getSubscriptionIn) (*rest
 		return nil, err
 	}
 	var row projections.Subscription
-	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: in.AsOfQuery, Fresh: true}, func(r projections.Reader, as projections.AsOf) (err error) {
-		row, err = visibleSubscription(ctx, c, r, id, as)
-		return err
-	})
+	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: in.AsOfQuery, Fresh: true},
+		func(r projections.Reader, as projections.AsOf) (err error) {
+			row, err = visibleSubscription(ctx, c, r, id, as)
+			return err
+		})
 	if err != nil {
 		return nil, err
 	}
-	return &rest.One[subscriptionOut]{Sequence: rest.SequenceText(n), ETag: rest.ETag(row.Version), Body: showSubscription(row)}, nil
+	return rest.NewOne(n, row.Version, showSubscription(row)), nil
 }
 
-// openSubscription finds a subscription that the key may see.
-func visibleSubscription(ctx context.Context, c *call, r projections.Reader, id domain.UUID, as projections.AsOf) (projections.Subscription, error) {
+// visibleSubscription finds a subscription that the key may see.
+func visibleSubscription(
+	ctx context.Context, c *call, r projections.Reader, id domain.UUID, as projections.AsOf,
+) (projections.Subscription, error) {
 	row, err := r.Subscription(ctx, id, as)
 	if err == nil && !c.Opens(row.Endpoint) {
 		err = domain.ErrNotFound
@@ -239,14 +250,16 @@ func listSubscriptions(ctx context.Context, c *call, in *listSubscriptionsIn) (*
 		return nil, err
 	}
 	var rows []projections.Subscription
-	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: in.AsOfQuery, Fresh: true, Pinned: l.Pinned()}, func(r projections.Reader, as projections.AsOf) (err error) {
-		rows, err = r.Subscriptions(ctx, endpoint, l.Rows(), as)
-		return err
-	})
+	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: in.AsOfQuery, Fresh: true, Pinned: l.Pinned()},
+		func(r projections.Reader, as projections.AsOf) (err error) {
+			rows, err = r.Subscriptions(ctx, endpoint, l.Rows(), as)
+			return err
+		})
 	if err != nil {
 		return nil, err
 	}
-	return rest.NewListed(l, n, rows, func(s *projections.Subscription) []byte { return rest.PlaceAt(s.Created.Sequence) },
+	return rest.NewListed(l, n, rows,
+		func(s *projections.Subscription) []byte { return rest.PlaceAt(s.Created.Sequence) },
 		func(s *projections.Subscription) subscriptionOut { return showSubscription(*s) }), nil
 }
 
@@ -263,18 +276,19 @@ type subscriptionPatch struct {
 }
 
 func patchSubscription(ctx context.Context, c *call, in *patchSubscriptionIn) (*rest.One[subscriptionOut], error) {
-	e, err := changeSubscription(ctx, c, in.ThingPath, in.MatchHeader, "body.reason", in.Body.Reason, func(s domain.Subscription) (domain.Fact, error) {
-		config := s.SubscriptionConfig
-		in.Body.EventTypes.Apply(&config.EventTypes, nil)
-		in.Body.Filter.Apply(&config.Filter, "")
-		if err := mayChoose(c, config.EventTypes); err != nil {
-			return nil, err
-		}
-		if err := checkFilter(c, config.Filter); err != nil {
-			return nil, err
-		}
-		return s.Update(config)
-	})
+	e, err := changeSubscription(ctx, c, in.ThingPath, in.MatchHeader, "body.reason", in.Body.Reason,
+		func(s domain.Subscription) (domain.Fact, error) {
+			config := s.SubscriptionConfig
+			in.Body.EventTypes.Apply(&config.EventTypes, nil)
+			in.Body.Filter.Apply(&config.Filter, "")
+			if err := mayChoose(c, config.EventTypes); err != nil {
+				return nil, err
+			}
+			if err := checkFilter(c, config.Filter); err != nil {
+				return nil, err
+			}
+			return s.Update(config)
+		})
 	if err != nil {
 		return nil, err
 	}
@@ -282,7 +296,7 @@ func patchSubscription(ctx context.Context, c *call, in *patchSubscriptionIn) (*
 	if err != nil {
 		return nil, err
 	}
-	return &rest.One[subscriptionOut]{Sequence: rest.SequenceText(e.Sequence), ETag: rest.ETag(row.Version), Body: showSubscription(row)}, nil
+	return rest.NewOne(e.Sequence, row.Version, showSubscription(row)), nil
 }
 
 type deleteSubscriptionIn struct {
@@ -292,18 +306,20 @@ type deleteSubscriptionIn struct {
 }
 
 func deleteSubscription(ctx context.Context, c *call, in *deleteSubscriptionIn) (*rest.Gone, error) {
-	e, err := changeSubscription(ctx, c, in.ThingPath, in.MatchHeader, "query.reason", in.Reason, func(s domain.Subscription) (domain.Fact, error) {
-		return s.Delete()
-	})
+	e, err := changeSubscription(ctx, c, in.ThingPath, in.MatchHeader, "query.reason", in.Reason,
+		func(s domain.Subscription) (domain.Fact, error) {
+			return s.Delete()
+		})
 	if err != nil {
 		return nil, err
 	}
 	return &rest.Gone{Sequence: rest.SequenceText(e.Sequence)}, nil
 }
 
-// changeSubscription loads, decides and appends, anew when another change came between.
+// changeSubscription loads, decides and appends, again if another change was made concurrently.
 func changeSubscription(
-	ctx context.Context, c *call, in rest.ThingPath, match rest.MatchHeader, location, reason string, decide func(domain.Subscription) (domain.Fact, error),
+	ctx context.Context, c *call, in rest.ThingPath, match rest.MatchHeader, location, reason string,
+	decide func(domain.Subscription) (domain.Fact, error),
 ) (domain.Entry, error) {
 	id, err := in.UUID()
 	if err != nil {
@@ -362,7 +378,7 @@ func resumeSubscription(ctx context.Context, c *call, in *rest.ActionInput) (*re
 	})
 }
 
-// switchSubscription pauses or resumes; one that is in that state already is answered as it is.
+// switchSubscription pauses or resumes; one that is in that state already is returned as it is.
 func switchSubscription(
 	ctx context.Context, c *call, in *rest.ActionInput, decide func(domain.Subscription) (domain.Fact, error),
 ) (*rest.Made[subscriptionOut], error) {
@@ -390,7 +406,8 @@ func switchSubscription(
 		},
 		Idle: func(context.Context) (*rest.Made[subscriptionOut], error) {
 			return &rest.Made[subscriptionOut]{
-				Sequence: rest.SequenceText(row.Updated.Sequence), ETag: rest.ETag(row.Version), Location: subscriptionPath(c, id), Body: showSubscription(row),
+				Sequence: rest.SequenceText(row.Updated.Sequence), ETag: rest.ETag(row.Version),
+				Location: subscriptionPath(c, id), Body: showSubscription(row),
 			}, nil
 		},
 		Answer: func(ctx context.Context, entries []domain.Entry, replayed bool) (*rest.Made[subscriptionOut], error) {

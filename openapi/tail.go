@@ -27,7 +27,7 @@ type tailLogIn struct {
 	LastEventID string `header:"Last-Event-ID" maxLength:"20" doc:"The last sequence that was received: the stream goes on behind it." example:"41"`
 }
 
-// tailLog streams entries as they are appended (Server-Sent Events), by hand: an id is a sequence, of which 0 is one.
+// tailLog streams entries as they are appended (Server-Sent Events), by hand: ids are sequences, and 0 is one of them.
 func tailLog(ctx context.Context, c *call, in *tailLogIn) (*huma.StreamResponse, error) {
 	q, err := in.query(c.Tenant)
 	if err != nil {
@@ -51,12 +51,13 @@ func tailLog(ctx context.Context, c *call, in *tailLogIn) (*huma.StreamResponse,
 	q.From, q.Limit = &next, tailPage
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		_, w := humago.Unwrap(hc)
-		t := tail{c: c, w: w, rc: http.NewResponseController(w), query: q, next: next, some: q.Kind != "" || q.Stream != (domain.Stream{}) || !q.Actor.IsZero()}
+		t := tail{c: c, w: w, rc: http.NewResponseController(w), query: q, next: next, some: q.Kind != "" ||
+			q.Stream != (domain.Stream{}) || !q.Actor.IsZero()}
 		t.run(hc.Context())
 	}}, nil
 }
 
-// tail is one stream on its way to one client.
+// tail is one stream to one client.
 type tail struct {
 	c     *call
 	w     http.ResponseWriter
@@ -67,7 +68,8 @@ type tail struct {
 	wrote time.Time
 }
 
-// run ends when the client goes, the log can't be read, or the key opens no more; the client comes back with the last id.
+// run ends when the client goes, the log can't be read, or the key opens no more; the client comes back with the last
+// id.
 func (t *tail) run(ctx context.Context) {
 	header := t.w.Header()
 	header.Set("Content-Type", "text/event-stream")
@@ -120,7 +122,8 @@ func (t *tail) page(ctx context.Context) (sent int, ok bool) {
 		e := &entries[i]
 		data, err := showEntry(nil, e)
 		if err != nil {
-			t.c.Logger.LogAttrs(ctx, slog.LevelError, "an entry can't be shown", slog.String("operation", t.c.Operation), slog.Any("error", err))
+			t.c.Logger.LogAttrs(ctx, slog.LevelError, "an entry can't be shown",
+				slog.String("operation", t.c.Operation), slog.Any("error", err))
 			return 0, false
 		}
 		b := strconv.AppendInt([]byte("id: "), int64(e.Sequence), 10)
@@ -136,7 +139,8 @@ func (t *tail) page(ctx context.Context) (sent int, ok bool) {
 	return len(entries), true
 }
 
-// oneLine takes line breaks out of an event's data: between JSON's tokens they mean nothing, and in a text none can stand.
+// oneLine takes line breaks out of an event's data: between JSON's tokens they mean nothing, and texts can't
+// contain any.
 func oneLine(b []byte) []byte {
 	for i, c := range b {
 		if c == '\n' || c == '\r' {

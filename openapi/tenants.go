@@ -19,13 +19,14 @@ type tenantOut struct {
 	Name            string `json:"name" doc:"For people." example:"Acme Ltd"`
 	WebhooksEnabled bool   `json:"webhooks_enabled" doc:"false: events are logged, routing records that nothing is sent, and what was routed before waits." example:"true"`
 	HTTPSOnly       bool   `json:"https_only" doc:"true: endpoints with http URLs are refused, and those that exist get nothing." example:"false"`
-	Schemas         string `json:"schema_validation" doc:"What becomes of events whose data breaks the schema of their type. off: nothing is checked; warn: they are appended, and receipt and entry say what is wrong; enforce: they are refused. Events of types that aren't registered are always accepted." example:"enforce"`
+	Schemas         string `json:"schema_validation" doc:"What happens to events whose data breaks the schema of their type. off: nothing is checked; warn: they are appended, and receipt and entry say what is wrong; enforce: they are refused. Events of types that aren't registered are always accepted." example:"enforce"`
 	rest.Versions
 }
 
 func showTenant(t projections.Tenant) tenantOut {
 	return tenantOut{
-		ID: string(t.ID), Name: t.Name, WebhooksEnabled: t.WebhooksEnabled, HTTPSOnly: t.HTTPSOnly, Schemas: schemaMode(t.Schemas),
+		ID: string(t.ID), Name: t.Name, WebhooksEnabled: t.WebhooksEnabled, HTTPSOnly: t.HTTPSOnly,
+		Schemas:  schemaMode(t.Schemas),
 		Versions: rest.VersionsOf(t.Version, t.Created, t.Updated),
 	}
 }
@@ -38,7 +39,7 @@ type createTenantIn struct {
 }
 
 type tenantIn struct {
-	ID              string `json:"id" pattern:"^[a-z0-9-]{1,63}$" doc:"Chosen for ever." example:"acme"`
+	ID              string `json:"id" pattern:"^[a-z0-9-]{1,63}$" doc:"Permanent." example:"acme"`
 	Name            string `json:"name,omitempty" maxLength:"255" doc:"For people; the id by default." example:"Acme Ltd"`
 	WebhooksEnabled *bool  `json:"webhooks_enabled,omitempty" doc:"true by default." example:"true"`
 	HTTPSOnly       *bool  `json:"https_only,omitempty" doc:"false by default." example:"false"`
@@ -48,7 +49,8 @@ type tenantIn struct {
 
 // createTenant begins a tenant's log and says so in the instance's.
 func createTenant(ctx context.Context, c *call, in *createTenantIn) (*rest.Made[tenantOut], error) {
-	config := domain.TenantConfig{ID: domain.TenantID(in.Body.ID), Name: in.Body.Name, WebhooksEnabled: true, Schemas: domain.SchemaMode(in.Body.Schemas)}
+	config := domain.TenantConfig{ID: domain.TenantID(in.Body.ID), Name: in.Body.Name, WebhooksEnabled: true,
+		Schemas: domain.SchemaMode(in.Body.Schemas)}
 	if in.Body.WebhooksEnabled != nil {
 		config.WebhooksEnabled = *in.Body.WebhooksEnabled
 	}
@@ -155,7 +157,8 @@ func listTenants(ctx context.Context, c *call, in *listTenantsIn) (*rest.Listed[
 	if err != nil {
 		return nil, err
 	}
-	out := &rest.Listed[tenantOut]{Sequence: rest.SequenceText(head), Body: rest.Page[tenantOut]{Items: make([]tenantOut, 0, len(rows))}}
+	out := &rest.Listed[tenantOut]{Sequence: rest.SequenceText(head),
+		Body: rest.Page[tenantOut]{Items: make([]tenantOut, 0, len(rows))}}
 	for i, row := range rows {
 		if i == in.Limit {
 			out.Body.Next, out.Link = l.Next(head, []byte(rows[i-1].ID))
@@ -166,8 +169,8 @@ func listTenants(ctx context.Context, c *call, in *listTenantsIn) (*rest.Listed[
 	return out, nil
 }
 
-// tenantsDown lists tenants in falling order of id, before the one given ("": from the end). Views list upwards, so it goes
-// through all and keeps the last: there are as many as customers, and only the operator asks.
+// tenantsDown lists tenants in falling order of id, before the one given ("": from the end). Views list upwards, so it
+// goes through all and keeps the last: there are as many as customers, and only the operator asks.
 func tenantsDown(ctx context.Context, c *call, before domain.TenantID, limit int) ([]projections.Tenant, error) {
 	const step = 1000
 	var last []projections.Tenant
@@ -191,7 +194,8 @@ func tenantsDown(ctx context.Context, c *call, before domain.TenantID, limit int
 	}
 }
 
-// seen returns when the views have folded the instance's log up to a sequence, and with it every tenant's beginning.
+// awaitInstance returns when the views have folded the instance's log up to a sequence, and with it every tenant's
+// beginning.
 func awaitInstance(ctx context.Context, c *call, atLeast domain.Sequence, wait time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
@@ -205,14 +209,15 @@ type getTenantIn struct {
 
 func getTenant(ctx context.Context, c *call, in *getTenantIn) (*rest.One[tenantOut], error) {
 	var row projections.Tenant
-	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: in.AsOfQuery, Fresh: true}, func(r projections.Reader, as projections.AsOf) (err error) {
-		row, err = r.Tenant(ctx, as)
-		return err
-	})
+	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: in.AsOfQuery, Fresh: true},
+		func(r projections.Reader, as projections.AsOf) (err error) {
+			row, err = r.Tenant(ctx, as)
+			return err
+		})
 	if err != nil {
 		return nil, err
 	}
-	return &rest.One[tenantOut]{Sequence: rest.SequenceText(n), ETag: rest.ETag(row.Version), Body: showTenant(row)}, nil
+	return rest.NewOne(n, row.Version, showTenant(row)), nil
 }
 
 type patchTenantIn struct {
@@ -230,16 +235,17 @@ type tenantPatch struct {
 }
 
 func patchTenant(ctx context.Context, c *call, in *patchTenantIn) (*rest.One[tenantOut], error) {
-	row, e, err := changeTenant(ctx, c, in.MatchHeader, "body.reason", in.Body.Reason, func(t domain.Tenant) (domain.Fact, error) {
-		config := t.TenantConfig
-		in.Body.Name.Apply(&config.Name, string(t.ID))
-		in.Body.WebhooksEnabled.Apply(&config.WebhooksEnabled, true)
-		in.Body.HTTPSOnly.Apply(&config.HTTPSOnly, false)
-		if in.Body.Schemas.Set {
-			config.Schemas = domain.SchemaMode(in.Body.Schemas.Value) // empty, as null leaves it, is off
-		}
-		return t.Update(config)
-	})
+	row, e, err := changeTenant(ctx, c, in.MatchHeader, "body.reason", in.Body.Reason,
+		func(t domain.Tenant) (domain.Fact, error) {
+			config := t.TenantConfig
+			in.Body.Name.Apply(&config.Name, string(t.ID))
+			in.Body.WebhooksEnabled.Apply(&config.WebhooksEnabled, true)
+			in.Body.HTTPSOnly.Apply(&config.HTTPSOnly, false)
+			if in.Body.Schemas.Set {
+				config.Schemas = domain.SchemaMode(in.Body.Schemas.Value) // empty, as null leaves it, is off
+			}
+			return t.Update(config)
+		})
 	if err != nil {
 		return nil, err
 	}
@@ -251,7 +257,7 @@ func patchTenant(ctx context.Context, c *call, in *patchTenantIn) (*rest.One[ten
 		return nil, err
 	}
 	row.TenantConfig, row.Version, row.Updated = fact.Tenant, e.StreamVersion, projections.OriginOf(e)
-	return &rest.One[tenantOut]{Sequence: rest.SequenceText(e.Sequence), ETag: rest.ETag(row.Version), Body: showTenant(row)}, nil
+	return rest.NewOne(e.Sequence, row.Version, showTenant(row)), nil
 }
 
 type deleteTenantIn struct {
@@ -262,16 +268,18 @@ type deleteTenantIn struct {
 
 // deleteTenant ends a tenant in its own log and in the instance's.
 func deleteTenant(ctx context.Context, c *call, in *deleteTenantIn) (*rest.Gone, error) {
-	_, e, err := changeTenant(ctx, c, in.MatchHeader, "query.reason", in.Reason, func(t domain.Tenant) (domain.Fact, error) { return t.Delete() })
+	_, e, err := changeTenant(ctx, c, in.MatchHeader, "query.reason", in.Reason,
+		func(t domain.Tenant) (domain.Fact, error) { return t.Delete() })
 	if err != nil {
 		return nil, err
 	}
 	return &rest.Gone{Sequence: rest.SequenceText(e.Sequence)}, c.Await(ctx, e.Position)
 }
 
-// changeTenant loads, decides and appends, anew when another change came between.
+// changeTenant loads, decides and appends, again if another change was made concurrently.
 func changeTenant(
-	ctx context.Context, c *call, match rest.MatchHeader, location, reason string, decide func(domain.Tenant) (domain.Fact, error),
+	ctx context.Context, c *call, match rest.MatchHeader, location, reason string,
+	decide func(domain.Tenant) (domain.Fact, error),
 ) (row projections.Tenant, e domain.Entry, err error) {
 	if err = rest.CheckReason(location, reason); err != nil {
 		return row, e, err

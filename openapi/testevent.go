@@ -13,7 +13,8 @@ import (
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// What a test is where its sender says nothing else. The type is the server's own, so no producer's event looks like it.
+// What a test is where its sender says nothing else. The type is the server's own, so no producer's event looks like
+// it.
 const (
 	testType = "hooktrail.test"
 	testData = `{"test":true,"message":"A test of this endpoint: nothing happened."}`
@@ -63,7 +64,8 @@ func testEndpoint(ctx context.Context, c *call, in *testEndpointIn) (*rest.Made[
 			}
 			watch := "/v1/tenants/" + string(c.Tenant) + "/deliveries?event_id=" + url.QueryEscape(attrs.ID)
 			out := rest.NewMade(e, replayed, watch, testOut{
-				EventID: attrs.ID, Sequence: int64(e.Sequence), Type: string(attrs.Type), EndpointID: id, Deliveries: watch,
+				EventID: attrs.ID, Sequence: int64(e.Sequence), Type: string(attrs.Type), EndpointID: id,
+				Deliveries: watch,
 			})
 			out.ETag = ""
 			return out, nil
@@ -77,7 +79,8 @@ func decideTest(ctx context.Context, c *call, endpoint domain.UUID, in testIn) (
 	}
 	attrs, data := sampleOf(c, in)
 	if len(data) > c.Limits.DataBytes {
-		return domain.Group{}, rest.Refuse(http.StatusRequestEntityTooLarge, "event_data_too_large", "An event's data is larger than the server takes.",
+		return domain.Group{}, rest.Refuse(http.StatusRequestEntityTooLarge, "event_data_too_large",
+			"An event's data is larger than the server accepts.",
 			rest.NewFault("body.data", fmt.Sprintf("has at most %d bytes", c.Limits.DataBytes)))
 	}
 	if err := c.probes.take(endpoint, c.Clock()); err != nil {
@@ -91,7 +94,7 @@ func decideTest(ctx context.Context, c *call, endpoint domain.UUID, in testIn) (
 	}}}, nil
 }
 
-// sample is the event that a test sends, as far as its sender and the registered type say.
+// sampleOf is the event that a test sends, as far as its sender and the registered type say.
 func sampleOf(c *call, in testIn) (domain.EventAttributes, []byte) {
 	attrs := domain.EventAttributes{EventClass: domain.EventClass{Type: domain.EventType(in.Type), SchemaVersion: "v1"}}
 	if attrs.Type == "" {
@@ -110,8 +113,8 @@ func sampleOf(c *call, in testIn) (domain.EventAttributes, []byte) {
 	return attrs, data
 }
 
-// checkTest refuses a test that would go nowhere, and one of a type that its receiver has nothing to do with: the type's
-// example isn't for everybody.
+// checkTest refuses a test that would go nowhere, and one of a type that its receiver has nothing to do with: the
+// type's example isn't for everybody.
 func checkTest(ctx context.Context, c *call, id domain.UUID, in testIn) error {
 	if !c.Opens(id) {
 		return rest.NotFound()
@@ -145,13 +148,17 @@ func checkTest(ctx context.Context, c *call, id domain.UUID, in testIn) error {
 	case !chosen:
 		return domain.Invalid("type", "is one that the endpoint's subscriptions choose or its registration allows")
 	case !tenant.WebhooksEnabled:
-		return rest.Refuse(http.StatusConflict, "webhooks_off", "The tenant's webhooks are switched off: nothing would be sent.")
+		return rest.Refuse(http.StatusConflict, "webhooks_off",
+			"The tenant's webhooks are switched off: nothing would be sent.")
 	case tenant.Bars(endpoint.EndpointConfig) == domain.SkipHTTPSOnly:
-		return rest.Refuse(http.StatusConflict, "https_only", "The tenant lets nothing out over plain http: nothing would be sent.")
+		return rest.Refuse(http.StatusConflict, "https_only",
+			"The tenant lets nothing out over plain http: nothing would be sent.")
 	case endpoint.Disabled != "":
-		return rest.Refuse(http.StatusConflict, "endpoint_disabled", "The server stopped delivering to the endpoint: resume it first.")
+		return rest.Refuse(http.StatusConflict, "endpoint_disabled",
+			"The server stopped delivering to the endpoint: resume it first.")
 	case endpoint.Unverified:
-		return rest.Refuse(http.StatusConflict, "endpoint_unverified", "The endpoint hasn't passed its handshake yet: nothing would be sent.")
+		return rest.Refuse(http.StatusConflict, "endpoint_unverified",
+			"The endpoint hasn't passed its handshake yet: nothing would be sent.")
 	}
 	return nil
 }

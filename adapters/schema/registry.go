@@ -8,8 +8,8 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// Check returns where a document isn't a schema that this package accepts; nothing: it is one. Accepted schemas are kept
-// compiled.
+// Check returns where a document isn't a schema that this package accepts; nothing: it is one. Accepted schemas are
+// kept compiled.
 func (c *Cache) Check(ctx context.Context, tenant domain.TenantID, document string) ([]domain.Fault, error) {
 	_, err := c.Compile(ctx, string(tenant), []byte(document))
 	var wrong *DocumentError

@@ -96,7 +96,8 @@ func (o Offers) NewKey(digest, given string) (secret, public string, err error) 
 	return secret, key.PublicKey(), nil
 }
 
-// CheckTarget refuses what an endpoint's profile can't serve, and returns the authentication with the profile's defaults.
+// CheckTarget refuses what an endpoint's profile can't serve, and returns the authentication with the profile's
+// defaults.
 func (o Offers) CheckTarget(t domain.Target) (domain.Auth, error) {
 	p, err := o.known(t.Profile)
 	if err != nil {

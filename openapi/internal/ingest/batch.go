@@ -9,7 +9,8 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// Batch is several events that are appended together, and the entries that they have or get. It belongs to one goroutine.
+// Batch is several events that are appended together, and the entries that they have or get. It belongs to one
+// goroutine.
 type Batch struct {
 	Tenant domain.TenantID
 	Events []Event
@@ -23,7 +24,8 @@ type Batch struct {
 
 // ReadBatch reads the events of a request, in any of its forms: at least one and at most most.
 func ReadBatch(tenant domain.TenantID, contentType string, body []byte, most int) (*Batch, error) {
-	b := &Batch{Tenant: tenant, contentType: contentType, Events: make([]Event, 0, 128)} // a usual batch grows no further
+	// a usual batch grows no further
+	b := &Batch{Tenant: tenant, contentType: contentType, Events: make([]Event, 0, 128)}
 	parse := parseEvent
 	if contentType == CloudBatch {
 		parse = parseCloudEvent
@@ -107,9 +109,9 @@ func (b *Batch) Path(i int) string {
 	return "body[" + strconv.Itoa(i) + "]"
 }
 
-// Complete fills in what the producer left out of an event; d needs no ID. An event that repeats an earlier one of the batch
-// becomes no draft of its own; one with the name of an earlier one and other members is refused. Events are completed in their
-// order.
+// Complete fills in what the producer left out of an event; d needs no ID. An event that repeats an earlier one of the
+// batch becomes no draft of its own; one with the name of an earlier one and other members is refused. Events are
+// completed in their order.
 func (b *Batch) Complete(i int, d Defaults) error {
 	e := &b.Events[i]
 	d.ID = b.ids[i]

@@ -54,8 +54,8 @@ func encodedJSON(m domain.Member) ([]byte, error) {
 	return data, nil
 }
 
-// attributeText is an attribute's canonical text (CloudEvents §3.1): texts as they are, Booleans and integers as JSON writes
-// them.
+// attributeText is an attribute's canonical text (CloudEvents §3.1): texts as they are, Booleans and integers as JSON
+// writes them.
 func attributeText(m domain.Member) (string, error) {
 	switch m.Raw[0] {
 	case '"':
@@ -66,7 +66,8 @@ func attributeText(m domain.Member) (string, error) {
 	return string(m.Raw), nil
 }
 
-// binaryCloudEvent reads a CloudEvents 1.0 event in binary mode (HTTP binding §3.1): attributes in headers, data as the body.
+// binaryCloudEvent reads a CloudEvents 1.0 event in binary mode (HTTP binding §3.1): attributes in headers, data as the
+// body.
 func binaryCloudEvent(header http.Header, body []byte) (Event, error) {
 	e := Event{Data: body, dataIsBody: true}
 	for name, values := range header {
@@ -84,8 +85,8 @@ func binaryCloudEvent(header http.Header, body []byte) (Event, error) {
 	return e, e.checkCloudEvent(header.Get("Ce-Specversion"))
 }
 
-// unescape reads a header's value (HTTP binding §3.1.3.2): a quoted text loses its quotes, and what is percent-encoded is
-// decoded. A percent sign that encodes nothing is kept: some senders encode nothing at all.
+// unescape reads a header's value (HTTP binding §3.1.3.2): a quoted text loses its quotes, and what is percent-encoded
+// is decoded. A percent sign that encodes nothing is kept: some senders encode nothing at all.
 func unescape(value string) string {
 	if len(value) >= 2 && value[0] == '"' && value[len(value)-1] == '"' {
 		value = strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(value[1 : len(value)-1])

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"hash"
 	"maps"
-	"net/http"
 	"slices"
 	"time"
 
@@ -40,30 +39,8 @@ type Event struct {
 	dataIsBody bool // the data is the whole body (CloudEvents' binary mode)
 }
 
-// ReadEvent reads the one event of a request in any of its forms: contentType is the body's, without parameters. The body is
-// checked as JSON. The event is to be completed before anything else is done with it.
-func ReadEvent(contentType string, header http.Header, body []byte) (Event, error) {
-	parse := parseEvent
-	switch {
-	case contentType == CloudEvent:
-		parse = parseCloudEvent
-	case header.Get("Ce-Specversion") != "":
-		if err := domain.CheckJSON("", body); err != nil {
-			return Event{}, unreadable("body", err)
-		}
-		e, err := binaryCloudEvent(header, body)
-		return e, within("header", err)
-	}
-	members, err := domain.SplitObject(body)
-	if err != nil {
-		return Event{}, unreadable("body", err)
-	}
-	e, err := parse(members)
-	return e, within("body", err)
-}
-
-// ReadObject reads an event in the product's own form from a JSON object that was checked already. Locations are relative to
-// the event.
+// ReadObject reads an event in the product's own form from a JSON object that was checked already. Locations are
+// relative to the event.
 func ReadObject(object []byte) (Event, error) { return parseEvent(splitChecked(object, nil)) }
 
 // parseEvent reads the members of an event in the product's own form. Locations are relative to the event.
@@ -167,7 +144,8 @@ func (e *Event) Fact() *domain.EventAppended {
 	return &domain.EventAppended{Event: e.Attrs, Data: e.Data}
 }
 
-// digest is the same for the same members. A schema version that the producer left out doesn't count: its default may change.
+// digest is the same for the same members. A schema version that the producer left out doesn't count: its default may
+// change.
 func (e *Event) digest() (sum [32]byte) {
 	h := sha256.New()
 	version := ""

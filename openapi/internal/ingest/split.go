@@ -7,9 +7,9 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// This file splits JSON that domain.SplitObject or domain.CheckJSON has accepted as part of a larger text: checking each event
-// of a batch a second time would cost more than everything else that is done with it. On JSON that wasn't checked these
-// functions panic or return nonsense.
+// This file splits JSON that domain.SplitObject or domain.CheckJSON has accepted as part of a larger text: checking
+// each event of a batch a second time would cost more than everything else that is done with it. On JSON that wasn't
+// checked these functions panic or return nonsense.
 
 // splitChecked appends the members of a checked object to a list.
 func splitChecked(object []byte, members []domain.Member) []domain.Member {
@@ -33,8 +33,8 @@ func splitFrom(b []byte, i int, members []domain.Member) ([]domain.Member, int) 
 	return members, i + 1
 }
 
-// eachChecked calls do with the members of every object in a checked array, and with none for an element that isn't an object.
-// The members are valid until do returns.
+// eachChecked calls do with the members of every object in a checked array, and with none for an element that isn't an
+// object. The members are valid until do returns.
 func eachChecked(array []byte, do func(members []domain.Member, object bool) error) error {
 	var members []domain.Member
 	i := skipSpace(array, 1)

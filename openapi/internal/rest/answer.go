@@ -17,6 +17,11 @@ type One[T any] struct {
 	Body     T
 }
 
+// NewOne returns the answer with one thing in a version, which reflects a sequence.
+func NewOne[T any](reflected domain.Sequence, version int, body T) *One[T] {
+	return &One[T]{Sequence: SequenceText(reflected), ETag: ETag(version), Body: body}
+}
+
 // Made is the answer to a POST.
 type Made[T any] struct {
 	Sequence string `header:"Hooktrail-Sequence" doc:"The sequence of the entry that was appended." example:"41"`
@@ -29,8 +34,9 @@ type Made[T any] struct {
 // NewMade returns what every answer to a POST has, from the entry that the POST appended.
 func NewMade[T any](e domain.Entry, replayed bool, location string, body T) *Made[T] {
 	return &Made[T]{
-		Sequence: SequenceText(e.Sequence), ETag: ETag(e.StreamVersion), Location: location, Replayed: Replayed(replayed),
-		Body: body,
+		Sequence: SequenceText(e.Sequence), ETag: ETag(e.StreamVersion), Location: location,
+		Replayed: Replayed(replayed),
+		Body:     body,
 	}
 }
 

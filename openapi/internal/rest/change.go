@@ -22,8 +22,8 @@ type Post[O any] struct {
 	Decide func(ctx context.Context) (domain.Group, error)
 	// First is the first of the drafts that Answer needs: the claim names it and those after it.
 	First int
-	// Answer makes the answer from the entries of the drafts from First on. replayed reports whether they are an earlier
-	// request's.
+	// Answer makes the answer from the entries of the drafts from First on. replayed reports whether they are an
+	// earlier request's.
 	Answer func(ctx context.Context, entries []domain.Entry, replayed bool) (*O, error)
 	Idle   func(ctx context.Context) (*O, error)
 }
@@ -93,7 +93,8 @@ func Earlier(
 	return slices.DeleteFunc(entries, func(e domain.Entry) bool { return e.Kind == domain.KindEventRouted }), err
 }
 
-// Change appends what decide returns, deciding again when the stream was changed concurrently, and returns the first entry.
+// Change appends what decide returns, deciding again when the stream was changed concurrently, and returns the first
+// entry.
 func Change(
 	ctx context.Context, r *Request, decide func(ctx context.Context) (domain.Group, error),
 ) (domain.Entry, error) {
@@ -113,8 +114,8 @@ func Change(
 	return domain.Entry{}, domain.ErrConflict
 }
 
-// Conflicted reports whether a concurrent change won (of the same stream, or of a unique name): the caller reloads and decides
-// again.
+// Conflicted reports whether a concurrent change won (of the same stream, or of a unique name): the caller reloads and
+// decides again.
 func Conflicted(err error) bool {
 	var taken *domain.ClaimedError
 	return errors.Is(err, domain.ErrConflict) || errors.As(err, &taken)

@@ -1,5 +1,5 @@
-// Package rest is the kit of the HTTP surface. It knows requests, keys and roles, tenants, the log and the views, and no
-// resource: what an endpoint or a subscription is, its callers know.
+// Package rest is the kit of the HTTP surface. It knows requests, keys and roles, tenants, the log and the views, and
+// no resource: what an endpoint or a subscription is, its callers know.
 //
 //   - gate.go lets a request in: authentication, tenant, role, body, idempotency key. What it found out is a [Request].
 //   - view.go reads the views at the moment that a request asks for; walk.go pages through lists.

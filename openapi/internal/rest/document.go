@@ -155,8 +155,9 @@ func AnswersIn(contentType string, schema func(*huma.OpenAPI) *huma.Schema) func
 	}
 }
 
-// Finish documents what is read and written by hand, once every operation is registered, and opens the answers: a client must
-// tolerate members that are added later. sent reports whether a schema is of what clients send, which stays closed.
+// Finish documents what is read and written by hand, once every operation is registered, and opens the answers: a
+// client must tolerate members that are added later. sent reports whether a schema is of what clients send, which stays
+// closed.
 func Finish(doc *huma.OpenAPI, sent func(schema string) bool) {
 	for name, schema := range doc.Components.Schemas.Map() {
 		if closed, ok := schema.AdditionalProperties.(bool); ok && !closed && !sent(name) {

@@ -45,8 +45,8 @@ type Access struct {
 // accessKey is where an operation's metadata has its Access.
 const accessKey = "access"
 
-// Handle lets a request in or answers it. Its order matters: who may do what is decided before anything of the request but
-// its path and key is looked at, so that a stranger learns nothing from the later refusals.
+// Handle lets a request in or answers it. Its order matters: who may do what is decided before anything of the request
+// but its path and key is looked at, so that a stranger learns nothing from the later refusals.
 func (g *Gate) Handle(hc huma.Context, next func(huma.Context)) {
 	op := hc.Operation()
 	access, ok := op.Metadata[accessKey].(Access)
@@ -55,7 +55,8 @@ func (g *Gate) Handle(hc huma.Context, next func(huma.Context)) {
 		return
 	}
 	request, w := humago.Unwrap(hc)
-	r := &Request{Sources: &g.sources, Operation: op.OperationID, HTTP: request, Tenant: domain.TenantID(hc.Param("tenant"))}
+	r := &Request{Sources: &g.sources, Operation: op.OperationID, HTTP: request,
+		Tenant: domain.TenantID(hc.Param("tenant"))}
 	if len(access.Roles) > 0 {
 		if p := r.identify(hc.Context(), access); p != nil {
 			write(w, p)
@@ -98,8 +99,8 @@ func (g *Gate) Handle(hc huma.Context, next func(huma.Context)) {
 	next(huma.WithValue(hc, requestKey{}, r))
 }
 
-// enter reserves an Idempotency-Key in this process until leave is called; it reports false when the key is reserved. Between
-// processes the log decides: it refuses the second append with a key.
+// enter reserves an Idempotency-Key in this process until leave is called; it reports false when the key is reserved.
+// Between processes the log decides: it refuses the second append with a key.
 func (g *Gate) enter(name repeatable) (leave func(), ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -114,8 +115,9 @@ func (g *Gate) enter(name repeatable) (leave func(), ok bool) {
 	}, true
 }
 
-// identify finds out who calls (401), whether the tenant is theirs (404), and whether their role allows it (403). What it
-// looks up may have been made a moment ago by another process, so a miss is looked up again after the directory caught up.
+// identify finds out who calls (401), whether the tenant is theirs (404), and whether their role allows it (403). What
+// it looks up may have been made a moment ago by another process, so a miss is looked up again after the directory
+// caught up.
 func (r *Request) identify(ctx context.Context, access Access) *Problem {
 	scheme, token, ok := strings.Cut(r.HTTP.Header.Get("Authorization"), " ")
 	if !ok || !strings.EqualFold(scheme, "Bearer") || token == "" {
@@ -167,8 +169,8 @@ func unauthorized(detail string) *Problem {
 	return p
 }
 
-// readBody reads the whole body before anything looks at it, so that it can be hashed, and kept byte for byte. Compressed
-// bodies are refused: inflating what strangers send would need a second limit, and a third for time.
+// readBody reads the whole body before anything looks at it, so that it can be hashed, and kept byte for byte.
+// Compressed bodies are refused: inflating what strangers send would need a second limit, and a third for time.
 func (r *Request) readBody(want *huma.RequestBody, limit int64) *Problem {
 	for _, coding := range r.HTTP.Header.Values("Content-Encoding") {
 		if coding != "" && !strings.EqualFold(coding, "identity") {

@@ -8,8 +8,8 @@ import (
 	"runtime/debug"
 )
 
-// Handler serves a mux, with problem documents for what the mux would answer itself (404, 405 and redirects), and 500 where a
-// handler panics: one request's defect mustn't end the process, and its stack is logged.
+// Handler serves a mux, with problem documents for what the mux would answer itself (404, 405 and redirects), and 500
+// where a handler panics: one request's defect mustn't end the process, and its stack is logged.
 func Handler(mux *http.ServeMux, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {

@@ -3,12 +3,16 @@ package rest
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// headLookups shares look-ups of the log's end. Unauthenticated requests must not cost one query each, so at most one look-up
-// runs; requests that arrive meanwhile share the next one, which is therefore at least as new as they are.
+// DefaultWait is how long a request waits for the views or the directory.
+const DefaultWait = 5 * time.Second
+
+// headLookups shares look-ups of the log's end. Unauthenticated requests must not cost one query each, so at most one
+// look-up runs; requests that arrive meanwhile share the next one, which is therefore at least as new as they are.
 type headLookups struct {
 	running chan struct{} // holds a value while a look-up runs
 
@@ -25,8 +29,8 @@ type headLookup struct {
 
 func newHeadLookups() *headLookups { return &headLookups{running: make(chan struct{}, 1)} }
 
-// after returns the log's end at a moment after the call. The first caller looks it up for all that share the look-up, also
-// when its own client has gone.
+// after returns the log's end at a moment after the call. The first caller looks it up for all that share the look-up,
+// also when its own client has gone.
 func (h *headLookups) after(
 	ctx context.Context, look func(context.Context) (domain.Position, error),
 ) (domain.Position, error) {

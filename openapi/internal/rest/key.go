@@ -16,6 +16,6 @@ func NewKey() string {
 	return keyPrefix + base64.RawURLEncoding.EncodeToString(secret[:])
 }
 
-// HashKey is what the log keeps of an API key: its SHA-256. Keys have 256 random bits (or are the operator's own), so nothing
-// slower is needed, and finding a key by its hash takes the same time whatever was sent.
+// HashKey is what the log keeps of an API key: its SHA-256. Keys have 256 random bits (or are the operator's own), so
+// nothing slower is needed, and finding a key by its hash takes the same time whatever was sent.
 func HashKey(key string) [sha256.Size]byte { return sha256.Sum256([]byte(key)) }

@@ -7,8 +7,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// Patch is a member of a merge patch (RFC 7396): absent, null, or a value. A value that is an object of patches merges in
-// turn.
+// Patch is a member of a merge patch (RFC 7396): absent, null, or a value. A value that is an object of patches merges
+// in turn.
 type Patch[T any] struct {
 	Value T
 	Set   bool // the member is present

@@ -12,8 +12,8 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// isClean reports whether a path, as it was sent, is one that a mux serves as it is. It would redirect others, and a client
-// that follows would lose its body and, with an event called "..", ask for something else.
+// isClean reports whether a path, as it was sent, is one that a mux serves as it is. It would redirect others, and a
+// client that follows would lose its body and, with an event called "..", ask for something else.
 func isClean(r *http.Request) bool {
 	sent := r.URL.EscapedPath()
 	p := path.Clean(sent)

@@ -121,8 +121,8 @@ func Unreadable(e domain.Entry) error {
 	return fmt.Errorf("the content of %s at position %d can't be read", e.Kind, e.Position)
 }
 
-// ProblemOf returns what the client is told of an operation's error. The texts of unexpected errors aren't for clients: they
-// come back as 500, and the caller logs the error.
+// ProblemOf returns what the client is told of an operation's error. The texts of unexpected errors aren't for clients:
+// they come back as 500, and the caller logs the error.
 func ProblemOf(err error) *Problem {
 	var p *Problem
 	if errors.As(err, &p) {
@@ -161,7 +161,8 @@ func knownErrors() []knownError {
 		{domain.ErrConflict, http.StatusConflict, "conflict",
 			"The thing was changed concurrently, or isn't in a state that allows this. Read it again."},
 		{domain.ErrFilterBudget, invalid, "filters_too_costly",
-			"The filters of the subscriptions that match these events cost more than one request may. Nothing was appended: " +
+			"The filters of the subscriptions that match these events cost more than one request may. Nothing was " +
+				"appended: " +
 				"append fewer events at once."},
 		{domain.ErrStale, unavailable, "busy",
 			"The tenant's configuration changes too fast to route by it. Nothing was appended: try again later."},
@@ -173,7 +174,8 @@ func knownErrors() []knownError {
 			"The server is stopping. Try again later, with the same Idempotency-Key."},
 		{domain.ErrRefused, invalid, "refused", "The database can't keep these values. Nothing was appended."},
 		{projections.ErrBehind, unavailable, "view_behind",
-			"The view hasn't reached the sequence that was asked for. Try again, or wait longer with Prefer: wait=<seconds>."},
+			"The view hasn't reached the sequence that was asked for. Try again, or wait longer with Prefer: " +
+				"wait=<seconds>."},
 	}
 }
 

@@ -25,17 +25,15 @@ type Sources struct {
 	Claims interface {
 		Claimed(ctx context.Context, claims []domain.Claim) ([]*domain.ClaimedError, error)
 	}
-	// Settler returns when every append that had begun before has ended, so that no entry with an earlier time can follow. It
-	// holds up appends, so it is called only where the answer depends on it. Nil: appends are never seen late.
+	// Settler returns when every append that had begun before has ended, so that no entry with an earlier time can
+	// follow. It holds up appends, so it is called only where the answer depends on it. Nil: appends are never seen
+	// late.
 	Settler interface {
 		Settle(ctx context.Context) error
 	}
 
 	ends *headLookups // set by NewGate
 }
-
-// DefaultWait is how long a request waits for the views or the directory.
-const DefaultWait = 5 * time.Second
 
 // CatchUp returns when the directory knows everything that was committed before the call.
 func (s *Sources) CatchUp(ctx context.Context) error {
@@ -46,8 +44,8 @@ func (s *Sources) CatchUp(ctx context.Context) error {
 	return s.Await(ctx, head)
 }
 
-// Await returns when the directory knows the log up to a position. The answer to a new key waits for it, so that the key opens
-// at once, and the answer to a revocation, so that the key opens nothing any more.
+// Await returns when the directory knows the log up to a position. The answer to a new key waits for it, so that the
+// key opens at once, and the answer to a revocation, so that the key opens nothing any more.
 func (s *Sources) Await(ctx context.Context, position domain.Position) error {
 	ctx, cancel := context.WithTimeout(ctx, DefaultWait)
 	defer cancel()

@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -15,8 +16,8 @@ import (
 // maxWait is the longest that a request may ask to wait for the views.
 const maxWait = 30 * time.Second
 
-// openAppend is longer than any append lives, by as much as clocks may differ: an entry that isn't committed yet will be
-// recorded with a time after that long ago.
+// openAppend is longer than any append lives, by as much as clocks may differ: an entry that isn't committed yet will
+// be recorded with a time after that long ago.
 const openAppend = 30 * time.Second
 
 // readBound bounds what a read does once the view is where it must be.
@@ -55,8 +56,8 @@ type Moment struct {
 	Pinned *domain.Sequence
 }
 
-// View calls f with the views of the request's tenant at a moment, and returns the sequence that the answer reflects. The
-// reader has the newest rows too: f passes as on to what it calls.
+// View calls f with the views of the request's tenant at a moment, and returns the sequence that the answer reflects.
+// The reader has the newest rows too: f passes as on to what it calls.
 func View(
 	ctx context.Context, r *Request, m Moment, f func(v projections.Reader, as projections.AsOf) error,
 ) (domain.Sequence, error) {
@@ -102,8 +103,8 @@ func View(
 	return reflected, err
 }
 
-// resolve finds out which sequence the view must have reached, and which one is shown where a sequence or cursor says it: a
-// time is resolved in the view.
+// resolve finds out which sequence the view must have reached, and which one is shown where a sequence or cursor says
+// it: a time is resolved in the view.
 func resolve(ctx context.Context, r *Request, m Moment) (as projections.AsOf, atLeast domain.Sequence, err error) {
 	atLeast = domain.Sequence(m.MinSequence.Value)
 	switch {
@@ -134,9 +135,9 @@ func resolve(ctx context.Context, r *Request, m Moment) (as projections.AsOf, at
 	return as, max(atLeast, as.Sequence), nil
 }
 
-// endBefore returns the log's end at a moment when nothing can be recorded at or before a time any more. A time so recent that
-// an append under way may still carry an earlier one waits for those appends to end, which takes the lock that every append
-// needs: older times must not.
+// endBefore returns the log's end at a moment when nothing can be recorded at or before a time any more. A time so
+// recent that an append under way may still carry an earlier one waits for those appends to end, which takes the lock
+// that every append needs: older times must not.
 func endBefore(ctx context.Context, r *Request, at time.Time) (domain.Sequence, error) {
 	now := r.Clock()
 	if at.After(now) {
@@ -260,4 +261,16 @@ func EachRow[R any](read func(projections.Page) ([]R, error), put func(R) (domai
 		}
 		page.After = &last
 	}
+}
+
+// Created returns where a thing's stream begins.
+func Created(ctx context.Context, r *Request, stream domain.Stream) (projections.Origin, error) {
+	first, err := r.Log.Select(ctx, domain.Query{Tenant: r.Tenant, Stream: stream, Limit: 1, HeadersOnly: true})
+	if err != nil {
+		return projections.Origin{}, err
+	}
+	if len(first) == 0 {
+		return projections.Origin{}, fmt.Errorf("the log has no entry of %s", stream)
+	}
+	return projections.OriginOf(first[0]), nil
 }

@@ -28,8 +28,8 @@ type Walk struct {
 	cursor  *cursor // the one given; nil on the first page
 }
 
-// cursor is the place where a page ended. Its bytes are a checksum, the pinned sequence, and the last item's place in the
-// list.
+// cursor is the place where a page ended. Its bytes are a checksum, the pinned sequence, and the last item's place in
+// the list.
 type cursor struct {
 	pinned domain.Sequence // what the whole walk reflects
 	after  []byte
@@ -47,8 +47,9 @@ const (
 	placeID       = placeSequence + len(domain.UUID{})
 )
 
-// NewWalk reads the cursor of a request. filters are everything that chooses or orders the list's items: a cursor is refused
-// with other filters than it was made with. That is all the checksum is for: a cursor is no secret and grants nothing.
+// NewWalk reads the cursor of a request. filters are everything that chooses or orders the list's items: a cursor is
+// refused with other filters than it was made with. That is all the checksum is for: a cursor is no secret and grants
+// nothing.
 func NewWalk(r *Request, in ListQuery, filters ...any) (*Walk, error) {
 	w := &Walk{
 		ListQuery: in, request: r,
@@ -59,7 +60,8 @@ func NewWalk(r *Request, in ListQuery, filters ...any) (*Walk, error) {
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(in.Cursor)
 	if err != nil || len(raw) < cursorHead || subtle.ConstantTimeCompare(raw[:cursorSum], w.sum(raw[cursorSum:])) != 1 {
-		return nil, Refuse(http.StatusBadRequest, "invalid_cursor", "The cursor isn't one of this list with these filters.",
+		return nil, Refuse(http.StatusBadRequest, "invalid_cursor",
+			"The cursor isn't one of this list with these filters.",
 			Fault{"query.cursor", "is the next of an earlier page, with the same filters and order"})
 	}
 	w.cursor = &cursor{
@@ -195,8 +197,8 @@ func NewExactPage[R any](
 	return w.Exact(reflected, body, last), nil
 }
 
-// Exact ends a page that is written by hand: body is ExactStart and the items. last is the place of the last one where more
-// follow; nil: this is the list's end.
+// Exact ends a page that is written by hand: body is ExactStart and the items. last is the place of the last one where
+// more follow; nil: this is the list's end.
 func (w *Walk) Exact(reflected domain.Sequence, body, last []byte) *Exact {
 	out := &Exact{ContentType: JSON, Sequence: SequenceText(reflected)}
 	next := []byte("null")
