@@ -67,7 +67,8 @@ type cloudEventIn struct {
 // documentEvent documents the forms of an event; no other content types are accepted.
 func documentEvent(op *huma.Operation) {
 	rest.ByHand(op)
-	example := json.RawMessage(`{"id":"order-4711","type":"offer.issued","subject":"customer-17","data":{"amount":12.50}}`)
+	example := json.RawMessage(`{"id":"order-4711","type":"offer.issued","subject":"customer-17",` +
+		`"data":{"amount":12.50}}`)
 	rest.Handwritten{
 		Bodies: map[string]rest.Media{
 			ingest.JSON:       {Schema: rest.SchemaOf[eventIn], Example: example},
@@ -91,8 +92,10 @@ func appendEvent(ctx context.Context, c *call, _ *appendEventIn) (*receiptAnswer
 	}
 	rules := c.Directory.Rules(c.Tenant, e.Attrs.Type, e.Attrs.SchemaVersion)
 	id := domain.NewUUID()
-	err = e.Complete(ingest.Defaults{Tenant: c.Tenant, ID: id, SchemaVersion: rules.Version,
-		MaxData: c.Limits.DataBytes})
+	err = e.Complete(ingest.Defaults{
+		Tenant: c.Tenant, ID: id, SchemaVersion: rules.Version,
+		MaxData: c.Limits.DataBytes,
+	})
 	if err != nil {
 		return nil, rest.Within("body", refused(err))
 	}
@@ -163,6 +166,7 @@ func (a *receiptAnswer) deprecate(tenant domain.TenantID, name domain.EventType,
 	a.Link = link
 }
 
+// idConflict refuses an event whose name another event has.
 func idConflict(location string) *rest.Problem {
 	return rest.Refuse(http.StatusConflict, "event_id_conflict",
 		"An event with this id and source and with other members was appended before. Nothing was appended.",

@@ -86,8 +86,10 @@ func listAttempts(ctx context.Context, c *call, in *listAttemptsIn) (*rest.Liste
 	if err != nil {
 		return nil, err
 	}
-	out := &rest.Listed[attemptOut]{Sequence: rest.SequenceText(n),
-		Body: rest.Page[attemptOut]{Items: make([]attemptOut, 0, len(rows))}}
+	out := &rest.Listed[attemptOut]{
+		Sequence: rest.SequenceText(n),
+		Body:     rest.Page[attemptOut]{Items: make([]attemptOut, 0, len(rows))},
+	}
 	for i := range rows {
 		shown, err := showAttempt(ctx, c, &rows[i])
 		if err != nil {
@@ -98,6 +100,7 @@ func listAttempts(ctx context.Context, c *call, in *listAttemptsIn) (*rest.Liste
 	return out, nil
 }
 
+// showAttempt shows an attempt as far as it has got: without an outcome, only its intent.
 func showAttempt(ctx context.Context, c *call, a *projections.Attempt) (attemptOut, error) {
 	out := attemptOut{
 		Number: a.Started.Number, StartedAt: rest.Stamp(a.Begun.RecordedAt), StartedSequence: int64(a.Begun.Sequence),
@@ -113,7 +116,8 @@ func showAttempt(ctx context.Context, c *call, a *projections.Attempt) (attemptO
 	}
 	out.FinishedAt, out.FinishedSequence = rest.Stamp(a.Finished.RecordedAt), int64(a.Finished.Sequence)
 	out.Outcome, out.StatusCode, out.Error, out.Detail = r.Outcome, r.StatusCode, r.Error, r.Detail
-	out.DurationMS, out.RemoteAddr, out.TLS, out.Timings = milliseconds(r.DurationUS), r.RemoteAddr, (*tlsOut)(r.TLS), showTimings(r.Timings)
+	out.DurationMS, out.Timings = milliseconds(r.DurationUS), showTimings(r.Timings)
+	out.RemoteAddr, out.TLS = r.RemoteAddr, (*tlsOut)(r.TLS)
 	out.NextAttemptAt, out.DeliveryStatus = rest.Stamp(r.NextAttemptAt), r.Status
 	if r.Request.Method != "" {
 		q := r.Request
@@ -161,6 +165,7 @@ func showResponse(ctx context.Context, c *call, a *projections.Attempt) (*respon
 	return out, nil
 }
 
+// showHeaders joins repeated fields with commas (RFC 9110 §5.2).
 func showHeaders(list []domain.Header) map[string]string {
 	headers := make(map[string]string, len(list))
 	for _, h := range list {
@@ -243,6 +248,8 @@ func getAttemptBody(ctx context.Context, c *call, in *getAttemptBodyIn) (*bytesO
 				"The body built from the log isn't the one that was sent.")
 		}
 	}
-	return &bytesOut{ContentType: "application/octet-stream", Sniff: "nosniff", Disposition: "attachment",
-		Body: body}, nil
+	return &bytesOut{
+		ContentType: "application/octet-stream", Sniff: "nosniff", Disposition: "attachment",
+		Body: body,
+	}, nil
 }

@@ -25,6 +25,7 @@ type receiptsOut struct {
 	Items []receiptOut `json:"items" doc:"A receipt an event, in the batch's order."`
 }
 
+// documentBatch documents the forms of a batch; no other content types are accepted.
 func documentBatch(op *huma.Operation) {
 	rest.ByHand(op)
 	rest.Handwritten{

@@ -56,6 +56,7 @@ type deliveredEvent struct {
 	test bool
 }
 
+// eventOfDelivery reads what a delivery shows of its event.
 func eventOfDelivery(ctx context.Context, c *call, r projections.Reader, event domain.UUID) (deliveredEvent, error) {
 	row, err := r.Event(ctx, event)
 	if isNotFound(err) {
@@ -102,6 +103,8 @@ func (in *listDeliveriesIn) filter(c *call) (projections.DeliveryFilter, error) 
 	return f, nil
 }
 
+// listDeliveries reflects what the view has, since deliveries come about without anybody asking. The events are read in
+// the same snapshot, each once.
 func listDeliveries(ctx context.Context, c *call, in *listDeliveriesIn) (*rest.Listed[deliveryOut], error) {
 	filter, err := in.filter(c)
 	if err != nil {
@@ -153,6 +156,7 @@ type getDeliveryIn struct {
 	rest.AsOfQuery
 }
 
+// getDelivery waits for a delivery only where the view doesn't have it yet.
 func getDelivery(ctx context.Context, c *call, in *getDeliveryIn) (*rest.One[deliveryOut], error) {
 	row, event, n, err := findDelivery(ctx, c, in.ThingPath, in.AsOfQuery, nil)
 	if err != nil {
@@ -217,6 +221,7 @@ func redrive(ctx context.Context, c *call, in *redriveIn) (*rest.Made[deliveryOu
 	})
 }
 
+// decideRedrive refuses what isn't dead, and what has no endpoint any more.
 func decideRedrive(ctx context.Context, c *call, in rest.ThingPath, reason string) (domain.Group, error) {
 	id, err := in.UUID()
 	if err != nil {

@@ -39,8 +39,10 @@ past moment; ` + "`Hooktrail-Sequence`" + ` says which sequence an answer reflec
 
 // tagOf is the section of the document that a path belongs to.
 func tagOf(path string) string {
-	for _, tag := range []string{"profiles", "keys", "events", "endpoints", "registrations", "subscriptions",
-		"deliveries", "log"} {
+	for _, tag := range []string{
+		"profiles", "keys", "events", "endpoints", "registrations", "subscriptions",
+		"deliveries", "log",
+	} {
 		if strings.Contains(path+"/", "/"+tag+"/") {
 			return strings.ToUpper(tag[:1]) + tag[1:]
 		}

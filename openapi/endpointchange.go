@@ -71,6 +71,7 @@ func endpointGroup(c *call, e domain.Endpoint, fact domain.Fact, reason string) 
 	}}}
 }
 
+// pauseEndpoint holds back the endpoint's deliveries.
 func pauseEndpoint(ctx context.Context, c *call, in *rest.ActionInput) (*rest.Made[endpointOut], error) {
 	return switchEndpoint(ctx, c, in, func(e domain.Endpoint) (domain.Fact, error) {
 		fact, err := e.Pause()
@@ -81,6 +82,8 @@ func pauseEndpoint(ctx context.Context, c *call, in *rest.ActionInput) (*rest.Ma
 	})
 }
 
+// resumeEndpoint ends a pause or a disabling. The two are different people's decisions: a receiver ends only what the
+// server did.
 func resumeEndpoint(ctx context.Context, c *call, in *rest.ActionInput) (*rest.Made[endpointOut], error) {
 	return switchEndpoint(ctx, c, in, func(e domain.Endpoint) (domain.Fact, error) {
 		if e.Paused && c.Key.Role == domain.RoleReceiver {

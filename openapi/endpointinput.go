@@ -44,6 +44,7 @@ type authIn struct {
 	Token    string `json:"token,omitempty" maxLength:"4096" doc:"Of bearer." example:"eyJhbGciOiJIUzI1NiJ9.e30.x"`
 }
 
+// auth reads a credential; nil is none. Members of another type are refused, so that none is silently ignored.
 func (in *authIn) auth() (domain.Auth, error) {
 	if in == nil {
 		return domain.Auth{}, nil
@@ -100,6 +101,7 @@ func (in *retryIn) schedule() (domain.Schedule, error) {
 	return s, s.Validate("retry")
 }
 
+// duration reads a duration; "" is 0.
 func duration(field, text string) (domain.Duration, error) {
 	if text == "" {
 		return 0, nil

@@ -15,6 +15,7 @@ type listEndpointsIn struct {
 	rest.AsOfQuery
 }
 
+// listEndpoints lists a tenant's endpoints, or those that a registration's holder made.
 func listEndpoints(ctx context.Context, c *call, in *listEndpointsIn) (*rest.Listed[endpointOut], error) {
 	l, err := rest.NewWalk(c.Request, in.ListQuery, in.AsOf.Value, in.AsOfSequence)
 	if err != nil {
@@ -83,8 +84,10 @@ func registeredEndpoints(
 	if err != nil {
 		return nil, err
 	}
-	out := &rest.Listed[endpointOut]{Sequence: rest.SequenceText(n),
-		Body: rest.Page[endpointOut]{Items: []endpointOut{}}}
+	out := &rest.Listed[endpointOut]{
+		Sequence: rest.SequenceText(n),
+		Body:     rest.Page[endpointOut]{Items: []endpointOut{}},
+	}
 	for i, u := range uses {
 		if i == in.Limit {
 			out.Body.Next, out.Link = l.Next(n, rest.PlaceAt(uses[i-1].at))

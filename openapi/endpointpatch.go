@@ -61,6 +61,8 @@ type retryPatch struct {
 	Jitter      rest.Patch[float64]  `json:"jitter,omitzero" minimum:"0" maximum:"0.5" doc:"By how much of itself each gap varies at random." example:"0.1"`
 }
 
+// patchEndpoint merges a patch into the endpoint as it is. A new URL may need a handshake first, which is a change of
+// its own.
 func patchEndpoint(ctx context.Context, c *call, in *patchEndpointIn) (*rest.One[endpointOut], error) {
 	id, err := in.UUID()
 	if err != nil {

@@ -24,6 +24,7 @@ type rotateIn struct {
 // defaultOverlap gives a receiver a day to take the new key over.
 const defaultOverlap = domain.Duration(24 * time.Hour)
 
+// rotateKey makes a new signing key the current one; the old ones stay valid for the overlap.
 func rotateKey(ctx context.Context, c *call, in *rotateKeyIn) (*rest.Made[endpointOut], error) {
 	id, err := in.UUID()
 	if err != nil {

@@ -63,8 +63,10 @@ type endpointHealthOut struct {
 }
 
 func showHealth(h domain.Health) *endpointHealthOut {
-	return &endpointHealthOut{LastSuccessAt: rest.Stamp(h.LastSuccess), FailingSince: rest.Stamp(h.FailingSince),
-		Failures: h.Failures}
+	return &endpointHealthOut{
+		LastSuccessAt: rest.Stamp(h.LastSuccess), FailingSince: rest.Stamp(h.FailingSince),
+		Failures: h.Failures,
+	}
 }
 
 type secretOut struct {
@@ -81,6 +83,7 @@ type retryOut struct {
 	Jitter      float64  `json:"jitter,omitempty" doc:"By how much of itself each gap varies at random." example:"0.1"`
 }
 
+// showEndpoint shows an endpoint without any secret; a key that was just made is added by the caller.
 func showEndpoint(e projections.Endpoint) endpointOut {
 	out := endpointOut{
 		ID: e.ID, Name: e.Name, URL: e.URL, Profile: e.Profile, ProfileDigest: e.ProfileDigest, Status: "active",
@@ -113,6 +116,7 @@ func showEndpoint(e projections.Endpoint) endpointOut {
 	return out
 }
 
+// showAuth shows a credential by its fingerprint. Of basic the log's name is the user name.
 func showAuth(a *domain.EndpointAuth) *authOut {
 	if a == nil {
 		return nil
@@ -124,13 +128,16 @@ func showAuth(a *domain.EndpointAuth) *authOut {
 	return out
 }
 
+// showRetry shows a schedule in the form that clients send.
 func showRetry(s domain.Schedule) retryOut {
 	out := retryOut{Factor: s.Factor, Jitter: s.Jitter}
 	for _, gap := range s.Gaps {
 		out.Schedule = append(out.Schedule, time.Duration(gap).String())
 	}
-	for to, d := range map[*string]domain.Duration{&out.First: s.First, &out.MaxInterval: s.MaxInterval,
-		&out.MaxElapsed: s.MaxElapsed} {
+	for to, d := range map[*string]domain.Duration{
+		&out.First: s.First, &out.MaxInterval: s.MaxInterval,
+		&out.MaxElapsed: s.MaxElapsed,
+	} {
 		if d != 0 {
 			*to = time.Duration(d).String()
 		}
@@ -143,6 +150,7 @@ type getEndpointIn struct {
 	rest.AsOfQuery
 }
 
+// getEndpoint shows the newest state with its health, or a past one without: health is kept for the present only.
 func getEndpoint(ctx context.Context, c *call, in *getEndpointIn) (*rest.One[endpointOut], error) {
 	id, err := in.UUID()
 	if err != nil {

@@ -78,6 +78,7 @@ func nameQuery(ctx context.Context, c *call, config *domain.EndpointConfig, s *c
 	return err
 }
 
+// nameAuth names the secret of a credential.
 func nameAuth(ctx context.Context, c *call, config *domain.EndpointConfig, a domain.Auth, s *credentials) error {
 	id, fingerprint, err := nameSecret(ctx, c, s, domain.PurposeAuth, a.Value)
 	config.Auth = &domain.EndpointAuth{Type: a.Type, In: a.In, Name: a.Name, Secret: id, Fingerprint: fingerprint}

@@ -21,6 +21,8 @@ type newEndpoint struct {
 	receiverKey string // of an endpoint that a registrant makes
 }
 
+// createEndpoint makes an endpoint, and in the same group the subscription that was asked for and what a registration
+// brings.
 func createEndpoint(ctx context.Context, c *call, in *createEndpointIn) (*rest.Made[endpointOut], error) {
 	n := newEndpoint{in: in.Body}
 	if c.Key.Role == domain.RoleRegistrant {

@@ -37,8 +37,10 @@ func listEvents(ctx context.Context, c *call, in *listEventsIn) (*rest.Exact, er
 	if c.Key.Role == domain.RoleProducer {
 		return ownEvents(ctx, c, l, in)
 	}
-	filter := projections.EventFilter{Type: domain.EventType(in.Type), Subject: in.Subject, Endpoint: c.Receiver(),
-		From: in.From.Value, To: in.To.Value}
+	filter := projections.EventFilter{
+		Type: domain.EventType(in.Type), Subject: in.Subject, Endpoint: c.Receiver(),
+		From: in.From.Value, To: in.To.Value,
+	}
 	var rows []projections.Event
 	m := rest.Moment{AsOfQuery: rest.AsOfQuery{WaitQuery: in.WaitQuery}, Pinned: l.Pinned()}
 	n, err := rest.View(ctx, c.Request, m, func(r projections.Reader, _ projections.AsOf) (err error) {
@@ -132,6 +134,7 @@ func ownEvents(ctx context.Context, c *call, l *rest.Walk, in *listEventsIn) (*r
 	return w.answer(), nil
 }
 
+// chosen reports whether the filters choose an entry. One whose content is gone has neither type nor subject.
 func chosen(e *domain.Entry, in *listEventsIn) bool {
 	fact, ok := e.Fact.(*domain.EventAppended)
 	if !ok {

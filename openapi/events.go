@@ -57,7 +57,8 @@ func showEvent(b []byte, e *domain.Entry) ([]byte, error) {
 
 func (out *eventOut) describe(a domain.EventAttributes, recorded time.Time) {
 	out.ID, out.Source, out.Type, out.Subject = a.ID, a.Source, string(a.Type), a.Subject
-	out.SchemaVersion, out.DataSchema, out.Extensions, out.Test = a.SchemaVersion, a.DataSchema, a.Extensions, a.Test != nil
+	out.SchemaVersion, out.DataSchema, out.Extensions = a.SchemaVersion, a.DataSchema, a.Extensions
+	out.Test = a.Test != nil
 	out.SchemaProblem = a.SchemaProblem
 	out.OccurredAt = rest.Stamp(a.OccurredAt)
 	if a.OccurredAt.IsZero() {
@@ -79,6 +80,7 @@ type getEventIn struct {
 	rest.WaitQuery
 }
 
+// getEvent finds an event by its name.
 func getEvent(ctx context.Context, c *call, in *getEventIn) (*rest.Exact, error) {
 	row, n, err := findEvent(ctx, c, in.ID, in.Source, rest.AsOfQuery{WaitQuery: in.WaitQuery})
 	if err != nil {
@@ -93,6 +95,7 @@ type getEventBySequenceIn struct {
 	rest.WaitQuery
 }
 
+// getEventBySequence finds an event by its place, whatever it is called.
 func getEventBySequence(ctx context.Context, c *call, in *getEventBySequenceIn) (*rest.Exact, error) {
 	_, n, err := eventAt(ctx, c, domain.Sequence(in.Sequence), rest.AsOfQuery{WaitQuery: in.WaitQuery})
 	if err != nil {
@@ -144,6 +147,7 @@ func findEvent(
 		func(r projections.Reader) (projections.Event, error) { return eventNamed(ctx, c, r, id, source) })
 }
 
+// eventAt finds an event by its place.
 func eventAt(
 	ctx context.Context, c *call, at domain.Sequence, in rest.AsOfQuery,
 ) (projections.Event, domain.Sequence, error) {

@@ -28,10 +28,13 @@ type EventTypeOut struct {
 }
 
 func describeType(c domain.EventTypeConfig) EventTypeOut {
-	return EventTypeOut{Name: string(c.Name), Description: c.Description, Version: c.SchemaVersion,
-		Deprecated: c.Deprecated}
+	return EventTypeOut{
+		Name: string(c.Name), Description: c.Description, Version: c.SchemaVersion,
+		Deprecated: c.Deprecated,
+	}
 }
 
+// showType appends a definition.
 func showType(b []byte, t *projections.EventType) ([]byte, error) {
 	out := describeType(t.EventTypeConfig)
 	out.stamp(t)
@@ -87,6 +90,7 @@ type eventTypeAnswer struct {
 	Body        []byte
 }
 
+// getEventType shows a definition as of a moment.
 func getEventType(ctx context.Context, c *call, in *getEventTypeIn) (*eventTypeAnswer, error) {
 	var row projections.EventType
 	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: in.AsOfQuery, Fresh: true},
@@ -97,8 +101,10 @@ func getEventType(ctx context.Context, c *call, in *getEventTypeIn) (*eventTypeA
 	if err != nil {
 		return nil, err
 	}
-	out := &eventTypeAnswer{Status: http.StatusOK, ContentType: rest.JSON, Sequence: rest.SequenceText(n),
-		ETag: rest.ETag(row.Version)}
+	out := &eventTypeAnswer{
+		Status: http.StatusOK, ContentType: rest.JSON, Sequence: rest.SequenceText(n),
+		ETag: rest.ETag(row.Version),
+	}
 	out.Body, err = showType(nil, &row)
 	return out, err
 }
@@ -109,6 +115,8 @@ type listEventTypesIn struct {
 	rest.AsOfQuery
 }
 
+// listEventTypes lists definitions in the order of their registration. Pages are bounded by bytes too: schemas are
+// large.
 func listEventTypes(ctx context.Context, c *call, in *listEventTypesIn) (*rest.Exact, error) {
 	l, err := rest.NewWalk(c.Request, in.ListQuery, in.AsOf.Value, in.AsOfSequence)
 	if err != nil {

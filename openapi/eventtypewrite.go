@@ -50,7 +50,9 @@ type changeOut struct {
 // documentEventType documents a definition as it comes in.
 func documentEventType(op *huma.Operation) {
 	rest.ByHand(op)
-	example := json.RawMessage(`{"description":"An offer went out to a customer.","version":"v1","schema":{"type":"object","properties":{"amount":{"type":"number"}},"required":["amount"]},"examples":[{"amount":12.50}]}`)
+	example := json.RawMessage(`{"description":"An offer went out to a customer.","version":"v1",` +
+		`"schema":{"type":"object","properties":{"amount":{"type":"number"}},"required":["amount"]},` +
+		`"examples":[{"amount":12.50}]}`)
 	rest.Handwritten{
 		Bodies:  map[string]rest.Media{rest.JSON: {Schema: rest.SchemaOf[eventTypeIn], Example: example}},
 		Answers: map[string]rest.Media{rest.JSON: {Schema: rest.SchemaOf[putEventTypeOut]}},
@@ -99,6 +101,7 @@ func parseType(members []domain.Member) (in typeRequest, err error) {
 	return in, nil
 }
 
+// rawList reads an array whose elements are kept as they were sent.
 func rawList(m domain.Member) ([]string, error) {
 	if m.Raw[0] != '[' {
 		return nil, domain.Invalid(m.Name, "must be an array")
@@ -172,6 +175,7 @@ func putEventType(ctx context.Context, c *call, in *putEventTypeIn) (*eventTypeA
 	return nil, domain.ErrConflict
 }
 
+// incompatible refuses a schema that breaks receivers without a new version.
 func incompatible(faults []rest.Fault) *rest.Problem {
 	return rest.Refuse(http.StatusConflict, "schema_incompatible",
 		"The schema breaks those who read events by the one of the same version. Nothing was appended: give it a new "+
@@ -275,7 +279,8 @@ func typeChanged(ctx context.Context, c *call, d typeDecision, e domain.Entry) (
 		return nil, err
 	}
 	origin := projections.OriginOf(e)
-	if d.row.EventTypeConfig, d.row.Version, d.row.Updated = d.config, e.StreamVersion, origin; d.outcome == outcomeCreated {
+	d.row.EventTypeConfig, d.row.Version, d.row.Updated = d.config, e.StreamVersion, origin
+	if d.outcome == outcomeCreated {
 		d.row.Created = origin
 	}
 	status := map[bool]int{true: http.StatusCreated, false: http.StatusOK}[d.outcome == outcomeCreated]
@@ -292,8 +297,10 @@ func typeUnchanged(ctx context.Context, c *call, d typeDecision) (*eventTypeAnsw
 }
 
 func (d typeDecision) answer(status int, n domain.Sequence) (*eventTypeAnswer, error) {
-	body := putEventTypeOut{EventTypeOut: describeType(d.config), Outcome: d.outcome,
-		Changes: make([]changeOut, 0, len(d.changes))}
+	body := putEventTypeOut{
+		EventTypeOut: describeType(d.config), Outcome: d.outcome,
+		Changes: make([]changeOut, 0, len(d.changes)),
+	}
 	for _, change := range d.changes {
 		body.Changes = append(body.Changes, changeOut{change.Pointer, change.Text})
 	}

@@ -134,6 +134,7 @@ type filterTest struct {
 	out    filterTestOut
 }
 
+// newFilterTest checks a test and compiles its filter.
 func newFilterTest(c *call, in filterTestIn) (*filterTest, error) {
 	if len(in.Event) > 0 && (in.Limit != 0 || !in.From.IsZero() || !in.To.IsZero()) {
 		return nil, rest.Invalid("body.event", "is given without limit, from and to")
@@ -149,8 +150,10 @@ func newFilterTest(c *call, in filterTestIn) (*filterTest, error) {
 			return nil, err
 		}
 	}
-	t := &filterTest{c: c, in: in, types: domain.SubscriptionConfig{EventTypes: in.EventTypes},
-		out: filterTestOut{Items: []triedOut{}}}
+	t := &filterTest{
+		c: c, in: in, types: domain.SubscriptionConfig{EventTypes: in.EventTypes},
+		out: filterTestOut{Items: []triedOut{}},
+	}
 	if in.Filter == "" {
 		return t, nil
 	}
@@ -220,8 +223,10 @@ func (t *filterTest) appended(ctx context.Context, row *projections.Event) error
 	case entry.Erased:
 		return nil
 	case ok:
-		item := triedOut{EventID: eventName(t.c, row.ID, row.Attrs), Sequence: int64(entry.Sequence),
-			Type: string(e.Event.Type)}
+		item := triedOut{
+			EventID: eventName(t.c, row.ID, row.Attrs), Sequence: int64(entry.Sequence),
+			Type: string(e.Event.Type),
+		}
 		return t.try(ctx, item, &domain.FilterRun{Event: e, Now: entry.RecordedAt})
 	}
 	return rest.Unreadable(*entry)

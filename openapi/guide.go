@@ -29,8 +29,10 @@ type guideAnswer struct {
 }
 
 func htmlPage(op *huma.Operation) {
-	rest.Handwritten{Answers: map[string]rest.Media{"text/html": {Schema: rest.TextSchema}},
-		Status: []string{"200"}}.SetOn(op)
+	rest.Handwritten{
+		Answers: map[string]rest.Media{"text/html": {Schema: rest.TextSchema}},
+		Status:  []string{"200"},
+	}.SetOn(op)
 	op.Errors = append(op.Errors, http.StatusConflict)
 }
 
@@ -94,6 +96,7 @@ func guidedEndpoint(c *call, in *getGuideIn) (domain.UUID, error) {
 	return id, err
 }
 
+// profileDigest is the digest of the newest version of a profile; "" is the default profile.
 func profileDigest(ctx context.Context, c *call, name string) (string, error) {
 	if name == "" {
 		name = defaultProfile

@@ -54,10 +54,12 @@ type createInstanceKeyIn struct {
 	Body keyIn
 }
 
+// createKey makes a key of a tenant.
 func createKey(ctx context.Context, c *call, in *createKeyIn) (*rest.Made[keyOut], error) {
 	return newKey(ctx, c, in.Body, "/v1/tenants/"+string(c.Tenant)+"/keys/")
 }
 
+// createInstanceKey makes a key of the instance.
 func createInstanceKey(ctx context.Context, c *call, in *createInstanceKeyIn) (*rest.Made[keyOut], error) {
 	c.Tenant = domain.InstanceTenant
 	return newKey(ctx, c, in.Body, "/v1/keys/")
@@ -96,6 +98,7 @@ func newKey(ctx context.Context, c *call, in keyIn, path string) (*rest.Made[key
 	})
 }
 
+// decideKey decides on a key. Its principal keeps the id under which the log knows it, if it has keys already.
 func decideKey(ctx context.Context, c *call, in keyIn, secret string) (*domain.KeyCreated, error) {
 	hash := rest.HashKey(secret)
 	config := domain.KeyConfig{
@@ -162,10 +165,12 @@ type listInstanceKeysIn struct {
 	rest.AsOfQuery
 }
 
+// listKeys lists a tenant's keys.
 func listKeys(ctx context.Context, c *call, in *listKeysIn) (*rest.Listed[keyOut], error) {
 	return keyList(ctx, c, in.ListQuery, in.AsOfQuery)
 }
 
+// listInstanceKeys lists the instance's keys.
 func listInstanceKeys(ctx context.Context, c *call, in *listInstanceKeysIn) (*rest.Listed[keyOut], error) {
 	c.Tenant = domain.InstanceTenant
 	return keyList(ctx, c, in.ListQuery, in.AsOfQuery)
@@ -199,10 +204,13 @@ type deleteInstanceKeyIn struct {
 	rest.ReasonQuery
 }
 
+// deleteKey revokes a key of a tenant.
 func deleteKey(ctx context.Context, c *call, in *deleteKeyIn) (*rest.Gone, error) {
 	return revokeKey(ctx, c, in.ID, in.Reason)
 }
 
+// deleteInstanceKey revokes a key of the instance. Never the caller's own: the last operator key would be lost by a
+// slip.
 func deleteInstanceKey(ctx context.Context, c *call, in *deleteInstanceKeyIn) (*rest.Gone, error) {
 	c.Tenant = domain.InstanceTenant
 	if in.ID == c.Key.ID.String() {

@@ -122,6 +122,7 @@ type LogFilter struct {
 	Actor        string          `query:"actor" format:"uuid" doc:"What this principal or key did." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6f"`
 }
 
+// query reads the filters.
 func (in LogFilter) query(tenant domain.TenantID) (domain.Query, error) {
 	q := domain.Query{Tenant: tenant, Kind: domain.Kind(in.Kind)}
 	if in.FromSequence.Set {
@@ -173,7 +174,8 @@ func listLog(ctx context.Context, c *call, in *listLogIn) (*rest.Exact, error) {
 		return nil, err
 	}
 	pinned := l.Reflected(head)
-	q.Since, q.Until, q.Limit, q.Descending = rest.Instant(in.From.Value), rest.Instant(in.To.Value), in.Limit+1, in.Order == "desc"
+	q.Since, q.Until = rest.Instant(in.From.Value), rest.Instant(in.To.Value)
+	q.Limit, q.Descending = in.Limit+1, l.Descending()
 	l.Bound(&q, pinned)
 	entries, err := c.Log.Select(ctx, q)
 	if err != nil {
@@ -189,6 +191,7 @@ type getLogEntryIn struct {
 	rest.WaitQuery
 }
 
+// getLogEntry shows one entry with its leaf.
 func getLogEntry(ctx context.Context, c *call, in *getLogEntryIn) (*rest.Exact, error) {
 	if err := rest.Reached(ctx, c.Request, in.WaitQuery); err != nil {
 		return nil, err

@@ -21,6 +21,7 @@ func withNotice(ctx context.Context, c *call, group domain.Group, endpoint domai
 	return group, err
 }
 
+// noticeOf is the operational event of a change; "" for none.
 func noticeOf(fact domain.Fact) domain.EventType {
 	switch fact.(type) {
 	case *domain.EndpointPaused:

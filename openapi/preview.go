@@ -76,7 +76,8 @@ func fillConfig(ctx context.Context, config *projections.Config, r projections.R
 		return err
 	}
 	err = rest.EachRow(func(page projections.Page) ([]projections.Endpoint,
-		error) {
+		error,
+	) {
 		return r.Endpoints(ctx, page, as)
 	},
 		func(e projections.Endpoint) (domain.Sequence, error) {

@@ -31,6 +31,7 @@ type profileOut struct {
 	Document    json.RawMessage `json:"document,omitempty" required:"true" doc:"The whole format, without insignificant white space: what POST takes." example:"{\"name\":\"standard-webhooks\",\"version\":1}"`
 }
 
+// showProfile appends a profile with its document.
 func showProfile(c *call, b []byte, p *domain.Profile) ([]byte, error) {
 	out := profileOut{
 		Name: p.Name, Version: p.Version, Digest: p.Digest, Description: p.Description, Transport: "http_or_https",
@@ -61,6 +62,7 @@ func profileOf(ctx context.Context, c *call, config domain.EndpointConfig) (doma
 	return p, err
 }
 
+// findProfile looks again after the directory caught up: another process may have added the profile a moment ago.
 func findProfile(
 	ctx context.Context, c *call, find func(string) (domain.Profile, bool), what string,
 ) (domain.Profile, bool, error) {
@@ -142,6 +144,7 @@ type profileAnswer struct {
 	Body        []byte
 }
 
+// getProfile shows the newest version of a profile, or a certain one.
 func getProfile(ctx context.Context, c *call, in *getProfileIn) (*rest.Exact, error) {
 	if err := c.CatchUp(ctx); err != nil {
 		return nil, err
@@ -201,8 +204,10 @@ const exampleDocument = `{"name":"acme-hooks","version":1,"transport":"https","c
 	`"key":{"format":"text","generated":true},"success":["2xx"],"retry":"default","honours_retry_after":true}`
 
 func anyObject(*huma.OpenAPI) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true,
-		Description: "A profile's document. Those that are built into the program are examples: GET /v1/profiles."}
+	return &huma.Schema{
+		Type: huma.TypeObject, AdditionalProperties: true,
+		Description: "A profile's document. Those that are built into the program are examples: GET /v1/profiles.",
+	}
 }
 
 // createProfile adds a wire format to the instance, for all tenants.
@@ -249,6 +254,7 @@ func createProfile(ctx context.Context, c *call, in *createProfileIn) (*profileA
 	})
 }
 
+// decideProfile refuses a name or version that is taken. The same document again is nothing to do.
 func decideProfile(ctx context.Context, c *call, p domain.Profile, reason string) (domain.Group, error) {
 	if err := c.CatchUp(ctx); err != nil {
 		return domain.Group{}, err
@@ -280,8 +286,10 @@ func AddProfile(p domain.Profile, by domain.Actor, reason string) domain.Group {
 		Drafts: []domain.Draft{{
 			Tenant: domain.InstanceTenant, Stream: domain.Stream{Kind: domain.StreamProfile, ID: domain.NewUUID()},
 			By: by, Reason: reason,
-			Fact: &domain.ProfileAdded{Profile: domain.ProfileName{Name: p.Name, Version: p.Version, Digest: p.Digest},
-				Document: p.Document},
+			Fact: &domain.ProfileAdded{
+				Profile:  domain.ProfileName{Name: p.Name, Version: p.Version, Digest: p.Digest},
+				Document: p.Document,
+			},
 		}},
 		Claims: []domain.Claim{{
 			Tenant: domain.InstanceTenant, Scope: "profile", Key: string(placeOf(&p)),

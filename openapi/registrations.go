@@ -104,6 +104,7 @@ func registrationPath(c *call, id domain.UUID) string {
 	return c.Path("registrations", id.String())
 }
 
+// decideRegistration decides on the key that is a registration.
 func decideRegistration(ctx context.Context, c *call, in registrationIn, secret string) (*domain.KeyCreated, error) {
 	profiles, err := registeredProfiles(c, in.Profiles)
 	if err != nil {
@@ -164,6 +165,7 @@ type getRegistrationIn struct {
 	rest.AsOfQuery
 }
 
+// getRegistration shows a registration's bounds and use.
 func getRegistration(ctx context.Context, c *call, in *getRegistrationIn) (*rest.One[registrationOut], error) {
 	id, err := in.UUID()
 	if err != nil {
@@ -198,6 +200,7 @@ type listRegistrationsIn struct {
 	rest.AsOfQuery
 }
 
+// listRegistrations lists registrations, which are some of the tenant's keys.
 func listRegistrations(ctx context.Context, c *call, in *listRegistrationsIn) (*rest.Listed[registrationOut], error) {
 	l, err := rest.NewWalk(c.Request, in.ListQuery, in.AsOf.Value, in.AsOfSequence)
 	if err != nil {

@@ -38,6 +38,7 @@ func (m *router) HandleFunc(pattern string, handler func(http.ResponseWriter, *h
 	}
 }
 
+// either tells the two patterns apart by their segments.
 func (m *router) either(w http.ResponseWriter, r *http.Request) {
 	part := r.PathValue("part")
 	switch {

@@ -51,6 +51,7 @@ type skippedOut struct {
 	Reason         domain.SkipReason `json:"reason" doc:"Why it made no delivery; more reasons may be added." example:"subscription_paused"`
 }
 
+// getRouting shows the routing of an event that is found by its name.
 func getRouting(ctx context.Context, c *call, in *getRoutingIn) (*rest.One[routingOut], error) {
 	row, reflected, err := findEvent(ctx, c, in.ID, in.Source, in.AsOfQuery)
 	if err != nil {
@@ -59,6 +60,7 @@ func getRouting(ctx context.Context, c *call, in *getRoutingIn) (*rest.One[routi
 	return answerRouting(ctx, c, row, reflected, in.AsOfQuery)
 }
 
+// getRoutingBySequence shows the routing of an event that is found by its place.
 func getRoutingBySequence(ctx context.Context, c *call, in *getRoutingBySequenceIn) (*rest.One[routingOut], error) {
 	row, reflected, err := eventAt(ctx, c, domain.Sequence(in.Sequence), in.AsOfQuery)
 	if err != nil {
@@ -105,6 +107,7 @@ func answerRouting(
 	}
 }
 
+// add adds what one entry says of the routing.
 func (out *routingOut) add(e *domain.Entry) error {
 	routing, verdicts := routingOf(e.Fact)
 	if routing == nil {

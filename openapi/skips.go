@@ -60,7 +60,8 @@ func listSkips(ctx context.Context, c *call, in *listSkipsIn) (*rest.Listed[skip
 	names := make(map[domain.UUID]string)
 	n, err := rest.View(ctx, c.Request,
 		rest.Moment{AsOfQuery: rest.AsOfQuery{WaitQuery: in.WaitQuery}, Pinned: l.Pinned()}, func(r projections.Reader,
-			as projections.AsOf) error {
+			as projections.AsOf,
+		) error {
 			if rows, err = r.Skips(ctx, filter, l.Rows()); err != nil {
 				return err
 			}

@@ -43,6 +43,7 @@ type subscriptionIn struct {
 	rest.ReasonBody
 }
 
+// createSubscription subscribes an endpoint to event types.
 func createSubscription(ctx context.Context, c *call, in *createSubscriptionIn) (*rest.Made[subscriptionOut], error) {
 	if c.Key.Role == domain.RoleReceiver { // what it makes is counted
 		leave, err := c.registrants.lock(ctx, c.Receiver())
@@ -59,6 +60,7 @@ func createSubscription(ctx context.Context, c *call, in *createSubscriptionIn) 
 	})
 }
 
+// decideSubscription decides on a subscription, within what its maker may choose.
 func decideSubscription(ctx context.Context, c *call, in subscriptionIn) (domain.Group, error) {
 	endpoint, err := rest.ParseID("body.endpoint_id", in.EndpointID)
 	if err != nil {
@@ -67,8 +69,10 @@ func decideSubscription(ctx context.Context, c *call, in subscriptionIn) (domain
 	if !c.Opens(endpoint) {
 		return domain.Group{}, rest.NotFound()
 	}
-	fact, err := domain.CreateSubscription(domain.SubscriptionConfig{Endpoint: endpoint, EventTypes: in.EventTypes,
-		Filter: in.Filter})
+	fact, err := domain.CreateSubscription(domain.SubscriptionConfig{
+		Endpoint: endpoint, EventTypes: in.EventTypes,
+		Filter: in.Filter,
+	})
 	if err != nil {
 		return domain.Group{}, err
 	}
@@ -129,6 +133,7 @@ func mayAdd(ctx context.Context, c *call, r projections.Reader, endpoint domain.
 	return err
 }
 
+// checkFilter refuses a filter that doesn't compile.
 func checkFilter(c *call, filter string) error {
 	switch {
 	case filter == "":
@@ -169,8 +174,10 @@ func subscriptionOf(ctx context.Context, c *call, e domain.Entry) (projections.S
 	}
 	at := projections.OriginOf(e)
 	row := projections.Subscription{
-		Subscription: domain.Subscription{ID: e.Stream.ID, Tenant: e.Tenant, Version: e.StreamVersion,
-			SubscriptionConfig: config}, Created: at, Updated: at,
+		Subscription: domain.Subscription{
+			ID: e.Stream.ID, Tenant: e.Tenant, Version: e.StreamVersion,
+			SubscriptionConfig: config,
+		}, Created: at, Updated: at,
 	}
 	if e.StreamVersion == 1 {
 		return row, nil
@@ -199,6 +206,7 @@ type getSubscriptionIn struct {
 	rest.AsOfQuery
 }
 
+// getSubscription shows a subscription as of a moment.
 func getSubscription(ctx context.Context, c *call, in *getSubscriptionIn) (*rest.One[subscriptionOut], error) {
 	id, err := in.UUID()
 	if err != nil {
@@ -234,6 +242,7 @@ type listSubscriptionsIn struct {
 	rest.AsOfQuery
 }
 
+// listSubscriptions lists a tenant's subscriptions, or those of one endpoint; a receiver's are those of its own.
 func listSubscriptions(ctx context.Context, c *call, in *listSubscriptionsIn) (*rest.Listed[subscriptionOut], error) {
 	endpoint := c.Receiver()
 	var err error
@@ -275,6 +284,7 @@ type subscriptionPatch struct {
 	rest.ReasonBody
 }
 
+// patchSubscription merges a patch into the subscription as it is.
 func patchSubscription(ctx context.Context, c *call, in *patchSubscriptionIn) (*rest.One[subscriptionOut], error) {
 	e, err := changeSubscription(ctx, c, in.ThingPath, in.MatchHeader, "body.reason", in.Body.Reason,
 		func(s domain.Subscription) (domain.Fact, error) {
@@ -305,6 +315,7 @@ type deleteSubscriptionIn struct {
 	rest.ReasonQuery
 }
 
+// deleteSubscription ends a subscription.
 func deleteSubscription(ctx context.Context, c *call, in *deleteSubscriptionIn) (*rest.Gone, error) {
 	e, err := changeSubscription(ctx, c, in.ThingPath, in.MatchHeader, "query.reason", in.Reason,
 		func(s domain.Subscription) (domain.Fact, error) {
@@ -355,6 +366,7 @@ func subscriptionNow(ctx context.Context, c *call, id domain.UUID) (row projecti
 	return row, err
 }
 
+// pauseSubscription has matching events skipped.
 func pauseSubscription(ctx context.Context, c *call, in *rest.ActionInput) (*rest.Made[subscriptionOut], error) {
 	return switchSubscription(ctx, c, in, func(s domain.Subscription) (domain.Fact, error) {
 		fact, err := s.Pause()
@@ -365,6 +377,7 @@ func pauseSubscription(ctx context.Context, c *call, in *rest.ActionInput) (*res
 	})
 }
 
+// resumeSubscription ends a pause. A receiver's types must still be within its registration.
 func resumeSubscription(ctx context.Context, c *call, in *rest.ActionInput) (*rest.Made[subscriptionOut], error) {
 	return switchSubscription(ctx, c, in, func(s domain.Subscription) (domain.Fact, error) {
 		if err := mayChoose(c, s.EventTypes); err != nil {

@@ -150,6 +150,7 @@ func oneLine(b []byte) []byte {
 	return b
 }
 
+// send writes within a deadline; it reports whether the client is still there.
 func (t *tail) send(b []byte) bool {
 	_ = t.rc.SetWriteDeadline(time.Now().Add(tailWrite)) // not every writer has deadlines; then the write alone tells
 	if _, err := t.w.Write(b); err != nil {

@@ -49,8 +49,10 @@ type tenantIn struct {
 
 // createTenant begins a tenant's log and says so in the instance's.
 func createTenant(ctx context.Context, c *call, in *createTenantIn) (*rest.Made[tenantOut], error) {
-	config := domain.TenantConfig{ID: domain.TenantID(in.Body.ID), Name: in.Body.Name, WebhooksEnabled: true,
-		Schemas: domain.SchemaMode(in.Body.Schemas)}
+	config := domain.TenantConfig{
+		ID: domain.TenantID(in.Body.ID), Name: in.Body.Name, WebhooksEnabled: true,
+		Schemas: domain.SchemaMode(in.Body.Schemas),
+	}
 	if in.Body.WebhooksEnabled != nil {
 		config.WebhooksEnabled = *in.Body.WebhooksEnabled
 	}
@@ -88,6 +90,7 @@ func tenantExists() *rest.Problem {
 	return rest.Refuse(http.StatusConflict, "tenant_exists", "There is, or was, a tenant of this id.")
 }
 
+// decideTenant writes into both logs in one group, so that a tenant is never known to one of them only.
 func decideTenant(c *call, fact *domain.TenantCreated, reason string) (domain.Group, error) {
 	if _, taken := c.Directory.Tenant(fact.Tenant.ID); taken {
 		return domain.Group{}, tenantExists()
@@ -157,8 +160,10 @@ func listTenants(ctx context.Context, c *call, in *listTenantsIn) (*rest.Listed[
 	if err != nil {
 		return nil, err
 	}
-	out := &rest.Listed[tenantOut]{Sequence: rest.SequenceText(head),
-		Body: rest.Page[tenantOut]{Items: make([]tenantOut, 0, len(rows))}}
+	out := &rest.Listed[tenantOut]{
+		Sequence: rest.SequenceText(head),
+		Body:     rest.Page[tenantOut]{Items: make([]tenantOut, 0, len(rows))},
+	}
 	for i, row := range rows {
 		if i == in.Limit {
 			out.Body.Next, out.Link = l.Next(head, []byte(rows[i-1].ID))
@@ -207,6 +212,7 @@ type getTenantIn struct {
 	rest.AsOfQuery
 }
 
+// getTenant shows a tenant as of a moment.
 func getTenant(ctx context.Context, c *call, in *getTenantIn) (*rest.One[tenantOut], error) {
 	var row projections.Tenant
 	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: in.AsOfQuery, Fresh: true},
@@ -234,6 +240,7 @@ type tenantPatch struct {
 	rest.ReasonBody
 }
 
+// patchTenant merges a patch into the tenant as it is.
 func patchTenant(ctx context.Context, c *call, in *patchTenantIn) (*rest.One[tenantOut], error) {
 	row, e, err := changeTenant(ctx, c, in.MatchHeader, "body.reason", in.Body.Reason,
 		func(t domain.Tenant) (domain.Fact, error) {
@@ -304,6 +311,7 @@ func changeTenant(
 	return row, e, err
 }
 
+// tenantGroup is a change of a tenant on its way into the log; its end is recorded in the instance's log too.
 func tenantGroup(c *call, t domain.Tenant, fact domain.Fact, reason string) domain.Group {
 	stream := domain.Stream{Kind: domain.StreamTenant, ID: t.Stream}
 	group := domain.Group{Drafts: []domain.Draft{{

@@ -73,6 +73,7 @@ func testEndpoint(ctx context.Context, c *call, in *testEndpointIn) (*rest.Made[
 	})
 }
 
+// decideTest decides on the event of a test, and counts it against the endpoint's limit.
 func decideTest(ctx context.Context, c *call, endpoint domain.UUID, in testIn) (domain.Group, error) {
 	if err := checkTest(ctx, c, endpoint, in); err != nil {
 		return domain.Group{}, err
@@ -87,7 +88,8 @@ func decideTest(ctx context.Context, c *call, endpoint domain.UUID, in testIn) (
 		return domain.Group{}, err
 	}
 	id := domain.NewUUID()
-	attrs.ID, attrs.Source, attrs.Test = id.String(), ingest.DefaultSource(c.Tenant), &domain.TestTarget{Endpoint: endpoint}
+	attrs.ID, attrs.Source = id.String(), ingest.DefaultSource(c.Tenant)
+	attrs.Test = &domain.TestTarget{Endpoint: endpoint}
 	return domain.Group{Drafts: []domain.Draft{{
 		Tenant: c.Tenant, Stream: domain.Stream{Kind: domain.StreamEvent, ID: id}, By: c.By(), Reason: in.Reason,
 		Fact: &domain.EventAppended{Event: attrs, Data: data},

@@ -65,8 +65,10 @@ func (w Webhook) operation() (*huma.Operation, error) {
 		Responses: make(map[string]*huma.Response, len(w.Answers)),
 	}
 	for _, h := range w.Headers {
-		parameter := &huma.Param{Name: h.Name, In: "header", Description: h.Text, Required: h.Required,
-			Schema: &huma.Schema{Type: huma.TypeString}}
+		parameter := &huma.Param{
+			Name: h.Name, In: "header", Description: h.Text, Required: h.Required,
+			Schema: &huma.Schema{Type: huma.TypeString},
+		}
 		if h.Example != "" {
 			parameter.Example = h.Example
 		}

@@ -22,6 +22,7 @@ type whoamiOut struct {
 	EventTypes   []domain.Pattern `json:"event_types,omitempty" doc:"The types that a receiver's subscriptions may choose from, whose endpoint was made with a registration." example:"[\"offer.*\"]"`
 }
 
+// whoami shows the key of the request.
 func whoami(_ context.Context, c *call, _ *struct{}) (*rest.Plain[whoamiOut], error) {
 	out := whoamiOut{
 		KeyID: c.Key.ID, Role: c.Key.Role, Name: c.Key.Name, Principal: c.Key.Principal, PrincipalID: c.Key.PrincipalID,

@@ -67,7 +67,7 @@ func Catalogue(name string) ([]byte, error) {
 // *DocumentError that names every place that is wrong.
 func ParseCatalogue(document []byte) ([]EventType, error) {
 	if len(document) > MaxCatalogueBytes {
-		return nil, &DocumentError{[]Fault{{"", fmt.Sprintf("has more than %d bytes", MaxCatalogueBytes)}}}
+		return nil, &DocumentError{[]Fault{{Pointer: "", Text: fmt.Sprintf("has more than %d bytes", MaxCatalogueBytes)}}}
 	}
 	var p catalogueParser
 	types := p.document(document)
@@ -81,7 +81,7 @@ func ParseCatalogue(document []byte) ([]EventType, error) {
 type catalogueParser struct{ faults []Fault }
 
 func (p *catalogueParser) fault(pointer, format string, args ...any) {
-	p.faults = append(p.faults, Fault{clip(pointer, maxPointerBytes), fmt.Sprintf(format, args...)})
+	p.faults = append(p.faults, Fault{Pointer: clip(pointer, maxPointerBytes), Text: fmt.Sprintf(format, args...)})
 }
 
 func (p *catalogueParser) document(document []byte) []EventType {

@@ -78,6 +78,7 @@ func valueEnd(b []byte, i int) int {
 	return i
 }
 
+// stringEnd returns where the text that begins at i ends.
 func stringEnd(b []byte, i int) int {
 	for i++; ; i++ {
 		n := bytes.IndexByte(b[i:], '"')
@@ -92,6 +93,7 @@ func stringEnd(b []byte, i int) int {
 	}
 }
 
+// bracketEnd returns where the object or array that begins at i ends.
 func bracketEnd(b []byte, i int) int {
 	for depth := 0; ; i++ {
 		switch b[i] {

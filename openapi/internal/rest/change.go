@@ -67,6 +67,7 @@ func Once[O any](ctx context.Context, r *Request, p Post[O]) (*O, error) {
 	return nil, domain.ErrConflict
 }
 
+// again answers from the entries of an earlier request.
 func again[O any](ctx context.Context, r *Request, p Post[O], earlier *domain.ClaimedError) (*O, error) {
 	entries, err := Earlier(ctx, r, p.Tenant, earlier)
 	if err != nil {

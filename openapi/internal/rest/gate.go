@@ -55,8 +55,10 @@ func (g *Gate) Handle(hc huma.Context, next func(huma.Context)) {
 		return
 	}
 	request, w := humago.Unwrap(hc)
-	r := &Request{Sources: &g.sources, Operation: op.OperationID, HTTP: request,
-		Tenant: domain.TenantID(hc.Param("tenant"))}
+	r := &Request{
+		Sources: &g.sources, Operation: op.OperationID, HTTP: request,
+		Tenant: domain.TenantID(hc.Param("tenant")),
+	}
 	if len(access.Roles) > 0 {
 		if p := r.identify(hc.Context(), access); p != nil {
 			write(w, p)

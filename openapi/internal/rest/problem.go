@@ -156,26 +156,40 @@ func knownErrors() []knownError {
 	return []knownError{
 		{domain.ErrNotFound, missing, "not_found", notFoundText},
 		{domain.ErrUnknownTenant, missing, "not_found", notFoundText},
-		{domain.ErrNothingSent, missing, "nothing_sent",
-			"The attempt sent nothing: its endpoint's format can't carry the event, as the attempt's detail says."},
-		{domain.ErrConflict, http.StatusConflict, "conflict",
-			"The thing was changed concurrently, or isn't in a state that allows this. Read it again."},
-		{domain.ErrFilterBudget, invalid, "filters_too_costly",
+		{
+			domain.ErrNothingSent, missing, "nothing_sent",
+			"The attempt sent nothing: its endpoint's format can't carry the event, as the attempt's detail says.",
+		},
+		{
+			domain.ErrConflict, http.StatusConflict, "conflict",
+			"The thing was changed concurrently, or isn't in a state that allows this. Read it again.",
+		},
+		{
+			domain.ErrFilterBudget, invalid, "filters_too_costly",
 			"The filters of the subscriptions that match these events cost more than one request may. Nothing was " +
 				"appended: " +
-				"append fewer events at once."},
-		{domain.ErrStale, unavailable, "busy",
-			"The tenant's configuration changes too fast to route by it. Nothing was appended: try again later."},
+				"append fewer events at once.",
+		},
+		{
+			domain.ErrStale, unavailable, "busy",
+			"The tenant's configuration changes too fast to route by it. Nothing was appended: try again later.",
+		},
 		{domain.ErrBusy, unavailable, "busy", "Too many appends are waiting. Nothing was appended: try again later."},
-		{domain.ErrUnavailable, unavailable, "unavailable",
-			"The log can't be reached at the moment. Try again later, with the same Idempotency-Key."},
+		{
+			domain.ErrUnavailable, unavailable, "unavailable",
+			"The log can't be reached at the moment. Try again later, with the same Idempotency-Key.",
+		},
 		// The server stops. A client that went away reads no answer.
-		{context.Canceled, unavailable, "unavailable",
-			"The server is stopping. Try again later, with the same Idempotency-Key."},
+		{
+			context.Canceled, unavailable, "unavailable",
+			"The server is stopping. Try again later, with the same Idempotency-Key.",
+		},
 		{domain.ErrRefused, invalid, "refused", "The database can't keep these values. Nothing was appended."},
-		{projections.ErrBehind, unavailable, "view_behind",
+		{
+			projections.ErrBehind, unavailable, "view_behind",
 			"The view hasn't reached the sequence that was asked for. Try again, or wait longer with Prefer: " +
-				"wait=<seconds>."},
+				"wait=<seconds>.",
+		},
 	}
 }
 

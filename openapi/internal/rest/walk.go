@@ -70,6 +70,7 @@ func NewWalk(r *Request, in ListQuery, filters ...any) (*Walk, error) {
 	return w, nil
 }
 
+// sum is a cursor's checksum.
 func (w *Walk) sum(rest []byte) []byte {
 	h := sha256.New()
 	_, _ = fmt.Fprintf(h, "%s\x00%s", w.filters, rest) // hash.Hash never returns an error
