@@ -1,8 +1,11 @@
 package openapi
 
-import "github.com/hooktrail/hooktrail/domain"
+import (
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/openapi/internal/rest"
+)
 
-// Who may call an operation. The operator may everything, in every tenant.
+// roles are those who may call an operation. The operator may call everything, in every tenant.
 func roles(more ...domain.Role) []domain.Role {
 	return append([]domain.Role{domain.RoleOperator}, more...)
 }
@@ -30,20 +33,20 @@ func register(a *api) {
 
 	add(a, "append-event", "POST "+tenant+"/events", "Append an event", roles(producer), appendEvent, documentEvent)
 	add(a, "append-events", "POST "+tenant+"/events/batch", "Append a batch of events", roles(producer), appendEvents, documentBatch)
-	add(a, "list-events", "GET "+tenant+"/events", "List events", roles(admin, auditor, producer, receiver), listEvents, answers[pageOut[eventOut]])
-	add(a, "get-event", "GET "+tenant+"/events/{id}", "Get an event", roles(admin, auditor, producer, receiver), getEvent, answers[eventOut])
-	add(a, "get-event-by-sequence", "GET "+tenant+"/events/by-sequence/{sequence}", "Get an event by its sequence", roles(admin, auditor, producer, receiver), getEventBySequence, answers[eventOut])
+	add(a, "list-events", "GET "+tenant+"/events", "List events", roles(admin, auditor, producer, receiver), listEvents, rest.Answers[rest.Page[eventOut]])
+	add(a, "get-event", "GET "+tenant+"/events/{id}", "Get an event", roles(admin, auditor, producer, receiver), getEvent, rest.Answers[eventOut])
+	add(a, "get-event-by-sequence", "GET "+tenant+"/events/by-sequence/{sequence}", "Get an event by its sequence", roles(admin, auditor, producer, receiver), getEventBySequence, rest.Answers[eventOut])
 	add(a, "get-event-routing", "GET "+tenant+"/events/{id}/routing", "Get an event's routing", roles(admin, auditor, producer), getRouting)
 	add(a, "get-event-routing-by-sequence", "GET "+tenant+"/events/by-sequence/{sequence}/routing", "Get an event's routing by its sequence", roles(admin, auditor, producer), getRoutingBySequence)
 
-	add(a, "list-event-types", "GET "+tenant+"/event-types", "List event types", roles(admin, auditor, producer, receiver, registrant), listEventTypes, answers[pageOut[EventTypeOut]])
-	add(a, "get-event-type", "GET "+tenant+"/event-types/{name}", "Get an event type", roles(admin, auditor, producer, receiver, registrant), getEventType, answers[EventTypeOut])
+	add(a, "list-event-types", "GET "+tenant+"/event-types", "List event types", roles(admin, auditor, producer, receiver, registrant), listEventTypes, rest.Answers[rest.Page[EventTypeOut]])
+	add(a, "get-event-type", "GET "+tenant+"/event-types/{name}", "Get an event type", roles(admin, auditor, producer, receiver, registrant), getEventType, rest.Answers[EventTypeOut])
 	add(a, "put-event-type", "PUT "+tenant+"/event-types/{name}", "Register or change an event type", roles(admin), putEventType, documentEventType)
 	add(a, "import-event-types", "POST "+tenant+"/event-types/import", "Import a catalogue of event types", roles(admin), importTypes, documentCatalogue)
 	add(a, "get-event-type-guide", "GET "+tenant+"/event-types/{name}/guide", "Get an event type's integration guide", roles(admin, auditor, receiver, registrant), getGuide, htmlPage)
 
-	add(a, "list-profiles", "GET /v1/profiles", "List wire formats", domain.Roles(), listProfiles, answers[pageOut[profileOut]])
-	add(a, "get-profile", "GET /v1/profiles/{name}", "Get a wire format", domain.Roles(), getProfile, answers[profileOut])
+	add(a, "list-profiles", "GET /v1/profiles", "List wire formats", domain.Roles(), listProfiles, rest.Answers[rest.Page[profileOut]])
+	add(a, "get-profile", "GET /v1/profiles/{name}", "Get a wire format", domain.Roles(), getProfile, rest.Answers[profileOut])
 	add(a, "create-profile", "POST /v1/profiles", "Add a wire format", roles(), createProfile, documentProfile)
 
 	add(a, "create-endpoint", "POST "+tenant+"/endpoints", "Create an endpoint", roles(admin, registrant), createEndpoint)
@@ -55,8 +58,8 @@ func register(a *api) {
 	add(a, "pause-endpoint", "POST "+tenant+"/endpoints/{id}/pause", "Pause an endpoint", roles(admin), pauseEndpoint)
 	add(a, "resume-endpoint", "POST "+tenant+"/endpoints/{id}/resume", "Resume an endpoint", roles(admin, receiver), resumeEndpoint)
 
-	add(a, "handshake-endpoint", "POST "+tenant+"/endpoints/{id}/handshake", "Ask an endpoint's receiver for its consent", roles(admin, receiver), handshakeEndpoint, limited)
-	add(a, "test-endpoint", "POST "+tenant+"/endpoints/{id}/test", "Send a test to an endpoint", roles(admin, receiver), testEndpoint, limited, creates)
+	add(a, "handshake-endpoint", "POST "+tenant+"/endpoints/{id}/handshake", "Ask an endpoint's receiver for its consent", roles(admin, receiver), handshakeEndpoint, rest.Limited)
+	add(a, "test-endpoint", "POST "+tenant+"/endpoints/{id}/test", "Send a test to an endpoint", roles(admin, receiver), testEndpoint, rest.Limited, rest.Creates)
 
 	add(a, "create-registration", "POST "+tenant+"/registrations", "Create a registration", roles(admin), createRegistration)
 	add(a, "list-registrations", "GET "+tenant+"/registrations", "List registrations", roles(admin, auditor), listRegistrations)
@@ -76,15 +79,15 @@ func register(a *api) {
 	add(a, "list-deliveries", "GET "+tenant+"/deliveries", "List deliveries", roles(admin, auditor, receiver), listDeliveries)
 	add(a, "get-delivery", "GET "+tenant+"/deliveries/{id}", "Get a delivery", roles(admin, auditor, receiver), getDelivery)
 	add(a, "list-attempts", "GET "+tenant+"/deliveries/{id}/attempts", "List a delivery's attempts", roles(admin, auditor, receiver), listAttempts)
-	add(a, "get-attempt-body", "GET "+tenant+"/deliveries/{id}/attempts/{number}/body", "Get the body that an attempt sent", roles(admin, auditor, receiver), getAttemptBody, exactBytes)
+	add(a, "get-attempt-body", "GET "+tenant+"/deliveries/{id}/attempts/{number}/body", "Get the body that an attempt sent", roles(admin, auditor, receiver), getAttemptBody, rest.AnswersIn("application/octet-stream", rest.BytesSchema))
 	add(a, "redrive-delivery", "POST "+tenant+"/deliveries/{id}/redrive", "Redrive a dead delivery", roles(admin, receiver), redrive)
 	add(a, "list-skips", "GET "+tenant+"/skips", "List what was not delivered", roles(admin, auditor, receiver), listSkips)
 
-	add(a, "list-log", "GET "+tenant+"/log", "Ask the log", roles(admin, auditor), listLog, answers[pageOut[entryOut]], alsoInstance)
-	add(a, "get-log-entry", "GET "+tenant+"/log/{sequence}", "Get an entry of the log", roles(admin, auditor), getLogEntry, answers[entryOut], alsoInstance)
-	add(a, "tail-log", "GET "+tenant+"/log/tail", "Follow the log", roles(admin, auditor), tailLog, eventStream, alsoInstance)
+	add(a, "list-log", "GET "+tenant+"/log", "Ask the log", roles(admin, auditor), listLog, rest.Answers[rest.Page[entryOut]], rest.AlsoInstance)
+	add(a, "get-log-entry", "GET "+tenant+"/log/{sequence}", "Get an entry of the log", roles(admin, auditor), getLogEntry, rest.Answers[entryOut], rest.AlsoInstance)
+	add(a, "tail-log", "GET "+tenant+"/log/tail", "Follow the log", roles(admin, auditor), tailLog, rest.AnswersIn("text/event-stream", rest.TextSchema), rest.AlsoInstance)
 
 	add(a, "get-livez", "GET /livez", "Say whether the process lives", nil, livez)
 	add(a, "get-readyz", "GET /readyz", "Say whether this node can append and serve", nil, readyz)
-	add(a, "get-metrics", "GET /metrics", "Get metrics for Prometheus", roles(domain.RoleMonitor), metrics, plainText)
+	add(a, "get-metrics", "GET /metrics", "Get metrics for Prometheus", roles(domain.RoleMonitor), metrics, rest.AnswersIn("text/plain", rest.TextSchema))
 }

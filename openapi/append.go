@@ -2,12 +2,17 @@ package openapi
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/openapi/internal/ingest"
+	"github.com/hooktrail/hooktrail/openapi/internal/rest"
 )
 
 // receiptAnswer is a receipt or a list of them, written out.
@@ -22,126 +27,134 @@ type receiptAnswer struct {
 	Body        []byte
 }
 
+// receiptOut is the answer to an event. Only the document uses the type: receipts are written by hand.
+type receiptOut struct {
+	ID         string     `json:"id" doc:"The producer's id or, without one, the event's own." example:"order-4711"`
+	Type       string     `json:"type" doc:"As sent." example:"offer.issued"`
+	Sequence   int64      `json:"sequence" doc:"The event's place in the tenant's log, and its leaf's index in the tenant's Merkle tree." example:"41"`
+	RecordedAt rest.Stamp `json:"recorded_at" doc:"When it was recorded: the database's clock." example:"2026-07-01T12:00:00.123456Z"`
+	Warnings   []string   `json:"warnings,omitempty" doc:"How the event breaks the schema of its type, where the tenant has it accepted nevertheless: places and rules. The event's entry has it too." example:"data/amount: must be a number"`
+	LeafHash   string     `json:"leaf_hash" doc:"The leaf's RFC 6962 hash, in standard base64 as in C2SP checkpoints." example:"cTOUDeMlPgClsHbaWuiOa3M0PbcTF6PvLiuZtmTwTVg="`
+}
+
+// eventIn documents an event in the product's own form.
+type eventIn struct {
+	ID            string            `json:"id,omitempty" minLength:"1" maxLength:"256" pattern:"^[!-~]+$" doc:"The producer's own, unique with the source; made by the server by default." example:"order-4711"`
+	Source        string            `json:"source,omitempty" maxLength:"1024" doc:"/tenants/{tenant} by default." example:"/billing"`
+	Type          string            `json:"type" minLength:"1" maxLength:"255" doc:"Segments of letters, digits, _ and -, with dots between." example:"offer.issued"`
+	Subject       string            `json:"subject,omitempty" maxLength:"1024" doc:"The person that the event is about, who can be erased with all their data." example:"customer-17"`
+	OccurredAt    rest.Stamp        `json:"occurred_at,omitzero" doc:"When it happened; when it is recorded by default." example:"2026-07-01T12:00:00Z"`
+	SchemaVersion string            `json:"schema_version,omitempty" maxLength:"1024" doc:"The version of the type's schema; v1 by default." example:"v1"`
+	DataSchema    string            `json:"dataschema,omitempty" maxLength:"1024" doc:"Where the schema is." example:"https://schemas.example/offer/1"`
+	Extensions    map[string]string `json:"extensions,omitempty" doc:"CloudEvents extension attributes." example:"{\"partner\":\"north\"}"`
+	Data          json.RawMessage   `json:"data" doc:"Any JSON value, kept byte for byte: at most 256 KiB unless the server is configured otherwise, no duplicate member names." example:"{\"amount\":12.50}"`
+}
+
+// cloudEventIn documents CloudEvents' JSON format. Extension attributes are members like the others.
+type cloudEventIn struct {
+	_               struct{}        `additionalProperties:"true"`
+	SpecVersion     string          `json:"specversion" enum:"1.0" doc:"1.0" example:"1.0"`
+	ID              string          `json:"id" minLength:"1" maxLength:"256" doc:"Unique with the source." example:"order-4711"`
+	Source          string          `json:"source" minLength:"1" maxLength:"1024" doc:"Where it comes from." example:"/billing"`
+	Type            string          `json:"type" minLength:"1" maxLength:"255" doc:"What happened." example:"offer.issued"`
+	Subject         string          `json:"subject,omitempty" maxLength:"1024" doc:"Whom the event is about." example:"customer-17"`
+	Time            rest.Stamp      `json:"time,omitzero" doc:"When it happened." example:"2026-07-01T12:00:00Z"`
+	DataSchema      string          `json:"dataschema,omitempty" maxLength:"1024" doc:"Where the schema is." example:"https://schemas.example/offer/1"`
+	DataContentType string          `json:"datacontenttype,omitempty" doc:"application/json, or another JSON type." example:"application/json"`
+	Data            json.RawMessage `json:"data" doc:"Any JSON value, kept byte for byte." example:"{\"amount\":12.50}"`
+}
+
+// documentEvent documents the forms of an event; no other content types are accepted.
+func documentEvent(op *huma.Operation) {
+	rest.ByHand(op)
+	example := json.RawMessage(`{"id":"order-4711","type":"offer.issued","subject":"customer-17",` +
+		`"data":{"amount":12.50}}`)
+	rest.Handwritten{
+		Bodies: map[string]rest.Media{
+			ingest.JSON:       {Schema: rest.SchemaOf[eventIn], Example: example},
+			ingest.CloudEvent: {Schema: rest.SchemaOf[cloudEventIn]},
+		},
+		Answers: map[string]rest.Media{rest.JSON: {Schema: rest.SchemaOf[receiptOut]}},
+		Status:  []string{"200", "201"},
+	}.SetOn(op)
+}
+
 type appendEventIn struct {
-	TenantPath
-	PostHeader
+	rest.TenantPath
+	rest.PostHeader
 }
 
 // appendEvent is the hot path: one event in, one receipt out.
 func appendEvent(ctx context.Context, c *call, _ *appendEventIn) (*receiptAnswer, error) {
-	s, err := c.readEvent()
+	e, err := ingest.ReadEvent(c.ContentType, c.HTTP.Header, c.Body)
 	if err != nil {
-		return nil, err
+		return nil, refused(err)
 	}
+	rules := c.Directory.Rules(c.Tenant, e.Attrs.Type, e.Attrs.SchemaVersion)
 	id := domain.NewUUID()
-	rules, err := s.complete(c, id)
+	err = e.Complete(ingest.Defaults{
+		Tenant: c.Tenant, ID: id, SchemaVersion: rules.Version,
+		MaxData: c.Limits.DataBytes,
+	})
 	if err != nil {
-		return nil, within("body", err)
+		return nil, rest.Within("body", refused(err))
 	}
-	faults, err := c.conform(&s, &rules, "body")
+	faults, err := conform(c, &e, &rules, "body")
 	if err != nil {
 		return nil, err
 	}
 	if len(faults) > 0 {
-		if err := c.refuseBroken(ctx, []brokenEvent{{&s, faults}}); err != nil {
+		if err := refuseBroken(ctx, c, []brokenEvent{{&e, faults}}); err != nil {
 			return nil, err
 		}
 	}
-	out, err := c.append(ctx, &s, id)
-	if err == nil && !rules.Deprecated.IsZero() {
-		out.deprecate(c.tenant, s.attrs.Type, rules.Deprecated)
-	}
-	return out, err
-}
 
-// append answers with the receipt of one event: this request's, or the one that was appended under its name before.
-func (c *call) append(ctx context.Context, s *submission, id domain.UUID) (*receiptAnswer, error) {
-	group := domain.Group{Drafts: []domain.Draft{s.draft(c, id)}}
-	if c.idempotency != "" {
-		group.Claims = append(group.Claims, c.claim(c.tenant, 0, 1))
+	group := domain.Group{Drafts: []domain.Draft{e.Draft(c.Tenant, id, c.By())}}
+	if c.Repeatable() { // before the other claim, so that a repetition is known as one
+		group.Claims = append(group.Claims, c.Claim(c.Tenant, 0, 1))
 	}
-	if s.named {
-		group.Claims = append(group.Claims, s.claim(c.tenant, 0))
+	if e.Named {
+		group.Claims = append(group.Claims, e.Claim(c.Tenant, 0))
 	}
+	status, replayed := http.StatusCreated, false
 	entries, err := domain.AppendOne(ctx, c.Log, group)
-	var taken *domain.ClaimedError
-	switch {
-	case err == nil:
-		return c.receipt(&entries[0], &s.attrs, http.StatusCreated, false), nil
-	case !errors.As(err, &taken):
-		return nil, err
-	case c.idempotency != "" && taken.Claim == 0:
-		entries, err := c.earlier(ctx, c.tenant, taken)
-		if err != nil {
-			return nil, err
+	attrs := &e.Attrs
+	if taken := new(domain.ClaimedError); errors.As(err, &taken) {
+		// The event was appended before: under this Idempotency-Key, or under the producer's id. The receipt is the
+		// first one.
+		switch {
+		case c.Repeatable() && taken.Claim == 0:
+			replayed = true
+			entries, err = rest.Earlier(ctx, c.Request, c.Tenant, taken)
+		case taken.Erased:
+			return nil, rest.Erased()
+		case !taken.Same:
+			return nil, idConflict("body.id")
+		default:
+			status = http.StatusOK
+			to := taken.Sequence + 1
+			entries, err = c.Log.Select(ctx, domain.Query{Tenant: c.Tenant, From: &taken.Sequence, To: &to, Limit: 1})
 		}
-		return c.earlierReceipt(entries, http.StatusCreated, true)
-	case taken.Erased:
-		return nil, erased()
-	case !taken.Same:
-		return nil, idConflict("body.id")
+		if err == nil {
+			attrs, err = appendedEvent(entries, 0)
+		}
 	}
-	to := taken.Sequence + 1
-	entries, err = c.Log.Select(ctx, domain.Query{Tenant: c.tenant, From: &taken.Sequence, To: &to, Limit: 1})
 	if err != nil {
 		return nil, err
 	}
-	return c.earlierReceipt(entries, http.StatusOK, false)
-}
 
-func idConflict(location string) *problem {
-	return refuse(http.StatusConflict, "event_id_conflict", "An event with this id and source and with other members was appended before. Nothing was appended.",
-		fault{location, "is unique with its source"})
-}
-
-// readEvent reads the one event of a request, in any of its forms.
-func (c *call) readEvent() (submission, error) {
-	switch {
-	case c.contentType == typeCloudEvent:
-		members, err := domain.SplitObject(c.body)
-		if err != nil {
-			return submission{}, ambiguous("body", err)
-		}
-		s, err := parseCloudEvent(members)
-		return s, within("body", err)
-	case c.request.Header.Get("Ce-Specversion") != "":
-		if err := domain.CheckJSON("", c.body); err != nil {
-			return submission{}, ambiguous("body", err)
-		}
-		s, err := cloudEventOf(c.request.Header, c.body)
-		return s, within("header", err)
-	}
-	members, err := domain.SplitObject(c.body)
-	if err != nil {
-		return submission{}, ambiguous("body", err)
-	}
-	s, err := parseEvent(members)
-	return s, within("body", err)
-}
-
-// receipt answers with one event's receipt.
-func (c *call) receipt(e *domain.Entry, attrs *domain.EventAttributes, status int, replayed bool) *receiptAnswer {
-	n := sequenceText(e.Sequence)
+	n := rest.SequenceText(entries[0].Sequence)
 	out := &receiptAnswer{
-		Status: status, ContentType: "application/json", Sequence: n,
-		Location: "/v1/tenants/" + string(c.tenant) + "/events/by-sequence/" + n,
-		Body:     appendReceipt(make([]byte, 0, 256), e, attrs),
+		Status: status, ContentType: rest.JSON, Sequence: n, Location: c.Path("events", "by-sequence", n),
+		Replayed: rest.Replayed(replayed), Body: ingest.AppendReceipt(make([]byte, 0, 256), &entries[0], attrs),
 	}
-	if replayed {
-		out.Replayed = "true"
+	if !rules.Deprecated.IsZero() {
+		out.deprecate(c.Tenant, e.Attrs.Type, rules.Deprecated)
 	}
-	return out
+	return out, nil
 }
 
-func (c *call) earlierReceipt(entries []domain.Entry, status int, replayed bool) (*receiptAnswer, error) {
-	attrs, err := appended(entries, 0)
-	if err != nil {
-		return nil, err
-	}
-	return c.receipt(&entries[0], attrs, status, replayed), nil
-}
-
-// deprecate says that a type of the answer's events is deprecated, and where to read more.
+// deprecate tells that a type of the answer's events is deprecated, and where to read more.
 func (a *receiptAnswer) deprecate(tenant domain.TenantID, name domain.EventType, since time.Time) {
 	link := "<" + typePath(tenant, name) + `>; rel="deprecation"`
 	if a.Link != "" {
@@ -153,44 +166,47 @@ func (a *receiptAnswer) deprecate(tenant domain.TenantID, name domain.EventType,
 	a.Link = link
 }
 
-// appended returns the attributes of the n-th entry, which a claim says is an event.
-func appended(entries []domain.Entry, n int) (*domain.EventAttributes, error) {
+// idConflict refuses an event whose name another event has.
+func idConflict(location string) *rest.Problem {
+	return rest.Refuse(http.StatusConflict, "event_id_conflict",
+		"An event with this id and source and with other members was appended before. Nothing was appended.",
+		rest.NewFault(location, "is unique with its source"))
+}
+
+// appendedEvent returns the attributes of the n-th entry, which a claim says is an event.
+func appendedEvent(entries []domain.Entry, n int) (*domain.EventAttributes, error) {
 	if n >= len(entries) {
 		return nil, errors.New("a claim names entries that the log doesn't have")
 	}
 	fact, ok := entries[n].Fact.(*domain.EventAppended)
 	if !ok || entries[n].Erased {
-		return nil, unreadable(entries[n])
+		return nil, rest.Unreadable(entries[n])
 	}
 	return &fact.Event, nil
 }
 
-// within says in which part of the request an error of a part is.
-func within(prefix string, err error) error {
-	var wrong *domain.InvalidError
-	if errors.As(err, &wrong) {
-		return invalid(prefix+"."+wrong.Field, wrong.Text)
-	}
-	var p *problem
-	if errors.As(err, &p) {
-		for i := range p.Errors {
-			p.Errors[i].Location = prefix + "." + p.Errors[i].Location
-		}
-		return p
-	}
-	return err
-}
-
-// ambiguous is the refusal of what is no JSON, or JSON that parsers read in different ways.
-func ambiguous(location string, err error) error {
-	var wrong *domain.JSONError
+// refused turns what ingest refuses into a problem; other errors come back as they are.
+func refused(err error) error {
+	var wrong *ingest.Error
 	if !errors.As(err, &wrong) {
 		return err
 	}
-	invalid := &domain.InvalidError{}
-	errors.As(err, &invalid)
-	if wrong.Malformed {
-		return malformed(location, invalid.Text)
+	fault := rest.NewFault(wrong.Location, wrong.Text)
+	text := wrong.Error()
+	switch wrong.Code {
+	case ingest.Malformed:
+		return rest.Refuse(http.StatusBadRequest, "malformed_body", text, fault)
+	case ingest.Ambiguous:
+		return rest.Refuse(http.StatusUnprocessableEntity, "ambiguous_json", text, fault)
+	case ingest.NotJSON:
+		return rest.Refuse(http.StatusUnsupportedMediaType, "unsupported_media_type", "An event's data is JSON.", fault)
+	case ingest.TooLarge:
+		return rest.Refuse(http.StatusRequestEntityTooLarge, "event_data_too_large",
+			"An event's data is larger than the server accepts.", fault)
+	case ingest.TooMany:
+		return rest.Refuse(http.StatusRequestEntityTooLarge, "batch_too_large", text, fault)
+	case ingest.Reused:
+		return idConflict(wrong.Location)
 	}
-	return refuse(http.StatusUnprocessableEntity, "ambiguous_json", location+": "+invalid.Text, fault{location, invalid.Text})
+	return rest.Invalid(wrong.Location, wrong.Text)
 }

@@ -4,21 +4,21 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
 	"unicode/utf8"
 
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/openapi/internal/rest"
 	"github.com/hooktrail/hooktrail/projections"
 )
 
 // attemptOut is one HTTP request of a delivery.
 type attemptOut struct {
 	Number           int                   `json:"number" doc:"From 1." example:"1"`
-	StartedAt        stamp                 `json:"started_at" doc:"When the intent was recorded, before the first byte left." example:"2026-07-01T12:00:00.126Z"`
-	FinishedAt       stamp                 `json:"finished_at,omitzero" doc:"When the outcome was recorded; absent while the attempt is under way." example:"2026-07-01T12:00:00.2Z"`
+	StartedAt        rest.Stamp            `json:"started_at" doc:"When the intent was recorded, before the first byte left." example:"2026-07-01T12:00:00.126Z"`
+	FinishedAt       rest.Stamp            `json:"finished_at,omitzero" doc:"When the outcome was recorded; absent while the attempt is under way." example:"2026-07-01T12:00:00.2Z"`
 	Outcome          domain.AttemptOutcome `json:"outcome,omitempty" doc:"succeeded, failed, or unknown: the request may have been delivered." example:"succeeded"`
 	StatusCode       int                   `json:"status_code,omitempty" doc:"What the receiver answered." example:"200"`
 	Error            string                `json:"error,omitempty" doc:"Why there is no success, for programs." example:"connection_refused"`
@@ -35,7 +35,7 @@ type attemptOut struct {
 	EndpointVersion  int                   `json:"endpoint_version" doc:"The endpoint's version that was sent to." example:"3"`
 	StartedSequence  int64                 `json:"started_sequence" doc:"The entry of the intent." example:"43"`
 	FinishedSequence int64                 `json:"finished_sequence,omitempty" doc:"The entry of the outcome." example:"44"`
-	NextAttemptAt    stamp                 `json:"next_attempt_at,omitzero" doc:"When the next attempt was decided to be due." example:"2026-07-01T12:05:00Z"`
+	NextAttemptAt    rest.Stamp            `json:"next_attempt_at,omitzero" doc:"When the next attempt was decided to be due." example:"2026-07-01T12:05:00Z"`
 	DeliveryStatus   domain.DeliveryStatus `json:"delivery_status,omitempty" doc:"The delivery's status from then on." example:"succeeded"`
 }
 
@@ -55,7 +55,7 @@ type responseOut struct {
 	BodyBytes  int64             `json:"body_bytes" doc:"How much was read." example:"2"`
 	Truncated  bool              `json:"truncated" doc:"There was more than is kept." example:"false"`
 	Incomplete bool              `json:"incomplete,omitempty" doc:"The connection ended before the answer did." example:"false"`
-	Masked     bool              `json:"masked,omitempty" doc:"The endpoint's own secrets stood in it and were masked." example:"false"`
+	Masked     bool              `json:"masked,omitempty" doc:"It contained secrets of the endpoint, which were masked." example:"false"`
 }
 
 type tlsOut struct {
@@ -71,23 +71,27 @@ type timingsOut struct {
 }
 
 type listAttemptsIn struct {
-	ThingPath
-	AsOfQuery
+	rest.ThingPath
+	rest.AsOfQuery
 }
 
 // listAttempts answers with all of them: there are at most as many as a schedule has gaps.
-func listAttempts(ctx context.Context, c *call, in *listAttemptsIn) (*listOut[attemptOut], error) {
+func listAttempts(ctx context.Context, c *call, in *listAttemptsIn) (*rest.Listed[attemptOut], error) {
 	var rows []projections.Attempt
-	_, _, n, err := c.delivery(ctx, in.ThingPath, in.AsOfQuery, func(r projections.Reader, as projections.AsOf, row projections.Delivery) (err error) {
-		rows, err = r.Attempts(ctx, row.ID, as)
-		return err
-	})
+	_, _, n, err := findDelivery(ctx, c, in.ThingPath, in.AsOfQuery,
+		func(r projections.Reader, as projections.AsOf, row projections.Delivery) (err error) {
+			rows, err = r.Attempts(ctx, row.ID, as)
+			return err
+		})
 	if err != nil {
 		return nil, err
 	}
-	out := &listOut[attemptOut]{Sequence: sequenceText(n), Body: pageOut[attemptOut]{Items: make([]attemptOut, 0, len(rows))}}
+	out := &rest.Listed[attemptOut]{
+		Sequence: rest.SequenceText(n),
+		Body:     rest.Page[attemptOut]{Items: make([]attemptOut, 0, len(rows))},
+	}
 	for i := range rows {
-		shown, err := c.showAttempt(ctx, &rows[i])
+		shown, err := showAttempt(ctx, c, &rows[i])
 		if err != nil {
 			return nil, err
 		}
@@ -96,9 +100,11 @@ func listAttempts(ctx context.Context, c *call, in *listAttemptsIn) (*listOut[at
 	return out, nil
 }
 
-func (c *call) showAttempt(ctx context.Context, a *projections.Attempt) (attemptOut, error) {
+// showAttempt shows an attempt as far as it has got: without an outcome, only its intent.
+func showAttempt(ctx context.Context, c *call, a *projections.Attempt) (attemptOut, error) {
 	out := attemptOut{
-		Number: a.Started.Number, StartedAt: stamp(a.Begun.RecordedAt), StartedSequence: int64(a.Begun.Sequence), KeyIDs: signedWith(a),
+		Number: a.Started.Number, StartedAt: rest.Stamp(a.Begun.RecordedAt), StartedSequence: int64(a.Begun.Sequence),
+		KeyIDs:        signedWith(a),
 		ProfileDigest: a.Started.ProfileDigest, EndpointVersion: a.Started.EndpointVersion,
 	}
 	if len(out.KeyIDs) > 0 {
@@ -108,10 +114,11 @@ func (c *call) showAttempt(ctx context.Context, a *projections.Attempt) (attempt
 	if r == nil {
 		return out, nil
 	}
-	out.FinishedAt, out.FinishedSequence = stamp(a.Finished.RecordedAt), int64(a.Finished.Sequence)
+	out.FinishedAt, out.FinishedSequence = rest.Stamp(a.Finished.RecordedAt), int64(a.Finished.Sequence)
 	out.Outcome, out.StatusCode, out.Error, out.Detail = r.Outcome, r.StatusCode, r.Error, r.Detail
-	out.DurationMS, out.RemoteAddr, out.TLS, out.Timings = milliseconds(r.DurationUS), r.RemoteAddr, (*tlsOut)(r.TLS), showTimings(r.Timings)
-	out.NextAttemptAt, out.DeliveryStatus = stamp(r.NextAttemptAt), r.Status
+	out.DurationMS, out.Timings = milliseconds(r.DurationUS), showTimings(r.Timings)
+	out.RemoteAddr, out.TLS = r.RemoteAddr, (*tlsOut)(r.TLS)
+	out.NextAttemptAt, out.DeliveryStatus = rest.Stamp(r.NextAttemptAt), r.Status
 	if r.Request.Method != "" {
 		q := r.Request
 		out.Request = &requestOut{q.Method, q.URL, showHeaders(q.Headers), q.BodySHA256, r.RequestBytes}
@@ -119,7 +126,7 @@ func (c *call) showAttempt(ctx context.Context, a *projections.Attempt) (attempt
 	if r.StatusCode == 0 {
 		return out, nil
 	}
-	answer, err := c.showResponse(ctx, a)
+	answer, err := showResponse(ctx, c, a)
 	out.Response = answer
 	return out, err
 }
@@ -133,22 +140,23 @@ func signedWith(a *projections.Attempt) []domain.UUID {
 }
 
 // showResponse reads the kept part of the answer's body from the log, which alone has it.
-func (c *call) showResponse(ctx context.Context, a *projections.Attempt) (*responseOut, error) {
+func showResponse(ctx context.Context, c *call, a *projections.Attempt) (*responseOut, error) {
 	r := a.Result.Response
 	out := &responseOut{
-		Headers: showHeaders(r.Headers), BodySHA256: r.BodySHA256, BodyBytes: a.Result.AnswerBytes, Truncated: r.Truncated,
+		Headers: showHeaders(r.Headers), BodySHA256: r.BodySHA256, BodyBytes: a.Result.AnswerBytes,
+		Truncated:  r.Truncated,
 		Incomplete: r.Incomplete, Masked: r.Masked,
 	}
 	if a.BodySize == 0 {
 		return out, nil
 	}
-	e, err := c.entry(ctx, a.Finished.Sequence)
+	e, err := rest.Entry(ctx, c.Request, a.Finished.Sequence)
 	if err != nil {
 		return nil, err
 	}
 	fact, ok := e.Fact.(*domain.AttemptFinished)
 	if !ok {
-		return nil, unreadable(*e)
+		return nil, rest.Unreadable(*e)
 	}
 	out.Body = string(fact.Body)
 	if !utf8.Valid(fact.Body) {
@@ -157,6 +165,7 @@ func (c *call) showResponse(ctx context.Context, a *projections.Attempt) (*respo
 	return out, nil
 }
 
+// showHeaders joins repeated fields with commas (RFC 9110 §5.2).
 func showHeaders(list []domain.Header) map[string]string {
 	headers := make(map[string]string, len(list))
 	for _, h := range list {
@@ -181,12 +190,12 @@ func milliseconds(us int64) float64 {
 }
 
 type getAttemptBodyIn struct {
-	ThingPath
+	rest.ThingPath
 	Number int `path:"number" minimum:"1" doc:"The attempt's number." example:"1"`
-	AsOfQuery
+	rest.AsOfQuery
 }
 
-// bytesOut is a body in the form in which it was sent. It is never shown as a page, whatever stands in it.
+// bytesOut is a body in the form in which it was sent. Browsers never show it as a page, whatever it holds.
 type bytesOut struct {
 	ContentType string `header:"Content-Type"`
 	Sniff       string `header:"X-Content-Type-Options" doc:"nosniff" example:"nosniff"`
@@ -194,51 +203,53 @@ type bytesOut struct {
 	Body        []byte
 }
 
-// ErrNothingSent says that an attempt had no body: its endpoint's format can't carry the event.
-var ErrNothingSent = errors.New("the attempt sent nothing")
-
 // getAttemptBody builds the body of an attempt again and proves by its hash that it is the one that was sent.
 func getAttemptBody(ctx context.Context, c *call, in *getAttemptBodyIn) (*bytesOut, error) {
-	var sent SentAttempt
+	var sent domain.SentAttempt
 	var result *domain.AttemptResult
 	var event projections.Event
-	_, _, _, err := c.delivery(ctx, in.ThingPath, in.AsOfQuery, func(r projections.Reader, as projections.AsOf, row projections.Delivery) error {
-		attempts, err := r.Attempts(ctx, row.ID, as)
-		if err != nil {
+	_, _, _, err := findDelivery(ctx, c, in.ThingPath, in.AsOfQuery,
+		func(r projections.Reader, as projections.AsOf, row projections.Delivery) error {
+			attempts, err := r.Attempts(ctx, row.ID, as)
+			if err != nil {
+				return err
+			}
+			if in.Number > len(attempts) {
+				return domain.ErrNotFound
+			}
+			attempt := attempts[in.Number-1]
+			sent.Delivery, sent.Started, result = row.Delivery, attempt.Started, attempt.Result
+			endpoint, err := r.EndpointVersion(ctx, row.Endpoint, attempt.Started.EndpointVersion)
+			if err != nil {
+				return err
+			}
+			sent.Endpoint = endpoint.Endpoint
+			event, err = r.Event(ctx, row.Event)
 			return err
-		}
-		if in.Number > len(attempts) {
-			return domain.ErrNotFound
-		}
-		attempt := attempts[in.Number-1]
-		sent.Delivery, sent.Started, result = row.Delivery, attempt.Started, attempt.Result
-		endpoint, err := r.EndpointVersion(ctx, row.Endpoint, attempt.Started.EndpointVersion)
-		if err != nil {
-			return err
-		}
-		sent.Endpoint = endpoint.Endpoint
-		event, err = r.Event(ctx, row.Event)
-		return err
-	})
+		})
 	if err != nil {
 		return nil, err
 	}
-	e, err := c.entry(ctx, event.Created.Sequence)
+	e, err := rest.Entry(ctx, c.Request, event.Created.Sequence)
 	if err != nil {
 		return nil, err
 	}
 	if e.Fact == nil || e.Erased {
-		return nil, unreadable(*e)
+		return nil, rest.Unreadable(*e)
 	}
 	sent.Event = *e
-	body, err := c.AttemptBody(ctx, sent)
+	body, err := c.Courier.Body(ctx, sent)
 	if err != nil {
 		return nil, fmt.Errorf("build the body of attempt %d of delivery %s again: %w", in.Number, in.ID, err)
 	}
 	if result != nil && result.Request.BodySHA256 != "" {
 		if sum := sha256.Sum256(body); hex.EncodeToString(sum[:]) != result.Request.BodySHA256 {
-			return nil, refuse(http.StatusInternalServerError, "body_differs", "The body built from the log isn't the one that was sent.")
+			return nil, rest.Refuse(http.StatusInternalServerError, "body_differs",
+				"The body built from the log isn't the one that was sent.")
 		}
 	}
-	return &bytesOut{ContentType: "application/octet-stream", Sniff: "nosniff", Disposition: "attachment", Body: body}, nil
+	return &bytesOut{
+		ContentType: "application/octet-stream", Sniff: "nosniff", Disposition: "attachment",
+		Body: body,
+	}, nil
 }

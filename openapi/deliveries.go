@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/openapi/internal/rest"
 	"github.com/hooktrail/hooktrail/projections"
 )
 
@@ -18,28 +19,30 @@ type deliveryOut struct {
 	EndpointID      domain.UUID           `json:"endpoint_id" format:"uuid" doc:"Where it goes." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
 	EndpointVersion int                   `json:"endpoint_version" doc:"The endpoint's version when the event was routed." example:"3"`
 	SubscriptionIDs []domain.UUID         `json:"subscription_ids" doc:"The subscriptions that matched." example:"[\"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d71\"]"`
-	Status          domain.DeliveryStatus `json:"status" doc:"pending, retrying, succeeded, dead or cancelled; more may come." example:"retrying"`
+	Status          domain.DeliveryStatus `json:"status" doc:"pending, retrying, succeeded, dead or cancelled; more may be added." example:"retrying"`
 	Attempts        int                   `json:"attempts" doc:"How many were started." example:"2"`
 	Test            bool                  `json:"test,omitempty" doc:"Of a sample made for this endpoint." example:"true"`
 	InProgress      bool                  `json:"in_progress" doc:"An attempt is under way." example:"false"`
-	NextAttemptAt   stamp                 `json:"next_attempt_at,omitzero" doc:"When the next one is due." example:"2026-07-01T12:05:00Z"`
-	CancelReason    domain.CancelReason   `json:"cancel_reason,omitempty" doc:"Why it was cancelled; more reasons may come." example:"endpoint_deleted"`
-	CreatedAt       stamp                 `json:"created_at" doc:"When the event was routed." example:"2026-07-01T12:00:00.125456Z"`
+	NextAttemptAt   rest.Stamp            `json:"next_attempt_at,omitzero" doc:"When the next one is due." example:"2026-07-01T12:05:00Z"`
+	CancelReason    domain.CancelReason   `json:"cancel_reason,omitempty" doc:"Why it was cancelled; more reasons may be added." example:"endpoint_deleted"`
+	CreatedAt       rest.Stamp            `json:"created_at" doc:"When the event was routed." example:"2026-07-01T12:00:00.125456Z"`
 	CreatedSequence int64                 `json:"created_sequence" doc:"The routing's entry." example:"42"`
-	UpdatedAt       stamp                 `json:"updated_at" doc:"When the delivery changed last." example:"2026-07-01T12:00:01.5Z"`
+	UpdatedAt       rest.Stamp            `json:"updated_at" doc:"When the delivery changed last." example:"2026-07-01T12:00:01.5Z"`
 	UpdatedSequence int64                 `json:"updated_sequence" doc:"The entry that changed it last." example:"44"`
-	EndedAt         stamp                 `json:"ended_at,omitzero" doc:"When it ended." example:"2026-07-01T12:05:00.7Z"`
+	EndedAt         rest.Stamp            `json:"ended_at,omitzero" doc:"When it ended." example:"2026-07-01T12:05:00.7Z"`
 	EndedSequence   int64                 `json:"ended_sequence,omitempty" doc:"The entry that ended it." example:"48"`
 }
 
 func showDelivery(d *projections.Delivery, event deliveredEvent) deliveryOut {
 	out := deliveryOut{
-		ID: d.ID, EventID: event.name, Test: event.test, EventSequence: int64(d.EventSequence), EndpointID: d.Endpoint, EndpointVersion: d.EndpointVersion,
-		SubscriptionIDs: make([]domain.UUID, 0, len(d.Subscriptions)), Status: d.Status, Attempts: d.Attempts, InProgress: d.Open,
-		NextAttemptAt: stamp(d.NextAttemptAt), CancelReason: d.Cancel,
-		CreatedAt: stamp(d.Created.RecordedAt), CreatedSequence: int64(d.Created.Sequence),
-		UpdatedAt: stamp(d.Updated.RecordedAt), UpdatedSequence: int64(d.Updated.Sequence),
-		EndedAt: stamp(d.Ended.RecordedAt), EndedSequence: int64(d.Ended.Sequence),
+		ID: d.ID, EventID: event.name, Test: event.test, EventSequence: int64(d.EventSequence), EndpointID: d.Endpoint,
+		EndpointVersion: d.EndpointVersion,
+		SubscriptionIDs: make([]domain.UUID, 0, len(d.Subscriptions)), Status: d.Status, Attempts: d.Attempts,
+		InProgress:    d.Open,
+		NextAttemptAt: rest.Stamp(d.NextAttemptAt), CancelReason: d.Cancel,
+		CreatedAt: rest.Stamp(d.Created.RecordedAt), CreatedSequence: int64(d.Created.Sequence),
+		UpdatedAt: rest.Stamp(d.Updated.RecordedAt), UpdatedSequence: int64(d.Updated.Sequence),
+		EndedAt: rest.Stamp(d.Ended.RecordedAt), EndedSequence: int64(d.Ended.Sequence),
 	}
 	for _, s := range d.Subscriptions {
 		out.SubscriptionIDs = append(out.SubscriptionIDs, s.ID)
@@ -53,43 +56,45 @@ type deliveredEvent struct {
 	test bool
 }
 
-func (c *call) deliveredEvent(ctx context.Context, r projections.Reader, event domain.UUID) (deliveredEvent, error) {
+// eventOfDelivery reads what a delivery shows of its event.
+func eventOfDelivery(ctx context.Context, c *call, r projections.Reader, event domain.UUID) (deliveredEvent, error) {
 	row, err := r.Event(ctx, event)
 	if isNotFound(err) {
 		return deliveredEvent{name: event.String()}, nil // of an erased delivery nothing else is known
 	}
-	return deliveredEvent{c.eventName(event, row.Attrs), row.Attrs.Test != nil}, err
+	return deliveredEvent{eventName(c, event, row.Attrs), row.Attrs.Test != nil}, err
 }
 
 type listDeliveriesIn struct {
-	TenantPath
-	ListQuery
-	EventID        string         `query:"event_id" maxLength:"256" doc:"Those of this event: the producer's id or the internal one." example:"order-4711"`
-	EndpointID     string         `query:"endpoint_id" format:"uuid" doc:"Those to this endpoint." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
-	SubscriptionID string         `query:"subscription_id" format:"uuid" doc:"Those that this subscription matched." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d71"`
-	Status         string         `query:"status" enum:"pending,retrying,succeeded,dead,cancelled" doc:"Those in this status." example:"dead"`
-	From           opt[time.Time] `query:"from" doc:"Routed at this time or later." example:"2026-07-01T00:00:00Z"`
-	To             opt[time.Time] `query:"to" doc:"Routed before this time." example:"2026-08-01T00:00:00Z"`
-	AsOfQuery
+	rest.TenantPath
+	rest.ListQuery
+	EventID        string              `query:"event_id" maxLength:"256" doc:"Those of this event: the producer's id or the internal one." example:"order-4711"`
+	EndpointID     string              `query:"endpoint_id" format:"uuid" doc:"Those to this endpoint." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
+	SubscriptionID string              `query:"subscription_id" format:"uuid" doc:"Those that this subscription matched." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d71"`
+	Status         string              `query:"status" enum:"pending,retrying,succeeded,dead,cancelled" doc:"Those in this status." example:"dead"`
+	From           rest.Opt[time.Time] `query:"from" doc:"Routed at this time or later." example:"2026-07-01T00:00:00Z"`
+	To             rest.Opt[time.Time] `query:"to" doc:"Routed before this time." example:"2026-08-01T00:00:00Z"`
+	rest.AsOfQuery
 }
 
 // filter reads the filters; a receiver sees its own endpoint's deliveries.
 func (in *listDeliveriesIn) filter(c *call) (projections.DeliveryFilter, error) {
 	f := projections.DeliveryFilter{
-		Endpoint: c.receiver(), Status: domain.DeliveryStatus(in.Status), From: instant(in.From.Value), To: instant(in.To.Value),
+		Endpoint: c.Receiver(), Status: domain.DeliveryStatus(in.Status), From: rest.Instant(in.From.Value),
+		To: rest.Instant(in.To.Value),
 	}
 	if in.EndpointID != "" {
-		id, err := parseID("query.endpoint_id", in.EndpointID)
+		id, err := rest.ParseID("query.endpoint_id", in.EndpointID)
 		if err != nil {
 			return f, err
 		}
-		if !c.opens(id) {
-			return f, notFound()
+		if !c.Opens(id) {
+			return f, rest.NotFound()
 		}
 		f.Endpoint = id
 	}
 	if in.SubscriptionID != "" {
-		id, err := parseID("query.subscription_id", in.SubscriptionID)
+		id, err := rest.ParseID("query.subscription_id", in.SubscriptionID)
 		if err != nil {
 			return f, err
 		}
@@ -98,82 +103,85 @@ func (in *listDeliveriesIn) filter(c *call) (projections.DeliveryFilter, error) 
 	return f, nil
 }
 
-func listDeliveries(ctx context.Context, c *call, in *listDeliveriesIn) (*listOut[deliveryOut], error) {
+// listDeliveries reflects what the view has, since deliveries come about without anybody asking. The events are read in
+// the same snapshot, each once.
+func listDeliveries(ctx context.Context, c *call, in *listDeliveriesIn) (*rest.Listed[deliveryOut], error) {
 	filter, err := in.filter(c)
 	if err != nil {
 		return nil, err
 	}
-	l, err := c.list(in.ListQuery, fmt.Sprintf("%q", []string{in.EventID, in.EndpointID, in.SubscriptionID, in.Status}),
-		[2]opt[time.Time]{in.From, in.To}, in.AsOf, in.AsOfSequence)
-	if err != nil {
-		return nil, err
-	}
-	m, err := c.moment(ctx, in.AsOfQuery, settled, l.pinned())
+	l, err := rest.NewWalk(c.Request, in.ListQuery,
+		fmt.Sprintf("%q", []string{in.EventID, in.EndpointID, in.SubscriptionID, in.Status}),
+		[2]rest.Opt[time.Time]{in.From, in.To}, in.AsOf, in.AsOfSequence)
 	if err != nil {
 		return nil, err
 	}
 	var rows []projections.Delivery
 	events := make(map[domain.UUID]deliveredEvent)
-	n, err := c.view(ctx, m, func(r projections.Reader, as projections.AsOf) error {
-		if in.EventID != "" {
-			event, err := c.eventNamed(ctx, r, in.EventID, "")
-			if isNotFound(err) {
-				return nil // no event, no deliveries
+	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: in.AsOfQuery, Pinned: l.Pinned()},
+		func(r projections.Reader, as projections.AsOf) error {
+			if in.EventID != "" {
+				event, err := eventNamed(ctx, c, r, in.EventID, "")
+				if isNotFound(err) {
+					return nil // no event, no deliveries
+				}
+				if err != nil {
+					return err
+				}
+				filter.Event = event.ID
 			}
-			if err != nil {
+			if rows, err = r.Deliveries(ctx, filter, l.Rows(), as); err != nil {
 				return err
 			}
-			filter.Event = event.ID
-		}
-		if rows, err = r.Deliveries(ctx, filter, l.page(), as); err != nil {
-			return err
-		}
-		for i := range rows {
-			if _, ok := events[rows[i].Event]; ok {
-				continue
+			for i := range rows {
+				if _, ok := events[rows[i].Event]; ok {
+					continue
+				}
+				if events[rows[i].Event], err = eventOfDelivery(ctx, c, r, rows[i].Event); err != nil {
+					return err
+				}
 			}
-			if events[rows[i].Event], err = c.deliveredEvent(ctx, r, rows[i].Event); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+			return nil
+		})
 	if err != nil {
 		return nil, err
 	}
-	return paged(l, n, rows, func(d *projections.Delivery) []byte { return bySequenceAndID(d.Created.Sequence, d.ID) },
+	return rest.NewListed(l, n, rows,
+		func(d *projections.Delivery) []byte { return rest.PlaceOf(d.Created.Sequence, d.ID) },
 		func(d *projections.Delivery) deliveryOut { return showDelivery(d, events[d.Event]) }), nil
 }
 
 type getDeliveryIn struct {
-	ThingPath
-	AsOfQuery
+	rest.ThingPath
+	rest.AsOfQuery
 }
 
-func getDelivery(ctx context.Context, c *call, in *getDeliveryIn) (*oneOut[deliveryOut], error) {
-	row, event, n, err := c.delivery(ctx, in.ThingPath, in.AsOfQuery, nil)
+// getDelivery waits for a delivery only where the view doesn't have it yet.
+func getDelivery(ctx context.Context, c *call, in *getDeliveryIn) (*rest.One[deliveryOut], error) {
+	row, event, n, err := findDelivery(ctx, c, in.ThingPath, in.AsOfQuery, nil)
 	if err != nil {
 		return nil, err
 	}
-	return &oneOut[deliveryOut]{Sequence: sequenceText(n), Body: showDelivery(&row, event)}, nil
+	return &rest.One[deliveryOut]{Sequence: rest.SequenceText(n), Body: showDelivery(&row, event)}, nil
 }
 
-// delivery finds a delivery that the call may see; more reads on in the same snapshot (nil for nothing).
-func (c *call) delivery(
-	ctx context.Context, in ThingPath, as AsOfQuery, more func(r projections.Reader, as projections.AsOf, row projections.Delivery) error,
+// findDelivery finds a delivery that the call may see; more reads on in the same snapshot (nil for nothing).
+func findDelivery(
+	ctx context.Context, c *call, in rest.ThingPath, as rest.AsOfQuery,
+	more func(r projections.Reader, as projections.AsOf, row projections.Delivery) error,
 ) (row projections.Delivery, event deliveredEvent, n domain.Sequence, err error) {
-	id, err := in.id()
+	id, err := in.UUID()
 	if err != nil {
 		return row, event, 0, err
 	}
-	n, err = c.one(ctx, as, func(r projections.Reader, as projections.AsOf) error {
+	n, err = rest.Lookup(ctx, c.Request, as, func(r projections.Reader, as projections.AsOf) error {
 		if row, err = r.Delivery(ctx, id, as); err != nil {
 			return err
 		}
-		if !c.opens(row.Endpoint) {
+		if !c.Opens(row.Endpoint) {
 			return domain.ErrNotFound
 		}
-		if event, err = c.deliveredEvent(ctx, r, row.Event); err != nil || more == nil {
+		if event, err = eventOfDelivery(ctx, c, r, row.Event); err != nil || more == nil {
 			return err
 		}
 		return more(r, as, row)
@@ -182,58 +190,63 @@ func (c *call) delivery(
 }
 
 type redriveIn struct {
-	ThingPath
-	PostHeader
-	Body *ReasonBody
+	rest.ThingPath
+	rest.PostHeader
+	Body *rest.ReasonBody
 }
 
 // redrive sets a dead delivery going again, with its schedule from the start.
-func redrive(ctx context.Context, c *call, in *redriveIn) (*madeOut[deliveryOut], error) {
+func redrive(ctx context.Context, c *call, in *redriveIn) (*rest.Made[deliveryOut], error) {
 	var reason string
 	if in.Body != nil {
 		reason = in.Body.Reason
 	}
-	if err := checkReason("body.reason", reason); err != nil {
+	if err := rest.CheckReason("body.reason", reason); err != nil {
 		return nil, err
 	}
-	return once(ctx, c, post[madeOut[deliveryOut]]{
-		decide: func(ctx context.Context) (domain.Group, error) { return c.redriven(ctx, in.ThingPath, reason) },
-		answer: func(ctx context.Context, entries []domain.Entry, replayed bool) (*madeOut[deliveryOut], error) {
+	return rest.Once(ctx, c.Request, rest.Post[rest.Made[deliveryOut]]{
+		Decide: func(ctx context.Context) (domain.Group, error) { return decideRedrive(ctx, c, in.ThingPath, reason) },
+		Answer: func(ctx context.Context, entries []domain.Entry, replayed bool) (*rest.Made[deliveryOut], error) {
 			e := entries[0]
-			as := AsOfQuery{AsOfSequence: opt[int64]{Value: int64(e.Sequence), Set: true}}
-			row, event, _, err := c.delivery(ctx, in.ThingPath, as, nil)
+			as := rest.AsOfQuery{AsOfSequence: rest.Opt[int64]{Value: int64(e.Sequence), Set: true}}
+			row, event, _, err := findDelivery(ctx, c, in.ThingPath, as, nil)
 			if err != nil {
 				return nil, err
 			}
-			out := made(e, replayed, "/v1/tenants/"+string(c.tenant)+"/deliveries/"+row.ID.String(), showDelivery(&row, event))
+			out := rest.NewMade(e, replayed, "/v1/tenants/"+string(c.Tenant)+"/deliveries/"+row.ID.String(),
+				showDelivery(&row, event))
 			out.ETag = ""
 			return out, nil
 		},
 	})
 }
 
-func (c *call) redriven(ctx context.Context, in ThingPath, reason string) (domain.Group, error) {
-	id, err := in.id()
+// decideRedrive refuses what isn't dead, and what has no endpoint any more.
+func decideRedrive(ctx context.Context, c *call, in rest.ThingPath, reason string) (domain.Group, error) {
+	id, err := in.UUID()
 	if err != nil {
 		return domain.Group{}, err
 	}
 	stream := domain.Stream{Kind: domain.StreamDelivery, ID: id}
-	// The delivery changes without anybody asking: its version is read first, so that a change in between is a conflict.
-	last, err := c.Log.Select(ctx, domain.Query{Tenant: c.tenant, Stream: stream, Descending: true, Limit: 1, HeadersOnly: true})
+	// The delivery changes without anybody asking: its version is read first, so that a change in between is a
+	// conflict.
+	last, err := c.Log.Select(ctx,
+		domain.Query{Tenant: c.Tenant, Stream: stream, Descending: true, Limit: 1, HeadersOnly: true})
 	if err != nil {
 		return domain.Group{}, err
 	}
 	var row projections.Delivery
-	_, err = c.now(ctx, func(r projections.Reader) error {
+	_, err = rest.Now(ctx, c.Request, func(r projections.Reader) error {
 		if row, err = r.Delivery(ctx, id, projections.AsOf{}); err != nil {
 			return err
 		}
-		if !c.opens(row.Endpoint) {
+		if !c.Opens(row.Endpoint) {
 			return domain.ErrNotFound
 		}
 		_, err = r.Endpoint(ctx, row.Endpoint, projections.AsOf{})
 		if isNotFound(err) {
-			return refuse(http.StatusConflict, "endpoint_deleted", "The delivery's endpoint is deleted: there is nowhere to send it.")
+			return rest.Refuse(http.StatusConflict, "endpoint_deleted",
+				"The delivery's endpoint is deleted: there is nowhere to send it.")
 		}
 		return err
 	})
@@ -242,7 +255,8 @@ func (c *call) redriven(ctx context.Context, in ThingPath, reason string) (domai
 	}
 	fact, err := row.Redrive(c.Clock())
 	if isConflict(err) {
-		return domain.Group{}, refuse(http.StatusConflict, "not_dead", "Only a dead delivery can be redriven; this one is "+string(row.Status)+".")
+		return domain.Group{}, rest.Refuse(http.StatusConflict, "not_dead",
+			"Only a dead delivery can be redriven; this one is "+string(row.Status)+".")
 	}
 	if err != nil {
 		return domain.Group{}, err
@@ -252,6 +266,7 @@ func (c *call) redriven(ctx context.Context, in ThingPath, reason string) (domai
 		expected = last[0].StreamVersion
 	}
 	return domain.Group{Drafts: []domain.Draft{{
-		Tenant: c.tenant, Stream: stream, Expected: expected, By: c.by(), Cause: row.Updated.Sequence, Fact: fact, Reason: reason,
+		Tenant: c.Tenant, Stream: stream, Expected: expected, By: c.By(), Cause: row.Updated.Sequence, Fact: fact,
+		Reason: reason,
 	}}}, nil
 }

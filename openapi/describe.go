@@ -1,15 +1,9 @@
 package openapi
 
 import (
-	"encoding/json"
-	"net/http"
-	"reflect"
-	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
-
-	"github.com/hooktrail/hooktrail/domain"
 )
 
 // describe fills in what the document says of the whole.
@@ -21,7 +15,7 @@ Every request but those for health and this document carries ` + "`Authorization
 
 **Errors** are problem documents (RFC 9457) with a stable ` + "`code`" + `. **Lists** take ` + "`limit`, `cursor` and `order`" + `; a walk reflects the
 sequence at which it began. **Idempotency-Key** makes every POST repeatable. ` + "`as_of` and `as_of_sequence`" + ` show configuration and deliveries at any
-past moment; ` + "`Hooktrail-Sequence`" + ` says which sequence an answer reflects. Enumerations are open: more values may come.`
+past moment; ` + "`Hooktrail-Sequence`" + ` says which sequence an answer reflects. Enumerations are open: more values may be added.`
 	doc.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
 	doc.Servers = []*huma.Server{{URL: "/", Description: "This server"}}
 	doc.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
@@ -35,7 +29,7 @@ past moment; ` + "`Hooktrail-Sequence`" + ` says which sequence an answer reflec
 		{Name: "Event types", Description: "What a tenant says about its events: schemas, examples, guides."},
 		{Name: "Profiles", Description: "Wire formats: what requests to receivers look like, as data."},
 		{Name: "Endpoints", Description: "Receivers: URL, wire format, keys and limits."},
-		{Name: "Registrations", Description: "With which receivers make endpoints by themselves."},
+		{Name: "Registrations", Description: "Receivers use them to make endpoints themselves."},
 		{Name: "Subscriptions", Description: "Which event types go to which endpoint."},
 		{Name: "Deliveries", Description: "One event for one endpoint, its attempts, and what was sent in each."},
 		{Name: "Log", Description: "The audit query."},
@@ -43,9 +37,12 @@ past moment; ` + "`Hooktrail-Sequence`" + ` says which sequence an answer reflec
 	}
 }
 
-// tagOf is the section of the document in which a path stands.
+// tagOf is the section of the document that a path belongs to.
 func tagOf(path string) string {
-	for _, tag := range []string{"profiles", "keys", "events", "endpoints", "registrations", "subscriptions", "deliveries", "log"} {
+	for _, tag := range []string{
+		"profiles", "keys", "events", "endpoints", "registrations", "subscriptions",
+		"deliveries", "log",
+	} {
 		if strings.Contains(path+"/", "/"+tag+"/") {
 			return strings.ToUpper(tag[:1]) + tag[1:]
 		}
@@ -65,266 +62,150 @@ func tagOf(path string) string {
 	return "Health"
 }
 
-// description is what the document says of an operation, with its roles.
-func description(id string, who []domain.Role) string {
+// description is what the document says of an operation.
+func description(id string) string {
 	text := descriptions()[id]
 	if text == "" {
 		panic("openapi: " + id + " has no description")
 	}
-	if len(who) == 0 {
-		return text + "\n\nNo key is needed."
-	}
-	return text + "\n\nRoles: " + strings.Join(rolesOf(who), ", ") + "."
+	return text
 }
 
 func descriptions() map[string]string {
 	return map[string]string{
-		"create-tenant":         "Begins a tenant's log. The id is chosen for ever, also when the tenant is deleted.",
-		"list-tenants":          "In order of id, as they are now, on every page: there is no as_of, since each tenant has a log of its own. Hooktrail-Sequence and min_sequence speak of the instance's log.",
-		"get-tenant":            "The tenant's switches, now or as of a moment.",
-		"update-tenant":         "A merge patch (RFC 7396). Switching webhooks off keeps on logging events; routing records that nothing was sent. schema_validation says what becomes of events that break their type's schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, the receipt has warnings.",
-		"delete-tenant":         "Ends the tenant: its keys open nothing any more and nothing is sent. Its log stays.",
-		"create-instance-key":   "Keys of the instance are operator and monitor keys. The key itself is shown in this answer and never again.",
-		"list-instance-keys":    "Keys that aren't revoked, now or as of a moment.",
-		"revoke-instance-key":   "Takes effect at once in this process, and in others as they read the log.",
-		"create-key":            "The key itself is shown in this answer and never again, also not to a repetition with the same Idempotency-Key.",
-		"list-keys":             "Keys that aren't revoked, now or as of a moment.",
-		"revoke-key":            "Takes effect at once in this process, and in others as they read the log.",
-		"get-whoami":            "What the key that is sent is, and what it may do.",
-		"append-event":          "Takes the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.",
-		"append-events":         "All events or none, in their order: an object with events, NDJSON with an event a line, or a CloudEvents batch. Events that were appended before are answered with their first receipts.",
-		"list-events":           "With their data. With id: the one event of that name, also one that can't stand in a path. A producer sees what its principal appended, a receiver what was sent to its endpoint. A page can have fewer items than asked for when the data is large.",
-		"get-event":             "The event with its data, byte for byte. The id goes percent-encoded; one that can't stand in a path all the same, such as / or (behind some proxies) .., goes through ?id= of the list. Where a producer called an event by another one's internal id, this finds the producer's; get-event-by-sequence finds either.",
+		"create-tenant": "Begins a tenant's log. The id is permanent: it isn't free again when the tenant is deleted.",
+		"list-tenants": "In order of id, as they are now, on every page: there is no as_of, since each " +
+			"tenant has a log of its own. Hooktrail-Sequence and min_sequence speak of the instance's log.",
+		"get-tenant": "The tenant's settings, now or as of a moment.",
+		"update-tenant": "A merge patch (RFC 7396). While webhooks are off, events are still logged; routing " +
+			"records that nothing was sent. schema_validation determines what happens to events that break their " +
+			"type's " +
+			"schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, " +
+			"the receipt has warnings.",
+		"delete-tenant": "Ends the tenant: its keys stop working and nothing is sent. Its log stays.",
+		"create-instance-key": "Keys of the instance are operator and monitor keys. The key itself is shown in " +
+			"this answer and never again.",
+		"list-instance-keys":  "Keys that aren't revoked, now or as of a moment.",
+		"revoke-instance-key": "Takes effect at once in this process, and in others as they read the log.",
+		"create-key": "The key itself is shown in this answer and never again, also not to a repetition " +
+			"with the same Idempotency-Key.",
+		"list-keys":  "Keys that aren't revoked, now or as of a moment.",
+		"revoke-key": "Takes effect at once in this process, and in others as they read the log.",
+		"get-whoami": "What the key of the request is, and what it may do.",
+		"append-event": "Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The " +
+			"answer comes once the event is in the log for good. A repeated id with the same members is answered " +
+			"with the first receipt and 200; with other members, 409.",
+		"append-events": "All events or none, in their order: an object with events, NDJSON with an event a " +
+			"line, or a CloudEvents batch. Events that were appended before are answered with their first receipts.",
+		"list-events": "With their data. With id: the one event of that name, also one whose id can't " +
+			"be part of a path. A producer sees what its principal appended, a receiver what was sent to its " +
+			"endpoint. A page " +
+			"can have fewer items than asked for when the data is large.",
+		"get-event": "The event with its data, byte for byte. The id goes percent-encoded; one that " +
+			"can't be part of a path even so, such as / or (behind some proxies) .., is found with ?id= of the " +
+			"list. Where a producer called an event by another one's internal id, this finds the producer's; " +
+			"get-event-by-sequence finds either.",
 		"get-event-by-sequence": "The event with its data, byte for byte.",
-		"get-event-routing":     "Where the event went and which matching subscriptions were passed over, as it was decided then; with as_of, as far as it was routed at that moment.",
-		"list-event-types":      "In order of registration, with schemas and examples, now or as of a moment. A page can have fewer items than asked for when they are large.",
-		"get-event-type":        "What the tenant says about the events of a type, now or as of a moment; schema and examples byte for byte as they were sent.",
-		"put-event-type":        "The whole definition: what isn't sent isn't kept. The same definition again appends nothing. What breaks for receivers is refused (409 schema_incompatible) unless the schema gets a new version, and the answer says what breaks. Events appended through this process are held to it at once, those through others as they read the log.",
-		"import-event-types":    "Registers all types of a catalogue, or none: types that are so already stay, so that it can be imported again. What a tenant has besides stays too. Breaking changes are refused as in put-event-type.",
-		"get-event-type-guide":  "A page for a receiver's developer: what arrives for an event of this type, with the type's first example; how to verify it in curl, Go, TypeScript and Python; what to answer; how retries go. It is for an endpoint, or for any endpoint of a wire format. A registration's holder names an endpoint that it made.",
-		"list-profiles":         "Those that the program brings along and those that operators added, in every version. There is no as_of: a profile never changes, and added_at says since when it is there.",
-		"get-profile":           "One wire format in its newest version, or in the one that is asked for.",
-		"create-profile":        "The body is the document, of the same form as those that the program brings along. Endpoints of all tenants can use it from then on; those that exist keep the version with which they were made. A document that is wrong is refused with the places (422 invalid_profile); the same document again is answered with 200.",
-		"create-endpoint":       "The signing key is shown in this answer and never again. Credentials are kept sealed, outside the log. A registration's holder makes endpoints within its bounds and gets, once, a key for the receiver; beyond the quota: 409 quota_exhausted.",
-		"list-endpoints":        "Endpoints that aren't deleted, now or as of a moment. A registration's holder sees those that it made; a page can then have fewer items than asked for.",
-		"get-endpoint":          "Its whole configuration, now or as of a moment; key ids and keyed fingerprints, never a key.",
-		"update-endpoint":       "A merge patch (RFC 7396). The profile stays; the signing key is rotated by an operation of its own. A receiver changes its url and nothing else. A receiver's new url, and that of an endpoint which has passed the handshake it demands, is asked first, as by handshake-endpoint, and taken over when it passes; else 422 handshake_failed.",
-		"delete-endpoint":       "Its waiting deliveries are cancelled and its credentials destroyed.",
-		"rotate-endpoint-key":   "During the overlap both keys sign where the format can carry two signatures. The new key is shown in this answer and never again.",
-		"pause-endpoint":        "Deliveries wait until it is resumed.",
-		"resume-endpoint":       "Ends a pause, or an automatic disabling. A receiver ends a disabling, not a pause.",
-		"handshake-endpoint":    "Sends one request. ownership: a POST with a challenge, which the receiver sends back, alone or as the member challenge of an object. cloudevents: OPTIONS with WebHook-Request-Origin, which the receiver answers as HTTP 1.1 Web Hooks for Event Delivery asks. The answer is 200 whether it passed or not: see passed. One that passed verifies an endpoint that demands it, and takes another url over. It ends in the log also when the caller has gone; when the server dies in between, the start stays without an end and the next handshake supersedes it. One at a time an endpoint, 10 at once and then 10 a minute together with tests.",
-		"test-endpoint":         "Appends an event that goes to this endpoint, whatever its subscriptions, and to no other. It is delivered as any event, with the header hooktrail-test: true, and marked in all listings. Refused where nothing would be sent: while webhooks are off, the endpoint is disabled or its handshake isn't passed. While the endpoint is paused it waits.",
-		"create-registration":   "With its token, and nothing else, a receiver makes endpoints within the bounds given here and chooses their event types. The token is shown in this answer and never again.",
-		"list-registrations":    "Registrations that aren't ended, now or as of a moment.",
-		"get-registration":      "Its bounds and how many endpoints were made, now or as of a moment.",
-		"delete-registration":   "The token opens nothing any more, at once in this process, and in others as they read the log. Endpoints that were made with it stay, and so do their receivers' keys.",
-		"list-skips":            "What was never delivered, and why: routings that passed over a subscription whose types matched, in order of their entries. It reflects what the view has; min_sequence demands more. A receiver sees what concerns its endpoint.",
-		"create-subscription":   "Events of the types that are appended from now on go to the endpoint: one delivery an event and endpoint, however many subscriptions match. A receiver's key makes one as long as the endpoint has fewer than 20; beyond: 409 too_many_subscriptions.",
-		"list-subscriptions":    "Subscriptions that aren't deleted, now or as of a moment.",
-		"get-subscription":      "Its whole configuration, now or as of a moment.",
-		"update-subscription":   "A merge patch (RFC 7396). The endpoint stays.",
-		"delete-subscription":   "Waiting deliveries that no other subscription asked for are cancelled.",
-		"pause-subscription":    "What it would match from now on is skipped, and routing says so.",
-		"resume-subscription":   "Ends a pause. What was skipped meanwhile stays skipped.",
-		"list-deliveries":       "In order of creation, now or as of a moment. It reflects what the view has; min_sequence demands more.",
-		"get-delivery":          "Where the delivery stands, now or as of a moment.",
-		"list-attempts":         "All attempts, with what was sent and what came back.",
-		"get-attempt-body":      "The exact bytes, built again from the log and checked against the hash that was recorded. With as_of, 404 unless the attempt had begun by then.",
-		"redrive-delivery":      "Sets a dead delivery going again, with its schedule from the start. Attempt numbers go on.",
-		"list-log":              "The audit query: every entry of the tenant's log, or those that the filters choose. The operator may ask the instance's own log, under the name _instance.",
-		"get-log-entry":         "One entry, with the exact bytes that went into the tenant's Merkle tree.",
-		"tail-log":              "Server-Sent Events: an entry each, its sequence as the id. Without Last-Event-ID or from_sequence it begins with what is appended next. A comment comes at least every 15 seconds.",
-		"get-livez":             "The process answers.",
-		"get-readyz":            "503 only when this node can't append or serve.",
-		"get-metrics":           "In Prometheus' text format.",
+		"get-event-routing": "Where the event went and which matching subscriptions were skipped, as it was " +
+			"decided then; with as_of, as far as it was routed at that moment.",
+		"list-event-types": "In order of registration, with schemas and examples, now or as of a moment. A page " +
+			"can have fewer items than asked for when they are large.",
+		"get-event-type": "What the tenant says about the events of a type, now or as of a moment; schema and " +
+			"examples byte for byte as they were sent.",
+		"put-event-type": "The whole definition: what isn't sent isn't kept. The same definition again " +
+			"appends nothing. What breaks for receivers is refused (409 schema_incompatible) unless the schema gets " +
+			"a new version, and the answer says what breaks. Events appended through this process are held to it " +
+			"at once, those through others as they read the log.",
+		"import-event-types": "Registers all types of a catalogue, or none: types that are defined like that already " +
+			"stay, so " +
+			"that it can be imported again. What a tenant has besides stays too. Breaking changes are refused as in " +
+			"put-event-type.",
+		"get-event-type-guide": "A page for a receiver's developer: what arrives for an event of this type, with " +
+			"the type's first example; how to verify it in curl, Go, TypeScript and Python; what to answer; how " +
+			"retries go. It is for an endpoint, or for any endpoint of a wire format. A registration's holder " +
+			"names an endpoint that it made.",
+		"list-profiles": "Those that are built into the program and those that operators added, in every " +
+			"version. There is no as_of: a profile never changes, and added_at says when it was added.",
+		"get-profile": "One wire format in its newest version, or in the one that is asked for.",
+		"create-profile": "The body is the document, of the same form as those that are built into the program. " +
+			"Endpoints of all tenants can use it from then on; those that exist keep the version with which they " +
+			"were made. A document that is wrong is refused with the places (422 invalid_profile); the same " +
+			"document again is answered with 200.",
+		"create-endpoint": "The signing key is shown in this answer and never again. Credentials are kept " +
+			"sealed, outside the log. A registration's holder makes endpoints within its bounds and gets, once, a " +
+			"key for the receiver; beyond the quota: 409 quota_exhausted.",
+		"list-endpoints": "Endpoints that aren't deleted, now or as of a moment. A registration's holder sees " +
+			"those that it made; a page can then have fewer items than asked for.",
+		"get-endpoint": "Its whole configuration, now or as of a moment; key ids and keyed fingerprints, " +
+			"never a key.",
+		"update-endpoint": "A merge patch (RFC 7396). The profile stays; the signing key is rotated by an " +
+			"operation of its own. A receiver changes its url and nothing else. A receiver's new url, and that of an " +
+			"endpoint which has passed the handshake it demands, is asked first, as by handshake-endpoint, and " +
+			"taken over when it passes; else 422 handshake_failed.",
+		"delete-endpoint": "Its waiting deliveries are cancelled and its credentials destroyed.",
+		"rotate-endpoint-key": "During the overlap both keys sign where the format can carry two signatures. The " +
+			"new key is shown in this answer and never again.",
+		"pause-endpoint":  "Deliveries wait until it is resumed.",
+		"resume-endpoint": "Ends a pause, or an automatic disabling. A receiver ends a disabling, not a pause.",
+		"handshake-endpoint": "Sends one request. ownership: a POST with a challenge, which the receiver sends " +
+			"back, alone or as the member challenge of an object. cloudevents: OPTIONS with WebHook-Request-Origin, " +
+			"which the receiver answers as HTTP 1.1 Web Hooks for Event Delivery asks. The answer is 200 whether " +
+			"it passed or not: see passed. One that passed verifies an endpoint that demands it, and takes " +
+			"another url over. It ends in the log also when the caller has gone; when the server dies in " +
+			"between, the start stays without an end and the next handshake supersedes it. One at a " +
+			"time an endpoint, 10 at once and then 10 a minute together with tests.",
+		"test-endpoint": "Appends an event that goes to this endpoint, whatever its subscriptions, and to no " +
+			"other. It is delivered as any event, with the header hooktrail-test: true, and marked in all listings. " +
+			"Refused where nothing would be sent: while webhooks are off, the endpoint is disabled or its " +
+			"handshake isn't passed. While the endpoint is paused it waits.",
+		"create-registration": "With its token, and nothing else, a receiver makes endpoints within the bounds " +
+			"given here and chooses their event types. The token is shown in this answer and never again.",
+		"list-registrations": "Registrations that aren't ended, now or as of a moment.",
+		"get-registration":   "Its bounds and how many endpoints were made, now or as of a moment.",
+		"delete-registration": "The token stops working, at once in this process, and in others as they " +
+			"read the log. Endpoints that were made with it stay, and so do their receivers' keys.",
+		"list-skips": "What was never delivered, and why: routings that passed over a subscription whose " +
+			"types matched, in order of their entries. It reflects what the view has; min_sequence demands more. A " +
+			"receiver sees what concerns its endpoint.",
+		"create-subscription": "Events of the types that are appended from now on go to the endpoint: one delivery " +
+			"an event and endpoint, however many subscriptions match. A receiver's key makes one as long as the " +
+			"endpoint has fewer than 20; beyond: 409 too_many_subscriptions.",
+		"list-subscriptions":  "Subscriptions that aren't deleted, now or as of a moment.",
+		"get-subscription":    "Its whole configuration, now or as of a moment.",
+		"update-subscription": "A merge patch (RFC 7396). The endpoint stays.",
+		"delete-subscription": "Waiting deliveries that no other subscription asked for are cancelled.",
+		"pause-subscription":  "What it would match from now on is skipped, and routing says so.",
+		"resume-subscription": "Ends a pause. What was skipped meanwhile stays skipped.",
+		"list-deliveries": "In order of creation, now or as of a moment. It reflects what the view has; " +
+			"min_sequence demands more.",
+		"get-delivery":  "The delivery's state, now or as of a moment.",
+		"list-attempts": "All attempts, with what was sent and what came back.",
+		"get-attempt-body": "The exact bytes, built again from the log and checked against the hash that was " +
+			"recorded. With as_of, 404 unless the attempt had begun by then.",
+		"redrive-delivery": "Sets a dead delivery going again, with its schedule from the start. Attempt " +
+			"numbers go on.",
+		"list-log": "The audit query: every entry of the tenant's log, or those that the filters " +
+			"choose. The operator may ask the instance's own log, under the name _instance.",
+		"get-log-entry": "One entry, with the exact bytes that went into the tenant's Merkle tree.",
+		"tail-log": "Server-Sent Events: an entry each, its sequence as the id. Without Last-Event-ID " +
+			"or from_sequence it begins with what is appended next. A comment comes at least every 15 seconds.",
+		"get-livez":   "The process answers.",
+		"get-readyz":  "503 only when this node can't append or serve.",
+		"get-metrics": "In Prometheus' text format.",
 
-		"get-event-routing-by-sequence": "As get-event-routing, for an event whose id can't stand in a path or has another source: ?id= of the list of events tells its sequence.",
+		"get-event-routing-by-sequence": "As get-event-routing, for an event whose id can't be part of a path or has " +
+			"another source: ?id= of the list of events tells its sequence.",
 
-		"test-filter":     "Tries a filter on an event, or on the tenant's most recent ones (of its last 10,000): what it chooses, leaves out and fails on. A filter that isn't one is refused with line and column. Nothing is appended, so an Idempotency-Key changes nothing.",
-		"preview-routing": "Where an event would go, by the configuration now or as of a moment: decided by the code that routes. Nothing is appended, so an Idempotency-Key changes nothing.",
+		"test-filter": "Tries a filter on an event, or on the tenant's most recent ones (of its last 10,000): " +
+			"what it matches, leaves out and fails on. A text that isn't a filter is refused with line and column. " +
+			"Nothing is appended, so an Idempotency-Key changes nothing.",
+		"preview-routing": "Where an event would go, by the configuration now or as of a moment: decided by the code " +
+			"that routes. Nothing is appended, so an Idempotency-Key changes nothing.",
 	}
 }
 
-// schemaOf registers a type and refers to it.
-func schemaOf[T any](a *huma.OpenAPI) *huma.Schema {
-	return a.Components.Schemas.Schema(reflect.TypeFor[T](), true, "")
-}
-
-// documented is an answer or body whose schema is put in when all is registered: its type isn't the handler's.
-type documented struct {
-	schema  func(*huma.OpenAPI) *huma.Schema
-	example any
-}
-
-// documentedKey is where metadata has the schemas of what is read and written by hand.
-const documentedKey = "documented"
-
-type handwritten struct {
-	bodies  map[string]documented // by content type
-	answers map[string]documented // by content type
-	status  []string
-}
-
-// answers documents an answer that is written by hand.
-func answers[T any](op *huma.Operation) {
-	op.Metadata[documentedKey] = handwritten{
-		answers: map[string]documented{typeJSON: {schema: schemaOf[T]}}, status: []string{"200"},
-	}
-}
-
-// documentEvent documents the forms of an event; gate takes no other content types.
-func documentEvent(op *huma.Operation) {
-	byHand(op)
-	op.Metadata[documentedKey] = handwritten{
-		bodies: map[string]documented{
-			typeJSON:       {schema: schemaOf[eventIn], example: json.RawMessage(`{"id":"order-4711","type":"offer.issued","subject":"customer-17","data":{"amount":12.50}}`)},
-			typeCloudEvent: {schema: schemaOf[cloudEventIn]},
-		},
-		answers: map[string]documented{typeJSON: {schema: schemaOf[receiptOut]}}, status: []string{"200", "201"},
-	}
-}
-
-func documentBatch(op *huma.Operation) {
-	byHand(op)
-	op.Metadata[documentedKey] = handwritten{
-		bodies: map[string]documented{
-			typeJSON:       {schema: schemaOf[eventsIn]},
-			typeNDJSON:     {schema: lines},
-			typeCloudBatch: {schema: cloudEvents},
-		},
-		answers: map[string]documented{typeJSON: {schema: schemaOf[receiptsOut]}}, status: []string{"200", "201"},
-	}
-}
-
-func lines(*huma.OpenAPI) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeString, Description: "An event a line, each as in append-event."}
-}
-
-func cloudEvents(doc *huma.OpenAPI) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeArray, Items: schemaOf[cloudEventIn](doc)}
-}
-
-func exactBytes(op *huma.Operation) {
-	op.Metadata[documentedKey] = handwritten{answers: map[string]documented{"application/octet-stream": {schema: octets}}, status: []string{"200"}}
-}
-
-func eventStream(op *huma.Operation) {
-	op.Metadata[documentedKey] = handwritten{answers: map[string]documented{"text/event-stream": {schema: plain}}, status: []string{"200"}}
-}
-
-func plainText(op *huma.Operation) {
-	op.Metadata[documentedKey] = handwritten{answers: map[string]documented{"text/plain": {schema: plain}}, status: []string{"200"}}
-}
-
-// limited documents the refusal of what is asked too often.
-func limited(op *huma.Operation) { op.Errors = append(op.Errors, http.StatusTooManyRequests) }
-
-// creates documents an operation that makes something, though its name doesn't say so.
-func creates(op *huma.Operation) { op.DefaultStatus = http.StatusCreated }
-
-func octets(*huma.OpenAPI) *huma.Schema { return &huma.Schema{Type: huma.TypeString, Format: "binary"} }
-
-func plain(*huma.OpenAPI) *huma.Schema { return &huma.Schema{Type: huma.TypeString} }
-
-// byHand has the operation read its body itself.
-func byHand(op *huma.Operation) {
-	who, _ := op.Metadata[accessKey].(access)
-	who.byHand = true
-	op.Metadata[accessKey] = who
-}
-
-// alsoInstance lets the operator ask the instance's own log.
-func alsoInstance(op *huma.Operation) {
-	who, _ := op.Metadata[accessKey].(access)
-	who.instance = true
-	op.Metadata[accessKey] = who
-}
-
-// eventIn documents an event in the product's own form.
-type eventIn struct {
-	ID            string            `json:"id,omitempty" minLength:"1" maxLength:"256" pattern:"^[!-~]+$" doc:"The producer's own, unique with the source; made by the server by default." example:"order-4711"`
-	Source        string            `json:"source,omitempty" maxLength:"1024" doc:"/tenants/{tenant} by default." example:"/billing"`
-	Type          string            `json:"type" minLength:"1" maxLength:"255" doc:"Segments of letters, digits, _ and -, with dots between." example:"offer.issued"`
-	Subject       string            `json:"subject,omitempty" maxLength:"1024" doc:"Whom the event is about: what is erased when that person is." example:"customer-17"`
-	OccurredAt    stamp             `json:"occurred_at,omitzero" doc:"When it happened; when it is recorded by default." example:"2026-07-01T12:00:00Z"`
-	SchemaVersion string            `json:"schema_version,omitempty" maxLength:"1024" doc:"The version of the type's schema; v1 by default." example:"v1"`
-	DataSchema    string            `json:"dataschema,omitempty" maxLength:"1024" doc:"Where the schema is." example:"https://schemas.example/offer/1"`
-	Extensions    map[string]string `json:"extensions,omitempty" doc:"CloudEvents extension attributes." example:"{\"partner\":\"north\"}"`
-	Data          json.RawMessage   `json:"data" doc:"Any JSON value, kept byte for byte: at most 256 KiB unless the server is configured otherwise, no duplicate member names." example:"{\"amount\":12.50}"`
-}
-
-// eventsIn documents a batch in the product's own form.
-type eventsIn struct {
-	Events []eventIn `json:"events" minItems:"1" maxItems:"1000" doc:"All are appended, in this order, or none."`
-}
-
-// cloudEventIn documents CloudEvents' JSON format. Extension attributes stand beside the others.
-type cloudEventIn struct {
-	_               struct{}        `additionalProperties:"true"`
-	SpecVersion     string          `json:"specversion" enum:"1.0" doc:"1.0" example:"1.0"`
-	ID              string          `json:"id" minLength:"1" maxLength:"256" doc:"Unique with the source." example:"order-4711"`
-	Source          string          `json:"source" minLength:"1" maxLength:"1024" doc:"Where it comes from." example:"/billing"`
-	Type            string          `json:"type" minLength:"1" maxLength:"255" doc:"What happened." example:"offer.issued"`
-	Subject         string          `json:"subject,omitempty" maxLength:"1024" doc:"Whom the event is about." example:"customer-17"`
-	Time            stamp           `json:"time,omitzero" doc:"When it happened." example:"2026-07-01T12:00:00Z"`
-	DataSchema      string          `json:"dataschema,omitempty" maxLength:"1024" doc:"Where the schema is." example:"https://schemas.example/offer/1"`
-	DataContentType string          `json:"datacontenttype,omitempty" doc:"application/json, or another JSON type." example:"application/json"`
-	Data            json.RawMessage `json:"data" doc:"Any JSON value, kept byte for byte." example:"{\"amount\":12.50}"`
-}
-
-// tidy puts in what is read and written by hand, once every operation is registered, and opens the answers: a client must
-// bear members that come later. What is sent stays closed.
-func tidy(doc *huma.OpenAPI) {
-	for name, schema := range doc.Components.Schemas.Map() {
-		if closed, ok := schema.AdditionalProperties.(bool); ok && !closed && !sent(name) {
-			schema.AdditionalProperties = nil
-		}
-	}
-	for _, item := range doc.Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
-			if op == nil {
-				continue
-			}
-			if h, ok := op.Metadata[documentedKey].(handwritten); ok {
-				h.document(doc, op)
-			}
-			if !slices.Contains([]string{http.MethodPost, http.MethodPut, http.MethodPatch}, op.Method) {
-				op.RequestBody = nil
-			}
-		}
-	}
-}
-
-// sent says whether a schema is of what clients send.
-func sent(name string) bool {
-	return strings.HasSuffix(name, "Request") || strings.HasSuffix(name, "Patch") || name == "RateLimit" || name == "ReasonBody"
-}
-
-func (h handwritten) document(doc *huma.OpenAPI, op *huma.Operation) {
-	if len(h.bodies) > 0 {
-		op.RequestBody = &huma.RequestBody{Required: true, Content: media(doc, h.bodies)}
-	}
-	var headers map[string]*huma.Param
-	for status, r := range op.Responses {
-		if strings.HasPrefix(status, "2") && r.Headers != nil {
-			headers = r.Headers
-		}
-	}
-	delete(headers, "Content-Type") // OpenAPI says it elsewhere
-	for _, status := range h.status {
-		if op.Responses[status] == nil {
-			op.Responses[status] = &huma.Response{Description: map[string]string{"200": "OK", "201": "Created"}[status]}
-		}
-		op.Responses[status].Headers = headers
-		op.Responses[status].Content = media(doc, h.answers)
-	}
-}
-
-func media(doc *huma.OpenAPI, by map[string]documented) map[string]*huma.MediaType {
-	content := make(map[string]*huma.MediaType, len(by))
-	for name, d := range by {
-		content[name] = &huma.MediaType{Schema: d.schema(doc), Example: d.example}
-	}
-	return content
+// isSent reports whether a schema is of what clients send.
+func isSent(schema string) bool {
+	return strings.HasSuffix(schema, "Request") || strings.HasSuffix(schema, "Patch") || schema == "RateLimit" ||
+		schema == "ReasonBody"
 }

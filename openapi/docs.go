@@ -13,7 +13,8 @@ import (
 var docsFiles embed.FS
 
 // docsPolicy lets the page load nothing but its own three files and the document.
-const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; " +
+	"form-action 'none'; frame-ancestors 'none'"
 
 // serveDocs serves the page that shows the document.
 func serveDocs(mux *http.ServeMux) error {

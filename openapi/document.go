@@ -17,11 +17,11 @@ type Document struct {
 // NewDocument makes the document. version is the program's: "1.2.3".
 func NewDocument(version string, webhooks []Webhook) (Document, error) {
 	s := &Server{Version: version, Webhooks: webhooks, Logger: slog.New(slog.DiscardHandler)}
-	a, err := newAPI(s, &router{ServeMux: http.NewServeMux()})
+	doc, err := registerAll(s, http.NewServeMux())
 	if err != nil {
 		return Document{}, err
 	}
-	return Document{a.huma.OpenAPI()}, nil
+	return Document{doc}, nil
 }
 
 // YAML is the document in OpenAPI 3.1 as YAML: the contract.

@@ -6,25 +6,27 @@ import (
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/openapi/internal/rest"
 )
 
 type rotateKeyIn struct {
-	ThingPath
-	PostHeader
+	rest.ThingPath
+	rest.PostHeader
 	Body *rotateIn
 }
 
 type rotateIn struct {
 	Overlap    string `json:"overlap,omitempty" maxLength:"32" doc:"How long the old keys stay valid beside the new one, at most 720h; 24h by default." example:"24h"`
 	SigningKey string `json:"signing_key,omitempty" maxLength:"1024" doc:"The new key in the profile's own form; made by the server by default." example:"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"`
-	ReasonBody
+	rest.ReasonBody
 }
 
 // defaultOverlap gives a receiver a day to take the new key over.
 const defaultOverlap = domain.Duration(24 * time.Hour)
 
-func rotateKey(ctx context.Context, c *call, in *rotateKeyIn) (*madeOut[endpointOut], error) {
-	id, err := in.id()
+// rotateKey makes a new signing key the current one; the old ones stay valid for the overlap.
+func rotateKey(ctx context.Context, c *call, in *rotateKeyIn) (*rest.Made[endpointOut], error) {
+	id, err := in.UUID()
 	if err != nil {
 		return nil, err
 	}
@@ -32,31 +34,36 @@ func rotateKey(ctx context.Context, c *call, in *rotateKeyIn) (*madeOut[endpoint
 	if in.Body != nil {
 		body = *in.Body
 	}
-	var secrets secretValues
-	out, err := once(ctx, c, post[madeOut[endpointOut]]{
-		decide: func(ctx context.Context) (domain.Group, error) { return c.newSigningKey(ctx, id, body, &secrets) },
-		answer: func(ctx context.Context, entries []domain.Entry, replayed bool) (*madeOut[endpointOut], error) {
+	var secrets credentials
+	out, err := rest.Once(ctx, c.Request, rest.Post[rest.Made[endpointOut]]{
+		Decide: func(ctx context.Context) (domain.Group, error) { return decideRotation(ctx, c, id, body, &secrets) },
+		Answer: func(ctx context.Context, entries []domain.Entry, replayed bool) (*rest.Made[endpointOut], error) {
 			if replayed {
-				c.dropSecrets(ctx, secrets.kept...)
+				dropSecrets(ctx, c, secrets.stored...)
 			}
-			secrets.kept = nil
-			row, err := c.endpointOf(ctx, entries[0])
+			secrets.stored = nil
+			row, err := endpointOf(ctx, c, entries[0])
 			if err != nil {
 				return nil, err
 			}
-			shown := c.showEndpoint(row)
+			shown := showEndpoint(row)
 			if !replayed {
 				shown.SigningKey = secrets.signingKey
 			}
-			return made(entries[0], replayed, c.endpointPath(id), shown), nil
+			return rest.NewMade(entries[0], replayed, endpointPath(c, id), shown), nil
 		},
 	})
-	c.dropRefused(ctx, err, secrets.kept)
+	dropRefused(ctx, c, err, &secrets)
 	return out, err
 }
 
-func (c *call) newSigningKey(ctx context.Context, id domain.UUID, in rotateIn, secrets *secretValues) (domain.Group, error) {
-	row, err := c.endpointNow(ctx, id)
+// decideRotation makes the new key once, and its copy in the vault once a round: of a rotation that is decided again
+// only the last copy stays.
+func decideRotation(
+	ctx context.Context, c *call, id domain.UUID, in rotateIn, secrets *credentials,
+) (domain.Group, error) {
+	forgetSecrets(ctx, c, secrets)
+	row, err := endpointNow(ctx, c, id)
 	if err != nil {
 		return domain.Group{}, err
 	}
@@ -66,29 +73,27 @@ func (c *call) newSigningKey(ctx context.Context, id domain.UUID, in rotateIn, s
 			return domain.Group{}, err
 		}
 	}
-	if err := checkReason("body.reason", in.Reason); err != nil {
-		return domain.Group{}, err
-	}
-	// Judged with a stand-in first: a secret is kept only for what will be appended.
-	if _, err := row.RotateKey(domain.SigningKey{}, time.Duration(overlap), c.Clock()); err != nil {
+	if err := rest.CheckReason("body.reason", in.Reason); err != nil {
 		return domain.Group{}, err
 	}
 	if secrets.signingKey == "" {
-		profile, err := c.profileOf(ctx, row.EndpointConfig)
+		profile, err := profileOf(ctx, c, row.EndpointConfig)
 		if err != nil {
 			return domain.Group{}, err
 		}
-		if secrets.signingKey, secrets.publicKey, err = c.Profiles.NewKey(row.ProfileDigest, in.SigningKey); err != nil {
+		secrets.signingKey, secrets.publicKey, err = c.Profiles.NewKey(row.ProfileDigest, in.SigningKey)
+		switch {
+		case err != nil:
 			return domain.Group{}, err
-		}
-		if secrets.signingKey == "" && profile.Signs {
-			return domain.Group{}, domain.Invalid("signing_key", "is needed: for the profile %s none is made", profile.Name)
-		}
-		if secrets.signingKey == "" {
-			return domain.Group{}, refuse(http.StatusConflict, "profile_has_no_key", "The endpoint's profile doesn't sign: there is no key to rotate.")
+		case secrets.signingKey == "" && profile.Signs:
+			return domain.Group{}, domain.Invalid("signing_key", "is needed: for the profile %s none is made",
+				profile.Name)
+		case secrets.signingKey == "":
+			return domain.Group{}, rest.Refuse(http.StatusConflict, "profile_has_no_key",
+				"The endpoint's profile doesn't sign: there is no key to rotate.")
 		}
 	}
-	key, err := c.rotated(ctx, secrets)
+	key, err := nameSigningKey(ctx, c, secrets)
 	if err != nil {
 		return domain.Group{}, err
 	}
@@ -96,12 +101,5 @@ func (c *call) newSigningKey(ctx context.Context, id domain.UUID, in rotateIn, s
 	if err != nil {
 		return domain.Group{}, err
 	}
-	return c.endpointGroup(row.Endpoint, fact, in.Reason), nil
-}
-
-// rotated keeps the new key; of a rotation that is decided anew only the last copy stays.
-func (c *call) rotated(ctx context.Context, secrets *secretValues) (domain.SigningKey, error) {
-	c.forget(ctx, secrets)
-	id, fingerprint, err := c.keep(ctx, PurposeSigningKey, secrets.signingKey, secrets)
-	return domain.SigningKey{ID: id, Fingerprint: fingerprint, PublicKey: secrets.publicKey}, err
+	return endpointGroup(c, row.Endpoint, fact, in.Reason), storeSecrets(ctx, c, secrets)
 }

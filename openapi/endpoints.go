@@ -2,12 +2,10 @@ package openapi
 
 import (
 	"context"
-	"fmt"
-	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/openapi/internal/rest"
 	"github.com/hooktrail/hooktrail/projections"
 )
 
@@ -36,17 +34,17 @@ type endpointOut struct {
 	Handshake      domain.HandshakeKind `json:"handshake,omitempty" doc:"What the receiver has to pass before its first delivery, and before its URL changes: ownership or cloudevents." example:"ownership"`
 	Verified       bool                 `json:"verified" doc:"false: the handshake isn't passed yet, and nothing is routed here until it is." example:"true"`
 	RegistrationID domain.UUID          `json:"registration_id,omitzero" format:"uuid" doc:"The registration with which its receiver made the endpoint." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d74"`
-	Health         *endpointHealthOut   `json:"health,omitempty" doc:"How the attempts went of late; in get-endpoint without as_of."`
+	Health         *endpointHealthOut   `json:"health,omitempty" doc:"How recent attempts went; in get-endpoint without as_of."`
 	ExternalID     string               `json:"external_id,omitempty" doc:"What the client calls the endpoint." example:"crm-42"`
 	Metadata       map[string]string    `json:"metadata,omitempty" doc:"What the client likes to keep with it." example:"{\"team\":\"billing\"}"`
-	Versions
+	rest.Versions
 }
 
 type signingKeyOut struct {
 	ID          domain.UUID `json:"id" format:"uuid" doc:"The key's id, in every attempt that it signed." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d72"`
 	Fingerprint string      `json:"fingerprint" doc:"A keyed hash: the same key has the same, and it tells nothing about the key." example:"q83vEjRWeJo"`
 	PublicKey   string      `json:"public_key,omitempty" doc:"Of an asymmetric key." example:"whpk_0jNpnzbCZX1wZ9dgGwIR3bBOEJwOoQWpyeiPSSFFS9o="`
-	Until       stamp       `json:"until,omitzero" doc:"The end of its overlap; absent for the current key." example:"2026-07-02T12:00:00Z"`
+	Until       rest.Stamp  `json:"until,omitzero" doc:"The end of its overlap; absent for the current key." example:"2026-07-02T12:00:00Z"`
 }
 
 type authOut struct {
@@ -57,24 +55,22 @@ type authOut struct {
 	Fingerprint string `json:"fingerprint" doc:"A keyed hash of the secret." example:"q83vEjRWeJo"`
 }
 
-// endpointHealthOut is how the attempts at an endpoint went of late.
+// endpointHealthOut is how recent attempts at an endpoint went.
 type endpointHealthOut struct {
-	LastSuccessAt stamp `json:"last_success_at,omitzero" doc:"The last success; absent: there was none yet." example:"2026-07-01T12:00:00.5Z"`
-	FailingSince  stamp `json:"failing_since,omitzero" doc:"The first failure after the last success; absent: the last attempt succeeded, or there was none yet." example:"2026-07-01T12:05:00.5Z"`
-	Failures      int64 `json:"failures" doc:"Failures since the last success." example:"3"`
+	LastSuccessAt rest.Stamp `json:"last_success_at,omitzero" doc:"The last success; absent: there was none yet." example:"2026-07-01T12:00:00.5Z"`
+	FailingSince  rest.Stamp `json:"failing_since,omitzero" doc:"The first failure after the last success; absent: the last attempt succeeded, or there was none yet." example:"2026-07-01T12:05:00.5Z"`
+	Failures      int64      `json:"failures" doc:"Failures since the last success." example:"3"`
 }
 
 func showHealth(h domain.Health) *endpointHealthOut {
-	return &endpointHealthOut{LastSuccessAt: stamp(h.LastSuccess), FailingSince: stamp(h.FailingSince), Failures: h.Failures}
+	return &endpointHealthOut{
+		LastSuccessAt: rest.Stamp(h.LastSuccess), FailingSince: rest.Stamp(h.FailingSince),
+		Failures: h.Failures,
+	}
 }
 
 type secretOut struct {
 	Fingerprint string `json:"fingerprint" doc:"A keyed hash of the value." example:"q83vEjRWeJo"`
-}
-
-type rateLimit struct {
-	PerSecond float64 `json:"per_second" minimum:"0.01" maximum:"1000000" doc:"Requests a second." example:"50"`
-	Burst     int     `json:"burst" minimum:"1" maximum:"1000000" doc:"Requests at once after a pause." example:"100"`
 }
 
 // retryOut is a schedule in one of its two forms.
@@ -87,12 +83,16 @@ type retryOut struct {
 	Jitter      float64  `json:"jitter,omitempty" doc:"By how much of itself each gap varies at random." example:"0.1"`
 }
 
-func (c *call) showEndpoint(e projections.Endpoint) endpointOut {
+// showEndpoint shows an endpoint without any secret; a key that was just made is added by the caller.
+func showEndpoint(e projections.Endpoint) endpointOut {
 	out := endpointOut{
-		ID: e.ID, Name: e.Name, URL: e.URL, Profile: e.Profile, ProfileDigest: e.ProfileDigest, Status: "active", DisabledReason: e.Disabled,
-		Keys: []signingKeyOut{}, Concurrency: e.Concurrency, Ordered: e.Ordered, Timeout: e.Timeout, Retry: showRetry(e.Retry),
-		Success: e.Success, DisableAfter: e.DisableAfter, Handshake: e.Handshake, Verified: !e.Unverified, RegistrationID: e.Registration,
-		ExternalID: e.ExternalID, Metadata: e.Metadata, Versions: version(e.Version, e.Created, e.Updated),
+		ID: e.ID, Name: e.Name, URL: e.URL, Profile: e.Profile, ProfileDigest: e.ProfileDigest, Status: "active",
+		DisabledReason: e.Disabled,
+		Keys:           []signingKeyOut{}, Concurrency: e.Concurrency, Ordered: e.Ordered, Timeout: e.Timeout,
+		Retry:   showRetry(e.Retry),
+		Success: e.Success, DisableAfter: e.DisableAfter, Handshake: e.Handshake, Verified: !e.Unverified,
+		RegistrationID: e.Registration,
+		ExternalID:     e.ExternalID, Metadata: e.Metadata, Versions: rest.VersionsOf(e.Version, e.Created, e.Updated),
 	}
 	switch {
 	case e.Disabled != "":
@@ -101,7 +101,7 @@ func (c *call) showEndpoint(e projections.Endpoint) endpointOut {
 		out.Status = "paused"
 	}
 	for _, k := range e.Keys {
-		out.Keys = append(out.Keys, signingKeyOut{k.ID, k.Fingerprint, k.PublicKey, stamp(k.Until)})
+		out.Keys = append(out.Keys, signingKeyOut{k.ID, k.Fingerprint, k.PublicKey, rest.Stamp(k.Until)})
 	}
 	out.Auth = showAuth(e.Auth)
 	for _, h := range e.Headers {
@@ -116,6 +116,7 @@ func (c *call) showEndpoint(e projections.Endpoint) endpointOut {
 	return out
 }
 
+// showAuth shows a credential by its fingerprint. Of basic the log's name is the user name.
 func showAuth(a *domain.EndpointAuth) *authOut {
 	if a == nil {
 		return nil
@@ -127,12 +128,16 @@ func showAuth(a *domain.EndpointAuth) *authOut {
 	return out
 }
 
+// showRetry shows a schedule in the form that clients send.
 func showRetry(s domain.Schedule) retryOut {
 	out := retryOut{Factor: s.Factor, Jitter: s.Jitter}
 	for _, gap := range s.Gaps {
 		out.Schedule = append(out.Schedule, time.Duration(gap).String())
 	}
-	for to, d := range map[*string]domain.Duration{&out.First: s.First, &out.MaxInterval: s.MaxInterval, &out.MaxElapsed: s.MaxElapsed} {
+	for to, d := range map[*string]domain.Duration{
+		&out.First: s.First, &out.MaxInterval: s.MaxInterval,
+		&out.MaxElapsed: s.MaxElapsed,
+	} {
 		if d != 0 {
 			*to = time.Duration(d).String()
 		}
@@ -141,283 +146,34 @@ func showRetry(s domain.Schedule) retryOut {
 }
 
 type getEndpointIn struct {
-	ThingPath
-	AsOfQuery
+	rest.ThingPath
+	rest.AsOfQuery
 }
 
-func getEndpoint(ctx context.Context, c *call, in *getEndpointIn) (*oneOut[endpointOut], error) {
-	id, err := in.id()
+// getEndpoint shows the newest state with its health, or a past one without: health is kept for the present only.
+func getEndpoint(ctx context.Context, c *call, in *getEndpointIn) (*rest.One[endpointOut], error) {
+	id, err := in.UUID()
 	if err != nil {
 		return nil, err
 	}
-	if !c.opens(id) {
-		return nil, notFound()
-	}
-	m, err := c.moment(ctx, in.AsOfQuery, fresh, nil)
-	if err != nil {
-		return nil, err
+	if !c.Opens(id) {
+		return nil, rest.NotFound()
 	}
 	var row projections.Endpoint
 	var health *endpointHealthOut
-	n, err := c.view(ctx, m, func(r projections.Reader, as projections.AsOf) (err error) {
-		if row, err = r.Endpoint(ctx, id, as); err != nil || as.Set {
+	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: in.AsOfQuery, Fresh: true},
+		func(r projections.Reader, as projections.AsOf) (err error) {
+			if row, err = r.Endpoint(ctx, id, as); err != nil || as.Set {
+				return err
+			}
+			h, err := r.Health(ctx, id)
+			health = showHealth(h)
 			return err
-		}
-		h, err := r.Health(ctx, id)
-		health = showHealth(h)
-		return err
-	})
+		})
 	if err != nil {
 		return nil, err
 	}
-	body := c.showEndpoint(row)
+	body := showEndpoint(row)
 	body.Health = health
-	return &oneOut[endpointOut]{Sequence: sequenceText(n), ETag: etag(row.Version), Body: body}, nil
-}
-
-type listEndpointsIn struct {
-	TenantPath
-	ListQuery
-	AsOfQuery
-}
-
-func listEndpoints(ctx context.Context, c *call, in *listEndpointsIn) (*listOut[endpointOut], error) {
-	l, err := c.list(in.ListQuery, in.AsOf.Value, in.AsOfSequence)
-	if err != nil {
-		return nil, err
-	}
-	m, err := c.moment(ctx, in.AsOfQuery, fresh, l.pinned())
-	if err != nil {
-		return nil, err
-	}
-	if c.key.Role == domain.RoleRegistrant {
-		return registeredEndpoints(ctx, c, in, l, m)
-	}
-	var rows []projections.Endpoint
-	n, err := c.view(ctx, m, func(r projections.Reader, as projections.AsOf) (err error) {
-		rows, err = r.Endpoints(ctx, l.page(), as)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return paged(l, n, rows, func(e *projections.Endpoint) []byte { return bySequence(e.Created.Sequence) },
-		func(e *projections.Endpoint) endpointOut { return c.showEndpoint(*e) }), nil
-}
-
-// endpointNow loads the newest version of an endpoint that the call may change.
-func (c *call) endpointNow(ctx context.Context, id domain.UUID) (row projections.Endpoint, err error) {
-	if !c.opens(id) {
-		return row, notFound()
-	}
-	_, err = c.now(ctx, func(r projections.Reader) (err error) {
-		row, err = r.Endpoint(ctx, id, projections.AsOf{})
-		return err
-	})
-	return row, err
-}
-
-// endpointOf makes the row that an entry of an endpoint's stream leads to.
-func (c *call) endpointOf(ctx context.Context, e domain.Entry) (projections.Endpoint, error) {
-	config, ok := endpointConfig(e.Fact)
-	if !ok {
-		return projections.Endpoint{}, unreadable(e)
-	}
-	at := projections.OriginOf(e)
-	row := projections.Endpoint{
-		Endpoint: domain.Endpoint{ID: e.Stream.ID, Tenant: e.Tenant, Version: e.StreamVersion, EndpointConfig: config}, Created: at, Updated: at,
-	}
-	if e.StreamVersion == 1 {
-		return row, nil
-	}
-	created, err := c.created(ctx, e.Stream)
-	row.Created = created
-	return row, err
-}
-
-// created says where a thing's stream begins.
-func (c *call) created(ctx context.Context, stream domain.Stream) (projections.Origin, error) {
-	first, err := c.Log.Select(ctx, domain.Query{Tenant: c.tenant, Stream: stream, Limit: 1, HeadersOnly: true})
-	if err != nil {
-		return projections.Origin{}, err
-	}
-	if len(first) == 0 {
-		return projections.Origin{}, fmt.Errorf("the log has no entry of %s", stream)
-	}
-	return projections.OriginOf(first[0]), nil
-}
-
-func endpointConfig(fact domain.Fact) (domain.EndpointConfig, bool) {
-	switch f := fact.(type) {
-	case *domain.EndpointCreated:
-		return f.Endpoint, true
-	case *domain.EndpointUpdated:
-		return f.Endpoint, true
-	case *domain.EndpointKeyRotated:
-		return f.Endpoint, true
-	case *domain.EndpointPaused:
-		return f.Endpoint, true
-	case *domain.EndpointResumed:
-		return f.Endpoint, true
-	case *domain.EndpointDisabled:
-		return f.Endpoint, true
-	case *domain.EndpointHandshakeStarted:
-		return f.Endpoint, true
-	case *domain.EndpointHandshakeFinished:
-		return f.Endpoint, true
-	}
-	return domain.EndpointConfig{}, false
-}
-
-// endpointGroup is a change of an endpoint on its way into the log.
-func (c *call) endpointGroup(e domain.Endpoint, fact domain.Fact, reason string) domain.Group {
-	return domain.Group{Drafts: []domain.Draft{{
-		Tenant: c.tenant, Stream: domain.Stream{Kind: domain.StreamEndpoint, ID: e.ID}, Expected: e.Version, By: c.by(), Fact: fact, Reason: reason,
-	}}}
-}
-
-type endpointActionIn struct {
-	ThingPath
-	PostHeader
-	Body *ReasonBody
-}
-
-func (in *endpointActionIn) reason() string {
-	if in.Body == nil {
-		return ""
-	}
-	return in.Body.Reason
-}
-
-func pauseEndpoint(ctx context.Context, c *call, in *endpointActionIn) (*madeOut[endpointOut], error) {
-	return switchEndpoint(ctx, c, in, func(e domain.Endpoint) (domain.Fact, error) {
-		fact, err := e.Pause()
-		if fact == nil {
-			return nil, err
-		}
-		return fact, err
-	})
-}
-
-func resumeEndpoint(ctx context.Context, c *call, in *endpointActionIn) (*madeOut[endpointOut], error) {
-	return switchEndpoint(ctx, c, in, func(e domain.Endpoint) (domain.Fact, error) {
-		if e.Paused && c.key.Role == domain.RoleReceiver {
-			return nil, refuse(http.StatusForbidden, "forbidden", "The endpoint was paused by the tenant's admins, who alone resume it. A receiver ends what the server disabled.")
-		}
-		fact, err := e.Resume()
-		if fact == nil {
-			return nil, err
-		}
-		return fact, err
-	})
-}
-
-// switchEndpoint pauses or resumes; an endpoint that is in that state already is answered as it is.
-func switchEndpoint(
-	ctx context.Context, c *call, in *endpointActionIn, decide func(domain.Endpoint) (domain.Fact, error),
-) (*madeOut[endpointOut], error) {
-	id, err := in.id()
-	if err != nil {
-		return nil, err
-	}
-	if err := checkReason("body.reason", in.reason()); err != nil {
-		return nil, err
-	}
-	var row projections.Endpoint
-	return once(ctx, c, post[madeOut[endpointOut]]{
-		decide: func(ctx context.Context) (domain.Group, error) {
-			if row, err = c.endpointNow(ctx, id); err != nil {
-				return domain.Group{}, err
-			}
-			fact, err := decide(row.Endpoint)
-			if fact == nil || err != nil {
-				return domain.Group{}, err
-			}
-			return c.notified(ctx, c.endpointGroup(row.Endpoint, fact, in.reason()), id)
-		},
-		idle: func(context.Context) (*madeOut[endpointOut], error) {
-			return &madeOut[endpointOut]{
-				Sequence: sequenceText(row.Updated.Sequence), ETag: etag(row.Version), Location: c.endpointPath(id), Body: c.showEndpoint(row),
-			}, nil
-		},
-		answer: func(ctx context.Context, entries []domain.Entry, replayed bool) (*madeOut[endpointOut], error) {
-			row, err := c.endpointOf(ctx, entries[0])
-			if err != nil {
-				return nil, err
-			}
-			return made(entries[0], replayed, c.endpointPath(id), c.showEndpoint(row)), nil
-		},
-	})
-}
-
-func (c *call) endpointPath(id domain.UUID) string {
-	return "/v1/tenants/" + string(c.tenant) + "/endpoints/" + id.String()
-}
-
-type deleteEndpointIn struct {
-	ThingPath
-	MatchHeader
-	ReasonQuery
-}
-
-// deleteEndpoint ends an endpoint and destroys its credentials.
-func deleteEndpoint(ctx context.Context, c *call, in *deleteEndpointIn) (*goneOut, error) {
-	id, err := in.id()
-	if err != nil {
-		return nil, err
-	}
-	if err := checkReason("query.reason", in.Reason); err != nil {
-		return nil, err
-	}
-	var row projections.Endpoint
-	e, err := c.change(ctx, func(ctx context.Context) (domain.Group, error) {
-		if row, err = c.endpointNow(ctx, id); err != nil {
-			return domain.Group{}, err
-		}
-		if err := in.check(row.Version); err != nil {
-			return domain.Group{}, err
-		}
-		fact, err := row.Delete()
-		if err != nil {
-			return domain.Group{}, err
-		}
-		return c.notified(ctx, c.endpointGroup(row.Endpoint, fact, in.Reason), id)
-	})
-	if err != nil {
-		return nil, err
-	}
-	c.dropSecrets(ctx, secretsOf(row.EndpointConfig)...)
-	return &goneOut{Sequence: sequenceText(e.Sequence)}, nil
-}
-
-// secretsOf names all secrets of a configuration.
-func secretsOf(config domain.EndpointConfig) []domain.UUID {
-	var ids []domain.UUID
-	for _, k := range config.Keys {
-		ids = append(ids, k.ID)
-	}
-	if config.Query != nil {
-		ids = append(ids, config.Query.Secret)
-	}
-	if config.Auth != nil {
-		ids = append(ids, config.Auth.Secret)
-	}
-	for _, h := range config.Headers {
-		ids = append(ids, h.Secret)
-	}
-	return ids
-}
-
-// dropSecrets destroys secrets that nothing names any more. A failure leaves them sealed and unused: the change itself
-// stands, so it is logged and not answered.
-func (c *call) dropSecrets(ctx context.Context, ids ...domain.UUID) {
-	if len(ids) == 0 {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), defaultWait)
-	defer cancel()
-	if err := c.Secrets.Delete(ctx, c.tenant, ids...); err != nil {
-		c.Logger.LogAttrs(ctx, slog.LevelError, "secrets of an endpoint could not be destroyed",
-			slog.String("tenant", string(c.tenant)), slog.Any("error", err))
-	}
+	return rest.NewOne(n, row.Version, body), nil
 }

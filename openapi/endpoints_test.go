@@ -144,3 +144,32 @@ func TestEndpoint_Profiles(t *testing.T) {
 	f.post(f.operator, target, `{"name":"e","url":"http://receiver.example/","profile":"stashfin"}`).problem(http.StatusUnprocessableEntity, "validation_failed").names("body.url")
 	f.post(f.operator, target, `{"name":"e","url":"https://receiver.example/","profile":"coherent-spark"}`).problem(http.StatusUnprocessableEntity, "validation_failed").names("body.auth")
 }
+
+// TestPatch_secretNamedUnchanged: no text that a client sends means that the old secret stays.
+func TestPatch_secretNamedUnchanged(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for name, test := range map[string]struct{ auth, patch string }{
+		"bearer":  {`{"type":"bearer","token":"first"}`, `{"token":"unchanged"}`},
+		"basic":   {`{"type":"basic","username":"u","password":"first"}`, `{"password":"unchanged"}`},
+		"api_key": {`{"type":"api_key","name":"X-Key","value":"first"}`, `{"value":"unchanged"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			body := `{"name":"e","url":"https://receiver.example/","headers":{"X-Team":"first"},"auth":` + test.auth + `}`
+			made := f.post(f.operator, "/v1/tenants/acme/endpoints", body).want(http.StatusCreated)
+			path := "/v1/tenants/acme/endpoints/" + made.text("id")
+			before := made.text("auth.fingerprint")
+			changed := f.patch(f.operator, path, `{"headers":{"X-Team":"unchanged"},"auth":`+test.patch+`}`).want(http.StatusOK)
+			if changed.text("auth.fingerprint") == before {
+				t.Error("the old credential was kept")
+			}
+			if changed.text("headers.X-Team.fingerprint") == made.text("headers.X-Team.fingerprint") {
+				t.Error("the old header was kept")
+			}
+			kept := f.patch(f.operator, path, `{"name":"another","auth":{"type":"`+name+`"}}`).want(http.StatusOK)
+			if kept.text("auth.fingerprint") != changed.text("auth.fingerprint") {
+				t.Error("a secret that the patch doesn't speak of was changed")
+			}
+		})
+	}
+}

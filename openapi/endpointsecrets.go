@@ -3,39 +3,58 @@ package openapi
 import (
 	"context"
 	"errors"
+	"log/slog"
 
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/openapi/internal/rest"
 )
 
-// secretValues are the credentials of an endpoint that are in hand.
-type secretValues struct {
+// credentials are the secrets of an endpoint that a request brings. A decision names them in the endpoint's
+// configuration, which has no effect outside. Once it is made they are stored, and then the fact that names them is
+// appended: so what is refused was never stored, and a fact never names a secret that isn't there.
+type credentials struct {
 	signingKey, publicKey string
-	query                 string // of the URL; empty: it has no values
-	auth                  Auth
+	query                 string // of the URL; "": it has no values
+	auth                  domain.Auth
 	headers               []domain.Header
-	kept                  []domain.UUID // where Put has put them, to be dropped if the append is refused
+
+	named  []namedSecret // in a configuration, and not stored yet
+	stored []domain.UUID // to be destroyed if the append is refused
 }
 
-// keepSecrets puts every secret that is in hand where it belongs and names it in the configuration.
-func (c *call) keepSecrets(ctx context.Context, config *domain.EndpointConfig, secrets *secretValues) error {
-	if secrets.signingKey != "" {
-		id, fingerprint, err := c.keep(ctx, PurposeSigningKey, secrets.signingKey, secrets)
+type namedSecret struct {
+	id             domain.UUID
+	purpose, value string
+}
+
+// nameSecret makes the id and the keyed fingerprint by which a configuration names a secret. A signing key's id is the
+// key's.
+func nameSecret(ctx context.Context, c *call, s *credentials, purpose, value string) (domain.UUID, string, error) {
+	id := domain.NewUUID()
+	fingerprint, err := c.Fingerprints.Fingerprint(ctx, c.Tenant, []byte(value))
+	s.named = append(s.named, namedSecret{id, purpose, value})
+	return id, fingerprint, err
+}
+
+// nameAll names every secret of a new endpoint.
+func nameAll(ctx context.Context, c *call, config *domain.EndpointConfig, s *credentials) error {
+	if s.signingKey != "" {
+		key, err := nameSigningKey(ctx, c, s)
 		if err != nil {
 			return err
 		}
-		config.Keys = []domain.SigningKey{{ID: id, Fingerprint: fingerprint, PublicKey: secrets.publicKey}}
+		config.Keys = []domain.SigningKey{key}
 	}
-	if err := c.keepQuery(ctx, config, secrets); err != nil {
+	if err := nameQuery(ctx, c, config, s); err != nil {
 		return err
 	}
-	if a := secrets.auth; a.Type != "" {
-		if err := c.keepAuth(ctx, config, a, secrets); err != nil {
+	if s.auth.Type != "" {
+		if err := nameAuth(ctx, c, config, s.auth, s); err != nil {
 			return err
 		}
 	}
-	config.Headers = nil
-	for _, h := range secrets.headers {
-		id, fingerprint, err := c.keep(ctx, PurposeHeader, h.Value, secrets)
+	for _, h := range s.headers {
+		id, fingerprint, err := nameSecret(ctx, c, s, domain.PurposeHeader, h.Value)
 		if err != nil {
 			return err
 		}
@@ -44,45 +63,86 @@ func (c *call) keepSecrets(ctx context.Context, config *domain.EndpointConfig, s
 	return nil
 }
 
-func (c *call) keepQuery(ctx context.Context, config *domain.EndpointConfig, secrets *secretValues) error {
-	if secrets.query == "" {
+func nameSigningKey(ctx context.Context, c *call, s *credentials) (domain.SigningKey, error) {
+	id, fingerprint, err := nameSecret(ctx, c, s, domain.PurposeSigningKey, s.signingKey)
+	return domain.SigningKey{ID: id, Fingerprint: fingerprint, PublicKey: s.publicKey}, err
+}
+
+// nameQuery names the query of a new URL, if it has values.
+func nameQuery(ctx context.Context, c *call, config *domain.EndpointConfig, s *credentials) error {
+	if s.query == "" {
 		return nil
 	}
-	id, fingerprint, err := c.keep(ctx, PurposeQuery, secrets.query, secrets)
-	if err != nil {
-		return err
-	}
+	id, fingerprint, err := nameSecret(ctx, c, s, domain.PurposeQuery, s.query)
 	config.Query = &domain.SecretQuery{Secret: id, Fingerprint: fingerprint}
-	return nil
+	return err
 }
 
-func (c *call) keepAuth(ctx context.Context, config *domain.EndpointConfig, a Auth, secrets *secretValues) error {
-	id, fingerprint, err := c.keep(ctx, PurposeAuth, a.Value, secrets)
-	if err != nil {
-		return err
-	}
+// nameAuth names the secret of a credential.
+func nameAuth(ctx context.Context, c *call, config *domain.EndpointConfig, a domain.Auth, s *credentials) error {
+	id, fingerprint, err := nameSecret(ctx, c, s, domain.PurposeAuth, a.Value)
 	config.Auth = &domain.EndpointAuth{Type: a.Type, In: a.In, Name: a.Name, Secret: id, Fingerprint: fingerprint}
+	return err
+}
+
+// storeSecrets stores what the decision has named.
+func storeSecrets(ctx context.Context, c *call, s *credentials) error {
+	for _, n := range s.named {
+		if err := c.Vault.PutSecret(ctx, c.Tenant, n.id, n.purpose, []byte(n.value)); err != nil {
+			return err
+		}
+		s.stored = append(s.stored, n.id)
+	}
+	s.named = nil
 	return nil
 }
 
-func (c *call) keep(ctx context.Context, purpose, value string, secrets *secretValues) (domain.UUID, string, error) {
-	id, fingerprint, err := c.Secrets.Put(ctx, c.tenant, purpose, value)
-	if err == nil {
-		secrets.kept = append(secrets.kept, id)
-	}
-	return id, fingerprint, err
+// forgetSecrets destroys what an earlier round of the same decision stored.
+func forgetSecrets(ctx context.Context, c *call, s *credentials) {
+	dropSecrets(ctx, c, s.stored...)
+	s.named, s.stored = nil, nil
 }
 
-// dropRefused destroys secrets whose endpoint certainly wasn't appended. When that isn't certain they stay, sealed.
-func (c *call) dropRefused(ctx context.Context, err error, ids []domain.UUID) {
-	unknown := errors.Is(err, domain.ErrUnavailable) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+// dropRefused destroys secrets if the error means that the fact which names them was certainly not appended. Where that
+// isn't certain they stay, sealed.
+func dropRefused(ctx context.Context, c *call, err error, s *credentials) {
+	unknown := errors.Is(err, domain.ErrUnavailable) || errors.Is(err, context.Canceled) ||
+		errors.Is(err, context.DeadlineExceeded)
 	if err != nil && !unknown {
-		c.dropSecrets(ctx, ids...)
+		dropSecrets(ctx, c, s.stored...)
 	}
 }
 
-// forget destroys what an earlier round of the same decision kept.
-func (c *call) forget(ctx context.Context, secrets *secretValues) {
-	c.dropSecrets(ctx, secrets.kept...)
-	secrets.kept = nil
+// secretsOf names all secrets of a configuration.
+func secretsOf(config domain.EndpointConfig) []domain.UUID {
+	var ids []domain.UUID
+	for _, k := range config.Keys {
+		ids = append(ids, k.ID)
+	}
+	if config.Query != nil {
+		ids = append(ids, config.Query.Secret)
+	}
+	if config.Auth != nil {
+		ids = append(ids, config.Auth.Secret)
+	}
+	for _, h := range config.Headers {
+		ids = append(ids, h.Secret)
+	}
+	return ids
+}
+
+// dropSecrets destroys secrets that nothing names any more. A failure leaves them sealed and unused: the change itself
+// was made, so the failure is logged and not answered.
+func dropSecrets(ctx context.Context, c *call, ids ...domain.UUID) {
+	if len(ids) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rest.DefaultWait)
+	defer cancel()
+	for _, id := range ids {
+		if err := c.Vault.DeleteSecret(ctx, c.Tenant, id); err != nil {
+			c.Logger.LogAttrs(ctx, slog.LevelError, "a secret of an endpoint could not be destroyed",
+				slog.String("tenant", string(c.Tenant)), slog.Any("error", err))
+		}
+	}
 }

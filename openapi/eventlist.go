@@ -2,58 +2,55 @@ package openapi
 
 import (
 	"context"
-	"encoding/base64"
-	"errors"
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/openapi/internal/rest"
 	"github.com/hooktrail/hooktrail/projections"
 )
 
 type listEventsIn struct {
-	TenantPath
-	ListQuery
-	ID      string         `query:"id" maxLength:"256" doc:"The one event with this id, as in GET …/events/{id}." example:"order/4711"`
-	Source  string         `query:"source" maxLength:"1024" doc:"With id: the source that it is unique in." example:"/billing"`
-	Type    string         `query:"type" maxLength:"255" doc:"Events of this type." example:"offer.issued"`
-	Subject string         `query:"subject" maxLength:"1024" doc:"Events about this subject." example:"customer-17"`
-	From    opt[time.Time] `query:"from" doc:"Recorded at this time or later." example:"2026-07-01T00:00:00Z"`
-	To      opt[time.Time] `query:"to" doc:"Recorded before this time." example:"2026-08-01T00:00:00Z"`
-	WaitQuery
+	rest.TenantPath
+	rest.ListQuery
+	ID      string              `query:"id" maxLength:"256" doc:"The one event with this id, as in GET …/events/{id}." example:"order/4711"`
+	Source  string              `query:"source" maxLength:"1024" doc:"With id: the source that it is unique in." example:"/billing"`
+	Type    string              `query:"type" maxLength:"255" doc:"Events of this type." example:"offer.issued"`
+	Subject string              `query:"subject" maxLength:"1024" doc:"Events about this subject." example:"customer-17"`
+	From    rest.Opt[time.Time] `query:"from" doc:"Recorded at this time or later." example:"2026-07-01T00:00:00Z"`
+	To      rest.Opt[time.Time] `query:"to" doc:"Recorded before this time." example:"2026-08-01T00:00:00Z"`
+	rest.WaitQuery
 }
 
-// maxPageBytes bounds the data in one page of events: a page can have fewer items than asked for.
-const maxPageBytes = 8 << 20
-
 // listEvents lists events with their data. The views say which; a producer's own are found by their entries' actor.
-func listEvents(ctx context.Context, c *call, in *listEventsIn) (*exactOut, error) {
+func listEvents(ctx context.Context, c *call, in *listEventsIn) (*rest.Exact, error) {
 	if in.ID != "" {
-		return c.eventByID(ctx, in)
+		return eventByID(ctx, c, in)
 	}
 	if in.Source != "" {
-		return nil, invalid("query.source", "is given with id")
+		return nil, rest.Invalid("query.source", "is given with id")
 	}
-	l, err := c.list(in.ListQuery, in.Type, "\x00", in.Subject, "\x00", in.From.Value.UnixMicro(), in.To.Value.UnixMicro(), in.From.Set, in.To.Set)
+	l, err := rest.NewWalk(c.Request, in.ListQuery, in.Type, "\x00", in.Subject, "\x00", in.From.Value.UnixMicro(),
+		in.To.Value.UnixMicro(), in.From.Set, in.To.Set)
 	if err != nil {
 		return nil, err
 	}
-	if c.key.Role == domain.RoleProducer {
-		return c.ownEvents(ctx, l, in)
+	if c.Key.Role == domain.RoleProducer {
+		return ownEvents(ctx, c, l, in)
 	}
-	filter := projections.EventFilter{Type: domain.EventType(in.Type), Subject: in.Subject, Endpoint: c.receiver(), From: in.From.Value, To: in.To.Value}
-	m, err := c.moment(ctx, AsOfQuery{WaitQuery: in.WaitQuery}, settled, l.pinned())
-	if err != nil {
-		return nil, err
+	filter := projections.EventFilter{
+		Type: domain.EventType(in.Type), Subject: in.Subject, Endpoint: c.Receiver(),
+		From: in.From.Value, To: in.To.Value,
 	}
 	var rows []projections.Event
-	n, err := c.view(ctx, m, func(r projections.Reader, _ projections.AsOf) (err error) {
-		rows, err = r.Events(ctx, filter, l.page())
+	m := rest.Moment{AsOfQuery: rest.AsOfQuery{WaitQuery: in.WaitQuery}, Pinned: l.Pinned()}
+	n, err := rest.View(ctx, c.Request, m, func(r projections.Reader, _ projections.AsOf) (err error) {
+		rows, err = r.Events(ctx, filter, l.Rows())
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	w := eventPage{c: c, l: l, pinned: n}
+	w := newEventPage(l, n)
 	for i := range rows {
 		if rows[i].Created.Sequence > n {
 			break // appended since the walk began
@@ -62,51 +59,53 @@ func listEvents(ctx context.Context, c *call, in *listEventsIn) (*exactOut, erro
 			w.more = true
 			break
 		}
-		if err := w.read(ctx, rows[i].Created.Sequence); err != nil {
+		if err := w.read(ctx, c, rows[i].Created.Sequence); err != nil {
 			return nil, err
 		}
 	}
-	return w.answer()
+	return w.answer(), nil
 }
 
 // eventByID is the list of the one event with an id, or of none.
-func (c *call) eventByID(ctx context.Context, in *listEventsIn) (*exactOut, error) {
+func eventByID(ctx context.Context, c *call, in *listEventsIn) (*rest.Exact, error) {
 	if in.Type != "" || in.Subject != "" || in.From.Set || in.To.Set || in.Cursor != "" {
-		return nil, invalid("query.id", "is given without filters")
+		return nil, rest.Invalid("query.id", "is given without filters")
 	}
-	w := eventPage{c: c, l: &list{ListQuery: in.ListQuery, c: c}}
-	row, n, err := c.findEvent(ctx, in.ID, in.Source, AsOfQuery{WaitQuery: in.WaitQuery})
-	w.pinned = n
+	l, err := rest.NewWalk(c.Request, in.ListQuery)
+	if err != nil {
+		return nil, err
+	}
+	row, n, err := findEvent(ctx, c, in.ID, in.Source, rest.AsOfQuery{WaitQuery: in.WaitQuery})
+	w := newEventPage(l, n)
 	if err == nil {
-		err = w.read(ctx, row.Created.Sequence)
+		err = w.read(ctx, c, row.Created.Sequence)
 	}
 	if err != nil && !isNotFound(err) {
 		return nil, err
 	}
-	return w.answer()
+	return w.answer(), nil
 }
 
 // ownScan bounds how many of its entries one request of a producer goes through in search of a type or subject.
 const ownScan = 10_000
 
 // ownEvents lists what a producer's principal appended, from the log itself.
-func (c *call) ownEvents(ctx context.Context, l *list, in *listEventsIn) (*exactOut, error) {
-	if err := c.reached(ctx, in.WaitQuery); err != nil {
+func ownEvents(ctx context.Context, c *call, l *rest.Walk, in *listEventsIn) (*rest.Exact, error) {
+	if err := rest.Reached(ctx, c.Request, in.WaitQuery); err != nil {
 		return nil, err
 	}
-	pinned, err := c.head(ctx)
+	head, err := rest.Head(ctx, c.Request, c.Tenant)
 	if err != nil {
 		return nil, err
 	}
-	if p := l.pinned(); p != nil {
-		pinned = *p
-	}
-	w := eventPage{c: c, l: l, pinned: pinned}
+	reflected := l.Reflected(head)
+	w := newEventPage(l, reflected)
 	q := domain.Query{
-		Tenant: c.tenant, Kind: domain.KindEventAppended, Actor: c.key.PrincipalID, Limit: 500, Descending: in.Order == "desc",
-		Since: instant(in.From.Value), Until: instant(in.To.Value),
+		Tenant: c.Tenant, Kind: domain.KindEventAppended, Actor: c.Key.PrincipalID, Limit: 500,
+		Descending: in.Order == "desc",
+		Since:      rest.Instant(in.From.Value), Until: rest.Instant(in.To.Value),
 	}
-	l.bound(&q, pinned)
+	l.Bound(&q, reflected)
 	for scanned := 0; scanned < ownScan; {
 		entries, err := c.Log.Select(ctx, q)
 		if err != nil {
@@ -115,7 +114,7 @@ func (c *call) ownEvents(ctx context.Context, l *list, in *listEventsIn) (*exact
 		for i := range entries {
 			if w.full() {
 				w.more = true
-				return w.answer()
+				return w.answer(), nil
 			}
 			w.last = entries[i].Sequence
 			if !chosen(&entries[i], in) {
@@ -126,42 +125,48 @@ func (c *call) ownEvents(ctx context.Context, l *list, in *listEventsIn) (*exact
 			}
 		}
 		if len(entries) < q.Limit {
-			return w.answer()
+			return w.answer(), nil
 		}
 		scanned += len(entries)
-		beyond(&q, w.last)
+		rest.Beyond(&q, w.last)
 	}
 	w.more = true
-	return w.answer()
+	return w.answer(), nil
 }
 
+// chosen reports whether the filters choose an entry. One whose content is gone has neither type nor subject.
 func chosen(e *domain.Entry, in *listEventsIn) bool {
 	fact, ok := e.Fact.(*domain.EventAppended)
 	if !ok {
 		return in.Type == "" && in.Subject == ""
 	}
-	return (in.Type == "" || string(fact.Event.Type) == in.Type) && (in.Subject == "" || fact.Event.Subject == in.Subject)
+	return (in.Type == "" || string(fact.Event.Type) == in.Type) &&
+		(in.Subject == "" || fact.Event.Subject == in.Subject)
 }
 
 // eventPage is a page of events on its way out.
 type eventPage struct {
-	c      *call
-	l      *list
-	pinned domain.Sequence
-	body   []byte
-	items  int
-	last   domain.Sequence // where the next page goes on
-	more   bool
+	walk      *rest.Walk
+	reflected domain.Sequence
+	body      []byte
+	items     int
+	last      domain.Sequence // where the next page goes on
+	more      bool
 }
 
-func (w *eventPage) full() bool { return w.items >= w.l.Limit || len(w.body) >= maxPageBytes }
+func newEventPage(l *rest.Walk, reflected domain.Sequence) *eventPage {
+	return &eventPage{walk: l, reflected: reflected, body: []byte(rest.ExactStart)}
+}
 
-func (w *eventPage) read(ctx context.Context, at domain.Sequence) error {
-	e, err := w.c.entry(ctx, at)
+func (w *eventPage) full() bool { return w.items >= w.walk.Limit || len(w.body) >= rest.MaxPageBytes }
+
+// read adds an event that the views have found.
+func (w *eventPage) read(ctx context.Context, c *call, at domain.Sequence) error {
+	e, err := rest.Entry(ctx, c.Request, at)
 	if err != nil {
 		return err
 	}
-	if !w.c.owns(e) {
+	if !owns(c, e) {
 		return domain.ErrNotFound
 	}
 	return w.add(e)
@@ -177,19 +182,9 @@ func (w *eventPage) add(e *domain.Entry) (err error) {
 	return err
 }
 
-// answer closes the page.
-func (w *eventPage) answer() (*exactOut, error) {
-	out := &exactOut{ContentType: typeJSON, Sequence: sequenceText(w.pinned)}
-	next := []byte("null")
+func (w *eventPage) answer() *rest.Exact {
 	if w.more {
-		cursor, link := w.l.next(w.pinned, bySequence(w.last))
-		out.Link, next = link, appendText(nil, *cursor)
+		return w.walk.Exact(w.reflected, w.body, rest.PlaceAt(w.last))
 	}
-	out.Body = append(append([]byte(`{"items":[`), w.body...), `],"next":`...)
-	out.Body = append(append(out.Body, next...), '}')
-	return out, nil
+	return w.walk.Exact(w.reflected, w.body, nil)
 }
-
-func base64Of(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
-
-func isNotFound(err error) bool { return errors.Is(err, domain.ErrNotFound) }

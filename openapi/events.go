@@ -1,13 +1,14 @@
 package openapi
 
 import (
-	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/openapi/internal/ingest"
+	"github.com/hooktrail/hooktrail/openapi/internal/rest"
 	"github.com/hooktrail/hooktrail/projections"
 )
 
@@ -18,32 +19,25 @@ type eventOut struct {
 	Source        string            `json:"source" doc:"With the id unique in the tenant." example:"/tenants/acme"`
 	Type          string            `json:"type" doc:"As sent." example:"offer.issued"`
 	Subject       string            `json:"subject,omitempty" doc:"Whom the event is about." example:"customer-17"`
-	OccurredAt    stamp             `json:"occurred_at" doc:"When it happened, as the producer says; by default as recorded." example:"2026-07-01T12:00:00Z"`
+	OccurredAt    rest.Stamp        `json:"occurred_at" doc:"When it happened, as the producer says; by default as recorded." example:"2026-07-01T12:00:00Z"`
 	SchemaVersion string            `json:"schema_version" doc:"The version of the type's schema." example:"v1"`
 	DataSchema    string            `json:"dataschema,omitempty" doc:"Where the producer says the schema is." example:"https://schemas.example/offer/1"`
 	Extensions    map[string]string `json:"extensions,omitempty" doc:"CloudEvents extension attributes." example:"{\"traceparent\":\"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\"}"`
 	Sequence      int64             `json:"sequence" doc:"The event's place in the tenant's log." example:"41"`
-	RecordedAt    stamp             `json:"recorded_at" doc:"When it was recorded." example:"2026-07-01T12:00:00.123456Z"`
+	RecordedAt    rest.Stamp        `json:"recorded_at" doc:"When it was recorded." example:"2026-07-01T12:00:00.123456Z"`
 	LeafHash      string            `json:"leaf_hash" doc:"The leaf's RFC 6962 hash, in standard base64." example:"cTOUDeMlPgClsHbaWuiOa3M0PbcTF6PvLiuZtmTwTVg="`
-	SchemaProblem string            `json:"schema_problem,omitempty" doc:"How the event breaks the schema of its type, a line for each place, where the tenant had it accepted all the same." example:"data/amount: must be a number"`
+	SchemaProblem string            `json:"schema_problem,omitempty" doc:"How the event breaks the schema of its type, a line for each place, where the tenant had it accepted nevertheless." example:"data/amount: must be a number"`
 	Test          bool              `json:"test,omitempty" doc:"A sample made for one endpoint." example:"true"`
 	Erased        bool              `json:"erased,omitempty" doc:"The content was destroyed; what is left proves that there was an event." example:"true"`
 	Data          json.RawMessage   `json:"data,omitempty" doc:"Any JSON value, exactly as it was sent." example:"{\"amount\":12.50}"`
 }
 
-// exactOut is an answer written by hand, so that data comes out byte for byte.
-type exactOut struct {
-	ContentType string `header:"Content-Type"`
-	Sequence    string `header:"Hooktrail-Sequence" doc:"The sequence of the tenant's log that the answer reflects." example:"41"`
-	Link        string `header:"Link" doc:"The next page (RFC 8288)." example:"</v1/tenants/acme/events?cursor=AAAAAAAAACkAAAAAAAAAGPt1z3mJ0mQk>; rel=\"next\""`
-	Body        []byte
-}
-
 // showEvent writes an event.appended entry.
 func showEvent(b []byte, e *domain.Entry) ([]byte, error) {
-	hash := leafHash(e.Leaf)
+	hash := ingest.LeafHash(e.Leaf)
 	out := eventOut{
-		UUID: e.Stream.ID, Sequence: int64(e.Sequence), RecordedAt: stamp(e.RecordedAt), LeafHash: base64Of(hash[:]), Erased: e.Erased,
+		UUID: e.Stream.ID, Sequence: int64(e.Sequence), RecordedAt: rest.Stamp(e.RecordedAt),
+		LeafHash: base64Of(hash[:]), Erased: e.Erased,
 	}
 	fact, ok := e.Fact.(*domain.EventAppended)
 	switch {
@@ -53,112 +47,87 @@ func showEvent(b []byte, e *domain.Entry) ([]byte, error) {
 			attrs.EventClass = fact.Event.EventClass
 		}
 		out.describe(attrs, e.RecordedAt)
-		return splice(b, out)
+		return rest.Splice(b, out)
 	case ok:
 		out.describe(fact.Event, e.RecordedAt)
-		return splice(b, out, domain.Member{Name: "data", Raw: fact.Data})
+		return rest.Splice(b, out, domain.Member{Name: "data", Raw: fact.Data})
 	}
-	return nil, unreadable(*e)
+	return nil, rest.Unreadable(*e)
 }
 
 func (out *eventOut) describe(a domain.EventAttributes, recorded time.Time) {
 	out.ID, out.Source, out.Type, out.Subject = a.ID, a.Source, string(a.Type), a.Subject
-	out.SchemaVersion, out.DataSchema, out.Extensions, out.Test = a.SchemaVersion, a.DataSchema, a.Extensions, a.Test != nil
+	out.SchemaVersion, out.DataSchema, out.Extensions = a.SchemaVersion, a.DataSchema, a.Extensions
+	out.Test = a.Test != nil
 	out.SchemaProblem = a.SchemaProblem
-	out.OccurredAt = stamp(a.OccurredAt)
+	out.OccurredAt = rest.Stamp(a.OccurredAt)
 	if a.OccurredAt.IsZero() {
-		out.OccurredAt = stamp(recorded)
+		out.OccurredAt = rest.Stamp(recorded)
 	}
 }
 
-// splice writes an object, which isn't empty, with more members, whose values are taken as they are.
-func splice(b []byte, object any, more ...domain.Member) ([]byte, error) {
-	var buffer bytes.Buffer
-	encoder := json.NewEncoder(&buffer)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(object); err != nil {
-		return nil, fmt.Errorf("write %T: %w", object, err)
-	}
-	text := bytes.TrimSuffix(buffer.Bytes(), []byte("\n"))
-	b = append(b, text[:len(text)-1]...)
-	for _, m := range more {
-		b = appendText(append(b, ','), m.Name)
-		b = append(append(b, ':'), m.Raw...)
-	}
-	return append(b, '}'), nil
-}
+func base64Of(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
 
 // EventPath names an event.
 type EventPath struct {
-	TenantPath
-	ID     string `path:"id" maxLength:"256" doc:"The producer's id or, if no producer called an event so, the internal one. An id that can't stand in a path goes through ?id= of the list." example:"order-4711"`
+	rest.TenantPath
+	ID     string `path:"id" maxLength:"256" doc:"The producer's id or, if no producer's event has it, the internal one. An id that can't be part of a path is found with ?id= of the list." example:"order-4711"`
 	Source string `query:"source" maxLength:"1024" doc:"The source that the id is unique in. Without it: /tenants/{tenant}, then the internal ids." example:"/billing"`
 }
 
 type getEventIn struct {
 	EventPath
-	WaitQuery
+	rest.WaitQuery
 }
 
-func getEvent(ctx context.Context, c *call, in *getEventIn) (*exactOut, error) {
-	row, n, err := c.findEvent(ctx, in.ID, in.Source, AsOfQuery{WaitQuery: in.WaitQuery})
+// getEvent finds an event by its name.
+func getEvent(ctx context.Context, c *call, in *getEventIn) (*rest.Exact, error) {
+	row, n, err := findEvent(ctx, c, in.ID, in.Source, rest.AsOfQuery{WaitQuery: in.WaitQuery})
 	if err != nil {
 		return nil, err
 	}
-	return c.exactEvent(ctx, row.Created.Sequence, n)
+	return exactEvent(ctx, c, row.Created.Sequence, n)
 }
 
 type getEventBySequenceIn struct {
-	TenantPath
+	rest.TenantPath
 	Sequence int64 `path:"sequence" minimum:"0" doc:"The event's place in the tenant's log." example:"41"`
-	WaitQuery
+	rest.WaitQuery
 }
 
-func getEventBySequence(ctx context.Context, c *call, in *getEventBySequenceIn) (*exactOut, error) {
-	_, n, err := c.eventAt(ctx, domain.Sequence(in.Sequence), AsOfQuery{WaitQuery: in.WaitQuery})
+// getEventBySequence finds an event by its place, whatever it is called.
+func getEventBySequence(ctx context.Context, c *call, in *getEventBySequenceIn) (*rest.Exact, error) {
+	_, n, err := eventAt(ctx, c, domain.Sequence(in.Sequence), rest.AsOfQuery{WaitQuery: in.WaitQuery})
 	if err != nil {
 		return nil, err
 	}
-	return c.exactEvent(ctx, domain.Sequence(in.Sequence), n)
+	return exactEvent(ctx, c, domain.Sequence(in.Sequence), n)
 }
 
 // exactEvent reads an event that the views have found from the log, which alone has its data.
-func (c *call) exactEvent(ctx context.Context, at, reflected domain.Sequence) (*exactOut, error) {
-	e, err := c.entry(ctx, at)
+func exactEvent(ctx context.Context, c *call, at, reflected domain.Sequence) (*rest.Exact, error) {
+	e, err := rest.Entry(ctx, c.Request, at)
 	if err != nil {
 		return nil, err
 	}
-	if !c.owns(e) {
-		return nil, notFound()
+	if !owns(c, e) {
+		return nil, rest.NotFound()
 	}
 	body, err := showEvent(nil, e)
 	if err != nil {
 		return nil, err
 	}
-	return &exactOut{ContentType: typeJSON, Sequence: sequenceText(max(reflected, at)), Body: body}, nil
+	return &rest.Exact{ContentType: rest.JSON, Sequence: rest.SequenceText(max(reflected, at)), Body: body}, nil
 }
 
-// entry reads one entry of the call's tenant.
-func (c *call) entry(ctx context.Context, at domain.Sequence) (*domain.Entry, error) {
-	to := at + 1
-	entries, err := c.Log.Select(ctx, domain.Query{Tenant: c.tenant, From: &at, To: &to, Limit: 1})
-	if err != nil {
-		return nil, err
-	}
-	if len(entries) == 0 {
-		return nil, domain.ErrNotFound
-	}
-	return &entries[0], nil
-}
-
-// owns says whether a producer may see an event: its own principal appended it. Other roles are judged elsewhere.
-func (c *call) owns(e *domain.Entry) bool {
-	return c.key.Role != domain.RoleProducer || e.By.Principal == c.key.PrincipalID
+// owns reports whether a producer may see an event: its own principal appended it. Other roles are checked elsewhere.
+func owns(c *call, e *domain.Entry) bool {
+	return c.Key.Role != domain.RoleProducer || e.By.Principal == c.Key.PrincipalID
 }
 
 // mayRead refuses a receiver an event that wasn't sent to it.
-func (c *call) mayRead(ctx context.Context, r projections.Reader, event domain.UUID) error {
-	endpoint := c.receiver()
+func mayRead(ctx context.Context, c *call, r projections.Reader, event domain.UUID) error {
+	endpoint := c.Receiver()
 	if endpoint.IsZero() {
 		return nil
 	}
@@ -171,24 +140,33 @@ func (c *call) mayRead(ctx context.Context, r projections.Reader, event domain.U
 }
 
 // findEvent finds an event by its name, eventAt by its place.
-func (c *call) findEvent(ctx context.Context, id, source string, in AsOfQuery) (projections.Event, domain.Sequence, error) {
-	return c.lookUp(ctx, in, func(r projections.Reader) (projections.Event, error) { return c.eventNamed(ctx, r, id, source) })
+func findEvent(
+	ctx context.Context, c *call, id, source string, in rest.AsOfQuery,
+) (projections.Event, domain.Sequence, error) {
+	return lookUpEvent(ctx, c, in,
+		func(r projections.Reader) (projections.Event, error) { return eventNamed(ctx, c, r, id, source) })
 }
 
-func (c *call) eventAt(ctx context.Context, at domain.Sequence, in AsOfQuery) (projections.Event, domain.Sequence, error) {
-	return c.lookUp(ctx, in, func(r projections.Reader) (projections.Event, error) { return r.EventBySequence(ctx, at) })
+// eventAt finds an event by its place.
+func eventAt(
+	ctx context.Context, c *call, at domain.Sequence, in rest.AsOfQuery,
+) (projections.Event, domain.Sequence, error) {
+	return lookUpEvent(ctx, c, in,
+		func(r projections.Reader) (projections.Event, error) { return r.EventBySequence(ctx, at) })
 }
 
-// lookUp finds an event that was there at a moment and that the caller may read.
-func (c *call) lookUp(ctx context.Context, in AsOfQuery, find func(projections.Reader) (projections.Event, error)) (row projections.Event, n domain.Sequence, err error) {
-	n, err = c.one(ctx, in, func(r projections.Reader, as projections.AsOf) error {
+// lookUpEvent finds an event that was there at a moment and that the caller may read.
+func lookUpEvent(
+	ctx context.Context, c *call, in rest.AsOfQuery, find func(projections.Reader) (projections.Event, error),
+) (row projections.Event, n domain.Sequence, err error) {
+	n, err = rest.Lookup(ctx, c.Request, in, func(r projections.Reader, as projections.AsOf) error {
 		if row, err = find(r); err != nil {
 			return err
 		}
 		if as.Set && row.Created.Sequence > as.Sequence {
 			return domain.ErrNotFound
 		}
-		return c.mayRead(ctx, r, row.ID)
+		return mayRead(ctx, c, r, row.ID)
 	})
 	return row, n, err
 }
@@ -196,10 +174,10 @@ func (c *call) lookUp(ctx context.Context, in AsOfQuery, find func(projections.R
 // eventNamed finds an event by the producer's id or, where no source is given and no producer's event has it, by its
 // internal one. A producer that calls an event by another's internal id hides that one from this look-up, and from no
 // other: by-sequence, the list and the log show both.
-func (c *call) eventNamed(ctx context.Context, r projections.Reader, id, source string) (projections.Event, error) {
+func eventNamed(ctx context.Context, c *call, r projections.Reader, id, source string) (projections.Event, error) {
 	given := source != ""
 	if !given {
-		source = defaultSource(c.tenant)
+		source = ingest.DefaultSource(c.Tenant)
 	}
 	row, err := r.EventByProducerID(ctx, source, id)
 	if err == nil || given || !isNotFound(err) {
@@ -213,8 +191,8 @@ func (c *call) eventNamed(ctx context.Context, r projections.Reader, id, source 
 }
 
 // eventName is what other things call an event: the producer's id where that is unique without its source.
-func (c *call) eventName(id domain.UUID, a domain.EventAttributes) string {
-	if a.ID == "" || a.Source != defaultSource(c.tenant) {
+func eventName(c *call, id domain.UUID, a domain.EventAttributes) string {
+	if a.ID == "" || a.Source != ingest.DefaultSource(c.Tenant) {
 		return id.String()
 	}
 	return a.ID

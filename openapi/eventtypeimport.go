@@ -9,12 +9,13 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/openapi/internal/rest"
 	"github.com/hooktrail/hooktrail/projections"
 )
 
 // catalogueIn documents a catalogue of event types.
 type catalogueIn struct {
-	EventTypes []catalogueTypeIn `json:"event_types" maxItems:"1000" doc:"A type may stand in several versions, the older ones first."`
+	EventTypes []catalogueTypeIn `json:"event_types" maxItems:"1000" doc:"A type may be listed in several versions, the older ones first."`
 }
 
 type catalogueTypeIn struct {
@@ -40,73 +41,76 @@ type importAnswer struct {
 }
 
 type importTypesIn struct {
-	TenantPath
-	PostHeader
-	ReasonQuery
+	rest.TenantPath
+	rest.PostHeader
+	rest.ReasonQuery
 }
 
 func documentCatalogue(op *huma.Operation) {
-	byHand(op)
-	op.Metadata[documentedKey] = handwritten{bodies: map[string]documented{typeJSON: {schema: schemaOf[catalogueIn]}}}
+	rest.ByHand(op)
+	rest.Handwritten{Bodies: map[string]rest.Media{rest.JSON: {Schema: rest.SchemaOf[catalogueIn]}}}.SetOn(op)
 }
 
-// importTypes registers all types of a catalogue, or none. What is there already stays as it is.
+// importTypes registers all types of a catalogue, or none. Types that are defined like that already stay as they are.
 func importTypes(ctx context.Context, c *call, in *importTypesIn) (*importAnswer, error) {
-	if err := checkReason("query.reason", in.Reason); err != nil {
+	if err := rest.CheckReason("query.reason", in.Reason); err != nil {
 		return nil, err
 	}
-	if _, err := domain.SplitObject(c.body); err != nil {
-		return nil, ambiguous("body", err)
+	if _, err := domain.SplitObject(c.Body); err != nil {
+		return nil, rest.Ambiguous("body", err)
 	}
-	types, found, err := c.Schemas.Catalogue(c.body)
+	types, found, err := c.Schemas.Catalogue(ctx, c.Tenant, c.Body)
 	if err != nil {
 		return nil, err
 	}
 	if len(found) > 0 {
-		return nil, refuse(http.StatusUnprocessableEntity, "invalid_catalogue", "The document is no catalogue of event types. Nothing was appended.",
-			at("body", found)[:min(len(found), maxFaults)]...)
+		return nil, rest.Refuse(http.StatusUnprocessableEntity, "invalid_catalogue",
+			"The document isn't a catalogue of event types. Nothing was appended.",
+			rest.FaultsAt("body", found)...)
 	}
-	return once(ctx, c, post[importAnswer]{
-		decide: func(ctx context.Context) (domain.Group, error) { return c.decideImport(ctx, types, in.Reason) },
-		idle: func(ctx context.Context) (*importAnswer, error) {
-			n, err := c.head(ctx)
-			return &importAnswer{Sequence: sequenceText(n), Body: imported(types, nil)}, err
+	return rest.Once(ctx, c.Request, rest.Post[importAnswer]{
+		Decide: func(ctx context.Context) (domain.Group, error) { return decideImport(ctx, c, types, in.Reason) },
+		Idle: func(ctx context.Context) (*importAnswer, error) {
+			n, err := rest.Head(ctx, c.Request, c.Tenant)
+			return &importAnswer{Sequence: rest.SequenceText(n), Body: imported(types, nil)}, err
 		},
-		answer: func(ctx context.Context, entries []domain.Entry, replayed bool) (*importAnswer, error) {
+		Answer: func(ctx context.Context, entries []domain.Entry, replayed bool) (*importAnswer, error) {
 			last := entries[len(entries)-1]
-			out := &importAnswer{Sequence: sequenceText(last.Sequence), Body: imported(types, entries)}
+			out := &importAnswer{Sequence: rest.SequenceText(last.Sequence), Body: imported(types, entries)}
 			if replayed {
 				out.Replayed = "true"
 			}
-			return out, c.await(ctx, last.Position)
+			return out, c.Await(ctx, last.Position)
 		},
 	})
 }
 
 // decideImport decides on a catalogue's types one after the other, each on what those before it make of it.
-func (c *call) decideImport(ctx context.Context, types []domain.EventTypeConfig, reason string) (group domain.Group, err error) {
-	if err := c.catchUp(ctx); err != nil {
+func decideImport(
+	ctx context.Context, c *call, types []domain.EventTypeConfig, reason string,
+) (group domain.Group, err error) {
+	if err := c.CatchUp(ctx); err != nil {
 		return group, err
 	}
 	made := make(map[domain.EventType]projections.EventType)
-	var broken []fault
+	var broken []rest.Fault
 	for i, config := range types {
-		if c.superseded(config, types[i+1:]) {
+		if isSuperseded(c, config, types[i+1:]) {
 			continue
 		}
 		row, ok := made[config.Name]
 		if !ok {
-			row, _ = c.Directory.EventType(c.tenant, config.Name)
+			row, _ = c.Directory.EventType(c.Tenant, config.Name)
 		}
 		path := "body/event_types/" + strconv.Itoa(i) + "/"
-		d, err := c.decideType(row, config, path)
+		d, err := decideType(c, row, config, path)
 		switch {
 		case err != nil:
 			return group, err
 		case d.outcome == outcomeUnchanged:
 			continue
 		case d.outcome == outcomeRefused:
-			broken = append(broken, at(path+"schema", d.changes)...)
+			broken = append(broken, rest.FaultsAt(path+"schema", d.changes)...)
 			continue
 		}
 		d.add(c, &group, reason)
@@ -119,9 +123,9 @@ func (c *call) decideImport(ctx context.Context, types []domain.EventTypeConfig,
 	return group, nil
 }
 
-// superseded says whether a version that is there already comes before a later one of the same type.
-func (c *call) superseded(config domain.EventTypeConfig, later []domain.EventTypeConfig) bool {
-	schema, known := c.Directory.Schema(c.tenant, config.Name, config.SchemaVersion)
+// isSuperseded reports whether a version is registered already and the catalogue has a later one of the same type.
+func isSuperseded(c *call, config domain.EventTypeConfig, later []domain.EventTypeConfig) bool {
+	schema, known := c.Directory.Schema(c.Tenant, config.Name, config.SchemaVersion)
 	return known && schema == config.Schema &&
 		slices.ContainsFunc(later, func(l domain.EventTypeConfig) bool { return l.Name == config.Name })
 }

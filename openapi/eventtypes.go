@@ -6,41 +6,45 @@ import (
 	"encoding/json"
 	"net/http"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/openapi/internal/rest"
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// EventTypeOut is an event type as the API shows it, embedded in the answer to a change. Schema and examples are spliced in as they were sent.
+// EventTypeOut is an event type as the API shows it, embedded in the answer to a change. Schema and examples are
+// spliced in as they were sent.
 type EventTypeOut struct {
 	Name            string            `json:"name" doc:"As events name it." example:"offer.issued"`
 	Description     string            `json:"description,omitempty" doc:"For people." example:"An offer went out to a customer."`
 	Version         string            `json:"version" doc:"What the schema is called: the schema_version of events that name none." example:"v1"`
 	Deprecated      string            `json:"deprecated,omitempty" doc:"Why the type shouldn't be used any more, and what should." example:"Use offer.sent."`
 	Revision        int               `json:"revision,omitempty" doc:"Counts the definition's changes, from 1; its ETag." example:"1"`
-	CreatedAt       stamp             `json:"created_at,omitzero" doc:"When the type was registered." example:"2026-07-01T12:00:00.123456Z"`
+	CreatedAt       rest.Stamp        `json:"created_at,omitzero" doc:"When the type was registered." example:"2026-07-01T12:00:00.123456Z"`
 	CreatedSequence int64             `json:"created_sequence,omitempty" doc:"The entry that registered it." example:"12"`
-	UpdatedAt       stamp             `json:"updated_at,omitzero" doc:"When it was changed last." example:"2026-07-01T12:00:00.123456Z"`
+	UpdatedAt       rest.Stamp        `json:"updated_at,omitzero" doc:"When it was changed last." example:"2026-07-01T12:00:00.123456Z"`
 	UpdatedSequence int64             `json:"updated_sequence,omitempty" doc:"The entry that changed it last." example:"12"`
 	Schema          json.RawMessage   `json:"schema,omitempty" doc:"JSON Schema 2020-12 of the events' data, byte for byte as it was sent; absent: any data." example:"{\"type\":\"object\",\"required\":[\"amount\"]}"`
 	Examples        []json.RawMessage `json:"examples,omitempty" doc:"Data that conforms to the schema, byte for byte as it was sent." example:"[{\"amount\":12.50}]"`
 }
 
 func describeType(c domain.EventTypeConfig) EventTypeOut {
-	return EventTypeOut{Name: string(c.Name), Description: c.Description, Version: c.SchemaVersion, Deprecated: c.Deprecated}
+	return EventTypeOut{
+		Name: string(c.Name), Description: c.Description, Version: c.SchemaVersion,
+		Deprecated: c.Deprecated,
+	}
 }
 
+// showType appends a definition.
 func showType(b []byte, t *projections.EventType) ([]byte, error) {
 	out := describeType(t.EventTypeConfig)
 	out.stamp(t)
-	return splice(b, out, exactMembers(t.EventTypeConfig)...)
+	return rest.Splice(b, out, exactMembers(t.EventTypeConfig)...)
 }
 
 func (out *EventTypeOut) stamp(t *projections.EventType) {
 	out.Revision = t.Version
-	out.CreatedAt, out.CreatedSequence = stamp(t.Created.RecordedAt), int64(t.Created.Sequence)
-	out.UpdatedAt, out.UpdatedSequence = stamp(t.Updated.RecordedAt), int64(t.Updated.Sequence)
+	out.CreatedAt, out.CreatedSequence = rest.Stamp(t.Created.RecordedAt), int64(t.Created.Sequence)
+	out.UpdatedAt, out.UpdatedSequence = rest.Stamp(t.Updated.RecordedAt), int64(t.Updated.Sequence)
 }
 
 // exactMembers are the members of a definition that come out as they went in.
@@ -63,7 +67,7 @@ func exactMembers(c domain.EventTypeConfig) []domain.Member {
 
 // EventTypePath names an event type.
 type EventTypePath struct {
-	TenantPath
+	rest.TenantPath
 	Name string `path:"name" maxLength:"255" pattern:"^[A-Za-z0-9_.-]+$" doc:"The type as events name it." example:"offer.issued"`
 }
 
@@ -74,7 +78,7 @@ func typePath(tenant domain.TenantID, name domain.EventType) string {
 
 type getEventTypeIn struct {
 	EventTypePath
-	AsOfQuery
+	rest.AsOfQuery
 }
 
 // eventTypeAnswer is a definition, written by hand.
@@ -86,69 +90,74 @@ type eventTypeAnswer struct {
 	Body        []byte
 }
 
+// getEventType shows a definition as of a moment.
 func getEventType(ctx context.Context, c *call, in *getEventTypeIn) (*eventTypeAnswer, error) {
-	m, err := c.moment(ctx, in.AsOfQuery, fresh, nil)
-	if err != nil {
-		return nil, err
-	}
 	var row projections.EventType
-	n, err := c.view(ctx, m, func(r projections.Reader, as projections.AsOf) (err error) {
-		row, err = c.openType(ctx, r, domain.EventType(in.Name), as)
-		return err
-	})
+	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: in.AsOfQuery, Fresh: true},
+		func(r projections.Reader, as projections.AsOf) (err error) {
+			row, err = visibleType(ctx, c, r, domain.EventType(in.Name), as)
+			return err
+		})
 	if err != nil {
 		return nil, err
 	}
-	out := &eventTypeAnswer{Status: http.StatusOK, ContentType: typeJSON, Sequence: sequenceText(n), ETag: etag(row.Version)}
+	out := &eventTypeAnswer{
+		Status: http.StatusOK, ContentType: rest.JSON, Sequence: rest.SequenceText(n),
+		ETag: rest.ETag(row.Version),
+	}
 	out.Body, err = showType(nil, &row)
 	return out, err
 }
 
 type listEventTypesIn struct {
-	TenantPath
-	ListQuery
-	AsOfQuery
+	rest.TenantPath
+	rest.ListQuery
+	rest.AsOfQuery
 }
 
-func listEventTypes(ctx context.Context, c *call, in *listEventTypesIn) (*exactOut, error) {
-	l, err := c.list(in.ListQuery, in.AsOf.Value, in.AsOfSequence)
-	if err != nil {
-		return nil, err
-	}
-	m, err := c.moment(ctx, in.AsOfQuery, fresh, l.pinned())
+// listEventTypes lists definitions in the order of their registration. Pages are bounded by bytes too: schemas are
+// large.
+func listEventTypes(ctx context.Context, c *call, in *listEventTypesIn) (*rest.Exact, error) {
+	l, err := rest.NewWalk(c.Request, in.ListQuery, in.AsOf.Value, in.AsOfSequence)
 	if err != nil {
 		return nil, err
 	}
 	var rows []projections.EventType
-	n, err := c.view(ctx, m, func(r projections.Reader, as projections.AsOf) (err error) {
-		rows, err = c.openTypes(ctx, r, l.page(), as)
-		return err
-	})
+	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: in.AsOfQuery, Fresh: true, Pinned: l.Pinned()},
+		func(r projections.Reader, as projections.AsOf) (err error) {
+			rows, err = visibleTypes(ctx, c, r, l.Rows(), as)
+			return err
+		})
 	if err != nil {
 		return nil, err
 	}
-	return exactPage(l, n, rows, func(t *projections.EventType) []byte { return bySequence(t.Created.Sequence) }, showType)
+	return rest.NewExactPage(l, n, rows,
+		func(t *projections.EventType) []byte { return rest.PlaceAt(t.Created.Sequence) }, showType)
 }
 
-// openType finds an event type that the key may see.
-func (c *call) openType(ctx context.Context, r projections.Reader, name domain.EventType, as projections.AsOf) (projections.EventType, error) {
+// visibleType finds an event type that the key may see.
+func visibleType(
+	ctx context.Context, c *call, r projections.Reader, name domain.EventType, as projections.AsOf,
+) (projections.EventType, error) {
 	row, err := r.EventType(ctx, name, as)
-	if err != nil || !c.outside() {
+	if err != nil || !isOutsider(c) {
 		return row, err
 	}
-	types, err := c.concerned(ctx, r)
+	types, err := concernedTypes(ctx, c, r)
 	if err == nil && !types.Matches(row.Name) {
 		return projections.EventType{}, domain.ErrNotFound
 	}
 	return row, err
 }
 
-// openTypes goes through the event types until it has a page of those that the key may see.
-func (c *call) openTypes(ctx context.Context, r projections.Reader, page projections.Page, as projections.AsOf) ([]projections.EventType, error) {
-	if !c.outside() {
+// visibleTypes goes through the event types until it has a page of those that the key may see.
+func visibleTypes(
+	ctx context.Context, c *call, r projections.Reader, page projections.Page, as projections.AsOf,
+) ([]projections.EventType, error) {
+	if !isOutsider(c) {
 		return r.EventTypes(ctx, page, as)
 	}
-	types, err := c.concerned(ctx, r)
+	types, err := concernedTypes(ctx, c, r)
 	if err != nil {
 		return nil, err
 	}
@@ -170,23 +179,24 @@ func (c *call) openTypes(ctx context.Context, r projections.Reader, page project
 	}
 }
 
-// outside says whether the key is of somebody whom not every schema and example of the tenant concerns.
-func (c *call) outside() bool {
-	return c.key.Role == domain.RoleReceiver || c.key.Role == domain.RoleRegistrant
+// isOutsider reports whether the key's holder isn't part of the tenant, so that it must not see every schema and
+// example.
+func isOutsider(c *call) bool {
+	return c.Key.Role == domain.RoleReceiver || c.Key.Role == domain.RoleRegistrant
 }
 
-// concerned are the types that a receiver or registrant has to do with: those of the registration, and those that the
+// concernedTypes are the types that concern a receiver or registrant: those of the registration, and those that the
 // endpoint's subscriptions choose.
-func (c *call) concerned(ctx context.Context, r projections.Reader) (types domain.SubscriptionConfig, err error) {
-	if b := c.key.Registration; b != nil {
+func concernedTypes(ctx context.Context, c *call, r projections.Reader) (types domain.SubscriptionConfig, err error) {
+	if b := c.Key.Registration; b != nil {
 		types.EventTypes = append(types.EventTypes, b.EventTypes...)
 	}
-	if c.key.Role == domain.RoleRegistrant {
+	if c.Key.Role == domain.RoleRegistrant {
 		return types, nil
 	}
 	page := projections.Page{Limit: 1000}
 	for {
-		rows, err := r.Subscriptions(ctx, c.receiver(), page, projections.AsOf{})
+		rows, err := r.Subscriptions(ctx, c.Receiver(), page, projections.AsOf{})
 		if err != nil {
 			return types, err
 		}
@@ -197,38 +207,5 @@ func (c *call) concerned(ctx context.Context, r projections.Reader) (types domai
 			return types, nil
 		}
 		page.After = &rows[len(rows)-1].Created.Sequence
-	}
-}
-
-// exactPage makes a page that is written by hand from at most limit+1 rows: fewer where they are large.
-func exactPage[R any](
-	l *list, reflected domain.Sequence, rows []R, place func(*R) []byte, show func([]byte, *R) ([]byte, error),
-) (out *exactOut, err error) {
-	out = &exactOut{ContentType: typeJSON, Sequence: sequenceText(reflected), Body: []byte(`{"items":[`)}
-	next := []byte("null")
-	for i := range rows {
-		if i == l.Limit || len(out.Body) > maxPageBytes {
-			cursor, link := l.next(reflected, place(&rows[i-1]))
-			out.Link, next = link, appendText(nil, *cursor)
-			break
-		}
-		if i > 0 {
-			out.Body = append(out.Body, ',')
-		}
-		if out.Body, err = show(out.Body, &rows[i]); err != nil {
-			return nil, err
-		}
-	}
-	out.Body = append(append(append(out.Body, `],"next":`...), next...), '}')
-	return out, nil
-}
-
-// documentEventType documents a definition as it comes in.
-func documentEventType(op *huma.Operation) {
-	byHand(op)
-	example := json.RawMessage(`{"description":"An offer went out to a customer.","version":"v1","schema":{"type":"object","properties":{"amount":{"type":"number"}},"required":["amount"]},"examples":[{"amount":12.50}]}`)
-	op.Metadata[documentedKey] = handwritten{
-		bodies:  map[string]documented{typeJSON: {schema: schemaOf[eventTypeIn], example: example}},
-		answers: map[string]documented{typeJSON: {schema: schemaOf[putEventTypeOut]}}, status: []string{"200", "201"},
 	}
 }

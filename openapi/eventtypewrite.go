@@ -8,11 +8,15 @@ import (
 	"reflect"
 	"strconv"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/openapi/internal/ingest"
+	"github.com/hooktrail/hooktrail/openapi/internal/rest"
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// What becomes of a definition that is put. More may come.
+// The outcomes of putting a definition. More may be added.
 const (
 	outcomeCreated   = "created"
 	outcomeChanged   = "changed"
@@ -27,13 +31,13 @@ type eventTypeIn struct {
 	Schema      json.RawMessage   `json:"schema,omitempty" doc:"JSON Schema 2020-12, kept byte for byte, at most 64 KiB; absent: any data. A $ref stays within the document." example:"{\"type\":\"object\",\"required\":[\"amount\"]}"`
 	Examples    []json.RawMessage `json:"examples,omitempty" maxItems:"20" doc:"Data that conforms to the schema, kept byte for byte; at most 64 KiB together." example:"[{\"amount\":12.50}]"`
 	Deprecated  string            `json:"deprecated,omitempty" maxLength:"4096" doc:"Why the type shouldn't be used any more, and what should; absent: it isn't deprecated." example:"Use offer.sent."`
-	ReasonBody
+	rest.ReasonBody
 }
 
 // putEventTypeOut documents the answer to a definition.
 type putEventTypeOut struct {
 	EventTypeOut
-	Outcome string      `json:"outcome" doc:"created, changed or unchanged; of a dry run also refused. More may come." example:"changed"`
+	Outcome string      `json:"outcome" doc:"created, changed or unchanged; of a dry run also refused. More may be added." example:"changed"`
 	Changes []changeOut `json:"changes" doc:"What breaks for those who read events by the schema before: that of the same version or, for a new version, that of the newest."`
 }
 
@@ -43,10 +47,23 @@ type changeOut struct {
 	Message string `json:"message" doc:"What breaks." example:"is widened: the new schema also allows string"`
 }
 
+// documentEventType documents a definition as it comes in.
+func documentEventType(op *huma.Operation) {
+	rest.ByHand(op)
+	example := json.RawMessage(`{"description":"An offer went out to a customer.","version":"v1",` +
+		`"schema":{"type":"object","properties":{"amount":{"type":"number"}},"required":["amount"]},` +
+		`"examples":[{"amount":12.50}]}`)
+	rest.Handwritten{
+		Bodies:  map[string]rest.Media{rest.JSON: {Schema: rest.SchemaOf[eventTypeIn], Example: example}},
+		Answers: map[string]rest.Media{rest.JSON: {Schema: rest.SchemaOf[putEventTypeOut]}},
+		Status:  []string{"200", "201"},
+	}.SetOn(op)
+}
+
 type putEventTypeIn struct {
 	EventTypePath
-	MatchHeader
-	DryRun bool `query:"dry_run" doc:"true: say what would become of it, and append nothing." example:"true"`
+	rest.MatchHeader
+	DryRun bool `query:"dry_run" doc:"true: tell what the outcome would be, and append nothing." example:"true"`
 }
 
 // typeRequest is a definition as it was sent.
@@ -63,19 +80,19 @@ func parseType(members []domain.Member) (in typeRequest, err error) {
 		}
 		switch m.Name {
 		case "description":
-			in.config.Description, err = text(m)
+			in.config.Description, err = ingest.Text(m)
 		case "version":
-			in.config.SchemaVersion, err = text(m)
+			in.config.SchemaVersion, err = ingest.Text(m)
 		case "schema":
 			in.config.Schema = string(m.Raw)
 		case "examples":
 			in.config.Examples, err = rawList(m)
 		case "deprecated":
-			in.config.Deprecated, err = text(m)
+			in.config.Deprecated, err = ingest.Text(m)
 		case "reason":
-			in.reason, err = text(m)
+			in.reason, err = ingest.Text(m)
 		default:
-			err = domain.Invalid(clip(m.Name), "is no member of an event type")
+			err = domain.Invalid(rest.Clip(m.Name), "isn't a member of an event type")
 		}
 		if err != nil {
 			return in, err
@@ -84,6 +101,7 @@ func parseType(members []domain.Member) (in typeRequest, err error) {
 	return in, nil
 }
 
+// rawList reads an array whose elements are kept as they were sent.
 func rawList(m domain.Member) ([]string, error) {
 	if m.Raw[0] != '[' {
 		return nil, domain.Invalid(m.Name, "must be an array")
@@ -99,12 +117,12 @@ func rawList(m domain.Member) ([]string, error) {
 	return list, nil
 }
 
-// typeDecision is what becomes of a definition, and what it would break.
+// typeDecision is the outcome of a definition, and what it would break.
 type typeDecision struct {
 	outcome string
 	row     projections.EventType // as it is; of a new one, only the id
 	config  domain.EventTypeConfig
-	changes []Fault
+	changes []domain.Fault
 	fact    domain.Fact // nil where nothing is to be appended
 }
 
@@ -112,63 +130,67 @@ type typeDecision struct {
 func putEventType(ctx context.Context, c *call, in *putEventTypeIn) (*eventTypeAnswer, error) {
 	name := domain.EventType(in.Name)
 	if err := name.Validate("name"); err != nil {
-		return nil, within("path", err)
+		return nil, rest.Within("path", err)
 	}
-	members, err := domain.SplitObject(c.body)
+	members, err := domain.SplitObject(c.Body)
 	if err != nil {
-		return nil, ambiguous("body", err)
+		return nil, rest.Ambiguous("body", err)
 	}
 	wanted, err := parseType(members)
 	if err != nil {
-		return nil, within("body", err)
+		return nil, rest.Within("body", err)
 	}
-	if err := checkReason("body.reason", wanted.reason); err != nil {
+	if err := rest.CheckReason("body.reason", wanted.reason); err != nil {
 		return nil, err
 	}
 	wanted.config.Name = name
-	for range maxDecisions {
-		if err := c.catchUp(ctx); err != nil {
+	for range rest.MaxDecisions {
+		if err := c.CatchUp(ctx); err != nil {
 			return nil, err
 		}
-		row, _ := c.Directory.EventType(c.tenant, name)
-		d, err := c.decideType(row, wanted.config, "body.")
+		row, _ := c.Directory.EventType(c.Tenant, name)
+		d, err := decideType(c, row, wanted.config, "body.")
 		if err != nil {
 			return nil, err
 		}
-		if err := in.MatchHeader.check(d.row.Version); err != nil {
+		if err := in.MatchHeader.Check(d.row.Version); err != nil {
 			return nil, err
 		}
 		switch {
 		case in.DryRun, d.outcome == outcomeUnchanged:
-			return c.typeUnchanged(ctx, d)
+			return typeUnchanged(ctx, c, d)
 		case d.outcome == outcomeRefused:
-			return nil, incompatible(at("body.schema", d.changes))
+			return nil, incompatible(rest.FaultsAt("body.schema", d.changes))
 		}
 		var group domain.Group
 		d.add(c, &group, wanted.reason)
-		entries, err := c.appendChange(ctx, group)
+		entries, err := rest.Append(ctx, c.Request, group)
 		if err == nil {
-			return c.typeChanged(ctx, d, entries[0])
+			return typeChanged(ctx, c, d, entries[0])
 		}
-		if !beaten(err) {
+		if !rest.Conflicted(err) {
 			return nil, err
 		}
 	}
 	return nil, domain.ErrConflict
 }
 
-func incompatible(faults []fault) *problem {
-	return refuse(http.StatusConflict, "schema_incompatible",
-		"The schema breaks those who read events by the one of the same version. Nothing was appended: give it a new version.",
-		faults[:min(len(faults), maxFaults)]...)
+// incompatible refuses a schema that breaks receivers without a new version.
+func incompatible(faults []rest.Fault) *rest.Problem {
+	return rest.Refuse(http.StatusConflict, "schema_incompatible",
+		"The schema breaks those who read events by the one of the same version. Nothing was appended: give it a new "+
+			"version.",
+		faults[:min(len(faults), rest.MaxFaults)]...)
 }
 
-// decideType compares a definition with the newest one; a row without an id says that there is none. path is where the
-// definition's members stand in the request.
-func (c *call) decideType(row projections.EventType, config domain.EventTypeConfig, path string) (d typeDecision, err error) {
+// decideType compares a definition with the newest one; a row without an id means that there is none. path is where the
+// definition's members are in the request.
+func decideType(
+	c *call, row projections.EventType, config domain.EventTypeConfig, path string,
+) (d typeDecision, err error) {
 	d = typeDecision{outcome: outcomeChanged, row: row, config: config}
 	if d.config.SchemaVersion == "" {
-		d.config.SchemaVersion = cmp.Or(row.SchemaVersion, firstSchemaVersion)
+		d.config.SchemaVersion = cmp.Or(row.SchemaVersion, ingest.FirstSchemaVersion)
 	}
 	switch {
 	case row.ID.IsZero():
@@ -181,55 +203,58 @@ func (c *call) decideType(row projections.EventType, config domain.EventTypeConf
 		d.fact, err = row.Update(d.config)
 	}
 	if err != nil {
-		return d, within(path[:len(path)-1], err)
+		return d, rest.Within(path[:len(path)-1], err)
 	}
-	if err := c.checkType(d.config, path); err != nil || d.outcome == outcomeCreated {
+	if err := checkType(c, d.config, path); err != nil || d.outcome == outcomeCreated {
 		return d, err
 	}
-	before, same := c.Directory.Schema(c.tenant, config.Name, d.config.SchemaVersion)
+	before, same := c.Directory.Schema(c.Tenant, config.Name, d.config.SchemaVersion)
 	if !same {
 		before = row.Schema
 	}
-	if d.changes, err = c.breaks(before, d.config.Schema); len(d.changes) > 0 && same {
+	if d.changes, err = breaksOf(c, before, d.config.Schema); len(d.changes) > 0 && same {
 		d.outcome = outcomeRefused
 	}
 	return d, err
 }
 
-// breaks says what breaks from one schema to the next; no schema allows any data.
-func (c *call) breaks(older, newer string) ([]Fault, error) {
+// breaksOf returns what breaks from one schema to the next; no schema allows any data.
+func breaksOf(c *call, older, newer string) ([]domain.Fault, error) {
 	if older == newer || older == "" {
 		return nil, nil
 	}
 	if newer == "" {
 		newer = "true"
 	}
-	return c.Schemas.Breaks(c.request.Context(), c.tenant, older, newer)
+	return c.Schemas.Breaks(c.HTTP.Context(), c.Tenant, older, newer)
 }
 
-// checkType refuses what is no schema, and examples that don't conform to theirs.
-func (c *call) checkType(config domain.EventTypeConfig, path string) error {
+// checkType refuses what isn't a schema, and examples that don't conform to theirs.
+func checkType(c *call, config domain.EventTypeConfig, path string) error {
 	if config.Schema == "" {
 		return nil
 	}
-	found, err := c.Schemas.Check(c.request.Context(), c.tenant, config.Schema)
+	found, err := c.Schemas.Check(c.HTTP.Context(), c.Tenant, config.Schema)
 	if err != nil {
 		return err
 	}
 	if len(found) > 0 {
-		return refuse(http.StatusUnprocessableEntity, "invalid_schema", "The schema isn't one of JSON Schema that this server takes.",
-			at(path+"schema", found)...)
+		return rest.Refuse(http.StatusUnprocessableEntity, "invalid_schema",
+			"The schema isn't a JSON Schema that this server accepts.",
+			rest.FaultsAt(path+"schema", found)...)
 	}
-	var faults []fault
+	var faults []rest.Fault
 	for i, example := range config.Examples {
-		found, err := c.validate(config.Schema, []byte(example))
+		found, err := validateData(c, config.Schema, []byte(example))
 		if err != nil {
 			return err
 		}
-		faults = append(faults, at(path+"examples["+strconv.Itoa(i)+"]", found)...)
+		faults = append(faults, rest.FaultsAt(path+"examples["+strconv.Itoa(i)+"]", found)...)
 	}
 	if len(faults) > 0 {
-		return refuse(http.StatusUnprocessableEntity, "invalid_example", "An example isn't as the schema says.", faults[:min(len(faults), maxFaults)]...)
+		return rest.Refuse(http.StatusUnprocessableEntity, "invalid_example",
+			"An example doesn't conform to the schema.",
+			faults[:min(len(faults), rest.MaxFaults)]...)
 	}
 	return nil
 }
@@ -239,22 +264,23 @@ func (c *call) checkType(config domain.EventTypeConfig, path string) error {
 func (d typeDecision) add(c *call, group *domain.Group, reason string) {
 	if d.outcome == outcomeCreated {
 		group.Claims = append(group.Claims, domain.Claim{
-			Tenant: c.tenant, Scope: "event-type", Key: string(d.config.Name), First: len(group.Drafts), Count: 1,
+			Tenant: c.Tenant, Scope: "event-type", Key: string(d.config.Name), First: len(group.Drafts), Count: 1,
 		})
 	}
 	group.Drafts = append(group.Drafts, domain.Draft{
-		Tenant: c.tenant, Stream: domain.Stream{Kind: domain.StreamEventType, ID: d.row.ID}, Expected: d.row.Version,
-		By: c.by(), Fact: d.fact, Reason: reason,
+		Tenant: c.Tenant, Stream: domain.Stream{Kind: domain.StreamEventType, ID: d.row.ID}, Expected: d.row.Version,
+		By: c.By(), Fact: d.fact, Reason: reason,
 	})
 }
 
-// typeChanged answers when this process holds events to the definition.
-func (c *call) typeChanged(ctx context.Context, d typeDecision, e domain.Entry) (*eventTypeAnswer, error) {
-	if err := c.await(ctx, e.Position); err != nil {
+// typeChanged answers once this process checks events by the definition.
+func typeChanged(ctx context.Context, c *call, d typeDecision, e domain.Entry) (*eventTypeAnswer, error) {
+	if err := c.Await(ctx, e.Position); err != nil {
 		return nil, err
 	}
 	origin := projections.OriginOf(e)
-	if d.row.EventTypeConfig, d.row.Version, d.row.Updated = d.config, e.StreamVersion, origin; d.outcome == outcomeCreated {
+	d.row.EventTypeConfig, d.row.Version, d.row.Updated = d.config, e.StreamVersion, origin
+	if d.outcome == outcomeCreated {
 		d.row.Created = origin
 	}
 	status := map[bool]int{true: http.StatusCreated, false: http.StatusOK}[d.outcome == outcomeCreated]
@@ -262,8 +288,8 @@ func (c *call) typeChanged(ctx context.Context, d typeDecision, e domain.Entry) 
 }
 
 // typeUnchanged answers what is there already, or would be.
-func (c *call) typeUnchanged(ctx context.Context, d typeDecision) (*eventTypeAnswer, error) {
-	n, err := c.head(ctx)
+func typeUnchanged(ctx context.Context, c *call, d typeDecision) (*eventTypeAnswer, error) {
+	n, err := rest.Head(ctx, c.Request, c.Tenant)
 	if err != nil {
 		return nil, err
 	}
@@ -271,16 +297,19 @@ func (c *call) typeUnchanged(ctx context.Context, d typeDecision) (*eventTypeAns
 }
 
 func (d typeDecision) answer(status int, n domain.Sequence) (*eventTypeAnswer, error) {
-	body := putEventTypeOut{EventTypeOut: describeType(d.config), Outcome: d.outcome, Changes: make([]changeOut, 0, len(d.changes))}
+	body := putEventTypeOut{
+		EventTypeOut: describeType(d.config), Outcome: d.outcome,
+		Changes: make([]changeOut, 0, len(d.changes)),
+	}
 	for _, change := range d.changes {
 		body.Changes = append(body.Changes, changeOut{change.Pointer, change.Text})
 	}
-	out := &eventTypeAnswer{Status: status, ContentType: typeJSON, Sequence: sequenceText(n)}
+	out := &eventTypeAnswer{Status: status, ContentType: rest.JSON, Sequence: rest.SequenceText(n)}
 	if d.row.Version > 0 {
 		body.stamp(&d.row)
-		out.ETag = etag(d.row.Version)
+		out.ETag = rest.ETag(d.row.Version)
 	}
 	var err error
-	out.Body, err = splice(nil, body, exactMembers(d.config)...)
+	out.Body, err = rest.Splice(nil, body, exactMembers(d.config)...)
 	return out, err
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/openapi/internal/ingest"
+	"github.com/hooktrail/hooktrail/openapi/internal/rest"
 	"github.com/hooktrail/hooktrail/projections"
 )
 
@@ -33,26 +35,31 @@ func (e *sentEvent) UnmarshalJSON(b []byte) error {
 // MarshalJSON implements json.Marshaler.
 func (e sentEvent) MarshalJSON() ([]byte, error) { return e, nil }
 
-// event reads an event that won't be appended, as if it would. gate has checked the body's JSON.
-func (c *call) event(sent sentEvent) (s submission, err error) {
+// readSentEvent reads an event that won't be appended, as if it would be. The gate has checked the body's JSON.
+func readSentEvent(c *call, sent sentEvent) (ingest.Event, error) {
 	if len(sent) == 0 || sent[0] != '{' { // Huma lets null pass
-		return s, invalid("body.event", "must be an object")
+		return ingest.Event{}, rest.Invalid("body.event", "must be an object")
 	}
-	if s, err = parseEvent(splitChecked(sent, nil)); err == nil {
-		_, err = s.complete(c, domain.NewUUID())
+	e, err := ingest.ReadObject(sent)
+	if err != nil {
+		return e, rest.Within("body.event", refused(err))
 	}
-	return s, within("body.event", err)
+	rules := c.Directory.Rules(c.Tenant, e.Attrs.Type, e.Attrs.SchemaVersion)
+	err = e.Complete(ingest.Defaults{
+		Tenant: c.Tenant, ID: domain.NewUUID(), SchemaVersion: rules.Version, MaxData: c.Limits.DataBytes,
+	})
+	return e, rest.Within("body.event", refused(err))
 }
 
 type testFilterIn struct {
-	TenantPath
+	rest.TenantPath
 	Body filterTestIn
 }
 
 type filterTestIn struct {
 	Filter     string           `json:"filter,omitempty" maxLength:"4096" doc:"The condition, as a subscription has it; every event of the types by default." example:"data.amount > 100"`
 	EventTypes []domain.Pattern `json:"event_types,omitempty" minItems:"1" maxItems:"100" doc:"The types, as a subscription has them; all by default." example:"[\"offer.*\"]"`
-	Event      sentEvent        `json:"event,omitempty" doc:"The event to try it on, as append-event takes it. Without one: the tenant's most recent events of the types."`
+	Event      sentEvent        `json:"event,omitempty" doc:"The event to try it on, as append-event accepts it. Without one: the tenant's most recent events of the types."`
 	Limit      int              `json:"limit,omitempty" minimum:"1" maximum:"1000" doc:"On how many recent events to try it; 50 by default." example:"50"`
 	From       time.Time        `json:"from,omitzero" doc:"Only on events that were recorded at this time or later." example:"2026-07-01T00:00:00Z"`
 	To         time.Time        `json:"to,omitzero" doc:"Only on events that were recorded before this time." example:"2026-08-01T00:00:00Z"`
@@ -84,26 +91,26 @@ const (
 )
 
 // testFilter tries a filter without a subscription.
-func testFilter(ctx context.Context, c *call, in *testFilterIn) (*oneOut[filterTestOut], error) {
-	t, err := c.newFilterTest(in.Body)
+func testFilter(ctx context.Context, c *call, in *testFilterIn) (*rest.One[filterTestOut], error) {
+	t, err := newFilterTest(c, in.Body)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, triedFor)
 	defer cancel()
 	if len(in.Body.Event) > 0 {
-		e, err := c.event(in.Body.Event)
+		e, err := readSentEvent(c, in.Body.Event)
 		if err != nil {
 			return nil, err
 		}
-		head, err := c.head(ctx)
+		head, err := rest.Head(ctx, c.Request, c.Tenant)
 		if err != nil {
 			return nil, err
 		}
 		if err := t.given(ctx, &e); err != nil {
 			return nil, err
 		}
-		return &oneOut[filterTestOut]{Sequence: sequenceText(head), Body: t.out}, nil
+		return &rest.One[filterTestOut]{Sequence: rest.SequenceText(head), Body: t.out}, nil
 	}
 	rows, reflected, err := t.recent(ctx)
 	if err != nil {
@@ -114,7 +121,7 @@ func testFilter(ctx context.Context, c *call, in *testFilterIn) (*oneOut[filterT
 			return nil, err
 		}
 	}
-	return &oneOut[filterTestOut]{Sequence: sequenceText(reflected), Body: t.out}, nil
+	return &rest.One[filterTestOut]{Sequence: rest.SequenceText(reflected), Body: t.out}, nil
 }
 
 // filterTest is one test under way.
@@ -127,9 +134,10 @@ type filterTest struct {
 	out    filterTestOut
 }
 
-func (c *call) newFilterTest(in filterTestIn) (*filterTest, error) {
+// newFilterTest checks a test and compiles its filter.
+func newFilterTest(c *call, in filterTestIn) (*filterTest, error) {
 	if len(in.Event) > 0 && (in.Limit != 0 || !in.From.IsZero() || !in.To.IsZero()) {
-		return nil, invalid("body.event", "is given without limit, from and to")
+		return nil, rest.Invalid("body.event", "is given without limit, from and to")
 	}
 	if in.Limit == 0 {
 		in.Limit = defaultTried
@@ -142,40 +150,43 @@ func (c *call) newFilterTest(in filterTestIn) (*filterTest, error) {
 			return nil, err
 		}
 	}
-	t := &filterTest{c: c, in: in, types: domain.SubscriptionConfig{EventTypes: in.EventTypes}, out: filterTestOut{Items: []triedOut{}}}
+	t := &filterTest{
+		c: c, in: in, types: domain.SubscriptionConfig{EventTypes: in.EventTypes},
+		out: filterTestOut{Items: []triedOut{}},
+	}
 	if in.Filter == "" {
 		return t, nil
 	}
-	if err := c.checkFilter(in.Filter); err != nil {
+	if err := checkFilter(c, in.Filter); err != nil {
 		return nil, err
 	}
 	var err error
-	t.filter, err = c.CompileFilter(in.Filter)
+	t.filter, err = c.Filters.Compile(in.Filter)
 	return t, err
 }
 
 // given tries the filter on the event of the request, as if it were appended now.
-func (t *filterTest) given(ctx context.Context, s *submission) error {
-	item := triedOut{Type: string(s.attrs.Type)}
-	if s.named {
-		item.EventID = s.attrs.ID
+func (t *filterTest) given(ctx context.Context, s *ingest.Event) error {
+	item := triedOut{Type: string(s.Attrs.Type)}
+	if s.Named {
+		item.EventID = s.Attrs.ID
 	}
-	if !t.types.Matches(s.attrs.Type) {
+	if !t.types.Matches(s.Attrs.Type) {
 		item.Outcome = "other_type"
 		t.out.NotMatched++
 		t.out.Items = append(t.out.Items, item)
 		return nil
 	}
-	return t.try(ctx, item, &domain.FilterRun{Event: s.fact(), Now: t.c.Clock()})
+	return t.try(ctx, item, &domain.FilterRun{Event: s.Fact(), Now: t.c.Clock()})
 }
 
 // recent finds the tenant's last events of the types. Which they are the views say; their data only the log has.
 func (t *filterTest) recent(ctx context.Context) (rows []projections.Event, reflected domain.Sequence, err error) {
-	filter := projections.EventFilter{From: instant(t.in.From), To: instant(t.in.To)}
+	filter := projections.EventFilter{From: rest.Instant(t.in.From), To: rest.Instant(t.in.To)}
 	if only := t.in.EventTypes; len(only) == 1 && !strings.Contains(string(only[0]), "*") {
 		filter.Type = domain.EventType(only[0])
 	}
-	reflected, err = t.c.now(ctx, func(r projections.Reader) error {
+	reflected, err = rest.Now(ctx, t.c.Request, func(r projections.Reader) error {
 		page := projections.Page{Limit: t.in.Limit, Descending: true}
 		for scanned := 0; scanned < triedScan; {
 			some, err := r.Events(ctx, filter, page)
@@ -200,7 +211,7 @@ func (t *filterTest) recent(ctx context.Context) (rows []projections.Event, refl
 
 // appended tries the filter on an event of the log.
 func (t *filterTest) appended(ctx context.Context, row *projections.Event) error {
-	entry, err := t.c.entry(ctx, row.Created.Sequence)
+	entry, err := rest.Entry(ctx, t.c.Request, row.Created.Sequence)
 	if ctx.Err() != nil {
 		return tooSlow()
 	}
@@ -212,16 +223,19 @@ func (t *filterTest) appended(ctx context.Context, row *projections.Event) error
 	case entry.Erased:
 		return nil
 	case ok:
-		item := triedOut{EventID: t.c.eventName(row.ID, row.Attrs), Sequence: int64(entry.Sequence), Type: string(e.Event.Type)}
+		item := triedOut{
+			EventID: eventName(t.c, row.ID, row.Attrs), Sequence: int64(entry.Sequence),
+			Type: string(e.Event.Type),
+		}
 		return t.try(ctx, item, &domain.FilterRun{Event: e, Now: entry.RecordedAt})
 	}
-	return unreadable(*entry)
+	return rest.Unreadable(*entry)
 }
 
 // tooSlow refuses a test that takes more time or steps than a test may.
 func tooSlow() error {
-	return refuse(http.StatusUnprocessableEntity, "filter_too_slow", "The filter takes too long on these events.",
-		fault{"body.limit", "is smaller"})
+	return rest.Refuse(http.StatusUnprocessableEntity, "filter_too_slow", "The filter takes too long on these events.",
+		rest.NewFault("body.limit", "is smaller"))
 }
 
 // try notes what the filter says of an event.

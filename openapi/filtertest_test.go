@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hooktrail/hooktrail/adapters/dispatch"
 	"github.com/hooktrail/hooktrail/adapters/filter"
 	"github.com/hooktrail/hooktrail/domain"
 )
@@ -20,8 +21,7 @@ func (f *fixture) withFilters() {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	f.server.CheckFilter, f.server.CompileFilter = filters.Check, filters.Compile
-	f.server.Route = routePort(filters.Lazy)
+	f.server.Filters, f.server.Previewer = filters, dispatch.Previewer{Filter: filters.Lazy}
 	f.useServer()
 }
 
@@ -155,15 +155,25 @@ func TestFilterTest_Refused(t *testing.T) {
 	}
 }
 
+// fixedFilter is what every text compiles to.
+type fixedFilter domain.Filter
+
+// Check implements openapi.Filters.
+func (fixedFilter) Check(string) error { return nil }
+
+// Compile implements openapi.Filters.
+func (f fixedFilter) Compile(string) (domain.Filter, error) { return domain.Filter(f), nil }
+
 // TestFilterTest_Slow: a filter that takes its time is given up.
 func TestFilterTest_Slow(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
 		f.withFilters()
-		f.server.CompileFilter = func(string) (domain.Filter, error) {
-			return func(context.Context, *domain.FilterRun) (bool, error) { time.Sleep(time.Second); return true, nil }, nil
-		}
+		f.server.Filters = fixedFilter(func(context.Context, *domain.FilterRun) (bool, error) {
+			time.Sleep(time.Second)
+			return true, nil
+		})
 		f.useServer()
 		for n := range 20 {
 			f.event("acme", fmt.Sprint(n))
@@ -184,9 +194,10 @@ func TestFilterTest_Dear(t *testing.T) {
 		f.event("acme", fmt.Sprint(n))
 	}
 	cost := uint64(500_000)
-	f.server.CompileFilter = func(string) (domain.Filter, error) {
-		return func(_ context.Context, run *domain.FilterRun) (bool, error) { run.Spent += cost; return true, nil }, nil
-	}
+	f.server.Filters = fixedFilter(func(_ context.Context, run *domain.FilterRun) (bool, error) {
+		run.Spent += cost
+		return true, nil
+	})
 	f.useServer()
 	const target = "/v1/tenants/acme/filters/test"
 	f.post(f.operator, target, `{"filter":"true"}`).problem(http.StatusUnprocessableEntity, "filter_too_slow").names("body.limit")

@@ -13,14 +13,15 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/hooktrail/hooktrail/adapters/dispatch"
+	"github.com/hooktrail/hooktrail/adapters/schema"
 	"github.com/hooktrail/hooktrail/adapters/webhook"
+	"github.com/hooktrail/hooktrail/adapters/webhook/guide"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/domain/logtest"
 	"github.com/hooktrail/hooktrail/openapi"
@@ -41,7 +42,8 @@ type fixture struct {
 	profiles *webhook.Profiles
 	operator string // the operator's key
 	ready    error
-	asked    func(openapi.HandshakeOrder) (domain.HandshakeResult, []byte) // answers handshakes; nil: every receiver passes
+	asked    func(domain.HandshakeOrder) (domain.HandshakeResult, []byte) // answers handshakes; nil: every receiver passes
+	rebuilt  func(domain.SentAttempt) ([]byte, error)                     // builds bodies again; nil: as the sender does
 }
 
 func newFixture(t testing.TB) *fixture {
@@ -63,12 +65,11 @@ func newFixture(t testing.TB) *fixture {
 		t.Fatal(err)
 	}
 	f.profiles = profiles
+	known := func() *webhook.Profiles { return withAdded(profiles, directory) }
 	f.server = openapi.Server{
-		Log: f.log, Views: f.views, Directory: directory, Secrets: f.secrets.port(), Profiles: profilePort(func() *webhook.Profiles { return withAdded(profiles, directory) }), Schemas: schemaPort(),
-		Route:   routePort(nil),
-		Claimed: f.log.claimed, AttemptBody: attemptBody(profiles), Ready: func(context.Context) error { return f.ready },
-		Webhooks: webhooks(t), Guide: guidePort(profiles),
-		Handshake: f.handshake, Node: domain.NewUUID(),
+		Log: f.log, Claims: f.log, Views: f.views, Directory: directory, Vault: f.secrets, Fingerprints: f.secrets,
+		Profiles: webhook.Offers{Embedded: profiles, Known: known}, Schemas: schema.NewCache(), Guides: guide.Guides{Known: known},
+		Previewer: dispatch.Previewer{}, Courier: (*courier)(f), Readiness: f, Node: domain.NewUUID(), Webhooks: webhooks(t),
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 			_, _ = io.WriteString(w, "up 1\n")
@@ -80,32 +81,35 @@ func newFixture(t testing.TB) *fixture {
 	return f
 }
 
-// routePort decides as an append does, by filters that are compiled so; nil: there are none.
-func routePort(compile func(string) domain.Filter) func(
-	context.Context, *projections.Config, domain.TenantID, *domain.EventAppended,
-) (domain.Routing, domain.Verdicts, error) {
-	return func(
-		ctx context.Context, c *projections.Config, tenant domain.TenantID, e *domain.EventAppended,
-	) (routing domain.Routing, verdicts domain.Verdicts, err error) {
-		if compile != nil {
-			c.KeepFilters(compile)
-		}
-		parts, err := dispatch.Preview(ctx, c.Snapshot(tenant), &domain.FilterRun{Event: e, Now: time.Now()})
-		for _, part := range parts {
-			routing.Deliveries = append(routing.Deliveries, part.Routing.Deliveries...)
-			routing.Skipped = append(routing.Skipped, part.Routing.Skipped...)
-			verdicts.Skipped = append(verdicts.Skipped, part.Verdicts.Skipped...)
-		}
-		return routing, verdicts, err
-	}
-}
+// Ready implements openapi.Readiness.
+func (f *fixture) Ready(context.Context) error { return f.ready }
 
-// handshake plays the courier and the receiver.
-func (f *fixture) handshake(_ context.Context, order openapi.HandshakeOrder) (domain.HandshakeResult, []byte) {
-	if f.asked != nil {
-		return f.asked(order)
+// courier plays the courier and the receivers of a fixture.
+type courier fixture
+
+// Handshake implements openapi.Courier.
+func (c *courier) Handshake(_ context.Context, order domain.HandshakeOrder) (domain.HandshakeResult, []byte) {
+	if c.asked != nil {
+		return c.asked(order)
 	}
 	return domain.HandshakeResult{Passed: true, StatusCode: http.StatusOK, FinishedAt: now()}, []byte("challenge")
+}
+
+// Body implements openapi.Courier.
+func (c *courier) Body(_ context.Context, sent domain.SentAttempt) ([]byte, error) {
+	if c.rebuilt != nil {
+		return c.rebuilt(sent)
+	}
+	profile := c.profiles.ByDigest(sent.Started.ProfileDigest)
+	fact, ok := sent.Event.Fact.(*domain.EventAppended)
+	if profile == nil || !ok {
+		return nil, errors.New("no profile or no event")
+	}
+	return profile.Body(sent.Endpoint.ID.String(), &webhook.Event{
+		ID: fact.Event.ID, InternalID: sent.Event.Stream.ID, Sequence: int64(sent.Event.Sequence), Tenant: string(sent.Event.Tenant),
+		Source: fact.Event.Source, Type: string(fact.Event.Type), OccurredAt: sent.Event.RecordedAt, Data: fact.Data,
+		SchemaVersion: fact.Event.SchemaVersion,
+	}, webhook.Attempt{Number: sent.Started.Number, At: sent.Started.At})
 }
 
 // useServer makes the handler anew after a change of the server.
@@ -341,7 +345,8 @@ func (l *claimLog) Append(ctx context.Context, groups ...domain.Group) []domain.
 	return outcomes
 }
 
-func (l *claimLog) claimed(ctx context.Context, claims []domain.Claim) ([]*domain.ClaimedError, error) {
+// Claimed implements openapi.Claims.
+func (l *claimLog) Claimed(ctx context.Context, claims []domain.Claim) ([]*domain.ClaimedError, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	found := make([]*domain.ClaimedError, len(claims))
@@ -369,104 +374,34 @@ type secrets struct {
 
 func newSecrets() *secrets { return &secrets{kept: make(map[domain.UUID]string)} }
 
-func (s *secrets) port() openapi.Secrets {
-	return openapi.Secrets{
-		Put: func(_ context.Context, tenant domain.TenantID, purpose, value string) (domain.UUID, string, error) {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			id := domain.NewUUID()
-			s.kept[id] = value
-			s.ever = append(s.ever, value)
-			mac := hmac.New(sha256.New, []byte("fingerprints"))
-			_, _ = fmt.Fprintf(mac, "%s/%s/%s", tenant, purpose, value)
-			return id, base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:8]), nil
-		},
-		Delete: func(_ context.Context, _ domain.TenantID, ids ...domain.UUID) error {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			for _, id := range ids {
-				delete(s.kept, id)
-			}
-			return nil
-		},
-	}
+// PutSecret implements openapi.Vault.
+func (s *secrets) PutSecret(_ context.Context, _ domain.TenantID, id domain.UUID, _ string, value []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kept[id] = string(value)
+	s.ever = append(s.ever, string(value))
+	return nil
+}
+
+// DeleteSecret implements openapi.Vault.
+func (s *secrets) DeleteSecret(_ context.Context, _ domain.TenantID, id domain.UUID) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.kept, id)
+	return nil
+}
+
+// Fingerprint implements openapi.Fingerprints.
+func (s *secrets) Fingerprint(_ context.Context, tenant domain.TenantID, value []byte) (string, error) {
+	mac := hmac.New(sha256.New, []byte("fingerprints"))
+	_, _ = fmt.Fprintf(mac, "%s/%s", tenant, value)
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:8]), nil
 }
 
 func (s *secrets) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.kept)
-}
-
-func profilePort(set func() *webhook.Profiles) openapi.Profiles {
-	exact := func(digest string) (*webhook.Profile, error) {
-		if p := set().ByDigest(digest); p != nil {
-			return p, nil
-		}
-		return nil, domain.Invalid("profile", "is unknown")
-	}
-	offer := func(p *webhook.Profile) (openapi.Profile, bool) {
-		if p == nil {
-			return openapi.Profile{}, false
-		}
-		return offered(set(), p), true
-	}
-	return openapi.Profiles{
-		Lookup:   func(name string) (openapi.Profile, bool) { return offer(set().Named(name)) },
-		ByDigest: func(digest string) (openapi.Profile, bool) { return offer(set().ByDigest(digest)) },
-		Names: func() []string {
-			var names []string
-			for _, p := range set().All() {
-				names = append(names, p.Name)
-			}
-			return slices.Compact(names)
-		},
-		All: func() (list []openapi.Profile) {
-			for _, p := range set().All() {
-				list = append(list, offered(set(), p))
-			}
-			return list
-		},
-		Parse: func(document []byte) (openapi.Profile, []openapi.Fault, error) {
-			p, err := webhook.ParseProfile(document)
-			var wrong *webhook.DocumentError
-			if !errors.As(err, &wrong) {
-				return offered(set(), p), nil, err
-			}
-			var faults []openapi.Fault
-			for _, f := range wrong.Faults {
-				faults = append(faults, openapi.Fault(f))
-			}
-			return openapi.Profile{}, faults, nil
-		},
-		NewKey: func(digest, given string) (string, string, error) {
-			p, err := exact(digest)
-			if err != nil {
-				return "", "", err
-			}
-			if given == "" && p.KeyGenerated {
-				given = p.NewSigningKey()
-			}
-			if given == "" {
-				return "", "", nil
-			}
-			key, err := p.ParseKey(domain.NewUUID(), given)
-			if err != nil {
-				return "", "", err
-			}
-			return given, key.PublicKey(), nil
-		},
-		Check: func(t openapi.Target) (openapi.Auth, error) {
-			p, err := exact(t.Profile)
-			if err != nil {
-				return t.Auth, err
-			}
-			auth := webhook.Auth(t.Auth)
-			_, err = webhook.NewTarget(webhook.TargetConfig{Profile: p, URL: t.URL, Auth: auth, Headers: t.Headers, Success: t.Success})
-			return openapi.Auth(p.WithDefaults(auth)), err
-		},
-		CheckHeader: func(field, name, value string) error { return set().CheckHeader(field, name, value) },
-	}
 }
 
 // withAdded are a set's profiles and those that were added.
@@ -483,39 +418,6 @@ func withAdded(set *webhook.Profiles, directory *projections.Directory) *webhook
 	return set
 }
 
-func offered(set *webhook.Profiles, p *webhook.Profile) openapi.Profile {
-	_, err := set.With(&webhook.Profile{Name: p.Name}) // refused for the names of embedded ones
-	return openapi.Profile{
-		Name: p.Name, Version: p.Version, Description: p.Description, Document: p.Document, BuiltIn: err != nil, EventTypes: p.EventTypes,
-		Digest: p.Digest, HTTPSOnly: p.HTTPSOnly, Signs: p.Signs(), Retry: p.Retry, Timeout: domain.Duration(p.Timeout), SelfService: p.SelfService,
-		DisableAfter: map[bool]domain.Duration{true: domain.Duration(120 * time.Hour)}[p.HonoursRetryAfter],
-	}
-}
-
-// attemptBody builds bodies as the sender does.
-func attemptBody(set *webhook.Profiles) func(context.Context, openapi.SentAttempt) ([]byte, error) {
-	return func(_ context.Context, sent openapi.SentAttempt) ([]byte, error) {
-		profile := set.ByDigest(sent.Started.ProfileDigest)
-		fact, ok := sent.Event.Fact.(*domain.EventAppended)
-		if profile == nil || !ok {
-			return nil, errors.New("no profile or no event")
-		}
-		target, err := webhook.NewTarget(webhook.TargetConfig{Profile: profile, URL: sent.Endpoint.URL})
-		if err != nil {
-			return nil, err
-		}
-		request, err := target.Build(&webhook.Event{
-			ID: fact.Event.ID, InternalID: sent.Event.Stream.ID, Sequence: int64(sent.Event.Sequence), Tenant: string(sent.Event.Tenant),
-			Source: fact.Event.Source, Type: string(fact.Event.Type), OccurredAt: sent.Event.RecordedAt, Data: fact.Data,
-			SchemaVersion: fact.Event.SchemaVersion,
-		}, webhook.Attempt{Number: sent.Started.Number, At: sent.Started.At})
-		if err != nil {
-			return nil, err
-		}
-		return request.Body, nil
-	}
-}
-
 // head is the last position of the whole log: nothing was appended as long as it stays.
 func (f *fixture) head() domain.Position {
 	f.t.Helper()
@@ -528,7 +430,3 @@ func (f *fixture) head() domain.Position {
 
 // now is a time of the log's clock that certainly lies between two entries.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
-
-func sentAttempt(event domain.Entry, endpoint domain.Endpoint, delivery domain.UUID, started domain.AttemptStarted) openapi.SentAttempt {
-	return openapi.SentAttempt{Event: event, Endpoint: endpoint, Delivery: domain.Delivery{ID: delivery}, Started: started}
-}

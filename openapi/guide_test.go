@@ -1,43 +1,14 @@
 package openapi_test
 
 import (
-	"bytes"
-	"context"
-	"errors"
 	"html"
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/hooktrail/hooktrail/adapters/webhook"
-	"github.com/hooktrail/hooktrail/adapters/webhook/guide"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/openapi"
 )
-
-// guidePort writes guides as the program does.
-func guidePort(set *webhook.Profiles) func(context.Context, openapi.GuideOrder) (openapi.Guide, error) {
-	return func(_ context.Context, order openapi.GuideOrder) (openapi.Guide, error) {
-		g := guide.Guide{
-			Profile: set.ByDigest(order.Digest), Type: string(order.Type.Name), Description: order.Type.Description,
-			SchemaVersion: order.Type.SchemaVersion, Schema: []byte(order.Type.Schema),
-		}
-		if len(order.Type.Examples) > 0 {
-			g.Example = []byte(order.Type.Examples[0])
-		}
-		if e := order.Endpoint; e != nil {
-			g.EndpointID, g.URL, g.Timeout, g.Retry = e.ID.String(), e.URL, time.Duration(e.Timeout), e.Retry
-		}
-		var page bytes.Buffer
-		var refused *webhook.RefusedError
-		err := guide.Write(&page, g)
-		if errors.As(err, &refused) {
-			err = domain.Invalid("profile", "%s", refused.Text)
-		}
-		return openapi.Guide{Page: page.Bytes(), Policy: guide.Policy()}, err
-	}
-}
 
 func TestGuide(t *testing.T) {
 	t.Parallel()
@@ -95,7 +66,13 @@ func TestGuide_unknownProfile(t *testing.T) {
 	f := newFixture(t)
 	f.put(f.operator, typePath, `{"description":"An offer went out.","schema":true}`).want(http.StatusCreated)
 	endpoint := f.endpoint("")
-	f.server.Profiles.ByDigest = func(string) (openapi.Profile, bool) { return openapi.Profile{}, false }
+	f.server.Profiles = forgetful{f.server.Profiles}
 	f.useServer()
 	f.get(f.operator, typePath+"/guide?endpoint_id="+endpoint[strings.LastIndexByte(endpoint, '/')+1:]).problem(http.StatusConflict, "unknown_profile")
 }
+
+// forgetful profiles know no version of those that there are.
+type forgetful struct{ openapi.Profiles }
+
+// ByDigest implements openapi.Profiles.
+func (forgetful) ByDigest(string) (domain.Profile, bool) { return domain.Profile{}, false }

@@ -2,10 +2,10 @@ package openapi
 
 import (
 	"context"
-	"net/http"
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/openapi/internal/rest"
 	"github.com/hooktrail/hooktrail/projections"
 )
 
@@ -18,41 +18,41 @@ const (
 )
 
 type handshakeEndpointIn struct {
-	ThingPath
-	PostHeader
+	rest.ThingPath
+	rest.PostHeader
 	Body *handshakeIn
 }
 
 type handshakeIn struct {
-	Kind string `json:"kind,omitempty" enum:"ownership,cloudevents" doc:"What is asked; by default what the endpoint demands, else ownership." example:"ownership"`
+	Kind string `json:"kind,omitempty" enum:"ownership,cloudevents" doc:"What the receiver is asked for; by default what the endpoint demands, else ownership." example:"ownership"`
 	URL  string `json:"url,omitempty" maxLength:"2048" doc:"Who is asked: the endpoint's URL by default. Another one becomes the endpoint's once it passes." example:"https://new.receiver.example/hooks"`
-	ReasonBody
+	rest.ReasonBody
 }
 
 // handshakeOut is how a handshake ended.
 type handshakeOut struct {
 	ID               domain.UUID          `json:"id" format:"uuid" doc:"The handshake's id, which the receiver saw." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d75"`
-	Kind             domain.HandshakeKind `json:"kind" doc:"What was asked: ownership or cloudevents; more may come." example:"ownership"`
+	Kind             domain.HandshakeKind `json:"kind" doc:"What was asked: ownership or cloudevents; more may be added." example:"ownership"`
 	Passed           bool                 `json:"passed" doc:"Whether the receiver answered as it has to." example:"true"`
 	AllowedPerMinute int                  `json:"allowed_per_minute,omitempty" doc:"How many requests a minute the receiver allows, where it says so; the endpoint's rate limit is at most that." example:"120"`
 	StatusCode       int                  `json:"status_code,omitempty" doc:"Of the receiver's answer." example:"200"`
-	Error            string               `json:"error,omitempty" doc:"Why there was no answer, or why it doesn't count, for programs; more may come." example:"connection_refused"`
+	Error            string               `json:"error,omitempty" doc:"Why there was no answer, or why it doesn't count, for programs; more may be added." example:"connection_refused"`
 	Detail           string               `json:"detail,omitempty" doc:"What went wrong, for people." example:"the receiver answered 404"`
 	DurationMS       float64              `json:"duration_ms" doc:"How long it took." example:"12.5"`
-	FinishedAt       stamp                `json:"finished_at" doc:"When it ended." example:"2026-07-01T12:00:00.5Z"`
+	FinishedAt       rest.Stamp           `json:"finished_at" doc:"When it ended." example:"2026-07-01T12:00:00.5Z"`
 	StartedSequence  int64                `json:"started_sequence" doc:"The entry that was there before the first byte left." example:"43"`
 	Endpoint         endpointOut          `json:"endpoint" doc:"The endpoint after it."`
 }
 
-// handshake is one on its way: asked once, and finished against the endpoint as it is by then.
+// handshake is one under way: the receiver is asked once, and the result applies to the endpoint as it is by then.
 type handshake struct {
 	id     domain.UUID // of the endpoint
 	kind   domain.HandshakeKind
 	url    string // "": the endpoint's own; with the values in its query
-	match  MatchHeader
+	match  rest.MatchHeader
 	reason string
 
-	secrets secretValues  // the query of the new URL
+	secrets credentials   // the query of the new URL
 	asked   *domain.Entry // the intent, once it is there
 	before  domain.Endpoint
 	start   domain.HandshakeStart
@@ -60,10 +60,10 @@ type handshake struct {
 	body    []byte
 }
 
-// handshakeEndpoint asks a receiver. Like an attempt, it ends in the log whether its caller waits or not; when the process
-// dies in between, the intent stays without an end, and the next handshake supersedes it.
-func handshakeEndpoint(ctx context.Context, c *call, in *handshakeEndpointIn) (*madeOut[handshakeOut], error) {
-	id, err := in.id()
+// handshakeEndpoint asks a receiver. Like an attempt, it ends in the log whether its caller waits or not; when the
+// process dies in between, the intent stays without an end, and the next handshake supersedes it.
+func handshakeEndpoint(ctx context.Context, c *call, in *handshakeEndpointIn) (*rest.Made[handshakeOut], error) {
+	id, err := in.UUID()
 	if err != nil {
 		return nil, err
 	}
@@ -71,58 +71,60 @@ func handshakeEndpoint(ctx context.Context, c *call, in *handshakeEndpointIn) (*
 	if in.Body != nil {
 		h.kind, h.url, h.reason = domain.HandshakeKind(in.Body.Kind), in.Body.URL, in.Body.Reason
 	}
-	return c.shakeHands(ctx, h)
+	return shakeHands(ctx, c, h)
 }
 
 // shakeHands asks and finishes; the idempotency key is claimed by the end, which alone can be answered again.
-func (c *call) shakeHands(ctx context.Context, h *handshake) (*madeOut[handshakeOut], error) {
-	if err := checkReason("body.reason", h.reason); err != nil {
+func shakeHands(ctx context.Context, c *call, h *handshake) (*rest.Made[handshakeOut], error) {
+	if err := rest.CheckReason("body.reason", h.reason); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handshakeBound)
 	defer cancel()
-	out, err := once(ctx, c, post[madeOut[handshakeOut]]{
-		decide: func(ctx context.Context) (domain.Group, error) {
+	out, err := rest.Once(ctx, c.Request, rest.Post[rest.Made[handshakeOut]]{
+		Decide: func(ctx context.Context) (domain.Group, error) {
 			if h.asked == nil {
-				if err := c.ask(ctx, h); err != nil {
+				if err := askReceiver(ctx, c, h); err != nil {
 					return domain.Group{}, err
 				}
 			}
-			return c.finish(ctx, h)
+			return decideFinish(ctx, c, h)
 		},
-		answer: func(ctx context.Context, entries []domain.Entry, replayed bool) (*madeOut[handshakeOut], error) {
+		Answer: func(ctx context.Context, entries []domain.Entry, replayed bool) (*rest.Made[handshakeOut], error) {
 			e := entries[0]
 			fact, ok := e.Fact.(*domain.EndpointHandshakeFinished)
 			if !ok {
-				return nil, unreadable(e)
+				return nil, rest.Unreadable(e)
 			}
 			if replayed || !fact.Result.Passed {
-				c.forget(ctx, &h.secrets) // nothing names it
+				forgetSecrets(ctx, c, &h.secrets) // nothing names it
 			}
-			row, err := c.endpointOf(ctx, e)
+			row, err := endpointOf(ctx, c, e)
 			if err != nil {
 				return nil, err
 			}
-			return made(e, replayed, c.endpointPath(row.ID), c.showHandshake(e, fact.Result, row)), nil
+			return rest.NewMade(e, replayed, endpointPath(c, row.ID), showHandshake(c, e, fact.Result, row)), nil
 		},
 	})
 	if h.asked == nil {
-		c.dropRefused(ctx, err, h.secrets.kept)
+		dropRefused(ctx, c, err, &h.secrets)
 	}
 	return out, err
 }
 
-func (c *call) showHandshake(e domain.Entry, r domain.HandshakeResult, row projections.Endpoint) handshakeOut {
+func showHandshake(c *call, e domain.Entry, r domain.HandshakeResult, row projections.Endpoint) handshakeOut {
 	return handshakeOut{
-		ID: r.ID, Kind: r.Kind, Passed: r.Passed, AllowedPerMinute: r.AllowedPerMinute, StatusCode: r.StatusCode, Error: r.Error, Detail: r.Detail,
-		DurationMS: float64(r.DurationUS) / 1000, FinishedAt: stamp(r.FinishedAt), StartedSequence: int64(e.Cause), Endpoint: c.showEndpoint(row),
+		ID: r.ID, Kind: r.Kind, Passed: r.Passed, AllowedPerMinute: r.AllowedPerMinute, StatusCode: r.StatusCode,
+		Error: r.Error, Detail: r.Detail,
+		DurationMS: float64(r.DurationUS) / 1000, FinishedAt: rest.Stamp(r.FinishedAt), StartedSequence: int64(e.Cause),
+		Endpoint: showEndpoint(row),
 	}
 }
 
-// ask appends the intent, then has the request sent.
-func (c *call) ask(ctx context.Context, h *handshake) error {
-	if !c.opens(h.id) {
-		return notFound()
+// askReceiver appends the intent, then has the request sent.
+func askReceiver(ctx context.Context, c *call, h *handshake) error {
+	if !c.Opens(h.id) {
+		return rest.NotFound()
 	}
 	leave, err := c.probes.enter(h.id)
 	if err != nil {
@@ -130,13 +132,17 @@ func (c *call) ask(ctx context.Context, h *handshake) error {
 	}
 	defer leave()
 	counted := false
-	e, err := c.change(ctx, func(ctx context.Context) (domain.Group, error) {
-		c.forget(ctx, &h.secrets)
-		row, err := c.endpointNow(ctx, h.id)
+	e, err := rest.Change(ctx, c.Request, func(ctx context.Context) (domain.Group, error) {
+		forgetSecrets(ctx, c, &h.secrets)
+		row, err := endpointNow(ctx, c, h.id)
 		if err != nil {
 			return domain.Group{}, err
 		}
-		if err := c.intend(ctx, h, row); err != nil {
+		if err := decideIntent(ctx, c, h, row); err != nil {
+			return domain.Group{}, err
+		}
+		fact, err := row.StartHandshake(h.start)
+		if err != nil {
 			return domain.Group{}, err
 		}
 		if !counted { // what is refused sends nothing, and counts for nothing
@@ -145,32 +151,25 @@ func (c *call) ask(ctx context.Context, h *handshake) error {
 			}
 			counted = true
 		}
-		if err := c.keepMove(ctx, h); err != nil {
-			return domain.Group{}, err
-		}
-		fact, err := row.StartHandshake(h.start)
-		if err != nil {
-			return domain.Group{}, err
-		}
-		return c.endpointGroup(row.Endpoint, fact, h.reason), nil
+		return endpointGroup(c, row.Endpoint, fact, h.reason), storeSecrets(ctx, c, &h.secrets)
 	})
 	if err != nil {
 		return err
 	}
 	h.asked, h.before.Version = &e, e.StreamVersion
-	h.result, h.body = c.Handshake(ctx, HandshakeOrder{Endpoint: h.before, Start: h.start})
+	h.result, h.body = c.Courier.Handshake(ctx, domain.HandshakeOrder{Endpoint: h.before, Start: h.start})
 	return nil
 }
 
-// intend decides on the intent by the endpoint as it is. The new URL's query isn't kept yet.
-func (c *call) intend(ctx context.Context, h *handshake, row projections.Endpoint) error {
-	if err := h.match.check(row.Version); err != nil {
+// decideIntent decides on the intent by the endpoint as it is. The new URL's query is named and not stored yet.
+func decideIntent(ctx context.Context, c *call, h *handshake, row projections.Endpoint) error {
+	if err := h.match.Check(row.Version); err != nil {
 		return err
 	}
 	moves := h.url != "" && h.url != row.URL
 	kind := h.kind
 	demanded := row.Handshake
-	if demanded == "" && c.key.Role == domain.RoleReceiver {
+	if demanded == "" && c.Key.Role == domain.RoleReceiver {
 		demanded = domain.HandshakeOwnership // a receiver moves only to what is its own
 	}
 	switch {
@@ -183,58 +182,53 @@ func (c *call) intend(ctx context.Context, h *handshake, row projections.Endpoin
 	}
 	h.before = row.Endpoint
 	h.start = domain.HandshakeStart{
-		ID: domain.NewUUID(), Kind: kind, URL: row.URL, Query: row.Query, At: instant(c.Clock()), Node: c.Node,
+		ID: domain.NewUUID(), Kind: kind, URL: row.URL, Query: row.Query, At: rest.Instant(c.Clock()), Node: c.Node,
 		TimeoutMS: time.Duration(min(row.Timeout, handshakeTimeout)).Milliseconds(),
 	}
 	for _, key := range row.SigningKeys(h.start.At) {
 		h.start.Keys = append(h.start.Keys, key.ID)
 	}
-	if err := c.checkMove(ctx, row, h.url, moves); err != nil || !moves {
+	target := targetOf(row.EndpointConfig)
+	if moves {
+		target.URL = h.url
+	}
+	if err := judgeMove(ctx, c, row, target); err != nil || !moves {
 		return err
 	}
-	var err error
-	h.start.Query = nil
-	h.start.URL, h.secrets.query, err = splitURL(h.url)
-	return err
-}
-
-// checkMove judges a URL, or the endpoint's own by the rules of today, as if the endpoint were changed to it.
-func (c *call) checkMove(ctx context.Context, row projections.Endpoint, target string, moves bool) error {
-	if !moves {
-		target = row.URL
-	}
-	profile, err := c.profileOf(ctx, row.EndpointConfig)
+	shown, query, err := splitURL(h.url)
 	if err != nil {
 		return err
 	}
-	if _, _, err := c.mergeSecrets(endpointPatch{}, row.EndpointConfig, Target{Profile: row.ProfileDigest, URL: target}); err != nil {
-		return err
-	}
-	https, err := c.httpsOnly(ctx, profile)
-	if err != nil {
-		return err
-	}
-	if b := c.key.Registration; c.key.Role == domain.RoleReceiver && b != nil {
-		https = https || b.HTTPSOnly
-	}
-	return domain.ValidateURL("url", target, https)
-}
-
-// keepMove keeps the query of the new URL before the fact that names it.
-func (c *call) keepMove(ctx context.Context, h *handshake) error {
-	if h.secrets.query == "" {
-		return nil
-	}
-	config := domain.EndpointConfig{}
-	err := c.keepQuery(ctx, &config, &h.secrets)
+	h.start.URL, h.secrets.query = shown, query
+	var config domain.EndpointConfig
+	err = nameQuery(ctx, c, &config, &h.secrets)
 	h.start.Query = config.Query
 	return err
 }
 
-// finish decides by the endpoint as it is by now. What was asked of an endpoint whose URL or demand has changed since says
-// nothing of the new one.
-func (c *call) finish(ctx context.Context, h *handshake) (domain.Group, error) {
-	row, err := c.endpointNow(ctx, h.id)
+// judgeMove judges a target by the rules of today, as if the endpoint were changed to it.
+func judgeMove(ctx context.Context, c *call, row projections.Endpoint, target domain.Target) error {
+	profile, err := profileOf(ctx, c, row.EndpointConfig)
+	if err != nil {
+		return err
+	}
+	if _, err := judgeTarget(c, target); err != nil {
+		return err
+	}
+	https, err := httpsOnly(ctx, c, profile)
+	if err != nil {
+		return err
+	}
+	if b := c.Key.Registration; c.Key.Role == domain.RoleReceiver && b != nil {
+		https = https || b.HTTPSOnly
+	}
+	return domain.ValidateURL("url", target.URL, https)
+}
+
+// decideFinish decides by the endpoint as it is by now. What was asked of an endpoint whose URL or demand has changed
+// since says nothing of the new one.
+func decideFinish(ctx context.Context, c *call, h *handshake) (domain.Group, error) {
+	row, err := endpointNow(ctx, c, h.id)
 	if err != nil {
 		return domain.Group{}, err
 	}
@@ -247,37 +241,7 @@ func (c *call) finish(ctx context.Context, h *handshake) (domain.Group, error) {
 	if err != nil {
 		return domain.Group{}, err
 	}
-	group := c.endpointGroup(row.Endpoint, fact, h.reason)
+	group := endpointGroup(c, row.Endpoint, fact, h.reason)
 	group.Drafts[0].Cause = h.asked.Sequence
 	return group, nil
-}
-
-// movedEndpoint changes an endpoint's URL by a handshake with the new one, where that is the way; else it returns nil.
-func (c *call) movedEndpoint(ctx context.Context, id domain.UUID, in *patchEndpointIn) (*oneOut[endpointOut], error) {
-	if in.Body.URL.Null || !in.Body.URL.Set {
-		return nil, nil
-	}
-	row, err := c.endpointNow(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	demanded := row.Handshake != "" && !row.Unverified && !in.Body.Handshake.Set
-	if row.URL == in.Body.URL.Value || c.key.Role != domain.RoleReceiver && !demanded {
-		return nil, nil
-	}
-	for _, name := range in.Body.members() {
-		if name != "url" {
-			return nil, refuse(http.StatusUnprocessableEntity, "validation_failed", "body.url: takes a handshake, and is changed alone: send the rest in a request of its own.",
-				fault{"body.url", "is changed alone"}, fault{"body." + name, "goes into a request of its own"})
-		}
-	}
-	out, err := c.shakeHands(ctx, &handshake{id: id, url: in.Body.URL.Value, match: in.MatchHeader, reason: in.Body.Reason})
-	if err != nil {
-		return nil, err
-	}
-	if !out.Body.Passed {
-		return nil, refuse(http.StatusUnprocessableEntity, "handshake_failed", "The receiver at the new URL didn't pass the handshake; the URL stays as it was: "+out.Body.Detail,
-			fault{"body.url", "belongs to a receiver that passes the handshake"})
-	}
-	return &oneOut[endpointOut]{Sequence: out.Sequence, ETag: out.ETag, Body: out.Body.Endpoint}, nil
 }

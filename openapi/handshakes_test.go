@@ -29,7 +29,7 @@ func (f *fixture) receiverOf(endpoint string) string {
 
 // refuses has every receiver fail its handshake.
 func (f *fixture) refuses() {
-	f.asked = func(openapi.HandshakeOrder) (domain.HandshakeResult, []byte) {
+	f.asked = func(domain.HandshakeOrder) (domain.HandshakeResult, []byte) {
 		return domain.HandshakeResult{StatusCode: 404, Error: "not_passed", Detail: "the receiver answered 404", FinishedAt: now()}, []byte("no such page")
 	}
 }
@@ -58,9 +58,9 @@ func TestHandshake(t *testing.T) {
 	if got.value("passed") != false || got.number("status_code") != 404 || got.text("error") != "not_passed" || got.value("endpoint.verified") != false {
 		t.Errorf("a refused handshake: %s", got.Body)
 	}
-	var order openapi.HandshakeOrder
+	var order domain.HandshakeOrder
 	before := f.head()
-	f.asked = func(o openapi.HandshakeOrder) (domain.HandshakeResult, []byte) {
+	f.asked = func(o domain.HandshakeOrder) (domain.HandshakeResult, []byte) {
 		order = o
 		if f.head() != before+1 {
 			t.Error("the intent isn't in the log when the request leaves")
@@ -104,7 +104,7 @@ func TestHandshake_Move(t *testing.T) {
 		t.Errorf("after a refused move: %s", got.Body)
 	}
 	var asked string
-	f.asked = func(o openapi.HandshakeOrder) (domain.HandshakeResult, []byte) {
+	f.asked = func(o domain.HandshakeOrder) (domain.HandshakeResult, []byte) {
 		asked = o.Start.URL + " " + f.secret(o.Start.Query)
 		return domain.HandshakeResult{Passed: true, FinishedAt: now()}, nil
 	}
@@ -154,7 +154,7 @@ func TestHandshake_Meanwhile(t *testing.T) {
 	f := newFixture(t)
 	endpoint := f.endpoint(`,"handshake":"ownership"`)
 	change := func(body string) {
-		f.asked = func(openapi.HandshakeOrder) (domain.HandshakeResult, []byte) {
+		f.asked = func(domain.HandshakeOrder) (domain.HandshakeResult, []byte) {
 			f.post(f.operator, endpoint+"/handshake", "").problem(http.StatusConflict, "handshake_in_progress")
 			f.patch(f.operator, endpoint, body).want(http.StatusOK)
 			return domain.HandshakeResult{Passed: true, FinishedAt: now()}, nil
@@ -177,7 +177,7 @@ func TestHandshake_Crash(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	endpoint := f.endpoint(`,"handshake":"ownership"`)
-	f.asked = func(openapi.HandshakeOrder) (domain.HandshakeResult, []byte) { panic("the process dies") }
+	f.asked = func(domain.HandshakeOrder) (domain.HandshakeResult, []byte) { panic("the process dies") }
 	f.post(f.operator, endpoint+"/handshake", `{}`, "Idempotency-Key", "k").want(http.StatusInternalServerError)
 	f.asked = nil
 	if got := f.post(f.operator, endpoint+"/handshake", `{}`, "Idempotency-Key", "k").want(http.StatusOK); got.value("endpoint.verified") != true {
@@ -307,7 +307,7 @@ func TestHandshake_CallerGone(t *testing.T) {
 	f := newFixture(t)
 	endpoint := f.endpoint(`,"handshake":"ownership"`)
 	ctx, leave := context.WithCancel(t.Context())
-	f.asked = func(openapi.HandshakeOrder) (domain.HandshakeResult, []byte) {
+	f.asked = func(domain.HandshakeOrder) (domain.HandshakeResult, []byte) {
 		leave()
 		return domain.HandshakeResult{Passed: true, FinishedAt: now()}, nil
 	}
@@ -330,7 +330,7 @@ func TestHandshake_Twice(t *testing.T) {
 	}
 	const body = `{"url":"https://new.example/?k=v"}`
 	var first answer
-	f.asked = func(openapi.HandshakeOrder) (domain.HandshakeResult, []byte) {
+	f.asked = func(domain.HandshakeOrder) (domain.HandshakeResult, []byte) {
 		f.asked = nil
 		here := f.handler
 		f.handler = other
@@ -353,7 +353,7 @@ func TestHandshake_Deleted(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	endpoint := f.endpoint("")
-	f.asked = func(openapi.HandshakeOrder) (domain.HandshakeResult, []byte) {
+	f.asked = func(domain.HandshakeOrder) (domain.HandshakeResult, []byte) {
 		f.do(f.operator, http.MethodDelete, endpoint, "").want(http.StatusNoContent)
 		return domain.HandshakeResult{Passed: true, FinishedAt: now()}, nil
 	}

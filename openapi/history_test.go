@@ -69,7 +69,9 @@ func (f *fixture) attempt(event domain.Entry, endpoint string, delivery domain.U
 		Number: number, EndpointVersion: 1, ProfileDigest: row.ProfileDigest, Keys: []domain.UUID{row.Keys[0].ID}, At: now(), TimeoutMS: 15000,
 		Node: domain.NewUUID(),
 	}
-	sent, err := attemptBody(f.profiles)(context.Background(), sentAttempt(event, row.Endpoint, delivery, started))
+	sent, err := (*courier)(f).Body(context.Background(), domain.SentAttempt{
+		Event: event, Endpoint: row.Endpoint, Delivery: domain.Delivery{ID: delivery}, Started: started,
+	})
 	if err != nil {
 		f.t.Fatal(err)
 	}

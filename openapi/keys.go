@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/openapi/internal/rest"
 	"github.com/hooktrail/hooktrail/projections"
 )
 
@@ -14,20 +15,22 @@ import (
 type keyOut struct {
 	ID          domain.UUID `json:"id" format:"uuid" doc:"The key's id: the credential in the log." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6e"`
 	Key         string      `json:"key,omitempty" doc:"The key itself, shown once." example:"ht_GGSUcSPcZ4y2vJx7XnYbYHcXn4x0S3zHFoqXq9jZ0qA"`
-	Role        domain.Role `json:"role" doc:"What the key may do; more roles may come." example:"producer"`
+	Role        domain.Role `json:"role" doc:"What the key may do; more roles may be added." example:"producer"`
 	Name        string      `json:"name" doc:"For people." example:"billing service"`
 	Principal   string      `json:"principal" doc:"The person or system behind the key." example:"billing"`
 	PrincipalID domain.UUID `json:"principal_id" format:"uuid" doc:"The principal in the log: the actor." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6f"`
 	EndpointID  domain.UUID `json:"endpoint_id,omitzero" format:"uuid" doc:"A receiver's one endpoint." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
-	ExpiresAt   stamp       `json:"expires_at,omitzero" doc:"The key opens nothing from then on." example:"2027-07-01T00:00:00Z"`
+	ExpiresAt   rest.Stamp  `json:"expires_at,omitzero" doc:"The key stops working then." example:"2027-07-01T00:00:00Z"`
 	CreatedBy   domain.UUID `json:"created_by,omitzero" format:"uuid" doc:"The key with which it was made." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d71"`
-	Versions
+	rest.Versions
 }
 
 func showKey(k projections.Key) keyOut {
 	return keyOut{
-		ID: k.ID, Role: k.Role, Name: k.Name, Principal: k.Principal, PrincipalID: k.PrincipalID, EndpointID: k.Endpoint,
-		ExpiresAt: stamp(k.ExpiresAt), CreatedBy: k.MadeBy.Credential, Versions: version(k.Version, k.Created, k.Updated),
+		ID: k.ID, Role: k.Role, Name: k.Name, Principal: k.Principal, PrincipalID: k.PrincipalID,
+		EndpointID: k.Endpoint,
+		ExpiresAt:  rest.Stamp(k.ExpiresAt), CreatedBy: k.MadeBy.Credential,
+		Versions: rest.VersionsOf(k.Version, k.Created, k.Updated),
 	}
 }
 
@@ -36,51 +39,53 @@ type keyIn struct {
 	Name       string    `json:"name" minLength:"1" maxLength:"255" doc:"For people." example:"billing service"`
 	Principal  string    `json:"principal,omitempty" maxLength:"255" doc:"The person or system behind the key; the name by default. Keys of one principal are one actor." example:"billing"`
 	EndpointID string    `json:"endpoint_id,omitempty" format:"uuid" doc:"A receiver's one endpoint." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
-	ExpiresAt  time.Time `json:"expires_at,omitzero" doc:"The key opens nothing from then on; never by default." example:"2027-07-01T00:00:00Z"`
-	ReasonBody
+	ExpiresAt  time.Time `json:"expires_at,omitzero" doc:"The key stops working then; never by default." example:"2027-07-01T00:00:00Z"`
+	rest.ReasonBody
 }
 
 type createKeyIn struct {
-	TenantPath
-	PostHeader
+	rest.TenantPath
+	rest.PostHeader
 	Body keyIn
 }
 
 type createInstanceKeyIn struct {
-	PostHeader
+	rest.PostHeader
 	Body keyIn
 }
 
-func createKey(ctx context.Context, c *call, in *createKeyIn) (*madeOut[keyOut], error) {
-	return newKey(ctx, c, in.Body, "/v1/tenants/"+string(c.tenant)+"/keys/")
+// createKey makes a key of a tenant.
+func createKey(ctx context.Context, c *call, in *createKeyIn) (*rest.Made[keyOut], error) {
+	return newKey(ctx, c, in.Body, "/v1/tenants/"+string(c.Tenant)+"/keys/")
 }
 
-func createInstanceKey(ctx context.Context, c *call, in *createInstanceKeyIn) (*madeOut[keyOut], error) {
-	c.tenant = domain.InstanceTenant
+// createInstanceKey makes a key of the instance.
+func createInstanceKey(ctx context.Context, c *call, in *createInstanceKeyIn) (*rest.Made[keyOut], error) {
+	c.Tenant = domain.InstanceTenant
 	return newKey(ctx, c, in.Body, "/v1/keys/")
 }
 
 // newKey makes a key and shows it this once.
-func newKey(ctx context.Context, c *call, in keyIn, path string) (*madeOut[keyOut], error) {
-	secret := NewKey()
-	return once(ctx, c, post[madeOut[keyOut]]{
-		decide: func(ctx context.Context) (domain.Group, error) {
-			fact, err := c.decideKey(ctx, in, secret)
+func newKey(ctx context.Context, c *call, in keyIn, path string) (*rest.Made[keyOut], error) {
+	secret := rest.NewKey()
+	return rest.Once(ctx, c.Request, rest.Post[rest.Made[keyOut]]{
+		Decide: func(ctx context.Context) (domain.Group, error) {
+			fact, err := decideKey(ctx, c, in, secret)
 			if err != nil {
 				return domain.Group{}, err
 			}
 			return domain.Group{Drafts: []domain.Draft{{
-				Tenant: c.tenant, Stream: domain.Stream{Kind: domain.StreamKey, ID: fact.Key.ID}, By: c.by(),
+				Tenant: c.Tenant, Stream: domain.Stream{Kind: domain.StreamKey, ID: fact.Key.ID}, By: c.By(),
 				Subject: fact.Key.Subject(), Fact: fact, Reason: in.Reason,
-			}}}, checkReason("body.reason", in.Reason)
+			}}}, rest.CheckReason("body.reason", in.Reason)
 		},
-		answer: func(ctx context.Context, entries []domain.Entry, replayed bool) (*madeOut[keyOut], error) {
+		Answer: func(ctx context.Context, entries []domain.Entry, replayed bool) (*rest.Made[keyOut], error) {
 			e := entries[0]
 			fact, ok := e.Fact.(*domain.KeyCreated)
 			if !ok {
-				return nil, unreadable(e)
+				return nil, rest.Unreadable(e)
 			}
-			if err := c.await(ctx, e.Position); err != nil {
+			if err := c.Await(ctx, e.Position); err != nil {
 				return nil, err
 			}
 			at := projections.OriginOf(e)
@@ -88,25 +93,26 @@ func newKey(ctx context.Context, c *call, in keyIn, path string) (*madeOut[keyOu
 			if !replayed {
 				body.Key = secret
 			}
-			return made(e, replayed, path+fact.Key.ID.String(), body), nil
+			return rest.NewMade(e, replayed, path+fact.Key.ID.String(), body), nil
 		},
 	})
 }
 
-func (c *call) decideKey(ctx context.Context, in keyIn, secret string) (*domain.KeyCreated, error) {
-	hash := HashKey(secret)
+// decideKey decides on a key. Its principal keeps the id under which the log knows it, if it has keys already.
+func decideKey(ctx context.Context, c *call, in keyIn, secret string) (*domain.KeyCreated, error) {
+	hash := rest.HashKey(secret)
 	config := domain.KeyConfig{
 		KeyNames: domain.KeyNames{Name: in.Name, Principal: in.Principal},
 		KeyRights: domain.KeyRights{
-			ID: domain.NewUUID(), Role: domain.Role(in.Role), ExpiresAt: instant(in.ExpiresAt),
-			Hash: hash[:], MadeBy: c.by(), Instance: c.tenant == domain.InstanceTenant,
+			ID: domain.NewUUID(), Role: domain.Role(in.Role), ExpiresAt: rest.Instant(in.ExpiresAt),
+			Hash: hash[:], MadeBy: c.By(), Instance: c.Tenant == domain.InstanceTenant,
 		},
 	}
 	if config.Principal == "" {
 		config.Principal = config.Name
 	}
 	if in.EndpointID != "" {
-		id, err := parseID("body.endpoint_id", in.EndpointID)
+		id, err := rest.ParseID("body.endpoint_id", in.EndpointID)
 		if err != nil {
 			return nil, err
 		}
@@ -116,7 +122,7 @@ func (c *call) decideKey(ctx context.Context, in keyIn, secret string) (*domain.
 	if err != nil {
 		return nil, err
 	}
-	_, err = c.now(ctx, func(r projections.Reader) error {
+	_, err = rest.Now(ctx, c.Request, func(r projections.Reader) error {
 		if !config.Endpoint.IsZero() {
 			if _, err := r.Endpoint(ctx, config.Endpoint, projections.AsOf{}); err != nil {
 				return domain.Invalid("endpoint_id", "names an endpoint of this tenant")
@@ -149,80 +155,83 @@ func principalID(ctx context.Context, r projections.Reader, principal string) (d
 }
 
 type listKeysIn struct {
-	TenantPath
-	ListQuery
-	AsOfQuery
+	rest.TenantPath
+	rest.ListQuery
+	rest.AsOfQuery
 }
 
 type listInstanceKeysIn struct {
-	ListQuery
-	AsOfQuery
+	rest.ListQuery
+	rest.AsOfQuery
 }
 
-func listKeys(ctx context.Context, c *call, in *listKeysIn) (*listOut[keyOut], error) {
+// listKeys lists a tenant's keys.
+func listKeys(ctx context.Context, c *call, in *listKeysIn) (*rest.Listed[keyOut], error) {
 	return keyList(ctx, c, in.ListQuery, in.AsOfQuery)
 }
 
-func listInstanceKeys(ctx context.Context, c *call, in *listInstanceKeysIn) (*listOut[keyOut], error) {
-	c.tenant = domain.InstanceTenant
+// listInstanceKeys lists the instance's keys.
+func listInstanceKeys(ctx context.Context, c *call, in *listInstanceKeysIn) (*rest.Listed[keyOut], error) {
+	c.Tenant = domain.InstanceTenant
 	return keyList(ctx, c, in.ListQuery, in.AsOfQuery)
 }
 
-func keyList(ctx context.Context, c *call, in ListQuery, as AsOfQuery) (*listOut[keyOut], error) {
-	l, err := c.list(in, as.AsOf.Value, as.AsOfSequence)
-	if err != nil {
-		return nil, err
-	}
-	m, err := c.moment(ctx, as, fresh, l.pinned())
+func keyList(ctx context.Context, c *call, in rest.ListQuery, as rest.AsOfQuery) (*rest.Listed[keyOut], error) {
+	l, err := rest.NewWalk(c.Request, in, as.AsOf.Value, as.AsOfSequence)
 	if err != nil {
 		return nil, err
 	}
 	var rows []projections.Key
-	n, err := c.view(ctx, m, func(r projections.Reader, as projections.AsOf) (err error) {
-		rows, err = r.Keys(ctx, l.page(), as)
-		return err
-	})
+	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: as, Fresh: true, Pinned: l.Pinned()},
+		func(r projections.Reader, as projections.AsOf) (err error) {
+			rows, err = r.Keys(ctx, l.Rows(), as)
+			return err
+		})
 	if err != nil {
 		return nil, err
 	}
-	return paged(l, n, rows, func(k *projections.Key) []byte { return bySequence(k.Created.Sequence) },
+	return rest.NewListed(l, n, rows, func(k *projections.Key) []byte { return rest.PlaceAt(k.Created.Sequence) },
 		func(k *projections.Key) keyOut { return showKey(*k) }), nil
 }
 
 type deleteKeyIn struct {
-	ThingPath
-	ReasonQuery
+	rest.ThingPath
+	rest.ReasonQuery
 }
 
 type deleteInstanceKeyIn struct {
 	ID string `path:"id" format:"uuid" doc:"The key's id." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6e"`
-	ReasonQuery
+	rest.ReasonQuery
 }
 
-func deleteKey(ctx context.Context, c *call, in *deleteKeyIn) (*goneOut, error) {
+// deleteKey revokes a key of a tenant.
+func deleteKey(ctx context.Context, c *call, in *deleteKeyIn) (*rest.Gone, error) {
 	return revokeKey(ctx, c, in.ID, in.Reason)
 }
 
-func deleteInstanceKey(ctx context.Context, c *call, in *deleteInstanceKeyIn) (*goneOut, error) {
-	c.tenant = domain.InstanceTenant
-	if in.ID == c.key.ID.String() {
-		return nil, refuse(http.StatusConflict, "own_key", "A key of the instance isn't revoked with itself: make another one, and revoke this one with that.")
+// deleteInstanceKey revokes a key of the instance. Never the caller's own: the last operator key would be lost by a
+// slip.
+func deleteInstanceKey(ctx context.Context, c *call, in *deleteInstanceKeyIn) (*rest.Gone, error) {
+	c.Tenant = domain.InstanceTenant
+	if in.ID == c.Key.ID.String() {
+		return nil, rest.Refuse(http.StatusConflict, "own_key",
+			"A key of the instance isn't revoked with itself: make another one, and revoke this one with that.")
 	}
 	return revokeKey(ctx, c, in.ID, in.Reason)
 }
 
 // revokeKey ends a key. When it answers, this process lets the key in no more; others follow as they read the log.
-func revokeKey(ctx context.Context, c *call, text, reason string) (*goneOut, error) {
-	id, err := parseID("path.id", text)
+func revokeKey(ctx context.Context, c *call, text, reason string) (*rest.Gone, error) {
+	id, err := rest.ParseID("path.id", text)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkReason("query.reason", reason); err != nil {
+	if err := rest.CheckReason("query.reason", reason); err != nil {
 		return nil, err
 	}
-	e, err := c.change(ctx, func(ctx context.Context) (domain.Group, error) {
+	e, err := rest.Change(ctx, c.Request, func(ctx context.Context) (domain.Group, error) {
 		var row projections.Key
-		_, err := c.now(ctx, func(r projections.Reader) (err error) {
+		_, err := rest.Now(ctx, c.Request, func(r projections.Reader) (err error) {
 			row, err = r.Key(ctx, id, projections.AsOf{})
 			return err
 		})
@@ -234,48 +243,12 @@ func revokeKey(ctx context.Context, c *call, text, reason string) (*goneOut, err
 			return domain.Group{}, err
 		}
 		return domain.Group{Drafts: []domain.Draft{{
-			Tenant: c.tenant, Stream: domain.Stream{Kind: domain.StreamKey, ID: id}, Expected: row.Version, By: c.by(),
+			Tenant: c.Tenant, Stream: domain.Stream{Kind: domain.StreamKey, ID: id}, Expected: row.Version, By: c.By(),
 			Subject: row.Subject(), Fact: fact, Reason: reason,
 		}}}, nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &goneOut{Sequence: sequenceText(e.Sequence)}, c.await(ctx, e.Position)
-}
-
-// whoamiOut is what a key may do.
-type whoamiOut struct {
-	KeyID       domain.UUID `json:"key_id" format:"uuid" doc:"The key that was sent." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6e"`
-	Role        domain.Role `json:"role" doc:"What it may do." example:"producer"`
-	Name        string      `json:"name" doc:"Its name." example:"billing service"`
-	Principal   string      `json:"principal" doc:"The person or system behind it." example:"billing"`
-	PrincipalID domain.UUID `json:"principal_id" format:"uuid" doc:"The principal in the log." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6f"`
-	Tenant      string      `json:"tenant,omitempty" doc:"The tenant it is for; absent for a key of the instance." example:"acme"`
-	EndpointID  domain.UUID `json:"endpoint_id,omitzero" format:"uuid" doc:"A receiver's one endpoint." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
-	ExpiresAt   stamp       `json:"expires_at,omitzero" doc:"The key opens nothing from then on." example:"2027-07-01T00:00:00Z"`
-	// A pointer so that it is absent for other keys.
-	Registration *Bounds          `json:"registration,omitempty" doc:"What the holder of a registration may set up."`
-	EventTypes   []domain.Pattern `json:"event_types,omitempty" doc:"The types that a receiver's subscriptions may choose from, whose endpoint was made with a registration." example:"[\"offer.*\"]"`
-}
-
-type plainOut[T any] struct{ Body T }
-
-func whoami(_ context.Context, c *call, _ *struct{}) (*plainOut[whoamiOut], error) {
-	out := whoamiOut{
-		KeyID: c.key.ID, Role: c.key.Role, Name: c.key.Name, Principal: c.key.Principal, PrincipalID: c.key.PrincipalID,
-		EndpointID: c.key.Endpoint, ExpiresAt: stamp(c.key.ExpiresAt),
-	}
-	switch b := c.key.Registration; {
-	case b == nil:
-	case c.key.Role == domain.RoleRegistrant:
-		bounds := showBounds(b)
-		out.Registration = &bounds
-	default:
-		out.EventTypes = b.EventTypes
-	}
-	if !c.key.Instance {
-		out.Tenant = string(c.key.Tenant)
-	}
-	return &plainOut[whoamiOut]{out}, nil
+	return &rest.Gone{Sequence: rest.SequenceText(e.Sequence)}, c.Await(ctx, e.Position)
 }

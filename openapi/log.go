@@ -1,25 +1,26 @@
 package openapi
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"fmt"
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/openapi/internal/ingest"
+	"github.com/hooktrail/hooktrail/openapi/internal/rest"
 )
 
 // entryOut is an entry as the audit query shows it. Its data is spliced in.
 type entryOut struct {
 	Sequence      int64       `json:"sequence" doc:"The entry's place in the tenant's log: its leaf's index in the tenant's Merkle tree." example:"41"`
-	Kind          string      `json:"kind" doc:"What it says; more kinds may come." example:"endpoint.created"`
+	Kind          string      `json:"kind" doc:"What it says; more kinds may be added." example:"endpoint.created"`
 	KindVersion   int         `json:"kind_version" doc:"The version of the kind's form." example:"1"`
 	Stream        string      `json:"stream" doc:"The thing that it is about." example:"endpoint/01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
 	StreamVersion int         `json:"stream_version" doc:"Counts the stream's entries, from 1." example:"1"`
 	Actor         actorOut    `json:"actor" doc:"Who did it; empty for what the server does by itself."`
 	Cause         int64       `json:"cause,omitempty" doc:"The entry that led to this one." example:"40"`
-	RecordedAt    stamp       `json:"recorded_at" doc:"The database's clock." example:"2026-07-01T12:00:00.123456Z"`
+	RecordedAt    rest.Stamp  `json:"recorded_at" doc:"The database's clock." example:"2026-07-01T12:00:00.123456Z"`
 	Reason        string      `json:"reason,omitempty" doc:"Why a person did it." example:"receiver's maintenance window"`
 	Context       *contextOut `json:"context,omitempty" doc:"From where a change of configuration was asked for."`
 	Erased        bool        `json:"erased,omitempty" doc:"What was the subject's was destroyed, or all of the content." example:"true"`
@@ -46,26 +47,27 @@ type contentOut map[string]any
 
 // showEntry writes an entry.
 func showEntry(b []byte, e *domain.Entry) ([]byte, error) {
-	hash := leafHash(e.Leaf)
+	hash := ingest.LeafHash(e.Leaf)
 	out := entryOut{
-		Sequence: int64(e.Sequence), Kind: string(e.Kind), KindVersion: e.KindVersion, Stream: e.Stream.String(), StreamVersion: e.StreamVersion,
-		Actor: actorOut(e.By), Cause: int64(e.Cause), RecordedAt: stamp(e.RecordedAt), Reason: e.Reason,
+		Sequence: int64(e.Sequence), Kind: string(e.Kind), KindVersion: e.KindVersion, Stream: e.Stream.String(),
+		StreamVersion: e.StreamVersion,
+		Actor:         actorOut(e.By), Cause: int64(e.Cause), RecordedAt: rest.Stamp(e.RecordedAt), Reason: e.Reason,
 		Context: (*contextOut)(e.Context), Erased: e.Erased, Damaged: e.Damaged,
 		Leaf: string(e.Leaf), LeafHash: base64Of(hash[:]),
 	}
 	if e.Fact == nil {
-		return splice(b, out)
+		return rest.Splice(b, out)
 	}
 	data, err := showContent(e.Fact, e.Erased)
 	if err != nil {
 		return nil, err
 	}
-	return splice(b, out, domain.Member{Name: "data", Raw: data})
+	return rest.Splice(b, out, domain.Member{Name: "data", Raw: data})
 }
 
-// showContent writes a fact's parts as an object. Event data stays as it was sent; a captured answer isn't text: base64.
-// Hashes of keys are left out: an imported key may be weak enough to be found by its hash. Of an erased entry only the tenant's
-// parts are left.
+// showContent writes a fact's parts as an object. Event data stays as it was sent; a captured answer isn't text:
+// base64. Hashes of keys are left out: an imported key may be weak enough to be found by its hash. Of an erased entry
+// only the tenant's parts are left.
 func showContent(fact domain.Fact, erased bool) ([]byte, error) {
 	parts, err := domain.EncodeFact(fact)
 	if err != nil {
@@ -79,11 +81,12 @@ func showContent(fact domain.Fact, erased bool) ([]byte, error) {
 		if len(b) > 1 {
 			b = append(b, ',')
 		}
-		b = append(appendText(b, p.Name), ':')
+		b = append(rest.AppendText(b, p.Name), ':')
 		switch {
 		case p.Name == domain.PartAnswer || p.Name == domain.PartReply:
 			b = append(base64.StdEncoding.AppendEncode(append(b, '"'), p.Bytes), '"')
-		case fact.Kind() == domain.KindKeyCreated || fact.Kind() == domain.KindKeyRevoked || fact.Kind() == domain.KindRegistrationUsed:
+		case fact.Kind() == domain.KindKeyCreated || fact.Kind() == domain.KindKeyRevoked ||
+			fact.Kind() == domain.KindRegistrationUsed:
 			b = appendWithout(b, p.Bytes, "hash")
 		default:
 			b = append(b, p.Bytes...)
@@ -96,7 +99,8 @@ func showContent(fact domain.Fact, erased bool) ([]byte, error) {
 func appendWithout(b, object []byte, name string) []byte {
 	b = append(b, '{')
 	first := true
-	for _, m := range splitChecked(object, nil) {
+	members, _ := domain.SplitObject(object) // the log wrote it
+	for _, m := range members {
 		if m.Name == name {
 			continue
 		}
@@ -104,20 +108,21 @@ func appendWithout(b, object []byte, name string) []byte {
 			b = append(b, ',')
 		}
 		first = false
-		b = append(append(appendText(b, m.Name), ':'), m.Raw...)
+		b = append(append(rest.AppendText(b, m.Name), ':'), m.Raw...)
 	}
 	return append(b, '}')
 }
 
 // LogFilter is what chooses entries.
 type LogFilter struct {
-	FromSequence opt[int64] `query:"from_sequence" minimum:"0" doc:"From this sequence on." example:"0"`
-	ToSequence   opt[int64] `query:"to_sequence" minimum:"0" doc:"Before this sequence." example:"1000"`
-	Kind         string     `query:"kind" maxLength:"64" pattern:"^[a-z_-]+\\.([a-z_]+|\\*)$" doc:"Entries of this kind, or of all whose names begin so: delivery.*" example:"endpoint.updated"`
-	Stream       string     `query:"stream" maxLength:"128" doc:"Entries about this thing." example:"endpoint/01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
-	Actor        string     `query:"actor" format:"uuid" doc:"What this principal or key did." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6f"`
+	FromSequence rest.Opt[int64] `query:"from_sequence" minimum:"0" doc:"From this sequence on." example:"0"`
+	ToSequence   rest.Opt[int64] `query:"to_sequence" minimum:"0" doc:"Before this sequence." example:"1000"`
+	Kind         string          `query:"kind" maxLength:"64" pattern:"^[a-z_-]+\\.([a-z_]+|\\*)$" doc:"Entries of this kind, or of all whose names begin so: delivery.*" example:"endpoint.updated"`
+	Stream       string          `query:"stream" maxLength:"128" doc:"Entries about this thing." example:"endpoint/01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
+	Actor        string          `query:"actor" format:"uuid" doc:"What this principal or key did." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6f"`
 }
 
+// query reads the filters.
 func (in LogFilter) query(tenant domain.TenantID) (domain.Query, error) {
 	q := domain.Query{Tenant: tenant, Kind: domain.Kind(in.Kind)}
 	if in.FromSequence.Set {
@@ -131,98 +136,74 @@ func (in LogFilter) query(tenant domain.TenantID) (domain.Query, error) {
 	var err error
 	if in.Stream != "" {
 		if q.Stream, err = domain.ParseStream(in.Stream); err != nil {
-			return q, invalid("query.stream", "is a kind and a UUID, such as endpoint/01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70")
+			return q, rest.Invalid("query.stream",
+				"is a kind and a UUID, such as endpoint/01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70")
 		}
 	}
 	if in.Actor != "" {
-		q.Actor, err = parseID("query.actor", in.Actor)
+		q.Actor, err = rest.ParseID("query.actor", in.Actor)
 	}
 	return q, err
 }
 
 type listLogIn struct {
-	TenantPath
-	ListQuery
+	rest.TenantPath
+	rest.ListQuery
 	LogFilter
-	From opt[time.Time] `query:"from" doc:"Recorded at this time or later." example:"2026-07-01T00:00:00Z"`
-	To   opt[time.Time] `query:"to" doc:"Recorded before this time." example:"2026-08-01T00:00:00Z"`
-	WaitQuery
+	From rest.Opt[time.Time] `query:"from" doc:"Recorded at this time or later." example:"2026-07-01T00:00:00Z"`
+	To   rest.Opt[time.Time] `query:"to" doc:"Recorded before this time." example:"2026-08-01T00:00:00Z"`
+	rest.WaitQuery
 }
 
 // listLog is the audit query. One request examines at most domain.MaxExamined entries.
-func listLog(ctx context.Context, c *call, in *listLogIn) (*exactOut, error) {
-	q, err := in.query(c.tenant)
+func listLog(ctx context.Context, c *call, in *listLogIn) (*rest.Exact, error) {
+	q, err := in.query(c.Tenant)
 	if err != nil {
 		return nil, err
 	}
-	l, err := c.list(in.ListQuery, fmt.Sprintf("%v %v", in.LogFilter, [2]opt[time.Time]{in.From, in.To}))
+	l, err := rest.NewWalk(c.Request, in.ListQuery,
+		fmt.Sprintf("%v %v", in.LogFilter, [2]rest.Opt[time.Time]{in.From, in.To}))
 	if err != nil {
 		return nil, err
 	}
-	if err := c.reached(ctx, in.WaitQuery); err != nil {
+	if err := rest.Reached(ctx, c.Request, in.WaitQuery); err != nil {
 		return nil, err
 	}
-	pinned, err := c.head(ctx)
+	head, err := rest.Head(ctx, c.Request, c.Tenant)
 	if err != nil {
 		return nil, err
 	}
-	if p := l.pinned(); p != nil {
-		pinned = *p
-	}
-	q.Since, q.Until, q.Limit, q.Descending = instant(in.From.Value), instant(in.To.Value), in.Limit+1, in.Order == "desc"
-	l.bound(&q, pinned)
+	pinned := l.Reflected(head)
+	q.Since, q.Until = rest.Instant(in.From.Value), rest.Instant(in.To.Value)
+	q.Limit, q.Descending = in.Limit+1, l.Descending()
+	l.Bound(&q, pinned)
 	entries, more, err := c.Log.Scan(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	out, err := exactPage(l, pinned, entries, func(e *domain.Entry) []byte { return bySequence(e.Sequence) }, showEntry)
-	if err != nil || more == nil || out.Link != "" {
-		return out, err
-	}
-	// The page isn't full, but as many entries were examined as one request may: the next one goes on behind them.
-	after := *more
-	if !q.Descending {
-		after--
-	}
-	cursor, link := l.next(pinned, bySequence(after))
-	out.Link, out.Body = link, append(appendText(bytes.TrimSuffix(out.Body, []byte("null}")), *cursor), '}')
-	return out, nil
-}
-
-// bound narrows a query to the walk's pinned sequence and to what comes behind its cursor.
-func (l *list) bound(q *domain.Query, pinned domain.Sequence) {
-	if end := pinned + 1; q.To == nil || *q.To > end {
-		q.To = &end
-	}
-	if after, ok := l.afterSequence(); ok {
-		beyond(q, after)
-	}
-}
-
-// beyond narrows a query to what comes behind a sequence, in the query's order.
-func beyond(q *domain.Query, after domain.Sequence) {
-	if q.Descending {
-		if q.To == nil || *q.To > after {
-			q.To = &after
+	if more != nil { // as many entries were examined as one request may: the next one goes on behind them
+		after := *more
+		if !q.Descending {
+			after--
 		}
-		return
+		l.Beyond = rest.PlaceAt(after)
 	}
-	if from := after + 1; q.From == nil || *q.From < from {
-		q.From = &from
-	}
+	return rest.NewExactPage(l, pinned, entries, func(e *domain.Entry) []byte { return rest.PlaceAt(e.Sequence) },
+		showEntry)
 }
 
 type getLogEntryIn struct {
-	TenantPath
+	rest.TenantPath
 	Sequence int64 `path:"sequence" minimum:"0" doc:"The entry's place in the tenant's log." example:"41"`
-	WaitQuery
+	rest.WaitQuery
 }
 
-func getLogEntry(ctx context.Context, c *call, in *getLogEntryIn) (*exactOut, error) {
-	if err := c.reached(ctx, in.WaitQuery); err != nil {
+// getLogEntry shows one entry with its leaf.
+func getLogEntry(ctx context.Context, c *call, in *getLogEntryIn) (*rest.Exact, error) {
+	if err := rest.Reached(ctx, c.Request, in.WaitQuery); err != nil {
 		return nil, err
 	}
-	e, err := c.entry(ctx, domain.Sequence(in.Sequence))
+	e, err := rest.Entry(ctx, c.Request, domain.Sequence(in.Sequence))
 	if err != nil {
 		return nil, err
 	}
@@ -230,5 +211,5 @@ func getLogEntry(ctx context.Context, c *call, in *getLogEntryIn) (*exactOut, er
 	if err != nil {
 		return nil, err
 	}
-	return &exactOut{ContentType: typeJSON, Sequence: sequenceText(e.Sequence), Body: body}, nil
+	return &rest.Exact{ContentType: rest.JSON, Sequence: rest.SequenceText(e.Sequence), Body: body}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/openapi/internal/rest"
 )
 
 // What one endpoint's callers may have this process send on demand, handshakes and tests together.
@@ -18,8 +19,8 @@ const (
 // maxProbed bounds the endpoints remembered; past it those that have their whole burst again are forgotten.
 const maxProbed = 10_000
 
-// probes bounds the requests that callers have the server send at once: without it a key would be a tool against others.
-// It is safe for concurrent use.
+// probes bounds the requests that callers have the server send at once: without it a key would be a tool against
+// others. It is safe for concurrent use.
 type probes struct {
 	mu   sync.Mutex // guards all below
 	open map[domain.UUID]struct{}
@@ -40,8 +41,9 @@ func (p *probes) take(endpoint domain.UUID, now time.Time) error {
 	}
 	wait := full.Add(probeEvery).Sub(now) - probeBurst*probeEvery
 	if wait > 0 {
-		refused := refuse(http.StatusTooManyRequests, "rate_limited", "The endpoint was asked or tested too often of late. Try again later.")
-		refused.header = http.Header{"Retry-After": {strconv.Itoa(int(wait/time.Second) + 1)}}
+		refused := rest.Refuse(http.StatusTooManyRequests, "rate_limited",
+			"The endpoint was asked or tested too often recently. Try again later.")
+		refused.Header = http.Header{"Retry-After": {strconv.Itoa(int(wait/time.Second) + 1)}}
 		return refused
 	}
 	if len(p.full) >= maxProbed {
@@ -65,7 +67,8 @@ func (p *probes) enter(endpoint domain.UUID) (leave func(), err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, taken := p.open[endpoint]; taken {
-		return nil, refuse(http.StatusConflict, "handshake_in_progress", "A handshake of this endpoint is under way. Wait for its end.")
+		return nil, rest.Refuse(http.StatusConflict, "handshake_in_progress",
+			"A handshake of this endpoint is under way. Wait for its end.")
 	}
 	p.open[endpoint] = struct{}{}
 	return func() {

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
-	"github.com/hooktrail/hooktrail/openapi"
 )
 
 // settle returns when the views reflect all that was appended: lists of events and deliveries show what the views have.
@@ -351,7 +350,7 @@ func TestAsOf_Settle(t *testing.T) {
 	f := newFixture(t)
 	var settled int
 	ahead := time.Duration(0)
-	f.server.Settle = func(context.Context) error { settled++; return nil }
+	f.server.Settler = settler(func() { settled++ })
 	f.server.Clock = func() time.Time { return time.Now().Add(ahead) }
 	f.useServer()
 	first, last := f.event("acme", "a"), f.event("acme", "b")
@@ -412,13 +411,9 @@ func TestDelivery(t *testing.T) {
 		t.Errorf("sent %v %s", body.Header, body.Body)
 	}
 	f.get(f.operator, path+"/attempts/3/body").problem(http.StatusNotFound, "not_found")
-	f.server.AttemptBody = func(context.Context, openapi.SentAttempt) ([]byte, error) {
-		return nil, fmt.Errorf("wrapped: %w", openapi.ErrNothingSent)
-	}
-	f.useServer()
+	f.rebuilt = func(domain.SentAttempt) ([]byte, error) { return nil, fmt.Errorf("wrapped: %w", domain.ErrNothingSent) }
 	f.get(f.operator, path+"/attempts/1/body").problem(http.StatusNotFound, "nothing_sent")
-	f.server.AttemptBody = attemptBody(f.profiles)
-	f.useServer()
+	f.rebuilt = nil
 	second := "?as_of_sequence=" + fmt.Sprint(attempts.number("items.1.started_sequence"))
 	f.get(f.operator, path+"/attempts/2/body"+second).want(http.StatusOK)
 	first := "?as_of_sequence=" + fmt.Sprint(attempts.number("items.1.started_sequence")-1)
@@ -447,3 +442,9 @@ func TestDelivery(t *testing.T) {
 		}
 	}
 }
+
+// settler is called whenever a read waits for appends under way.
+type settler func()
+
+// Settle implements openapi.Settler.
+func (s settler) Settle(context.Context) error { s(); return nil }

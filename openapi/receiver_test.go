@@ -27,13 +27,7 @@ func TestReceiver_Subscriptions(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	own := f.selfServed()
-	f.server.CheckFilter = func(filter string) error {
-		if filter == "bad" {
-			return domain.Invalid("filter", "doesn't compile")
-		}
-		return nil
-	}
-	f.useServer()
+	f.withFilters()
 	const subscriptions = "/v1/tenants/acme/subscriptions"
 	foreign := f.endpoint(`,"event_types":["*"]`)
 	foreignID := foreign[strings.LastIndexByte(foreign, '/')+1:]

@@ -211,11 +211,10 @@ func TestRegistrant_OtherProcess(t *testing.T) {
 	for quota, code := range map[int]int{1: http.StatusConflict, 2: http.StatusCreated} {
 		f := newFixture(t)
 		other := f.handler
-		put := f.server.Secrets.Put
 		token := f.registered(fmt.Sprintf(`,"quota":%d`, quota))
 		const body = `{"name":"e","url":"https://receiver.example/","profile":"sparkfly"}`
 		used := false
-		f.server.Secrets.Put = func(ctx context.Context, tenant domain.TenantID, purpose, value string) (domain.UUID, string, error) {
+		f.server.Vault = interruptedVault{f.secrets, func() {
 			if !used {
 				used = true
 				here := f.handler
@@ -223,8 +222,7 @@ func TestRegistrant_OtherProcess(t *testing.T) {
 				f.post(token, "/v1/tenants/acme/endpoints", body).want(http.StatusCreated)
 				f.handler = here
 			}
-			return put(ctx, tenant, purpose, value)
-		}
+		}}
 		f.useServer()
 		if got := f.post(token, "/v1/tenants/acme/endpoints", body); got.Code != code || code == http.StatusConflict && got.text("code") != "quota_exhausted" {
 			t.Errorf("quota %d: status %d %s", quota, got.Code, got.Body)
@@ -265,4 +263,16 @@ func TestRegistrant_TenantRules(t *testing.T) {
 	f.patch(receiver, path, `{"url":"https://other.example/"}`).want(http.StatusOK)
 	f.post(receiver, path+"/test", "").problem(http.StatusConflict, "webhooks_off")
 	f.patch(receiver, "/v1/tenants/acme", `{"https_only":false}`).problem(http.StatusForbidden, "forbidden")
+}
+
+// interruptedVault does something before it stores a secret.
+type interruptedVault struct {
+	*secrets
+	before func()
+}
+
+// PutSecret implements openapi.Vault.
+func (v interruptedVault) PutSecret(ctx context.Context, tenant domain.TenantID, id domain.UUID, purpose string, value []byte) error {
+	v.before()
+	return v.secrets.PutSecret(ctx, tenant, id, purpose, value)
 }

@@ -3,16 +3,18 @@ package openapi
 import (
 	"net/http"
 	"strings"
+
+	"github.com/hooktrail/hooktrail/openapi/internal/rest"
 )
 
-// router is a ServeMux that also takes two patterns which net/http can't put in order: both match
+// router is a ServeMux that also accepts two patterns which net/http can't put in order: both match
 // /events/by-sequence/routing. It registers them as one and looks at the segments itself.
 type router struct {
 	*http.ServeMux
 	bySequence, routing http.HandlerFunc
 }
 
-// The ends of the two patterns, and of the one that stands for both.
+// The ends of the two patterns, and of the one that covers both.
 const (
 	bySequenceEnd = "/events/by-sequence/{sequence}"
 	routingEnd    = "/events/{id}/routing"
@@ -36,6 +38,7 @@ func (m *router) HandleFunc(pattern string, handler func(http.ResponseWriter, *h
 	}
 }
 
+// either tells the two patterns apart by their segments.
 func (m *router) either(w http.ResponseWriter, r *http.Request) {
 	part := r.PathValue("part")
 	switch {
@@ -45,11 +48,6 @@ func (m *router) either(w http.ResponseWriter, r *http.Request) {
 		r.SetPathValue("sequence", part)
 		m.bySequence(w, r)
 	default:
-		writeProblem(w, noPath())
+		rest.ServeNoPath(w, r)
 	}
-}
-
-// noPath is the answer to a path that isn't served.
-func noPath() *problem {
-	return refuse(http.StatusNotFound, "not_found", "There is no such path; /docs lists those there are.")
 }

@@ -4,30 +4,31 @@ import (
 	"context"
 
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/openapi/internal/rest"
 	"github.com/hooktrail/hooktrail/projections"
 )
 
 type getRoutingIn struct {
 	EventPath
-	AsOfQuery
+	rest.AsOfQuery
 }
 
 type getRoutingBySequenceIn struct {
-	TenantPath
+	rest.TenantPath
 	Sequence int64 `path:"sequence" minimum:"0" doc:"The event's place in the tenant's log." example:"41"`
-	AsOfQuery
+	rest.AsOfQuery
 }
 
-// routingOut is what became of an event.
+// routingOut is where an event went.
 type routingOut struct {
 	EventID       string       `json:"event_id" doc:"The event." example:"order-4711"`
 	EventSequence int64        `json:"event_sequence" doc:"Its place in the tenant's log." example:"41"`
 	Complete      bool         `json:"complete" doc:"false: as of the moment asked for, further entries of the routing were still to come." example:"true"`
 	Configuration int64        `json:"configuration_sequence" doc:"The tenant's newest configuration entry when the event was routed: the routing is what that configuration decides." example:"17"`
 	Sequence      int64        `json:"sequence,omitempty" doc:"The routing's last entry: the event's own, unless it goes to more than 1,000 endpoints." example:"41"`
-	RoutedAt      stamp        `json:"routed_at,omitzero" doc:"When it was recorded." example:"2026-07-01T12:00:00.125456Z"`
+	RoutedAt      rest.Stamp   `json:"routed_at,omitzero" doc:"When it was recorded." example:"2026-07-01T12:00:00.125456Z"`
 	Deliveries    []routedOut  `json:"deliveries" doc:"Where the event goes."`
-	Skipped       []skippedOut `json:"skipped" doc:"Subscriptions whose types matched and that made no delivery all the same."`
+	Skipped       []skippedOut `json:"skipped" doc:"Subscriptions whose types matched and that still made no delivery."`
 }
 
 type routedOut struct {
@@ -47,38 +48,43 @@ type skippedOut struct {
 	SubscriptionID domain.UUID       `json:"subscription_id" format:"uuid" doc:"The subscription." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d71"`
 	Version        int               `json:"version" doc:"Its version then." example:"1"`
 	EndpointID     domain.UUID       `json:"endpoint_id" format:"uuid" doc:"Its endpoint." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
-	Reason         domain.SkipReason `json:"reason" doc:"Why it made no delivery; more reasons may come." example:"subscription_paused"`
+	Reason         domain.SkipReason `json:"reason" doc:"Why it made no delivery; more reasons may be added." example:"subscription_paused"`
 }
 
-func getRouting(ctx context.Context, c *call, in *getRoutingIn) (*oneOut[routingOut], error) {
-	row, reflected, err := c.findEvent(ctx, in.ID, in.Source, in.AsOfQuery)
+// getRouting shows the routing of an event that is found by its name.
+func getRouting(ctx context.Context, c *call, in *getRoutingIn) (*rest.One[routingOut], error) {
+	row, reflected, err := findEvent(ctx, c, in.ID, in.Source, in.AsOfQuery)
 	if err != nil {
 		return nil, err
 	}
-	return c.routing(ctx, row, reflected, in.AsOfQuery)
+	return answerRouting(ctx, c, row, reflected, in.AsOfQuery)
 }
 
-func getRoutingBySequence(ctx context.Context, c *call, in *getRoutingBySequenceIn) (*oneOut[routingOut], error) {
-	row, reflected, err := c.eventAt(ctx, domain.Sequence(in.Sequence), in.AsOfQuery)
+// getRoutingBySequence shows the routing of an event that is found by its place.
+func getRoutingBySequence(ctx context.Context, c *call, in *getRoutingBySequenceIn) (*rest.One[routingOut], error) {
+	row, reflected, err := eventAt(ctx, c, domain.Sequence(in.Sequence), in.AsOfQuery)
 	if err != nil {
 		return nil, err
 	}
-	return c.routing(ctx, row, reflected, in.AsOfQuery)
+	return answerRouting(ctx, c, row, reflected, in.AsOfQuery)
 }
 
-// routing reads the routing's entries: they say it all, and say it as of when it was decided.
-func (c *call) routing(ctx context.Context, row projections.Event, reflected domain.Sequence, in AsOfQuery) (*oneOut[routingOut], error) {
-	if c.key.Role == domain.RoleProducer {
-		if _, err := c.exactEvent(ctx, row.Created.Sequence, 0); err != nil {
+// answerRouting reads the routing's entries: they have all of it, as it was decided then.
+func answerRouting(
+	ctx context.Context, c *call, row projections.Event, reflected domain.Sequence, in rest.AsOfQuery,
+) (*rest.One[routingOut], error) {
+	if c.Key.Role == domain.RoleProducer {
+		if _, err := exactEvent(ctx, c, row.Created.Sequence, 0); err != nil {
 			return nil, err
 		}
 	}
 	out := routingOut{
-		EventID: c.eventName(row.ID, row.Attrs), EventSequence: int64(row.Created.Sequence), Deliveries: []routedOut{}, Skipped: []skippedOut{},
+		EventID: eventName(c, row.ID, row.Attrs), EventSequence: int64(row.Created.Sequence), Deliveries: []routedOut{},
+		Skipped: []skippedOut{},
 	}
 	from := row.Created.Sequence
 	query := domain.Query{
-		Tenant: c.tenant, From: &from, Stream: domain.Stream{Kind: domain.StreamEvent, ID: row.ID}, Limit: 100,
+		Tenant: c.Tenant, From: &from, Stream: domain.Stream{Kind: domain.StreamEvent, ID: row.ID}, Limit: 100,
 	}
 	if in.AsOf.Set || in.AsOfSequence.Set {
 		to := reflected + 1
@@ -96,15 +102,16 @@ func (c *call) routing(ctx context.Context, row projections.Event, reflected dom
 			from = entries[i].Sequence + 1
 		}
 		if len(entries) < 100 {
-			return &oneOut[routingOut]{Sequence: sequenceText(max(from-1, reflected)), Body: out}, nil
+			return &rest.One[routingOut]{Sequence: rest.SequenceText(max(from-1, reflected)), Body: out}, nil
 		}
 	}
 }
 
+// add adds what one entry says of the routing.
 func (out *routingOut) add(e *domain.Entry) error {
 	routing, verdicts := routingOf(e.Fact)
 	if routing == nil {
-		return unreadable(*e)
+		return rest.Unreadable(*e)
 	}
 	for _, d := range routing.Deliveries {
 		out.Deliveries = append(out.Deliveries,
@@ -112,7 +119,7 @@ func (out *routingOut) add(e *domain.Entry) error {
 	}
 	out.Skipped = append(out.Skipped, showSkipped(routing.Skipped)...)
 	out.Skipped = append(out.Skipped, showSkipped(verdicts.Skipped)...)
-	out.Complete, out.Sequence, out.RoutedAt = routing.Complete, int64(e.Sequence), stamp(e.RecordedAt)
+	out.Complete, out.Sequence, out.RoutedAt = routing.Complete, int64(e.Sequence), rest.Stamp(e.RecordedAt)
 	out.Configuration = int64(routing.Configuration)
 	return nil
 }

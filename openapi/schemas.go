@@ -7,73 +7,41 @@ import (
 	"unicode/utf8"
 
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/openapi/internal/ingest"
+	"github.com/hooktrail/hooktrail/openapi/internal/rest"
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// Schemas knows JSON Schema. A schema is the text of its document. What the functions return names places and
-// rules, and no value of the data.
-type Schemas struct {
-	// Check returns where a text isn't a schema that this program takes; nothing: it is one.
-	Check func(ctx context.Context, tenant domain.TenantID, schema string) ([]Fault, error)
-	// Validator begins the validations of one request. They share a budget: when it is used up, further data counts as
-	// invalid, with a fault that says so. What it returns isn't safe for concurrent use.
-	Validator func(tenant domain.TenantID) Validator
-	// Breaks returns which rules of a schema a newer one doesn't keep: a receiver that reads by the first may not
-	// understand what follows the second.
-	Breaks func(ctx context.Context, tenant domain.TenantID, older, newer string) ([]Fault, error)
-	// Catalogue reads a document of event types, in its order; where one stands in several versions, the older come first.
-	// Their schemas and examples have been checked.
-	Catalogue func(document []byte) ([]domain.EventTypeConfig, []Fault, error)
-}
-
-// Validator returns where data violates a schema. The error is the context's, or that of a schema which Check refuses.
-type Validator func(ctx context.Context, schema string, data []byte) ([]Fault, error)
-
-// Fault is one place of a document and what is wrong there.
-type Fault struct {
-	Pointer string // RFC 6901; empty for the whole
-	Text    string
-}
-
-// at says where in the request faults of a part of it are.
-func at(location string, faults []Fault) []fault {
-	list := make([]fault, len(faults))
-	for i, f := range faults {
-		list[i] = fault{location + f.Pointer, f.Text}
-	}
-	return list
-}
-
 // brokenEvent is an event of a request whose data breaks the schema of its type, and how.
 type brokenEvent struct {
-	event  *submission
-	faults []fault
+	event  *ingest.Event
+	faults []rest.Fault
 }
 
-// validate takes its steps from the request's budget.
-func (c *call) validate(schema string, data []byte) ([]Fault, error) {
+// validateData takes its steps from the request's budget.
+func validateData(c *call, schema string, data []byte) ([]domain.Fault, error) {
 	if c.validator == nil {
-		c.validator = c.Schemas.Validator(c.tenant)
+		c.validator = c.Schemas.Validator(c.Tenant)
 	}
-	return c.validator(c.request.Context(), schema, data)
+	return c.validator(c.HTTP.Context(), schema, data)
 }
 
-// conform holds an event to the schema of its type, as the tenant wants it. What it returns refuses the event; what is to
-// be appended all the same is marked. path is where the event stands in the request.
-func (c *call) conform(s *submission, rules *projections.Rules, path string) ([]fault, error) {
+// conform checks an event against the schema of its type, if the tenant wants that. The faults that it returns refuse
+// the event; an event that is appended nevertheless is marked. path is where the event is in the request.
+func conform(c *call, e *ingest.Event, rules *projections.Rules, path string) ([]rest.Fault, error) {
 	if rules.Mode == domain.SchemasOff || !rules.Registered {
 		return nil, nil
 	}
 	member := "data"
-	var found []Fault
+	var found []domain.Fault
 	switch {
 	case !rules.Known:
-		member, found = "schema_version", []Fault{{"", "names no registered version of the type"}}
+		member, found = "schema_version", []domain.Fault{{Text: "names no registered version of the type"}}
 	case rules.Schema == "":
 		return nil, nil
 	default:
 		var err error
-		if found, err = c.validate(rules.Schema, s.data); err != nil {
+		if found, err = validateData(c, rules.Schema, e.Data); err != nil {
 			return nil, err
 		}
 	}
@@ -81,19 +49,19 @@ func (c *call) conform(s *submission, rules *projections.Rules, path string) ([]
 	case len(found) == 0:
 		return nil, nil
 	case rules.Mode == domain.SchemasWarn:
-		s.attrs.SchemaProblem = problemText(at(member, found))
+		e.Attrs.SchemaProblem = problemText(rest.FaultsAt(member, found))
 		return nil, nil
-	case s.bare && member == "data":
-		return at("body", found), nil // CloudEvents' binary mode: the body is the data
+	case member == "data":
+		return rest.FaultsAt(e.DataPath(path), found), nil
 	}
-	return at(path+"."+member, found), nil
+	return rest.FaultsAt(path+"."+member, found), nil
 }
 
 // maxProblemText bounds what an event's entry says of its schema.
 const maxProblemText = 1024
 
 // problemText writes faults a line each, as many as fit.
-func problemText(faults []fault) string {
+func problemText(faults []rest.Fault) string {
 	var b strings.Builder
 	for _, f := range faults {
 		line := strings.Map(printable, f.Location+": "+f.Message)
@@ -119,40 +87,37 @@ func printable(r rune) rune {
 	return r
 }
 
-// maxFaults bounds how many places of a request a problem names.
-const maxFaults = 100
-
-// refuseBroken refuses a request for events whose data breaks their types' schemas. Those that were appended before count
-// as they were: a schema that came later mustn't keep a producer from hearing so.
-func (c *call) refuseBroken(ctx context.Context, broken []brokenEvent) error {
+// refuseBroken refuses a request for events whose data breaks their types' schemas. Those that were appended before
+// count as they were: a schema that came later mustn't keep a producer from hearing so.
+func refuseBroken(ctx context.Context, c *call, broken []brokenEvent) error {
 	if len(broken) == 0 {
 		return nil
 	}
 	var claims []domain.Claim
-	if c.idempotency != "" {
-		claims = append(claims, c.claim(c.tenant, 0, 1))
+	if c.Repeatable() {
+		claims = append(claims, c.Claim(c.Tenant, 0, 1))
 	}
 	for _, b := range broken {
-		if b.event.named {
-			claims = append(claims, b.event.claim(c.tenant, 0))
+		if b.event.Named {
+			claims = append(claims, b.event.Claim(c.Tenant, 0))
 		}
 	}
 	taken := make([]*domain.ClaimedError, len(claims))
 	if len(claims) > 0 {
 		var err error
-		if taken, err = c.Claimed(ctx, claims); err != nil {
+		if taken, err = c.Claims.Claimed(ctx, claims); err != nil {
 			return err
 		}
 	}
-	if c.idempotency != "" {
+	if c.Repeatable() {
 		if taken[0] != nil {
 			return nil
 		}
 		taken = taken[1:]
 	}
-	var faults []fault
+	var faults []rest.Fault
 	for _, b := range broken {
-		if b.event.named {
+		if b.event.Named {
 			before := taken[0]
 			if taken = taken[1:]; before != nil {
 				continue
@@ -163,6 +128,6 @@ func (c *call) refuseBroken(ctx context.Context, broken []brokenEvent) error {
 	if len(faults) == 0 {
 		return nil
 	}
-	return refuse(http.StatusUnprocessableEntity, "schema_violation",
-		"The event isn't as the schema of its type says. Nothing was appended.", faults[:min(len(faults), maxFaults)]...)
+	return rest.Refuse(http.StatusUnprocessableEntity, "schema_violation",
+		"The event doesn't conform to the schema of its type. Nothing was appended.", faults...)
 }

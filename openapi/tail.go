@@ -11,29 +11,29 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/openapi/internal/rest"
 )
 
 // How the tail of a log is sent.
 const (
 	tailPage      = 256
 	tailHeartbeat = 15 * time.Second
-	tailPause     = 50 * time.Millisecond // between two looks at a log that grows all the time
-	tailWrite     = 10 * time.Second      // a client that takes longer is gone
+	tailWrite     = 10 * time.Second // a client that takes longer is gone
 )
 
 type tailLogIn struct {
-	TenantPath
+	rest.TenantPath
 	LogFilter
 	LastEventID string `header:"Last-Event-ID" maxLength:"20" doc:"The last sequence that was received: the stream goes on behind it." example:"41"`
 }
 
-// tailLog streams entries as they are appended (Server-Sent Events), by hand: an id is a sequence, of which 0 is one.
+// tailLog streams entries as they are appended (Server-Sent Events), by hand: ids are sequences, and 0 is one of them.
 func tailLog(ctx context.Context, c *call, in *tailLogIn) (*huma.StreamResponse, error) {
-	q, err := in.query(c.tenant)
+	q, err := in.query(c.Tenant)
 	if err != nil {
 		return nil, err
 	}
-	head, err := c.head(ctx)
+	head, err := rest.Head(ctx, c.Request, c.Tenant)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +42,7 @@ func tailLog(ctx context.Context, c *call, in *tailLogIn) (*huma.StreamResponse,
 	case in.LastEventID != "":
 		n, err := strconv.ParseInt(in.LastEventID, 10, 64)
 		if err != nil || n < 0 {
-			return nil, invalid("header.Last-Event-ID", "is a sequence of the tenant's log")
+			return nil, rest.Invalid("header.Last-Event-ID", "is a sequence of the tenant's log")
 		}
 		next = domain.Sequence(n) + 1
 	case q.From != nil:
@@ -51,12 +51,13 @@ func tailLog(ctx context.Context, c *call, in *tailLogIn) (*huma.StreamResponse,
 	q.From, q.Limit = &next, tailPage
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		_, w := humago.Unwrap(hc)
-		t := tail{c: c, w: w, rc: http.NewResponseController(w), query: q, next: next, some: q.Kind != "" || q.Stream != (domain.Stream{}) || !q.Actor.IsZero()}
+		t := tail{c: c, w: w, rc: http.NewResponseController(w), query: q, next: next, some: q.Kind != "" ||
+			q.Stream != (domain.Stream{}) || !q.Actor.IsZero()}
 		t.run(hc.Context())
 	}}, nil
 }
 
-// tail is one stream on its way to one client.
+// tail is one stream to one client.
 type tail struct {
 	c     *call
 	w     http.ResponseWriter
@@ -67,7 +68,8 @@ type tail struct {
 	wrote time.Time
 }
 
-// run ends when the client goes, the log can't be read, or the key opens no more; the client comes back with the last id.
+// run ends when the client goes, the log can't be read, or the key opens no more; the client comes back with the last
+// id.
 func (t *tail) run(ctx context.Context) {
 	header := t.w.Header()
 	header.Set("Content-Type", "text/event-stream")
@@ -75,10 +77,10 @@ func (t *tail) run(ctx context.Context) {
 	header.Set("X-Accel-Buffering", "no") // a proxy that buffers would hold entries back
 	// A client that is cut off before the first entry comes back with this as the last id.
 	if t.next > 0 {
-		header.Set("Hooktrail-Sequence", sequenceText(t.next-1))
+		header.Set("Hooktrail-Sequence", rest.SequenceText(t.next-1))
 	}
 	t.w.WriteHeader(http.StatusOK)
-	if !t.send([]byte(": the log of " + string(t.c.tenant) + "\n\n")) {
+	if !t.send([]byte(": the log of " + string(t.c.Tenant) + "\n\n")) {
 		return
 	}
 	for ctx.Err() == nil && t.stillOpens() {
@@ -96,7 +98,7 @@ func (t *tail) run(ctx context.Context) {
 		if time.Since(t.wrote) >= tailHeartbeat && !t.send([]byte(": still here\n\n")) {
 			return
 		}
-		pause(ctx, tailPause)
+		rest.Pause(ctx)
 		t.c.Log.Await(ctx, before)
 	}
 }
@@ -105,7 +107,7 @@ func (t *tail) run(ctx context.Context) {
 func (t *tail) page(ctx context.Context) (sent int, ok bool) {
 	scanned := t.next
 	if t.some {
-		head, err := t.c.head(ctx)
+		head, err := rest.Head(ctx, t.c.Request, t.c.Tenant)
 		if err != nil {
 			return 0, false
 		}
@@ -120,7 +122,8 @@ func (t *tail) page(ctx context.Context) (sent int, ok bool) {
 		e := &entries[i]
 		data, err := showEntry(nil, e)
 		if err != nil {
-			t.c.Logger.LogAttrs(ctx, slog.LevelError, "an entry can't be shown", slog.String("operation", t.c.operation), slog.Any("error", err))
+			t.c.Logger.LogAttrs(ctx, slog.LevelError, "an entry can't be shown",
+				slog.String("operation", t.c.Operation), slog.Any("error", err))
 			return 0, false
 		}
 		b := strconv.AppendInt([]byte("id: "), int64(e.Sequence), 10)
@@ -136,7 +139,8 @@ func (t *tail) page(ctx context.Context) (sent int, ok bool) {
 	return len(entries), true
 }
 
-// oneLine takes line breaks out of an event's data: between JSON's tokens they mean nothing, and in a text none can stand.
+// oneLine takes line breaks out of an event's data: between JSON's tokens they mean nothing, and texts can't
+// contain any.
 func oneLine(b []byte) []byte {
 	for i, c := range b {
 		if c == '\n' || c == '\r' {
@@ -146,6 +150,7 @@ func oneLine(b []byte) []byte {
 	return b
 }
 
+// send writes within a deadline; it reports whether the client is still there.
 func (t *tail) send(b []byte) bool {
 	_ = t.rc.SetWriteDeadline(time.Now().Add(tailWrite)) // not every writer has deadlines; then the write alone tells
 	if _, err := t.w.Write(b); err != nil {
@@ -157,22 +162,13 @@ func (t *tail) send(b []byte) bool {
 
 // stillOpens asks again whether the key is valid: a stream mustn't outlive a revocation.
 func (t *tail) stillOpens() bool {
-	key, ok := t.c.Directory.KeyByHash([32]byte(t.c.key.Hash))
+	key, ok := t.c.Directory.KeyByHash([32]byte(t.c.Key.Hash))
 	if !ok || !key.Valid(t.c.Clock()) {
 		return false
 	}
-	if t.c.tenant == domain.InstanceTenant {
+	if t.c.Tenant == domain.InstanceTenant {
 		return true
 	}
-	_, ok = t.c.Directory.Tenant(t.c.tenant)
+	_, ok = t.c.Directory.Tenant(t.c.Tenant)
 	return ok
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }

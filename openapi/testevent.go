@@ -8,25 +8,28 @@ import (
 	"net/url"
 
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/openapi/internal/ingest"
+	"github.com/hooktrail/hooktrail/openapi/internal/rest"
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// What a test is where its sender says nothing else. The type is the server's own, so no producer's event looks like it.
+// What a test is where its sender says nothing else. The type is the server's own, so no producer's event looks like
+// it.
 const (
 	testType = "hooktrail.test"
 	testData = `{"test":true,"message":"A test of this endpoint: nothing happened."}`
 )
 
 type testEndpointIn struct {
-	ThingPath
-	PostHeader
+	rest.ThingPath
+	rest.PostHeader
 	Body *testIn
 }
 
 type testIn struct {
 	Type string          `json:"type,omitempty" maxLength:"255" doc:"The type of the sample; hooktrail.test by default. A receiver names one that it may subscribe to." example:"offer.issued"`
 	Data json.RawMessage `json:"data,omitempty" doc:"Its data, kept byte for byte; by default the registered type's first example, or a small built-in sample." example:"{\"amount\":12.50}"`
-	ReasonBody
+	rest.ReasonBody
 }
 
 // testOut is a test on its way.
@@ -39,8 +42,8 @@ type testOut struct {
 }
 
 // testEndpoint appends a sample that is routed to one endpoint and to no other, and travels as any event does.
-func testEndpoint(ctx context.Context, c *call, in *testEndpointIn) (*madeOut[testOut], error) {
-	id, err := in.id()
+func testEndpoint(ctx context.Context, c *call, in *testEndpointIn) (*rest.Made[testOut], error) {
+	id, err := in.UUID()
 	if err != nil {
 		return nil, err
 	}
@@ -48,20 +51,21 @@ func testEndpoint(ctx context.Context, c *call, in *testEndpointIn) (*madeOut[te
 	if in.Body != nil {
 		body = *in.Body
 	}
-	if err := checkReason("body.reason", body.Reason); err != nil {
+	if err := rest.CheckReason("body.reason", body.Reason); err != nil {
 		return nil, err
 	}
-	return once(ctx, c, post[madeOut[testOut]]{
-		decide: func(ctx context.Context) (domain.Group, error) { return c.newTest(ctx, id, body) },
-		answer: func(_ context.Context, entries []domain.Entry, replayed bool) (*madeOut[testOut], error) {
+	return rest.Once(ctx, c.Request, rest.Post[rest.Made[testOut]]{
+		Decide: func(ctx context.Context) (domain.Group, error) { return decideTest(ctx, c, id, body) },
+		Answer: func(_ context.Context, entries []domain.Entry, replayed bool) (*rest.Made[testOut], error) {
 			e := entries[0]
-			attrs, err := appended(entries, 0)
+			attrs, err := appendedEvent(entries, 0)
 			if err != nil {
 				return nil, err
 			}
-			watch := "/v1/tenants/" + string(c.tenant) + "/deliveries?event_id=" + url.QueryEscape(attrs.ID)
-			out := made(e, replayed, watch, testOut{
-				EventID: attrs.ID, Sequence: int64(e.Sequence), Type: string(attrs.Type), EndpointID: id, Deliveries: watch,
+			watch := "/v1/tenants/" + string(c.Tenant) + "/deliveries?event_id=" + url.QueryEscape(attrs.ID)
+			out := rest.NewMade(e, replayed, watch, testOut{
+				EventID: attrs.ID, Sequence: int64(e.Sequence), Type: string(attrs.Type), EndpointID: id,
+				Deliveries: watch,
 			})
 			out.ETag = ""
 			return out, nil
@@ -69,34 +73,37 @@ func testEndpoint(ctx context.Context, c *call, in *testEndpointIn) (*madeOut[te
 	})
 }
 
-func (c *call) newTest(ctx context.Context, endpoint domain.UUID, in testIn) (domain.Group, error) {
-	if err := c.checkTest(ctx, endpoint, in); err != nil {
+// decideTest decides on the event of a test, and counts it against the endpoint's limit.
+func decideTest(ctx context.Context, c *call, endpoint domain.UUID, in testIn) (domain.Group, error) {
+	if err := checkTest(ctx, c, endpoint, in); err != nil {
 		return domain.Group{}, err
 	}
-	attrs, data := c.sample(in)
+	attrs, data := sampleOf(c, in)
 	if len(data) > c.Limits.DataBytes {
-		return domain.Group{}, refuse(http.StatusRequestEntityTooLarge, "event_data_too_large", "An event's data is larger than the server takes.",
-			fault{"body.data", fmt.Sprintf("has at most %d bytes", c.Limits.DataBytes)})
+		return domain.Group{}, rest.Refuse(http.StatusRequestEntityTooLarge, "event_data_too_large",
+			"An event's data is larger than the server accepts.",
+			rest.NewFault("body.data", fmt.Sprintf("has at most %d bytes", c.Limits.DataBytes)))
 	}
 	if err := c.probes.take(endpoint, c.Clock()); err != nil {
 		return domain.Group{}, err
 	}
 	id := domain.NewUUID()
-	attrs.ID, attrs.Source, attrs.Test = id.String(), defaultSource(c.tenant), &domain.TestTarget{Endpoint: endpoint}
+	attrs.ID, attrs.Source = id.String(), ingest.DefaultSource(c.Tenant)
+	attrs.Test = &domain.TestTarget{Endpoint: endpoint}
 	return domain.Group{Drafts: []domain.Draft{{
-		Tenant: c.tenant, Stream: domain.Stream{Kind: domain.StreamEvent, ID: id}, By: c.by(), Reason: in.Reason,
+		Tenant: c.Tenant, Stream: domain.Stream{Kind: domain.StreamEvent, ID: id}, By: c.By(), Reason: in.Reason,
 		Fact: &domain.EventAppended{Event: attrs, Data: data},
 	}}}, nil
 }
 
-// sample is the event that a test sends, as far as its sender and the registered type say.
-func (c *call) sample(in testIn) (domain.EventAttributes, []byte) {
+// sampleOf is the event that a test sends, as far as its sender and the registered type say.
+func sampleOf(c *call, in testIn) (domain.EventAttributes, []byte) {
 	attrs := domain.EventAttributes{EventClass: domain.EventClass{Type: domain.EventType(in.Type), SchemaVersion: "v1"}}
 	if attrs.Type == "" {
 		attrs.Type = testType
 	}
 	data := []byte(testData)
-	if registered, ok := c.Directory.EventType(c.tenant, attrs.Type); ok {
+	if registered, ok := c.Directory.EventType(c.Tenant, attrs.Type); ok {
 		attrs.SchemaVersion = registered.SchemaVersion
 		if len(registered.Examples) > 0 {
 			data = []byte(registered.Examples[0])
@@ -108,11 +115,11 @@ func (c *call) sample(in testIn) (domain.EventAttributes, []byte) {
 	return attrs, data
 }
 
-// checkTest refuses a test that would go nowhere, and one of a type that its receiver has nothing to do with: the type's
-// example isn't for everybody.
-func (c *call) checkTest(ctx context.Context, id domain.UUID, in testIn) error {
-	if !c.opens(id) {
-		return notFound()
+// checkTest refuses a test that would go nowhere, and one of a type that its receiver has nothing to do with: the
+// type's example isn't for everybody.
+func checkTest(ctx context.Context, c *call, id domain.UUID, in testIn) error {
+	if !c.Opens(id) {
+		return rest.NotFound()
 	}
 	typ := domain.EventType(in.Type)
 	if typ != "" {
@@ -122,13 +129,13 @@ func (c *call) checkTest(ctx context.Context, id domain.UUID, in testIn) error {
 	}
 	var tenant projections.Tenant
 	var endpoint projections.Endpoint
-	chosen := typ == "" || c.key.Role != domain.RoleReceiver
-	_, err := c.now(ctx, func(r projections.Reader) (err error) {
+	chosen := typ == "" || c.Key.Role != domain.RoleReceiver
+	_, err := rest.Now(ctx, c.Request, func(r projections.Reader) (err error) {
 		if endpoint, err = r.Endpoint(ctx, id, projections.AsOf{}); err != nil {
 			return err
 		}
 		if !chosen {
-			types, err := c.concerned(ctx, r)
+			types, err := concernedTypes(ctx, c, r)
 			if err != nil {
 				return err
 			}
@@ -143,13 +150,17 @@ func (c *call) checkTest(ctx context.Context, id domain.UUID, in testIn) error {
 	case !chosen:
 		return domain.Invalid("type", "is one that the endpoint's subscriptions choose or its registration allows")
 	case !tenant.WebhooksEnabled:
-		return refuse(http.StatusConflict, "webhooks_off", "The tenant's webhooks are switched off: nothing would be sent.")
+		return rest.Refuse(http.StatusConflict, "webhooks_off",
+			"The tenant's webhooks are switched off: nothing would be sent.")
 	case tenant.Bars(endpoint.EndpointConfig) == domain.SkipHTTPSOnly:
-		return refuse(http.StatusConflict, "https_only", "The tenant lets nothing out over plain http: nothing would be sent.")
+		return rest.Refuse(http.StatusConflict, "https_only",
+			"The tenant lets nothing out over plain http: nothing would be sent.")
 	case endpoint.Disabled != "":
-		return refuse(http.StatusConflict, "endpoint_disabled", "The server stopped delivering to the endpoint: resume it first.")
+		return rest.Refuse(http.StatusConflict, "endpoint_disabled",
+			"The server stopped delivering to the endpoint: resume it first.")
 	case endpoint.Unverified:
-		return refuse(http.StatusConflict, "endpoint_unverified", "The endpoint hasn't passed its handshake yet: nothing would be sent.")
+		return rest.Refuse(http.StatusConflict, "endpoint_unverified",
+			"The endpoint hasn't passed its handshake yet: nothing would be sent.")
 	}
 	return nil
 }

@@ -37,7 +37,8 @@ func describeWebhooks(doc *huma.OpenAPI, webhooks []Webhook) error {
 	if len(webhooks) == 0 {
 		return nil
 	}
-	doc.Tags = append(doc.Tags, &huma.Tag{Name: "Webhooks", Description: "What receivers get, one entry for each wire format."})
+	doc.Tags = append(doc.Tags,
+		&huma.Tag{Name: "Webhooks", Description: "What receivers get, one entry for each wire format."})
 	doc.Webhooks = make(map[string]*huma.PathItem, len(webhooks))
 	for _, w := range webhooks {
 		op, err := w.operation()
@@ -64,7 +65,10 @@ func (w Webhook) operation() (*huma.Operation, error) {
 		Responses: make(map[string]*huma.Response, len(w.Answers)),
 	}
 	for _, h := range w.Headers {
-		parameter := &huma.Param{Name: h.Name, In: "header", Description: h.Text, Required: h.Required, Schema: &huma.Schema{Type: huma.TypeString}}
+		parameter := &huma.Param{
+			Name: h.Name, In: "header", Description: h.Text, Required: h.Required,
+			Schema: &huma.Schema{Type: huma.TypeString},
+		}
 		if h.Example != "" {
 			parameter.Example = h.Example
 		}

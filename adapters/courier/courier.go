@@ -119,15 +119,26 @@ func recorded(request *webhook.Request, result *webhook.Result) domain.AttemptRe
 
 // Body writes an attempt's body again, to the byte, from what the log has of it. No secret is needed, so it can be
 // written after the endpoint's keys are destroyed. If the endpoint's format can't carry the event, nothing was sent:
-// the error is a *webhook.RefusedError.
-func (c *Courier) Body(
-	ctx context.Context, e domain.Endpoint, event domain.LoggedEvent, a domain.AttemptStarted,
-) ([]byte, error) {
-	profile, err := c.config.Profiles.find(ctx, e)
+// the error is domain.ErrNothingSent.
+func (c *Courier) Body(ctx context.Context, sent domain.SentAttempt) ([]byte, error) {
+	appended, ok := sent.Event.Fact.(*domain.EventAppended)
+	if !ok {
+		return nil, fmt.Errorf("the event's content is gone: %w", domain.ErrNotFound)
+	}
+	event := domain.LoggedEvent{
+		ID: sent.Event.Stream.ID, Sequence: sent.Event.Sequence, RecordedAt: sent.Event.RecordedAt, Fact: appended,
+	}
+	profile, err := c.config.Profiles.find(ctx, sent.Endpoint)
 	if err != nil {
 		return nil, err
 	}
-	return profile.Body(e.ID.String(), wireEvent(e.Tenant, event), wireAttempt(event, a))
+	body, err := profile.Body(
+		sent.Endpoint.ID.String(), wireEvent(sent.Endpoint.Tenant, event), wireAttempt(event, sent.Started))
+	var refused *webhook.RefusedError
+	if errors.As(err, &refused) {
+		return nil, domain.ErrNothingSent
+	}
+	return body, err
 }
 
 func wireEvent(tenant domain.TenantID, e domain.LoggedEvent) *webhook.Event {

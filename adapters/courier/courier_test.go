@@ -270,13 +270,26 @@ func TestBody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	started := domain.AttemptStarted{Number: 1}
+	sent := func(profile, data string) domain.SentAttempt {
+		event := logged(data)
+		return domain.SentAttempt{
+			Event: domain.Entry{
+				Stream: domain.Stream{Kind: domain.StreamEvent, ID: event.ID}, Sequence: event.Sequence,
+				RecordedAt: event.RecordedAt, Fact: event.Fact,
+			},
+			Endpoint: endpoint(t, "", profile), Started: domain.AttemptStarted{Number: 1},
+		}
+	}
 	const want = `{"id":7,"object":"webhook","date_created":"2023-11-16T12:33:19Z","event_type":"b.c","payload":{"n":1.50},"version":"v1"}`
-	if got, err := c.Body(t.Context(), endpoint(t, "", "firespring"), logged(`{"n":1.50}`), started); err != nil || string(got) != want {
+	if got, err := c.Body(t.Context(), sent("firespring", `{"n":1.50}`)); err != nil || string(got) != want {
 		t.Errorf("%s, %v; want %s", got, err, want)
 	}
-	var refused *webhook.RefusedError
-	if got, err := c.Body(t.Context(), endpoint(t, "", "coherent-spark"), logged(`{"FolderName":{}}`), started); !errors.As(err, &refused) {
+	if got, err := c.Body(t.Context(), sent("coherent-spark", `{"FolderName":{}}`)); !errors.Is(err, domain.ErrNothingSent) {
 		t.Errorf("%s, %v; want nothing", got, err)
+	}
+	gone := sent("firespring", `{}`)
+	gone.Event.Fact = nil
+	if got, err := c.Body(t.Context(), gone); !errors.Is(err, domain.ErrNotFound) {
+		t.Errorf("%s, %v; want that the event's content is gone", got, err)
 	}
 }

@@ -11,9 +11,8 @@ import (
 
 // Handshake sends a handshake's one request, with the endpoint's credentials, within the start's timeout. It returns
 // how that ended and what is kept of the answer's body.
-func (c *Courier) Handshake(
-	ctx context.Context, e domain.Endpoint, start domain.HandshakeStart,
-) (domain.HandshakeResult, []byte) {
+func (c *Courier) Handshake(ctx context.Context, order domain.HandshakeOrder) (domain.HandshakeResult, []byte) {
+	e, start := order.Endpoint, order.Start
 	e.URL, e.Query = start.URL, start.Query // which may be those that the endpoint is to change to
 	question := webhook.Handshake{Kind: start.Kind, ID: start.ID, Origin: c.config.Origin}
 	if e.RateLimit != nil {

@@ -67,7 +67,7 @@ func TestHandshake(t *testing.T) {
 			ID: domain.NewUUID(), Kind: test.kind, URL: server.URL + test.path + "?tenant=%5Bredacted%5D",
 			Query: &domain.SecretQuery{Secret: domain.NewUUID()}, At: now(), TimeoutMS: 10_000,
 		}
-		result, body := test.courier.Handshake(t.Context(), e, start)
+		result, body := test.courier.Handshake(t.Context(), domain.HandshakeOrder{Endpoint: e, Start: start})
 		if result.Passed != test.passed || result.Error != test.error || result.AllowedPerMinute != test.rate || (result.Detail == "") != test.passed {
 			t.Errorf("%s at %s: %+v", test.kind, test.path, result)
 		}
@@ -96,7 +96,7 @@ func TestHandshake(t *testing.T) {
 	start := domain.HandshakeStart{
 		ID: domain.NewUUID(), Kind: domain.HandshakeOwnership, URL: "http://169.254.169.254/latest", At: now(), TimeoutMS: 1000,
 	}
-	if result, _ := known.Handshake(t.Context(), e, start); result.Passed || result.Error == "" || result.RemoteAddr != "" {
+	if result, _ := known.Handshake(t.Context(), domain.HandshakeOrder{Endpoint: e, Start: start}); result.Passed || result.Error == "" || result.RemoteAddr != "" {
 		t.Errorf("a handshake passes the guard: %+v", result)
 	}
 }
@@ -116,7 +116,7 @@ func TestHandshake_rate(t *testing.T) {
 		start := domain.HandshakeStart{
 			ID: domain.NewUUID(), Kind: domain.HandshakeCloudEvents, URL: server.URL + "/cloudevents", At: now(), TimeoutMS: 10_000,
 		}
-		if c.Handshake(t.Context(), e, start); receiver.header.Get("WebHook-Request-Rate") != want {
+		if c.Handshake(t.Context(), domain.HandshakeOrder{Endpoint: e, Start: start}); receiver.header.Get("WebHook-Request-Rate") != want {
 			t.Errorf("%g a second: asks for %q, want %q", perSecond, receiver.header.Get("WebHook-Request-Rate"), want)
 		}
 	}

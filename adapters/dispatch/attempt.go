@@ -11,7 +11,7 @@ type attempt struct {
 	item     *item
 	delivery domain.Delivery // as it was when the attempt was prepared
 	endpoint domain.Endpoint
-	event    *Event
+	event    *domain.LoggedEvent
 	broken   error // the event can't be read
 	fact     *domain.AttemptStarted
 	version  int // of the delivery's stream before the start; after it once that is known

@@ -21,7 +21,7 @@ type counting struct {
 }
 
 // Send implements Sender.
-func (c *counting) Send(_ context.Context, s dispatch.Shipment) dispatch.Answer {
+func (c *counting) Send(_ context.Context, s domain.Shipment) domain.Answer {
 	if c.sent.Add(1) == c.last {
 		close(c.done)
 	}

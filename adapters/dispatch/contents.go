@@ -33,7 +33,7 @@ type contentKey struct {
 
 type content struct {
 	key   contentKey
-	event *Event
+	event *domain.LoggedEvent
 }
 
 func newContents(log domain.Log, bytes int, logger *slog.Logger) *contents {
@@ -48,7 +48,7 @@ var (
 )
 
 // put keeps an event.
-func (c *contents) put(tenant domain.TenantID, e *Event) {
+func (c *contents) put(tenant domain.TenantID, e *domain.LoggedEvent) {
 	key := contentKey{tenant, e.Sequence}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -71,11 +71,11 @@ func (c *contents) remove(e *list.Element) {
 
 // fetch returns an event, reading the log until it answers; nil for one that was erased. Where the event can't be read,
 // broken says why. Its only error is ctx's.
-func (c *contents) fetch(ctx context.Context, tenant domain.TenantID, sequence domain.Sequence) (_ *Event, broken, err error) {
+func (c *contents) fetch(ctx context.Context, tenant domain.TenantID, sequence domain.Sequence) (_ *domain.LoggedEvent, broken, err error) {
 	if e := c.peek(tenant, sequence); e != nil {
 		return e, nil, nil
 	}
-	var e *Event
+	var e *domain.LoggedEvent
 	var unreadable error
 	err = persist(ctx, c.logger, "read an event to send", func() (err error) {
 		e, err = c.get(ctx, tenant, sequence)
@@ -105,7 +105,7 @@ func (c *contents) forget(subject domain.UUID) {
 }
 
 // peek returns an event if it is in memory, else nil.
-func (c *contents) peek(tenant domain.TenantID, sequence domain.Sequence) *Event {
+func (c *contents) peek(tenant domain.TenantID, sequence domain.Sequence) *domain.LoggedEvent {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	found, ok := c.byKey[contentKey{tenant, sequence}]
@@ -117,7 +117,7 @@ func (c *contents) peek(tenant domain.TenantID, sequence domain.Sequence) *Event
 }
 
 // get returns an event, from the log if need be; errErased when there is nothing left of it.
-func (c *contents) get(ctx context.Context, tenant domain.TenantID, sequence domain.Sequence) (*Event, error) {
+func (c *contents) get(ctx context.Context, tenant domain.TenantID, sequence domain.Sequence) (*domain.LoggedEvent, error) {
 	if e := c.peek(tenant, sequence); e != nil {
 		return e, nil
 	}
@@ -141,12 +141,12 @@ func (c *contents) get(ctx context.Context, tenant domain.TenantID, sequence dom
 }
 
 // eventOf returns the event of an event.appended, nil when its content can't be read or was erased.
-func eventOf(e *domain.Entry) *Event {
+func eventOf(e *domain.Entry) *domain.LoggedEvent {
 	fact, ok := e.Fact.(*domain.EventAppended)
 	if !ok || e.Erased {
 		return nil
 	}
-	return &Event{ID: e.Stream.ID, Sequence: e.Sequence, RecordedAt: e.RecordedAt, SubjectKey: e.SubjectKey, Fact: fact}
+	return &domain.LoggedEvent{ID: e.Stream.ID, Sequence: e.Sequence, RecordedAt: e.RecordedAt, SubjectKey: e.SubjectKey, Fact: fact}
 }
 
-func size(e *Event) int { return len(e.Fact.Data) + contentOverhead }
+func size(e *domain.LoggedEvent) int { return len(e.Fact.Data) + contentOverhead }

@@ -34,7 +34,7 @@ func TestDispatcher_CrashAtEachAppend(t *testing.T) {
 func crashAt(t *testing.T, w *world, how fault, at int) {
 	w.subscribe(w.endpoint(func(c *domain.EndpointConfig) { c.Concurrency = 2 }), "*")
 	var sent atomic.Int32
-	w.receiver.answer = func(s dispatch.Shipment) dispatch.Answer {
+	w.receiver.answer = func(s domain.Shipment) domain.Answer {
 		if sent.Add(1) == 1 {
 			return fails(s)
 		}
@@ -120,7 +120,7 @@ func depose(t *testing.T, w *world, blind bool) {
 // retried.
 func TestDispatcher_CancelledUnderWay(t *testing.T) {
 	t.Parallel()
-	for name, answer := range map[string]func(dispatch.Shipment) dispatch.Answer{"failed": fails, "succeeded": succeeds} {
+	for name, answer := range map[string]func(domain.Shipment) domain.Answer{"failed": fails, "succeeded": succeeds} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			bubble(t, func(t *testing.T, w *world) {
@@ -230,7 +230,7 @@ func TestDispatcher_HandsOver(t *testing.T) {
 			w.subscribe(w.endpoint(nil), "quick")
 		}
 		w.receiver.set(succeeds)
-		w.receiver.slow = func(s dispatch.Shipment) time.Duration {
+		w.receiver.slow = func(s domain.Shipment) time.Duration {
 			if s.Endpoint.ID == hanging {
 				return 12 * time.Second
 			}
@@ -367,10 +367,10 @@ func (m *model) run(w *world) {
 }
 
 // answer draws how attempts end.
-func (m *model) answer() func(dispatch.Shipment) dispatch.Answer {
+func (m *model) answer() func(domain.Shipment) domain.Answer {
 	random := rand.New(rand.NewPCG(m.seed, 1))
 	lock := make(chan struct{}, 1)
-	return func(s dispatch.Shipment) dispatch.Answer {
+	return func(s domain.Shipment) domain.Answer {
 		lock <- struct{}{}
 		defer func() { <-lock }()
 		switch n := random.IntN(100); {

@@ -15,8 +15,8 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-func isGone(s dispatch.Shipment) dispatch.Answer {
-	return dispatch.Answer{Gone: true, Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeFailed, StatusCode: 410}}}
+func isGone(s domain.Shipment) domain.Answer {
+	return domain.Answer{Gone: true, Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeFailed, StatusCode: 410}}}
 }
 
 func (w *world) resume(endpoint domain.UUID) {
@@ -136,7 +136,7 @@ func TestDispatcher_GoneOvertaken(t *testing.T) {
 				endpoint := w.endpoint(nil)
 				w.subscribe(endpoint, "*")
 				log := &faulty{Log: w.memory}
-				w.receiver.answer = func(s dispatch.Shipment) dispatch.Answer {
+				w.receiver.answer = func(s domain.Shipment) domain.Answer {
 					log.shut(true)
 					w.change(endpoint, test.change)
 					return isGone(s)
@@ -198,7 +198,7 @@ func TestDispatcher_GoneAnswerLost(t *testing.T) {
 		endpoint := w.endpoint(nil)
 		w.subscribe(endpoint, "*")
 		w.subscribe(w.endpoint(nil), "hooktrail.*")
-		w.receiver.answer = func(s dispatch.Shipment) dispatch.Answer {
+		w.receiver.answer = func(s domain.Shipment) domain.Answer {
 			if s.Endpoint.ID == endpoint {
 				return isGone(s)
 			}
@@ -228,7 +228,7 @@ func TestDispatcher_GoneTenantDeleted(t *testing.T) {
 		w.subscribe(endpoint, "*")
 		w.subscribe(w.endpoint(nil), "hooktrail.*")
 		log := &faulty{Log: w.memory}
-		w.receiver.answer = func(s dispatch.Shipment) dispatch.Answer {
+		w.receiver.answer = func(s domain.Shipment) domain.Answer {
 			log.shut(true)
 			row, _ := w.views.config(w.t).Tenant(acme)
 			w.append(acme, domain.Stream{Kind: domain.StreamTenant, ID: row.Stream}, domain.AnyVersion, 0, &domain.TenantDeleted{Tenant: row.TenantConfig})
@@ -273,7 +273,7 @@ func TestDispatcher_Failing(t *testing.T) {
 	// One event every ten minutes; its delivery is dead two minutes later.
 	tests := map[string]struct {
 		lag    int
-		answer func(at time.Duration, s dispatch.Shipment) dispatch.Answer
+		answer func(at time.Duration, s domain.Shipment) domain.Answer
 		change time.Duration // when the endpoint is changed
 		after  time.Duration // of the endpoint; 0: never
 		want   time.Duration // when it is disabled; 0: never
@@ -284,18 +284,18 @@ func TestDispatcher_Failing(t *testing.T) {
 		"never":              {after: 0},
 		"not in these hours": {after: 5 * time.Hour, asks: 1},
 		"changed meanwhile":  {change: 30 * time.Minute, after: time.Hour, want: 92 * time.Minute, asks: 3},
-		"one success": {answer: func(at time.Duration, s dispatch.Shipment) dispatch.Answer {
+		"one success": {answer: func(at time.Duration, s domain.Shipment) domain.Answer {
 			if at > 25*time.Minute && at < 35*time.Minute {
 				return succeeds(s)
 			}
 			return fails(s)
 		}, after: time.Hour, want: 102 * time.Minute, asks: 3},
-		"never sent": {answer: func(_ time.Duration, s dispatch.Shipment) dispatch.Answer {
+		"never sent": {answer: func(_ time.Duration, s domain.Shipment) domain.Answer {
 			a := fails(s)
 			a.Unsent = true
 			return a
 		}, after: time.Hour},
-		"refused for good": {answer: func(_ time.Duration, s dispatch.Shipment) dispatch.Answer {
+		"refused for good": {answer: func(_ time.Duration, s domain.Shipment) domain.Answer {
 			a := fails(s)
 			a.Permanent = true
 			return a
@@ -314,7 +314,7 @@ func TestDispatcher_Failing(t *testing.T) {
 				n := w.start(func(s *dispatch.Settings) { s.State = state; slowBeat(s) })
 				synctest.Wait()
 				began := time.Now()
-				w.receiver.set(func(s dispatch.Shipment) dispatch.Answer {
+				w.receiver.set(func(s domain.Shipment) domain.Answer {
 					if test.answer == nil {
 						return fails(s)
 					}

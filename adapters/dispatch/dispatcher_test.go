@@ -145,7 +145,7 @@ func TestDispatcher_Permanent(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, w *world) {
 		w.subscribe(w.endpoint(nil), "*")
-		w.receiver.answer = func(s dispatch.Shipment) dispatch.Answer {
+		w.receiver.answer = func(s domain.Shipment) domain.Answer {
 			a := fails(s)
 			a.Permanent = true
 			return a
@@ -346,7 +346,7 @@ func TestDispatcher_PanicOfASend(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, w *world) {
 		w.subscribe(w.endpoint(nil), "*")
-		w.receiver.answer = func(dispatch.Shipment) dispatch.Answer { panic("a defect") }
+		w.receiver.answer = func(domain.Shipment) domain.Answer { panic("a defect") }
 		n := w.start(nil)
 		w.event("a")
 		time.Sleep(4 * time.Second)
@@ -491,7 +491,7 @@ func TestDispatcher_DatabaseClockAhead(t *testing.T) {
 		}), "*")
 		w.receiver.took = time.Second
 		var sent atomic.Int32
-		w.receiver.answer = func(s dispatch.Shipment) dispatch.Answer {
+		w.receiver.answer = func(s domain.Shipment) domain.Answer {
 			if sent.Add(1) == 1 {
 				return fails(s)
 			}

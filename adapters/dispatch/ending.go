@@ -12,8 +12,8 @@ type ending struct {
 	delivery domain.Delivery // as it is with the attempt open
 	version  int             // of the delivery's stream before it
 	fact     *domain.AttemptFinished
-	event    *Event // nil when it couldn't be read
-	plain    bool   // everything that the log could refuse was taken out
+	event    *domain.LoggedEvent // nil when it couldn't be read
+	plain    bool                // everything that the log could refuse was taken out
 
 	// What the answer says about the endpoint.
 	seen   observation
@@ -31,7 +31,7 @@ type ending struct {
 
 // newEnding makes the end of an attempt that has started of its answer. random in [0, 1) spreads the gap to the next
 // one.
-func newEnding(a *attempt, answer Answer, random float64) *ending {
+func newEnding(a *attempt, answer domain.Answer, random float64) *ending {
 	r, exhausted := decide(&a.delivery, a.endpoint.Retry, &answer, random)
 	return &ending{
 		item: a.item, delivery: a.delivery, version: a.version, event: a.event,

@@ -164,8 +164,8 @@ func (s *still) Health(context.Context, domain.UUID, domain.Position) (domain.He
 }
 
 // Send implements Sender.
-func (s *still) Send(context.Context, Shipment) Answer {
-	return Answer{Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeSucceeded}}}
+func (s *still) Send(context.Context, domain.Shipment) domain.Answer {
+	return domain.Answer{Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeSucceeded}}}
 }
 
 // TestWindow_TrimmedWhileRead: what was read behind a horizon isn't taken when the window has become smaller meanwhile,

@@ -11,7 +11,7 @@ import (
 // deadLetterEvent drafts the operational event about a dead delivery, nil when there is none to be appended: about
 // deliveries of operational events, and about one whose event can't be read, which may be such. Whether anybody wants
 // it is the caller's question.
-func deadLetterEvent(of *domain.Delivery, event *Event, r *domain.AttemptResult, reason string) *domain.Draft {
+func deadLetterEvent(of *domain.Delivery, event *domain.LoggedEvent, r *domain.AttemptResult, reason string) *domain.Draft {
 	if event == nil || event.Fact.Event.Type.Operational() {
 		return nil
 	}

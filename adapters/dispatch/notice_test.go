@@ -21,8 +21,8 @@ func TestDispatcher_Notices(t *testing.T) {
 		w.subscribe(endpoint, "*", "hooktrail.*")
 		watcher := w.endpoint(func(c *domain.EndpointConfig) { c.Retry = domain.Schedule{Gaps: []domain.Duration{1000}} })
 		w.subscribe(watcher, "hooktrail.*")
-		set := func(answer func(dispatch.Shipment) dispatch.Answer) {
-			w.receiver.set(func(s dispatch.Shipment) dispatch.Answer {
+		set := func(answer func(domain.Shipment) domain.Answer) {
+			w.receiver.set(func(s domain.Shipment) domain.Answer {
 				if s.Endpoint.ID == watcher { // it fails too, about which nobody is told
 					return fails(s)
 				}
@@ -34,7 +34,7 @@ func TestDispatcher_Notices(t *testing.T) {
 		time.Sleep(time.Second)
 		dead := w.eventOf("order.placed", func(f *domain.EventAppended) { f.Event.ID, f.Event.Subject = "order-1", "ann" })
 		time.Sleep(10 * time.Minute)
-		set(func(s dispatch.Shipment) dispatch.Answer {
+		set(func(s domain.Shipment) domain.Answer {
 			a := fails(s)
 			a.Permanent, a.Result.Error, a.Result.StatusCode = true, "too_large", 0
 			return a

@@ -10,18 +10,8 @@ import (
 // Sender makes one HTTP attempt. It is called from many goroutines at once. It must give up by the shipment's deadline,
 // or when ctx ends, and always says how the attempt ended.
 type Sender interface {
-	Send(ctx context.Context, s Shipment) Answer
+	Send(ctx context.Context, s domain.Shipment) domain.Answer
 }
-
-// What the dispatcher and its Sender exchange.
-type (
-	// Shipment is everything that one attempt needs.
-	Shipment = domain.Shipment
-	// Event is an event as the log has it.
-	Event = domain.LoggedEvent
-	// Answer is how an attempt ended.
-	Answer = domain.Answer
-)
 
 // State is what the dispatcher reads of the views to begin with. Every answer says which position it reflects: what
 // came later they fold themselves from the log, so a view may be any amount behind. Each method's rows and position

@@ -63,7 +63,7 @@ type script struct {
 }
 
 // Send implements Sender.
-func (s script) Send(ctx context.Context, sh dispatch.Shipment) dispatch.Answer {
+func (s script) Send(ctx context.Context, sh domain.Shipment) domain.Answer {
 	r := s.replies[min(sh.Attempt.Number, len(s.replies))-1]
 	s.receiver.mu.Lock()
 	s.receiver.requests = append(s.receiver.requests, request{sh.Delivery.ID, sh.Attempt.Number, sh.Event.ID, sh.Endpoint.ID, time.Now()})
@@ -80,8 +80,8 @@ func (s script) Send(ctx context.Context, sh dispatch.Shipment) dispatch.Answer 
 	return s.promise.judge(r)
 }
 
-func (p promise) judge(r reply) dispatch.Answer {
-	a := dispatch.Answer{Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeFailed, StatusCode: r.status, FinishedAt: time.Now()}}}
+func (p promise) judge(r reply) domain.Answer {
+	a := domain.Answer{Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeFailed, StatusCode: r.status, FinishedAt: time.Now()}}}
 	code := strconv.Itoa(r.status)
 	if slices.Contains(p.Success, code) || slices.Contains(p.Success, code[:1]+"xx") {
 		a.Result.Outcome = domain.OutcomeSucceeded

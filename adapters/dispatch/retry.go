@@ -18,7 +18,7 @@ const (
 // again and when. of is the delivery as it is with the attempt open; random in [0, 1) spreads the gap. It reports
 // whether the delivery is dead because its schedule has ended.
 func decide(
-	of *domain.Delivery, schedule domain.Schedule, answer *Answer, random float64,
+	of *domain.Delivery, schedule domain.Schedule, answer *domain.Answer, random float64,
 ) (r domain.AttemptResult, exhausted bool) {
 	r = answer.Result
 	r.Number = of.Attempts
@@ -33,8 +33,8 @@ func decide(
 }
 
 // unsent is the answer of an attempt of which nothing was sent.
-func unsent(code, detail string) Answer {
-	return Answer{Unsent: true, Result: domain.AttemptResult{
+func unsent(code, detail string) domain.Answer {
+	return domain.Answer{Unsent: true, Result: domain.AttemptResult{
 		AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeFailed, Error: code, FinishedAt: time.Now()},
 		Exchange:   domain.Exchange{Detail: detail},
 	}}

@@ -12,9 +12,9 @@ import (
 )
 
 // complains answers with a 429 that asks for a time; 0: none.
-func complains(wait time.Duration) func(dispatch.Shipment) dispatch.Answer {
-	return func(dispatch.Shipment) dispatch.Answer {
-		a := dispatch.Answer{Throttle: true, Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeFailed, StatusCode: 429}}}
+func complains(wait time.Duration) func(domain.Shipment) domain.Answer {
+	return func(domain.Shipment) domain.Answer {
+		a := domain.Answer{Throttle: true, Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeFailed, StatusCode: 429}}}
 		if wait > 0 {
 			a.NotBefore = time.Now().Add(wait)
 		}

@@ -49,7 +49,7 @@ func backlog(t *testing.T, w *world, window, lag int) []string {
 	w.subscribe(endpoint, "*")
 	w.views.lag(lag)
 	numbers := make(map[domain.UUID]int)
-	w.receiver.answer = func(s dispatch.Shipment) dispatch.Answer {
+	w.receiver.answer = func(s domain.Shipment) domain.Answer {
 		w.receiver.mu.Lock()
 		n := numbers[s.Event.ID]
 		w.receiver.mu.Unlock()

@@ -57,7 +57,7 @@ func (w *worker) run(io, send context.Context, next *attempt) {
 		// stopped between it and here doesn't send any more, for another node may have closed the attempt by now.
 		if next != nil && next.started {
 			timeout := time.Duration(next.endpoint.Timeout)
-			var answer Answer
+			var answer domain.Answer
 			switch {
 			case next.broken != nil:
 				answer = unsent(errorUnreadable, next.broken.Error())
@@ -76,7 +76,7 @@ func (w *worker) run(io, send context.Context, next *attempt) {
 }
 
 // send makes the request of an attempt that has started. A panic of the sender is a failed attempt.
-func (w *worker) send(ctx context.Context, a *attempt, timeout time.Duration) (answer Answer) {
+func (w *worker) send(ctx context.Context, a *attempt, timeout time.Duration) (answer domain.Answer) {
 	began := time.Now()
 	defer func() {
 		if p := recover(); p != nil {
@@ -92,7 +92,7 @@ func (w *worker) send(ctx context.Context, a *attempt, timeout time.Duration) (a
 			answer.Result.DurationUS = time.Since(began).Microseconds()
 		}
 	}()
-	return w.set.Sender.Send(ctx, Shipment{
+	return w.set.Sender.Send(ctx, domain.Shipment{
 		Endpoint: a.endpoint, Event: *a.event, Delivery: a.delivery, Attempt: *a.fact, Deadline: a.returned.Add(timeout),
 	})
 }

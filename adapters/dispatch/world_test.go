@@ -241,9 +241,9 @@ type request struct {
 // receiver is a Sender that answers for the world's receivers. answer says how an attempt ends; nil: it succeeds.
 type receiver struct {
 	w      *world
-	answer func(dispatch.Shipment) dispatch.Answer
-	took   time.Duration                         // for which each request is under way
-	slow   func(dispatch.Shipment) time.Duration // for which one is, if it isn't nil
+	answer func(domain.Shipment) domain.Answer
+	took   time.Duration                       // for which each request is under way
+	slow   func(domain.Shipment) time.Duration // for which one is, if it isn't nil
 
 	mu       sync.Mutex
 	requests []request
@@ -252,7 +252,7 @@ type receiver struct {
 }
 
 // Send implements Sender.
-func (r *receiver) Send(ctx context.Context, s dispatch.Shipment) dispatch.Answer {
+func (r *receiver) Send(ctx context.Context, s domain.Shipment) domain.Answer {
 	if !time.Now().Before(s.Deadline) {
 		r.w.t.Errorf("delivery %s is sent after its deadline", s.Delivery.ID)
 	}
@@ -285,19 +285,19 @@ func (r *receiver) Send(ctx context.Context, s dispatch.Shipment) dispatch.Answe
 	return answer(s)
 }
 
-func succeeds(dispatch.Shipment) dispatch.Answer {
-	return dispatch.Answer{Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeSucceeded, StatusCode: 200}}}
+func succeeds(domain.Shipment) domain.Answer {
+	return domain.Answer{Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeSucceeded, StatusCode: 200}}}
 }
 
-func fails(dispatch.Shipment) dispatch.Answer {
-	return dispatch.Answer{Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeFailed, StatusCode: 503, Error: "status"}}}
+func fails(domain.Shipment) domain.Answer {
+	return domain.Answer{Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeFailed, StatusCode: 503, Error: "status"}}}
 }
 
-func failsBy(code string) dispatch.Answer {
-	return dispatch.Answer{Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeFailed, Error: code, FinishedAt: time.Now()}}}
+func failsBy(code string) domain.Answer {
+	return domain.Answer{Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{Outcome: domain.OutcomeFailed, Error: code, FinishedAt: time.Now()}}}
 }
 
-func (r *receiver) set(answer func(dispatch.Shipment) dispatch.Answer) {
+func (r *receiver) set(answer func(domain.Shipment) domain.Answer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.answer = answer

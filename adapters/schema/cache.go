@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"github.com/hooktrail/hooktrail/domain"
 )
 
 const (
@@ -58,23 +60,27 @@ func (c *Cache) Compile(ctx context.Context, tenant string, document []byte) (*S
 	return c.compile(tenant, document)
 }
 
-// Breaks compiles two versions of a tenant's schema and compares them as the package's Breaks does, which takes well below
-// a second.
-func (c *Cache) Breaks(ctx context.Context, tenant string, old, new []byte) ([]Change, error) {
-	release, err := c.acquire(ctx, tenant)
+// Breaks compiles two versions of a tenant's schema, both of which Check has accepted, and compares them as the package's
+// Breaks does, which takes well below a second.
+func (c *Cache) Breaks(ctx context.Context, tenant domain.TenantID, older, newer string) ([]domain.Fault, error) {
+	release, err := c.acquire(ctx, string(tenant))
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	from, err := c.compile(tenant, old)
+	from, err := c.compile(string(tenant), []byte(older))
 	if err != nil {
 		return nil, fmt.Errorf("compile the old version: %w", err)
 	}
-	to, err := c.compile(tenant, new)
+	to, err := c.compile(string(tenant), []byte(newer))
 	if err != nil {
 		return nil, fmt.Errorf("compile the new version: %w", err)
 	}
-	return Breaks(from, to), nil
+	var faults []domain.Fault
+	for _, change := range Breaks(from, to) {
+		faults = append(faults, domain.Fault(change))
+	}
+	return faults, nil
 }
 
 // compile wants a slot of the tenant.

@@ -164,17 +164,17 @@ func TestSession_compilesOnce(t *testing.T) {
 func TestCache_Breaks(t *testing.T) {
 	t.Parallel()
 	c := NewCache()
-	changes, err := c.Breaks(t.Context(), "t", []byte(`{"required":["a"]}`), []byte(`{}`))
+	changes, err := c.Breaks(t.Context(), "t", `{"required":["a"]}`, `{}`)
 	if err != nil || len(changes) != 1 || changes[0].Pointer != "/required/0" || len(c.slots) != 0 {
 		t.Error(changes, err)
 	}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := c.Breaks(gone, "t", []byte(`{}`), []byte(`{}`)); !errors.Is(err, context.Canceled) {
+	if _, err := c.Breaks(gone, "t", `{}`, `{}`); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 	var bad *DocumentError
-	if _, err := c.Breaks(t.Context(), "t", []byte(`{}`), []byte(`{"type":1}`)); !errors.As(err, &bad) || len(c.slots) != 0 {
+	if _, err := c.Breaks(t.Context(), "t", `{}`, `{"type":1}`); !errors.As(err, &bad) || len(c.slots) != 0 {
 		t.Error(err)
 	}
 }

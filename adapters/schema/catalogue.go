@@ -71,7 +71,7 @@ func Catalogue(name string) ([]byte, error) {
 // and so is one that takes more steps than the budget has, such as CatalogueSteps. Any other error is ctx's.
 func ParseCatalogue(ctx context.Context, document []byte, budget *Budget) ([]EventType, error) {
 	if len(document) > MaxCatalogueBytes {
-		return nil, &DocumentError{[]Fault{{"", fmt.Sprintf("has more than %d bytes", MaxCatalogueBytes)}}}
+		return nil, &DocumentError{[]Fault{{Pointer: "", Text: fmt.Sprintf("has more than %d bytes", MaxCatalogueBytes)}}}
 	}
 	p := catalogueParser{budget: budget}
 	types := p.document(ctx, document)
@@ -94,7 +94,7 @@ type catalogueParser struct {
 // fault keeps as many faults as are told, and some more, of which those that are told are the first by place.
 func (p *catalogueParser) fault(pointer, format string, args ...any) {
 	if len(p.faults) < 4*maxFaults {
-		p.faults = append(p.faults, Fault{clip(pointer, maxPointerBytes), fmt.Sprintf(format, args...)})
+		p.faults = append(p.faults, Fault{Pointer: clip(pointer, maxPointerBytes), Text: fmt.Sprintf(format, args...)})
 	}
 }
 

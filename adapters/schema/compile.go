@@ -66,17 +66,19 @@ func Compile(document []byte) (*Schema, error) {
 // parse decodes a document that every parser reads alike.
 func parse(document []byte) (any, error) {
 	if len(document) > MaxSchemaBytes {
-		return nil, &DocumentError{[]Fault{{"", fmt.Sprintf("has more than %d bytes", MaxSchemaBytes)}}}
+		return nil, &DocumentError{[]Fault{{Pointer: "", Text: fmt.Sprintf("has more than %d bytes", MaxSchemaBytes)}}}
 	}
 	if err := checkJSON(document); err != nil {
 		return nil, err
 	}
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(document))
 	if err != nil {
-		return nil, &DocumentError{[]Fault{{"", "is not JSON"}}}
+		return nil, &DocumentError{[]Fault{{Pointer: "", Text: "is not JSON"}}}
 	}
 	var faults []Fault
-	incomputable("", doc, func(pointer string) { faults = append(faults, Fault{clip(pointer, maxPointerBytes), numberTooLarge}) })
+	incomputable("", doc, func(pointer string) {
+		faults = append(faults, Fault{Pointer: clip(pointer, maxPointerBytes), Text: numberTooLarge})
+	})
 	return doc, documentError(faults)
 }
 
@@ -84,7 +86,7 @@ func checkJSON(document []byte) error {
 	err := domain.CheckJSON("", document)
 	var bad *domain.JSONError
 	if errors.As(err, &bad) {
-		return &DocumentError{[]Fault{{"", fmt.Sprintf("is not JSON that every parser reads alike: %s at byte %d", bad.Problem, bad.Offset)}}}
+		return &DocumentError{[]Fault{{Pointer: "", Text: fmt.Sprintf("is not JSON that every parser reads alike: %s at byte %d", bad.Problem, bad.Offset)}}}
 	}
 	return err
 }
@@ -139,7 +141,7 @@ func (r *reader) build(doc any) error {
 	compiled, err := c.Compile(location)
 	if err != nil {
 		// Everything known to fail was looked for; the library's text may repeat parts of the document.
-		return &DocumentError{[]Fault{{"", "is refused by the JSON Schema library"}}}
+		return &DocumentError{[]Fault{{Pointer: "", Text: "is refused by the JSON Schema library"}}}
 	}
 	return attach(compiled, r.nodes)
 }

@@ -4,13 +4,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/hooktrail/hooktrail/domain"
 )
 
 // Fault is one thing wrong with a document.
-type Fault struct {
-	Pointer string // RFC 6901, "" for the whole document: "/properties/amount/type"
-	Text    string // what is wrong there and what is allowed; it never repeats more than a name
-}
+type Fault = domain.Fault
 
 // DocumentError says where a schema or a catalogue is wrong. It holds every fault that was found, at least one.
 type DocumentError struct{ Faults []Fault }

@@ -35,7 +35,7 @@ type reference struct {
 }
 
 func (r *reader) fault(pointer, format string, args ...any) {
-	r.faults = append(r.faults, Fault{clip(pointer, maxPointerBytes), fmt.Sprintf(format, args...)})
+	r.faults = append(r.faults, Fault{Pointer: clip(pointer, maxPointerBytes), Text: fmt.Sprintf(format, args...)})
 }
 
 func (r *reader) read(pointer string, v any, base *url.URL) *node {

@@ -11,13 +11,7 @@ import (
 )
 
 // Auth is how the product authenticates itself to a receiver. The zero value is none.
-type Auth struct {
-	Type string // "api_key", "basic" or "bearer"
-	In   string // of an api_key: "header" (the default) or "query"
-	Name string // of an api_key's header or query parameter; of a basic user
-	// Value is the secret: the API key, the password or the token.
-	Value string
-}
+type Auth = domain.Auth
 
 // authTypes are the kinds of credentials an endpoint can have.
 func authTypes() []string { return []string{"api_key", "basic", "bearer"} }
@@ -61,7 +55,7 @@ func (p *Profile) CheckAuth(a Auth) error {
 	if len(a.Value) == 0 || len(a.Value) > maxHeaderValue {
 		return domain.Invalid("auth.value", "has 1 to %d bytes", maxHeaderValue)
 	}
-	if name, _ := a.header(); a.Type != "api_key" && p.sets(name) { // the profile's own would be sent in its place
+	if name, _ := authHeader(a); a.Type != "api_key" && p.sets(name) { // the profile's own would be sent in its place
 		return domain.Invalid("auth.type", "goes into a header that the profile %s sets itself", p.Name)
 	}
 	switch a.Type {
@@ -114,8 +108,8 @@ func (p *Profile) sets(canonical string) bool {
 	})
 }
 
-// header returns the header that carries the credentials, "" where none does.
-func (a Auth) header() (name, value string) {
+// authHeader returns the header that carries the credentials, "" where none does.
+func authHeader(a Auth) (name, value string) {
 	switch {
 	case a.Type == "basic":
 		return "Authorization", "Basic " + base64.StdEncoding.EncodeToString([]byte(a.Name+":"+a.Value))

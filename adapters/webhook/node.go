@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/hooktrail/hooktrail/domain"
 )
 
 // kind is what a node of a document is.
@@ -50,9 +51,9 @@ func parseNode(document []byte) (*node, error) {
 	case err == nil || errors.As(err, &fault):
 		return n, err
 	case errors.Is(err, jsontext.ErrDuplicateName) && errors.As(err, &wrong):
-		return nil, &DocumentError{[]Fault{{string(wrong.JSONPointer), "is a duplicate"}}}
+		return nil, &DocumentError{[]Fault{{Pointer: string(wrong.JSONPointer), Text: "is a duplicate"}}}
 	case !utf8.Valid(document):
-		return nil, &DocumentError{[]Fault{{"", "is not UTF-8"}}}
+		return nil, &DocumentError{[]Fault{{Pointer: "", Text: "is not UTF-8"}}}
 	}
 	at, reason := dec.InputOffset(), err.Error()
 	if errors.As(err, &wrong) {
@@ -62,7 +63,7 @@ func parseNode(document []byte) (*node, error) {
 		reason = "it ends too early"
 	}
 	line := 1 + bytes.Count(document[:min(at, int64(len(document)))], []byte("\n"))
-	return nil, &DocumentError{[]Fault{{"", fmt.Sprintf("is not JSON, in line %d: %s", line, reason)}}}
+	return nil, &DocumentError{[]Fault{{Pointer: "", Text: fmt.Sprintf("is not JSON, in line %d: %s", line, reason)}}}
 }
 
 // readNode reads the next value.
@@ -73,7 +74,7 @@ func readNode(dec *jsontext.Decoder) (*node, error) {
 	}
 	n := &node{pointer: string(dec.StackPointer())}
 	if dec.StackDepth() > maxDepth {
-		return nil, &DocumentError{[]Fault{{n.pointer, fmt.Sprintf("is nested deeper than %d levels", maxDepth)}}}
+		return nil, &DocumentError{[]Fault{{Pointer: n.pointer, Text: fmt.Sprintf("is nested deeper than %d levels", maxDepth)}}}
 	}
 	switch token.Kind() {
 	case 'n':
@@ -146,10 +147,7 @@ func (n *node) append(b []byte) []byte {
 }
 
 // Fault is one thing wrong with a document.
-type Fault struct {
-	Pointer string // RFC 6901, "" for the whole document: "/envelope/event/id"
-	Text    string // what is wrong there and what is allowed; it never repeats more than a name
-}
+type Fault = domain.Fault
 
 // DocumentError says where a profile document is wrong. It holds every fault that was found, at least one.
 type DocumentError struct{ Faults []Fault }

@@ -24,7 +24,7 @@ const MaxProfileBytes = 64 << 10
 // that is wrong.
 func ParseProfile(document []byte) (*Profile, error) {
 	if len(document) > MaxProfileBytes {
-		return nil, &DocumentError{[]Fault{{"", fmt.Sprintf("has more than %d bytes", MaxProfileBytes)}}}
+		return nil, &DocumentError{[]Fault{{Pointer: "", Text: fmt.Sprintf("has more than %d bytes", MaxProfileBytes)}}}
 	}
 	root, err := parseNode(document)
 	if err != nil {
@@ -49,7 +49,7 @@ func ParseProfile(document []byte) (*Profile, error) {
 type reader struct{ faults []Fault }
 
 func (r *reader) fault(pointer, format string, args ...any) {
-	r.faults = append(r.faults, Fault{pointer, fmt.Sprintf(format, args...)})
+	r.faults = append(r.faults, Fault{Pointer: pointer, Text: fmt.Sprintf(format, args...)})
 }
 
 // at is fault for one place.

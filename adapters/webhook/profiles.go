@@ -56,15 +56,15 @@ func (s *Profiles) add(p *Profile) {
 func (s *Profiles) With(p *Profile) (*Profiles, error) {
 	if s.built[p.Name] {
 		return nil, &DocumentError{[]Fault{{
-			"/name",
-			"is the name of a profile that the program brings along: choose another",
+			Pointer: "/name",
+			Text:    "is the name of a profile that the program brings along: choose another",
 		}}}
 	}
 	for _, have := range s.byDigest {
 		if have.Name == p.Name && have.Version == p.Version && have.Digest != p.Digest {
 			return nil, &DocumentError{[]Fault{{
-				"/version",
-				"is taken by another document of this name: a change needs a new version",
+				Pointer: "/version",
+				Text:    "is taken by another document of this name: a change needs a new version",
 			}}}
 		}
 	}

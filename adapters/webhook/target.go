@@ -62,7 +62,7 @@ func NewTarget(c TargetConfig) (*Target, error) {
 		secret: map[string]bool{},
 	}
 	t.constant = http.Header{"Content-Type": {c.Profile.ContentType}, "User-Agent": {c.UserAgent}}
-	if name, value := auth.header(); name != "" {
+	if name, value := authHeader(auth); name != "" {
 		t.constant[name], t.secret[name] = []string{value}, true
 	}
 	if c.Origin != "" {

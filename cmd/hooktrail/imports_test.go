@@ -39,6 +39,8 @@ type layer struct {
 // layers holds the most particular part first. Imports within a part are always allowed.
 var layers = []layer{
 	{"cmd", []string{"adapters", "openapi", "migrations", "projections", "domain"}, "only the binary knows all parts: it wires them by hand"},
+	{"openapi/internal/ingest", []string{"domain"}, "what a producer's event is doesn't depend on requests, keys or views"},
+	{"openapi/internal/rest", []string{"projections", "domain"}, "the kit knows no resource, so that none can grow into it"},
 	{"openapi", []string{"projections", "domain"}, "the HTTP surface must not depend on how the log is stored or sent"},
 	{"migrations/migratetest", []string{"migrations", "adapters/localpg"}, "a test's database is a private Postgres with the migrations applied"},
 	{"migrations", nil, "released SQL must not change because Go code did"},
@@ -91,7 +93,11 @@ func checkName(t *testing.T, p goPackage) {
 	t.Helper()
 	for _, elem := range strings.Split(p.rel(), "/") {
 		switch elem {
-		case "internal", "util", "utils", "common", "helpers", "models", "pkg":
+		case "internal":
+			if !inPart(p.rel(), "openapi/internal") {
+				t.Error("internal is allowed below openapi only: its rooms need walls against one another, and nobody outside needs them")
+			}
+		case "util", "utils", "common", "helpers", "models", "pkg":
 			t.Errorf("%q is no name: a package is called after what it provides", elem)
 		}
 	}
@@ -104,6 +110,9 @@ func checkLayer(t *testing.T, p goPackage) {
 		t.Fatalf("no layer for this package: put it below cmd, openapi, migrations, adapters, projections or domain")
 	}
 	own := part(p.rel())
+	if room := layers[i].part; inPart(room, "openapi/internal") {
+		own = room // a room of its own: neither the other rooms nor the resources
+	}
 	for _, imported := range p.Imports {
 		to, ours := strings.CutPrefix(imported, module+"/")
 		if !ours || inPart(to, own) || inAny(to, layers[i].may) {

@@ -121,7 +121,7 @@ func builtInProfiles(embedded *webhook.Profiles, added map[string]bool) []domain
 		if added[p.Digest] {
 			continue
 		}
-		g := openapi.AddProfile(offeredProfile(p), domain.Actor{}, "")
+		g := openapi.AddProfile(p.Offer(), domain.Actor{}, "")
 		g.Claims[0].Scope, g.Claims[0].Key = "built-in profile", p.Digest
 		groups = append(groups, g)
 	}
@@ -137,10 +137,10 @@ func (s *server) addProfiles(ctx context.Context) error {
 		return err
 	}
 	for _, file := range s.profileFiles {
-		if s.profiles.all().ByDigest(file.profile.Digest) != nil {
+		if s.profiles.All().ByDigest(file.profile.Digest) != nil {
 			continue
 		}
-		_, err := domain.AppendOne(ctx, s.entries, openapi.AddProfile(offeredProfile(file.profile), domain.Actor{}, "HOOKTRAIL_PROFILES"))
+		_, err := domain.AppendOne(ctx, s.entries, openapi.AddProfile(file.profile.Offer(), domain.Actor{}, "HOOKTRAIL_PROFILES"))
 		taken := new(domain.ClaimedError)
 		switch {
 		case errors.As(err, &taken) && !taken.Same:

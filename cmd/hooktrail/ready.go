@@ -21,7 +21,8 @@ const (
 	readyBound = 5 * time.Second // of a check
 )
 
-func (r *readiness) ready(ctx context.Context) error {
+// Ready answers from the last check, or makes one.
+func (r *readiness) Ready(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if time.Since(r.at) < readyFor {

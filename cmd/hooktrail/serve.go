@@ -27,6 +27,7 @@ import (
 	"github.com/hooktrail/hooktrail/adapters/postgres/views"
 	"github.com/hooktrail/hooktrail/adapters/schema"
 	"github.com/hooktrail/hooktrail/adapters/webhook"
+	"github.com/hooktrail/hooktrail/adapters/webhook/guide"
 	"github.com/hooktrail/hooktrail/openapi"
 	"github.com/hooktrail/hooktrail/projections"
 )
@@ -131,12 +132,15 @@ type server struct {
 	follower  *views.Follower
 	views     *views.Views
 	directory *projections.Directory
-	courier   attempts
-	profiles  *profileSet
+	courier   *courier.Courier
+	profiles  *courier.Profiles
 
 	profileFiles []profileFile
 	filters      *filter.Filters
 }
+
+// userAgent is what receivers are told of the program.
+const userAgent = "Hooktrail/" + version
 
 // shutdownBound is how long requests and attempts under way may take once the server was told to stop.
 const shutdownBound = 20 * time.Second
@@ -275,9 +279,9 @@ func (s *server) wire(ctx context.Context) (err error) {
 		return err
 	}
 	added := addedProfiles{s.directory, s.directoryIsCurrent}
-	s.profiles = &profileSet{courier.NewProfiles(embedded, added, s.log)}
-	s.courier.Courier, err = courier.New(courier.Config{
-		Sender: sender, Profiles: s.profiles.Profiles, Secrets: s.vault, UserAgent: "Hooktrail/" + version,
+	s.profiles = courier.NewProfiles(embedded, added, s.log)
+	s.courier, err = courier.New(courier.Config{
+		Sender: sender, Profiles: s.profiles, Secrets: s.vault, UserAgent: userAgent,
 		Origin: webhookOrigin(s.Origin),
 	})
 	return err
@@ -306,11 +310,15 @@ func (s *server) serveHTTP(ctx context.Context, log *dispatch.Router) error {
 		return err
 	}
 	handler, err := openapi.NewHandler(openapi.Server{
-		Log: log, Views: s.views, Directory: s.directory, Secrets: keptSecrets(s.entries, s.vault),
-		Profiles: profilesFor(s.profiles), Schemas: schemasFor(schema.NewCache()), Webhooks: webhooks, Guide: s.profiles.guide, Claimed: s.entries.Claimed, Settle: s.entries.Settle,
-		CheckFilter: s.filters.Check, CompileFilter: s.filters.Compile, Route: s.previewed,
-		AttemptBody: s.courier.body, Handshake: s.courier.handshake, Node: s.node.id, Ready: (&readiness{check: s.entries.Ready}).ready, Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
-		Clock: time.Now, Logger: s.log, Version: version, Limits: openapi.Limits{DataBytes: s.MaxDataBytes},
+		Log: log, Claims: s.entries, Settler: s.entries, Views: s.views, Directory: s.directory,
+		Vault: s.vault, Fingerprints: s.entries, Schemas: schema.NewCache(), Filters: s.filters,
+		Profiles: webhook.Offers{
+			Embedded: s.profiles.Embedded(), Known: s.profiles.All, UserAgent: userAgent,
+		},
+		Previewer: dispatch.Previewer{Filter: s.filters.Lazy}, Courier: s.courier,
+		Guides: guide.Guides{Known: s.profiles.All}, Readiness: &readiness{check: s.entries.Ready},
+		Node: s.node.id, Webhooks: webhooks, Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
+		Logger: s.log, Version: version, Limits: openapi.Limits{DataBytes: s.MaxDataBytes},
 	})
 	if err != nil {
 		return err

@@ -749,7 +749,7 @@ type Bounds struct {
 
 // CatalogueRequest defines model for CatalogueRequest.
 type CatalogueRequest struct {
-	// EventTypes A type may stand in several versions, the older ones first.
+	// EventTypes A type may be listed in several versions, the older ones first.
 	EventTypes []CatalogueTypeRequest `json:"event_types"`
 }
 
@@ -873,7 +873,7 @@ type Delivery struct {
 	// Examples: 2
 	Attempts int64 `json:"attempts"`
 
-	// CancelReason Why it was cancelled; more reasons may come.
+	// CancelReason Why it was cancelled; more reasons may be added.
 	//
 	// Examples: endpoint_deleted
 	CancelReason *string `json:"cancel_reason,omitempty"`
@@ -933,7 +933,7 @@ type Delivery struct {
 	// Examples: 2026-07-01T12:05:00Z
 	NextAttemptAt *time.Time `json:"next_attempt_at,omitempty"`
 
-	// Status pending, retrying, succeeded, dead or cancelled; more may come.
+	// Status pending, retrying, succeeded, dead or cancelled; more may be added.
 	//
 	// Examples: retrying
 	Status string `json:"status"`
@@ -1013,7 +1013,7 @@ type Endpoint struct {
 	// Headers Custom headers, by name.
 	Headers *map[string]Secret `json:"headers,omitempty"`
 
-	// Health How the attempts went of late; in get-endpoint without as_of.
+	// Health How recent attempts went; in get-endpoint without as_of.
 	Health *EndpointHealth `json:"health,omitempty"`
 
 	// Id The endpoint's id.
@@ -1210,7 +1210,7 @@ type EndpointPatch struct {
 	// Examples: ownership
 	Handshake *string `json:"handshake,omitempty"`
 
-	// Headers Merged by name; null takes a header away.
+	// Headers Merged by name; null removes a header.
 	//
 	// Examples: {"X-Team":"billing"}
 	Headers *map[string]*string `json:"headers,omitempty"`
@@ -1243,7 +1243,7 @@ type EndpointPatch struct {
 		PerSecond *float64 `json:"per_second,omitempty"`
 	} `json:"rate_limit,omitempty"`
 
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	//
 	// Examples: receiver's maintenance window
 	Reason *string `json:"reason,omitempty"`
@@ -1355,7 +1355,7 @@ type EndpointRequest struct {
 	// RateLimit How many requests are sent; no limit by default.
 	RateLimit *RateLimit `json:"rate_limit,omitempty"`
 
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	//
 	// Examples: receiver's maintenance window
 	Reason *string `json:"reason,omitempty"`
@@ -1415,7 +1415,7 @@ type Entry struct {
 	// Examples: true
 	Erased *bool `json:"erased,omitempty"`
 
-	// Kind What it says; more kinds may come.
+	// Kind What it says; more kinds may be added.
 	//
 	// Examples: endpoint.created
 	Kind string `json:"kind"`
@@ -1514,7 +1514,7 @@ type Event struct {
 	// Examples: 2026-07-01T12:00:00.123456Z
 	RecordedAt time.Time `json:"recorded_at"`
 
-	// SchemaProblem How the event breaks the schema of its type, a line for each place, where the tenant had it accepted all the same.
+	// SchemaProblem How the event breaks the schema of its type, a line for each place, where the tenant had it accepted nevertheless.
 	//
 	// Examples: data/amount: must be a number
 	SchemaProblem *string `json:"schema_problem,omitempty"`
@@ -1603,7 +1603,7 @@ type EventRequest struct {
 	// Examples: /billing
 	Source *string `json:"source,omitempty"`
 
-	// Subject Whom the event is about: what is erased when that person is.
+	// Subject The person that the event is about, who can be erased with all their data.
 	//
 	// Examples: customer-17
 	Subject *string `json:"subject,omitempty"`
@@ -1700,7 +1700,7 @@ type EventTypeRequest struct {
 	// Examples: [{"amount":12.5}]
 	Examples *[]interface{} `json:"examples,omitempty"`
 
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	//
 	// Examples: receiver's maintenance window
 	Reason *string `json:"reason,omitempty"`
@@ -1758,7 +1758,7 @@ type FilterTest struct {
 
 // FilterTestRequest defines model for FilterTestRequest.
 type FilterTestRequest struct {
-	// Event The event to try it on, as append-event takes it. Without one: the tenant's most recent events of the types.
+	// Event The event to try it on, as append-event accepts it. Without one: the tenant's most recent events of the types.
 	Event *EventRequest `json:"event,omitempty"`
 
 	// EventTypes The types, as a subscription has them; all by default.
@@ -1807,7 +1807,7 @@ type Handshake struct {
 	// Endpoint The endpoint after it.
 	Endpoint Endpoint `json:"endpoint"`
 
-	// Error Why there was no answer, or why it doesn't count, for programs; more may come.
+	// Error Why there was no answer, or why it doesn't count, for programs; more may be added.
 	//
 	// Examples: connection_refused
 	Error *string `json:"error,omitempty"`
@@ -1822,7 +1822,7 @@ type Handshake struct {
 	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d75
 	Id openapi_types.UUID `json:"id"`
 
-	// Kind What was asked: ownership or cloudevents; more may come.
+	// Kind What was asked: ownership or cloudevents; more may be added.
 	//
 	// Examples: ownership
 	Kind string `json:"kind"`
@@ -1845,12 +1845,12 @@ type Handshake struct {
 
 // HandshakeRequest defines model for HandshakeRequest.
 type HandshakeRequest struct {
-	// Kind What is asked; by default what the endpoint demands, else ownership.
+	// Kind What the receiver is asked for; by default what the endpoint demands, else ownership.
 	//
 	// Examples: ownership
 	Kind *HandshakeRequestKind `json:"kind,omitempty"`
 
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	//
 	// Examples: receiver's maintenance window
 	Reason *string `json:"reason,omitempty"`
@@ -1861,7 +1861,7 @@ type HandshakeRequest struct {
 	Url *string `json:"url,omitempty"`
 }
 
-// HandshakeRequestKind What is asked; by default what the endpoint demands, else ownership.
+// HandshakeRequestKind What the receiver is asked for; by default what the endpoint demands, else ownership.
 //
 // Examples: ownership
 type HandshakeRequestKind string
@@ -1919,7 +1919,7 @@ type Key struct {
 	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70
 	EndpointId *openapi_types.UUID `json:"endpoint_id,omitempty"`
 
-	// ExpiresAt The key opens nothing from then on.
+	// ExpiresAt The key stops working then.
 	//
 	// Examples: 2027-07-01T00:00:00Z
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
@@ -1949,7 +1949,7 @@ type Key struct {
 	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6f
 	PrincipalId openapi_types.UUID `json:"principal_id"`
 
-	// Role What the key may do; more roles may come.
+	// Role What the key may do; more roles may be added.
 	//
 	// Examples: producer
 	Role string `json:"role"`
@@ -1988,7 +1988,7 @@ type KeyRequest struct {
 	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70
 	EndpointId *openapi_types.UUID `json:"endpoint_id,omitempty"`
 
-	// ExpiresAt The key opens nothing from then on; never by default.
+	// ExpiresAt The key stops working then; never by default.
 	//
 	// Examples: 2027-07-01T00:00:00Z
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
@@ -2003,7 +2003,7 @@ type KeyRequest struct {
 	// Examples: billing
 	Principal *string `json:"principal,omitempty"`
 
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	//
 	// Examples: receiver's maintenance window
 	Reason *string `json:"reason,omitempty"`
@@ -2076,12 +2076,12 @@ type Profile struct {
 	// Examples: 2026-07-01T12:00:00.123456Z
 	AddedAt *time.Time `json:"added_at,omitempty"`
 
-	// BuiltIn Whether the program brings it along; else an operator added it.
+	// BuiltIn Whether it is built into the program; else an operator added it.
 	//
 	// Examples: true
 	BuiltIn bool `json:"built_in"`
 
-	// Description What the document says of itself.
+	// Description What the document says about itself.
 	//
 	// Examples: Standard Webhooks.
 	Description *string `json:"description,omitempty"`
@@ -2096,7 +2096,7 @@ type Profile struct {
 	// Examples: {"name":"standard-webhooks","version":1}
 	Document interface{} `json:"document"`
 
-	// EventTypes The vendor's catalogue; other types may be sent all the same.
+	// EventTypes The vendor's catalogue; other types may be sent too.
 	//
 	// Examples: ["offer.issued"]
 	EventTypes *[]string `json:"event_types,omitempty"`
@@ -2178,7 +2178,7 @@ type PutEventType struct {
 	// Examples: offer.issued
 	Name string `json:"name"`
 
-	// Outcome created, changed or unchanged; of a dry run also refused. More may come.
+	// Outcome created, changed or unchanged; of a dry run also refused. More may be added.
 	//
 	// Examples: changed
 	Outcome string `json:"outcome"`
@@ -2224,7 +2224,7 @@ type RateLimit struct {
 
 // ReasonBody defines model for ReasonBody.
 type ReasonBody struct {
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	//
 	// Examples: receiver's maintenance window
 	Reason *string `json:"reason,omitempty"`
@@ -2257,7 +2257,7 @@ type Receipt struct {
 	// Examples: offer.issued
 	Type string `json:"type"`
 
-	// Warnings How the event breaks the schema of its type, where the tenant has it accepted all the same: places and rules. It stands in the event's entry too.
+	// Warnings How the event breaks the schema of its type, where the tenant has it accepted nevertheless: places and rules. The event's entry has it too.
 	//
 	// Examples: ["data/amount: must be a number"]
 	Warnings *[]string `json:"warnings,omitempty"`
@@ -2291,7 +2291,7 @@ type Registration struct {
 	// Examples: ["offer.*"]
 	EventTypes []string `json:"event_types"`
 
-	// ExpiresAt The token opens nothing from then on; what was made with it stays.
+	// ExpiresAt The token stops working then; what was made with it stays.
 	//
 	// Examples: 2027-07-01T00:00:00Z
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
@@ -2380,7 +2380,7 @@ type RegistrationRequest struct {
 	// Examples: ["offer.*"]
 	EventTypes []string `json:"event_types"`
 
-	// ExpiresAt The token opens nothing from then on; never by default.
+	// ExpiresAt The token stops working then; never by default.
 	//
 	// Examples: 2027-07-01T00:00:00Z
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
@@ -2405,7 +2405,7 @@ type RegistrationRequest struct {
 	// Examples: acme warehouse
 	Principal *string `json:"principal,omitempty"`
 
-	// Profiles The wire formats that endpoints may have; by default all that are for self-service. Those that only a tenant's admins set up have to be named.
+	// Profiles The wire formats that endpoints may have; by default all that are for self-service. Those that only a tenant's admins set up must be named.
 	//
 	// Examples: ["sparkfly"]
 	Profiles *[]string `json:"profiles,omitempty"`
@@ -2415,7 +2415,7 @@ type RegistrationRequest struct {
 	// Examples: 1
 	Quota *int64 `json:"quota,omitempty"`
 
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	//
 	// Examples: receiver's maintenance window
 	Reason *string `json:"reason,omitempty"`
@@ -2486,7 +2486,7 @@ type Response struct {
 	// Examples: false
 	Incomplete *bool `json:"incomplete,omitempty"`
 
-	// Masked The endpoint's own secrets stood in it and were masked.
+	// Masked It contained secrets of the endpoint, which were masked.
 	//
 	// Examples: false
 	Masked *bool `json:"masked,omitempty"`
@@ -2570,7 +2570,7 @@ type RotateRequest struct {
 	// Examples: 24h
 	Overlap *string `json:"overlap,omitempty"`
 
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	//
 	// Examples: receiver's maintenance window
 	Reason *string `json:"reason,omitempty"`
@@ -2586,23 +2586,23 @@ type RoutePreview struct {
 	// Deliveries Where the event would go.
 	Deliveries []Previewed `json:"deliveries"`
 
-	// Skipped Subscriptions whose types match and that would make no delivery all the same.
+	// Skipped Subscriptions whose types match and that would still make no delivery.
 	Skipped []Skipped `json:"skipped"`
 }
 
 // RoutePreviewRequest defines model for RoutePreviewRequest.
 type RoutePreviewRequest struct {
-	// AsOf By the configuration as of this time. In the future: 422.
+	// AsOf Uses the configuration as of this time. In the future: 422.
 	//
 	// Examples: 2026-07-01T12:00:00Z
 	AsOf *time.Time `json:"as_of,omitempty"`
 
-	// AsOfSequence By the configuration as it was after this entry of the tenant's log. Beyond its end: 422.
+	// AsOfSequence Uses the configuration as it was after this entry of the tenant's log. Beyond its end: 422.
 	//
 	// Examples: 41
 	AsOfSequence *int64 `json:"as_of_sequence,omitempty"`
 
-	// Event The event, as append-event takes it.
+	// Event The event, as append-event accepts it.
 	Event EventRequest `json:"event"`
 }
 
@@ -2667,7 +2667,7 @@ type Routing struct {
 	// Examples: 41
 	Sequence *int64 `json:"sequence,omitempty"`
 
-	// Skipped Subscriptions whose types matched and that made no delivery all the same.
+	// Skipped Subscriptions whose types matched and that still made no delivery.
 	Skipped []Skipped `json:"skipped"`
 }
 
@@ -2709,7 +2709,7 @@ type Skipped struct {
 	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70
 	EndpointId openapi_types.UUID `json:"endpoint_id"`
 
-	// Reason Why it made no delivery; more reasons may come.
+	// Reason Why it made no delivery; more reasons may be added.
 	//
 	// Examples: subscription_paused
 	Reason string `json:"reason"`
@@ -2779,7 +2779,7 @@ type Subscription struct {
 	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70
 	EndpointId openapi_types.UUID `json:"endpoint_id"`
 
-	// EventTypes Types, in which * stands for one segment or, last, for all the rest.
+	// EventTypes Types, in which * matches one segment or, at the end, all the rest.
 	//
 	// Examples: ["offer.*"]
 	EventTypes []string `json:"event_types"`
@@ -2843,7 +2843,7 @@ type SubscriptionPatch struct {
 	// Examples: data.amount > 100
 	Filter *string `json:"filter,omitempty"`
 
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	//
 	// Examples: receiver's maintenance window
 	Reason *string `json:"reason,omitempty"`
@@ -2856,7 +2856,7 @@ type SubscriptionRequest struct {
 	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70
 	EndpointId openapi_types.UUID `json:"endpoint_id"`
 
-	// EventTypes Types, in which * stands for one segment or, last, for all the rest. It never stands for the server's own hooktrail.…
+	// EventTypes Types, in which * matches one segment or, at the end, all the rest. It never matches the server's own hooktrail.…
 	//
 	// Examples: ["offer.*"]
 	EventTypes []string `json:"event_types"`
@@ -2866,7 +2866,7 @@ type SubscriptionRequest struct {
 	// Examples: data.amount > 100
 	Filter *string `json:"filter,omitempty"`
 
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	//
 	// Examples: receiver's maintenance window
 	Reason *string `json:"reason,omitempty"`
@@ -2899,7 +2899,7 @@ type Tenant struct {
 	// Examples: Acme Ltd
 	Name string `json:"name"`
 
-	// SchemaValidation What becomes of events whose data breaks the schema of their type. off: nothing is checked; warn: they are appended, and receipt and entry say what is wrong; enforce: they are refused. Events of types that aren't registered are always accepted.
+	// SchemaValidation What happens to events whose data breaks the schema of their type. off: nothing is checked; warn: they are appended, and receipt and entry say what is wrong; enforce: they are refused. Events of types that aren't registered are always accepted.
 	//
 	// Examples: enforce
 	SchemaValidation string `json:"schema_validation"`
@@ -2948,7 +2948,7 @@ type TenantPatch struct {
 	// Examples: Acme Ltd
 	Name *string `json:"name,omitempty"`
 
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	//
 	// Examples: receiver's maintenance window
 	Reason *string `json:"reason,omitempty"`
@@ -2971,7 +2971,7 @@ type TenantRequest struct {
 	// Examples: false
 	HttpsOnly *bool `json:"https_only,omitempty"`
 
-	// Id Chosen for ever.
+	// Id Permanent.
 	//
 	// Examples: acme
 	Id string `json:"id"`
@@ -2981,7 +2981,7 @@ type TenantRequest struct {
 	// Examples: Acme Ltd
 	Name *string `json:"name,omitempty"`
 
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	//
 	// Examples: receiver's maintenance window
 	Reason *string `json:"reason,omitempty"`
@@ -3032,7 +3032,7 @@ type TestRequest struct {
 	// Examples: {"amount":12.5}
 	Data interface{} `json:"data,omitempty"`
 
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	//
 	// Examples: receiver's maintenance window
 	Reason *string `json:"reason,omitempty"`
@@ -3124,7 +3124,7 @@ type Whoami struct {
 	// Examples: ["offer.*"]
 	EventTypes *[]string `json:"event_types,omitempty"`
 
-	// ExpiresAt The key opens nothing from then on.
+	// ExpiresAt The key stops working then.
 	//
 	// Examples: 2027-07-01T00:00:00Z
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
@@ -3192,13 +3192,13 @@ type ListInstanceKeysParamsOrder string
 
 // CreateInstanceKeyParams defines parameters for CreateInstanceKey.
 type CreateInstanceKeyParams struct {
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // RevokeInstanceKeyParams defines parameters for RevokeInstanceKey.
 type RevokeInstanceKeyParams struct {
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	Reason *string `form:"reason,omitempty" json:"reason,omitempty"`
 }
 
@@ -3222,10 +3222,10 @@ type CreateProfileJSONBody map[string]interface{}
 
 // CreateProfileParams defines parameters for CreateProfile.
 type CreateProfileParams struct {
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	Reason *string `form:"reason,omitempty" json:"reason,omitempty"`
 
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
@@ -3258,13 +3258,13 @@ type ListTenantsParamsOrder string
 
 // CreateTenantParams defines parameters for CreateTenant.
 type CreateTenantParams struct {
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // DeleteTenantParams defines parameters for DeleteTenant.
 type DeleteTenantParams struct {
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	Reason *string `form:"reason,omitempty" json:"reason,omitempty"`
 
 	// IfMatch The ETag that the thing must still have; else 412.
@@ -3387,7 +3387,7 @@ type GetAttemptBodyParams struct {
 
 // RedriveDeliveryParams defines parameters for RedriveDelivery.
 type RedriveDeliveryParams struct {
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
@@ -3420,13 +3420,13 @@ type ListEndpointsParamsOrder string
 
 // CreateEndpointParams defines parameters for CreateEndpoint.
 type CreateEndpointParams struct {
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // DeleteEndpointParams defines parameters for DeleteEndpoint.
 type DeleteEndpointParams struct {
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	Reason *string `form:"reason,omitempty" json:"reason,omitempty"`
 
 	// IfMatch The ETag that the thing must still have; else 412.
@@ -3456,31 +3456,31 @@ type UpdateEndpointParams struct {
 
 // HandshakeEndpointParams defines parameters for HandshakeEndpoint.
 type HandshakeEndpointParams struct {
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // PauseEndpointParams defines parameters for PauseEndpoint.
 type PauseEndpointParams struct {
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // ResumeEndpointParams defines parameters for ResumeEndpoint.
 type ResumeEndpointParams struct {
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // RotateEndpointKeyParams defines parameters for RotateEndpointKey.
 type RotateEndpointKeyParams struct {
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // TestEndpointParams defines parameters for TestEndpoint.
 type TestEndpointParams struct {
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
@@ -3513,10 +3513,10 @@ type ListEventTypesParamsOrder string
 
 // ImportEventTypesParams defines parameters for ImportEventTypes.
 type ImportEventTypesParams struct {
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	Reason *string `form:"reason,omitempty" json:"reason,omitempty"`
 
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
@@ -3537,7 +3537,7 @@ type GetEventTypeParams struct {
 
 // PutEventTypeParams defines parameters for PutEventType.
 type PutEventTypeParams struct {
-	// DryRun true: say what would become of it, and append nothing.
+	// DryRun true: tell what the outcome would be, and append nothing.
 	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// IfMatch The ETag that the thing must still have; else 412.
@@ -3606,7 +3606,7 @@ type ListEventsParamsOrder string
 
 // AppendEventParams defines parameters for AppendEvent.
 type AppendEventParams struct {
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
@@ -3615,7 +3615,7 @@ type AppendEventsApplicationCloudeventsBatchPlusJSONBody = []CloudEventRequest
 
 // AppendEventsParams defines parameters for AppendEvents.
 type AppendEventsParams struct {
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
@@ -3702,13 +3702,13 @@ type ListKeysParamsOrder string
 
 // CreateKeyParams defines parameters for CreateKey.
 type CreateKeyParams struct {
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // RevokeKeyParams defines parameters for RevokeKey.
 type RevokeKeyParams struct {
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	Reason *string `form:"reason,omitempty" json:"reason,omitempty"`
 }
 
@@ -3813,13 +3813,13 @@ type ListRegistrationsParamsOrder string
 
 // CreateRegistrationParams defines parameters for CreateRegistration.
 type CreateRegistrationParams struct {
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // DeleteRegistrationParams defines parameters for DeleteRegistration.
 type DeleteRegistrationParams struct {
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	Reason *string `form:"reason,omitempty" json:"reason,omitempty"`
 
 	// IfMatch The ETag that the thing must still have; else 412.
@@ -3855,7 +3855,7 @@ type ListSkipsParams struct {
 	// EndpointId What didn't go to this endpoint.
 	EndpointId *openapi_types.UUID `form:"endpoint_id,omitempty" json:"endpoint_id,omitempty"`
 
-	// SubscriptionId What this subscription passed over.
+	// SubscriptionId What this subscription skipped.
 	SubscriptionId *openapi_types.UUID `form:"subscription_id,omitempty" json:"subscription_id,omitempty"`
 
 	// From Routed at this time or later.
@@ -3906,13 +3906,13 @@ type ListSubscriptionsParamsOrder string
 
 // CreateSubscriptionParams defines parameters for CreateSubscription.
 type CreateSubscriptionParams struct {
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // DeleteSubscriptionParams defines parameters for DeleteSubscription.
 type DeleteSubscriptionParams struct {
-	// Reason Why it is done; goes into the log.
+	// Reason Why it is done; recorded in the log.
 	Reason *string `form:"reason,omitempty" json:"reason,omitempty"`
 
 	// IfMatch The ETag that the thing must still have; else 412.
@@ -3942,13 +3942,13 @@ type UpdateSubscriptionParams struct {
 
 // PauseSubscriptionParams defines parameters for PauseSubscription.
 type PauseSubscriptionParams struct {
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // ResumeSubscriptionParams defines parameters for ResumeSubscription.
 type ResumeSubscriptionParams struct {
-	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log lives.
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
@@ -4892,7 +4892,7 @@ type ClientInterface interface {
 
 	// ListProfiles List wire formats
 	//
-	// Those that the program brings along and those that operators added, in every version. There is no as_of: a profile never changes, and added_at says since when it is there.
+	// Those that are built into the program and those that operators added, in every version. There is no as_of: a profile never changes, and added_at says when it was added.
 	//
 	// Roles: admin, auditor, monitor, operator, privacy, producer, receiver, registrant.
 	//
@@ -4901,14 +4901,14 @@ type ClientInterface interface {
 
 	// CreateProfileWithBody Add a wire format
 	//
-	// The body is the document, of the same form as those that the program brings along. Endpoints of all tenants can use it from then on; those that exist keep the version with which they were made. A document that is wrong is refused with the places (422 invalid_profile); the same document again is answered with 200.
+	// The body is the document, of the same form as those that are built into the program. Endpoints of all tenants can use it from then on; those that exist keep the version with which they were made. A document that is wrong is refused with the places (422 invalid_profile); the same document again is answered with 200.
 	//
 	// Roles: operator.
 	//
 	// **Members**: `name`, `version` (a change needs a new one), `description`;
 	// `transport`, https or http_or_https; `content_type`; `envelope`, the body: any JSON, with fields in its strings;
 	// `headers`, names and values with fields; `signature` with `header`, `content` (what is signed, with ${body} once),
-	// `encoding` (hex or base64), `algorithms` (hmac-sha256 and ed25519, each with what stands before its signatures) and
+	// `encoding` (hex or base64), `algorithms` (hmac-sha256 and ed25519, each with what precedes its signatures) and
 	// `separator` where several fit; `key` with `format` (text or whsec) and `generated`; `auth` with `required`, `types`, `header`, `query`;
 	// `success`, statuses; `timeout`; `retry`, default or a schedule as endpoints have it; `honours_retry_after`, whether
 	// Retry-After, 410, 429 and 503 count; `event_types`; `self_service`.
@@ -4925,14 +4925,14 @@ type ClientInterface interface {
 
 	// CreateProfile Add a wire format
 	//
-	// The body is the document, of the same form as those that the program brings along. Endpoints of all tenants can use it from then on; those that exist keep the version with which they were made. A document that is wrong is refused with the places (422 invalid_profile); the same document again is answered with 200.
+	// The body is the document, of the same form as those that are built into the program. Endpoints of all tenants can use it from then on; those that exist keep the version with which they were made. A document that is wrong is refused with the places (422 invalid_profile); the same document again is answered with 200.
 	//
 	// Roles: operator.
 	//
 	// **Members**: `name`, `version` (a change needs a new one), `description`;
 	// `transport`, https or http_or_https; `content_type`; `envelope`, the body: any JSON, with fields in its strings;
 	// `headers`, names and values with fields; `signature` with `header`, `content` (what is signed, with ${body} once),
-	// `encoding` (hex or base64), `algorithms` (hmac-sha256 and ed25519, each with what stands before its signatures) and
+	// `encoding` (hex or base64), `algorithms` (hmac-sha256 and ed25519, each with what precedes its signatures) and
 	// `separator` where several fit; `key` with `format` (text or whsec) and `generated`; `auth` with `required`, `types`, `header`, `query`;
 	// `success`, statuses; `timeout`; `retry`, default or a schedule as endpoints have it; `honours_retry_after`, whether
 	// Retry-After, 410, 429 and 503 count; `event_types`; `self_service`.
@@ -4967,7 +4967,7 @@ type ClientInterface interface {
 
 	// CreateTenantWithBody Create a tenant
 	//
-	// Begins a tenant's log. The id is chosen for ever, also when the tenant is deleted.
+	// Begins a tenant's log. The id is permanent: it isn't free again when the tenant is deleted.
 	//
 	// Roles: operator.
 	//
@@ -4978,7 +4978,7 @@ type ClientInterface interface {
 
 	// CreateTenant Create a tenant
 	//
-	// Begins a tenant's log. The id is chosen for ever, also when the tenant is deleted.
+	// Begins a tenant's log. The id is permanent: it isn't free again when the tenant is deleted.
 	//
 	// Roles: operator.
 	//
@@ -4989,7 +4989,7 @@ type ClientInterface interface {
 
 	// DeleteTenant Delete a tenant
 	//
-	// Ends the tenant: its keys open nothing any more and nothing is sent. Its log stays.
+	// Ends the tenant: its keys stop working and nothing is sent. Its log stays.
 	//
 	// Roles: operator.
 	//
@@ -4998,7 +4998,7 @@ type ClientInterface interface {
 
 	// GetTenant Get a tenant
 	//
-	// The tenant's switches, now or as of a moment.
+	// The tenant's settings, now or as of a moment.
 	//
 	// Roles: admin, auditor, operator.
 	//
@@ -5007,7 +5007,7 @@ type ClientInterface interface {
 
 	// UpdateTenantWithBody Change a tenant
 	//
-	// A merge patch (RFC 7396). Switching webhooks off keeps on logging events; routing records that nothing was sent. schema_validation says what becomes of events that break their type's schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, the receipt has warnings.
+	// A merge patch (RFC 7396). While webhooks are off, events are still logged; routing records that nothing was sent. schema_validation determines what happens to events that break their type's schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, the receipt has warnings.
 	//
 	// Roles: admin, operator.
 	//
@@ -5018,7 +5018,7 @@ type ClientInterface interface {
 
 	// UpdateTenantWithApplicationMergePatchPlusJSONBody Change a tenant
 	//
-	// A merge patch (RFC 7396). Switching webhooks off keeps on logging events; routing records that nothing was sent. schema_validation says what becomes of events that break their type's schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, the receipt has warnings.
+	// A merge patch (RFC 7396). While webhooks are off, events are still logged; routing records that nothing was sent. schema_validation determines what happens to events that break their type's schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, the receipt has warnings.
 	//
 	// Roles: admin, operator.
 	//
@@ -5038,7 +5038,7 @@ type ClientInterface interface {
 
 	// GetDelivery Get a delivery
 	//
-	// Where the delivery stands, now or as of a moment.
+	// The delivery's state, now or as of a moment.
 	//
 	// Roles: admin, auditor, operator, receiver.
 	//
@@ -5277,7 +5277,7 @@ type ClientInterface interface {
 
 	// ImportEventTypesWithBody Import a catalogue of event types
 	//
-	// Registers all types of a catalogue, or none: types that are so already stay, so that it can be imported again. What a tenant has besides stays too. Breaking changes are refused as in put-event-type.
+	// Registers all types of a catalogue, or none: types that are defined like that already stay, so that it can be imported again. What a tenant has besides stays too. Breaking changes are refused as in put-event-type.
 	//
 	// Roles: admin, operator.
 	//
@@ -5288,7 +5288,7 @@ type ClientInterface interface {
 
 	// ImportEventTypes Import a catalogue of event types
 	//
-	// Registers all types of a catalogue, or none: types that are so already stay, so that it can be imported again. What a tenant has besides stays too. Breaking changes are refused as in put-event-type.
+	// Registers all types of a catalogue, or none: types that are defined like that already stay, so that it can be imported again. What a tenant has besides stays too. Breaking changes are refused as in put-event-type.
 	//
 	// Roles: admin, operator.
 	//
@@ -5339,7 +5339,7 @@ type ClientInterface interface {
 
 	// ListEvents List events
 	//
-	// With their data. With id: the one event of that name, also one that can't stand in a path. A producer sees what its principal appended, a receiver what was sent to its endpoint. A page can have fewer items than asked for when the data is large.
+	// With their data. With id: the one event of that name, also one whose id can't be part of a path. A producer sees what its principal appended, a receiver what was sent to its endpoint. A page can have fewer items than asked for when the data is large.
 	//
 	// Roles: admin, auditor, operator, producer, receiver.
 	//
@@ -5348,7 +5348,7 @@ type ClientInterface interface {
 
 	// AppendEventWithBody Append an event
 	//
-	// Takes the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
 	//
 	// Roles: operator, producer.
 	//
@@ -5359,7 +5359,7 @@ type ClientInterface interface {
 
 	// AppendEventWithApplicationCloudeventsPlusJSONBody Append an event
 	//
-	// Takes the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
 	//
 	// Roles: operator, producer.
 	//
@@ -5370,7 +5370,7 @@ type ClientInterface interface {
 
 	// AppendEvent Append an event
 	//
-	// Takes the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
 	//
 	// Roles: operator, producer.
 	//
@@ -5423,7 +5423,7 @@ type ClientInterface interface {
 
 	// GetEventRoutingBySequence Get an event's routing by its sequence
 	//
-	// As get-event-routing, for an event whose id can't stand in a path or has another source: ?id= of the list of events tells its sequence.
+	// As get-event-routing, for an event whose id can't be part of a path or has another source: ?id= of the list of events tells its sequence.
 	//
 	// Roles: admin, auditor, operator, producer.
 	//
@@ -5432,7 +5432,7 @@ type ClientInterface interface {
 
 	// GetEvent Get an event
 	//
-	// The event with its data, byte for byte. The id goes percent-encoded; one that can't stand in a path all the same, such as / or (behind some proxies) .., goes through ?id= of the list. Where a producer called an event by another one's internal id, this finds the producer's; get-event-by-sequence finds either.
+	// The event with its data, byte for byte. The id goes percent-encoded; one that can't be part of a path even so, such as / or (behind some proxies) .., is found with ?id= of the list. Where a producer called an event by another one's internal id, this finds the producer's; get-event-by-sequence finds either.
 	//
 	// Roles: admin, auditor, operator, producer, receiver.
 	//
@@ -5441,7 +5441,7 @@ type ClientInterface interface {
 
 	// GetEventRouting Get an event's routing
 	//
-	// Where the event went and which matching subscriptions were passed over, as it was decided then; with as_of, as far as it was routed at that moment.
+	// Where the event went and which matching subscriptions were skipped, as it was decided then; with as_of, as far as it was routed at that moment.
 	//
 	// Roles: admin, auditor, operator, producer.
 	//
@@ -5450,7 +5450,7 @@ type ClientInterface interface {
 
 	// TestFilterWithBody Try a filter
 	//
-	// Tries a filter on an event, or on the tenant's most recent ones (of its last 10,000): what it chooses, leaves out and fails on. A filter that isn't one is refused with line and column. Nothing is appended, so an Idempotency-Key changes nothing.
+	// Tries a filter on an event, or on the tenant's most recent ones (of its last 10,000): what it matches, leaves out and fails on. A text that isn't a filter is refused with line and column. Nothing is appended, so an Idempotency-Key changes nothing.
 	//
 	// Roles: admin, operator.
 	//
@@ -5461,7 +5461,7 @@ type ClientInterface interface {
 
 	// TestFilter Try a filter
 	//
-	// Tries a filter on an event, or on the tenant's most recent ones (of its last 10,000): what it chooses, leaves out and fails on. A filter that isn't one is refused with line and column. Nothing is appended, so an Idempotency-Key changes nothing.
+	// Tries a filter on an event, or on the tenant's most recent ones (of its last 10,000): what it matches, leaves out and fails on. A text that isn't a filter is refused with line and column. Nothing is appended, so an Idempotency-Key changes nothing.
 	//
 	// Roles: admin, operator.
 	//
@@ -5570,7 +5570,7 @@ type ClientInterface interface {
 
 	// DeleteRegistration End a registration
 	//
-	// The token opens nothing any more, at once in this process, and in others as they read the log. Endpoints that were made with it stay, and so do their receivers' keys.
+	// The token stops working, at once in this process, and in others as they read the log. Endpoints that were made with it stay, and so do their receivers' keys.
 	//
 	// Roles: admin, operator.
 	//
@@ -5734,7 +5734,7 @@ type ClientInterface interface {
 
 	// GetWhoami Say what the key may do
 	//
-	// What the key that is sent is, and what it may do.
+	// What the key of the request is, and what it may do.
 	//
 	// Roles: admin, auditor, monitor, operator, privacy, producer, receiver, registrant.
 	//
@@ -5881,7 +5881,7 @@ func (c *Client) RevokeInstanceKey(ctx context.Context, id openapi_types.UUID, p
 
 // ListProfiles List wire formats
 //
-// Those that the program brings along and those that operators added, in every version. There is no as_of: a profile never changes, and added_at says since when it is there.
+// Those that are built into the program and those that operators added, in every version. There is no as_of: a profile never changes, and added_at says when it was added.
 //
 // Roles: admin, auditor, monitor, operator, privacy, producer, receiver, registrant.
 //
@@ -5900,14 +5900,14 @@ func (c *Client) ListProfiles(ctx context.Context, params *ListProfilesParams, r
 
 // CreateProfileWithBody Add a wire format
 //
-// The body is the document, of the same form as those that the program brings along. Endpoints of all tenants can use it from then on; those that exist keep the version with which they were made. A document that is wrong is refused with the places (422 invalid_profile); the same document again is answered with 200.
+// The body is the document, of the same form as those that are built into the program. Endpoints of all tenants can use it from then on; those that exist keep the version with which they were made. A document that is wrong is refused with the places (422 invalid_profile); the same document again is answered with 200.
 //
 // Roles: operator.
 //
 // **Members**: `name`, `version` (a change needs a new one), `description`;
 // `transport`, https or http_or_https; `content_type`; `envelope`, the body: any JSON, with fields in its strings;
 // `headers`, names and values with fields; `signature` with `header`, `content` (what is signed, with ${body} once),
-// `encoding` (hex or base64), `algorithms` (hmac-sha256 and ed25519, each with what stands before its signatures) and
+// `encoding` (hex or base64), `algorithms` (hmac-sha256 and ed25519, each with what precedes its signatures) and
 // `separator` where several fit; `key` with `format` (text or whsec) and `generated`; `auth` with `required`, `types`, `header`, `query`;
 // `success`, statuses; `timeout`; `retry`, default or a schedule as endpoints have it; `honours_retry_after`, whether
 // Retry-After, 410, 429 and 503 count; `event_types`; `self_service`.
@@ -5934,14 +5934,14 @@ func (c *Client) CreateProfileWithBody(ctx context.Context, params *CreateProfil
 
 // CreateProfile Add a wire format
 //
-// The body is the document, of the same form as those that the program brings along. Endpoints of all tenants can use it from then on; those that exist keep the version with which they were made. A document that is wrong is refused with the places (422 invalid_profile); the same document again is answered with 200.
+// The body is the document, of the same form as those that are built into the program. Endpoints of all tenants can use it from then on; those that exist keep the version with which they were made. A document that is wrong is refused with the places (422 invalid_profile); the same document again is answered with 200.
 //
 // Roles: operator.
 //
 // **Members**: `name`, `version` (a change needs a new one), `description`;
 // `transport`, https or http_or_https; `content_type`; `envelope`, the body: any JSON, with fields in its strings;
 // `headers`, names and values with fields; `signature` with `header`, `content` (what is signed, with ${body} once),
-// `encoding` (hex or base64), `algorithms` (hmac-sha256 and ed25519, each with what stands before its signatures) and
+// `encoding` (hex or base64), `algorithms` (hmac-sha256 and ed25519, each with what precedes its signatures) and
 // `separator` where several fit; `key` with `format` (text or whsec) and `generated`; `auth` with `required`, `types`, `header`, `query`;
 // `success`, statuses; `timeout`; `retry`, default or a schedule as endpoints have it; `honours_retry_after`, whether
 // Retry-After, 410, 429 and 503 count; `event_types`; `self_service`.
@@ -6006,7 +6006,7 @@ func (c *Client) ListTenants(ctx context.Context, params *ListTenantsParams, req
 
 // CreateTenantWithBody Create a tenant
 //
-// Begins a tenant's log. The id is chosen for ever, also when the tenant is deleted.
+// Begins a tenant's log. The id is permanent: it isn't free again when the tenant is deleted.
 //
 // Roles: operator.
 //
@@ -6027,7 +6027,7 @@ func (c *Client) CreateTenantWithBody(ctx context.Context, params *CreateTenantP
 
 // CreateTenant Create a tenant
 //
-// Begins a tenant's log. The id is chosen for ever, also when the tenant is deleted.
+// Begins a tenant's log. The id is permanent: it isn't free again when the tenant is deleted.
 //
 // Roles: operator.
 //
@@ -6048,7 +6048,7 @@ func (c *Client) CreateTenant(ctx context.Context, params *CreateTenantParams, b
 
 // DeleteTenant Delete a tenant
 //
-// Ends the tenant: its keys open nothing any more and nothing is sent. Its log stays.
+// Ends the tenant: its keys stop working and nothing is sent. Its log stays.
 //
 // Roles: operator.
 //
@@ -6067,7 +6067,7 @@ func (c *Client) DeleteTenant(ctx context.Context, tenant string, params *Delete
 
 // GetTenant Get a tenant
 //
-// The tenant's switches, now or as of a moment.
+// The tenant's settings, now or as of a moment.
 //
 // Roles: admin, auditor, operator.
 //
@@ -6086,7 +6086,7 @@ func (c *Client) GetTenant(ctx context.Context, tenant string, params *GetTenant
 
 // UpdateTenantWithBody Change a tenant
 //
-// A merge patch (RFC 7396). Switching webhooks off keeps on logging events; routing records that nothing was sent. schema_validation says what becomes of events that break their type's schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, the receipt has warnings.
+// A merge patch (RFC 7396). While webhooks are off, events are still logged; routing records that nothing was sent. schema_validation determines what happens to events that break their type's schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, the receipt has warnings.
 //
 // Roles: admin, operator.
 //
@@ -6107,7 +6107,7 @@ func (c *Client) UpdateTenantWithBody(ctx context.Context, tenant string, params
 
 // UpdateTenantWithApplicationMergePatchPlusJSONBody Change a tenant
 //
-// A merge patch (RFC 7396). Switching webhooks off keeps on logging events; routing records that nothing was sent. schema_validation says what becomes of events that break their type's schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, the receipt has warnings.
+// A merge patch (RFC 7396). While webhooks are off, events are still logged; routing records that nothing was sent. schema_validation determines what happens to events that break their type's schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, the receipt has warnings.
 //
 // Roles: admin, operator.
 //
@@ -6147,7 +6147,7 @@ func (c *Client) ListDeliveries(ctx context.Context, tenant string, params *List
 
 // GetDelivery Get a delivery
 //
-// Where the delivery stands, now or as of a moment.
+// The delivery's state, now or as of a moment.
 //
 // Roles: admin, auditor, operator, receiver.
 //
@@ -6616,7 +6616,7 @@ func (c *Client) ListEventTypes(ctx context.Context, tenant string, params *List
 
 // ImportEventTypesWithBody Import a catalogue of event types
 //
-// Registers all types of a catalogue, or none: types that are so already stay, so that it can be imported again. What a tenant has besides stays too. Breaking changes are refused as in put-event-type.
+// Registers all types of a catalogue, or none: types that are defined like that already stay, so that it can be imported again. What a tenant has besides stays too. Breaking changes are refused as in put-event-type.
 //
 // Roles: admin, operator.
 //
@@ -6637,7 +6637,7 @@ func (c *Client) ImportEventTypesWithBody(ctx context.Context, tenant string, pa
 
 // ImportEventTypes Import a catalogue of event types
 //
-// Registers all types of a catalogue, or none: types that are so already stay, so that it can be imported again. What a tenant has besides stays too. Breaking changes are refused as in put-event-type.
+// Registers all types of a catalogue, or none: types that are defined like that already stay, so that it can be imported again. What a tenant has besides stays too. Breaking changes are refused as in put-event-type.
 //
 // Roles: admin, operator.
 //
@@ -6738,7 +6738,7 @@ func (c *Client) GetEventTypeGuide(ctx context.Context, tenant string, name stri
 
 // ListEvents List events
 //
-// With their data. With id: the one event of that name, also one that can't stand in a path. A producer sees what its principal appended, a receiver what was sent to its endpoint. A page can have fewer items than asked for when the data is large.
+// With their data. With id: the one event of that name, also one whose id can't be part of a path. A producer sees what its principal appended, a receiver what was sent to its endpoint. A page can have fewer items than asked for when the data is large.
 //
 // Roles: admin, auditor, operator, producer, receiver.
 //
@@ -6757,7 +6757,7 @@ func (c *Client) ListEvents(ctx context.Context, tenant string, params *ListEven
 
 // AppendEventWithBody Append an event
 //
-// Takes the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
 //
 // Roles: operator, producer.
 //
@@ -6778,7 +6778,7 @@ func (c *Client) AppendEventWithBody(ctx context.Context, tenant string, params 
 
 // AppendEventWithApplicationCloudeventsPlusJSONBody Append an event
 //
-// Takes the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
 //
 // Roles: operator, producer.
 //
@@ -6799,7 +6799,7 @@ func (c *Client) AppendEventWithApplicationCloudeventsPlusJSONBody(ctx context.C
 
 // AppendEvent Append an event
 //
-// Takes the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
 //
 // Roles: operator, producer.
 //
@@ -6902,7 +6902,7 @@ func (c *Client) GetEventBySequence(ctx context.Context, tenant string, sequence
 
 // GetEventRoutingBySequence Get an event's routing by its sequence
 //
-// As get-event-routing, for an event whose id can't stand in a path or has another source: ?id= of the list of events tells its sequence.
+// As get-event-routing, for an event whose id can't be part of a path or has another source: ?id= of the list of events tells its sequence.
 //
 // Roles: admin, auditor, operator, producer.
 //
@@ -6921,7 +6921,7 @@ func (c *Client) GetEventRoutingBySequence(ctx context.Context, tenant string, s
 
 // GetEvent Get an event
 //
-// The event with its data, byte for byte. The id goes percent-encoded; one that can't stand in a path all the same, such as / or (behind some proxies) .., goes through ?id= of the list. Where a producer called an event by another one's internal id, this finds the producer's; get-event-by-sequence finds either.
+// The event with its data, byte for byte. The id goes percent-encoded; one that can't be part of a path even so, such as / or (behind some proxies) .., is found with ?id= of the list. Where a producer called an event by another one's internal id, this finds the producer's; get-event-by-sequence finds either.
 //
 // Roles: admin, auditor, operator, producer, receiver.
 //
@@ -6940,7 +6940,7 @@ func (c *Client) GetEvent(ctx context.Context, tenant string, id string, params 
 
 // GetEventRouting Get an event's routing
 //
-// Where the event went and which matching subscriptions were passed over, as it was decided then; with as_of, as far as it was routed at that moment.
+// Where the event went and which matching subscriptions were skipped, as it was decided then; with as_of, as far as it was routed at that moment.
 //
 // Roles: admin, auditor, operator, producer.
 //
@@ -6959,7 +6959,7 @@ func (c *Client) GetEventRouting(ctx context.Context, tenant string, id string, 
 
 // TestFilterWithBody Try a filter
 //
-// Tries a filter on an event, or on the tenant's most recent ones (of its last 10,000): what it chooses, leaves out and fails on. A filter that isn't one is refused with line and column. Nothing is appended, so an Idempotency-Key changes nothing.
+// Tries a filter on an event, or on the tenant's most recent ones (of its last 10,000): what it matches, leaves out and fails on. A text that isn't a filter is refused with line and column. Nothing is appended, so an Idempotency-Key changes nothing.
 //
 // Roles: admin, operator.
 //
@@ -6980,7 +6980,7 @@ func (c *Client) TestFilterWithBody(ctx context.Context, tenant string, contentT
 
 // TestFilter Try a filter
 //
-// Tries a filter on an event, or on the tenant's most recent ones (of its last 10,000): what it chooses, leaves out and fails on. A filter that isn't one is refused with line and column. Nothing is appended, so an Idempotency-Key changes nothing.
+// Tries a filter on an event, or on the tenant's most recent ones (of its last 10,000): what it matches, leaves out and fails on. A text that isn't a filter is refused with line and column. Nothing is appended, so an Idempotency-Key changes nothing.
 //
 // Roles: admin, operator.
 //
@@ -7199,7 +7199,7 @@ func (c *Client) CreateRegistration(ctx context.Context, tenant string, params *
 
 // DeleteRegistration End a registration
 //
-// The token opens nothing any more, at once in this process, and in others as they read the log. Endpoints that were made with it stay, and so do their receivers' keys.
+// The token stops working, at once in this process, and in others as they read the log. Endpoints that were made with it stay, and so do their receivers' keys.
 //
 // Roles: admin, operator.
 //
@@ -7523,7 +7523,7 @@ func (c *Client) ResumeSubscription(ctx context.Context, tenant string, id opena
 
 // GetWhoami Say what the key may do
 //
-// What the key that is sent is, and what it may do.
+// What the key of the request is, and what it may do.
 //
 // Roles: admin, auditor, monitor, operator, privacy, producer, receiver, registrant.
 //
@@ -13253,7 +13253,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListProfilesWithResponse List wire formats
 	//
-	// Those that the program brings along and those that operators added, in every version. There is no as_of: a profile never changes, and added_at says since when it is there.
+	// Those that are built into the program and those that operators added, in every version. There is no as_of: a profile never changes, and added_at says when it was added.
 	//
 	// Roles: admin, auditor, monitor, operator, privacy, producer, receiver, registrant.
 	//
@@ -13264,14 +13264,14 @@ type ClientWithResponsesInterface interface {
 
 	// CreateProfileWithBodyWithResponse Add a wire format
 	//
-	// The body is the document, of the same form as those that the program brings along. Endpoints of all tenants can use it from then on; those that exist keep the version with which they were made. A document that is wrong is refused with the places (422 invalid_profile); the same document again is answered with 200.
+	// The body is the document, of the same form as those that are built into the program. Endpoints of all tenants can use it from then on; those that exist keep the version with which they were made. A document that is wrong is refused with the places (422 invalid_profile); the same document again is answered with 200.
 	//
 	// Roles: operator.
 	//
 	// **Members**: `name`, `version` (a change needs a new one), `description`;
 	// `transport`, https or http_or_https; `content_type`; `envelope`, the body: any JSON, with fields in its strings;
 	// `headers`, names and values with fields; `signature` with `header`, `content` (what is signed, with ${body} once),
-	// `encoding` (hex or base64), `algorithms` (hmac-sha256 and ed25519, each with what stands before its signatures) and
+	// `encoding` (hex or base64), `algorithms` (hmac-sha256 and ed25519, each with what precedes its signatures) and
 	// `separator` where several fit; `key` with `format` (text or whsec) and `generated`; `auth` with `required`, `types`, `header`, `query`;
 	// `success`, statuses; `timeout`; `retry`, default or a schedule as endpoints have it; `honours_retry_after`, whether
 	// Retry-After, 410, 429 and 503 count; `event_types`; `self_service`.
@@ -13288,14 +13288,14 @@ type ClientWithResponsesInterface interface {
 
 	// CreateProfileWithResponse Add a wire format
 	//
-	// The body is the document, of the same form as those that the program brings along. Endpoints of all tenants can use it from then on; those that exist keep the version with which they were made. A document that is wrong is refused with the places (422 invalid_profile); the same document again is answered with 200.
+	// The body is the document, of the same form as those that are built into the program. Endpoints of all tenants can use it from then on; those that exist keep the version with which they were made. A document that is wrong is refused with the places (422 invalid_profile); the same document again is answered with 200.
 	//
 	// Roles: operator.
 	//
 	// **Members**: `name`, `version` (a change needs a new one), `description`;
 	// `transport`, https or http_or_https; `content_type`; `envelope`, the body: any JSON, with fields in its strings;
 	// `headers`, names and values with fields; `signature` with `header`, `content` (what is signed, with ${body} once),
-	// `encoding` (hex or base64), `algorithms` (hmac-sha256 and ed25519, each with what stands before its signatures) and
+	// `encoding` (hex or base64), `algorithms` (hmac-sha256 and ed25519, each with what precedes its signatures) and
 	// `separator` where several fit; `key` with `format` (text or whsec) and `generated`; `auth` with `required`, `types`, `header`, `query`;
 	// `success`, statuses; `timeout`; `retry`, default or a schedule as endpoints have it; `honours_retry_after`, whether
 	// Retry-After, 410, 429 and 503 count; `event_types`; `self_service`.
@@ -13334,7 +13334,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateTenantWithBodyWithResponse Create a tenant
 	//
-	// Begins a tenant's log. The id is chosen for ever, also when the tenant is deleted.
+	// Begins a tenant's log. The id is permanent: it isn't free again when the tenant is deleted.
 	//
 	// Roles: operator.
 	//
@@ -13345,7 +13345,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateTenantWithResponse Create a tenant
 	//
-	// Begins a tenant's log. The id is chosen for ever, also when the tenant is deleted.
+	// Begins a tenant's log. The id is permanent: it isn't free again when the tenant is deleted.
 	//
 	// Roles: operator.
 	//
@@ -13356,7 +13356,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteTenantWithResponse Delete a tenant
 	//
-	// Ends the tenant: its keys open nothing any more and nothing is sent. Its log stays.
+	// Ends the tenant: its keys stop working and nothing is sent. Its log stays.
 	//
 	// Roles: operator.
 	//
@@ -13367,7 +13367,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetTenantWithResponse Get a tenant
 	//
-	// The tenant's switches, now or as of a moment.
+	// The tenant's settings, now or as of a moment.
 	//
 	// Roles: admin, auditor, operator.
 	//
@@ -13378,7 +13378,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateTenantWithBodyWithResponse Change a tenant
 	//
-	// A merge patch (RFC 7396). Switching webhooks off keeps on logging events; routing records that nothing was sent. schema_validation says what becomes of events that break their type's schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, the receipt has warnings.
+	// A merge patch (RFC 7396). While webhooks are off, events are still logged; routing records that nothing was sent. schema_validation determines what happens to events that break their type's schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, the receipt has warnings.
 	//
 	// Roles: admin, operator.
 	//
@@ -13389,7 +13389,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateTenantWithApplicationMergePatchPlusJSONBodyWithResponse Change a tenant
 	//
-	// A merge patch (RFC 7396). Switching webhooks off keeps on logging events; routing records that nothing was sent. schema_validation says what becomes of events that break their type's schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, the receipt has warnings.
+	// A merge patch (RFC 7396). While webhooks are off, events are still logged; routing records that nothing was sent. schema_validation determines what happens to events that break their type's schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, the receipt has warnings.
 	//
 	// Roles: admin, operator.
 	//
@@ -13411,7 +13411,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetDeliveryWithResponse Get a delivery
 	//
-	// Where the delivery stands, now or as of a moment.
+	// The delivery's state, now or as of a moment.
 	//
 	// Roles: admin, auditor, operator, receiver.
 	//
@@ -13664,7 +13664,7 @@ type ClientWithResponsesInterface interface {
 
 	// ImportEventTypesWithBodyWithResponse Import a catalogue of event types
 	//
-	// Registers all types of a catalogue, or none: types that are so already stay, so that it can be imported again. What a tenant has besides stays too. Breaking changes are refused as in put-event-type.
+	// Registers all types of a catalogue, or none: types that are defined like that already stay, so that it can be imported again. What a tenant has besides stays too. Breaking changes are refused as in put-event-type.
 	//
 	// Roles: admin, operator.
 	//
@@ -13675,7 +13675,7 @@ type ClientWithResponsesInterface interface {
 
 	// ImportEventTypesWithResponse Import a catalogue of event types
 	//
-	// Registers all types of a catalogue, or none: types that are so already stay, so that it can be imported again. What a tenant has besides stays too. Breaking changes are refused as in put-event-type.
+	// Registers all types of a catalogue, or none: types that are defined like that already stay, so that it can be imported again. What a tenant has besides stays too. Breaking changes are refused as in put-event-type.
 	//
 	// Roles: admin, operator.
 	//
@@ -13730,7 +13730,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListEventsWithResponse List events
 	//
-	// With their data. With id: the one event of that name, also one that can't stand in a path. A producer sees what its principal appended, a receiver what was sent to its endpoint. A page can have fewer items than asked for when the data is large.
+	// With their data. With id: the one event of that name, also one whose id can't be part of a path. A producer sees what its principal appended, a receiver what was sent to its endpoint. A page can have fewer items than asked for when the data is large.
 	//
 	// Roles: admin, auditor, operator, producer, receiver.
 	//
@@ -13741,7 +13741,7 @@ type ClientWithResponsesInterface interface {
 
 	// AppendEventWithBodyWithResponse Append an event
 	//
-	// Takes the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
 	//
 	// Roles: operator, producer.
 	//
@@ -13752,7 +13752,7 @@ type ClientWithResponsesInterface interface {
 
 	// AppendEventWithApplicationCloudeventsPlusJSONBodyWithResponse Append an event
 	//
-	// Takes the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
 	//
 	// Roles: operator, producer.
 	//
@@ -13763,7 +13763,7 @@ type ClientWithResponsesInterface interface {
 
 	// AppendEventWithResponse Append an event
 	//
-	// Takes the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
 	//
 	// Roles: operator, producer.
 	//
@@ -13818,7 +13818,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetEventRoutingBySequenceWithResponse Get an event's routing by its sequence
 	//
-	// As get-event-routing, for an event whose id can't stand in a path or has another source: ?id= of the list of events tells its sequence.
+	// As get-event-routing, for an event whose id can't be part of a path or has another source: ?id= of the list of events tells its sequence.
 	//
 	// Roles: admin, auditor, operator, producer.
 	//
@@ -13829,7 +13829,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetEventWithResponse Get an event
 	//
-	// The event with its data, byte for byte. The id goes percent-encoded; one that can't stand in a path all the same, such as / or (behind some proxies) .., goes through ?id= of the list. Where a producer called an event by another one's internal id, this finds the producer's; get-event-by-sequence finds either.
+	// The event with its data, byte for byte. The id goes percent-encoded; one that can't be part of a path even so, such as / or (behind some proxies) .., is found with ?id= of the list. Where a producer called an event by another one's internal id, this finds the producer's; get-event-by-sequence finds either.
 	//
 	// Roles: admin, auditor, operator, producer, receiver.
 	//
@@ -13840,7 +13840,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetEventRoutingWithResponse Get an event's routing
 	//
-	// Where the event went and which matching subscriptions were passed over, as it was decided then; with as_of, as far as it was routed at that moment.
+	// Where the event went and which matching subscriptions were skipped, as it was decided then; with as_of, as far as it was routed at that moment.
 	//
 	// Roles: admin, auditor, operator, producer.
 	//
@@ -13851,7 +13851,7 @@ type ClientWithResponsesInterface interface {
 
 	// TestFilterWithBodyWithResponse Try a filter
 	//
-	// Tries a filter on an event, or on the tenant's most recent ones (of its last 10,000): what it chooses, leaves out and fails on. A filter that isn't one is refused with line and column. Nothing is appended, so an Idempotency-Key changes nothing.
+	// Tries a filter on an event, or on the tenant's most recent ones (of its last 10,000): what it matches, leaves out and fails on. A text that isn't a filter is refused with line and column. Nothing is appended, so an Idempotency-Key changes nothing.
 	//
 	// Roles: admin, operator.
 	//
@@ -13862,7 +13862,7 @@ type ClientWithResponsesInterface interface {
 
 	// TestFilterWithResponse Try a filter
 	//
-	// Tries a filter on an event, or on the tenant's most recent ones (of its last 10,000): what it chooses, leaves out and fails on. A filter that isn't one is refused with line and column. Nothing is appended, so an Idempotency-Key changes nothing.
+	// Tries a filter on an event, or on the tenant's most recent ones (of its last 10,000): what it matches, leaves out and fails on. A text that isn't a filter is refused with line and column. Nothing is appended, so an Idempotency-Key changes nothing.
 	//
 	// Roles: admin, operator.
 	//
@@ -13983,7 +13983,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteRegistrationWithResponse End a registration
 	//
-	// The token opens nothing any more, at once in this process, and in others as they read the log. Endpoints that were made with it stay, and so do their receivers' keys.
+	// The token stops working, at once in this process, and in others as they read the log. Endpoints that were made with it stay, and so do their receivers' keys.
 	//
 	// Roles: admin, operator.
 	//
@@ -14159,7 +14159,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetWhoamiWithResponse Say what the key may do
 	//
-	// What the key that is sent is, and what it may do.
+	// What the key of the request is, and what it may do.
 	//
 	// Roles: admin, auditor, monitor, operator, privacy, producer, receiver, registrant.
 	//
@@ -20879,7 +20879,7 @@ func (c *ClientWithResponses) RevokeInstanceKeyWithResponse(ctx context.Context,
 
 // ListProfilesWithResponse List wire formats
 //
-// Those that the program brings along and those that operators added, in every version. There is no as_of: a profile never changes, and added_at says since when it is there.
+// Those that are built into the program and those that operators added, in every version. There is no as_of: a profile never changes, and added_at says when it was added.
 //
 // Roles: admin, auditor, monitor, operator, privacy, producer, receiver, registrant.
 //
@@ -20896,14 +20896,14 @@ func (c *ClientWithResponses) ListProfilesWithResponse(ctx context.Context, para
 
 // CreateProfileWithBodyWithResponse Add a wire format
 //
-// The body is the document, of the same form as those that the program brings along. Endpoints of all tenants can use it from then on; those that exist keep the version with which they were made. A document that is wrong is refused with the places (422 invalid_profile); the same document again is answered with 200.
+// The body is the document, of the same form as those that are built into the program. Endpoints of all tenants can use it from then on; those that exist keep the version with which they were made. A document that is wrong is refused with the places (422 invalid_profile); the same document again is answered with 200.
 //
 // Roles: operator.
 //
 // **Members**: `name`, `version` (a change needs a new one), `description`;
 // `transport`, https or http_or_https; `content_type`; `envelope`, the body: any JSON, with fields in its strings;
 // `headers`, names and values with fields; `signature` with `header`, `content` (what is signed, with ${body} once),
-// `encoding` (hex or base64), `algorithms` (hmac-sha256 and ed25519, each with what stands before its signatures) and
+// `encoding` (hex or base64), `algorithms` (hmac-sha256 and ed25519, each with what precedes its signatures) and
 // `separator` where several fit; `key` with `format` (text or whsec) and `generated`; `auth` with `required`, `types`, `header`, `query`;
 // `success`, statuses; `timeout`; `retry`, default or a schedule as endpoints have it; `honours_retry_after`, whether
 // Retry-After, 410, 429 and 503 count; `event_types`; `self_service`.
@@ -20926,14 +20926,14 @@ func (c *ClientWithResponses) CreateProfileWithBodyWithResponse(ctx context.Cont
 
 // CreateProfileWithResponse Add a wire format
 //
-// The body is the document, of the same form as those that the program brings along. Endpoints of all tenants can use it from then on; those that exist keep the version with which they were made. A document that is wrong is refused with the places (422 invalid_profile); the same document again is answered with 200.
+// The body is the document, of the same form as those that are built into the program. Endpoints of all tenants can use it from then on; those that exist keep the version with which they were made. A document that is wrong is refused with the places (422 invalid_profile); the same document again is answered with 200.
 //
 // Roles: operator.
 //
 // **Members**: `name`, `version` (a change needs a new one), `description`;
 // `transport`, https or http_or_https; `content_type`; `envelope`, the body: any JSON, with fields in its strings;
 // `headers`, names and values with fields; `signature` with `header`, `content` (what is signed, with ${body} once),
-// `encoding` (hex or base64), `algorithms` (hmac-sha256 and ed25519, each with what stands before its signatures) and
+// `encoding` (hex or base64), `algorithms` (hmac-sha256 and ed25519, each with what precedes its signatures) and
 // `separator` where several fit; `key` with `format` (text or whsec) and `generated`; `auth` with `required`, `types`, `header`, `query`;
 // `success`, statuses; `timeout`; `retry`, default or a schedule as endpoints have it; `honours_retry_after`, whether
 // Retry-After, 410, 429 and 503 count; `event_types`; `self_service`.
@@ -20990,7 +20990,7 @@ func (c *ClientWithResponses) ListTenantsWithResponse(ctx context.Context, param
 
 // CreateTenantWithBodyWithResponse Create a tenant
 //
-// Begins a tenant's log. The id is chosen for ever, also when the tenant is deleted.
+// Begins a tenant's log. The id is permanent: it isn't free again when the tenant is deleted.
 //
 // Roles: operator.
 //
@@ -21007,7 +21007,7 @@ func (c *ClientWithResponses) CreateTenantWithBodyWithResponse(ctx context.Conte
 
 // CreateTenantWithResponse Create a tenant
 //
-// Begins a tenant's log. The id is chosen for ever, also when the tenant is deleted.
+// Begins a tenant's log. The id is permanent: it isn't free again when the tenant is deleted.
 //
 // Roles: operator.
 //
@@ -21024,7 +21024,7 @@ func (c *ClientWithResponses) CreateTenantWithResponse(ctx context.Context, para
 
 // DeleteTenantWithResponse Delete a tenant
 //
-// Ends the tenant: its keys open nothing any more and nothing is sent. Its log stays.
+// Ends the tenant: its keys stop working and nothing is sent. Its log stays.
 //
 // Roles: operator.
 //
@@ -21041,7 +21041,7 @@ func (c *ClientWithResponses) DeleteTenantWithResponse(ctx context.Context, tena
 
 // GetTenantWithResponse Get a tenant
 //
-// The tenant's switches, now or as of a moment.
+// The tenant's settings, now or as of a moment.
 //
 // Roles: admin, auditor, operator.
 //
@@ -21058,7 +21058,7 @@ func (c *ClientWithResponses) GetTenantWithResponse(ctx context.Context, tenant 
 
 // UpdateTenantWithBodyWithResponse Change a tenant
 //
-// A merge patch (RFC 7396). Switching webhooks off keeps on logging events; routing records that nothing was sent. schema_validation says what becomes of events that break their type's schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, the receipt has warnings.
+// A merge patch (RFC 7396). While webhooks are off, events are still logged; routing records that nothing was sent. schema_validation determines what happens to events that break their type's schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, the receipt has warnings.
 //
 // Roles: admin, operator.
 //
@@ -21075,7 +21075,7 @@ func (c *ClientWithResponses) UpdateTenantWithBodyWithResponse(ctx context.Conte
 
 // UpdateTenantWithApplicationMergePatchPlusJSONBodyWithResponse Change a tenant
 //
-// A merge patch (RFC 7396). Switching webhooks off keeps on logging events; routing records that nothing was sent. schema_validation says what becomes of events that break their type's schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, the receipt has warnings.
+// A merge patch (RFC 7396). While webhooks are off, events are still logged; routing records that nothing was sent. schema_validation determines what happens to events that break their type's schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, the receipt has warnings.
 //
 // Roles: admin, operator.
 //
@@ -21109,7 +21109,7 @@ func (c *ClientWithResponses) ListDeliveriesWithResponse(ctx context.Context, te
 
 // GetDeliveryWithResponse Get a delivery
 //
-// Where the delivery stands, now or as of a moment.
+// The delivery's state, now or as of a moment.
 //
 // Roles: admin, auditor, operator, receiver.
 //
@@ -21500,7 +21500,7 @@ func (c *ClientWithResponses) ListEventTypesWithResponse(ctx context.Context, te
 
 // ImportEventTypesWithBodyWithResponse Import a catalogue of event types
 //
-// Registers all types of a catalogue, or none: types that are so already stay, so that it can be imported again. What a tenant has besides stays too. Breaking changes are refused as in put-event-type.
+// Registers all types of a catalogue, or none: types that are defined like that already stay, so that it can be imported again. What a tenant has besides stays too. Breaking changes are refused as in put-event-type.
 //
 // Roles: admin, operator.
 //
@@ -21517,7 +21517,7 @@ func (c *ClientWithResponses) ImportEventTypesWithBodyWithResponse(ctx context.C
 
 // ImportEventTypesWithResponse Import a catalogue of event types
 //
-// Registers all types of a catalogue, or none: types that are so already stay, so that it can be imported again. What a tenant has besides stays too. Breaking changes are refused as in put-event-type.
+// Registers all types of a catalogue, or none: types that are defined like that already stay, so that it can be imported again. What a tenant has besides stays too. Breaking changes are refused as in put-event-type.
 //
 // Roles: admin, operator.
 //
@@ -21602,7 +21602,7 @@ func (c *ClientWithResponses) GetEventTypeGuideWithResponse(ctx context.Context,
 
 // ListEventsWithResponse List events
 //
-// With their data. With id: the one event of that name, also one that can't stand in a path. A producer sees what its principal appended, a receiver what was sent to its endpoint. A page can have fewer items than asked for when the data is large.
+// With their data. With id: the one event of that name, also one whose id can't be part of a path. A producer sees what its principal appended, a receiver what was sent to its endpoint. A page can have fewer items than asked for when the data is large.
 //
 // Roles: admin, auditor, operator, producer, receiver.
 //
@@ -21619,7 +21619,7 @@ func (c *ClientWithResponses) ListEventsWithResponse(ctx context.Context, tenant
 
 // AppendEventWithBodyWithResponse Append an event
 //
-// Takes the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
 //
 // Roles: operator, producer.
 //
@@ -21636,7 +21636,7 @@ func (c *ClientWithResponses) AppendEventWithBodyWithResponse(ctx context.Contex
 
 // AppendEventWithApplicationCloudeventsPlusJSONBodyWithResponse Append an event
 //
-// Takes the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
 //
 // Roles: operator, producer.
 //
@@ -21653,7 +21653,7 @@ func (c *ClientWithResponses) AppendEventWithApplicationCloudeventsPlusJSONBodyW
 
 // AppendEventWithResponse Append an event
 //
-// Takes the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
 //
 // Roles: operator, producer.
 //
@@ -21738,7 +21738,7 @@ func (c *ClientWithResponses) GetEventBySequenceWithResponse(ctx context.Context
 
 // GetEventRoutingBySequenceWithResponse Get an event's routing by its sequence
 //
-// As get-event-routing, for an event whose id can't stand in a path or has another source: ?id= of the list of events tells its sequence.
+// As get-event-routing, for an event whose id can't be part of a path or has another source: ?id= of the list of events tells its sequence.
 //
 // Roles: admin, auditor, operator, producer.
 //
@@ -21755,7 +21755,7 @@ func (c *ClientWithResponses) GetEventRoutingBySequenceWithResponse(ctx context.
 
 // GetEventWithResponse Get an event
 //
-// The event with its data, byte for byte. The id goes percent-encoded; one that can't stand in a path all the same, such as / or (behind some proxies) .., goes through ?id= of the list. Where a producer called an event by another one's internal id, this finds the producer's; get-event-by-sequence finds either.
+// The event with its data, byte for byte. The id goes percent-encoded; one that can't be part of a path even so, such as / or (behind some proxies) .., is found with ?id= of the list. Where a producer called an event by another one's internal id, this finds the producer's; get-event-by-sequence finds either.
 //
 // Roles: admin, auditor, operator, producer, receiver.
 //
@@ -21772,7 +21772,7 @@ func (c *ClientWithResponses) GetEventWithResponse(ctx context.Context, tenant s
 
 // GetEventRoutingWithResponse Get an event's routing
 //
-// Where the event went and which matching subscriptions were passed over, as it was decided then; with as_of, as far as it was routed at that moment.
+// Where the event went and which matching subscriptions were skipped, as it was decided then; with as_of, as far as it was routed at that moment.
 //
 // Roles: admin, auditor, operator, producer.
 //
@@ -21789,7 +21789,7 @@ func (c *ClientWithResponses) GetEventRoutingWithResponse(ctx context.Context, t
 
 // TestFilterWithBodyWithResponse Try a filter
 //
-// Tries a filter on an event, or on the tenant's most recent ones (of its last 10,000): what it chooses, leaves out and fails on. A filter that isn't one is refused with line and column. Nothing is appended, so an Idempotency-Key changes nothing.
+// Tries a filter on an event, or on the tenant's most recent ones (of its last 10,000): what it matches, leaves out and fails on. A text that isn't a filter is refused with line and column. Nothing is appended, so an Idempotency-Key changes nothing.
 //
 // Roles: admin, operator.
 //
@@ -21806,7 +21806,7 @@ func (c *ClientWithResponses) TestFilterWithBodyWithResponse(ctx context.Context
 
 // TestFilterWithResponse Try a filter
 //
-// Tries a filter on an event, or on the tenant's most recent ones (of its last 10,000): what it chooses, leaves out and fails on. A filter that isn't one is refused with line and column. Nothing is appended, so an Idempotency-Key changes nothing.
+// Tries a filter on an event, or on the tenant's most recent ones (of its last 10,000): what it matches, leaves out and fails on. A text that isn't a filter is refused with line and column. Nothing is appended, so an Idempotency-Key changes nothing.
 //
 // Roles: admin, operator.
 //
@@ -21993,7 +21993,7 @@ func (c *ClientWithResponses) CreateRegistrationWithResponse(ctx context.Context
 
 // DeleteRegistrationWithResponse End a registration
 //
-// The token opens nothing any more, at once in this process, and in others as they read the log. Endpoints that were made with it stay, and so do their receivers' keys.
+// The token stops working, at once in this process, and in others as they read the log. Endpoints that were made with it stay, and so do their receivers' keys.
 //
 // Roles: admin, operator.
 //
@@ -22265,7 +22265,7 @@ func (c *ClientWithResponses) ResumeSubscriptionWithResponse(ctx context.Context
 
 // GetWhoamiWithResponse Say what the key may do
 //
-// What the key that is sent is, and what it may do.
+// What the key of the request is, and what it may do.
 //
 // Roles: admin, auditor, monitor, operator, privacy, producer, receiver, registrant.
 //

@@ -1,0 +1,228 @@
+package ingest
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"hash"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// The content types in which events come.
+const (
+	JSON       = "application/json"
+	NDJSON     = "application/x-ndjson"
+	CloudEvent = "application/cloudevents+json"
+	CloudBatch = "application/cloudevents-batch+json"
+)
+
+// FirstSchemaVersion is the schema version of an event whose type and producer name none.
+const FirstSchemaVersion = "v1"
+
+// DefaultSource is the source of an event whose producer names none.
+func DefaultSource(tenant domain.TenantID) string { return "/tenants/" + string(tenant) }
+
+// Event is an event as a producer sent it.
+type Event struct {
+	Attrs domain.EventAttributes
+	Data  []byte
+	Named bool // the producer gave the id
+
+	versioned  bool // the producer gave the schema version
+	dataIsBody bool // the data is the whole body (CloudEvents' binary mode)
+}
+
+// ReadObject reads an event in the product's own form from a JSON object that was checked already. Locations are
+// relative to the event.
+func ReadObject(object []byte) (Event, error) { return parseEvent(splitChecked(object, nil)) }
+
+// parseEvent reads the members of an event in the product's own form. Locations are relative to the event.
+func parseEvent(members []domain.Member) (Event, error) {
+	var e Event
+	var err error
+	for _, m := range members {
+		if m.Name != "data" && string(m.Raw) == "null" {
+			continue // as if it were absent
+		}
+		switch m.Name {
+		case "id":
+			e.Attrs.ID, err = Text(m)
+			e.Named = true
+		case "source":
+			e.Attrs.Source, err = Text(m)
+		case "type":
+			var name string
+			name, err = Text(m)
+			e.Attrs.Type = domain.EventType(name)
+		case "subject":
+			e.Attrs.Subject, err = Text(m)
+		case "occurred_at":
+			e.Attrs.OccurredAt, err = instant(m)
+		case "schema_version":
+			e.Attrs.SchemaVersion, err = Text(m)
+			e.versioned = true
+		case "dataschema":
+			e.Attrs.DataSchema, err = Text(m)
+		case "extensions":
+			e.Attrs.Extensions, err = extensions(m)
+		case "data":
+			e.Data = m.Raw
+		default:
+			err = domain.Invalid(clip(m.Name), "isn't a member of an event")
+		}
+		if err != nil {
+			return e, err
+		}
+	}
+	if e.Data == nil {
+		return e, domain.Invalid("data", "is missing")
+	}
+	if e.Attrs.Type == "" {
+		return e, domain.Invalid("type", "is missing")
+	}
+	return e, nil
+}
+
+// Defaults complete an event.
+type Defaults struct {
+	Tenant        domain.TenantID
+	ID            domain.UUID // the event's internal id, which is its name where the producer gave none
+	SchemaVersion string      // of its type; "" for none
+	MaxData       int         // bytes
+}
+
+// Complete fills in what the producer left out and checks the whole. Locations are relative to the event.
+func (e *Event) Complete(d Defaults) error {
+	if !e.Named {
+		e.Attrs.ID = d.ID.String()
+	}
+	if e.Attrs.Source == "" {
+		e.Attrs.Source = DefaultSource(d.Tenant)
+	}
+	if e.Attrs.SchemaVersion == "" {
+		e.Attrs.SchemaVersion = cmp.Or(d.SchemaVersion, FirstSchemaVersion)
+	}
+	if len(e.Data) > d.MaxData {
+		return &Error{TooLarge, "data", fmt.Sprintf("has at most %d bytes", d.MaxData)}
+	}
+	return e.Attrs.Validate()
+}
+
+// DataPath is where the data is in the request, path being where the event is.
+func (e *Event) DataPath(path string) string {
+	if e.dataIsBody {
+		return "body"
+	}
+	return path + ".data"
+}
+
+// Claim reserves the producer's id, so that a repetition is always recognised.
+func (e *Event) Claim(tenant domain.TenantID, draft int) domain.Claim {
+	return domain.Claim{
+		Tenant: tenant, Scope: domain.ScopeEvent(e.Attrs.Source), Key: e.Attrs.ID, Digest: e.digest(), First: draft,
+		Count: 1,
+	}
+}
+
+// Draft is the event on its way into the log, under an internal id.
+func (e *Event) Draft(tenant domain.TenantID, id domain.UUID, by domain.Actor) domain.Draft {
+	return domain.Draft{
+		Tenant: tenant, Stream: domain.Stream{Kind: domain.StreamEvent, ID: id}, By: by, Subject: e.Attrs.Subject,
+		Fact: e.Fact(),
+	}
+}
+
+// Fact is what the log will say.
+func (e *Event) Fact() *domain.EventAppended {
+	return &domain.EventAppended{Event: e.Attrs, Data: e.Data}
+}
+
+// digest is the same for the same members. A schema version that the producer left out doesn't count: its default may
+// change.
+func (e *Event) digest() (sum [32]byte) {
+	h := sha256.New()
+	version := ""
+	if e.versioned {
+		version = e.Attrs.SchemaVersion
+	}
+	occurred := ""
+	if !e.Attrs.OccurredAt.IsZero() {
+		occurred = domain.FormatTime(e.Attrs.OccurredAt)
+	}
+	for _, field := range []string{
+		e.Attrs.ID, e.Attrs.Source, string(e.Attrs.Type), e.Attrs.Subject, occurred, version, e.Attrs.DataSchema,
+	} {
+		hashField(h, []byte(field))
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.Attrs.Extensions)) {
+		hashField(h, []byte(name))
+		hashField(h, []byte(e.Attrs.Extensions[name]))
+	}
+	hashField(h, e.Data)
+	h.Sum(sum[:0])
+	return sum
+}
+
+// hashField writes a field after its length: no two lists of fields hash alike.
+func hashField(h hash.Hash, b []byte) {
+	var size [8]byte
+	binary.BigEndian.PutUint64(size[:], uint64(len(b)))
+	h.Write(size[:])
+	h.Write(b)
+}
+
+// Text reads a member that must be a text, of JSON that was checked already.
+func Text(m domain.Member) (string, error) {
+	if m.Raw[0] != '"' {
+		return "", domain.Invalid(m.Name, "must be a text")
+	}
+	if bytes.IndexByte(m.Raw, '\\') < 0 {
+		return string(m.Raw[1 : len(m.Raw)-1]), nil
+	}
+	var s string
+	err := json.Unmarshal(m.Raw, &s)
+	return s, err
+}
+
+func instant(m domain.Member) (time.Time, error) {
+	s, err := Text(m)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return parseInstant(m.Name, s)
+}
+
+// parseInstant reads a time into the form of the log's times.
+func parseInstant(field, s string) (time.Time, error) {
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return time.Time{}, domain.Invalid(field, "must be a time such as 2026-07-01T12:00:00Z")
+	}
+	if t.IsZero() {
+		return time.Time{}, nil
+	}
+	return t.UTC().Truncate(time.Microsecond), nil
+}
+
+// extensions reads CloudEvents extension attributes: texts by name.
+func extensions(m domain.Member) (map[string]string, error) {
+	if m.Raw[0] != '{' {
+		return nil, domain.Invalid(m.Name, "must be an object of texts")
+	}
+	found := make(map[string]string)
+	for _, member := range splitChecked(m.Raw, nil) {
+		value, err := Text(member)
+		if err != nil {
+			return nil, domain.Invalid(m.Name, "must be an object of texts")
+		}
+		found[member.Name] = value
+	}
+	return found, nil
+}

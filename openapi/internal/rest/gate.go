@@ -1,0 +1,248 @@
+package rest
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/hooktrail/hooktrail/domain"
+)
+
+// Gate is the middleware in front of every operation. It is safe for concurrent use.
+type Gate struct {
+	sources   Sources
+	bodyBytes int
+
+	mu       sync.Mutex // guards underWay
+	underWay map[repeatable]struct{}
+}
+
+// NewGate returns a gate that reads bodies of at most bodyBytes.
+func NewGate(s Sources, bodyBytes int) *Gate {
+	s.ends = newHeadLookups()
+	return &Gate{sources: s, bodyBytes: bodyBytes, underWay: make(map[repeatable]struct{})}
+}
+
+// repeatable names a request with an Idempotency-Key.
+type repeatable struct{ scope, key string }
+
+// Access is what an operation demands of its callers.
+type Access struct {
+	Roles    []domain.Role // none: no key is needed
+	Instance bool          // the operator may also ask it of the instance's own log, under the name _instance
+	ByHand   bool          // the operation checks the JSON of its body itself
+}
+
+// accessKey is where an operation's metadata has its Access.
+const accessKey = "access"
+
+// Handle lets a request in or answers it. Its order matters: who may do what is decided before anything of the request
+// but its path and key is looked at, so that a stranger learns nothing from the later refusals.
+func (g *Gate) Handle(hc huma.Context, next func(huma.Context)) {
+	op := hc.Operation()
+	access, ok := op.Metadata[accessKey].(Access)
+	if !ok {
+		next(hc)
+		return
+	}
+	request, w := humago.Unwrap(hc)
+	r := &Request{
+		Sources: &g.sources, Operation: op.OperationID, HTTP: request,
+		Tenant: domain.TenantID(hc.Param("tenant")),
+	}
+	if len(access.Roles) > 0 {
+		if p := r.identify(hc.Context(), access); p != nil {
+			write(w, p)
+			return
+		}
+	}
+	if p := checkURL(request.URL); p != nil {
+		write(w, p)
+		return
+	}
+	if op.RequestBody != nil {
+		if p := r.readBody(op.RequestBody, int64(g.bodyBytes)); p != nil {
+			write(w, p)
+			return
+		}
+		// encoding/json would choose one of several meanings.
+		if len(r.Body) > 0 && !access.ByHand {
+			if err := domain.CheckJSON("", r.Body); err != nil {
+				write(w, ProblemOf(Ambiguous("body", err)))
+				return
+			}
+		}
+	}
+	if hc.Method() == http.MethodPost {
+		if p := r.readIdempotencyKey(); p != nil {
+			write(w, p)
+			return
+		}
+	}
+	if r.Repeatable() {
+		leave, ok := g.enter(repeatable{r.scope(), r.idempotency})
+		if !ok {
+			write(w, Refuse(http.StatusConflict, "idempotency_in_progress",
+				"A request with this Idempotency-Key is being worked on.",
+				Fault{"header.Idempotency-Key", "is used by a request that isn't answered yet"}))
+			return
+		}
+		defer leave()
+	}
+	next(huma.WithValue(hc, requestKey{}, r))
+}
+
+// enter reserves an Idempotency-Key in this process until leave is called; it reports false when the key is reserved.
+// Between processes the log decides: it refuses the second append with a key.
+func (g *Gate) enter(name repeatable) (leave func(), ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if _, taken := g.underWay[name]; taken {
+		return nil, false
+	}
+	g.underWay[name] = struct{}{}
+	return func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		delete(g.underWay, name)
+	}, true
+}
+
+// identify finds out who calls (401), whether the tenant is theirs (404), and whether their role allows it (403). What
+// it looks up may have been made a moment ago by another process, so a miss is looked up again after the directory
+// caught up.
+func (r *Request) identify(ctx context.Context, access Access) *Problem {
+	scheme, token, ok := strings.Cut(r.HTTP.Header.Get("Authorization"), " ")
+	if !ok || !strings.EqualFold(scheme, "Bearer") || token == "" {
+		return unauthorized("Send Authorization: Bearer <key>.")
+	}
+	hash := HashKey(strings.TrimSpace(token))
+	key, ok := r.Directory.KeyByHash(hash)
+	if !ok {
+		if err := r.CatchUp(ctx); err != nil {
+			return ProblemOf(err)
+		}
+		key, ok = r.Directory.KeyByHash(hash)
+	}
+	if ok && !key.Instance {
+		_, ok = r.Directory.Tenant(key.Tenant) // a deleted tenant's keys open nothing
+	}
+	if !ok || !key.Valid(r.Clock()) {
+		return unauthorized("The key is unknown, expired or revoked.")
+	}
+	r.Key = key.Key
+
+	instance := r.Tenant == domain.InstanceTenant && access.Instance && r.Key.Role == domain.RoleOperator
+	if r.Tenant != "" && !instance && r.Key.Role != domain.RoleMonitor {
+		// Another tenant's things are as absent as things that never were.
+		if !r.Key.Instance && r.Key.Tenant != r.Tenant || r.Tenant.Validate() != nil {
+			return NotFound()
+		}
+		_, ok := r.Directory.Tenant(r.Tenant)
+		if !ok {
+			if err := r.CatchUp(ctx); err != nil {
+				return ProblemOf(err)
+			}
+			_, ok = r.Directory.Tenant(r.Tenant)
+		}
+		if !ok {
+			return NotFound()
+		}
+	}
+	if !slices.Contains(access.Roles, r.Key.Role) {
+		return Refuse(http.StatusForbidden, "forbidden",
+			"The key's role doesn't allow this; the document names the roles that do.")
+	}
+	return nil
+}
+
+func unauthorized(detail string) *Problem {
+	p := Refuse(http.StatusUnauthorized, "unauthorized", detail)
+	p.Header = http.Header{"Www-Authenticate": {`Bearer realm="hooktrail"`}}
+	return p
+}
+
+// readBody reads the whole body before anything looks at it, so that it can be hashed, and kept byte for byte.
+// Compressed bodies are refused: inflating what strangers send would need a second limit, and a third for time.
+func (r *Request) readBody(want *huma.RequestBody, limit int64) *Problem {
+	for _, coding := range r.HTTP.Header.Values("Content-Encoding") {
+		if coding != "" && !strings.EqualFold(coding, "identity") {
+			const message = "must be absent: bodies are read as they are, uncompressed"
+			p := Refuse(http.StatusUnsupportedMediaType, "unsupported_content_encoding",
+				"Content-Encoding "+message+".", Fault{"header.Content-Encoding", message})
+			p.Header = http.Header{"Accept-Encoding": {"identity"}} // RFC 9110 §15.5.16
+			return p
+		}
+	}
+	tooLarge := Refuse(http.StatusRequestEntityTooLarge, "body_too_large",
+		"The request's body is larger than the server accepts.")
+	var err error
+	switch {
+	case r.HTTP.ContentLength > limit:
+		return tooLarge
+	case r.HTTP.ContentLength >= 0:
+		r.Body = make([]byte, r.HTTP.ContentLength)
+		_, err = io.ReadFull(r.HTTP.Body, r.Body)
+	default:
+		r.Body, err = io.ReadAll(io.LimitReader(r.HTTP.Body, limit+1))
+	}
+	if err != nil {
+		return Refuse(http.StatusBadRequest, "body_incomplete", "The request's body ended early or came too slowly.")
+	}
+	if int64(len(r.Body)) > limit {
+		return tooLarge
+	}
+	if len(r.Body) == 0 && !want.Required {
+		return nil
+	}
+	header := r.HTTP.Header.Get("Content-Type")
+	r.ContentType = header
+	if want.Content[header] == nil { // the usual case needs no parsing
+		base, params, err := mime.ParseMediaType(header)
+		if charset := params["charset"]; err != nil || charset != "" && !strings.EqualFold(charset, "utf-8") {
+			base = ""
+		}
+		r.ContentType = base
+	}
+	if want.Content[r.ContentType] == nil {
+		types := make([]string, 0, len(want.Content))
+		for name := range want.Content {
+			types = append(types, name)
+		}
+		slices.Sort(types)
+		allowed := strings.Join(types, " or ")
+		return Refuse(http.StatusUnsupportedMediaType, "unsupported_media_type",
+			"Send the body, in UTF-8, with Content-Type: "+allowed+".", Fault{"header.Content-Type", "is " + allowed})
+	}
+	r.HTTP.Body = io.NopCloser(bytes.NewReader(r.Body)) // for Huma, which reads and validates it
+	return nil
+}
+
+// readIdempotencyKey reads the key, and computes the digest by which a repetition is told from another request.
+func (r *Request) readIdempotencyKey() *Problem {
+	values := r.HTTP.Header.Values("Idempotency-Key")
+	if len(values) == 0 {
+		return nil
+	}
+	if len(values) > 1 || domain.ValidateEventID("", values[0]) != nil {
+		const message = "is given once, as 1 to 256 visible ASCII characters"
+		return Refuse(http.StatusBadRequest, "invalid_idempotency_key", "Idempotency-Key "+message+".",
+			Fault{"header.Idempotency-Key", message})
+	}
+	r.idempotency = values[0]
+	h := sha256.New()
+	_, _ = io.WriteString(h, r.HTTP.URL.RequestURI()) // hash.Hash never returns an error
+	h.Write([]byte{0})
+	h.Write(r.Body)
+	h.Sum(r.digest[:0])
+	return nil
+}
