@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"pgregory.net/rapid"
 
+	"github.com/hooktrail/hooktrail/adapters/postgres/eventlog"
 	"github.com/hooktrail/hooktrail/adapters/postgres/seal/sealtest"
 	"github.com/hooktrail/hooktrail/adapters/postgres/views"
 	"github.com/hooktrail/hooktrail/domain"
@@ -67,6 +68,42 @@ func tenantsOwn(s historytest.Snapshot) (own struct {
 	return own
 }
 
+// answers are what a tenant's views answer as of a sequence.
+type answers struct {
+	historytest.Snapshot
+	historytest.Present
+}
+
+// answersOf reads what views answer as of every sequence of every tenant that a history speaks of.
+func answersOf(r *rapid.T, h *historytest.History, v projections.Views) map[domain.TenantID][]answers {
+	ends := make(map[domain.TenantID]domain.Sequence)
+	for _, e := range h.Entries {
+		ends[e.Tenant] = e.Sequence
+	}
+	all := make(map[domain.TenantID][]answers)
+	for tenant, end := range ends {
+		for at := range end + 1 {
+			s, p := take(r, v, tenant, -1, projections.AsOf{Sequence: at, Set: true})
+			all[tenant] = append(all[tenant], answers{s, p})
+		}
+	}
+	return all
+}
+
+// sameOwn holds answers to have the same of deliveries, attempts and health, whatever was erased between them.
+func sameOwn(r *rapid.T, before, after map[domain.TenantID][]answers) {
+	for tenant, all := range before {
+		for at := range all {
+			if diff := cmp.Diff(tenantsOwn(all[at].Snapshot), tenantsOwn(after[tenant][at].Snapshot)); diff != "" {
+				r.Fatalf("tenant %s as of %d (-before +after):\n%s", tenant, at, diff)
+			}
+			if diff := cmp.Diff(all[at].Health, after[tenant][at].Health); diff != "" {
+				r.Fatalf("health in tenant %s (-before +after):\n%s", tenant, diff)
+			}
+		}
+	}
+}
+
 // TestViews_ErasureChangesNoFold folds random histories, and folds them again when all that is of persons is destroyed: no
 // delivery's status, endpoint, attempts or health is another, as of any sequence.
 func TestViews_ErasureChangesNoFold(t *testing.T) {
@@ -80,27 +117,8 @@ func TestViews_ErasureChangesNoFold(t *testing.T) {
 		for range 40 {
 			h.Step()
 		}
-		last := h.Entries[len(h.Entries)-1]
-		tenants := make(map[domain.TenantID]domain.Sequence)
-		for _, e := range h.Entries {
-			tenants[e.Tenant] = e.Sequence
-		}
-		settle(t, f, last)
-		type answers struct {
-			historytest.Snapshot
-			historytest.Present
-		}
-		read := func(v projections.Views) map[domain.TenantID][]answers {
-			all := make(map[domain.TenantID][]answers)
-			for tenant, end := range tenants {
-				for at := range end + 1 {
-					s, p := take(r, v, tenant, -1, projections.AsOf{Sequence: at, Set: true})
-					all[tenant] = append(all[tenant], answers{s, p})
-				}
-			}
-			return all
-		}
-		before := read(f.views)
+		settle(t, f, h.Entries[len(h.Entries)-1])
+		before := answersOf(r, h, f.views)
 		erased := &changedLog{f.Log, func(e domain.Entry) domain.Entry {
 			if e.Stream.Kind == domain.StreamEvent || e.Stream.Kind == domain.StreamDelivery {
 				return historytest.Erase(t, e)
@@ -111,18 +129,65 @@ func TestViews_ErasureChangesNoFold(t *testing.T) {
 		if err := again.Rebuild(t.Context(), nil); err != nil {
 			r.Fatal(err)
 		}
-		after := read(again)
-		for tenant, all := range before {
-			for at := range all {
-				if diff := cmp.Diff(tenantsOwn(all[at].Snapshot), tenantsOwn(after[tenant][at].Snapshot)); diff != "" {
-					r.Fatalf("tenant %s as of %d (-before +after):\n%s", tenant, at, diff)
-				}
-				if diff := cmp.Diff(all[at].Health, after[tenant][at].Health); diff != "" {
-					r.Fatalf("health in tenant %s (-before +after):\n%s", tenant, diff)
-				}
+		sameOwn(r, before, answersOf(r, h, again))
+	})
+}
+
+// TestViews_EachErasureChangesNoFold destroys the secrets of a random history's persons one after another, in random order.
+// After each, what is folded anew by a process that never saw them has the same deliveries, attempts and health as of any
+// sequence, and so have the views as they are; the entries about the erased, and no others, are erased.
+func TestViews_EachErasureChangesNoFold(t *testing.T) {
+	t.Parallel()
+	f := openFolded(t, nil)
+	erasures := 0
+	rapid.Check(t, func(r *rapid.T) {
+		if erasures >= 3 {
+			return
+		}
+		h := historytest.New(r, f, f.memory)
+		for range 40 {
+			h.Step()
+		}
+		settle(t, f, h.Entries[len(h.Entries)-1])
+		before := answersOf(r, h, f.views)
+		by := make(map[domain.UUID]domain.Sequence) // each person's secret, with an entry to say that it was destroyed
+		var keys []domain.UUID
+		for _, e := range h.Entries {
+			if key := e.SubjectKey; !key.IsZero() && by[key] == 0 && e.Stream.Kind == domain.StreamEvent && e.Sequence > 0 {
+				by[key] = e.Sequence
+				keys = append(keys, key)
 			}
 		}
+		if len(keys) == 0 {
+			return
+		}
+		gone := make(map[domain.UUID]bool)
+		for _, key := range rapid.Permutation(keys).Draw(r, "the order of erasures") {
+			sealtest.Destroy(t, f.db.AdminURL, key, by[key])
+			gone[key] = true
+			erasures++
+			sameOwn(r, before, answersOf(r, h, f.views))
+			fresh, err := eventlog.Open(t.Context(), eventlog.Config{URL: f.db.URL, MasterKey: f.key, ReadConnections: 2})
+			if err != nil {
+				r.Fatal(err)
+			}
+			again := views.NewViews(f.pool, fresh, nil)
+			if err := again.Rebuild(t.Context(), nil); err != nil {
+				r.Fatal(err)
+			}
+			sameOwn(r, before, answersOf(r, h, again))
+			for _, e := range h.Entries {
+				now, err := fresh.Entries(t.Context(), e.Tenant, []domain.Sequence{e.Sequence})
+				if err != nil || len(now) != 1 || now[0].Erased != gone[e.SubjectKey] || now[0].Damaged {
+					r.Fatalf("entry %d of %s, of %s: %+v, %v", e.Sequence, e.Tenant, e.SubjectKey, now, err)
+				}
+			}
+			fresh.Close()
+		}
 	})
+	if erasures == 0 {
+		t.Error("nobody was erased: nothing was tried")
+	}
 }
 
 // TestViews_ErasedEvent: an event of whom it is about was erased is shown as such, without being folded again, isn't found
