@@ -67,14 +67,14 @@ func (s *server) previewed(
 }
 
 // logLeases offers the leases and heartbeats of the database to the dispatcher.
-type logLeases struct{ log *eventlog.Log }
+type logLeases struct{ leases eventlog.Leases }
 
 func (l logLeases) Heartbeat(ctx context.Context, node domain.UUID) (dispatch.Standing, error) {
 	var standing dispatch.Standing
-	if err := l.log.Heartbeat(ctx, node); err != nil {
+	if err := l.leases.Heartbeat(ctx, node); err != nil {
 		return standing, err
 	}
-	leases, nodes, err := l.log.Standing(ctx)
+	leases, nodes, err := l.leases.Standing(ctx)
 	for _, lease := range leases {
 		standing.Leases = append(standing.Leases, dispatch.Lease(lease))
 	}
@@ -85,7 +85,7 @@ func (l logLeases) Heartbeat(ctx context.Context, node domain.UUID) (dispatch.St
 }
 
 func (l logLeases) Retire(ctx context.Context, node domain.UUID) error {
-	return l.log.Retire(ctx, node)
+	return l.leases.Retire(ctx, node)
 }
 
 // keptSecrets offers the table of secrets to the HTTP surface.

@@ -29,7 +29,7 @@ func TestLog_AcceptDamage(t *testing.T) {
 		}
 	}
 	accept := func(sequence domain.Sequence) error {
-		return log.AcceptDamage(t.Context(), domain.DefaultTenant, sequence, domain.Person{Name: "ann"}, "a disk")
+		return eventlog.AcceptDamage(t.Context(), log.Log, domain.DefaultTenant, sequence, domain.Person{Name: "ann"}, "a disk")
 	}
 	damage(made[1], 40)
 	checked("sequence 2 of tenant default (1 such entries)")

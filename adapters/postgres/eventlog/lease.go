@@ -7,6 +7,7 @@ import (
 	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Lease is who may act for a shard, the router or a follower. It changes only by an append (domain.Take).
@@ -22,11 +23,17 @@ type Node struct {
 	Age time.Duration // of its last heartbeat, by the database's clock
 }
 
+// Leases are the leases and heartbeats in the log's database. Heartbeats stand apart from the log: nothing is appended for one.
+type Leases struct{ pool *pgxpool.Pool }
+
+// Leases returns those of the log's database.
+func (l *Log) Leases() Leases { return Leases{l.pool} }
+
 // heartbeatsKept is how long a node that beats no more is remembered. Its leases have expired long before.
 const heartbeatsKept = "1 day"
 
 // Heartbeat says, on the database's clock, that a node lives. Its first one also forgets nodes that are long gone.
-func (l *Log) Heartbeat(ctx context.Context, node domain.UUID) error {
+func (l Leases) Heartbeat(ctx context.Context, node domain.UUID) error {
 	const beat = `
 		INSERT INTO heartbeats (node, at) VALUES ($1, clock_timestamp())
 		ON CONFLICT (node) DO UPDATE SET at = EXCLUDED.at RETURNING xmax = 0`
@@ -42,7 +49,7 @@ func (l *Log) Heartbeat(ctx context.Context, node domain.UUID) error {
 }
 
 // Standing returns every lease that was ever taken and every node that is remembered, from one snapshot.
-func (l *Log) Standing(ctx context.Context) (leases []Lease, nodes []Node, err error) {
+func (l Leases) Standing(ctx context.Context) (leases []Lease, nodes []Node, err error) {
 	const sql = `
 		SELECT name, owner, epoch, 0::bigint FROM leases
 		UNION ALL
@@ -66,7 +73,7 @@ func (l *Log) Standing(ctx context.Context) (leases []Lease, nodes []Node, err e
 }
 
 // Retire forgets a node's heartbeat, so that what it still holds is free at once.
-func (l *Log) Retire(ctx context.Context, node domain.UUID) error {
+func (l Leases) Retire(ctx context.Context, node domain.UUID) error {
 	_, err := l.pool.Exec(ctx, `DELETE FROM heartbeats WHERE node = $1`, [16]byte(node))
 	return postgres.DomainError("retire", err)
 }

@@ -11,14 +11,14 @@ import (
 
 func (o *opened) beat(t *testing.T, node domain.UUID) {
 	t.Helper()
-	if err := o.Heartbeat(t.Context(), node); err != nil {
+	if err := o.Leases().Heartbeat(t.Context(), node); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func (o *opened) standing(t *testing.T) (leases []eventlog.Lease, ages map[domain.UUID]time.Duration) {
 	t.Helper()
-	leases, nodes, err := o.Standing(t.Context())
+	leases, nodes, err := o.Leases().Standing(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,10 +95,10 @@ func TestLog_Retire(t *testing.T) {
 		log.beat(t, node)
 	}
 	log.mustAppend(t, taking("shard/00", leaving, 1), taking("shard/01", staying, 1))
-	if err := log.Retire(t.Context(), leaving); err != nil {
+	if err := log.Leases().Retire(t.Context(), leaving); err != nil {
 		t.Fatal(err)
 	}
-	if err := log.Retire(t.Context(), leaving); err != nil {
+	if err := log.Leases().Retire(t.Context(), leaving); err != nil {
 		t.Errorf("again: %v", err)
 	}
 	stand := func(want ...eventlog.Lease) {
