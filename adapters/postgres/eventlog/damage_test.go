@@ -23,7 +23,7 @@ func TestLog_AcceptDamage(t *testing.T) {
 	}
 	checked := func(problem string) {
 		t.Helper()
-		_, err := log.CheckLog(t.Context(), eventlog.CheckOptions{})
+		_, err := eventlog.CheckLog(t.Context(), log.Log, eventlog.CheckOptions{})
 		if problem == "" && err != nil || problem != "" && (err == nil || !strings.Contains(err.Error(), problem)) {
 			t.Errorf("the check says %v, want %q", err, problem)
 		}
