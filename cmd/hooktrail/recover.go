@@ -38,7 +38,7 @@ func (c recoverCommand) Run(ctx context.Context, p process) error {
 	}
 	file := filepath.Join(dir, knownFile)
 	return c.Storage.withLog(ctx, c.Log, func(log *eventlog.Log, _ *views.Views) error {
-		loss, err := log.Replaced(ctx, file)
+		loss, err := eventlog.Replaced(ctx, log, file)
 		if err != nil {
 			return err
 		}
@@ -58,7 +58,7 @@ func (c recoverCommand) Run(ctx context.Context, p process) error {
 		if err != nil {
 			return err
 		}
-		err = appending(ctx, log, func() error { return log.AcceptLoss(ctx, file, *loss, by, c.Who.Reason) })
+		err = appending(ctx, log, func() error { return eventlog.AcceptLoss(ctx, log, file, *loss, by, c.Who.Reason) })
 		if err != nil {
 			return err
 		}
@@ -80,7 +80,7 @@ func (c recoverCommand) acceptDamage(ctx context.Context, p process) error {
 	}
 	return c.Storage.withLog(ctx, c.Log, func(log *eventlog.Log, _ *views.Views) error {
 		err := appending(ctx, log, func() error {
-			return log.AcceptDamage(ctx, domain.TenantID(tenant), domain.Sequence(sequence), by, c.Who.Reason)
+			return eventlog.AcceptDamage(ctx, log, domain.TenantID(tenant), domain.Sequence(sequence), by, c.Who.Reason)
 		})
 		if err != nil {
 			return err

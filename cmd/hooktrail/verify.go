@@ -27,7 +27,7 @@ func (c verifyCommand) Run(ctx context.Context, p process) error {
 		return usagef("--after is a position: what an earlier run printed last")
 	}
 	return c.Storage.withLog(ctx, c.Log, func(log *eventlog.Log, views *views.Views) error {
-		head, err := log.CheckLog(ctx, eventlog.CheckOptions{After: domain.Position(c.After), Progress: checked(p)})
+		head, err := eventlog.CheckLog(ctx, log, eventlog.CheckOptions{After: domain.Position(c.After), Progress: checked(p)})
 		if err != nil {
 			return err
 		}

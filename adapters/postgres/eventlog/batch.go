@@ -184,7 +184,7 @@ func (a *appender) write(ctx context.Context, tx pgx.Tx, b *batch) error {
 	b.queueTiles(&pipeline)
 	b.queueOldHeads(&pipeline, a.state)
 	b.queueLeases(&pipeline)
-	if !a.log.alone() {
+	if !a.log.neighbours.none() {
 		pipeline.Queue(`SELECT pg_notify($1, $2::bigint::text)`, notifyChannel, int64(b.position))
 	}
 	pipeline.Queue(`COMMIT`)

@@ -27,13 +27,13 @@ type CheckOptions struct {
 // times, leaves, contents against their commitments, tiles, roots, and what the tables beside the entries say. The error names
 // the first thing that is wrong. It returns the position of the last entry that it checked. What it keeps in memory doesn't grow
 // with the log.
-func (l *Log) CheckLog(ctx context.Context, options CheckOptions) (domain.Position, error) {
+func CheckLog(ctx context.Context, l *Log, options CheckOptions) (domain.Position, error) {
 	tx, err := l.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
 		return 0, postgres.DomainError("check the log", err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // it only read
-	c := l.newCheck(tx, options)
+	c := newCheck(l, tx, options)
 	defer c.commitments.close()
 	if err := c.all(ctx); err != nil {
 		return c.position, fmt.Errorf("check the log: %w", err)
@@ -41,7 +41,7 @@ func (l *Log) CheckLog(ctx context.Context, options CheckOptions) (domain.Positi
 	return c.position, nil
 }
 
-func (l *Log) newCheck(tx pgx.Tx, options CheckOptions) *logCheck {
+func newCheck(l *Log, tx pgx.Tx, options CheckOptions) *logCheck {
 	return &logCheck{
 		log: l, tx: tx, options: options, trees: make(map[domain.TenantID]*treeCheck),
 		leases: make(map[string]leaseRow), commitments: newUniqueCheck(),

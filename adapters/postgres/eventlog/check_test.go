@@ -19,7 +19,7 @@ func TestCheckLog_MissingContent(t *testing.T) {
 	mustExec(t, admin, `ALTER TABLE entries_000000 DISABLE TRIGGER ALL`)
 	mustExec(t, admin, `ALTER TABLE entries DROP CONSTRAINT entries_content_has_key`)
 	mustExec(t, admin, `UPDATE entries SET content = NULL WHERE kind = 'event.appended'`)
-	checked, err := log.CheckLog(context.Background(), eventlog.CheckOptions{})
+	checked, err := eventlog.CheckLog(context.Background(), log.Log, eventlog.CheckOptions{})
 	if err == nil || !strings.Contains(err.Error(), "content is missing") {
 		t.Errorf("checked up to %d: %v", checked, err)
 	}

@@ -13,7 +13,7 @@ func TestConformance(t *testing.T) {
 		Open: func(t *testing.T) domain.Log { return open(t) },
 		Heartbeat: func(t *testing.T, log domain.Log, node domain.UUID) {
 			t.Helper()
-			if err := log.(*opened).Heartbeat(t.Context(), node); err != nil {
+			if err := log.(*opened).Leases().Heartbeat(t.Context(), node); err != nil {
 				t.Fatal(err)
 			}
 		},

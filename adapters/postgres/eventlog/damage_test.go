@@ -23,13 +23,13 @@ func TestLog_AcceptDamage(t *testing.T) {
 	}
 	checked := func(problem string) {
 		t.Helper()
-		_, err := log.CheckLog(t.Context(), eventlog.CheckOptions{})
+		_, err := eventlog.CheckLog(t.Context(), log.Log, eventlog.CheckOptions{})
 		if problem == "" && err != nil || problem != "" && (err == nil || !strings.Contains(err.Error(), problem)) {
 			t.Errorf("the check says %v, want %q", err, problem)
 		}
 	}
 	accept := func(sequence domain.Sequence) error {
-		return log.AcceptDamage(t.Context(), domain.DefaultTenant, sequence, domain.Person{Name: "ann"}, "a disk")
+		return eventlog.AcceptDamage(t.Context(), log.Log, domain.DefaultTenant, sequence, domain.Person{Name: "ann"}, "a disk")
 	}
 	damage(made[1], 40)
 	checked("sequence 2 of tenant default (1 such entries)")

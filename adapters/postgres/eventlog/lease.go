@@ -3,18 +3,30 @@ package eventlog
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
+
+// Leases are the leases and heartbeats in the log's database. Heartbeats stand apart from the log: nothing is appended for
+// one. It is safe for concurrent use.
+type Leases struct {
+	pool       *pgxpool.Pool
+	neighbours *neighbours
+}
+
+// Leases returns those of the log's database.
+func (l *Log) Leases() Leases { return Leases{l.pool, &l.neighbours} }
 
 // heartbeatsKept is how long a node that beats no more is remembered. Its leases have expired long before.
 const heartbeatsKept = "1 day"
 
 // Heartbeat says, on the database's clock, that a node lives. Its first one also forgets nodes that are long gone.
-func (l *Log) Heartbeat(ctx context.Context, node domain.UUID) error {
+func (l Leases) Heartbeat(ctx context.Context, node domain.UUID) error {
 	const beat = `
 		INSERT INTO heartbeats (node, at) VALUES ($1, clock_timestamp())
 		ON CONFLICT (node) DO UPDATE SET at = EXCLUDED.at RETURNING xmax = 0`
@@ -22,7 +34,7 @@ func (l *Log) Heartbeat(ctx context.Context, node domain.UUID) error {
 	if err := l.pool.QueryRow(ctx, beat, [16]byte(node)).Scan(&first); err != nil {
 		return postgres.DomainError("beat", err)
 	}
-	l.beating.Store(&node)
+	l.neighbours.own.Store(&node)
 	if !first {
 		return nil
 	}
@@ -31,7 +43,7 @@ func (l *Log) Heartbeat(ctx context.Context, node domain.UUID) error {
 }
 
 // Standing returns every lease that was ever taken and every node that is remembered, from one snapshot.
-func (l *Log) Standing(ctx context.Context) (domain.Standing, error) {
+func (l Leases) Standing(ctx context.Context) (domain.Standing, error) {
 	const sql = `
 		SELECT name, owner, epoch, 0::bigint FROM leases
 		UNION ALL
@@ -55,11 +67,14 @@ func (l *Log) Standing(ctx context.Context) (domain.Standing, error) {
 	if err != nil {
 		return standing, postgres.DomainError("read the leases", err)
 	}
-	l.aloneUntil.Store(0)
-	if !l.hasNeighbour(standing.Nodes) {
-		l.aloneUntil.Store(time.Now().Add(aloneFor).UnixNano())
-	}
+	l.neighbours.look(standing.Nodes)
 	return standing, nil
+}
+
+// Retire forgets a node's heartbeat, so that what it still holds is free at once.
+func (l Leases) Retire(ctx context.Context, node domain.UUID) error {
+	_, err := l.pool.Exec(ctx, `DELETE FROM heartbeats WHERE node = $1`, [16]byte(node))
+	return postgres.DomainError("retire", err)
 }
 
 const (
@@ -69,18 +84,24 @@ const (
 	aloneFor = 3 * time.Second
 )
 
-// hasNeighbour reports whether another node than the one that beats through this Log may be following it.
-func (l *Log) hasNeighbour(nodes []domain.Node) bool {
-	own := l.beating.Load()
-	return slices.ContainsFunc(nodes, func(n domain.Node) bool { return n.Age < neighbourAge && (own == nil || n.ID != *own) })
+// neighbours knows whether another node than this process's may be following the log. The zero value doesn't know, so there may
+// be some. It is safe for concurrent use.
+type neighbours struct {
+	own        atomic.Pointer[domain.UUID] // the node that beats through this process's Leases; nil: none has
+	aloneUntil atomic.Int64                // in Unix nanoseconds
 }
 
-// alone reports whether nobody else needs to be told of what this process appends: a notification wakes a backend of Postgres
-// and the process behind it, for nothing.
-func (l *Log) alone() bool { return time.Now().UnixNano() < l.aloneUntil.Load() }
-
-// Retire forgets a node's heartbeat, so that what it still holds is free at once.
-func (l *Log) Retire(ctx context.Context, node domain.UUID) error {
-	_, err := l.pool.Exec(ctx, `DELETE FROM heartbeats WHERE node = $1`, [16]byte(node))
-	return postgres.DomainError("retire", err)
+func (n *neighbours) look(nodes []domain.Node) {
+	own := n.own.Load()
+	if slices.ContainsFunc(nodes, func(node domain.Node) bool {
+		return node.Age < neighbourAge && (own == nil || node.ID != *own)
+	}) {
+		n.aloneUntil.Store(0)
+		return
+	}
+	n.aloneUntil.Store(time.Now().Add(aloneFor).UnixNano())
 }
+
+// none reports whether nobody else needs to be told of what this process appends: a notification wakes a backend of Postgres and
+// the process behind it, for nothing.
+func (n *neighbours) none() bool { return time.Now().UnixNano() < n.aloneUntil.Load() }

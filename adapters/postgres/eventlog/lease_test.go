@@ -10,14 +10,14 @@ import (
 
 func (o *opened) beat(t *testing.T, node domain.UUID) {
 	t.Helper()
-	if err := o.Heartbeat(t.Context(), node); err != nil {
+	if err := o.Leases().Heartbeat(t.Context(), node); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func (o *opened) standing(t *testing.T) (leases []domain.Lease, ages map[domain.UUID]time.Duration) {
 	t.Helper()
-	standing, err := o.Standing(t.Context())
+	standing, err := o.Leases().Standing(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,10 +94,10 @@ func TestLog_Retire(t *testing.T) {
 		log.beat(t, node)
 	}
 	log.mustAppend(t, taking("shard/00", leaving, 1), taking("shard/01", staying, 1))
-	if err := log.Retire(t.Context(), leaving); err != nil {
+	if err := log.Leases().Retire(t.Context(), leaving); err != nil {
 		t.Fatal(err)
 	}
-	if err := log.Retire(t.Context(), leaving); err != nil {
+	if err := log.Leases().Retire(t.Context(), leaving); err != nil {
 		t.Errorf("again: %v", err)
 	}
 	stand := func(want ...domain.Lease) {

@@ -80,9 +80,8 @@ type Log struct {
 	partitions   *partitions
 	maxCatchUp   int
 	starts       atomic.Pointer[starts]
-	appending    atomic.Uint32               // process id of the session that this process appends by
-	beating      atomic.Pointer[domain.UUID] // the node that beats through this Log; nil: none has
-	aloneUntil   atomic.Int64                // until when this process is known to be the only node, in Unix nanoseconds
+	appending    atomic.Uint32 // process id of the session that this process appends by
+	neighbours   neighbours
 }
 
 var _ domain.Log = (*Log)(nil)

@@ -72,7 +72,7 @@ func reopen(t testing.TB, db migratetest.Database, key *seal.MasterKey, configur
 // check verifies the whole log.
 func (o *opened) check(t testing.TB) {
 	t.Helper()
-	if _, err := o.CheckLog(context.Background(), eventlog.CheckOptions{}); err != nil {
+	if _, err := eventlog.CheckLog(context.Background(), o.Log, eventlog.CheckOptions{}); err != nil {
 		t.Fatal(err)
 	}
 }

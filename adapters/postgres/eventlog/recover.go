@@ -13,7 +13,7 @@ import (
 
 // Replaced reports what the database lacks of what the process with a KnownFile knew of it, nil where it lacks nothing. The Log
 // must have been opened without that file.
-func (l *Log) Replaced(ctx context.Context, file string) (*domain.Loss, error) {
+func Replaced(ctx context.Context, l *Log, file string) (*domain.Loss, error) {
 	k, err := openKnown(file)
 	if err != nil {
 		return nil, err
@@ -42,7 +42,7 @@ func (l *Log) Replaced(ctx context.Context, file string) (*domain.Loss, error) {
 // AcceptLoss says in the instance's log what was lost and who goes on without it, and then has the process with the KnownFile
 // know that entry as the last one. Run must be running, on a Log that was opened without the file; no server may run in the
 // file's directory, for it would go on by what it knows.
-func (l *Log) AcceptLoss(ctx context.Context, file string, loss domain.Loss, by domain.Person, reason string) error {
+func AcceptLoss(ctx context.Context, l *Log, file string, loss domain.Loss, by domain.Person, reason string) error {
 	entries, err := domain.AppendOne(ctx, l, domain.Group{Drafts: []domain.Draft{{
 		Tenant: domain.InstanceTenant, Stream: ofInstance(), Reason: reason, Subject: by.Subject(),
 		Fact: &domain.LossAccepted{Loss: loss, Person: by},
@@ -60,8 +60,8 @@ func (l *Log) AcceptLoss(ctx context.Context, file string, loss domain.Loss, by 
 
 // AcceptDamage says in a tenant's log that the content of an entry can't be opened, and who goes on without it: CheckLog then
 // takes the entry as it is. Run must be running.
-func (l *Log) AcceptDamage(
-	ctx context.Context, tenant domain.TenantID, sequence domain.Sequence, by domain.Person, reason string,
+func AcceptDamage(
+	ctx context.Context, l *Log, tenant domain.TenantID, sequence domain.Sequence, by domain.Person, reason string,
 ) error {
 	after, upTo, err := span(ctx, l.pool, tenant, int64(sequence), int64(sequence)+1)
 	if err != nil {

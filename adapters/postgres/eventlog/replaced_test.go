@@ -91,11 +91,11 @@ func TestLog_OlderCopy(t *testing.T) {
 		t.Fatal(err)
 	}
 	accepting := reopen(t, log.db, log.key)
-	loss, err := accepting.Replaced(t.Context(), file)
+	loss, err := eventlog.Replaced(t.Context(), accepting.Log, file)
 	if err != nil || loss == nil || loss.Known != 1000 || loss.Head != last+1 || len(loss.HeadLeaf) != 64 {
 		t.Fatalf("lost: %+v, %v", loss, err)
 	}
-	if err := accepting.AcceptLoss(t.Context(), file, *loss, domain.Person{Name: "ann"}, "the disk burned"); err != nil {
+	if err := eventlog.AcceptLoss(t.Context(), accepting.Log, file, *loss, domain.Person{Name: "ann"}, "the disk burned"); err != nil {
 		t.Fatal(err)
 	}
 	said, err := accepting.Entries(t.Context(), domain.InstanceTenant, []domain.Sequence{2})

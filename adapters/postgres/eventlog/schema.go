@@ -1,3 +1,6 @@
+// Watermill is here by decision: entries are published by watermill-sql's Publisher, in the transaction of their append, so that
+// what is built on Watermill works on the log.
+
 package eventlog
 
 import (

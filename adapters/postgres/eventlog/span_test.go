@@ -51,7 +51,7 @@ func TestLog_ManyPartitions(t *testing.T) {
 	f := &forger{T: t, tx: tx, log: log}
 	f.exec(`ALTER TABLE tiles DISABLE TRIGGER ALL`)
 	f.exec(`UPDATE tiles SET position = position + 1 WHERE index = 1`)
-	check := log.newCheck(tx, CheckOptions{})
+	check := newCheck(log, tx, CheckOptions{})
 	if err := check.all(t.Context()); err == nil || !strings.Contains(err.Error(), "tile 0/1") {
 		t.Errorf("a tile that says another position: %v", err)
 	}

@@ -142,7 +142,7 @@ func TestCheckLog_Forgeries(t *testing.T) {
 	if err := log.Vault().PutSecret(t.Context(), domain.DefaultTenant, domain.NewUUID(), "endpoint.auth", []byte("x")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := log.CheckLog(t.Context(), CheckOptions{}); err != nil {
+	if _, err := CheckLog(t.Context(), log, CheckOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	const last = `(SELECT max(position) FROM entries)`
@@ -308,7 +308,7 @@ func TestCheckLog_Forgeries(t *testing.T) {
 			if forge.resumed {
 				options.After = 7
 			}
-			check := log.newCheck(tx, options) // within the forger's transaction, which is taken back
+			check := newCheck(log, tx, options) // within the forger's transaction, which is taken back
 			defer check.commitments.close()
 			err = check.all(t.Context())
 			if err == nil || !strings.Contains(err.Error(), forge.problem) {
@@ -319,10 +319,10 @@ func TestCheckLog_Forgeries(t *testing.T) {
 			}
 		})
 	}
-	if _, err := log.CheckLog(t.Context(), CheckOptions{}); err != nil {
+	if _, err := CheckLog(t.Context(), log, CheckOptions{}); err != nil {
 		t.Errorf("the forgeries were to be taken back: %v", err)
 	}
-	if _, err := log.CheckLog(t.Context(), CheckOptions{After: 5}); err != nil {
+	if _, err := CheckLog(t.Context(), log, CheckOptions{After: 5}); err != nil {
 		t.Errorf("resumed: %v", err)
 	}
 }

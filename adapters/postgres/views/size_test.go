@@ -61,7 +61,7 @@ func TestViews_Size(t *testing.T) {
 		t.Logf("%s: %.0f bytes an entry", tables[i], each)
 	}
 	began = time.Now()
-	if _, err := f.CheckLog(ctx, eventlog.CheckOptions{}); err != nil {
+	if _, err := eventlog.CheckLog(ctx, f.Log, eventlog.CheckOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	checked := time.Since(began)
