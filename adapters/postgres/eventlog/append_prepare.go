@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/hooktrail/hooktrail/adapters/postgres/seal"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // entryOverhead is what a draft counts for in the bounds of queue and batch besides its content.
@@ -38,6 +40,18 @@ type prepared struct {
 	leafColumn    []byte
 }
 
+// drafter does with drafts what doesn't need the lock: it finds their origins and keys, encodes, commits, compresses and seals.
+// It is safe for concurrent use.
+type drafter struct {
+	pool     *pgxpool.Pool
+	name     string // of the instance, for tenants made from now on
+	heads    headKey
+	keys     *seal.Keyring
+	codec    *seal.Codec
+	origins  *originCache
+	contexts sync.Pool // of *[]byte: what seals authenticate, while they are made
+}
+
 // prepare makes requests of the groups. A group that can't be appended whatever the log holds is answered at once.
 func (l *Log) prepare(ctx context.Context, c *call, groups []domain.Group) []*request {
 	l.queue.awaitBegin(ctx)
@@ -54,16 +68,16 @@ func (l *Log) prepare(ctx context.Context, c *call, groups []domain.Group) []*re
 		}
 		requests = append(requests, &request{group: group, drafts: newDrafts(group.Drafts), began: now, call: c, index: i})
 	}
-	if err := l.findOrigins(ctx, l.pool, requests); err != nil {
+	if err := l.drafter.findOrigins(ctx, l.pool, requests); err != nil {
 		return failAll(requests, err)
 	}
 	requests = ofKnownTenants(requests)
-	if err := l.findKeys(ctx, l.pool, requests, now); err != nil {
+	if err := l.drafter.findKeys(ctx, l.pool, requests, now); err != nil {
 		return failAll(requests, err)
 	}
 	ready := requests[:0]
 	for _, r := range requests {
-		if err := l.prepareGroup(r); err != nil {
+		if err := l.drafter.prepareGroup(r); err != nil {
 			r.fail(err)
 			continue
 		}
@@ -110,11 +124,11 @@ func (r *request) unknownTenant() error {
 	return nil
 }
 
-func (l *Log) prepareGroup(r *request) error {
+func (d *drafter) prepareGroup(r *request) error {
 	r.bytes = 0
 	for i := range r.drafts {
 		p := &r.drafts[i]
-		if err := l.packDraft(p); err != nil {
+		if err := d.packDraft(p); err != nil {
 			return fmt.Errorf("append to %s: %w", p.Stream, err)
 		}
 		if p.packed != nil {
@@ -126,7 +140,7 @@ func (l *Log) prepareGroup(r *request) error {
 }
 
 // packDraft does with the content what can be done before the lock: all of it, if the stream's version is foreseen.
-func (l *Log) packDraft(p *prepared) error {
+func (d *drafter) packDraft(p *prepared) error {
 	if p.keys.Problem != nil {
 		return p.keys.Problem
 	}
@@ -144,7 +158,7 @@ func (l *Log) packDraft(p *prepared) error {
 		}
 		parts = append(parts, domain.Part{Name: domain.PartContext, Bytes: b})
 	}
-	if p.packed, err = l.codec.Pack(parts, &p.keys); err != nil || p.packed == nil {
+	if p.packed, err = d.codec.Pack(parts, &p.keys); err != nil || p.packed == nil {
 		return err
 	}
 	p.fact, p.sealedAs = p.Fact, 0
@@ -156,24 +170,24 @@ func (l *Log) packDraft(p *prepared) error {
 	if p.Expected == domain.AnyVersion {
 		return nil
 	}
-	return l.sealDraft(p, p.Expected+1)
+	return d.sealDraft(p, p.Expected+1)
 }
 
 // sealDraft seals the content of a draft that becomes a version of its stream.
-func (l *Log) sealDraft(p *prepared, version int) (err error) {
+func (d *drafter) sealDraft(p *prepared, version int) (err error) {
 	if p.packed == nil || p.sealedAs == version {
 		return nil
 	}
 	p.streamVersion = version
 	leaf := p.leafSoFar()
-	buffer, _ := l.contexts.Get().(*[]byte)
+	buffer, _ := d.contexts.Get().(*[]byte)
 	if buffer == nil {
 		buffer = new([]byte)
 	}
 	*buffer = leaf.AppendContext((*buffer)[:0])
-	p.content, err = l.codec.Seal(p.packed, &p.keys, *buffer)
+	p.content, err = d.codec.Seal(p.packed, &p.keys, *buffer)
 	p.sealedAs = version
-	l.contexts.Put(buffer)
+	d.contexts.Put(buffer)
 	return err
 }
 
@@ -204,7 +218,7 @@ func classOf(d *domain.Draft) string {
 }
 
 // findKeys gives each draft the keys of its content.
-func (l *Log) findKeys(ctx context.Context, db postgres.Querier, requests []*request, now time.Time) error {
+func (d *drafter) findKeys(ctx context.Context, db postgres.Querier, requests []*request, now time.Time) error {
 	n := 0
 	for _, r := range requests {
 		n += len(r.drafts)
@@ -212,13 +226,13 @@ func (l *Log) findKeys(ctx context.Context, db postgres.Querier, requests []*req
 	wants, month := make([]seal.Want, 0, n), seal.Month(now)
 	for _, r := range requests {
 		for i := range r.drafts {
-			d := r.drafts[i].Draft
+			of := r.drafts[i].Draft
 			wants = append(wants, seal.Want{
-				Tenant: d.Tenant, Subject: d.Subject, SubjectKey: d.SubjectKey, Class: classOf(d), Month: month,
+				Tenant: of.Tenant, Subject: of.Subject, SubjectKey: of.SubjectKey, Class: classOf(of), Month: month,
 			})
 		}
 	}
-	keys, err := l.keys.Find(ctx, db, wants)
+	keys, err := d.keys.Find(ctx, db, wants)
 	if err != nil {
 		return postgres.DomainError("append", err)
 	}
@@ -232,14 +246,14 @@ func (l *Log) findKeys(ctx context.Context, db postgres.Querier, requests []*req
 
 // findOrigins gives each draft its tenant's origin, an empty one if there is no such tenant; that of a tenant which one of
 // the groups creates is known before it is there. The appender checks under the lock that it came out so.
-func (l *Log) findOrigins(ctx context.Context, db postgres.Querier, requests []*request) error {
+func (d *drafter) findOrigins(ctx context.Context, db postgres.Querier, requests []*request) error {
 	var unknown []string
 	var waiting []*prepared
 	for _, r := range requests {
 		for i := range r.drafts {
 			p := &r.drafts[i]
 			var known bool
-			if p.origin, known = l.origins.get(p.Tenant); !known {
+			if p.origin, known = d.origins.get(p.Tenant); !known {
 				unknown = append(unknown, string(p.Tenant))
 				waiting = append(waiting, p)
 			}
@@ -249,12 +263,12 @@ func (l *Log) findOrigins(ctx context.Context, db postgres.Querier, requests []*
 		return nil
 	}
 	origins := make(map[domain.TenantID]string)
-	if err := l.readOrigins(ctx, db, unknown, origins); err != nil {
+	if err := d.readOrigins(ctx, db, unknown, origins); err != nil {
 		return postgres.DomainError("read the tenants' origins", err)
 	}
 	for _, p := range waiting {
 		if _, known := origins[p.Tenant]; !known && p.kind == domain.KindTenantCreated {
-			origins[p.Tenant] = l.origin(p.Tenant)
+			origins[p.Tenant] = d.name + "/" + string(p.Tenant)
 		}
 	}
 	for _, p := range waiting {
@@ -263,7 +277,7 @@ func (l *Log) findOrigins(ctx context.Context, db postgres.Querier, requests []*
 	return nil
 }
 
-func (l *Log) readOrigins(
+func (d *drafter) readOrigins(
 	ctx context.Context, db postgres.Querier, tenants []string, origins map[domain.TenantID]string,
 ) error {
 	const sql = `SELECT DISTINCT tenant, origin FROM heads WHERE tenant = ANY ($1)`
@@ -280,10 +294,10 @@ func (l *Log) readOrigins(
 		return err
 	}
 	for tenant, origin := range origins {
-		if err := l.checkHead(ctx, db, tenant); err != nil {
+		if err := checkHead(ctx, db, d.heads, tenant); err != nil {
 			return err
 		}
-		l.origins.put(tenant, origin)
+		d.origins.put(tenant, origin)
 	}
 	return nil
 }

@@ -92,11 +92,11 @@ func (a *appender) adopt(ctx context.Context, tx pgx.Tx, requests []*request, c 
 		if len(lost) == 0 {
 			return nil
 		}
-		if err := a.log.findKeys(ctx, tx, lost, c.clock); err != nil {
+		if err := a.log.drafter.findKeys(ctx, tx, lost, c.clock); err != nil {
 			return fmt.Errorf("adopt data keys: %w", err)
 		}
 		for _, r := range lost {
-			if r.rejected = a.log.prepareGroup(r); r.rejected != nil {
+			if r.rejected = a.log.drafter.prepareGroup(r); r.rejected != nil {
 				return fmt.Errorf("adopt data keys: %w", r.rejected)
 			}
 		}

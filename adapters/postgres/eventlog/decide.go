@@ -11,7 +11,7 @@ import (
 
 // decide decides, group by group and in order, what of the requests may be appended.
 func (a *appender) decide(ctx context.Context, tx pgx.Tx, requests []*request, c *checked) (*batch, error) {
-	b := &batch{stage: newStage(a.state, c, a.log.sealDraft)}
+	b := &batch{stage: newStage(a.state, c, a.log.drafter.sealDraft)}
 	for _, r := range requests {
 		r.restore()
 		r.rejected = b.stage.admit(r)
@@ -59,19 +59,19 @@ func (a *appender) decideAgain(ctx context.Context, tx pgx.Tx, b *batch, r *requ
 	}
 	r.drafts = newDrafts(r.group.Drafts)
 	alone := []*request{r}
-	if err := a.log.findOrigins(ctx, tx, alone); err != nil {
+	if err := a.log.drafter.findOrigins(ctx, tx, alone); err != nil {
 		return nil, err
 	}
 	if refusal := r.unknownTenant(); refusal != nil {
 		return refusal, nil
 	}
-	if err := a.log.findKeys(ctx, tx, alone, c.clock); err != nil {
+	if err := a.log.drafter.findKeys(ctx, tx, alone, c.clock); err != nil {
 		if errors.Is(err, domain.ErrKeyDestroyed) {
 			return err, nil
 		}
 		return nil, err
 	}
-	if refusal := a.log.prepareGroup(r); refusal != nil {
+	if refusal := a.log.drafter.prepareGroup(r); refusal != nil {
 		return refusal, nil
 	}
 	var checks pgx.Batch

@@ -16,9 +16,9 @@ var errHead = fmt.Errorf("the head doesn't fit the tiles and entries (hint: `hoo
 
 // checkHead compares a tenant's head with its last tiles and leaves, in a time that doesn't grow with the log. A process does so
 // before it first appends to the tenant's log.
-func (l *Log) checkHead(ctx context.Context, db postgres.Querier, tenant domain.TenantID) error {
+func checkHead(ctx context.Context, db postgres.Querier, heads headKey, tenant domain.TenantID) error {
 	const sql = `SELECT ` + headColumns + ` FROM heads h WHERE tenant = $1 ORDER BY position DESC LIMIT 1`
-	_, head, err := l.heads.scan(db.QueryRow(ctx, sql, string(tenant)))
+	_, head, err := heads.scan(db.QueryRow(ctx, sql, string(tenant)))
 	if err != nil {
 		return fmt.Errorf("read the head of tenant %s: %w", tenant, err)
 	}

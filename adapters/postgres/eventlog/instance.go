@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/hooktrail/hooktrail/adapters/postgres/seal"
-	"github.com/hooktrail/hooktrail/domain"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -62,9 +61,6 @@ func makeInstance(ctx context.Context, pool *pgxpool.Pool, master *seal.MasterKe
 	_, err = pool.Exec(ctx, `INSERT INTO instance (name, secret) VALUES ($1, $2) ON CONFLICT DO NOTHING`, name, sealed)
 	return err
 }
-
-// origin names the tree of a tenant that is made now.
-func (l *Log) origin(tenant domain.TenantID) string { return l.name + "/" + string(tenant) }
 
 // nameOK reports whether an instance's name can be part of origins.
 func nameOK(name string) bool {

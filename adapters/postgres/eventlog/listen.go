@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
@@ -71,11 +72,20 @@ func (l *Log) Await(ctx context.Context, after domain.Position) {
 	}
 }
 
-// listen passes on what other processes append until ctx ends. While it isn't connected, readers look once a second.
-func (l *Log) listen(ctx context.Context) {
+// listener hears what other processes append. While it isn't connected, readers look once a second.
+type listener struct {
+	config *pgx.ConnConfig
+	growth *growth
+	own    *atomic.Uint32                                  // process id of the session that this process appends by
+	check  func(ctx context.Context, conn *pgx.Conn) error // refuses a connection to another state of the database
+	logger *slog.Logger
+}
+
+// run listens until ctx ends.
+func (l *listener) run(ctx context.Context) {
 	for backoff := minBackoff; ; backoff = min(2*backoff, maxBackoff) {
 		began := time.Now()
-		err := l.listenOnce(ctx)
+		err := l.listen(ctx)
 		if ctx.Err() != nil {
 			return
 		}
@@ -89,15 +99,16 @@ func (l *Log) listen(ctx context.Context) {
 	}
 }
 
-func (l *Log) listenOnce(ctx context.Context) error {
+// listen passes on what it hears until the connection ends.
+func (l *listener) listen(ctx context.Context) error {
 	connecting, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	conn, err := pgx.ConnectConfig(connecting, l.listenConfig)
+	conn, err := pgx.ConnectConfig(connecting, l.config)
 	if err != nil {
 		return fmt.Errorf("connect to listen: %w", err)
 	}
 	defer closeConn(ctx, conn)
-	if err := l.CheckKnown(connecting, conn); err != nil {
+	if err := l.check(connecting, conn); err != nil {
 		return err
 	}
 	if _, err := conn.Exec(connecting, `LISTEN `+notifyChannel); err != nil {
@@ -109,7 +120,7 @@ func (l *Log) listenOnce(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("wait for a notification: %w", err)
 		}
-		if notification.PID == l.appending.Load() {
+		if notification.PID == l.own.Load() {
 			continue // the appender wakes by itself, once the entries are in memory: earlier, they would be read from the table
 		}
 		position, err := strconv.ParseInt(notification.Payload, 10, 64)

@@ -69,10 +69,9 @@ type Log struct {
 	keys         *seal.Keyring
 	vault        *seal.Vault
 	codec        *seal.Codec
-	contexts     sync.Pool // of *[]byte: what seals authenticate, while they are made
 	known        *known
 	clockAhead   time.Duration
-	origins      *originCache
+	drafter      *drafter
 	format       formatGate
 	queue        *queue
 	recent       *recent
@@ -99,7 +98,7 @@ func Open(ctx context.Context, config Config) (*Log, error) {
 	}
 	l := &Log{
 		logger: config.Logger, metrics: newLogMetrics(config.Registerer),
-		clockAhead: config.ClockAhead, origins: newOriginCache(), maxCatchUp: maxCatchUp, recent: newRecent(), growth: newGrowth(),
+		clockAhead: config.ClockAhead, maxCatchUp: maxCatchUp, recent: newRecent(), growth: newGrowth(),
 		queue: newQueue(orDefault(config.QueuedEntries, 20_000), orDefault(config.QueuedBytes, 64<<20)),
 	}
 	l.format.introduced = domain.Kind.Format
@@ -143,6 +142,9 @@ func (l *Log) open(ctx context.Context, config Config) (err error) {
 	if l.codec, err = seal.NewCodec(l.keys); err != nil {
 		return err
 	}
+	l.drafter = &drafter{
+		pool: l.pool, name: l.name, heads: l.heads, keys: l.keys, codec: l.codec, origins: newOriginCache(),
+	}
 	l.partitions = newPartitions(l.pool, l.logger)
 	return nil
 }
@@ -177,7 +179,7 @@ func (l *Log) Run(ctx context.Context) error {
 		return nil
 	})
 	group.Go(func() error {
-		l.listen(ctx)
+		(&listener{l.listenConfig, l.growth, &l.appending, l.CheckKnown, l.logger}).run(ctx)
 		return nil
 	})
 	group.Go(func() error {

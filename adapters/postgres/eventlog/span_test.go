@@ -87,7 +87,7 @@ func TestLog_ManyPartitions(t *testing.T) {
 			t.Errorf("by %s: %d entries, %v", name, len(entries), err)
 		}
 	}
-	if err := wide.checkHead(t.Context(), wide.pool, domain.DefaultTenant); err != nil {
+	if err := checkHead(t.Context(), wide.pool, wide.heads, domain.DefaultTenant); err != nil {
 		t.Error(err)
 	}
 
