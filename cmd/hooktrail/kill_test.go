@@ -49,6 +49,7 @@ func TestStory_KillInMidDelivery(t *testing.T) {
 	}
 	for range kills {
 		enough := work.accepted.Load() + int64(20+moments.IntN(60))
+		work.limit.Store(enough + 50) // however long the take-over takes: every tenth delivery is refused at first, which slows down
 		eventually(t, 30*time.Second, "requests are held and events accepted", func() bool {
 			return holder.held.Load() > 0 && work.accepted.Load() >= enough
 		})
@@ -124,7 +125,8 @@ type producers struct {
 	sync.WaitGroup
 	client   *apiClient
 	accepted atomic.Int64
-	mu       sync.Mutex // guards all below
+	limit    atomic.Int64 // up to how many accepted events they append
+	mu       sync.Mutex   // guards all below
 	sent     map[string]bool
 	promised map[string]bool // answered with 201, or with 200 when repeated
 	wrong    []string        // answers that nothing explains
@@ -140,6 +142,9 @@ func (w *producers) run(ctx context.Context, number int) {
 	defer pace.Stop()
 	for n := 0; ctx.Err() == nil; n++ {
 		<-pace.C
+		if w.accepted.Load() >= w.limit.Load() {
+			continue
+		}
 		id := fmt.Sprintf("producer-%d-%d", number, n)
 		w.note(func() { w.sent[id] = true })
 		body := fmt.Sprintf(`{"id":%q,"type":"story.event","data":{"n":%d}}`, id, n)

@@ -5,18 +5,23 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// node is this process as an owner of leases. Its data directory is locked, so the id that the directory's last owner
-// used belongs to a process that has ended, and its leases can be taken over at once.
+// node is this process as an owner of leases. Its data directory is locked, so the ids that the directory's former owners
+// used belong to processes that have ended, and their leases can be taken over at once: also those of one that ended before
+// its successor, which ended as well, had taken them all.
 type node struct {
 	id        domain.UUID
 	displaced []domain.UUID
 	lock      *os.File
 }
+
+// keptNodes is how many former owners are remembered: more than can end within the time that leases take to expire.
+const keptNodes = 32
 
 // newNode locks the data directory, which must exist, and writes a new id into it.
 func newNode(dir string) (*node, error) {
@@ -34,11 +39,17 @@ func newNode(dir string) (*node, error) {
 	n := &node{id: domain.NewUUID(), lock: lock}
 	path := filepath.Join(dir, nodeFile)
 	if before, err := os.ReadFile(path); err == nil {
-		if id, err := domain.ParseUUID(string(before)); err == nil {
-			n.displaced = append(n.displaced, id)
+		for line := range strings.Lines(string(before)) {
+			if id, err := domain.ParseUUID(strings.TrimSpace(line)); err == nil && len(n.displaced) < keptNodes {
+				n.displaced = append(n.displaced, id)
+			}
 		}
 	}
-	if err := os.WriteFile(path, []byte(n.id.String()), 0o600); err != nil {
+	lines := n.id.String() + "\n"
+	for _, id := range n.displaced {
+		lines += id.String() + "\n"
+	}
+	if err := os.WriteFile(path, []byte(lines), 0o600); err != nil {
 		return nil, fmt.Errorf("write %s: %w", path, err)
 	}
 	return n, nil
