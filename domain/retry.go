@@ -32,6 +32,21 @@ const (
 	maxExponential = Duration(90 * 24 * time.Hour)
 )
 
+// quickGaps is how many gaps may be as short as MinGap. After them the least one is a second and doubles with each
+// further failure, up to maxLeastGap, so that receivers that are down can't fill the log with their attempts.
+const (
+	quickGaps   = 3
+	maxLeastGap = time.Minute
+)
+
+// LeastGap returns how short the pause after the n-th attempt (from 1) may be.
+func LeastGap(n int) time.Duration {
+	if n <= quickGaps {
+		return time.Duration(MinGap)
+	}
+	return min(time.Second<<min(n-quickGaps-1, 6), maxLeastGap)
+}
+
 // DefaultSchedule is what an endpoint has when neither it nor its profile says otherwise: ten attempts in 75.6 hours.
 func DefaultSchedule() Schedule {
 	hours := func(n int) Duration { return Duration(time.Duration(n) * time.Hour) }
@@ -75,6 +90,9 @@ func (s Schedule) validateGaps(field string) error {
 		if gap < MinGap || gap > MaxGap {
 			return Invalid(fmt.Sprintf("%s.schedule[%d]", field, i), "must be between 100ms and 720h")
 		}
+		if least := LeastGap(i + 1); gap < Duration(least) {
+			return Invalid(fmt.Sprintf("%s.schedule[%d]", field, i), "must be at least %v: %s", least, leastRule)
+		}
 	}
 	return nil
 }
@@ -92,10 +110,20 @@ func (s Schedule) validateExponential(field string) error {
 	case len(s.expand()) > MaxGaps:
 		return Invalid(field, "must not make more than %d retries: raise first or factor, or lower max_elapsed", MaxGaps)
 	}
+	for i, gap := range s.expand() {
+		if least := LeastGap(i + 1); gap < Duration(least) {
+			return Invalid(field, "must leave at least %v after attempt %d: %s", least, i+1, leastRule)
+		}
+	}
 	return nil
 }
 
-// Gap returns the pause after the n-th attempt (from 1) without jitter, and false when the schedule has ended.
+// leastRule explains LeastGap to people.
+const leastRule = "only the first 3 gaps may be shorter than a second; the 4th is at least 1s, and the least gap doubles with " +
+	"each further one, up to 1m"
+
+// Gap returns the pause after the n-th attempt (from 1) without jitter, at least LeastGap, and false when the schedule
+// has ended.
 func (s Schedule) Gap(n int) (time.Duration, bool) {
 	gaps := s.Gaps
 	if len(gaps) == 0 {
@@ -104,7 +132,7 @@ func (s Schedule) Gap(n int) (time.Duration, bool) {
 	if n < 1 || n > len(gaps) {
 		return 0, false
 	}
-	return time.Duration(gaps[n-1]), true
+	return max(time.Duration(gaps[n-1]), LeastGap(n)), true
 }
 
 // Next returns when the attempt after the n-th is due, given when the n-th ended and a random number in [0, 1) for the

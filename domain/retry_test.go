@@ -106,8 +106,8 @@ func TestSchedule_Next(t *testing.T) {
 func drawSchedule(t *rapid.T) domain.Schedule {
 	s := domain.Schedule{Jitter: rapid.SampledFrom([]float64{0, 0.1, 0.5}).Draw(t, "jitter")}
 	if rapid.Bool().Draw(t, "list") {
-		for range rapid.IntRange(1, 100).Draw(t, "gaps") {
-			s.Gaps = append(s.Gaps, domain.Duration(rapid.Int64Range(int64(domain.MinGap), int64(domain.MaxGap)).Draw(t, "gap")))
+		for i := range rapid.IntRange(1, 100).Draw(t, "gaps") {
+			s.Gaps = append(s.Gaps, domain.Duration(rapid.Int64Range(int64(domain.LeastGap(i+1)), int64(domain.MaxGap)).Draw(t, "gap")))
 		}
 		return s
 	}
@@ -221,5 +221,57 @@ func TestSchedule_Decide(t *testing.T) {
 		if status != test.status || !next.Equal(test.next) {
 			t.Errorf("%s: %s, next at %v; want %s, %v", name, status, next, test.status, test.next)
 		}
+	}
+}
+
+// TestSchedule_LeastGap: a receiver that is down can't be tried many times a second for long, whatever was asked for.
+func TestSchedule_LeastGap(t *testing.T) {
+	t.Parallel()
+	ms := func(n int, times int) (gaps []domain.Duration) {
+		for range times {
+			gaps = append(gaps, domain.Duration(time.Duration(n)*time.Millisecond))
+		}
+		return gaps
+	}
+	tests := map[string]struct {
+		schedule domain.Schedule
+		field    string // "": valid
+	}{
+		"three short ones":       {domain.Schedule{Gaps: ms(100, 3)}, ""},
+		"four short ones":        {domain.Schedule{Gaps: ms(100, 4)}, "retry.schedule[3]"},
+		"a hundred short ones":   {domain.Schedule{Gaps: ms(100, 100)}, "retry.schedule[3]"},
+		"seconds for ever":       {domain.Schedule{Gaps: ms(1000, 100)}, "retry.schedule[4]"},
+		"minutes for ever":       {domain.Schedule{Gaps: ms(60_000, 100)}, ""},
+		"growing":                {domain.Schedule{Gaps: append(ms(100, 3), ms(1000, 1)...)}, ""},
+		"exponential, too short": {domain.Schedule{First: domain.MinGap, Factor: 1, MaxElapsed: domain.Duration(5 * time.Second)}, "retry"},
+		"exponential, doubling": {
+			domain.Schedule{First: domain.Duration(200 * time.Millisecond), Factor: 2, MaxElapsed: domain.Duration(time.Hour)}, "",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := test.schedule.Validate("retry")
+			var invalid *domain.InvalidError
+			switch {
+			case test.field == "" && err != nil:
+				t.Errorf("refused: %v", err)
+			case test.field != "" && (!errors.As(err, &invalid) || invalid.Field != test.field):
+				t.Errorf("%v, want %s refused", err, test.field)
+			}
+		})
+	}
+	old := domain.Schedule{Gaps: ms(100, 100)} // such as a log may have from before the rule
+	within := 0
+	for _, at := range walk(old, 0.5) {
+		if at <= 12*time.Second {
+			within++
+		}
+	}
+	if within > 8 {
+		t.Errorf("%d attempts within 12 s", within)
+	}
+	if all := walk(old, 0.5); len(all) != 101 {
+		t.Errorf("%d attempts, want as many as promised", len(all))
 	}
 }

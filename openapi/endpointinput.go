@@ -67,7 +67,7 @@ func (in *authIn) auth() (domain.Auth, error) {
 }
 
 type retryIn struct {
-	Schedule    []string `json:"schedule,omitempty" maxItems:"100" doc:"The gaps between attempts. Either these, or first, factor and max_elapsed." example:"[\"5s\",\"5m\"]"`
+	Schedule    []string `json:"schedule,omitempty" maxItems:"100" doc:"The gaps between attempts. Each is at least 100ms; only the first 3 may be shorter than 1s, and the least gap doubles with each further one up to 1m. Either these, or first, factor and max_elapsed." example:"[\"5s\",\"5m\"]"`
 	First       string   `json:"first,omitempty" maxLength:"32" doc:"The first gap." example:"1m"`
 	Factor      float64  `json:"factor,omitempty" minimum:"0" maximum:"100" doc:"How many times the gap before a gap is." example:"2"`
 	MaxInterval string   `json:"max_interval,omitempty" maxLength:"32" doc:"The longest gap; no limit by default." example:"1h"`

@@ -53,7 +53,7 @@ type rateLimitPatch struct {
 }
 
 type retryPatch struct {
-	Schedule    rest.Patch[[]string] `json:"schedule,omitzero" maxItems:"100" doc:"The gaps between attempts." example:"[\"5s\",\"5m\"]"`
+	Schedule    rest.Patch[[]string] `json:"schedule,omitzero" maxItems:"100" doc:"The gaps between attempts. Each is at least 100ms; only the first 3 may be shorter than 1s, and the least gap doubles with each further one up to 1m." example:"[\"5s\",\"5m\"]"`
 	First       rest.Patch[string]   `json:"first,omitzero" maxLength:"32" doc:"The first gap." example:"1m"`
 	Factor      rest.Patch[float64]  `json:"factor,omitzero" minimum:"0" maximum:"100" doc:"How many times the gap before a gap is." example:"2"`
 	MaxInterval rest.Patch[string]   `json:"max_interval,omitzero" maxLength:"32" doc:"The longest gap." example:"1h"`

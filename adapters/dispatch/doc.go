@@ -113,8 +113,15 @@
 // snapshots, contents and the position. Rejected: a lock for each lane, since a page of the log touches hundreds and
 // configuration touches all of a tenant; and a lane's scheduler in the method that gives the lock back, where no reader
 // expects one. The lanes call upwards only through the interface crew, always in a new goroutine, so that nothing that
-// blocks can run under the lock. Consequence: a bound on the attempts under way of the whole instance is one more
-// condition in slots.vacant.
+// blocks can run under the lock.
+//
+// The attempts under way of a node are bounded (slots.go), and nobody takes more than three times what is left to
+// others: tenants beside tenants, and the endpoints of a tenant beside each other. So receivers that never answer hold
+// three quarters of the slots, and the next tenant finds one. When the bound is reached, a slot that comes free goes to
+// the tenant with the fewest under way, there to the endpoint with the fewest, and a worker gives its slot up for such a
+// one. First attempts in the append obey the same rule, and never wait for a slot. Rejected: a fixed share for each
+// tenant, which leaves most of the slots idle most of the time. Consequence: with more tenants at receivers that never
+// answer than there are slots, all take turns.
 //
 // The shards that a node holds are in lanes, although leases decides about them: the fold alone brings them in and takes
 // them away, in the order of the log, with the deliveries that are folded into them. Disabling an endpoint is apart from
@@ -178,7 +185,7 @@
 // cancelled when they are claimed. Dispatcher.Forget drops what memory has.
 //
 // What bounds memory: deliveries in windows by Settings.Window for an endpoint and Settings.Budget for all, past which
-// an endpoint keeps a few; attempts under way by each endpoint's concurrency; contents by Settings.ContentBytes; what
+// an endpoint keeps a few; attempts under way by Settings.Attempts and each endpoint's concurrency; contents by Settings.ContentBytes; what
 // waits to be cancelled by not reading on while much does; a page of the log by its number of entries. A paused
 // endpoint's backlog is left to the view. Lanes go with their endpoints. Not bounded: the configuration, which is in
 // memory whole, and deliveries whose rows a lagging view doesn't have yet.

@@ -28,6 +28,8 @@ type lane struct {
 	touched bool      // is in lanes.touched
 	wakeAt  time.Time // when to look again, while timer isn't -1
 	timer   int       // index in timers; -1: none
+	place   int       // among those of its tenant that wait for a slot; -1: it doesn't
+	ticket  uint64    // when it came to wait
 }
 
 // examination is of an endpoint that may have failed for too long. It takes place when a delivery's schedule has ended
@@ -118,9 +120,9 @@ func (l *lane) next(last *ending) *attempt {
 	if last != nil {
 		l.observe(last, now)
 	}
-	l.running-- // this worker's own slot, for the next one
-	vacant := ls.slots.vacant(l)
-	l.running++
+	ls.slots.add(l, -1) // this worker's own slot, for the next one
+	vacant := ls.slots.vacant(l) && !ls.slots.yields(l)
+	ls.slots.add(l, 1)
 	if vacant {
 		if it := l.claim(now); it != nil {
 			next = prepare(it, ls.set.Node, now)
@@ -159,16 +161,43 @@ func (l *lane) pump(now time.Time) {
 		sh.spawn(func() { ls.crew.readMore(l) })
 	}
 	for ls.slots.vacant(l) {
-		it := l.claim(now)
-		if it == nil {
+		if !l.begin(now) {
 			return
 		}
-		ls.slots.occupy(l)
-		ls.launch(prepare(it, ls.set.Node, now))
 	}
+	l.queue(now)
 	if l.idle() {
 		ls.timers.clear(l)
+		ls.slots.leaveQueue(l)
 		delete(sh.byEndpoint, l.endpoint)
+	}
+}
+
+// takeTurn begins one attempt in a slot that the lane has waited for, and has it wait for the next one.
+func (l *lane) takeTurn(now time.Time) {
+	if l.shard.lanes.slots.vacant(l) && l.begin(now) {
+		l.queue(now)
+	}
+}
+
+// begin starts the next attempt that is due, and reports whether there was one; a slot is vacant.
+func (l *lane) begin(now time.Time) bool {
+	ls := l.shard.lanes
+	it := l.claim(now)
+	if it == nil {
+		return false
+	}
+	ls.slots.occupy(l)
+	ls.launch(prepare(it, ls.set.Node, now))
+	return true
+}
+
+// queue has the lane wait for a slot if that is all that an attempt lacks.
+func (l *lane) queue(now time.Time) {
+	if s := &l.shard.lanes.slots; s.wanted(l) {
+		if it := l.window.first(now); it != nil && it.due(now) {
+			s.wait(l)
+		}
 	}
 }
 

@@ -68,7 +68,7 @@ func newLanes(set *Settings, crew crew) *lanes {
 	return &lanes{
 		set: set, crew: crew, stops: make(chan *stopError, 2),
 		budget: budget{set: set},
-		slots:  slots{freed: make(chan struct{}, 1)},
+		slots:  newSlots(set.Attempts),
 		timers: timers{sooner: make(chan struct{}, 1)},
 	}
 }
@@ -86,11 +86,18 @@ func (ls *lanes) begin(config *projections.Config) (all []*projections.Snapshot)
 
 // pump starts everything that may begin in the lanes that were touched; mu is held.
 func (ls *lanes) pump() {
-	for len(ls.touched) > 0 { // pumping may touch further lanes
+	for {
+		for l := ls.slots.next(); l != nil; l = ls.slots.next() { // before those that would take what they gave back
+			ls.slots.leaveQueue(l)
+			l.takeTurn(time.Now())
+		}
+		if len(ls.touched) == 0 {
+			return
+		}
 		l := ls.touched[len(ls.touched)-1]
 		ls.touched = ls.touched[:len(ls.touched)-1]
 		l.touched = false
-		l.pump(time.Now())
+		l.pump(time.Now()) // which may touch further lanes
 	}
 }
 
@@ -382,6 +389,9 @@ func (ls *lanes) haltLocked(stop *stopError) {
 func (ls *lanes) clear() {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
+	for l := range ls.all() {
+		ls.slots.leaveQueue(l)
+	}
 	ls.shards, ls.budget.waiting = [shardCount]*shard{}, 0
 }
 

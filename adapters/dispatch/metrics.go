@@ -79,9 +79,11 @@ func newMetrics(r prometheus.Registerer, ls *lanes) (*metrics, error) {
 		gauge("hooktrail_dispatch_in_flight", "Attempts under way on this node.", func(ls *lanes) int { return ls.slots.running }),
 		gauge("hooktrail_dispatch_waiting", "Waiting deliveries in this node's memory, due or not.", func(ls *lanes) int { return ls.budget.waiting }),
 		gauge("hooktrail_dispatch_due", "Waiting deliveries in this node's memory whose time has come and which wait only for a slot of "+
-			"their endpoint, its rate limit, or the end of its pause, its disabling or its throttling. At most as many as are "+
+			"their endpoint or this node, a rate limit, or the end of its pause, its disabling or its throttling. At most as many as are "+
 			"kept in memory of each endpoint: "+
 			"what lies beyond isn't counted.", dueCount),
+		gauge("hooktrail_dispatch_crowded_endpoints", "Endpoints of this node's shards whose deliveries wait for the attempts of others to "+
+			"end: as many are under way as this node allows, or their tenant's share of them.", func(ls *lanes) int { return ls.slots.waiting() }),
 		gauge("hooktrail_dispatch_throttled", "Endpoints of this node's shards that get fewer attempts for now because their receivers asked "+
 			"for it by a 429 or 503.", throttledCount),
 		gauge("hooktrail_dispatch_shards", "Shards that this node holds.", heldCount),

@@ -25,12 +25,13 @@ func TestRouter_Model(t *testing.T) {
 		nodes := rapid.IntRange(1, 3).Draw(rt, "nodes")
 		faults := rapid.SampledFrom([]int{0, 0, 10, 30}).Draw(rt, "faults in a hundred appends")
 		changes := rapid.IntRange(1, 40).Draw(rt, "milliseconds between changes")
+		attempts := rapid.SampledFrom([]int{0, 1, 3, 10}).Draw(rt, "attempts under way at most")
 		r := new(failures)
 		synctest.Test(t, func(*testing.T) {
 			done := make(chan struct{}) // a goroutine of its own, so that Fatalf can end it
 			go func() {
 				defer close(done)
-				routerModel(newWorld(r), seed, nodes, faults, time.Duration(changes)*time.Millisecond)
+				routerModel(newWorld(r), seed, nodes, faults, attempts, time.Duration(changes)*time.Millisecond)
 			}()
 			<-done
 		})
@@ -40,7 +41,7 @@ func TestRouter_Model(t *testing.T) {
 	})
 }
 
-func routerModel(w *world, seed uint64, nodes, faults int, changes time.Duration) {
+func routerModel(w *world, seed uint64, nodes, faults, attempts int, changes time.Duration) {
 	w.filter = sayingFilter
 	random := rand.New(rand.NewPCG(seed, 0))
 	w.receiver.took = 20 * time.Millisecond
@@ -64,7 +65,7 @@ func routerModel(w *world, seed uint64, nodes, faults int, changes time.Duration
 			slow.mu.Unlock()
 			time.Sleep(wait)
 		}
-		all = append(all, w.start(func(s *dispatch.Settings) { s.Log = slow }))
+		all = append(all, w.start(func(s *dispatch.Settings) { s.Log, s.Attempts = slow, attempts }))
 	}
 	time.Sleep(5 * time.Second)
 	var producers sync.WaitGroup
@@ -85,9 +86,19 @@ func routerModel(w *world, seed uint64, nodes, faults int, changes time.Duration
 	for range 40 {
 		time.Sleep(changes)
 		m.step()
+		for _, n := range all {
+			if text := n.Imbalance(); text != "" {
+				w.t.Errorf("slots: %s", text)
+			}
+		}
 	}
 	producers.Wait()
 	time.Sleep(3 * time.Minute)
+	for _, n := range all {
+		if slots, _, _, _ := n.InHand(); slots != 0 || n.Imbalance() != "" {
+			w.t.Errorf("%d slots are taken at rest; %s", slots, n.Imbalance())
+		}
+	}
 	for _, n := range all {
 		n.end(w.t)
 	}

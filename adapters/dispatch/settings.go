@@ -13,6 +13,7 @@ import (
 const (
 	defaultWindow       = 4096
 	defaultBudget       = 400_000
+	defaultAttempts     = 8192
 	defaultContentBytes = 64 << 20
 	defaultExpiry       = 3 * time.Second
 	defaultBeat         = time.Second
@@ -42,6 +43,9 @@ type Settings struct {
 	Window int
 	// Budget is how many are kept in all; past it, an endpoint keeps smallWindow. 0: defaultBudget.
 	Budget int
+	// Attempts bounds how many attempts are under way at once, whatever the endpoints allow. A tenant alone has at most
+	// three quarters of them, an endpoint alone three quarters of those (see slots). 0: defaultAttempts.
+	Attempts int
 	// ContentBytes bounds the events kept in memory for sending; 0: defaultContentBytes.
 	ContentBytes int
 	// Expiry is how old a node's last heartbeat must be for its leases to be free; 0: defaultExpiry.
@@ -70,6 +74,7 @@ func (s Settings) withDefaults() Settings {
 	}
 	orInt(&s.Window, defaultWindow)
 	orInt(&s.Budget, defaultBudget)
+	orInt(&s.Attempts, defaultAttempts)
 	orInt(&s.ContentBytes, defaultContentBytes)
 	orTime(&s.Expiry, defaultExpiry)
 	orTime(&s.Beat, defaultBeat)
@@ -91,6 +96,8 @@ func (s Settings) validate() error {
 		return errors.New("dispatch: the node needs an id")
 	case s.Window < 2 || s.Budget < 1:
 		return errors.New("dispatch: the window has at least 2 deliveries, the budget at least 1")
+	case s.Attempts < 1:
+		return errors.New("dispatch: at least 1 attempt may be under way")
 	}
 	return nil
 }

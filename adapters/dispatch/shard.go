@@ -164,6 +164,7 @@ func (sh *shard) drop() {
 	}
 	for _, l := range sh.byEndpoint {
 		ls.timers.clear(l)
+		ls.slots.leaveQueue(l)
 		ls.budget.waiting -= l.window.len()
 	}
 	sh.items, sh.byEndpoint = nil, nil
@@ -190,7 +191,7 @@ func (sh *shard) spawn(task func()) {
 func (sh *shard) lane(tenant domain.TenantID, endpoint domain.UUID) *lane {
 	l := sh.byEndpoint[endpoint]
 	if l == nil {
-		l = &lane{shard: sh, tenant: tenant, endpoint: endpoint, timer: -1}
+		l = &lane{shard: sh, tenant: tenant, endpoint: endpoint, timer: -1, place: -1}
 		l.obey()
 		sh.byEndpoint[endpoint] = l
 		if l.config == nil {

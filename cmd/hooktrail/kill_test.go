@@ -38,7 +38,7 @@ func TestStory_KillInMidDelivery(t *testing.T) {
 	holder.server.Config.Handler = holder
 	holder.hold.Store(2)
 	p.endpointTo(holder.server.URL, map[string]any{ // what is held must not time out before the kill, on a slow machine either
-		"concurrency": 16, "timeout": "120s", "retry": map[string]any{"schedule": []string{"200ms", "200ms", "200ms", "500ms", "500ms", "1s"}},
+		"concurrency": 16, "timeout": "120s", "retry": map[string]any{"schedule": []string{"200ms", "200ms", "200ms", "1s", "2s", "4s"}},
 	})
 
 	work := newProducers(p.client())

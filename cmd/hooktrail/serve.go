@@ -299,7 +299,7 @@ func (s *server) directoryIsCurrent(ctx context.Context) error {
 func (s *server) dispatcher() (*dispatch.Dispatcher, error) {
 	return dispatch.New(dispatch.Settings{
 		Log: s.entries, State: s.views, Leases: s.entries.Leases(), Sender: s.courier, Filter: s.filters.Lazy,
-		Node: s.node.id, Displaced: s.node.displaced, Grace: shutdownBound, Logger: s.log, Metrics: s.registry,
+		Node: s.node.id, Displaced: s.node.displaced, Grace: shutdownBound, Attempts: s.share.attempts, Logger: s.log, Metrics: s.registry,
 	})
 }
 

@@ -1275,7 +1275,7 @@ type EndpointPatch struct {
 		// Examples: 1h
 		MaxInterval *string `json:"max_interval,omitempty"`
 
-		// Schedule The gaps between attempts.
+		// Schedule The gaps between attempts. Each is at least 100ms; only the first 3 may be shorter than 1s, and the least gap doubles with each further one up to 1m.
 		//
 		// Examples: ["5s","5m"]
 		Schedule *[]string `json:"schedule,omitempty"`
@@ -2557,7 +2557,7 @@ type RetryRequest struct {
 	// Examples: 1h
 	MaxInterval *string `json:"max_interval,omitempty"`
 
-	// Schedule The gaps between attempts. Either these, or first, factor and max_elapsed.
+	// Schedule The gaps between attempts. Each is at least 100ms; only the first 3 may be shorter than 1s, and the least gap doubles with each further one up to 1m. Either these, or first, factor and max_elapsed.
 	//
 	// Examples: ["5s","5m"]
 	Schedule *[]string `json:"schedule,omitempty"`
