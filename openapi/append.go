@@ -82,14 +82,20 @@ func documentEvent(op *huma.Operation) {
 type appendEventIn struct {
 	rest.TenantPath
 	rest.PostHeader
+	HopsHeader
 }
 
 // appendEvent is the hot path: one event in, one receipt out.
 func appendEvent(ctx context.Context, c *call, _ *appendEventIn) (*receiptAnswer, error) {
+	hops, err := hopsOf(c.HTTP.Header)
+	if err != nil {
+		return nil, err
+	}
 	e, err := ingest.ReadEvent(c.ContentType, c.HTTP.Header, c.Body)
 	if err != nil {
 		return nil, refused(err)
 	}
+	e.Attrs.Hops = hops
 	rules := c.Directory.Rules(c.Tenant, e.Attrs.Type, e.Attrs.SchemaVersion)
 	id := domain.NewUUID()
 	err = e.Complete(ingest.Defaults{

@@ -46,6 +46,7 @@ func documentBatch(op *huma.Operation) {
 type appendEventsIn struct {
 	rest.TenantPath
 	rest.PostHeader
+	HopsHeader
 }
 
 // maxDeprecated bounds how many types an answer calls deprecated: they are named in a header.
@@ -53,6 +54,10 @@ const maxDeprecated = 20
 
 // appendEvents appends all events of a batch or none. Those that were appended before keep their entries.
 func appendEvents(ctx context.Context, c *call, _ *appendEventsIn) (*receiptAnswer, error) {
+	hops, err := hopsOf(c.HTTP.Header)
+	if err != nil {
+		return nil, err
+	}
 	b, err := ingest.ReadBatch(c.Tenant, c.ContentType, c.Body, c.Limits.BatchEvents)
 	if err != nil {
 		return nil, refused(err)
@@ -61,6 +66,7 @@ func appendEvents(ctx context.Context, c *call, _ *appendEventsIn) (*receiptAnsw
 	deprecated := make(map[domain.EventType]time.Time)
 	for i := range b.Events {
 		e := &b.Events[i]
+		e.Attrs.Hops = hops
 		rules := c.Directory.Rules(c.Tenant, e.Attrs.Type, e.Attrs.SchemaVersion)
 		err := b.Complete(i,
 			ingest.Defaults{Tenant: c.Tenant, SchemaVersion: rules.Version, MaxData: c.Limits.DataBytes})

@@ -2709,7 +2709,7 @@ type Skipped struct {
 	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70
 	EndpointId openapi_types.UUID `json:"endpoint_id"`
 
-	// Reason Why it made no delivery; more reasons may be added.
+	// Reason Why it made no delivery; loop: too many webhooks, one because of the other, led to the event. More reasons may be added.
 	//
 	// Examples: subscription_paused
 	Reason string `json:"reason"`
@@ -3482,6 +3482,9 @@ type RotateEndpointKeyParams struct {
 type TestEndpointParams struct {
 	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
+	// HooktrailHops How many webhooks, one because of the other, led to this request, in decimal digits: a receiver that appends an event because of a webhook passes its header on. An event to which more than 3 led is appended and not routed: its subscriptions are skipped with the reason loop.
+	HooktrailHops *string `json:"Hooktrail-Hops,omitempty"`
 }
 
 // ListEventTypesParams defines parameters for ListEventTypes.
@@ -3608,6 +3611,9 @@ type ListEventsParamsOrder string
 type AppendEventParams struct {
 	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
+	// HooktrailHops How many webhooks, one because of the other, led to this request, in decimal digits: a receiver that appends an event because of a webhook passes its header on. An event to which more than 3 led is appended and not routed: its subscriptions are skipped with the reason loop.
+	HooktrailHops *string `json:"Hooktrail-Hops,omitempty"`
 }
 
 // AppendEventsApplicationCloudeventsBatchPlusJSONBody defines parameters for AppendEvents.
@@ -3617,6 +3623,9 @@ type AppendEventsApplicationCloudeventsBatchPlusJSONBody = []CloudEventRequest
 type AppendEventsParams struct {
 	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
+	// HooktrailHops How many webhooks, one because of the other, led to this request, in decimal digits: a receiver that appends an event because of a webhook passes its header on. An event to which more than 3 led is appended and not routed: its subscriptions are skipped with the reason loop.
+	HooktrailHops *string `json:"Hooktrail-Hops,omitempty"`
 }
 
 // GetEventBySequenceParams defines parameters for GetEventBySequence.
@@ -5348,7 +5357,7 @@ type ClientInterface interface {
 
 	// AppendEventWithBody Append an event
 	//
-	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 	//
 	// Roles: operator, producer.
 	//
@@ -5359,7 +5368,7 @@ type ClientInterface interface {
 
 	// AppendEventWithApplicationCloudeventsPlusJSONBody Append an event
 	//
-	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 	//
 	// Roles: operator, producer.
 	//
@@ -5370,7 +5379,7 @@ type ClientInterface interface {
 
 	// AppendEvent Append an event
 	//
-	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 	//
 	// Roles: operator, producer.
 	//
@@ -6757,7 +6766,7 @@ func (c *Client) ListEvents(ctx context.Context, tenant string, params *ListEven
 
 // AppendEventWithBody Append an event
 //
-// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 //
 // Roles: operator, producer.
 //
@@ -6778,7 +6787,7 @@ func (c *Client) AppendEventWithBody(ctx context.Context, tenant string, params 
 
 // AppendEventWithApplicationCloudeventsPlusJSONBody Append an event
 //
-// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 //
 // Roles: operator, producer.
 //
@@ -6799,7 +6808,7 @@ func (c *Client) AppendEventWithApplicationCloudeventsPlusJSONBody(ctx context.C
 
 // AppendEvent Append an event
 //
-// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 //
 // Roles: operator, producer.
 //
@@ -9887,6 +9896,17 @@ func NewTestEndpointRequestWithBody(server string, tenant string, id openapi_typ
 			req.Header.Set("Idempotency-Key", headerParam0)
 		}
 
+		if params.HooktrailHops != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Hooktrail-Hops", *params.HooktrailHops, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Hooktrail-Hops", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -10703,6 +10723,17 @@ func NewAppendEventRequestWithBody(server string, tenant string, params *AppendE
 			req.Header.Set("Idempotency-Key", headerParam0)
 		}
 
+		if params.HooktrailHops != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Hooktrail-Hops", *params.HooktrailHops, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Hooktrail-Hops", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -10774,6 +10805,17 @@ func NewAppendEventsRequestWithBody(server string, tenant string, params *Append
 			}
 
 			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+		if params.HooktrailHops != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Hooktrail-Hops", *params.HooktrailHops, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Hooktrail-Hops", headerParam1)
 		}
 
 	}
@@ -13741,7 +13783,7 @@ type ClientWithResponsesInterface interface {
 
 	// AppendEventWithBodyWithResponse Append an event
 	//
-	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 	//
 	// Roles: operator, producer.
 	//
@@ -13752,7 +13794,7 @@ type ClientWithResponsesInterface interface {
 
 	// AppendEventWithApplicationCloudeventsPlusJSONBodyWithResponse Append an event
 	//
-	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 	//
 	// Roles: operator, producer.
 	//
@@ -13763,7 +13805,7 @@ type ClientWithResponsesInterface interface {
 
 	// AppendEventWithResponse Append an event
 	//
-	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 	//
 	// Roles: operator, producer.
 	//
@@ -21619,7 +21661,7 @@ func (c *ClientWithResponses) ListEventsWithResponse(ctx context.Context, tenant
 
 // AppendEventWithBodyWithResponse Append an event
 //
-// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 //
 // Roles: operator, producer.
 //
@@ -21636,7 +21678,7 @@ func (c *ClientWithResponses) AppendEventWithBodyWithResponse(ctx context.Contex
 
 // AppendEventWithApplicationCloudeventsPlusJSONBodyWithResponse Append an event
 //
-// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 //
 // Roles: operator, producer.
 //
@@ -21653,7 +21695,7 @@ func (c *ClientWithResponses) AppendEventWithApplicationCloudeventsPlusJSONBodyW
 
 // AppendEventWithResponse Append an event
 //
-// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 //
 // Roles: operator, producer.
 //
