@@ -30,10 +30,10 @@ func documentBatch(op *huma.Operation) {
 	rest.ByHand(op)
 	rest.Handwritten{
 		Bodies: map[string]rest.Media{
-			ingest.JSON: {Schema: rest.SchemaOf[eventsIn]},
-			ingest.NDJSON: {Schema: func(*huma.OpenAPI) *huma.Schema {
-				return &huma.Schema{Type: huma.TypeString, Description: "An event a line, each as in append-event."}
-			}},
+			ingest.JSON:        {Schema: rest.SchemaOf[eventsIn]},
+			ingest.NDJSON:      {Schema: eventLines},
+			ingest.NDJSONPlain: {Schema: eventLines},
+			ingest.JSONLines:   {Schema: eventLines},
 			ingest.CloudBatch: {Schema: func(doc *huma.OpenAPI) *huma.Schema {
 				return &huma.Schema{Type: huma.TypeArray, Items: rest.SchemaOf[cloudEventIn](doc)}
 			}},
@@ -41,6 +41,10 @@ func documentBatch(op *huma.Operation) {
 		Answers: map[string]rest.Media{rest.JSON: {Schema: rest.SchemaOf[receiptsOut]}},
 		Status:  []string{"200", "201"},
 	}.SetOn(op)
+}
+
+func eventLines(*huma.OpenAPI) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Description: "An event a line, each as in append-event."}
 }
 
 type appendEventsIn struct {
@@ -96,7 +100,10 @@ func appendEvents(ctx context.Context, c *call, _ *appendEventsIn) (*receiptAnsw
 		return nil, err
 	}
 	body, newest := b.Receipts()
-	out.Body, out.Sequence = body, rest.SequenceText(newest)
+	out.Body = body
+	if len(b.Events) > 0 {
+		out.Sequence = rest.SequenceText(newest)
+	}
 	for _, name := range slices.Sorted(maps.Keys(deprecated)) {
 		out.deprecate(c.Tenant, name, deprecated[name])
 	}
