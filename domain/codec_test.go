@@ -63,19 +63,31 @@ func drawEvent(t *rapid.T) *domain.EventAppended {
 	}
 	f.Event.EventIdentity = domain.EventIdentity{
 		ID: drawText(t, "id"), Source: drawText(t, "source"), Subject: drawText(t, "subject"), OccurredAt: drawTime(t),
-		DataSchema: drawText(t, "schema"),
+		DataSchema: drawText(t, "schema"), DataContentType: drawText(t, "media type"),
 	}
 	for range rapid.IntRange(0, 3).Draw(t, "extensions") {
 		if f.Event.Extensions == nil {
-			f.Event.Extensions = make(map[string]string)
+			f.Event.Extensions = make(map[string]domain.Extension)
 		}
-		f.Event.Extensions[drawText(t, "name")] = drawText(t, "value")
+		f.Event.Extensions[drawText(t, "name")] = drawExtension(t)
 	}
 	if rapid.Bool().Draw(t, "test") {
 		f.Event.Test = &domain.TestTarget{Endpoint: drawUUID(t)}
 	}
 	f.Verdicts.Skipped = drawSkipped(t)
 	return f
+}
+
+func drawExtension(t *rapid.T) domain.Extension {
+	value := []byte(rapid.SampledFrom([]string{"true", "false", "0", "-2147483648", "7"}).Draw(t, "typed"))
+	if rapid.Bool().Draw(t, "text") {
+		return domain.ExtensionText(drawText(t, "value"))
+	}
+	x, err := domain.ParseExtension("", value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
 }
 
 func drawRouting(t *rapid.T) domain.Routing {

@@ -190,14 +190,16 @@ func TestEventAttributes_Validate(t *testing.T) {
 		"schema_version": func(a *domain.EventAttributes) { a.SchemaVersion = "\xff" },
 		"dataschema":     func(a *domain.EventAttributes) { a.DataSchema = strings.Repeat("a", 1025) },
 		"occurred_at":    func(a *domain.EventAttributes) { a.OccurredAt = time.Date(1969, 12, 31, 23, 59, 59, 0, time.UTC) },
-		"extensions":     func(a *domain.EventAttributes) { a.Extensions = map[string]string{"Upper": "x"} },
+		"extensions": func(a *domain.EventAttributes) {
+			a.Extensions = map[string]domain.Extension{"Upper": domain.ExtensionText("x")}
+		},
 	} {
 		a := exampleEvent().Event
 		spoil(&a)
 		wrongField(t, a.Validate(), field)
 	}
 	a := exampleEvent().Event
-	a.Extensions = map[string]string{"a": "line\nbreak"}
+	a.Extensions = map[string]domain.Extension{"a": domain.ExtensionText("line\nbreak")}
 	wrongField(t, a.Validate(), "extensions")
 }
 

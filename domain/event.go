@@ -28,16 +28,22 @@ type EventClass struct {
 // EventIdentity is what the producer chose about an event: any of it may point to a person.
 type EventIdentity struct {
 	// ID is the producer's own or, where it gave none, the event's internal UUID. With Source it is unique in the tenant.
-	ID         string            `json:"id"`
-	Source     string            `json:"source"`
-	Subject    string            `json:"subject,omitempty"`
-	OccurredAt time.Time         `json:"occurred_at,omitzero"` // by default when it came in; zero: when it was recorded
-	DataSchema string            `json:"dataschema,omitempty"`
-	Extensions map[string]string `json:"extensions,omitempty"` // CloudEvents extension attributes, canonical text
+	ID         string    `json:"id"`
+	Source     string    `json:"source"`
+	Subject    string    `json:"subject,omitempty"`
+	OccurredAt time.Time `json:"occurred_at,omitzero"` // by default when it came in; zero: when it was recorded
+	DataSchema string    `json:"dataschema,omitempty"`
+	// DataContentType is the data's media type as a CloudEvents producer named it; "": DefaultDataContentType. The data
+	// is JSON, whatever its name.
+	DataContentType string               `json:"datacontenttype,omitempty"`
+	Extensions      map[string]Extension `json:"extensions,omitempty"` // CloudEvents extension attributes
 	// SchemaProblem is how the data violates the type's schema, where the tenant accepts it nevertheless. It holds
 	// places and rules, no value of the data.
 	SchemaProblem string `json:"schema_problem,omitempty"`
 }
+
+// DefaultDataContentType is the media type of data whose producer names none.
+const DefaultDataContentType = "application/json"
 
 // TestTarget is the one endpoint to which a test event goes.
 type TestTarget struct {
@@ -63,6 +69,7 @@ func (a EventAttributes) Validate() error {
 	}
 	texts := []struct{ field, value string }{
 		{"source", a.Source}, {"subject", a.Subject}, {"schema_version", a.SchemaVersion}, {"dataschema", a.DataSchema},
+		{"datacontenttype", a.DataContentType},
 	}
 	for _, t := range texts {
 		if err := ValidateText(t.field, t.value, 0, maxAttributeText); err != nil {
@@ -71,6 +78,12 @@ func (a EventAttributes) Validate() error {
 	}
 	if a.Source == "" {
 		return Invalid("source", "must not be empty")
+	}
+	if err := validateURIReference("source", a.Source); err != nil {
+		return err
+	}
+	if err := validateURIReference("dataschema", a.DataSchema); err != nil {
+		return err
 	}
 	if y := a.OccurredAt.UTC().Year(); !a.OccurredAt.IsZero() && (y < 1970 || y > 9999) {
 		return Invalid("occurred_at", "must be between the years 1970 and 9999")
@@ -81,14 +94,26 @@ func (a EventAttributes) Validate() error {
 	return validateExtensions(a.Extensions)
 }
 
+// reservedAttribute reports whether a name is no extension's: it is that of an attribute, or the data's.
+func reservedAttribute(name string) bool {
+	switch name {
+	case "id", "source", "specversion", "type", "datacontenttype", "dataschema", "subject", "time", "data":
+		return true
+	}
+	return false
+}
+
 // validateExtensions checks the names by CloudEvents 1.0 §3.1 (lower-case letters and digits).
-func validateExtensions(extensions map[string]string) error {
+func validateExtensions(extensions map[string]Extension) error {
 	if len(extensions) > maxExtensions {
 		return Invalid("extensions", "must have at most %d members", maxExtensions)
 	}
 	for name, value := range extensions {
 		plain := !strings.ContainsFunc(name, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') })
-		if len(name) < 1 || len(name) > 64 || !plain || ValidateText("", value, 0, maxAttributeText) != nil {
+		if reservedAttribute(name) {
+			return Invalid("extensions", "must not have the name of an attribute, or data (reserved by CloudEvents)")
+		}
+		if len(name) < 1 || len(name) > 64 || !plain || ValidateText("", value.text, 0, maxAttributeText) != nil {
 			return Invalid("extensions",
 				"must have names of 1 to 64 of a-z and 0-9, and values of at most %d bytes without control characters",
 				maxAttributeText)

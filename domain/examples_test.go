@@ -68,8 +68,8 @@ func exampleEvent() *domain.EventAppended {
 			},
 			EventIdentity: domain.EventIdentity{
 				ID: "offer-4711", Source: "/tenants/acme", Subject: "customer/42", OccurredAt: noon,
-				DataSchema:    "https://schemas.example/offer",
-				Extensions:    map[string]string{"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "region": "ü"},
+				DataSchema: "https://schemas.example/offer", DataContentType: "application/json",
+				Extensions:    map[string]domain.Extension{"traceparent": domain.ExtensionText("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"), "region": domain.ExtensionText("ü")},
 				SchemaProblem: "/amount: must be a string",
 			},
 		},

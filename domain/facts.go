@@ -196,6 +196,7 @@ const (
 	SkipFilterBudget       SkipReason = "filter_budget_spent"
 	SkipOwnEndpoint        SkipReason = "speaks_of_this_endpoint"
 	SkipEndpointUnverified SkipReason = "endpoint_unverified"
+	SkipLoop               SkipReason = "loop" // too many webhooks led to the event: EventClass.Loops
 )
 
 // ByContent reports whether the reason tells something of the event's content.

@@ -39,15 +39,25 @@ type receiptOut struct {
 
 // eventIn documents an event in the product's own form.
 type eventIn struct {
-	ID            string            `json:"id,omitempty" minLength:"1" maxLength:"256" pattern:"^[!-~]+$" doc:"The producer's own, unique with the source; made by the server by default." example:"order-4711"`
-	Source        string            `json:"source,omitempty" maxLength:"1024" doc:"/tenants/{tenant} by default." example:"/billing"`
-	Type          string            `json:"type" minLength:"1" maxLength:"255" doc:"Segments of letters, digits, _ and -, with dots between." example:"offer.issued"`
-	Subject       string            `json:"subject,omitempty" maxLength:"1024" doc:"The person that the event is about, who can be erased with all their data." example:"customer-17"`
-	OccurredAt    rest.Stamp        `json:"occurred_at,omitzero" doc:"When it happened; when it is recorded by default." example:"2026-07-01T12:00:00Z"`
-	SchemaVersion string            `json:"schema_version,omitempty" maxLength:"1024" doc:"The version of the type's schema; v1 by default." example:"v1"`
-	DataSchema    string            `json:"dataschema,omitempty" maxLength:"1024" doc:"Where the schema is." example:"https://schemas.example/offer/1"`
-	Extensions    map[string]string `json:"extensions,omitempty" doc:"CloudEvents extension attributes." example:"{\"partner\":\"north\"}"`
-	Data          json.RawMessage   `json:"data" doc:"Any JSON value, kept byte for byte: at most 256 KiB unless the server is configured otherwise, no duplicate member names." example:"{\"amount\":12.50}"`
+	ID            string               `json:"id,omitempty" minLength:"1" maxLength:"256" pattern:"^[!-~]+$" doc:"The producer's own, unique with the source; made by the server by default." example:"order-4711"`
+	Source        string               `json:"source,omitempty" maxLength:"1024" doc:"/tenants/{tenant} by default." example:"/billing"`
+	Type          string               `json:"type" minLength:"1" maxLength:"255" doc:"Segments of letters, digits, _ and -, with dots between." example:"offer.issued"`
+	Subject       string               `json:"subject,omitempty" maxLength:"1024" doc:"The person that the event is about, who can be erased with all their data." example:"customer-17"`
+	OccurredAt    rest.Stamp           `json:"occurred_at,omitzero" doc:"When it happened; when it is recorded by default." example:"2026-07-01T12:00:00Z"`
+	SchemaVersion string               `json:"schema_version,omitempty" maxLength:"1024" doc:"The version of the type's schema; v1 by default." example:"v1"`
+	DataSchema    string               `json:"dataschema,omitempty" maxLength:"1024" doc:"Where the schema is." example:"https://schemas.example/offer/1"`
+	Extensions    map[string]extension `json:"extensions,omitempty" doc:"CloudEvents extension attributes: texts, Booleans and integers." example:"{\"partner\":\"north\"}"`
+	Data          json.RawMessage      `json:"data" doc:"Any JSON value, kept byte for byte: at most 256 KiB unless the server is configured otherwise, no duplicate member names." example:"{\"amount\":12.50}"`
+}
+
+// extension is the value of a CloudEvents extension attribute.
+type extension struct{ domain.Extension }
+
+// Schema implements huma.SchemaProvider.
+func (extension) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{OneOf: []*huma.Schema{
+		{Type: huma.TypeString}, {Type: huma.TypeBoolean}, {Type: huma.TypeInteger, Format: "int32"},
+	}}
 }
 
 // cloudEventIn documents CloudEvents' JSON format. Extension attributes are members like the others.
@@ -60,13 +70,14 @@ type cloudEventIn struct {
 	Subject         string          `json:"subject,omitempty" maxLength:"1024" doc:"Whom the event is about." example:"customer-17"`
 	Time            rest.Stamp      `json:"time,omitzero" doc:"When it happened." example:"2026-07-01T12:00:00Z"`
 	DataSchema      string          `json:"dataschema,omitempty" maxLength:"1024" doc:"Where the schema is." example:"https://schemas.example/offer/1"`
-	DataContentType string          `json:"datacontenttype,omitempty" doc:"application/json, or another JSON type." example:"application/json"`
-	Data            json.RawMessage `json:"data" doc:"Any JSON value, kept byte for byte." example:"{\"amount\":12.50}"`
+	DataContentType string          `json:"datacontenttype,omitempty" doc:"application/json, or another media type of JSON; kept." example:"application/json"`
+	Data            json.RawMessage `json:"data,omitempty" doc:"Any JSON value, kept byte for byte. An event without data isn't one whose data is null." example:"{\"amount\":12.50}"`
 }
 
 // documentEvent documents the forms of an event; no other content types are accepted.
 func documentEvent(op *huma.Operation) {
 	rest.ByHand(op)
+	rest.Accepting(op, ingest.Binary)
 	example := json.RawMessage(`{"id":"order-4711","type":"offer.issued","subject":"customer-17",` +
 		`"data":{"amount":12.50}}`)
 	rest.Handwritten{
@@ -82,14 +93,20 @@ func documentEvent(op *huma.Operation) {
 type appendEventIn struct {
 	rest.TenantPath
 	rest.PostHeader
+	HopsHeader
 }
 
 // appendEvent is the hot path: one event in, one receipt out.
 func appendEvent(ctx context.Context, c *call, _ *appendEventIn) (*receiptAnswer, error) {
+	hops, err := hopsOf(c.HTTP.Header)
+	if err != nil {
+		return nil, err
+	}
 	e, err := ingest.ReadEvent(c.ContentType, c.HTTP.Header, c.Body)
 	if err != nil {
 		return nil, refused(err)
 	}
+	e.Attrs.Hops = hops
 	rules := c.Directory.Rules(c.Tenant, e.Attrs.Type, e.Attrs.SchemaVersion)
 	id := domain.NewUUID()
 	err = e.Complete(ingest.Defaults{

@@ -30,10 +30,10 @@ func documentBatch(op *huma.Operation) {
 	rest.ByHand(op)
 	rest.Handwritten{
 		Bodies: map[string]rest.Media{
-			ingest.JSON: {Schema: rest.SchemaOf[eventsIn]},
-			ingest.NDJSON: {Schema: func(*huma.OpenAPI) *huma.Schema {
-				return &huma.Schema{Type: huma.TypeString, Description: "An event a line, each as in append-event."}
-			}},
+			ingest.JSON:        {Schema: rest.SchemaOf[eventsIn]},
+			ingest.NDJSON:      {Schema: eventLines},
+			ingest.NDJSONPlain: {Schema: eventLines},
+			ingest.JSONLines:   {Schema: eventLines},
 			ingest.CloudBatch: {Schema: func(doc *huma.OpenAPI) *huma.Schema {
 				return &huma.Schema{Type: huma.TypeArray, Items: rest.SchemaOf[cloudEventIn](doc)}
 			}},
@@ -43,9 +43,14 @@ func documentBatch(op *huma.Operation) {
 	}.SetOn(op)
 }
 
+func eventLines(*huma.OpenAPI) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Description: "An event a line, each as in append-event."}
+}
+
 type appendEventsIn struct {
 	rest.TenantPath
 	rest.PostHeader
+	HopsHeader
 }
 
 // maxDeprecated bounds how many types an answer calls deprecated: they are named in a header.
@@ -53,6 +58,10 @@ const maxDeprecated = 20
 
 // appendEvents appends all events of a batch or none. Those that were appended before keep their entries.
 func appendEvents(ctx context.Context, c *call, _ *appendEventsIn) (*receiptAnswer, error) {
+	hops, err := hopsOf(c.HTTP.Header)
+	if err != nil {
+		return nil, err
+	}
 	b, err := ingest.ReadBatch(c.Tenant, c.ContentType, c.Body, c.Limits.BatchEvents)
 	if err != nil {
 		return nil, refused(err)
@@ -61,6 +70,7 @@ func appendEvents(ctx context.Context, c *call, _ *appendEventsIn) (*receiptAnsw
 	deprecated := make(map[domain.EventType]time.Time)
 	for i := range b.Events {
 		e := &b.Events[i]
+		e.Attrs.Hops = hops
 		rules := c.Directory.Rules(c.Tenant, e.Attrs.Type, e.Attrs.SchemaVersion)
 		err := b.Complete(i,
 			ingest.Defaults{Tenant: c.Tenant, SchemaVersion: rules.Version, MaxData: c.Limits.DataBytes})
@@ -90,7 +100,10 @@ func appendEvents(ctx context.Context, c *call, _ *appendEventsIn) (*receiptAnsw
 		return nil, err
 	}
 	body, newest := b.Receipts()
-	out.Body, out.Sequence = body, rest.SequenceText(newest)
+	out.Body = body
+	if len(b.Events) > 0 {
+		out.Sequence = rest.SequenceText(newest)
+	}
 	for _, name := range slices.Sorted(maps.Keys(deprecated)) {
 		out.deprecate(c.Tenant, name, deprecated[name])
 	}

@@ -92,9 +92,11 @@ func descriptions() map[string]string {
 		"list-keys":  "Keys that aren't revoked, now or as of a moment.",
 		"revoke-key": "Takes effect at once in this process, and in others as they read the log.",
 		"get-whoami": "What the key of the request is, and what it may do.",
-		"append-event": "Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The " +
+		"append-event": "Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content " +
+			"type of JSON). The " +
 			"answer comes once the event is in the log for good. A repeated id with the same members is answered " +
-			"with the first receipt and 200; with other members, 409.",
+			"with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is " +
+			"inherited: what too many webhooks led to is appended and not routed.",
 		"append-events": "All events or none, in their order: an object with events, NDJSON with an event a " +
 			"line, or a CloudEvents batch. Events that were appended before are answered with their first receipts.",
 		"list-events": "With their data. With id: the one event of that name, also one whose id can't " +

@@ -14,22 +14,23 @@ import (
 
 // eventOut is an event as the API shows it. Its data is spliced in as it was sent.
 type eventOut struct {
-	ID            string            `json:"id" doc:"The producer's id or, without one, the event's own." example:"order-4711"`
-	UUID          domain.UUID       `json:"uuid" format:"uuid" doc:"The event's internal id: its stream in the log." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6e"`
-	Source        string            `json:"source" doc:"With the id unique in the tenant." example:"/tenants/acme"`
-	Type          string            `json:"type" doc:"As sent." example:"offer.issued"`
-	Subject       string            `json:"subject,omitempty" doc:"Whom the event is about." example:"customer-17"`
-	OccurredAt    rest.Stamp        `json:"occurred_at" doc:"When it happened, as the producer says; by default as recorded." example:"2026-07-01T12:00:00Z"`
-	SchemaVersion string            `json:"schema_version" doc:"The version of the type's schema." example:"v1"`
-	DataSchema    string            `json:"dataschema,omitempty" doc:"Where the producer says the schema is." example:"https://schemas.example/offer/1"`
-	Extensions    map[string]string `json:"extensions,omitempty" doc:"CloudEvents extension attributes." example:"{\"traceparent\":\"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\"}"`
-	Sequence      int64             `json:"sequence" doc:"The event's place in the tenant's log." example:"41"`
-	RecordedAt    rest.Stamp        `json:"recorded_at" doc:"When it was recorded." example:"2026-07-01T12:00:00.123456Z"`
-	LeafHash      string            `json:"leaf_hash" doc:"The leaf's RFC 6962 hash, in standard base64." example:"cTOUDeMlPgClsHbaWuiOa3M0PbcTF6PvLiuZtmTwTVg="`
-	SchemaProblem string            `json:"schema_problem,omitempty" doc:"How the event breaks the schema of its type, a line for each place, where the tenant had it accepted nevertheless." example:"data/amount: must be a number"`
-	Test          bool              `json:"test,omitempty" doc:"A sample made for one endpoint." example:"true"`
-	Erased        bool              `json:"erased,omitempty" doc:"The content was destroyed; what is left proves that there was an event." example:"true"`
-	Data          json.RawMessage   `json:"data,omitempty" doc:"Any JSON value, exactly as it was sent." example:"{\"amount\":12.50}"`
+	ID              string               `json:"id" doc:"The producer's id or, without one, the event's own." example:"order-4711"`
+	UUID            domain.UUID          `json:"uuid" format:"uuid" doc:"The event's internal id: its stream in the log." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6e"`
+	Source          string               `json:"source" doc:"With the id unique in the tenant." example:"/tenants/acme"`
+	Type            string               `json:"type" doc:"As sent." example:"offer.issued"`
+	Subject         string               `json:"subject,omitempty" doc:"Whom the event is about." example:"customer-17"`
+	OccurredAt      rest.Stamp           `json:"occurred_at" doc:"When it happened, as the producer says; by default as recorded." example:"2026-07-01T12:00:00Z"`
+	SchemaVersion   string               `json:"schema_version" doc:"The version of the type's schema." example:"v1"`
+	DataSchema      string               `json:"dataschema,omitempty" doc:"Where the producer says the schema is." example:"https://schemas.example/offer/1"`
+	DataContentType string               `json:"datacontenttype,omitempty" doc:"The data's media type, where a CloudEvents producer named one." example:"application/json"`
+	Extensions      map[string]extension `json:"extensions,omitempty" doc:"CloudEvents extension attributes." example:"{\"traceparent\":\"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\"}"`
+	Sequence        int64                `json:"sequence" doc:"The event's place in the tenant's log." example:"41"`
+	RecordedAt      rest.Stamp           `json:"recorded_at" doc:"When it was recorded." example:"2026-07-01T12:00:00.123456Z"`
+	LeafHash        string               `json:"leaf_hash" doc:"The leaf's RFC 6962 hash, in standard base64." example:"cTOUDeMlPgClsHbaWuiOa3M0PbcTF6PvLiuZtmTwTVg="`
+	SchemaProblem   string               `json:"schema_problem,omitempty" doc:"How the event breaks the schema of its type, a line for each place, where the tenant had it accepted nevertheless." example:"data/amount: must be a number"`
+	Test            bool                 `json:"test,omitempty" doc:"A sample made for one endpoint." example:"true"`
+	Erased          bool                 `json:"erased,omitempty" doc:"The content was destroyed; what is left proves that there was an event." example:"true"`
+	Data            json.RawMessage      `json:"data,omitempty" doc:"Any JSON value, exactly as it was sent." example:"{\"amount\":12.50}"`
 }
 
 // showEvent writes an event.appended entry.
@@ -50,6 +51,9 @@ func showEvent(b []byte, e *domain.Entry) ([]byte, error) {
 		return rest.Splice(b, out)
 	case ok:
 		out.describe(fact.Event, e.RecordedAt)
+		if len(fact.Data) == 0 {
+			return rest.Splice(b, out) // a CloudEvent may have none
+		}
 		return rest.Splice(b, out, domain.Member{Name: "data", Raw: fact.Data})
 	}
 	return nil, rest.Unreadable(*e)
@@ -57,7 +61,11 @@ func showEvent(b []byte, e *domain.Entry) ([]byte, error) {
 
 func (out *eventOut) describe(a domain.EventAttributes, recorded time.Time) {
 	out.ID, out.Source, out.Type, out.Subject = a.ID, a.Source, string(a.Type), a.Subject
-	out.SchemaVersion, out.DataSchema, out.Extensions = a.SchemaVersion, a.DataSchema, a.Extensions
+	out.SchemaVersion, out.DataSchema, out.DataContentType = a.SchemaVersion, a.DataSchema, a.DataContentType
+	out.Extensions = make(map[string]extension, len(a.Extensions))
+	for name, value := range a.Extensions {
+		out.Extensions[name] = extension{value}
+	}
 	out.Test = a.Test != nil
 	out.SchemaProblem = a.SchemaProblem
 	out.OccurredAt = rest.Stamp(a.OccurredAt)

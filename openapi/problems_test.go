@@ -169,7 +169,7 @@ func TestProblems_Generated(t *testing.T) {
 			switch {
 			case strings.Contains(contentType, "batch"):
 				open, end = "[", "]"
-			case contentType == "application/x-ndjson":
+			case slices.Contains([]string{"application/x-ndjson", "application/ndjson", "application/jsonl"}, contentType):
 				at = "body[0]"
 			}
 			name := op.ID + " with " + contentType

@@ -90,7 +90,7 @@ func TestProfiles_List(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.post(f.operator, "/v1/profiles", mine).want(http.StatusCreated)
-	want := []string{"cloudevents", "cloudevents-structured", "coherent-spark", "firespring", "mine", "sparkbox", "sparkfly", "standard-webhooks", "stashfin"}
+	want := []string{"cloudevents", "cloudevents", "cloudevents-structured", "cloudevents-structured", "coherent-spark", "firespring", "mine", "sparkbox", "sparkfly", "standard-webhooks", "stashfin"}
 	key := f.key("acme", domain.RoleRegistrant)
 	for _, order := range []string{"asc", "desc"} {
 		var names []string
@@ -113,7 +113,7 @@ func TestProfiles_List(t *testing.T) {
 			}
 		}
 		if order == "desc" {
-			want = append(want[:5:5], append([]string{"mine-asc"}, want[5:]...)...)
+			want = append(want[:7:7], append([]string{"mine-asc"}, want[7:]...)...)
 			slices.Reverse(want)
 		}
 		if !slices.Equal(names, want) {

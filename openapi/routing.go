@@ -48,7 +48,7 @@ type skippedOut struct {
 	SubscriptionID domain.UUID       `json:"subscription_id" format:"uuid" doc:"The subscription." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d71"`
 	Version        int               `json:"version" doc:"Its version then." example:"1"`
 	EndpointID     domain.UUID       `json:"endpoint_id" format:"uuid" doc:"Its endpoint." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
-	Reason         domain.SkipReason `json:"reason" doc:"Why it made no delivery; more reasons may be added." example:"subscription_paused"`
+	Reason         domain.SkipReason `json:"reason" doc:"Why it made no delivery; loop: too many webhooks, one because of the other, led to the event. More reasons may be added." example:"subscription_paused"`
 }
 
 // getRouting shows the routing of an event that is found by its name.

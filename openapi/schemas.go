@@ -39,6 +39,8 @@ func conform(c *call, e *ingest.Event, rules *projections.Rules, path string) ([
 		member, found = "schema_version", []domain.Fault{{Text: "names no registered version of the type"}}
 	case rules.Schema == "":
 		return nil, nil
+	case len(e.Data) == 0:
+		found = []domain.Fault{{Text: "is missing"}}
 	default:
 		var err error
 		if found, err = validateData(c, rules.Schema, e.Data); err != nil {

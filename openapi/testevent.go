@@ -23,6 +23,7 @@ const (
 type testEndpointIn struct {
 	rest.ThingPath
 	rest.PostHeader
+	HopsHeader
 	Body *testIn
 }
 
@@ -84,11 +85,16 @@ func decideTest(ctx context.Context, c *call, endpoint domain.UUID, in testIn) (
 			"An event's data is larger than the server accepts.",
 			rest.NewFault("body.data", fmt.Sprintf("has at most %d bytes", c.Limits.DataBytes)))
 	}
+	hops, err := hopsOf(c.HTTP.Header)
+	if err != nil {
+		return domain.Group{}, err
+	}
 	if err := c.probes.take(endpoint, c.Clock()); err != nil {
 		return domain.Group{}, err
 	}
 	id := domain.NewUUID()
 	attrs.ID, attrs.Source = id.String(), ingest.DefaultSource(c.Tenant)
+	attrs.Hops = hops
 	attrs.Test = &domain.TestTarget{Endpoint: endpoint}
 	return domain.Group{Drafts: []domain.Draft{{
 		Tenant: c.Tenant, Stream: domain.Stream{Kind: domain.StreamEvent, ID: id}, By: c.By(), Reason: in.Reason,

@@ -147,7 +147,7 @@ func wireEvent(tenant domain.TenantID, e domain.LoggedEvent) *webhook.Event {
 		ID: attributes.ID, InternalID: e.ID, Sequence: int64(e.Sequence), Tenant: string(tenant), Source: attributes.Source,
 		Type: string(attributes.Type), Subject: attributes.Subject, SchemaVersion: attributes.SchemaVersion,
 		DataSchema: attributes.DataSchema, OccurredAt: attributes.OccurredAt, Extensions: attributes.Extensions,
-		Data: e.Fact.Data, Hops: attributes.Hops,
+		Data: e.Fact.Data, DataContentType: attributes.DataContentType, Hops: attributes.Hops,
 	}
 	if event.OccurredAt.IsZero() {
 		event.OccurredAt = e.RecordedAt

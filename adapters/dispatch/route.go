@@ -65,6 +65,9 @@ func (r *routing) add(ctx context.Context, s domain.Subscription) error {
 
 // skip returns why a subscription makes no delivery, "" when it does.
 func (r *routing) skip(ctx context.Context, s domain.Subscription, endpoint domain.Endpoint) (domain.SkipReason, error) {
+	if r.run.Event.Event.Loops() {
+		return domain.SkipLoop, nil
+	}
 	if reason := r.rules.Bars(endpoint.EndpointConfig); reason != "" {
 		return reason, nil
 	}
@@ -114,6 +117,9 @@ func (r *routing) test(id domain.UUID) {
 	reason := r.rules.Bars(endpoint.EndpointConfig)
 	if reason == "" {
 		reason = withheld(endpoint.Endpoint)
+	}
+	if r.run.Event.Event.Loops() {
+		reason = domain.SkipLoop
 	}
 	if reason == "" {
 		r.delivery(endpoint.Endpoint)

@@ -114,6 +114,7 @@ func TestPreview(t *testing.T) {
 	about := func(id domain.UUID) func(*domain.EventAppended) {
 		return func(f *domain.EventAppended) { f.Event.About = id }
 	}
+	hops := func(n int) func(*domain.EventAppended) { return func(f *domain.EventAppended) { f.Event.Hops = n } }
 	tests := map[string]struct {
 		typ    domain.EventType
 		change func(*domain.EventAppended)
@@ -132,6 +133,13 @@ func TestPreview(t *testing.T) {
 		"about itself": {
 			"hooktrail.endpoint.disabled", about(plain), "+watcher×1, -plain speaks_of_this_endpoint, -unverified endpoint_unverified",
 		},
+		"by webhooks, within the bound": {"order.placed", hops(domain.MaxHops), "+other×1"},
+		"by too many webhooks":          {"offer.issued", hops(domain.MaxHops + 1), "-disabled loop, -paused loop, -plain loop, -plain loop, -unverified loop"},
+		"filters don't run in a loop":   {"filter.a", hops(domain.MaxHops + 1), "-filtered loop, -filtered loop, -filtered loop, -filtered loop"},
+		"test by too many webhooks": {"offer.issued", func(f *domain.EventAppended) {
+			test(filtered)(f)
+			hops(domain.MaxHops + 1)(f)
+		}, "-filtered loop"},
 		"test of a deleted one": {"offer.issued", test(gone), ""},
 	}
 	for name, test := range tests {

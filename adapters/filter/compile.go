@@ -36,7 +36,7 @@ func newEnv() (*cel.Env, error) {
 		cel.Variable("subject", cel.StringType),
 		cel.Variable("schema_version", cel.StringType),
 		cel.Variable("occurred_at", cel.TimestampType),
-		cel.Variable("extensions", cel.MapType(cel.StringType, cel.StringType)),
+		cel.Variable("extensions", cel.MapType(cel.StringType, cel.DynType)),
 		cel.Variable("data", cel.DynType),
 		cel.OptionalTypes(cel.OptionalTypesVersion(1)),
 		ext.Strings(ext.StringsVersion(5)),

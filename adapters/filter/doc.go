@@ -8,7 +8,7 @@
 //	id, source, type, schema_version   text, with the defaults filled in
 //	subject                            text; empty when the event has none
 //	occurred_at                        timestamp; when the event was recorded, if its producer named no time
-//	extensions                         map of text: the CloudEvents extension attributes
+//	extensions                         map: the CloudEvents extension attributes, texts, Booleans and integers
 //	data                               the event's data, decoded; null when the event has none
 //
 // with CEL's operators and functions, has, all, exists, exists_one and filter, optional values, and of the strings

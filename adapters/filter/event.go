@@ -37,11 +37,20 @@ func (v *variables) ResolveName(name string) (any, bool) {
 	case "occurred_at":
 		return v.occurred, true
 	case "extensions":
-		return a.Extensions, true
+		return extensions(a.Extensions), true
 	case "data":
 		return v.data, true
 	}
 	return nil, false
+}
+
+// extensions are the attributes' values, each in its type.
+func extensions(all map[string]domain.Extension) map[string]any {
+	values := make(map[string]any, len(all))
+	for name, x := range all {
+		values[name] = x.Value()
+	}
+	return values
 }
 
 // occurred is when the run's event happened, as the API shows it: in microseconds.

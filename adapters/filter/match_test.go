@@ -22,10 +22,22 @@ func order() *domain.EventAppended {
 	return &domain.EventAppended{
 		Event: domain.EventAttributes{
 			EventClass:    domain.EventClass{Type: "order.paid", SchemaVersion: "v1"},
-			EventIdentity: domain.EventIdentity{ID: "order-1", Source: "/shop", Subject: "customer-17", OccurredAt: time.Date(2026, 7, 1, 22, 30, 0, 0, time.UTC), Extensions: map[string]string{"region": "eu"}},
+			EventIdentity: domain.EventIdentity{ID: "order-1", Source: "/shop", Subject: "customer-17", OccurredAt: time.Date(2026, 7, 1, 22, 30, 0, 0, time.UTC), Extensions: orderExtensions()},
 		},
 		Data: []byte(orderData),
 	}
+}
+
+func orderExtensions() map[string]domain.Extension {
+	all := map[string]domain.Extension{"region": domain.ExtensionText("eu")}
+	for name, value := range map[string]string{"count": "7", "urgent": "true"} {
+		x, err := domain.ParseExtension(name, []byte(value))
+		if err != nil {
+			panic(err)
+		}
+		all[name] = x
+	}
+	return all
 }
 
 func filters(t testing.TB) *Filters {
@@ -57,6 +69,8 @@ func TestFilters_Match(t *testing.T) {
 		`occurred_at.getHours() == 22`:                                     true,
 		`occurred_at.getHours("Europe/Berlin") == 0`:                       true,
 		`extensions.region == "eu" && extensions["region"] == "eu"`:        true,
+		`extensions.count + 1 == 8 && extensions.urgent`:                   true,
+		`extensions.count == "7"`:                                          false,
 		`extensions[?"tier"].orValue("free") == "free"`:                    true,
 		`"tier" in extensions || has(extensions.tier)`:                     false,
 

@@ -209,7 +209,7 @@ func TestVariables(t *testing.T) {
 		{named, `occurred_at == timestamp("2025-01-02T02:04:05.000006Z")`},
 		{bare, `source == "/tenants/acme" && schema_version == "v1" && id == "x" && type == "a.b"`},
 		{bare, `subject == "" && extensions == {} && data == null`},
-		{named, `extensions == {"region": "eu"} && subject == "customer-17"`},
+		{named, `extensions == {"region": "eu", "count": 7, "urgent": true} && subject == "customer-17"`},
 	} {
 		run := &domain.FilterRun{Event: c.event, Now: now}
 		if ok, err := compiledFilter(t, f, c.src)(t.Context(), run); !ok || err != nil {

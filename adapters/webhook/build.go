@@ -86,12 +86,22 @@ func (w *writer) empty(s *segment, members [][]byte) bool {
 	if s.field == fieldMember {
 		return len(members[s.member]) == 0
 	}
+	if s.field == fieldData {
+		return len(w.event.Data) == 0
+	}
 	return s.field != fieldOccurredAt && s.field != fieldEndpointID && w.event.text(s.field) == ""
 }
 
 func (w *writer) appendData(b []byte, how encoding) []byte {
 	data := w.event.Data
-	if how != jsonArray {
+	switch {
+	case len(data) == 0 && w.target.profile.dataTyped:
+		return b // no data at all, which CloudEvents tells from null
+	case len(data) == 0 && how == jsonArray:
+		return append(b, "[]"...)
+	case len(data) == 0:
+		return append(b, "null"...)
+	case how != jsonArray:
 		return append(b, data...)
 	}
 	if jsontext.Value(data).Kind() == '[' {
@@ -107,7 +117,7 @@ func (w *writer) appendExtensions(b []byte, taken []string) []byte {
 			continue
 		}
 		b = appendString(append(b, ','), name)
-		b = appendString(append(b, ':'), w.event.Extensions[name])
+		b = w.event.Extensions[name].AppendJSON(append(b, ':'))
 	}
 	return b
 }
@@ -169,10 +179,16 @@ func (w *writer) header(body []byte) (http.Header, error) {
 	for name, values := range t.constant {
 		h[name] = values
 	}
-	values := make([]string, 0, len(p.headers)+4)
+	values := make([]string, 0, len(p.headers)+5)
 	set := func(name, value string) {
 		values = append(values, value)
 		h[name] = values[len(values)-1 : len(values) : len(values)]
+	}
+	switch {
+	case p.dataTyped && len(w.event.Data) == 0:
+		delete(h, "Content-Type")
+	case p.dataTyped:
+		set("Content-Type", w.text(fieldDataContentType))
 	}
 	for i := range p.headers {
 		rule := &p.headers[i]
@@ -217,7 +233,7 @@ func (w *writer) spread(h http.Header, prefix string) {
 		if w.target.profile.reserves(key) || reservedHeader(key) != "" {
 			continue
 		}
-		h[key] = []string{string(appendPercent(nil, w.event.Extensions[name]))}
+		h[key] = []string{string(appendPercent(nil, w.event.Extensions[name].String()))}
 	}
 }
 

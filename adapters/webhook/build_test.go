@@ -111,10 +111,46 @@ func TestBuild_coherentSparkMembers(t *testing.T) {
 	}
 }
 
+// TestBuild_cloudEventsTypes: extensions go out in the type in which they came, and the data as what it was called.
+func TestBuild_cloudEventsTypes(t *testing.T) {
+	t.Parallel()
+	e := sampleEvent()
+	e.Subject, e.DataContentType, e.Extensions = "", "application/vnd.a+json", make(map[string]domain.Extension)
+	for name, value := range map[string]string{"count": "7", "least": "-2147483648", "text": `"7"`, "urgent": "true"} {
+		x, err := domain.ParseExtension(name, []byte(value))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Extensions[name] = x
+	}
+	const attributes = `{"specversion":"1.0","id":"order-7","source":"/tenants/acme","type":"order.paid","time":"2023-11-16T12:30:45.12Z",` +
+		`"datacontenttype":"application/vnd.a+json","count":7,"least":-2147483648,"text":"7","urgent":true`
+	if body := string(build(t, "cloudevents-structured", e).Body); body != attributes+`,"data":`+string(e.Data)+`}` {
+		t.Errorf("structured: %s", body)
+	}
+	h := build(t, "cloudevents", e).Header
+	if h.Get("Content-Type") != e.DataContentType || h.Get("ce-count") != "7" || h.Get("ce-urgent") != "true" {
+		t.Errorf("binary: %v", h)
+	}
+
+	e.Data = nil // which isn't null
+	if body := string(build(t, "cloudevents-structured", e).Body); body != attributes+`}` {
+		t.Errorf("structured without data: %s", body)
+	}
+	if r := build(t, "cloudevents", e); len(r.Body) > 0 || r.Header.Values("Content-Type") != nil {
+		t.Errorf("binary without data: %q %v", r.Body, r.Header)
+	}
+	for profile, want := range map[string]string{"standard-webhooks": `"data":null}`, "sparkbox": `"data":[]}`} {
+		if body := string(build(t, profile, e).Body); !strings.HasSuffix(body, want) {
+			t.Errorf("%s without data: %s", profile, body)
+		}
+	}
+}
+
 func TestBuild_cloudEventsStructuredLeavesEmptyAttributesOut(t *testing.T) {
 	t.Parallel()
 	e := sampleEvent()
-	e.Subject, e.Extensions = "", map[string]string{"b": "2", "a": `x"y`, "type": "never replaces"}
+	e.Subject, e.Extensions = "", map[string]domain.Extension{"b": domain.ExtensionText("2"), "a": domain.ExtensionText(`x"y`), "type": domain.ExtensionText("never replaces")}
 	body := string(build(t, "cloudevents-structured", e).Body)
 	want := `{"specversion":"1.0","id":"order-7","source":"/tenants/acme","type":"order.paid","time":"2023-11-16T12:30:45.12Z",` +
 		`"datacontenttype":"application/json","a":"x\"y","b":"2","data":` + string(e.Data) + `}`
@@ -144,7 +180,7 @@ func TestBuild_marks(t *testing.T) {
 func TestBuild_repeatsToTheByte(t *testing.T) {
 	t.Parallel()
 	e := sampleEvent()
-	e.Extensions = map[string]string{"c": "3", "a": "1", "b": "2", "d": "4", "e": "5"}
+	e.Extensions = map[string]domain.Extension{"c": domain.ExtensionText("3"), "a": domain.ExtensionText("1"), "b": domain.ExtensionText("2"), "d": domain.ExtensionText("4"), "e": domain.ExtensionText("5")}
 	at := Attempt{Number: 3, At: time.Unix(1700137999, 0)}
 	set, err := Embedded()
 	if err != nil {

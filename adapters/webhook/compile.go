@@ -138,7 +138,7 @@ func (c *compiler) optional(n *node) {
 		return
 	}
 	last := &c.profile.body[before]
-	if last.field == fieldData || last.field.numeric() {
+	if last.field.numeric() {
 		c.fault(n.pointer, "is never empty: drop the \"?\" from its name")
 	}
 	last.optional = true

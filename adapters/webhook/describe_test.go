@@ -123,7 +123,7 @@ func TestDescribe_schemaOfWhatMayBeAbsent(t *testing.T) {
 		schema := compiledSchema(t, describe(t, p, Sample{}))
 		for _, subject := range []string{"", "member/42"} {
 			e := sampleEvent()
-			e.Subject, e.Extensions = subject, map[string]string{"traceparent": "00-ab-cd-01"}
+			e.Subject, e.Extensions = subject, map[string]domain.Extension{"traceparent": domain.ExtensionText("00-ab-cd-01")}
 			body, err := p.Body("e1", e, Attempt{Number: 1, At: time.Unix(1700137999, 0)})
 			if err != nil {
 				t.Fatal(err)

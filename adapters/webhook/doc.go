@@ -13,7 +13,7 @@
 //	name, version        what endpoints call it; a change needs a new version
 //	description          optional
 //	transport            "https" or "http_or_https"
-//	content_type         of the body
+//	content_type         of the body; "${data_content_type}" where the envelope is "${data}" and so the body is the data
 //	envelope             the body: any JSON, with fields in its strings
 //	headers              optional: names and values with fields
 //	signature            optional: header; content, what is signed, with "${body}" once and otherwise only fields that
@@ -31,7 +31,8 @@
 //
 // A field is written "${name}" and "$${" stands for "${". The fields: id (the producer's, or the event's UUID where
 // that is not unique without its source), producer_id, internal_id, webhook_id (id without dots), sequence, tenant,
-// source, type, subject, schema_version, data_schema, occurred_at, endpoint_id, attempt, timestamp (the attempt's, in
+// source, type, subject, schema_version, data_schema, data_content_type (application/json unless a CloudEvents producer
+// named another of JSON), occurred_at, endpoint_id, attempt, timestamp (the attempt's, in
 // Unix seconds), data, data.NAME (a member of the data as text). A string that is one field becomes what the field is
 // in JSON; "${sequence|string}" makes a string of a number, "${data|array}" wraps data that is no array,
 // "${source|percent}" percent-encodes in a header. A member or header whose name ends in "?" is left out with an empty

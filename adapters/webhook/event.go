@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -9,19 +10,20 @@ import (
 
 // Event is the event that a request is about. It is never written to.
 type Event struct {
-	ID            string // the producer's own; empty: InternalID
-	InternalID    domain.UUID
-	Sequence      int64 // in its tenant's log
-	Tenant        string
-	Source        string // empty: the tenant's own, /tenants/{tenant}
-	Type          string
-	Subject       string
-	SchemaVersion string
-	DataSchema    string
-	OccurredAt    time.Time         // never zero: where the producer gave none, the time of recording
-	Extensions    map[string]string // CloudEvents extension attributes
-	Data          []byte            // the JSON exactly as it was appended
-	Hops          int               // how many webhooks led to the event: each request says one more, in domain.HeaderHops
+	ID              string // the producer's own; empty: InternalID
+	InternalID      domain.UUID
+	Sequence        int64 // in its tenant's log
+	Tenant          string
+	Source          string // empty: the tenant's own, /tenants/{tenant}
+	Type            string
+	Subject         string
+	SchemaVersion   string
+	DataSchema      string
+	OccurredAt      time.Time                   // never zero: where the producer gave none, the time of recording
+	Extensions      map[string]domain.Extension // CloudEvents extension attributes
+	Data            []byte                      // the JSON exactly as it was appended; empty: there is none
+	DataContentType string                      // of the data; empty: domain.DefaultDataContentType
+	Hops            int                         // how many webhooks led to the event: each request says one more, in domain.HeaderHops
 }
 
 // Attempt is what differs from one request of a delivery to the next.
@@ -82,6 +84,11 @@ func (e *Event) text(f field) string {
 		return e.SchemaVersion
 	case fieldDataSchema:
 		return e.DataSchema
+	case fieldDataContentType:
+		if len(e.Data) == 0 {
+			return e.DataContentType
+		}
+		return cmp.Or(e.DataContentType, domain.DefaultDataContentType)
 	}
 	return ""
 }

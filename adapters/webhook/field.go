@@ -6,33 +6,34 @@ import "strings"
 type field uint8
 
 const (
-	fieldNone       field = iota // literal text only
-	fieldID                      // unique in the tenant even without the source
-	fieldProducerID              // as the producer gave it: unique only with the source
-	fieldInternalID              // the event's UUID
-	fieldWebhookID               // fieldID, or the UUID where that holds a dot (Standard Webhooks signs id.timestamp.body)
-	fieldSequence                // the event's place in its tenant's log
-	fieldTenant                  //
-	fieldSource                  //
-	fieldType                    //
-	fieldSubject                 // may be empty
-	fieldSchema                  // schema_version
-	fieldDataSchema              // may be empty
-	fieldOccurredAt              //
-	fieldEndpointID              //
-	fieldAttempt                 // number, from 1
-	fieldTimestamp               // Unix seconds of the attempt
-	fieldData                    // the data's bytes
-	fieldMember                  // one member of the data, as a string
-	fieldExtensions              // CloudEvents extension attributes, spread
-	fieldBody                    // the finished body; only in what is signed
+	fieldNone            field = iota // literal text only
+	fieldID                           // unique in the tenant even without the source
+	fieldProducerID                   // as the producer gave it: unique only with the source
+	fieldInternalID                   // the event's UUID
+	fieldWebhookID                    // fieldID, or the UUID where that holds a dot (Standard Webhooks signs id.timestamp.body)
+	fieldSequence                     // the event's place in its tenant's log
+	fieldTenant                       //
+	fieldSource                       //
+	fieldType                         //
+	fieldSubject                      // may be empty
+	fieldSchema                       // schema_version
+	fieldDataSchema                   // may be empty
+	fieldDataContentType              // the data's media type
+	fieldOccurredAt                   //
+	fieldEndpointID                   //
+	fieldAttempt                      // number, from 1
+	fieldTimestamp                    // Unix seconds of the attempt
+	fieldData                         // the data's bytes
+	fieldMember                       // one member of the data, as a string
+	fieldExtensions                   // CloudEvents extension attributes, spread
+	fieldBody                         // the finished body; only in what is signed
 )
 
 // fieldNames are the names by which documents know the fields, in the order of the constants.
 func fieldNames() []string {
 	return []string{
 		"", "id", "producer_id", "internal_id", "webhook_id", "sequence", "tenant", "source", "type", "subject",
-		"schema_version", "data_schema", "occurred_at", "endpoint_id", "attempt", "timestamp", "data", "data.NAME",
+		"schema_version", "data_schema", "data_content_type", "occurred_at", "endpoint_id", "attempt", "timestamp", "data", "data.NAME",
 		"extensions", "body",
 	}
 }

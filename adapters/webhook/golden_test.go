@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hooktrail/hooktrail/domain"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -44,7 +46,7 @@ func TestBuild_golden(t *testing.T) {
 	for _, p := range set.All() {
 		e := sampleEvent()
 		e.DataSchema = "https://schemas.example/order"
-		e.Extensions = map[string]string{"traceparent": "00-ab-cd-01", "comexample": "ü 100%"}
+		e.Extensions = map[string]domain.Extension{"traceparent": domain.ExtensionText("00-ab-cd-01"), "comexample": domain.ExtensionText("ü 100%")}
 		if p.Name == "coherent-spark" {
 			e.Data = []byte(`{"FolderName":"Pricing \u00e9\"x\"","ServiceName":19.90,"EntityId":true,"AuditType":null,"other":[1]}`)
 		}

@@ -45,6 +45,9 @@ func ParseProfile(document []byte) (*Profile, error) {
 	return p, nil
 }
 
+// dataContentType has requests say of their body what the producer said of the data, which is the whole body.
+const dataContentType = "${data_content_type}"
+
 // reader turns nodes into a profile and collects what is wrong on the way.
 type reader struct{ faults []Fault }
 
@@ -70,14 +73,22 @@ func (r *reader) profile(root *node) *Profile {
 		"has 1 to 63 characters of a-z, 0-9 and -, and begins with a letter or digit")
 	p.Version = r.version(root.member("version"))
 	p.Description = r.text(root, "description")
-	p.ContentType = r.matching(root, "content_type", `^[a-z]+/[a-z0-9.+-]+(; ?charset=utf-8)?$`,
-		`is a media type in lower case, such as "application/json"`)
+	if n := root.member("content_type"); n != nil && n.kind == kindString && n.text == dataContentType {
+		p.ContentType, p.dataTyped = domain.DefaultDataContentType, true
+	} else {
+		p.ContentType = r.matching(root, "content_type", `^[a-z]+/[a-z0-9.+-]+(; ?charset=utf-8)?$`,
+			`is a media type in lower case, such as "application/json", or "`+dataContentType+`" where the body is the data`)
+	}
 	p.HTTPSOnly = r.choice(root, "transport", "https", "http_or_https") == "https"
 	p.HonoursRetryAfter = r.flag(root, "honours_retry_after")
 	p.SelfService = root.member("self_service") == nil || r.flag(root, "self_service")
 	r.success(p, root.member("success"))
 	r.timing(p, root)
-	r.envelope(p, root.member("envelope"))
+	envelope := root.member("envelope")
+	r.envelope(p, envelope)
+	if p.dataTyped && envelope != nil && (envelope.kind != kindString || envelope.text != "${data}") {
+		r.fault("/content_type", `can't be the data's own: the envelope is more than "${data}"`)
+	}
 	r.headers(p, root.member("headers"))
 	r.signature(p, root.member("signature"))
 	r.key(p, root)

@@ -31,6 +31,7 @@ type Profile struct {
 	KeyGenerated bool
 
 	keyFormat keyFormat // "" where the format signs nothing
+	dataTyped bool      // the body is the data, and the producer says of which media type; no data: no body
 	body      []segment
 	bodySize  int      // of the literal parts
 	members   []string // of the data, that fieldMember segments count

@@ -74,7 +74,7 @@ type vector struct {
 		OccurredAt                        time.Time `json:"occurred_at"`
 		SchemaVersion                     string    `json:"schema_version"`
 		DataSchema                        string    `json:"data_schema"`
-		Extensions                        map[string]string
+		Extensions                        map[string]domain.Extension
 	}
 	Data     string `json:"data_raw"`
 	Endpoint struct {

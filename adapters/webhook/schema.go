@@ -67,8 +67,8 @@ func schemaOfObject(n *node) *node {
 	others := boolNode(false)
 	for i, written := range n.names {
 		if written == "..." {
-			others = objectNode().set("type", textNode("string")).set("description",
-				textNode("A CloudEvents extension attribute of the event."))
+			others = objectNode().set("description",
+				textNode("A CloudEvents extension attribute of the event: a text, a Boolean or an integer."))
 			continue
 		}
 		name, optional := strings.CutSuffix(written, "?")

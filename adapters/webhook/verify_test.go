@@ -134,7 +134,7 @@ func TestCloudEventsSDKReceives(t *testing.T) {
 	t.Parallel()
 	e := sampleEvent()
 	e.Source, e.Subject, e.DataSchema = "/shop/a", "Größe \"1\" 100%", "https://schemas.example/order"
-	e.Extensions = map[string]string{"comexample": "a b ü", "partitionkey": "7"}
+	e.Extensions = map[string]domain.Extension{"comexample": domain.ExtensionText("a b ü"), "partitionkey": domain.ExtensionText("7")}
 	for _, name := range []string{"cloudevents", "cloudevents-structured"} {
 		r := build(t, name, e)
 		in, err := http.NewRequest(r.Method, "https://r.example/", bytes.NewReader(r.Body))
@@ -163,7 +163,7 @@ func checkCloudEvent(t *testing.T, name string, got *cloudevents.Event, want *Ev
 	}
 	for extension, value := range want.Extensions {
 		text, _ := got.Extensions()[extension].(string)
-		pairs[extension] = [2]string{text, value}
+		pairs[extension] = [2]string{text, value.String()}
 	}
 	for attribute, pair := range pairs {
 		if decoded, err := url.PathUnescape(pair[0]); err == nil && name == "cloudevents" && attribute != "data" {

@@ -46,6 +46,8 @@ func (f field) describe() string {
 		return "The version of the data's schema"
 	case fieldDataSchema:
 		return "The address of the data's schema"
+	case fieldDataContentType:
+		return "The data's media type: application/json, or another of JSON that its producer named"
 	case fieldOccurredAt:
 		return "When it happened: RFC 3339 in UTC, at most microseconds"
 	case fieldEndpointID:

@@ -62,7 +62,7 @@ func testContent(f *fixture) {
 		sent := f.eventWith(bytes.Clone(data))
 		fact := sent.Fact.(*domain.EventAppended)
 		fact.Event.Subject = "a <subject> & \"more\" \u2028 é"
-		fact.Event.Extensions = map[string]string{"traceparent": "00-1", "a": ""}
+		fact.Event.Extensions = map[string]domain.Extension{"traceparent": domain.ExtensionText("00-1"), "a": {}}
 		sent.Subject, sent.Reason = fact.Event.Subject, "because <of> it"
 		entry := f.append(group(sent))[0]
 		for _, got := range []domain.Entry{entry, f.page(entry.Position-1, 1)[0], f.one(entry)} {

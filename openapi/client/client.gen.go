@@ -801,12 +801,12 @@ type Change struct {
 
 // CloudEventRequest defines model for CloudEventRequest.
 type CloudEventRequest struct {
-	// Data Any JSON value, kept byte for byte.
+	// Data Any JSON value, kept byte for byte. An event without data isn't one whose data is null.
 	//
 	// Examples: {"amount":12.5}
-	Data interface{} `json:"data"`
+	Data interface{} `json:"data,omitempty"`
 
-	// Datacontenttype application/json, or another JSON type.
+	// Datacontenttype application/json, or another media type of JSON; kept.
 	//
 	// Examples: application/json
 	Datacontenttype *string `json:"datacontenttype,omitempty"`
@@ -1479,6 +1479,11 @@ type Event struct {
 	// Examples: {"amount":12.5}
 	Data interface{} `json:"data,omitempty"`
 
+	// Datacontenttype The data's media type, where a CloudEvents producer named one.
+	//
+	// Examples: application/json
+	Datacontenttype *string `json:"datacontenttype,omitempty"`
+
 	// Dataschema Where the producer says the schema is.
 	//
 	// Examples: https://schemas.example/offer/1
@@ -1492,7 +1497,7 @@ type Event struct {
 	// Extensions CloudEvents extension attributes.
 	//
 	// Examples: {"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
-	Extensions *map[string]string `json:"extensions,omitempty"`
+	Extensions *map[string]Event_Extensions_AdditionalProperties `json:"extensions,omitempty"`
 
 	// Id The producer's id or, without one, the event's own.
 	//
@@ -1555,6 +1560,20 @@ type Event struct {
 	Uuid openapi_types.UUID `json:"uuid"`
 }
 
+// EventExtensions0 defines model for Event.Extensions.0.
+type EventExtensions0 = string
+
+// EventExtensions1 defines model for Event.Extensions.1.
+type EventExtensions1 = bool
+
+// EventExtensions2 defines model for Event.Extensions.2.
+type EventExtensions2 = int32
+
+// Event_Extensions_AdditionalProperties defines model for Event.extensions.AdditionalProperties.
+type Event_Extensions_AdditionalProperties struct {
+	union json.RawMessage
+}
+
 // EventPage defines model for EventPage.
 type EventPage struct {
 	// Items The page's items.
@@ -1578,10 +1597,10 @@ type EventRequest struct {
 	// Examples: https://schemas.example/offer/1
 	Dataschema *string `json:"dataschema,omitempty"`
 
-	// Extensions CloudEvents extension attributes.
+	// Extensions CloudEvents extension attributes: texts, Booleans and integers.
 	//
 	// Examples: {"partner":"north"}
-	Extensions *map[string]string `json:"extensions,omitempty"`
+	Extensions *map[string]EventRequest_Extensions_AdditionalProperties `json:"extensions,omitempty"`
 
 	// Id The producer's own, unique with the source; made by the server by default.
 	//
@@ -1612,6 +1631,20 @@ type EventRequest struct {
 	//
 	// Examples: offer.issued
 	Type string `json:"type"`
+}
+
+// EventRequestExtensions0 defines model for EventRequest.Extensions.0.
+type EventRequestExtensions0 = string
+
+// EventRequestExtensions1 defines model for EventRequest.Extensions.1.
+type EventRequestExtensions1 = bool
+
+// EventRequestExtensions2 defines model for EventRequest.Extensions.2.
+type EventRequestExtensions2 = int32
+
+// EventRequest_Extensions_AdditionalProperties defines model for EventRequest.extensions.AdditionalProperties.
+type EventRequest_Extensions_AdditionalProperties struct {
+	union json.RawMessage
 }
 
 // EventType defines model for EventType.
@@ -2709,7 +2742,7 @@ type Skipped struct {
 	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70
 	EndpointId openapi_types.UUID `json:"endpoint_id"`
 
-	// Reason Why it made no delivery; more reasons may be added.
+	// Reason Why it made no delivery; loop: too many webhooks, one because of the other, led to the event. More reasons may be added.
 	//
 	// Examples: subscription_paused
 	Reason string `json:"reason"`
@@ -3482,6 +3515,9 @@ type RotateEndpointKeyParams struct {
 type TestEndpointParams struct {
 	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
+	// HooktrailHops How many webhooks, one because of the other, led to this request, in decimal digits: a receiver that appends an event because of a webhook passes its header on. An event to which more than 3 led is appended and not routed: its subscriptions are skipped with the reason loop.
+	HooktrailHops *string `json:"Hooktrail-Hops,omitempty"`
 }
 
 // ListEventTypesParams defines parameters for ListEventTypes.
@@ -3608,6 +3644,9 @@ type ListEventsParamsOrder string
 type AppendEventParams struct {
 	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
+	// HooktrailHops How many webhooks, one because of the other, led to this request, in decimal digits: a receiver that appends an event because of a webhook passes its header on. An event to which more than 3 led is appended and not routed: its subscriptions are skipped with the reason loop.
+	HooktrailHops *string `json:"Hooktrail-Hops,omitempty"`
 }
 
 // AppendEventsApplicationCloudeventsBatchPlusJSONBody defines parameters for AppendEvents.
@@ -3617,6 +3656,9 @@ type AppendEventsApplicationCloudeventsBatchPlusJSONBody = []CloudEventRequest
 type AppendEventsParams struct {
 	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
+	// HooktrailHops How many webhooks, one because of the other, led to this request, in decimal digits: a receiver that appends an event because of a webhook passes its header on. An event to which more than 3 led is appended and not routed: its subscriptions are skipped with the reason loop.
+	HooktrailHops *string `json:"Hooktrail-Hops,omitempty"`
 }
 
 // GetEventBySequenceParams defines parameters for GetEventBySequence.
@@ -4003,8 +4045,10 @@ type ReceiveCloudeventsParams struct {
 // ReceiveCloudeventsStructuredApplicationCloudeventsPlusJSONBody defines parameters for ReceiveCloudeventsStructured.
 type ReceiveCloudeventsStructuredApplicationCloudeventsPlusJSONBody struct {
 	// Data The event's data, byte for byte as it was appended.
-	Data            interface{} `json:"data"`
-	Datacontenttype interface{} `json:"datacontenttype"`
+	Data interface{} `json:"data,omitempty"`
+
+	// Datacontenttype The data's media type: application/json, or another of JSON that its producer named.
+	Datacontenttype *string `json:"datacontenttype,omitempty"`
 
 	// Dataschema The address of the data's schema.
 	Dataschema *string `json:"dataschema,omitempty"`
@@ -4023,8 +4067,8 @@ type ReceiveCloudeventsStructuredApplicationCloudeventsPlusJSONBody struct {
 	Time time.Time `json:"time"`
 
 	// Type The event's type.
-	Type                 string            `json:"type"`
-	AdditionalProperties map[string]string `json:"-"`
+	Type                 string                 `json:"type"`
+	AdditionalProperties map[string]interface{} `json:"-"`
 }
 
 // ReceiveCloudeventsStructuredParams defines parameters for ReceiveCloudeventsStructured.
@@ -4577,7 +4621,7 @@ func (a CloudEventRequest) MarshalJSON() ([]byte, error) {
 
 // Getter for additional properties for ReceiveCloudeventsStructuredApplicationCloudeventsPlusJSONBody. Returns the specified
 // element and whether it was found
-func (a ReceiveCloudeventsStructuredApplicationCloudeventsPlusJSONBody) Get(fieldName string) (value string, found bool) {
+func (a ReceiveCloudeventsStructuredApplicationCloudeventsPlusJSONBody) Get(fieldName string) (value interface{}, found bool) {
 	if a.AdditionalProperties != nil {
 		value, found = a.AdditionalProperties[fieldName]
 	}
@@ -4585,9 +4629,9 @@ func (a ReceiveCloudeventsStructuredApplicationCloudeventsPlusJSONBody) Get(fiel
 }
 
 // Setter for additional properties for ReceiveCloudeventsStructuredApplicationCloudeventsPlusJSONBody
-func (a *ReceiveCloudeventsStructuredApplicationCloudeventsPlusJSONBody) Set(fieldName string, value string) {
+func (a *ReceiveCloudeventsStructuredApplicationCloudeventsPlusJSONBody) Set(fieldName string, value interface{}) {
 	if a.AdditionalProperties == nil {
-		a.AdditionalProperties = make(map[string]string)
+		a.AdditionalProperties = make(map[string]interface{})
 	}
 	a.AdditionalProperties[fieldName] = value
 }
@@ -4673,9 +4717,9 @@ func (a *ReceiveCloudeventsStructuredApplicationCloudeventsPlusJSONBody) Unmarsh
 	}
 
 	if len(object) != 0 {
-		a.AdditionalProperties = make(map[string]string)
+		a.AdditionalProperties = make(map[string]interface{})
 		for fieldName, fieldBuf := range object {
-			var fieldVal string
+			var fieldVal interface{}
 			err := json.Unmarshal(fieldBuf, &fieldVal)
 			if err != nil {
 				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
@@ -4696,9 +4740,11 @@ func (a ReceiveCloudeventsStructuredApplicationCloudeventsPlusJSONBody) MarshalJ
 		return nil, fmt.Errorf("error marshaling 'data': %w", err)
 	}
 
-	object["datacontenttype"], err = json.Marshal(a.Datacontenttype)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'datacontenttype': %w", err)
+	if a.Datacontenttype != nil {
+		object["datacontenttype"], err = json.Marshal(a.Datacontenttype)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'datacontenttype': %w", err)
+		}
 	}
 
 	if a.Dataschema != nil {
@@ -4747,6 +4793,182 @@ func (a ReceiveCloudeventsStructuredApplicationCloudeventsPlusJSONBody) MarshalJ
 		}
 	}
 	return json.Marshal(object)
+}
+
+// AsEventExtensions0 returns the union data inside the Event_Extensions_AdditionalProperties as a EventExtensions0
+func (t Event_Extensions_AdditionalProperties) AsEventExtensions0() (EventExtensions0, error) {
+	var body EventExtensions0
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEventExtensions0 overwrites any union data inside the Event_Extensions_AdditionalProperties as the provided EventExtensions0
+func (t *Event_Extensions_AdditionalProperties) FromEventExtensions0(v EventExtensions0) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEventExtensions0 performs a merge with any union data inside the Event_Extensions_AdditionalProperties, using the provided EventExtensions0
+func (t *Event_Extensions_AdditionalProperties) MergeEventExtensions0(v EventExtensions0) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEventExtensions1 returns the union data inside the Event_Extensions_AdditionalProperties as a EventExtensions1
+func (t Event_Extensions_AdditionalProperties) AsEventExtensions1() (EventExtensions1, error) {
+	var body EventExtensions1
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEventExtensions1 overwrites any union data inside the Event_Extensions_AdditionalProperties as the provided EventExtensions1
+func (t *Event_Extensions_AdditionalProperties) FromEventExtensions1(v EventExtensions1) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEventExtensions1 performs a merge with any union data inside the Event_Extensions_AdditionalProperties, using the provided EventExtensions1
+func (t *Event_Extensions_AdditionalProperties) MergeEventExtensions1(v EventExtensions1) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEventExtensions2 returns the union data inside the Event_Extensions_AdditionalProperties as a EventExtensions2
+func (t Event_Extensions_AdditionalProperties) AsEventExtensions2() (EventExtensions2, error) {
+	var body EventExtensions2
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEventExtensions2 overwrites any union data inside the Event_Extensions_AdditionalProperties as the provided EventExtensions2
+func (t *Event_Extensions_AdditionalProperties) FromEventExtensions2(v EventExtensions2) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEventExtensions2 performs a merge with any union data inside the Event_Extensions_AdditionalProperties, using the provided EventExtensions2
+func (t *Event_Extensions_AdditionalProperties) MergeEventExtensions2(v EventExtensions2) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t Event_Extensions_AdditionalProperties) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *Event_Extensions_AdditionalProperties) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsEventRequestExtensions0 returns the union data inside the EventRequest_Extensions_AdditionalProperties as a EventRequestExtensions0
+func (t EventRequest_Extensions_AdditionalProperties) AsEventRequestExtensions0() (EventRequestExtensions0, error) {
+	var body EventRequestExtensions0
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEventRequestExtensions0 overwrites any union data inside the EventRequest_Extensions_AdditionalProperties as the provided EventRequestExtensions0
+func (t *EventRequest_Extensions_AdditionalProperties) FromEventRequestExtensions0(v EventRequestExtensions0) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEventRequestExtensions0 performs a merge with any union data inside the EventRequest_Extensions_AdditionalProperties, using the provided EventRequestExtensions0
+func (t *EventRequest_Extensions_AdditionalProperties) MergeEventRequestExtensions0(v EventRequestExtensions0) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEventRequestExtensions1 returns the union data inside the EventRequest_Extensions_AdditionalProperties as a EventRequestExtensions1
+func (t EventRequest_Extensions_AdditionalProperties) AsEventRequestExtensions1() (EventRequestExtensions1, error) {
+	var body EventRequestExtensions1
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEventRequestExtensions1 overwrites any union data inside the EventRequest_Extensions_AdditionalProperties as the provided EventRequestExtensions1
+func (t *EventRequest_Extensions_AdditionalProperties) FromEventRequestExtensions1(v EventRequestExtensions1) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEventRequestExtensions1 performs a merge with any union data inside the EventRequest_Extensions_AdditionalProperties, using the provided EventRequestExtensions1
+func (t *EventRequest_Extensions_AdditionalProperties) MergeEventRequestExtensions1(v EventRequestExtensions1) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEventRequestExtensions2 returns the union data inside the EventRequest_Extensions_AdditionalProperties as a EventRequestExtensions2
+func (t EventRequest_Extensions_AdditionalProperties) AsEventRequestExtensions2() (EventRequestExtensions2, error) {
+	var body EventRequestExtensions2
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEventRequestExtensions2 overwrites any union data inside the EventRequest_Extensions_AdditionalProperties as the provided EventRequestExtensions2
+func (t *EventRequest_Extensions_AdditionalProperties) FromEventRequestExtensions2(v EventRequestExtensions2) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEventRequestExtensions2 performs a merge with any union data inside the EventRequest_Extensions_AdditionalProperties, using the provided EventRequestExtensions2
+func (t *EventRequest_Extensions_AdditionalProperties) MergeEventRequestExtensions2(v EventRequestExtensions2) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t EventRequest_Extensions_AdditionalProperties) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *EventRequest_Extensions_AdditionalProperties) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
 }
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
@@ -5348,7 +5570,7 @@ type ClientInterface interface {
 
 	// AppendEventWithBody Append an event
 	//
-	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 	//
 	// Roles: operator, producer.
 	//
@@ -5359,7 +5581,7 @@ type ClientInterface interface {
 
 	// AppendEventWithApplicationCloudeventsPlusJSONBody Append an event
 	//
-	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 	//
 	// Roles: operator, producer.
 	//
@@ -5370,7 +5592,7 @@ type ClientInterface interface {
 
 	// AppendEvent Append an event
 	//
-	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 	//
 	// Roles: operator, producer.
 	//
@@ -6757,7 +6979,7 @@ func (c *Client) ListEvents(ctx context.Context, tenant string, params *ListEven
 
 // AppendEventWithBody Append an event
 //
-// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 //
 // Roles: operator, producer.
 //
@@ -6778,7 +7000,7 @@ func (c *Client) AppendEventWithBody(ctx context.Context, tenant string, params 
 
 // AppendEventWithApplicationCloudeventsPlusJSONBody Append an event
 //
-// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 //
 // Roles: operator, producer.
 //
@@ -6799,7 +7021,7 @@ func (c *Client) AppendEventWithApplicationCloudeventsPlusJSONBody(ctx context.C
 
 // AppendEvent Append an event
 //
-// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 //
 // Roles: operator, producer.
 //
@@ -9887,6 +10109,17 @@ func NewTestEndpointRequestWithBody(server string, tenant string, id openapi_typ
 			req.Header.Set("Idempotency-Key", headerParam0)
 		}
 
+		if params.HooktrailHops != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Hooktrail-Hops", *params.HooktrailHops, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Hooktrail-Hops", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -10703,6 +10936,17 @@ func NewAppendEventRequestWithBody(server string, tenant string, params *AppendE
 			req.Header.Set("Idempotency-Key", headerParam0)
 		}
 
+		if params.HooktrailHops != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Hooktrail-Hops", *params.HooktrailHops, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Hooktrail-Hops", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -10774,6 +11018,17 @@ func NewAppendEventsRequestWithBody(server string, tenant string, params *Append
 			}
 
 			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+		if params.HooktrailHops != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Hooktrail-Hops", *params.HooktrailHops, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Hooktrail-Hops", headerParam1)
 		}
 
 	}
@@ -13741,7 +13996,7 @@ type ClientWithResponsesInterface interface {
 
 	// AppendEventWithBodyWithResponse Append an event
 	//
-	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 	//
 	// Roles: operator, producer.
 	//
@@ -13752,7 +14007,7 @@ type ClientWithResponsesInterface interface {
 
 	// AppendEventWithApplicationCloudeventsPlusJSONBodyWithResponse Append an event
 	//
-	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 	//
 	// Roles: operator, producer.
 	//
@@ -13763,7 +14018,7 @@ type ClientWithResponsesInterface interface {
 
 	// AppendEventWithResponse Append an event
 	//
-	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 	//
 	// Roles: operator, producer.
 	//
@@ -21619,7 +21874,7 @@ func (c *ClientWithResponses) ListEventsWithResponse(ctx context.Context, tenant
 
 // AppendEventWithBodyWithResponse Append an event
 //
-// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 //
 // Roles: operator, producer.
 //
@@ -21636,7 +21891,7 @@ func (c *ClientWithResponses) AppendEventWithBodyWithResponse(ctx context.Contex
 
 // AppendEventWithApplicationCloudeventsPlusJSONBodyWithResponse Append an event
 //
-// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 //
 // Roles: operator, producer.
 //
@@ -21653,7 +21908,7 @@ func (c *ClientWithResponses) AppendEventWithApplicationCloudeventsPlusJSONBodyW
 
 // AppendEventWithResponse Append an event
 //
-// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409.
+// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 //
 // Roles: operator, producer.
 //

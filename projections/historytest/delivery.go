@@ -47,7 +47,7 @@ func (h *History) eventDrafts(tenant domain.TenantID, deliveries []domain.Routed
 	if rapid.Bool().Draw(h.t, "more attributes") {
 		attrs.SchemaVersion, attrs.DataSchema = "v2", "https://schema.example"
 		attrs.OccurredAt = time.Date(2020, 1, 2, 3, 4, 5, 0, time.UTC)
-		attrs.Extensions = map[string]string{"x": "y"}
+		attrs.Extensions = map[string]domain.Extension{"x": domain.ExtensionText("y")}
 	}
 	fact := &domain.EventAppended{Event: attrs, Data: []byte(`{"a": 1}`), Routing: domain.Routing{Complete: true}}
 	fact.Routing.Skipped, fact.Verdicts.Skipped = h.skips(tenant)

@@ -255,7 +255,7 @@ func TestViews_NothingPersonal(t *testing.T) {
 	draft, delivery := sent(domain.NewUUID())
 	fact := draft.Fact.(*domain.EventAppended)
 	draft.Subject, fact.Event.Subject, fact.Event.Source = secret, secret, "https://"+secret+".example"
-	fact.Event.ID, fact.Event.DataSchema, fact.Event.Extensions = secret, "https://schema.example/"+secret, map[string]string{"who": secret}
+	fact.Event.ID, fact.Event.DataSchema, fact.Event.Extensions = secret, "https://schema.example/"+secret, map[string]domain.Extension{"who": domain.ExtensionText(secret)}
 	fact.Data = []byte(`"` + secret + `"`)
 	end := finished(delivery, 0, 1, domain.OutcomeFailed, domain.DeliveryDead)
 	end.Fact.(*domain.AttemptFinished).Body = []byte(secret)

@@ -22,9 +22,12 @@ type Batch struct {
 	named       map[[2]string]int // the first event of a source and id
 }
 
-// ReadBatch reads the events of a request, in any of its forms: at least one and at most most.
+// ReadBatch reads the events of a request, in any of its forms: at most most, and at least one but in CloudEvents' form.
 func ReadBatch(tenant domain.TenantID, contentType string, body []byte, most int) (*Batch, error) {
 	// a usual batch grows no further
+	if contentType == NDJSONPlain || contentType == JSONLines {
+		contentType = NDJSON
+	}
 	b := &Batch{Tenant: tenant, contentType: contentType, Events: make([]Event, 0, 128)}
 	parse := parseEvent
 	if contentType == CloudBatch {
@@ -48,7 +51,7 @@ func ReadBatch(tenant domain.TenantID, contentType string, body []byte, most int
 	if err := b.each(body, add); err != nil {
 		return nil, err
 	}
-	if len(b.Events) == 0 {
+	if len(b.Events) == 0 && b.contentType != CloudBatch { // CloudEvents' batches may be empty (JSON format §4)
 		return nil, &Error{Invalid, "body.events", "has at least one event"}
 	}
 	b.ids = make([]domain.UUID, len(b.Events))

@@ -13,6 +13,7 @@ import (
 func parseCloudEvent(members []domain.Member) (Event, error) {
 	var e Event
 	var spec string
+	var data, encoded bool
 	for _, m := range members {
 		if m.Name != "data" && string(m.Raw) == "null" {
 			continue // CloudEvents JSON format §2.3: the same as absent
@@ -20,20 +21,21 @@ func parseCloudEvent(members []domain.Member) (Event, error) {
 		var err error
 		switch m.Name {
 		case "data":
-			e.Data = m.Raw
+			e.Data, data = m.Raw, true
 		case "data_base64":
 			e.Data, err = encodedJSON(m)
+			encoded = true
 		case "specversion":
 			spec, err = Text(m)
 		default:
-			var value string
-			if value, err = attributeText(m); err == nil {
-				err = e.setAttribute(m.Name, value)
-			}
+			err = e.setMember(m)
 		}
 		if err != nil {
 			return e, err
 		}
+	}
+	if data && encoded {
+		return e, domain.Invalid("data_base64", "must not be there beside data")
 	}
 	return e, e.checkCloudEvent(spec)
 }
@@ -54,22 +56,38 @@ func encodedJSON(m domain.Member) ([]byte, error) {
 	return data, nil
 }
 
-// attributeText is an attribute's canonical text (CloudEvents §3.1): texts as they are, Booleans and integers as JSON
-// writes them.
-func attributeText(m domain.Member) (string, error) {
-	switch m.Raw[0] {
-	case '"':
-		return Text(m)
-	case '{', '[':
-		return "", domain.Invalid(clip(m.Name), "must be a text, a Boolean or an integer")
+// setMember sets the attribute that is a member of an event in structured mode.
+func (e *Event) setMember(m domain.Member) error {
+	if !coreAttribute(m.Name) {
+		value, err := domain.ParseExtension(clip(m.Name), m.Raw)
+		if err != nil {
+			return err
+		}
+		return e.setExtension(m.Name, value)
 	}
-	return string(m.Raw), nil
+	value, err := Text(m)
+	if err != nil {
+		return err
+	}
+	return e.setAttribute(m.Name, value)
+}
+
+// coreAttribute reports whether CloudEvents itself has the attribute. All of them are texts.
+func coreAttribute(name string) bool {
+	switch name {
+	case "id", "source", "type", "subject", "dataschema", "time", "datacontenttype":
+		return true
+	}
+	return false
 }
 
 // binaryCloudEvent reads a CloudEvents 1.0 event in binary mode (HTTP binding §3.1): attributes in headers, data as the
-// body.
+// body. An empty body is no data.
 func binaryCloudEvent(header http.Header, body []byte) (Event, error) {
-	e := Event{Data: body, dataIsBody: true}
+	e := Event{dataIsBody: true}
+	if len(body) > 0 {
+		e.Data, e.Attrs.DataContentType = body, header.Get("Content-Type")
+	}
 	for name, values := range header {
 		attribute, ok := strings.CutPrefix(strings.ToLower(name), "ce-")
 		if !ok || attribute == "specversion" {
@@ -78,7 +96,17 @@ func binaryCloudEvent(header http.Header, body []byte) (Event, error) {
 		if len(values) > 1 {
 			return e, domain.Invalid(name, "is given once")
 		}
-		if err := e.setAttribute(attribute, unescape(values[0])); err != nil {
+		value := unescape(values[0])
+		var err error
+		switch {
+		case attribute == "datacontenttype":
+			err = domain.Invalid(attribute, "must be the header Content-Type in binary mode")
+		case coreAttribute(attribute):
+			err = e.setAttribute(attribute, value)
+		default:
+			err = e.setExtension(attribute, domain.ExtensionText(value))
+		}
+		if err != nil {
 			return e, err
 		}
 	}
@@ -105,7 +133,7 @@ func unescape(value string) string {
 	return b.String()
 }
 
-// setAttribute sets a context attribute; one that CloudEvents doesn't know is an extension and is kept.
+// setAttribute sets an attribute that CloudEvents knows.
 func (e *Event) setAttribute(name, value string) (err error) {
 	switch name {
 	case "id":
@@ -122,17 +150,29 @@ func (e *Event) setAttribute(name, value string) (err error) {
 		e.Attrs.OccurredAt, err = parseInstant("time", value)
 	case "datacontenttype":
 		base, _, _ := strings.Cut(value, ";")
-		base = strings.ToLower(strings.TrimSpace(base))
-		if base != JSON && base != "text/json" && !strings.HasSuffix(base, "+json") {
-			err = &Error{NotJSON, name, "must be JSON"}
+		if !isJSON(strings.ToLower(strings.TrimSpace(base))) {
+			return &Error{NotJSON, name, "must be JSON"}
 		}
-	default:
-		if e.Attrs.Extensions == nil {
-			e.Attrs.Extensions = make(map[string]string)
-		}
-		e.Attrs.Extensions[name] = value
+		e.Attrs.DataContentType = value
 	}
 	return err
+}
+
+// setExtension keeps an attribute that CloudEvents doesn't know.
+func (e *Event) setExtension(name string, value domain.Extension) error {
+	if name == "data" {
+		return domain.Invalid(name, "must not be an attribute's name: CloudEvents reserves it")
+	}
+	if e.Attrs.Extensions == nil {
+		e.Attrs.Extensions = make(map[string]domain.Extension)
+	}
+	e.Attrs.Extensions[name] = value
+	return nil
+}
+
+// isJSON reports whether data of a media type is JSON (CloudEvents JSON format §3.1.1).
+func isJSON(mediaType string) bool {
+	return strings.HasSuffix(mediaType, "/json") || strings.HasSuffix(mediaType, "+json")
 }
 
 // checkCloudEvent refuses an event without what CloudEvents demands.
@@ -146,8 +186,6 @@ func (e *Event) checkCloudEvent(spec string) error {
 		return domain.Invalid("source", "is missing")
 	case e.Attrs.Type == "":
 		return domain.Invalid("type", "is missing")
-	case e.Data == nil:
-		return domain.Invalid("data", "is missing")
 	}
 	return nil
 }

@@ -17,10 +17,12 @@ import (
 
 // The content types in which events come.
 const (
-	JSON       = "application/json"
-	NDJSON     = "application/x-ndjson"
-	CloudEvent = "application/cloudevents+json"
-	CloudBatch = "application/cloudevents-batch+json"
+	JSON        = "application/json"
+	NDJSON      = "application/x-ndjson"
+	NDJSONPlain = "application/ndjson" // NDJSON and JSON Lines are the same under three names
+	JSONLines   = "application/jsonl"
+	CloudEvent  = "application/cloudevents+json"
+	CloudBatch  = "application/cloudevents-batch+json"
 )
 
 // FirstSchemaVersion is the schema version of an event whose type and producer name none.
@@ -163,9 +165,13 @@ func (e *Event) digest() (sum [32]byte) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.Attrs.Extensions)) {
 		hashField(h, []byte(name))
-		hashField(h, []byte(e.Attrs.Extensions[name]))
+		// Binary mode has no types, and what is repeated in it is the same event.
+		hashField(h, []byte(e.Attrs.Extensions[name].String()))
 	}
 	hashField(h, e.Data)
+	if name := e.Attrs.DataContentType; name != "" && name != domain.DefaultDataContentType {
+		hashField(h, []byte(name))
+	}
 	h.Sum(sum[:0])
 	return sum
 }
@@ -211,16 +217,19 @@ func parseInstant(field, s string) (time.Time, error) {
 	return t.UTC().Truncate(time.Microsecond), nil
 }
 
-// extensions reads CloudEvents extension attributes: texts by name.
-func extensions(m domain.Member) (map[string]string, error) {
+// extensions reads CloudEvents extension attributes: texts, Booleans and integers by name.
+func extensions(m domain.Member) (map[string]domain.Extension, error) {
 	if m.Raw[0] != '{' {
-		return nil, domain.Invalid(m.Name, "must be an object of texts")
+		return nil, domain.Invalid(m.Name, "must be an object of texts, Booleans and integers")
 	}
-	found := make(map[string]string)
+	found := make(map[string]domain.Extension)
 	for _, member := range splitChecked(m.Raw, nil) {
-		value, err := Text(member)
+		if string(member.Raw) == "null" {
+			continue // as if it were absent
+		}
+		value, err := domain.ParseExtension(m.Name+"."+clip(member.Name), member.Raw)
 		if err != nil {
-			return nil, domain.Invalid(m.Name, "must be an object of texts")
+			return nil, err
 		}
 		found[member.Name] = value
 	}

@@ -98,6 +98,13 @@ func ByHand(op *huma.Operation) {
 	op.Metadata[accessKey] = access
 }
 
+// Accepting has the operation take bodies of further content types.
+func Accepting(op *huma.Operation, also Accepts) {
+	access, _ := op.Metadata[accessKey].(Access)
+	access.Accepts = also
+	op.Metadata[accessKey] = access
+}
+
 // AlsoInstance lets the operator ask the operation of the instance's own log.
 func AlsoInstance(op *huma.Operation) {
 	access, _ := op.Metadata[accessKey].(Access)

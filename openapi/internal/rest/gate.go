@@ -40,7 +40,11 @@ type Access struct {
 	Roles    []domain.Role // none: no key is needed
 	Instance bool          // the operator may also ask it of the instance's own log, under the name _instance
 	ByHand   bool          // the operation checks the JSON of its body itself
+	Accepts  Accepts       // nil: the operation takes the content types that its document lists, and no others
 }
+
+// Accepts reports whether an operation takes a body of a content type that its document doesn't list.
+type Accepts func(contentType string, header http.Header, body []byte) bool
 
 // accessKey is where an operation's metadata has its Access.
 const accessKey = "access"
@@ -70,7 +74,7 @@ func (g *Gate) Handle(hc huma.Context, next func(huma.Context)) {
 		return
 	}
 	if op.RequestBody != nil {
-		if p := r.readBody(op.RequestBody, int64(g.bodyBytes)); p != nil {
+		if p := r.readBody(op.RequestBody, access.Accepts, int64(g.bodyBytes)); p != nil {
 			write(w, p)
 			return
 		}
@@ -173,7 +177,7 @@ func unauthorized(detail string) *Problem {
 
 // readBody reads the whole body before anything looks at it, so that it can be hashed, and kept byte for byte.
 // Compressed bodies are refused: inflating what strangers send would need a second limit, and a third for time.
-func (r *Request) readBody(want *huma.RequestBody, limit int64) *Problem {
+func (r *Request) readBody(want *huma.RequestBody, also Accepts, limit int64) *Problem {
 	for _, coding := range r.HTTP.Header.Values("Content-Encoding") {
 		if coding != "" && !strings.EqualFold(coding, "identity") {
 			const message = "must be absent: bodies are read as they are, uncompressed"
@@ -213,7 +217,7 @@ func (r *Request) readBody(want *huma.RequestBody, limit int64) *Problem {
 		}
 		r.ContentType = base
 	}
-	if want.Content[r.ContentType] == nil {
+	if want.Content[r.ContentType] == nil && (also == nil || !also(r.ContentType, r.HTTP.Header, r.Body)) {
 		types := make([]string, 0, len(want.Content))
 		for name := range want.Content {
 			types = append(types, name)
