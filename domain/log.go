@@ -162,11 +162,23 @@ type Query struct {
 	Descending  bool
 	Limit       int  // at most this many; it must be positive
 	Examine     int  // of Scan: examine at most this many entries; 0, and anything larger, is MaxExamined
+	Bytes       int  // of Scan: open contents of up to this many bytes, and one entry more; 0, and anything larger, is MaxScanned
 	HeadersOnly bool // leave Fact nil and Reason empty, also where they could be read
 }
 
 // MaxExamined bounds the entries that one Scan examines.
 const MaxExamined = 20_000
+
+// MaxScanned bounds the bytes of the contents that one Scan opens, by at most one entry more.
+const MaxScanned = 8 << 20
+
+// ScanBytes is the query's bound on the bytes of contents.
+func (q *Query) ScanBytes() int {
+	if q.Bytes < 1 || q.Bytes > MaxScanned {
+		return MaxScanned
+	}
+	return q.Bytes
+}
 
 // Step narrows a query whose times are resolved to what one Scan examines of a log with size entries, and returns where the
 // next Scan begins if this one finds less than Limit; nil: there is nothing more. A query for one stream goes by its index and
@@ -198,9 +210,9 @@ func (q *Query) Step(size Sequence) *Sequence {
 }
 
 // After returns where a Scan goes on behind what it found: behind the last entry where it found as many as the query's
-// Limit, else where its step ended.
-func (q *Query) After(found []Entry, step *Sequence) *Sequence {
-	if len(found) < q.Limit {
+// Limit or was cut short at its Bytes, else where its step ended.
+func (q *Query) After(found []Entry, step *Sequence, cut bool) *Sequence {
+	if len(found) < q.Limit && !cut {
 		return step
 	}
 	next := found[len(found)-1].Sequence
@@ -245,7 +257,8 @@ type Log interface {
 	Select(ctx context.Context, q Query) ([]Entry, error)
 
 	// Scan is one bounded step of Select: it examines at most MaxExamined entries, whether they match or not. next is where
-	// the next step begins (Query.GoOn), also where nothing was found yet; nil: everything was examined.
+	// the next step begins (Query.GoOn), also where nothing was found yet; nil: everything was examined. It ends early
+	// where the contents that it opens reach the query's Bytes.
 	Scan(ctx context.Context, q Query) (found []Entry, next *Sequence, err error)
 }
 

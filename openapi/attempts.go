@@ -91,6 +91,9 @@ func listAttempts(ctx context.Context, c *call, in *listAttemptsIn) (*rest.Liste
 		Body:     rest.Page[attemptOut]{Items: make([]attemptOut, 0, len(rows))},
 	}
 	for i := range rows {
+		if !c.Hold.Grow(2 * rows[i].BodySize) { // as it is kept, and as it is shown
+			return nil, rest.Full()
+		}
 		shown, err := showAttempt(ctx, c, &rows[i])
 		if err != nil {
 			return nil, err

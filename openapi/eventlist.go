@@ -50,12 +50,15 @@ func listEvents(ctx context.Context, c *call, in *listEventsIn) (*rest.Exact, er
 	if err != nil {
 		return nil, err
 	}
-	w := newEventPage(l, n)
+	w, err := newEventPage(c, l, n)
+	if err != nil {
+		return nil, err
+	}
 	for i := range rows {
 		if rows[i].Created.Sequence > n {
 			break // appended since the walk began
 		}
-		if w.full() {
+		if w.page.Items >= l.Limit || !w.page.Room() {
 			w.more = true
 			break
 		}
@@ -76,7 +79,13 @@ func eventByID(ctx context.Context, c *call, in *listEventsIn) (*rest.Exact, err
 		return nil, err
 	}
 	row, n, err := findEvent(ctx, c, in.ID, in.Source, rest.AsOfQuery{WaitQuery: in.WaitQuery})
-	w := newEventPage(l, n)
+	if err != nil && !isNotFound(err) {
+		return nil, err
+	}
+	w, full := newEventPage(c, l, n)
+	if full != nil {
+		return nil, full
+	}
 	if err == nil {
 		err = w.read(ctx, c, row.Created.Sequence)
 	}
@@ -85,9 +94,6 @@ func eventByID(ctx context.Context, c *call, in *listEventsIn) (*rest.Exact, err
 	}
 	return w.answer(), nil
 }
-
-// ownScan bounds how many of its entries one request of a producer goes through in search of a type or subject.
-const ownScan = 10_000
 
 // ownEvents lists what a producer's principal appended, from the log itself.
 func ownEvents(ctx context.Context, c *call, l *rest.Walk, in *listEventsIn) (*rest.Exact, error) {
@@ -99,39 +105,11 @@ func ownEvents(ctx context.Context, c *call, l *rest.Walk, in *listEventsIn) (*r
 		return nil, err
 	}
 	reflected := l.Reflected(head)
-	w := newEventPage(l, reflected)
 	q := domain.Query{
-		Tenant: c.Tenant, Kind: domain.KindEventAppended, Actor: c.Key.PrincipalID, Limit: 500,
-		Descending: in.Order == "desc",
-		Since:      rest.Instant(in.From.Value), Until: rest.Instant(in.To.Value),
+		Tenant: c.Tenant, Kind: domain.KindEventAppended, Actor: c.Key.PrincipalID,
+		Since: rest.Instant(in.From.Value), Until: rest.Instant(in.To.Value),
 	}
-	l.Bound(&q, reflected)
-	for scanned := 0; scanned < ownScan; {
-		entries, err := c.Log.Select(ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		for i := range entries {
-			if w.full() {
-				w.more = true
-				return w.answer(), nil
-			}
-			w.last = entries[i].Sequence
-			if !chosen(&entries[i], in) {
-				continue
-			}
-			if err := w.add(&entries[i]); err != nil {
-				return nil, err
-			}
-		}
-		if len(entries) < q.Limit {
-			return w.answer(), nil
-		}
-		scanned += len(entries)
-		rest.Beyond(&q, w.last)
-	}
-	w.more = true
-	return w.answer(), nil
+	return rest.LogPage(ctx, l, reflected, q, func(e *domain.Entry) bool { return chosen(e, in) }, showEvent)
 }
 
 // chosen reports whether the filters choose an entry. One whose content is gone has neither type nor subject.
@@ -147,18 +125,16 @@ func chosen(e *domain.Entry, in *listEventsIn) bool {
 // eventPage is a page of events on its way out.
 type eventPage struct {
 	walk      *rest.Walk
+	page      *rest.ExactPage
 	reflected domain.Sequence
-	body      []byte
-	items     int
 	last      domain.Sequence // where the next page goes on
 	more      bool
 }
 
-func newEventPage(l *rest.Walk, reflected domain.Sequence) *eventPage {
-	return &eventPage{walk: l, reflected: reflected, body: []byte(rest.ExactStart)}
+func newEventPage(c *call, l *rest.Walk, reflected domain.Sequence) (*eventPage, error) {
+	page, err := rest.NewExactPage(c.Request)
+	return &eventPage{walk: l, page: page, reflected: reflected}, err
 }
-
-func (w *eventPage) full() bool { return w.items >= w.walk.Limit || len(w.body) >= rest.MaxPageBytes }
 
 // read adds an event that the views have found.
 func (w *eventPage) read(ctx context.Context, c *call, at domain.Sequence) error {
@@ -169,22 +145,13 @@ func (w *eventPage) read(ctx context.Context, c *call, at domain.Sequence) error
 	if !owns(c, e) {
 		return domain.ErrNotFound
 	}
-	return w.add(e)
-}
-
-func (w *eventPage) add(e *domain.Entry) (err error) {
-	if w.items > 0 {
-		w.body = append(w.body, ',')
-	}
-	w.body, err = showEvent(w.body, e)
-	w.items++
 	w.last = e.Sequence
-	return err
+	return w.page.Add(e, showEvent)
 }
 
 func (w *eventPage) answer() *rest.Exact {
 	if w.more {
-		return w.walk.Exact(w.reflected, w.body, rest.PlaceAt(w.last))
+		return w.walk.Exact(w.reflected, w.page.Body, rest.PlaceAt(w.last))
 	}
-	return w.walk.Exact(w.reflected, w.body, nil)
+	return w.walk.Exact(w.reflected, w.page.Body, nil)
 }

@@ -131,7 +131,7 @@ func listEventTypes(ctx context.Context, c *call, in *listEventTypesIn) (*rest.E
 	if err != nil {
 		return nil, err
 	}
-	return rest.NewExactPage(l, n, rows,
+	return rest.RowsPage(l, n, rows,
 		func(t *projections.EventType) []byte { return rest.PlaceAt(t.Created.Sequence) }, showType)
 }
 

@@ -175,21 +175,8 @@ func listLog(ctx context.Context, c *call, in *listLogIn) (*rest.Exact, error) {
 	}
 	pinned := l.Reflected(head)
 	q.Since, q.Until = rest.Instant(in.From.Value), rest.Instant(in.To.Value)
-	q.Limit, q.Descending = in.Limit+1, l.Descending()
-	l.Bound(&q, pinned)
-	entries, more, err := c.Log.Scan(ctx, q)
-	if err != nil {
-		return nil, err
-	}
-	if more != nil { // as many entries were examined as one request may: the next one goes on behind them
-		after := *more
-		if !q.Descending {
-			after--
-		}
-		l.Beyond = rest.PlaceAt(after)
-	}
-	return rest.NewExactPage(l, pinned, entries, func(e *domain.Entry) []byte { return rest.PlaceAt(e.Sequence) },
-		showEntry)
+	all := func(*domain.Entry) bool { return true }
+	return rest.LogPage(ctx, l, pinned, q, all, showEntry)
 }
 
 type getLogEntryIn struct {

@@ -122,7 +122,7 @@ func listProfiles(ctx context.Context, c *call, in *listProfilesIn) (*rest.Exact
 		added, ok := c.Directory.Profile(p.Digest)
 		return ok && added.Added.Sequence > pinned // since the walk began
 	})
-	return rest.NewExactPage(l, pinned, rows, placeOf,
+	return rest.RowsPage(l, pinned, rows, placeOf,
 		func(b []byte, p *domain.Profile) ([]byte, error) { return showProfile(c, b, p) })
 }
 

@@ -147,6 +147,7 @@ type Limits struct {
 	DataBytes   int // of one event; 256 KiB
 	BodyBytes   int // of a request; 8 MiB
 	BatchEvents int // 1,000
+	HeldBytes   int // of all requests under way together; no tenant has more than half of it; 256 MiB
 }
 
 func (l Limits) withDefaults() Limits {
@@ -158,6 +159,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.BatchEvents == 0 {
 		l.BatchEvents = domain.MaxBatchEvents
+	}
+	if l.HeldBytes == 0 {
+		l.HeldBytes = 256 << 20
 	}
 	return l
 }

@@ -48,7 +48,7 @@ func tailLog(ctx context.Context, c *call, in *tailLogIn) (*huma.StreamResponse,
 	case q.From != nil:
 		next = *q.From
 	}
-	q.From, q.Limit = &next, tailPage
+	q.From, q.Limit, q.Bytes = &next, tailPage, rest.PageStep
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		_, w := humago.Unwrap(hc)
 		t := tail{c: c, w: w, rc: http.NewResponseController(w), query: q, next: next, some: q.Kind != "" ||
@@ -88,11 +88,11 @@ func (t *tail) run(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		sent, ok := t.page(ctx)
+		more, ok := t.page(ctx)
 		if !ok {
 			return
 		}
-		if sent == tailPage {
+		if more {
 			continue
 		}
 		if time.Since(t.wrote) >= tailHeartbeat && !t.send([]byte(": still here\n\n")) {
@@ -103,20 +103,38 @@ func (t *tail) run(ctx context.Context) {
 	}
 }
 
-// page sends what there is, at most tailPage entries.
-func (t *tail) page(ctx context.Context) (sent int, ok bool) {
-	scanned := t.next
+// tailBehind is how far a stream with filters may be behind the log's end before reading on is a search like others.
+const tailBehind = 1000
+
+// page sends what there is, at most tailPage entries; more reports whether there is more already. Where there is no room
+// for it at the moment, nothing is sent.
+func (t *tail) page(ctx context.Context) (more, ok bool) {
+	var scanned domain.Sequence
 	if t.some {
 		head, err := rest.Head(ctx, t.c.Request, t.c.Tenant)
 		if err != nil {
-			return 0, false
+			return false, false
 		}
 		scanned = head + 1
+		if head-t.next > tailBehind {
+			leave, err := rest.Scan(t.c.Request)
+			if err != nil {
+				rest.Pause(ctx)
+				return true, true
+			}
+			defer leave()
+		}
 	}
-	t.query.From = &t.next
-	entries, err := t.c.Log.Select(ctx, t.query)
+	if !t.c.Hold.Grow(rest.PageStart) {
+		rest.Pause(ctx)
+		return true, true
+	}
+	defer t.c.Hold.Shrink(rest.PageStart)
+	from := t.next // the query keeps a pointer
+	t.query.From = &from
+	entries, next, err := t.c.Log.Scan(ctx, t.query)
 	if err != nil {
-		return 0, false
+		return false, false
 	}
 	for i := range entries {
 		e := &entries[i]
@@ -124,19 +142,21 @@ func (t *tail) page(ctx context.Context) (sent int, ok bool) {
 		if err != nil {
 			t.c.Logger.LogAttrs(ctx, slog.LevelError, "an entry can't be shown",
 				slog.String("operation", t.c.Operation), slog.Any("error", err))
-			return 0, false
+			return false, false
 		}
 		b := strconv.AppendInt([]byte("id: "), int64(e.Sequence), 10)
 		b = append(append(append(b, "\nevent: "...), e.Kind...), "\ndata: "...)
 		if !t.send(append(append(b, oneLine(data)...), "\n\n"...)) {
-			return 0, false
+			return false, false
 		}
 		t.next = e.Sequence + 1
 	}
-	if len(entries) < tailPage {
+	if next != nil {
+		t.next = *next
+	} else if t.some {
 		t.next = max(t.next, scanned) // what didn't match isn't gone through again
 	}
-	return len(entries), true
+	return next != nil, true
 }
 
 // oneLine takes line breaks out of an event's data: between JSON's tokens they mean nothing, and texts can't

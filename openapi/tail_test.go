@@ -16,14 +16,14 @@ type scanLog struct {
 	from chan domain.Sequence
 }
 
-func (l scanLog) Select(ctx context.Context, q domain.Query) ([]domain.Entry, error) {
+func (l scanLog) Scan(ctx context.Context, q domain.Query) ([]domain.Entry, *domain.Sequence, error) {
 	if q.Kind != "" {
 		select {
 		case l.from <- *q.From:
 		case <-ctx.Done():
 		}
 	}
-	return l.Log.Select(ctx, q)
+	return l.Log.Scan(ctx, q)
 }
 
 // TestTail_Scanned: who follows a kind that comes seldom has each entry looked at once, not all since the last match.

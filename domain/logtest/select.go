@@ -43,6 +43,7 @@ func (m *Memory) Scan(ctx context.Context, q domain.Query) (found []domain.Entry
 	if q.Descending {
 		slices.Reverse(entries)
 	}
+	size := 0
 	for _, e := range entries {
 		if len(found) == q.Limit {
 			break
@@ -54,8 +55,24 @@ func (m *Memory) Scan(ctx context.Context, q domain.Query) (found []domain.Entry
 			e.Fact, e.Reason, e.Context = nil, "", nil
 		}
 		found = append(found, e)
+		if !q.HeadersOnly {
+			if size += sizeOf(e); size >= q.ScanBytes() {
+				return found, q.After(found, step, true), nil
+			}
+		}
 	}
-	return found, q.After(found, step), nil
+	return found, q.After(found, step, false), nil
+}
+
+// sizeOf is how many bytes an entry's content has, as far as it may be large.
+func sizeOf(e domain.Entry) int {
+	switch f := e.Fact.(type) {
+	case *domain.EventAppended:
+		return len(f.Data)
+	case *domain.AttemptFinished:
+		return len(f.Body)
+	}
+	return 0
 }
 
 // resolveTimes turns a query's times into sequences.

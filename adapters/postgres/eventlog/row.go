@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"math"
 	"strings"
 	"time"
 
@@ -93,6 +94,13 @@ func intern(names map[string]string, b []byte) string {
 
 // openEntries opens the contents of entries. What can't be opened is marked as erased or damaged.
 func (l *Log) openEntries(ctx context.Context, db postgres.Querier, sealed []sealedEntry) ([]domain.Entry, error) {
+	return l.openFirst(ctx, db, sealed, math.MaxInt)
+}
+
+// openFirst opens the first entries, as openEntries does, until their contents have most bytes together: at least one.
+func (l *Log) openFirst(
+	ctx context.Context, db postgres.Querier, sealed []sealedEntry, most int,
+) ([]domain.Entry, error) {
 	entries := make([]domain.Entry, len(sealed))
 	contents, of := make([]seal.Content, 0, len(sealed)), make([]int, 0, len(sealed))
 	for i := range sealed {
@@ -107,11 +115,15 @@ func (l *Log) openEntries(ctx context.Context, db postgres.Querier, sealed []sea
 			of = append(of, i)
 		}
 	}
-	if err := l.codec.OpenAll(ctx, db, contents); err != nil {
+	open, err := l.codec.OpenFirst(ctx, db, contents, most)
+	if err != nil {
 		return nil, err
 	}
-	for n := range contents {
+	for n := range contents[:open] {
 		take(&entries[of[n]], &contents[n])
+	}
+	if open < len(contents) {
+		entries = entries[:of[open]]
 	}
 	return entries, nil
 }

@@ -70,10 +70,17 @@ func (l *Log) Scan(ctx context.Context, q domain.Query) (found []domain.Entry, n
 	}
 	if q.HeadersOnly {
 		found = headers(sealed)
-	} else if found, err = l.openEntries(ctx, l.pool, sealed); err != nil {
+		return found, q.After(found, step, false), nil
+	}
+	size := 0
+	for i := range sealed {
+		size += len(sealed[i].content)
+	}
+	if found, err = l.openFirst(ctx, l.pool, sealed, q.ScanBytes()); err != nil {
 		return nil, nil, fmt.Errorf("select from the log: %w", err)
 	}
-	return found, q.After(found, step), nil
+	cut := len(found) < len(sealed) || len(found) > 0 && size >= q.ScanBytes()
+	return found, q.After(found, step, cut), nil
 }
 
 func headers(sealed []sealedEntry) []domain.Entry {
@@ -152,6 +159,13 @@ func selectSQL(q domain.Query, after, upTo domain.Position) (string, pgx.NamedAr
 	if q.HeadersOnly {
 		columns = headerColumnsSQL
 	}
-	return "SELECT " + columns + " FROM entries WHERE " + strings.Join(where, " AND ") +
-		" ORDER BY sequence " + order + " LIMIT @limit", args
+	from := " FROM entries WHERE " + strings.Join(where, " AND ") + " ORDER BY sequence " + order + " LIMIT @limit"
+	if q.HeadersOnly || q.Limit == 1 {
+		return "SELECT " + columns + from, args
+	}
+	// Contents are read until they have as many bytes. The sizes of those that are kept apart are known without them.
+	args["bytes"] = q.ScanBytes()
+	return "SELECT " + columns + " FROM (SELECT *, sum(coalesce(octet_length(content), 0)) OVER (ORDER BY sequence " + order +
+		" ROWS UNBOUNDED PRECEDING) - coalesce(octet_length(content), 0) AS before" + from +
+		") AS sized WHERE before < @bytes ORDER BY sequence " + order, args
 }

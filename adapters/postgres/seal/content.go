@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 
 	"github.com/hooktrail/hooktrail/adapters/postgres"
@@ -247,15 +248,28 @@ type Content struct {
 
 // OpenAll opens contents, asking db for the secrets of all of them.
 func (c *Codec) OpenAll(ctx context.Context, db postgres.Querier, contents []Content) error {
+	_, err := c.OpenFirst(ctx, db, contents, math.MaxInt)
+	return err
+}
+
+// OpenFirst opens contents until those that are open have most bytes together, at least one, and returns how many are
+// open. Only opening tells how large a content is: a sealed one of a kilobyte may hold a thousand times as much.
+func (c *Codec) OpenFirst(ctx context.Context, db postgres.Querier, contents []Content, most int) (int, error) {
 	periods, err := c.secrets(ctx, db, contents)
 	if err != nil {
-		return err
+		return 0, err
 	}
+	size := 0
 	var ids []domain.UUID
 	asked := make(map[domain.UUID]bool)
 	for i := range contents {
+		if i > 0 && size >= most {
+			contents = contents[:i]
+			break
+		}
 		o := &contents[i]
 		c.openTenants(o, periods)
+		size += o.size()
 		if !o.SubjectKey.IsZero() && !asked[o.SubjectKey] {
 			asked[o.SubjectKey] = true
 			ids = append(ids, o.SubjectKey)
@@ -263,14 +277,30 @@ func (c *Codec) OpenAll(ctx context.Context, db postgres.Querier, contents []Con
 	}
 	subjects, err := c.keys.Read(ctx, db, ids, nil)
 	if err != nil {
-		return err
+		return 0, err
 	}
+	size = 0
 	for i := range contents {
-		if o := &contents[i]; o.State == Whole && !o.SubjectKey.IsZero() {
+		if i > 0 && size >= most {
+			clear(contents[i:]) // their tenants' sections, and what of them is open
+			contents = contents[:i]
+			break
+		}
+		o := &contents[i]
+		if o.State == Whole && !o.SubjectKey.IsZero() {
 			c.openSubjects(o, subjects, periods)
 		}
+		size += o.size()
 	}
-	return nil
+	return len(contents), nil
+}
+
+// size is how many bytes the parts have that are open.
+func (o *Content) size() (n int) {
+	for i := range o.Parts {
+		n += len(o.Parts[i].Bytes)
+	}
+	return n
 }
 
 // secrets reads those of the tenants and periods.

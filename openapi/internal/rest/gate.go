@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -28,7 +29,7 @@ type Gate struct {
 
 // NewGate returns a gate that reads bodies of at most bodyBytes.
 func NewGate(s Sources, bodyBytes int) *Gate {
-	s.ends = newHeadLookups()
+	s.ends, s.scans = newHeadLookups(), NewSlots()
 	return &Gate{sources: s, bodyBytes: bodyBytes, underWay: make(map[repeatable]struct{})}
 }
 
@@ -73,6 +74,8 @@ func (g *Gate) Handle(hc huma.Context, next func(huma.Context)) {
 		write(w, p)
 		return
 	}
+	r.Hold = Hold{budget: g.sources.Budget, tenant: r.Tenant}
+	defer r.Hold.release()
 	if op.RequestBody != nil {
 		if p := r.readBody(op.RequestBody, access.Accepts, int64(g.bodyBytes)); p != nil {
 			write(w, p)
@@ -190,14 +193,21 @@ func (r *Request) readBody(want *huma.RequestBody, also Accepts, limit int64) *P
 	tooLarge := Refuse(http.StatusRequestEntityTooLarge, "body_too_large",
 		"The request's body is larger than the server accepts.")
 	var err error
-	switch {
-	case r.HTTP.ContentLength > limit:
+	switch size := r.HTTP.ContentLength; {
+	case size > limit:
 		return tooLarge
-	case r.HTTP.ContentLength >= 0:
-		r.Body = make([]byte, r.HTTP.ContentLength)
+	case size >= 0:
+		if !r.Hold.Grow(int(size)) { // from the first byte on, however slowly the others come
+			return Full()
+		}
+		r.Body = make([]byte, size)
 		_, err = io.ReadFull(r.HTTP.Body, r.Body)
 	default:
-		r.Body, err = io.ReadAll(io.LimitReader(r.HTTP.Body, limit+1))
+		r.Body, err = readHeld(&r.Hold, io.LimitReader(r.HTTP.Body, limit+1))
+	}
+	var full *Problem
+	if errors.As(err, &full) {
+		return full
 	}
 	if err != nil {
 		return Refuse(http.StatusBadRequest, "body_incomplete", "The request's body ended early or came too slowly.")
@@ -229,6 +239,29 @@ func (r *Request) readBody(want *huma.RequestBody, also Accepts, limit int64) *P
 	}
 	r.HTTP.Body = io.NopCloser(bytes.NewReader(r.Body)) // for Huma, which reads and validates it
 	return nil
+}
+
+// readHeld reads everything into a buffer that the hold knows of before it grows.
+func readHeld(h *Hold, r io.Reader) ([]byte, error) {
+	const least = 4 << 10
+	var body []byte
+	for {
+		if len(body) == cap(body) {
+			more := max(least, cap(body))
+			if !h.Grow(more) {
+				return nil, Full()
+			}
+			body = append(make([]byte, 0, cap(body)+more), body...)
+		}
+		n, err := r.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		if errors.Is(err, io.EOF) {
+			return body, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 }
 
 // readIdempotencyKey reads the key, and computes the digest by which a repetition is told from another request.

@@ -32,7 +32,11 @@ type Sources struct {
 		Settle(ctx context.Context) error
 	}
 
-	ends *headLookups // set by NewGate
+	// Budget bounds what all requests hold in memory.
+	Budget *Budget
+
+	ends  *headLookups // set by NewGate, as is what follows
+	scans *Slots
 }
 
 // CatchUp returns when the directory knows everything that was committed before the call.
@@ -64,6 +68,7 @@ type Request struct {
 	HTTP        *http.Request
 	Body        []byte // never reused, so that parts of it can be kept
 	ContentType string // the body's, without parameters
+	Hold        Hold   // what the request holds of the budget, until it is answered
 
 	idempotency string   // the Idempotency-Key; "" for none
 	digest      [32]byte // of path, query and body, where there is an Idempotency-Key

@@ -26,10 +26,6 @@ type Walk struct {
 	request *Request
 	filters string
 	cursor  *cursor // the one given; nil on the first page
-
-	// Beyond is the place where the next page begins after one that isn't full, since no more could be looked at; nil:
-	// such a page is the list's end.
-	Beyond []byte
 }
 
 // cursor is the place where a page ended. Its bytes are a checksum, the pinned sequence, and the last item's place in
@@ -176,40 +172,14 @@ func NewListed[R, T any](
 	return out
 }
 
-// MaxPageBytes bounds a page that is written by hand: it can have fewer items than asked for.
-const MaxPageBytes = 8 << 20
-
 // ExactStart begins a page that is written by hand; items follow, with commas between them.
 const ExactStart = `{"items":[`
-
-// NewExactPage makes an answer that is written by hand from at most Limit+1 rows: from fewer where they are large.
-func NewExactPage[R any](
-	w *Walk, reflected domain.Sequence, rows []R, place func(*R) []byte, show func([]byte, *R) ([]byte, error),
-) (out *Exact, err error) {
-	body, last := []byte(ExactStart), []byte(nil)
-	for i := range rows {
-		if i == w.Limit || len(body) > MaxPageBytes {
-			last = place(&rows[i-1])
-			break
-		}
-		if i > 0 {
-			body = append(body, ',')
-		}
-		if body, err = show(body, &rows[i]); err != nil {
-			return nil, err
-		}
-	}
-	return w.Exact(reflected, body, last), nil
-}
 
 // Exact ends a page that is written by hand: body is ExactStart and the items. last is the place of the last one where
 // more follow; nil: this is the list's end.
 func (w *Walk) Exact(reflected domain.Sequence, body, last []byte) *Exact {
 	out := &Exact{ContentType: JSON, Sequence: SequenceText(reflected)}
 	next := []byte("null")
-	if last == nil {
-		last = w.Beyond
-	}
 	if last != nil {
 		cursor, link := w.Next(reflected, last)
 		out.Link, next = link, AppendText(nil, *cursor)
