@@ -65,11 +65,14 @@ func (s *Server) launchOnce(ctx context.Context, from installation, settings map
 	if err != nil {
 		return "", fmt.Errorf("find the end of the server's log: %w", err)
 	}
-	if s.port, err = freePort(ctx); err != nil {
-		return "", err
+	port := s.port
+	if port == 0 { // clients know the port of a server that has run
+		if port, err = freePort(ctx); err != nil {
+			return "", err
+		}
 	}
 	// Not ctx, which ends with the start.
-	cmd := exec.CommandContext(context.Background(), filepath.Join(from.bin, "postgres"), arguments(s.data(), settings, s.port)...)
+	cmd := exec.CommandContext(context.Background(), filepath.Join(from.bin, "postgres"), arguments(s.data(), settings, port)...)
 	cmd.Dir, cmd.Env, cmd.SysProcAttr = s.data(), environment(), s.as.attributes()
 	cmd.Stdout, cmd.Stderr = logFile, logFile
 	dieWithParent(cmd.SysProcAttr)
@@ -78,6 +81,7 @@ func (s *Server) launchOnce(ctx context.Context, from installation, settings map
 	}
 	err = s.run.awaitReady(ctx, s.data())
 	if err == nil {
+		s.port = port
 		return "", nil
 	}
 	if !s.run.ended() {

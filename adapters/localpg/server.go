@@ -27,8 +27,13 @@ type Server struct {
 	as   account
 	log  *slog.Logger
 	lock *os.File // held until stop
-	run  *process
-	port int
+	port int      // the same after a restart
+
+	from     installation
+	settings map[string]string
+
+	mu  sync.Mutex // guards run, and is held while the server is restarted or stopped
+	run *process
 
 	password string
 	stop     func() error // once
@@ -69,6 +74,7 @@ func start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
+	s.from, s.settings = from, settings
 	if err := s.launch(ctx, from, settings); err != nil {
 		return nil, err
 	}
@@ -185,16 +191,40 @@ func (s *Server) RolePassword(role string) (string, error) {
 // process can become owner. So whatever an earlier owner leased in this database may be taken over at once.
 func (s *Server) SoleOwner() bool {
 	select {
-	case <-s.run.done:
+	case <-s.Done():
 		return false
 	default:
 		return true
 	}
 }
 
-// Done is closed when the server has ended, through [Server.Stop] or by itself. In the latter case there is nothing to
-// wait for: stop the program, whose next start recovers.
-func (s *Server) Done() <-chan struct{} { return s.run.done }
+// Done is closed when the server has ended, through [Server.Stop] or by itself. In the latter case [Server.Restart] starts
+// it again; after that, Done is another channel.
+func (s *Server) Done() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.run.done
+}
+
+// Restart starts a server that ended by itself again, at the same URL; one that runs is left alone. It returns when
+// connections are accepted. It must not be called after [Server.Stop], which gives the directory up.
+func (s *Server) Restart(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.run.ended() {
+		return nil
+	}
+	if err := stopLeftover(ctx, s.data(), s.log); err != nil {
+		return fmt.Errorf("restart the private Postgres: %w", err)
+	}
+	if err := s.launch(ctx, s.from, s.settings); err != nil {
+		return fmt.Errorf("restart the private Postgres: %w", err)
+	}
+	s.log.Info("postgres_restarted", slog.Int("port", s.port))
+	return nil
+}
 
 // Stop shuts the server down, disconnecting its clients, and gives the directory up. An error means that it didn't
 // end cleanly; committed data is safe even then. Later calls return what the first did.
@@ -206,6 +236,8 @@ func (s *Server) Stop() error {
 }
 
 func (s *Server) shutDown() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	err := s.run.terminate()
 	s.log.Info("postgres_stopped", slog.Bool("clean", err == nil))
 	return errors.Join(err, unlock(s.lock))

@@ -19,7 +19,8 @@ const reopenEvery = time.Second
 // openWhole opens the log. While the database is an older copy of the one that this node knows, nothing is appended, routed,
 // folded, delivered or signed: the server answers every request with 503, as it does where the copy is put under it while it
 // runs, and goes on when the newest copy is back or the loss is accepted.
-func (s *server) openWhole(ctx context.Context) error {
+// baseEnded is closed when what the log needs has ended.
+func (s *server) openWhole(ctx context.Context, baseEnded <-chan struct{}) error {
 	err := s.open(ctx)
 	if !errors.Is(err, eventlog.ErrReplaced) {
 		return err
@@ -29,18 +30,14 @@ func (s *server) openWhole(ctx context.Context) error {
 	web := &http.Server{Handler: closedHandler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute}
 	ended := make(chan error, 1)
 	go func() { ended <- web.Serve(s.listener) }()
-	var postgresEnded <-chan struct{} // nil: it isn't this process's
-	if s.storage.private != nil {
-		postgresEnded = s.storage.private.Done()
-	}
 	for errors.Is(err, eventlog.ErrReplaced) {
 		select {
 		case <-ctx.Done():
 			return errors.Join(ctx.Err(), web.Close())
 		case err := <-ended:
 			return fmt.Errorf("serve the API: %w", err)
-		case <-postgresEnded:
-			return errors.Join(errPostgresEnded, web.Close())
+		case <-baseEnded:
+			return errors.Join(errBaseEnded, web.Close())
 		case <-time.After(reopenEvery):
 			err = s.open(ctx)
 		}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"golang.org/x/term"
 
@@ -25,8 +26,11 @@ const (
 
 // storageFlags say where the log is and what opens it.
 type storageFlags struct {
-	DatabaseURL   string `name:"database-url" env:"HOOKTRAIL_DATABASE_URL" help:"Postgres (14 or newer) to use, as the server's own role. Unset: a private Postgres in the data directory."`
-	MigrateURL    string `name:"migrate-url" env:"HOOKTRAIL_MIGRATE_URL" help:"The same database as a role that may create tables and roles. Needed with database-url unless the schema is there."`
+	DatabaseURL string `name:"database-url" env:"HOOKTRAIL_DATABASE_URL" help:"Postgres (14 or newer) to use, as the server's own role. Unset: a private Postgres in the data directory."`
+	MigrateURL  string `name:"migrate-url" env:"HOOKTRAIL_MIGRATE_URL" help:"The same database as a role that may create tables and roles. Needed with database-url unless the schema is there."`
+
+	DatabaseWait time.Duration `name:"database-wait" env:"HOOKTRAIL_DATABASE_WAIT" default:"2m" help:"How long a start waits for a database that can't be reached yet."`
+
 	DataDir       string `name:"data-dir" env:"HOOKTRAIL_DATA_DIR" type:"path" help:"Where keys, the node's identity and the private Postgres are kept (default: /var/lib/hooktrail as root, else the XDG data directory)."`
 	MasterKeyFile string `name:"master-key-file" env:"HOOKTRAIL_MASTER_KEY_FILE" type:"path" help:"The key that wraps all data keys (default: made once, mode 0600, in the data directory)."`
 	InstanceName  string `name:"instance-name" env:"HOOKTRAIL_INSTANCE_NAME" help:"First half of every log's origin, fixed for a tenant when it is made (default: random, made once)."`
@@ -44,6 +48,9 @@ func dataDir(asked string) (string, error) {
 func (f storageFlags) validate() error {
 	if f.MigrateURL != "" && f.DatabaseURL == "" {
 		return usagef("HOOKTRAIL_MIGRATE_URL is set without HOOKTRAIL_DATABASE_URL: set both, or neither for a private Postgres")
+	}
+	if f.DatabaseWait < 0 || f.DatabaseWait > time.Hour {
+		return usagef("HOOKTRAIL_DATABASE_WAIT lies between 0s and 1h")
 	}
 	for name, value := range map[string]string{"HOOKTRAIL_DATABASE_URL": f.DatabaseURL, "HOOKTRAIL_MIGRATE_URL": f.MigrateURL} {
 		if value != "" && !strings.HasPrefix(value, "postgres://") && !strings.HasPrefix(value, "postgresql://") {

@@ -59,6 +59,11 @@ func TestStory_PostgresGone(t *testing.T) {
 			delete(work.ids, event.ID)
 		}
 	}
+	for _, said := range []string{"appends_fail", "appends_work_again"} {
+		if n := strings.Count(p.output.String(), said); n != 1 {
+			t.Errorf("%s is logged %d times for one outage", said, n)
+		}
+	}
 	if work.accepted != 0 {
 		t.Errorf("%d accepted events aren't in the log: %v", work.accepted, work.ids)
 	}

@@ -155,17 +155,19 @@ const requestBound = 5 * time.Second
 // run opens the log and serves. Two groups end one after the other: first what makes work (API, dispatcher), then what
 // the work needs (log, views).
 func (s *server) run(ctx context.Context) error {
-	if err := s.openWhole(ctx); onlyEnded(err) && ctx.Err() != nil {
-		return nil
-	} else if err != nil {
-		return err
-	}
-	defer s.close()
 	base, baseCtx := errgroup.WithContext(context.WithoutCancel(ctx))
 	baseCtx, stopBase := context.WithCancel(baseCtx)
 	defer stopBase()
+	base.Go(func() error { return s.storage.keepPrivate(baseCtx, s.log) })
+	if err := s.openWhole(ctx, baseCtx.Done()); err != nil {
+		stopBase()
+		if err = errors.Join(err, base.Wait()); onlyEnded(err) && ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	defer s.close()
 	base.Go(func() error { return s.entries.Run(baseCtx) })
-	base.Go(func() error { return s.watchPostgres(baseCtx) })
 
 	work, workCtx := errgroup.WithContext(ctx)
 	baseLives := context.AfterFunc(baseCtx, func() { work.Go(func() error { return errBaseEnded }) })
@@ -352,18 +354,3 @@ func (s *server) serveHTTP(ctx context.Context, log *dispatch.Router) error {
 	}
 	return nil
 }
-
-// watchPostgres ends the server when its private Postgres ends.
-func (s *server) watchPostgres(ctx context.Context) error {
-	if s.storage.private == nil {
-		return nil
-	}
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-s.storage.private.Done():
-		return errPostgresEnded
-	}
-}
-
-var errPostgresEnded = errors.New("the private Postgres ended (its server.log in the data directory says why): start again")

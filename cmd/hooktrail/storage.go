@@ -8,10 +8,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/hooktrail/hooktrail/adapters/localpg"
+	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/adapters/postgres/eventlog"
 	"github.com/hooktrail/hooktrail/adapters/postgres/seal"
 	"github.com/hooktrail/hooktrail/adapters/postgres/views"
@@ -34,7 +37,7 @@ type storage struct {
 // open starts or finds the database and brings its schema up to date.
 func (f storageFlags) open(ctx context.Context, dir string, log *slog.Logger) (*storage, error) {
 	if f.DatabaseURL != "" {
-		return &storage{url: f.DatabaseURL}, f.migrate(ctx, log)
+		return &storage{url: f.DatabaseURL}, f.migrateWhenThere(ctx, log)
 	}
 	private, err := localpg.Start(ctx, localpg.Config{Dir: filepath.Join(dir, postgresDir), Logger: log})
 	if err != nil {
@@ -88,6 +91,89 @@ func makeDatabase(ctx context.Context, clusterURL string) (string, error) {
 	u.Path = "/" + databaseName
 	return u.String(), nil
 }
+
+// databasePause is how long a start waits before it tries again to reach the database.
+const databasePause = time.Second
+
+// migrateWhenThere migrates, and waits for a database that can't be reached yet: it may be starting beside this server.
+// Only that is waited for; a wrong password or schema is the operator's to mend.
+func (f storageFlags) migrateWhenThere(ctx context.Context, log *slog.Logger) error {
+	begin := time.Now()
+	for waited := false; ; waited = true {
+		err := f.migrate(ctx, log)
+		switch {
+		case !unreachable(err):
+			if waited && err == nil {
+				log.InfoContext(ctx, "the database is there", slog.Duration("after", time.Since(begin).Round(time.Millisecond)))
+			}
+			return err
+		case time.Since(begin)+databasePause > f.DatabaseWait:
+			return err
+		case !waited:
+			log.WarnContext(ctx, "waiting for the database, which can't be reached (HOOKTRAIL_DATABASE_WAIT bounds this)",
+				slog.Duration("at_most", f.DatabaseWait), slog.Any("error", err))
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(databasePause):
+		}
+	}
+}
+
+// unreachable reports whether an error is that no Postgres answers, or one that still starts, stops or recovers.
+func unreachable(err error) bool {
+	const cannotConnectNow = "57P03"
+	if state := postgres.SQLState(err); state != "" {
+		return state == cannotConnectNow
+	}
+	connecting := new(pgconn.ConnectError)
+	return errors.As(err, &connecting)
+}
+
+// Bounds of restarting the private Postgres.
+const (
+	restartTries = 5                      // in a row; a server that ran for restartReset begins a new row
+	restartPause = 500 * time.Millisecond // before the second try; doubled before each further one
+	restartReset = time.Minute
+)
+
+// keepPrivate starts the private Postgres again whenever it ends, until ctx ends (nil) or it can't be kept running.
+func (s *storage) keepPrivate(ctx context.Context, log *slog.Logger) error {
+	if s.private == nil {
+		return nil
+	}
+	tries, began := 0, time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.private.Done():
+		}
+		if time.Since(began) > restartReset {
+			tries = 0
+		}
+		if tries++; tries > restartTries {
+			return errPostgresEnded
+		}
+		log.ErrorContext(ctx, "the private Postgres ended and is started again (its server.log in the data directory says why)",
+			slog.Int("try", tries))
+		if tries > 1 {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(restartPause << (tries - 2)):
+			}
+		}
+		if err := s.private.Restart(ctx); err != nil {
+			log.ErrorContext(ctx, "the private Postgres doesn't start", slog.Any("error", err))
+		}
+		began = time.Now()
+	}
+}
+
+var errPostgresEnded = errors.New(
+	"the private Postgres ended again and again (its server.log in the data directory says why): start again")
 
 // migrate brings somebody else's database up to date or, without the right to, checks that it is.
 func (f storageFlags) migrate(ctx context.Context, log *slog.Logger) error {

@@ -36,6 +36,16 @@ type appender struct {
 	log   *Log
 	conn  *pgx.Conn // nil: not connected
 	state *state
+
+	failing outage
+}
+
+// outage is a time during which nothing could be appended. It is logged when it begins and when it ends, not for each
+// append that it costs.
+type outage struct {
+	since     time.Time // zero: there is none
+	groups    int       // that were refused
+	connected bool      // whether one of them failed on a connection: only a commit shows that this has passed
 }
 
 // run appends what is queued until the queue is closed and empty.
@@ -74,6 +84,7 @@ func (a *appender) append(ctx context.Context, requests []*request) {
 		b, err := a.tryCommit(ctx, requests)
 		switch {
 		case err == nil:
+			a.works()
 			a.answer(b)
 			return
 		case postgres.Refused(err) && len(requests) > 1:
@@ -85,7 +96,7 @@ func (a *appender) append(ctx context.Context, requests []*request) {
 			a.fail(requests, err)
 			return
 		}
-		a.log.logger.WarnContext(ctx, "append_tried_again", slog.Any("error", err))
+		a.fails(err, 0)
 		if !pause(ctx, backoff) {
 			a.fail(requests, err)
 			return
@@ -181,9 +192,12 @@ func (a *appender) reconnect(ctx context.Context) bool {
 	for backoff := minBackoff; ; backoff = min(2*backoff, maxBackoff) {
 		err := a.connect(ctx)
 		if err == nil {
+			if !a.failing.connected {
+				a.works()
+			}
 			return true
 		}
-		a.log.logger.WarnContext(ctx, "append_connect_failed", slog.Any("error", err))
+		a.fails(err, 0)
 		a.fail(a.log.queue.drain(), err)
 		if !a.log.queue.isOpen() || !pause(ctx, backoff) {
 			return false
@@ -291,18 +305,35 @@ func (d *duplicate) asError(repeating *request) *domain.ClaimedError {
 
 func (a *appender) fail(requests []*request, err error) {
 	answer := postgres.DomainError("append", err)
+	if a.conn == nil {
+		requests = append(requests, a.log.queue.drain()...) // bounded time for those behind, too
+	}
 	if !postgres.Refused(err) && len(requests) > 0 {
-		a.log.logger.Error("append_failed", slog.Any("error", err), slog.Int("groups", len(requests)))
+		a.fails(err, len(requests))
 	}
 	for _, r := range requests {
 		r.fail(answer)
 	}
-	if a.conn != nil {
+}
+
+// fails notes that appends fail, and says so if they didn't before.
+func (a *appender) fails(err error, groups int) {
+	a.failing.groups += groups
+	a.failing.connected = a.failing.connected || a.conn != nil
+	if a.failing.since.IsZero() {
+		a.failing.since = time.Now()
+		a.log.logger.Error("appends_fail", slog.Any("error", err))
+	}
+}
+
+// works says that appends work again, if they had failed.
+func (a *appender) works() {
+	if a.failing.since.IsZero() {
 		return
 	}
-	for _, r := range a.log.queue.drain() { // bounded time for those behind, too
-		r.fail(answer)
-	}
+	a.log.logger.Info("appends_work_again", slog.Int("refused_groups", a.failing.groups),
+		slog.Duration("after", time.Since(a.failing.since).Round(time.Millisecond)))
+	a.failing = outage{}
 }
 
 func (p *prepared) entry() domain.Entry {
