@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"github.com/hooktrail/hooktrail/domain"
@@ -19,6 +20,9 @@ const contentOverhead = 1024
 type contents struct {
 	log    domain.Log
 	logger *slog.Logger
+	paging chan struct{} // held while a page is read: one at a time bounds its memory, and others find their events in it
+
+	bytes int // that may be kept
 
 	mu    sync.Mutex // guards all below; nothing else is locked while it is held
 	free  int        // bytes; negative only within put
@@ -37,7 +41,7 @@ type content struct {
 }
 
 func newContents(log domain.Log, bytes int, logger *slog.Logger) *contents {
-	return &contents{log: log, logger: logger, free: bytes, byKey: make(map[contentKey]*list.Element)}
+	return &contents{log: log, logger: logger, paging: make(chan struct{}, 1), bytes: bytes, free: bytes, byKey: make(map[contentKey]*list.Element)}
 }
 
 var (
@@ -70,15 +74,18 @@ func (c *contents) remove(e *list.Element) {
 }
 
 // fetch returns an event, reading the log until it answers; nil for one that was erased. Where the event can't be read,
-// broken says why. Its only error is ctx's.
-func (c *contents) fetch(ctx context.Context, tenant domain.TenantID, sequence domain.Sequence) (_ *domain.LoggedEvent, broken, err error) {
+// broken says why. Its only error is ctx's. What ahead returns will be asked for next: if it lies close together, it is
+// read with the event. nil: nothing is known.
+func (c *contents) fetch(
+	ctx context.Context, tenant domain.TenantID, sequence domain.Sequence, ahead func() []domain.Sequence,
+) (_ *domain.LoggedEvent, broken, err error) {
 	if e := c.peek(tenant, sequence); e != nil {
 		return e, nil, nil
 	}
 	var e *domain.LoggedEvent
 	var unreadable error
 	err = persist(ctx, c.logger, "read an event to send", func() (err error) {
-		e, err = c.get(ctx, tenant, sequence)
+		e, err = c.getPage(ctx, tenant, sequence, ahead)
 		switch {
 		case errors.Is(err, errErased):
 			return nil
@@ -116,17 +123,76 @@ func (c *contents) peek(tenant domain.TenantID, sequence domain.Sequence) *domai
 	return found.Value.(*content).event
 }
 
-// get returns an event, from the log if need be; errErased when there is nothing left of it.
-func (c *contents) get(ctx context.Context, tenant domain.TenantID, sequence domain.Sequence) (*domain.LoggedEvent, error) {
+const (
+	// contentPage is how many events are read at once at most.
+	contentPage = 64
+	// contentSpread is how many entries a page may cover for each event that is wanted.
+	contentSpread = 8
+)
+
+// getPage is get, with events that will be asked for next.
+func (c *contents) getPage(
+	ctx context.Context, tenant domain.TenantID, sequence domain.Sequence, ahead func() []domain.Sequence,
+) (*domain.LoggedEvent, error) {
+	if ahead == nil || c.reach(tenant, sequence, ahead()) == sequence {
+		return c.get(ctx, tenant, sequence, sequence)
+	}
+	select {
+	case c.paging <- struct{}{}:
+		defer func() { <-c.paging }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	return c.get(ctx, tenant, sequence, c.reach(tenant, sequence, ahead()))
+}
+
+// reach returns the last of a run of sequences that begins with one that is to be read, in which few lie between those
+// that are wanted and not in memory.
+func (c *contents) reach(tenant domain.TenantID, first domain.Sequence, wanted []domain.Sequence) domain.Sequence {
+	slices.Sort(wanted)
+	last, n, most := first, domain.Sequence(1), c.pageSize()
+	for _, sequence := range wanted {
+		if sequence <= last || c.peek(tenant, sequence) != nil {
+			continue
+		}
+		if n++; n > most || sequence-first >= n*contentSpread {
+			break
+		}
+		last = sequence
+	}
+	return last
+}
+
+// pageSize is how many events a page may have: as many as take a quarter of the room, by the sizes of those in memory.
+func (c *contents) pageSize() domain.Sequence {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	typical := contentOverhead
+	if n := c.order.Len(); n > 0 {
+		typical = (c.bytes - c.free) / n
+	}
+	return domain.Sequence(min(contentPage, c.bytes/4/typical))
+}
+
+// get returns an event, from the log if need be; errErased when there is nothing left of it. It keeps those that are
+// read with it, up to another one.
+func (c *contents) get(ctx context.Context, tenant domain.TenantID, sequence, last domain.Sequence) (*domain.LoggedEvent, error) {
 	if e := c.peek(tenant, sequence); e != nil {
 		return e, nil
 	}
-	to := sequence + 1
-	entries, err := c.log.Select(ctx, domain.Query{Tenant: tenant, From: &sequence, To: &to, Limit: 1})
+	to := last + 1
+	entries, err := c.log.Select(ctx, domain.Query{
+		Tenant: tenant, From: &sequence, To: &to, Kind: domain.KindEventAppended, Limit: contentPage,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read event %d of tenant %s: %w", sequence, tenant, err)
 	}
-	if len(entries) == 0 || entries[0].Kind != domain.KindEventAppended {
+	for i := len(entries) - 1; i > 0; i-- { // the next ones in front
+		if e := eventOf(&entries[i]); e != nil {
+			c.put(tenant, e)
+		}
+	}
+	if len(entries) == 0 || entries[0].Sequence != sequence {
 		return nil, fmt.Errorf("read event %d of tenant %s: the log has no event there", sequence, tenant)
 	}
 	if entries[0].Erased {

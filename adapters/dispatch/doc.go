@@ -190,6 +190,20 @@
 // endpoint's backlog is left to the view. Lanes go with their endpoints. Not bounded: the configuration, which is in
 // memory whole, and deliveries whose rows a lagging view doesn't have yet.
 //
+// The event of a waiting delivery is read when it is claimed, and with it, in one page, those that its lane will ask for
+// next, as far as they lie close together in the log (contents.go): a backlog costs a small part of a read a delivery.
+// One page is read at a time, so that what it takes is bounded, and of the workers of a lane that all miss one reads.
+//
+// Not honoured yet: a shard changes hands only when the last attempt on it has ended, since the fence of an end is the
+// shard's lease. So a node that stops beside receivers that hang keeps what waits in the same shards back for as long as
+// their attempts take, at most Settings.Grace. The form for it: lease.taken names the node that parts and until when its
+// attempts may end (their latest deadline). The log accepts an end, and nothing else, from the former owner and epoch
+// until then, beside the new owner's; the stream's version decides between them, as between all others. The new owner
+// leaves an attempt open whose node is the parting one, and closes it as unknown at that time or when the node has
+// retired, and begins all other deliveries at once. The former owner keeps a lost shard's items that it has in hand,
+// records their ends alone, without the next start, and never claims. It needs a second, ending-only fence in the log
+// and its rule in every adapter.
+//
 // Not honoured yet: an endpoint's "ordered". Deliveries of one endpoint go out in the order in which they are due,
 // as many at once as its concurrency allows.
 package dispatch

@@ -336,7 +336,7 @@ func TestContents_Bounded(t *testing.T) {
 			t.Errorf("%d events are kept", got)
 		}
 		for i := range entries {
-			e, err := c.get(t.Context(), tenant, entries[i].Sequence)
+			e, err := c.get(t.Context(), tenant, entries[i].Sequence, entries[i].Sequence)
 			if err != nil || e.ID != entries[i].Stream.ID || !e.RecordedAt.Equal(entries[i].RecordedAt) {
 				t.Fatalf("event %d: %+v, %v", i, e, err)
 			}
@@ -355,7 +355,7 @@ func TestContents_Bounded(t *testing.T) {
 		if got := c.order.Len(); got != 2 || c.free <= free {
 			t.Errorf("%d events are kept, %d bytes free after %d", got, c.free, free)
 		}
-		if _, err := c.get(t.Context(), tenant, 0); err == nil {
+		if _, err := c.get(t.Context(), tenant, 0, 0); err == nil {
 			t.Error("the tenant's creation passes for an event")
 		}
 	})

@@ -230,6 +230,20 @@ func (l *lane) claim(now time.Time) *item {
 	}
 }
 
+// ahead returns the events of deliveries that are about to be claimed, roughly.
+func (l *lane) ahead() []domain.Sequence {
+	ls := l.shard.lanes
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	var sequences []domain.Sequence
+	for _, h := range []itemHeap{l.window.fresh, l.window.retries} {
+		for _, it := range h[:min(len(h), 2*contentPage)] { // the first ones of a heap are among the next
+			sequences = append(sequences, it.delivery.EventSequence)
+		}
+	}
+	return sequences
+}
+
 // remove takes an item out of the window.
 func (l *lane) remove(it *item) {
 	l.window.remove(it)

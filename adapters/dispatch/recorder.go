@@ -174,7 +174,7 @@ func (r *recorder) addDeadLetter(ctx context.Context, f *pendingFact) error {
 	if !f.exhausted() || !r.lanes.wants(of.Tenant, domain.EventDeliveryDead) {
 		return nil
 	}
-	event, _, err := r.contents.fetch(ctx, of.Tenant, of.EventSequence)
+	event, _, err := r.contents.fetch(ctx, of.Tenant, of.EventSequence, nil)
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ func (w *worker) run(io, send context.Context, next *attempt) {
 		// Fetch the event before the intent is recorded: an event that was erased gets no attempt, and one that can't
 		// be read gets one that fails, so that its schedule goes on and the log says why.
 		if next != nil && !next.started {
-			event, broken, err := w.contents.fetch(io, next.delivery.Tenant, next.delivery.EventSequence)
+			event, broken, err := w.contents.fetch(io, next.delivery.Tenant, next.delivery.EventSequence, l.ahead)
 			switch {
 			case err != nil: // out of time
 				next = nil
