@@ -148,12 +148,12 @@ func (e *Event) Fact() *domain.EventAppended {
 	return &domain.EventAppended{Event: e.Attrs, Data: e.Data}
 }
 
-// digest is the same for the same members. A schema version that the producer left out doesn't count: its default may
-// change.
+// digest is the same for the same members. A schema version that the producer left out doesn't count, since its
+// default may change, and neither does the first one spelled out.
 func (e *Event) digest() (sum [32]byte) {
 	h := sha256.New()
 	version := ""
-	if e.versioned {
+	if e.versioned && e.Attrs.SchemaVersion != FirstSchemaVersion {
 		version = e.Attrs.SchemaVersion
 	}
 	occurred := ""
