@@ -143,14 +143,9 @@ func appendEvent(ctx context.Context, c *call, _ *appendEventIn) (*receiptAnswer
 		case c.Repeatable() && taken.Claim == 0:
 			replayed = true
 			entries, err = rest.Earlier(ctx, c.Request, c.Tenant, taken)
-		case taken.Erased:
-			return nil, rest.Erased()
-		case !taken.Same:
-			return nil, idConflict("body.id")
 		default:
 			status = http.StatusOK
-			to := taken.Sequence + 1
-			entries, err = c.Log.Select(ctx, domain.Query{Tenant: c.Tenant, From: &taken.Sequence, To: &to, Limit: 1})
+			entries, err = repeated(ctx, c, taken, "body.id")
 		}
 		if err == nil {
 			attrs, err = appendedEvent(entries, 0)
@@ -171,6 +166,29 @@ func appendEvent(ctx context.Context, c *call, _ *appendEventIn) (*receiptAnswer
 	return out, nil
 }
 
+// repeated returns the entry of an event that was appended before under the same name. A producer to whose principal the
+// first one doesn't belong is told the same whatever its own holds: it mustn't learn by guessing what another's does.
+func repeated(ctx context.Context, c *call, taken *domain.ClaimedError, location string) ([]domain.Entry, error) {
+	if c.Key.Role != domain.RoleProducer && !taken.Erased && !taken.Same {
+		return nil, idConflict(location)
+	}
+	to := taken.Sequence + 1
+	entries, err := c.Log.Select(ctx, domain.Query{Tenant: c.Tenant, From: &taken.Sequence, To: &to, Limit: 1})
+	switch {
+	case err != nil:
+		return nil, err
+	case len(entries) == 0:
+		return nil, errors.New("a claim names entries that the log doesn't have")
+	case !owns(c, &entries[0]):
+		return nil, idConflict(location)
+	case taken.Erased:
+		return nil, rest.Erased()
+	case !taken.Same:
+		return nil, idConflict(location)
+	}
+	return entries, nil
+}
+
 // deprecate tells that a type of the answer's events is deprecated, and where to read more.
 func (a *receiptAnswer) deprecate(tenant domain.TenantID, name domain.EventType, since time.Time) {
 	link := "<" + typePath(tenant, name) + `>; rel="deprecation"`
@@ -186,7 +204,8 @@ func (a *receiptAnswer) deprecate(tenant domain.TenantID, name domain.EventType,
 // idConflict refuses an event whose name another event has.
 func idConflict(location string) *rest.Problem {
 	return rest.Refuse(http.StatusConflict, "event_id_conflict",
-		"An event with this id and source and with other members was appended before. Nothing was appended.",
+		"An event with this id and source and with other members, or by another producer, was appended before. Nothing "+
+			"was appended.",
 		rest.NewFault(location, "is unique with its source"))
 }
 

@@ -183,10 +183,9 @@ func findAppended(ctx context.Context, c *call, b *ingest.Batch) error {
 	for n, taken := range found {
 		switch {
 		case taken == nil:
-		case taken.Erased:
-			return rest.Erased()
-		case !taken.Same:
-			return idConflict(b.Path(events[n]) + ".id")
+		case taken.Erased, !taken.Same:
+			_, err := repeated(ctx, c, taken, b.Path(events[n])+".id")
+			return err
 		}
 	}
 	for n := 0; n < len(found); {
@@ -209,6 +208,9 @@ func findAppended(ctx context.Context, c *call, b *ingest.Batch) error {
 		for k := range end - n {
 			if _, err := appendedEvent(entries, k); err != nil {
 				return err
+			}
+			if !owns(c, &entries[k]) { // as repeated has it
+				return idConflict(b.Path(events[n+k]) + ".id")
 			}
 			b.SetEntry(events[n+k], &entries[k])
 		}

@@ -166,3 +166,15 @@ func TestCloudEvents_Data(t *testing.T) {
 	f.post(f.operator, events+"/batch", "{\"type\":\"a.b\",\"data\":1}\n{}", "Content-Type", "application/jsonl").
 		problem(http.StatusUnprocessableEntity, "validation_failed").names("body[1].data")
 }
+
+// TestAppend_defaultSpelledOut: an event that is repeated with its defaults spelled out, or without them, is the same.
+func TestAppend_defaultSpelledOut(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	const events = "/v1/tenants/acme/events"
+	const plain, spelled = `{"id":"a","type":"a.b","data":1}`, `{"id":"a","type":"a.b","data":1,"schema_version":"v1","source":"/tenants/acme"}`
+	f.post(f.operator, events, plain).want(http.StatusCreated)
+	f.post(f.operator, events, spelled).want(http.StatusOK)
+	f.post(f.operator, events+"/batch", `{"events":[`+spelled+`,`+plain+`]}`).want(http.StatusOK)
+	f.post(f.operator, events, `{"id":"a","type":"a.b","data":1,"schema_version":"v2"}`).problem(http.StatusConflict, "event_id_conflict")
+}

@@ -95,7 +95,9 @@ func descriptions() map[string]string {
 		"append-event": "Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content " +
 			"type of JSON). The " +
 			"answer comes once the event is in the log for good. A repeated id with the same members is answered " +
-			"with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is " +
+			"with the first receipt and 200; with other members, 409. To a producer, an id under which another " +
+			"principal's event was appended is always 409: ids are shared in a source, so it learns that the id is " +
+			"taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is " +
 			"inherited: what too many webhooks led to is appended and not routed.",
 		"append-events": "All events or none, in their order: an object with events, NDJSON with an event a " +
 			"line, or a CloudEvents batch. Events that were appended before are answered with their first receipts.",

@@ -5570,7 +5570,7 @@ type ClientInterface interface {
 
 	// AppendEventWithBody Append an event
 	//
-	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
+	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 	//
 	// Roles: operator, producer.
 	//
@@ -5581,7 +5581,7 @@ type ClientInterface interface {
 
 	// AppendEventWithApplicationCloudeventsPlusJSONBody Append an event
 	//
-	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
+	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 	//
 	// Roles: operator, producer.
 	//
@@ -5592,7 +5592,7 @@ type ClientInterface interface {
 
 	// AppendEvent Append an event
 	//
-	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
+	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 	//
 	// Roles: operator, producer.
 	//
@@ -6979,7 +6979,7 @@ func (c *Client) ListEvents(ctx context.Context, tenant string, params *ListEven
 
 // AppendEventWithBody Append an event
 //
-// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
+// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 //
 // Roles: operator, producer.
 //
@@ -7000,7 +7000,7 @@ func (c *Client) AppendEventWithBody(ctx context.Context, tenant string, params 
 
 // AppendEventWithApplicationCloudeventsPlusJSONBody Append an event
 //
-// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
+// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 //
 // Roles: operator, producer.
 //
@@ -7021,7 +7021,7 @@ func (c *Client) AppendEventWithApplicationCloudeventsPlusJSONBody(ctx context.C
 
 // AppendEvent Append an event
 //
-// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
+// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 //
 // Roles: operator, producer.
 //
@@ -13996,7 +13996,7 @@ type ClientWithResponsesInterface interface {
 
 	// AppendEventWithBodyWithResponse Append an event
 	//
-	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
+	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 	//
 	// Roles: operator, producer.
 	//
@@ -14007,7 +14007,7 @@ type ClientWithResponsesInterface interface {
 
 	// AppendEventWithApplicationCloudeventsPlusJSONBodyWithResponse Append an event
 	//
-	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
+	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 	//
 	// Roles: operator, producer.
 	//
@@ -14018,7 +14018,7 @@ type ClientWithResponsesInterface interface {
 
 	// AppendEventWithResponse Append an event
 	//
-	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
+	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 	//
 	// Roles: operator, producer.
 	//
@@ -21874,7 +21874,7 @@ func (c *ClientWithResponses) ListEventsWithResponse(ctx context.Context, tenant
 
 // AppendEventWithBodyWithResponse Append an event
 //
-// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
+// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 //
 // Roles: operator, producer.
 //
@@ -21891,7 +21891,7 @@ func (c *ClientWithResponses) AppendEventWithBodyWithResponse(ctx context.Contex
 
 // AppendEventWithApplicationCloudeventsPlusJSONBodyWithResponse Append an event
 //
-// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
+// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 //
 // Roles: operator, producer.
 //
@@ -21908,7 +21908,7 @@ func (c *ClientWithResponses) AppendEventWithApplicationCloudeventsPlusJSONBodyW
 
 // AppendEventWithResponse Append an event
 //
-// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
+// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 //
 // Roles: operator, producer.
 //

@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"hash"
 	"maps"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
@@ -146,12 +148,12 @@ func (e *Event) Fact() *domain.EventAppended {
 	return &domain.EventAppended{Event: e.Attrs, Data: e.Data}
 }
 
-// digest is the same for the same members. A schema version that the producer left out doesn't count: its default may
-// change.
+// digest is the same for the same members. A schema version that the producer left out doesn't count, since its
+// default may change, and neither does the first one spelled out.
 func (e *Event) digest() (sum [32]byte) {
 	h := sha256.New()
 	version := ""
-	if e.versioned {
+	if e.versioned && e.Attrs.SchemaVersion != FirstSchemaVersion {
 		version = e.Attrs.SchemaVersion
 	}
 	occurred := ""
@@ -205,11 +207,28 @@ func instant(m domain.Member) (time.Time, error) {
 	return parseInstant(m.Name, s)
 }
 
+// dateTime is RFC 3339's form, in capitals.
+var dateTime = regexp.MustCompile(
+	`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`)
+
 // parseInstant reads a time into the form of the log's times.
 func parseInstant(field, s string) (time.Time, error) {
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
-		return time.Time{}, domain.Invalid(field, "must be a time such as 2026-07-01T12:00:00Z")
+	// RFC 3339 lets letters be small. Go's parser reads more than it: commas, one digit for the hour, any offset.
+	plain := strings.ToUpper(s)
+	fine := dateTime.MatchString(plain)
+	leap := fine && plain[17:19] == "60"
+	if leap {
+		plain = plain[:17] + "59" + plain[19:]
+	}
+	t, err := time.Parse(time.RFC3339Nano, plain)
+	if leap { // only at the end of June or December in UTC; as everywhere in Unix time, it is the second after it
+		t = t.Add(time.Second)
+		utc := t.UTC()
+		fine = utc.Day() == 1 && (utc.Month() == time.January || utc.Month() == time.July) && utc.Truncate(time.Second).Equal(
+			time.Date(utc.Year(), utc.Month(), 1, 0, 0, 0, 0, time.UTC))
+	}
+	if err != nil || !fine {
+		return time.Time{}, domain.Invalid(field, "must be a time such as 2026-07-01T12:00:00Z (RFC 3339)")
 	}
 	if t.IsZero() {
 		return time.Time{}, nil

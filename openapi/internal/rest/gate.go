@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -78,6 +79,9 @@ func (g *Gate) Handle(hc huma.Context, next func(huma.Context)) {
 	defer r.Hold.release()
 	if op.RequestBody != nil {
 		if p := r.readBody(op.RequestBody, access.Accepts, int64(g.bodyBytes)); p != nil {
+			if p.Status == http.StatusRequestEntityTooLarge {
+				readOn(w, request)
+			}
 			write(w, p)
 			return
 		}
@@ -106,6 +110,24 @@ func (g *Gate) Handle(hc huma.Context, next func(huma.Context)) {
 		defer leave()
 	}
 	next(huma.WithValue(hc, requestKey{}, r))
+}
+
+// What is read of a body that is too large, and for how long.
+const (
+	readOnBytes = 64 << 20
+	readOnTime  = 5 * time.Second
+)
+
+// readOn reads a body that is refused, within bounds, and has the connection closed: a client that writes all of its
+// request before it reads sees the answer instead of a broken pipe. One that waits for 100 Continue sends nothing.
+func readOn(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Connection", "close")
+	if r.Header.Get("Expect") != "" {
+		return
+	}
+	// A server without deadlines is bounded by bytes alone.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(readOnTime))
+	_, _ = io.CopyN(io.Discard, r.Body, readOnBytes) // whatever ends it, the answer is the same
 }
 
 // enter reserves an Idempotency-Key in this process until leave is called; it reports false when the key is reserved.
