@@ -19,14 +19,14 @@ func (l *Log) Heartbeat(ctx context.Context, node domain.UUID) error {
 		INSERT INTO heartbeats (node, at) VALUES ($1, clock_timestamp())
 		ON CONFLICT (node) DO UPDATE SET at = EXCLUDED.at RETURNING xmax = 0`
 	var first bool
-	if err := l.pool.QueryRow(ctx, beat, [16]byte(node)).Scan(&first); err != nil {
+	if err := l.vital.QueryRow(ctx, beat, [16]byte(node)).Scan(&first); err != nil {
 		return postgres.DomainError("beat", err)
 	}
 	l.beating.Store(&node)
 	if !first {
 		return nil
 	}
-	_, err := l.pool.Exec(ctx, `DELETE FROM heartbeats WHERE at < clock_timestamp() - $1::interval`, heartbeatsKept)
+	_, err := l.vital.Exec(ctx, `DELETE FROM heartbeats WHERE at < clock_timestamp() - $1::interval`, heartbeatsKept)
 	return postgres.DomainError("forget old heartbeats", err)
 }
 
@@ -36,7 +36,7 @@ func (l *Log) Standing(ctx context.Context) (domain.Standing, error) {
 		SELECT name, owner, epoch, 0::bigint FROM leases
 		UNION ALL
 		SELECT '', node, 0, (extract(epoch FROM clock_timestamp() - at) * 1000000)::bigint FROM heartbeats`
-	rows, err := l.pool.Query(ctx, sql) //nolint:rowserrcheck // pgx.ForEachRow checks it
+	rows, err := l.vital.Query(ctx, sql) //nolint:rowserrcheck // pgx.ForEachRow checks it
 	var standing domain.Standing
 	if err != nil {
 		return standing, postgres.DomainError("read the leases", err)
@@ -81,6 +81,6 @@ func (l *Log) alone() bool { return time.Now().UnixNano() < l.aloneUntil.Load() 
 
 // Retire forgets a node's heartbeat, so that what it still holds is free at once.
 func (l *Log) Retire(ctx context.Context, node domain.UUID) error {
-	_, err := l.pool.Exec(ctx, `DELETE FROM heartbeats WHERE node = $1`, [16]byte(node))
+	_, err := l.vital.Exec(ctx, `DELETE FROM heartbeats WHERE node = $1`, [16]byte(node))
 	return postgres.DomainError("retire", err)
 }
