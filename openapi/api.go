@@ -33,7 +33,7 @@ func register(a *api) {
 
 	add(a, "append-event", "POST "+tenant+"/events", "Append an event", roles(producer), appendEvent, documentEvent)
 	add(a, "append-events", "POST "+tenant+"/events/batch", "Append a batch of events", roles(producer), appendEvents, documentBatch)
-	add(a, "list-events", "GET "+tenant+"/events", "List events", roles(admin, auditor, producer, receiver), listEvents, rest.Answers[rest.Page[eventOut]])
+	add(a, "list-events", "GET "+tenant+"/events", "List events", roles(admin, auditor, producer, receiver), listEvents, rest.Answers[rest.Page[eventOut]], rest.Limited)
 	add(a, "get-event", "GET "+tenant+"/events/{id}", "Get an event", roles(admin, auditor, producer, receiver), getEvent, rest.Answers[eventOut])
 	add(a, "get-event-by-sequence", "GET "+tenant+"/events/by-sequence/{sequence}", "Get an event by its sequence", roles(admin, auditor, producer, receiver), getEventBySequence, rest.Answers[eventOut])
 	add(a, "get-event-routing", "GET "+tenant+"/events/{id}/routing", "Get an event's routing", roles(admin, auditor, producer), getRouting)
@@ -43,7 +43,7 @@ func register(a *api) {
 	add(a, "get-event-type", "GET "+tenant+"/event-types/{name}", "Get an event type", roles(admin, auditor, producer, receiver, registrant), getEventType, rest.Answers[EventTypeOut])
 	add(a, "put-event-type", "PUT "+tenant+"/event-types/{name}", "Register or change an event type", roles(admin), putEventType, documentEventType)
 	add(a, "import-event-types", "POST "+tenant+"/event-types/import", "Import a catalogue of event types", roles(admin), importTypes, documentCatalogue)
-	add(a, "get-event-type-guide", "GET "+tenant+"/event-types/{name}/guide", "Get an event type's integration guide", roles(admin, auditor, receiver, registrant), getGuide, htmlPage)
+	add(a, "get-event-type-guide", "GET "+tenant+"/event-types/{name}/guide", "Get an event type's integration guide", roles(admin, auditor, receiver, registrant), getGuide, htmlPage, rest.Limited)
 
 	add(a, "list-profiles", "GET /v1/profiles", "List wire formats", domain.Roles(), listProfiles, rest.Answers[rest.Page[profileOut]])
 	add(a, "get-profile", "GET /v1/profiles/{name}", "Get a wire format", domain.Roles(), getProfile, rest.Answers[profileOut])
@@ -73,17 +73,17 @@ func register(a *api) {
 	add(a, "delete-subscription", "DELETE "+tenant+"/subscriptions/{id}", "Delete a subscription", roles(admin, receiver), deleteSubscription)
 	add(a, "pause-subscription", "POST "+tenant+"/subscriptions/{id}/pause", "Pause a subscription", roles(admin, receiver), pauseSubscription)
 	add(a, "resume-subscription", "POST "+tenant+"/subscriptions/{id}/resume", "Resume a subscription", roles(admin, receiver), resumeSubscription)
-	add(a, "test-filter", "POST "+tenant+"/filters/test", "Try a filter", roles(admin), testFilter)
-	add(a, "preview-routing", "POST "+tenant+"/route-previews", "Preview an event's routing", roles(admin, auditor), previewRouting)
+	add(a, "test-filter", "POST "+tenant+"/filters/test", "Try a filter", roles(admin), testFilter, rest.Limited)
+	add(a, "preview-routing", "POST "+tenant+"/route-previews", "Preview an event's routing", roles(admin, auditor), previewRouting, rest.Limited)
 
 	add(a, "list-deliveries", "GET "+tenant+"/deliveries", "List deliveries", roles(admin, auditor, receiver), listDeliveries)
 	add(a, "get-delivery", "GET "+tenant+"/deliveries/{id}", "Get a delivery", roles(admin, auditor, receiver), getDelivery)
 	add(a, "list-attempts", "GET "+tenant+"/deliveries/{id}/attempts", "List a delivery's attempts", roles(admin, auditor, receiver), listAttempts)
 	add(a, "get-attempt-body", "GET "+tenant+"/deliveries/{id}/attempts/{number}/body", "Get the body that an attempt sent", roles(admin, auditor, receiver), getAttemptBody, rest.AnswersIn("application/octet-stream", rest.BytesSchema))
 	add(a, "redrive-delivery", "POST "+tenant+"/deliveries/{id}/redrive", "Redrive a dead delivery", roles(admin, receiver), redrive)
-	add(a, "list-skips", "GET "+tenant+"/skips", "List what was not delivered", roles(admin, auditor, receiver), listSkips)
+	add(a, "list-skips", "GET "+tenant+"/skips", "List what was not delivered", roles(admin, auditor, receiver), listSkips, rest.Limited)
 
-	add(a, "list-log", "GET "+tenant+"/log", "Ask the log", roles(admin, auditor), listLog, rest.Answers[rest.Page[entryOut]], rest.AlsoInstance)
+	add(a, "list-log", "GET "+tenant+"/log", "Ask the log", roles(admin, auditor), listLog, rest.Answers[rest.Page[entryOut]], rest.AlsoInstance, rest.Limited)
 	add(a, "get-log-entry", "GET "+tenant+"/log/{sequence}", "Get an entry of the log", roles(admin, auditor), getLogEntry, rest.Answers[entryOut], rest.AlsoInstance)
 	add(a, "tail-log", "GET "+tenant+"/log/tail", "Follow the log", roles(admin, auditor), tailLog, rest.AnswersIn("text/event-stream", rest.TextSchema), rest.AlsoInstance)
 

@@ -110,6 +110,9 @@ func duration(field, text string) (domain.Duration, error) {
 	if err != nil {
 		return 0, domain.Invalid(field, `is a duration such as "30s", "5m" or "72h"`)
 	}
+	if field == "timeout" && d == 0 { // the domain's word for none given
+		return 0, domain.Invalid(field, "lies between 100ms and 120s")
+	}
 	return domain.Duration(d), nil
 }
 

@@ -104,6 +104,11 @@ func ownEvents(ctx context.Context, c *call, l *rest.Walk, in *listEventsIn) (*r
 	if err != nil {
 		return nil, err
 	}
+	leave, err := rest.Scan(c.Request)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	reflected := l.Reflected(head)
 	q := domain.Query{
 		Tenant: c.Tenant, Kind: domain.KindEventAppended, Actor: c.Key.PrincipalID,

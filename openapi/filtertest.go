@@ -92,6 +92,11 @@ const (
 
 // testFilter tries a filter without a subscription.
 func testFilter(ctx context.Context, c *call, in *testFilterIn) (*rest.One[filterTestOut], error) {
+	leave, err := rest.Scan(c.Request)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	t, err := newFilterTest(c, in.Body)
 	if err != nil {
 		return nil, err

@@ -42,6 +42,11 @@ func getGuide(ctx context.Context, c *call, in *getGuideIn) (*guideAnswer, error
 	if err != nil {
 		return nil, err
 	}
+	leave, err := rest.Scan(c.Request)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	order := domain.GuideOrder{Tenant: c.Tenant}
 	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: in.AsOfQuery, Fresh: true},
 		func(r projections.Reader, as projections.AsOf) error {

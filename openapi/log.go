@@ -175,6 +175,13 @@ func listLog(ctx context.Context, c *call, in *listLogIn) (*rest.Exact, error) {
 	}
 	pinned := l.Reflected(head)
 	q.Since, q.Until = rest.Instant(in.From.Value), rest.Instant(in.To.Value)
+	if q.Kind != "" || !q.Actor.IsZero() { // else what is examined is found
+		leave, err := rest.Scan(c.Request)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+	}
 	all := func(*domain.Entry) bool { return true }
 	return rest.LogPage(ctx, l, pinned, q, all, showEntry)
 }

@@ -40,6 +40,11 @@ func previewRouting(ctx context.Context, c *call, in *previewRoutingIn) (*rest.O
 	if err != nil {
 		return nil, err
 	}
+	leave, err := rest.Scan(c.Request)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	var as rest.AsOfQuery
 	if at := in.Body.AsOf; at != nil {
 		as.AsOf = rest.Opt[time.Time]{Value: *at, Set: true}

@@ -56,6 +56,11 @@ func listSkips(ctx context.Context, c *call, in *listSkipsIn) (*rest.Listed[skip
 	if err != nil {
 		return nil, err
 	}
+	leave, err := rest.Scan(c.Request)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	var rows []projections.Skips
 	names := make(map[domain.UUID]string)
 	n, err := rest.View(ctx, c.Request,

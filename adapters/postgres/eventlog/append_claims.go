@@ -304,7 +304,7 @@ func (l *Log) Claimed(ctx context.Context, claims []domain.Claim) ([]*domain.Cla
 	if len(macs) == 0 {
 		return earlier, nil
 	}
-	found, err := readClaims(ctx, l.pool, macs)
+	found, err := readClaims(ctx, l.vital, macs)
 	if err != nil {
 		return nil, postgres.DomainError("look up claims", err)
 	}

@@ -68,11 +68,11 @@ func (l *Log) prepare(ctx context.Context, c *call, groups []domain.Group) []*re
 		}
 		requests = append(requests, &request{group: group, drafts: newDrafts(group.Drafts), began: now, call: c, index: i})
 	}
-	if err := l.drafter.findOrigins(ctx, l.pool, requests); err != nil {
+	if err := l.drafter.findOrigins(ctx, l.vital, requests); err != nil {
 		return failAll(requests, err)
 	}
 	requests = ofKnownTenants(requests)
-	if err := l.drafter.findKeys(ctx, l.pool, requests, now); err != nil {
+	if err := l.drafter.findKeys(ctx, l.vital, requests, now); err != nil {
 		return failAll(requests, err)
 	}
 	ready := requests[:0]

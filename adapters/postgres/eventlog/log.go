@@ -49,7 +49,8 @@ type Config struct {
 	ClockAhead time.Duration
 	// Registerer takes the metrics. Nil: none are kept.
 	Registerer prometheus.Registerer
-	// ReadConnections bounds the pool that everything but appending uses. Zero: 8.
+	// ReadConnections bounds the pool of reads. What appends, authentication and readiness look up has a few connections
+	// of its own. Zero: 8.
 	ReadConnections int
 	// QueuedEntries and QueuedBytes bound what waits to be appended; beyond, Append answers domain.ErrBusy. Zero:
 	// 20,000 entries, 64 MiB.
@@ -60,6 +61,7 @@ type Config struct {
 // Log is the log in Postgres, a domain.Log. Appends need Run to be running, once; reads don't. Safe for concurrent use.
 type Log struct {
 	pool         *pgxpool.Pool
+	vital        *pgxpool.Pool // for the short look-ups that mustn't wait for reads
 	appendConfig *pgx.ConnConfig
 	listenConfig *pgx.ConnConfig
 	logger       *slog.Logger
@@ -112,6 +114,9 @@ func Open(ctx context.Context, config Config) (*Log, error) {
 	return l, nil
 }
 
+// vitalConnections bounds the pool of what appends, authentication and readiness look up.
+const vitalConnections = 4
+
 func orDefault(n, byDefault int) int {
 	if n > 0 {
 		return n
@@ -132,11 +137,14 @@ func (l *Log) open(ctx context.Context, config Config) (err error) {
 	if l.pool, err = postgres.NewPool(ctx, config.URL, "hooktrail", orDefault(config.ReadConnections, 8), l.CheckKnown); err != nil {
 		return err
 	}
+	if l.vital, err = postgres.NewPool(ctx, config.URL, "hooktrail look-ups", vitalConnections, l.CheckKnown); err != nil {
+		return err
+	}
 	if l.name, l.heads, err = openInstance(ctx, l.pool, config.MasterKey, config.InstanceName); err != nil {
 		return err
 	}
 	l.vault = seal.NewVault(l.pool, config.MasterKey)
-	if l.keys, err = seal.NewKeyring(l.pool, config.MasterKey); err != nil {
+	if l.keys, err = seal.NewKeyring(l.vital, config.MasterKey); err != nil {
 		return err
 	}
 	if l.codec, err = seal.NewCodec(l.keys); err != nil {
@@ -153,6 +161,9 @@ func (l *Log) open(ctx context.Context, config Config) (err error) {
 func (l *Log) Close() {
 	if l.pool != nil {
 		l.pool.Close()
+	}
+	if l.vital != nil {
+		l.vital.Close()
 	}
 	if l.codec != nil {
 		l.codec.Close()
@@ -197,7 +208,7 @@ func (l *Log) Run(ctx context.Context) error {
 func (l *Log) Head(ctx context.Context) (domain.Position, error) {
 	const sql = `SELECT coalesce((SELECT position FROM heads WHERE tenant = '' ORDER BY position DESC LIMIT 1), 0)`
 	var head domain.Position
-	if err := l.pool.QueryRow(ctx, sql).Scan(&head); err != nil {
+	if err := l.vital.QueryRow(ctx, sql).Scan(&head); err != nil {
 		return 0, postgres.DomainError("read the log's head", err)
 	}
 	l.growth.grow(head)
@@ -207,7 +218,7 @@ func (l *Log) Head(ctx context.Context) (domain.Position, error) {
 // InstanceName is the first half of the origin of tenants made from now on.
 func (l *Log) InstanceName() string { return l.name }
 
-// Pool is the one that everything but appending uses. It ends with the Log.
+// Pool is the one of reads. It ends with the Log.
 func (l *Log) Pool() *pgxpool.Pool { return l.pool }
 
 // Vault keeps the secrets of endpoints in the same database.

@@ -34,7 +34,7 @@ func (l *Log) Ready(ctx context.Context) error {
 		       current_setting('transaction_read_only')::boolean, clock_timestamp()`
 	var readOnly bool
 	var clock time.Time
-	err := l.pool.QueryRow(ctx, sql).Scan(nil, &readOnly, &clock)
+	err := l.vital.QueryRow(ctx, sql).Scan(nil, &readOnly, &clock)
 	switch {
 	case err == nil && readOnly:
 		return errReadOnly

@@ -61,9 +61,19 @@ func (g *Gate) Handle(hc huma.Context, next func(huma.Context)) {
 		return
 	}
 	request, w := humago.Unwrap(hc)
+	if hc.Method() != http.MethodGet { // it may show a secret, once
+		w.Header().Set("Cache-Control", "no-store")
+	}
 	r := &Request{
 		Sources: &g.sources, Operation: op.OperationID, HTTP: request,
 		Tenant: domain.TenantID(hc.Param("tenant")),
+	}
+	for _, name := range []string{"Authorization", "Content-Type"} {
+		if len(request.Header.Values(name)) > 1 { // which of them counts would be a guess
+			const message = "is given once"
+			write(w, Refuse(http.StatusBadRequest, "repeated_header", name+" "+message+".", Fault{"header." + name, message}))
+			return
+		}
 	}
 	if len(access.Roles) > 0 {
 		if p := r.identify(hc.Context(), access); p != nil {

@@ -24,6 +24,7 @@ func Handler(mux *http.ServeMux, log *slog.Logger) http.Handler {
 				slog.String("stack", string(debug.Stack())))
 			write(w, ProblemOf(fmt.Errorf("panic")))
 		}()
+		w.Header().Set("X-Content-Type-Options", "nosniff")
 		if !isClean(r) {
 			write(w, Refuse(http.StatusNotFound, "not_found", "The path has an empty, . or .. segment. "+
 				"An event whose id can't be part of a path is found with ?id= of the list of events."))

@@ -40,6 +40,11 @@ func checkURL(u *url.URL) *Problem {
 		if !isText(name) {
 			return Invalid("query", message)
 		}
+		if len(query[name]) > 1 {
+			const message = "is given once"
+			location := Clip("query." + name)
+			return Refuse(http.StatusBadRequest, "repeated_parameter", location+" "+message+".", Fault{location, message})
+		}
 		if slices.ContainsFunc(query[name], func(value string) bool { return !isText(value) }) {
 			return Invalid(Clip("query."+name), message)
 		}

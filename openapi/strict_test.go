@@ -1,0 +1,72 @@
+package openapi_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// TestRepeated: of a parameter or header that is given twice neither value counts.
+func TestRepeated(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.get(f.operator, "/v1/tenants/acme/log?limit=1&limit=2").problem(http.StatusBadRequest, "repeated_parameter").
+		names("query.limit")
+	f.get(f.operator, "/v1/tenants/acme/log?limit=1&limit=1").problem(http.StatusBadRequest, "repeated_parameter")
+	before := f.head()
+	for name, value := range map[string]string{
+		"Authorization": "Bearer " + f.operator, "Content-Type": "application/json", "Idempotency-Key": "once",
+	} {
+		r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/v1/tenants/acme/events",
+			strings.NewReader(`{"type":"a","data":1}`))
+		r.Header.Set("Authorization", "Bearer "+f.operator)
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Idempotency-Key", "once")
+		r.Header.Add(name, value)
+		w := httptest.NewRecorder()
+		f.handler.ServeHTTP(w, r)
+		answer{t: t, Code: w.Code, Header: w.Header(), Body: w.Body.Bytes()}.want(http.StatusBadRequest).names("header." + name)
+	}
+	if f.head() != before {
+		t.Error("something was appended")
+	}
+}
+
+// TestTimeout_Zero: a timeout of nothing is out of range, and isn't the default.
+func TestTimeout_Zero(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	made := f.post(f.operator, "/v1/tenants/acme/endpoints", `{"name":"a","url":"https://receiver.example/hooks"}`).
+		want(http.StatusCreated)
+	for _, zero := range []string{"0s", "0", "0ms"} {
+		f.post(f.operator, "/v1/tenants/acme/endpoints",
+			`{"name":"a","url":"https://receiver.example/hooks","timeout":"`+zero+`"}`).
+			problem(http.StatusUnprocessableEntity, "validation_failed").names("body.timeout")
+		f.patch(f.operator, "/v1/tenants/acme/endpoints/"+made.text("id"), `{"timeout":"`+zero+`"}`).
+			problem(http.StatusUnprocessableEntity, "validation_failed").names("body.timeout")
+	}
+}
+
+// TestHeaders_Safe: what may show a secret isn't kept by caches, and nothing is taken for what it isn't.
+func TestHeaders_Safe(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	made := f.post(f.operator, "/v1/tenants/acme/endpoints", `{"name":"a","url":"https://receiver.example/hooks"}`)
+	for name, a := range map[string]answer{
+		"endpoint": made.want(http.StatusCreated),
+		"key":      f.post(f.operator, "/v1/tenants/acme/keys", `{"role":"admin","name":"a"}`).want(http.StatusCreated),
+		"rotated": f.post(f.operator, "/v1/tenants/acme/endpoints/"+made.text("id")+"/rotate-key", "").
+			want(http.StatusOK),
+	} {
+		if a.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: Cache-Control %q", name, a.Header.Get("Cache-Control"))
+		}
+	}
+	for _, path := range []string{"/livez", "/readyz", "/openapi.json", "/docs", "/nowhere", "/v1/tenants/acme", "/v1//x"} {
+		if a := f.get(f.operator, path); a.Header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s: X-Content-Type-Options %q", path, a.Header.Get("X-Content-Type-Options"))
+		}
+	}
+}
