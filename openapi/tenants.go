@@ -50,8 +50,10 @@ func (p limitsPatch) apply(l *domain.TenantLimits) error {
 		patch rest.Patch[int]
 		limit *int
 	}{
-		{"endpoints", p.Endpoints, &l.Endpoints}, {"subscriptions", p.Subscriptions, &l.Subscriptions},
-		{"filter_bytes", p.FilterBytes, &l.FilterBytes}, {"event_types", p.EventTypes, &l.EventTypes},
+		{"endpoints", p.Endpoints, &l.Endpoints},
+		{"subscriptions", p.Subscriptions, &l.Subscriptions},
+		{"filter_bytes", p.FilterBytes, &l.FilterBytes},
+		{"event_types", p.EventTypes, &l.EventTypes},
 		{"keys", p.Keys, &l.Keys},
 	} {
 		if m.patch.Set && !m.patch.Null && m.patch.Value < 1 {
