@@ -56,7 +56,10 @@ func exampleKey() domain.KeyConfig {
 }
 
 func exampleTenant() domain.TenantConfig {
-	return domain.TenantConfig{ID: "acme", Name: "Acme", WebhooksEnabled: true, HTTPSOnly: true, Schemas: domain.SchemasWarn}
+	return domain.TenantConfig{
+		ID: "acme", Name: "Acme", WebhooksEnabled: true, HTTPSOnly: true, Schemas: domain.SchemasWarn,
+		Limits: domain.TenantLimits{Endpoints: 3000, Subscriptions: 20000, FilterBytes: 2 << 20, EventTypes: 6000, Keys: 4000},
+	}
 }
 
 func exampleEvent() *domain.EventAppended {

@@ -109,6 +109,9 @@ func decideEndpoint(ctx context.Context, c *call, n *newEndpoint) (domain.Group,
 		}
 		group.Drafts = append(group.Drafts, drafts...)
 	}
+	if err := withinLimits(ctx, c, group); err != nil {
+		return domain.Group{}, err
+	}
 	return group, storeSecrets(ctx, c, &n.secrets)
 }
 

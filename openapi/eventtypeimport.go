@@ -120,7 +120,7 @@ func decideImport(
 	if len(broken) > 0 {
 		return group, incompatible(broken)
 	}
-	return group, nil
+	return group, withinLimits(ctx, c, group)
 }
 
 // isSuperseded reports whether a version is registered already and the catalogue has a later one of the same type.

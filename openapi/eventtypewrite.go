@@ -164,6 +164,9 @@ func putEventType(ctx context.Context, c *call, in *putEventTypeIn) (*eventTypeA
 		}
 		var group domain.Group
 		d.add(c, &group, wanted.reason)
+		if err := withinLimits(ctx, c, group); err != nil {
+			return nil, err
+		}
 		entries, err := rest.Append(ctx, c.Request, group)
 		if err == nil {
 			return typeChanged(ctx, c, d, entries[0])

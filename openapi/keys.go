@@ -74,10 +74,14 @@ func newKey(ctx context.Context, c *call, in keyIn, path string) (*rest.Made[key
 			if err != nil {
 				return domain.Group{}, err
 			}
-			return domain.Group{Drafts: []domain.Draft{{
+			if err := rest.CheckReason("body.reason", in.Reason); err != nil {
+				return domain.Group{}, err
+			}
+			group := domain.Group{Drafts: []domain.Draft{{
 				Tenant: c.Tenant, Stream: domain.Stream{Kind: domain.StreamKey, ID: fact.Key.ID}, By: c.By(),
 				Subject: fact.Key.Subject(), Fact: fact, Reason: in.Reason,
-			}}}, rest.CheckReason("body.reason", in.Reason)
+			}}}
+			return group, withinLimits(ctx, c, group)
 		},
 		Answer: func(ctx context.Context, entries []domain.Entry, replayed bool) (*rest.Made[keyOut], error) {
 			e := entries[0]

@@ -77,8 +77,11 @@ func createRegistration(ctx context.Context, c *call, in *createRegistrationIn) 
 			if err != nil {
 				return domain.Group{}, err
 			}
-			return keyGroup(c, domain.Key{KeyConfig: fact.Key}, fact, in.Body.Reason), rest.CheckReason("body.reason",
-				in.Body.Reason)
+			if err := rest.CheckReason("body.reason", in.Body.Reason); err != nil {
+				return domain.Group{}, err
+			}
+			group := keyGroup(c, domain.Key{KeyConfig: fact.Key}, fact, in.Body.Reason)
+			return group, withinLimits(ctx, c, group)
 		},
 		Answer: func(ctx context.Context, entries []domain.Entry, replayed bool) (*rest.Made[registrationOut], error) {
 			e := entries[0]

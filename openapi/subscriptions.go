@@ -94,7 +94,11 @@ func decideSubscription(ctx context.Context, c *call, in subscriptionIn) (domain
 	if isNotFound(err) {
 		err = domain.Invalid("endpoint_id", "names an endpoint of this tenant")
 	}
-	return subscriptionGroup(c, domain.Subscription{ID: domain.NewUUID()}, fact, in.Reason), err
+	if err != nil {
+		return domain.Group{}, err
+	}
+	group := subscriptionGroup(c, domain.Subscription{ID: domain.NewUUID()}, fact, in.Reason)
+	return group, withinLimits(ctx, c, group)
 }
 
 // mayChangeSubscriptions refuses a receiver changes of its subscriptions unless its endpoint was made with a
@@ -354,7 +358,8 @@ func changeSubscription(
 		if err != nil {
 			return domain.Group{}, err
 		}
-		return subscriptionGroup(c, row.Subscription, fact, reason), nil
+		group := subscriptionGroup(c, row.Subscription, fact, reason)
+		return group, withinLimits(ctx, c, group)
 	})
 }
 

@@ -3,6 +3,7 @@ package openapi
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -15,18 +16,83 @@ import (
 
 // tenantOut is a tenant as the API shows it.
 type tenantOut struct {
-	ID              string `json:"id" doc:"The tenant's id, in every path." example:"acme"`
-	Name            string `json:"name" doc:"For people." example:"Acme Ltd"`
-	WebhooksEnabled bool   `json:"webhooks_enabled" doc:"false: events are logged, routing records that nothing is sent, and what was routed before waits." example:"true"`
-	HTTPSOnly       bool   `json:"https_only" doc:"true: endpoints with http URLs are refused, and those that exist get nothing." example:"false"`
-	Schemas         string `json:"schema_validation" doc:"What happens to events whose data breaks the schema of their type. off: nothing is checked; warn: they are appended, and receipt and entry say what is wrong; enforce: they are refused. Events of types that aren't registered are always accepted." example:"enforce"`
+	ID              string    `json:"id" doc:"The tenant's id, in every path." example:"acme"`
+	Name            string    `json:"name" doc:"For people." example:"Acme Ltd"`
+	WebhooksEnabled bool      `json:"webhooks_enabled" doc:"false: events are logged, routing records that nothing is sent, and what was routed before waits." example:"true"`
+	HTTPSOnly       bool      `json:"https_only" doc:"true: endpoints with http URLs are refused, and those that exist get nothing." example:"false"`
+	Schemas         string    `json:"schema_validation" doc:"What happens to events whose data breaks the schema of their type. off: nothing is checked; warn: they are appended, and receipt and entry say what is wrong; enforce: they are refused. Events of types that aren't registered are always accepted." example:"enforce"`
+	Limits          limitsOut `json:"limits" doc:"How much of each kind the tenant may have at once. Only operators change them."`
 	rest.Versions
+}
+
+// limitsOut are a tenant's limits in force.
+type limitsOut struct {
+	Endpoints     int `json:"endpoints" doc:"Endpoints." example:"2000"`
+	Subscriptions int `json:"subscriptions" doc:"Subscriptions." example:"10000"`
+	FilterBytes   int `json:"filter_bytes" doc:"Bytes of all subscriptions' filters together." example:"1048576"`
+	EventTypes    int `json:"event_types" doc:"Registered event types." example:"5000"`
+	Keys          int `json:"keys" doc:"Keys that aren't revoked, registrations and receivers' keys among them." example:"2500"`
+}
+
+// limitsPatch changes some of a tenant's limits.
+type limitsPatch struct {
+	Endpoints     rest.Patch[int] `json:"endpoints,omitzero" minimum:"1" doc:"null: the default." example:"3000"`
+	Subscriptions rest.Patch[int] `json:"subscriptions,omitzero" minimum:"1" doc:"null: the default." example:"20000"`
+	FilterBytes   rest.Patch[int] `json:"filter_bytes,omitzero" minimum:"1" doc:"null: the default." example:"2097152"`
+	EventTypes    rest.Patch[int] `json:"event_types,omitzero" minimum:"1" doc:"null: the default." example:"6000"`
+	Keys          rest.Patch[int] `json:"keys,omitzero" minimum:"1" doc:"null: the default." example:"4000"`
+}
+
+// apply merges the patch into the limits that an operator chose.
+func (p limitsPatch) apply(l *domain.TenantLimits) error {
+	for _, m := range []struct {
+		name  string
+		patch rest.Patch[int]
+		limit *int
+	}{
+		{"endpoints", p.Endpoints, &l.Endpoints},
+		{"subscriptions", p.Subscriptions, &l.Subscriptions},
+		{"filter_bytes", p.FilterBytes, &l.FilterBytes},
+		{"event_types", p.EventTypes, &l.EventTypes},
+		{"keys", p.Keys, &l.Keys},
+	} {
+		if m.patch.Set && !m.patch.Null && m.patch.Value < 1 {
+			return domain.Invalid("limits."+m.name, "must be 1 or more; null is the default")
+		}
+		m.patch.Apply(m.limit, 0)
+	}
+	return nil
+}
+
+// withinLimits refuses a group that would take its tenant past a limit. Groups that are decided at the same moment don't
+// see one another: a tenant may exceed a limit by as many as it has requests under way.
+func withinLimits(ctx context.Context, c *call, group domain.Group) error {
+	if c.Tenant == domain.InstanceTenant {
+		return nil // its keys are the operators' own
+	}
+	if err := c.CatchUp(ctx); err != nil {
+		return err
+	}
+	before := c.Directory.Usage(c.Tenant)
+	after := before
+	for _, d := range group.Drafts {
+		after.Add(d.Fact, c.Directory.FilterBytes(c.Tenant, d.Stream.ID))
+	}
+	tenant, _ := c.Directory.Tenant(c.Tenant)
+	var reached *domain.LimitError
+	if err := tenant.Limits.Allow(before, after); !errors.As(err, &reached) {
+		return err
+	}
+	return rest.Refuse(http.StatusConflict, "limit_reached",
+		fmt.Sprintf("The tenant's limit of %s, %d, is reached. Nothing was changed: delete what isn't needed, or ask an "+
+			"operator to raise limits.%s in the tenant.", reached.Limit, reached.Most, reached.Limit))
 }
 
 func showTenant(t projections.Tenant) tenantOut {
 	return tenantOut{
 		ID: string(t.ID), Name: t.Name, WebhooksEnabled: t.WebhooksEnabled, HTTPSOnly: t.HTTPSOnly,
 		Schemas:  schemaMode(t.Schemas),
+		Limits:   limitsOut(t.Limits.InForce()),
 		Versions: rest.VersionsOf(t.Version, t.Created, t.Updated),
 	}
 }
@@ -237,11 +303,16 @@ type tenantPatch struct {
 	WebhooksEnabled rest.Patch[bool]   `json:"webhooks_enabled,omitzero" doc:"null: true." example:"false"`
 	HTTPSOnly       rest.Patch[bool]   `json:"https_only,omitzero" doc:"null: false." example:"true"`
 	Schemas         rest.Patch[string] `json:"schema_validation,omitzero" doc:"off, warn or enforce; null: off." example:"enforce"`
+	Limits          *limitsPatch       `json:"limits,omitempty" doc:"Changes the limits that are named. For operators only."`
 	rest.ReasonBody
 }
 
 // patchTenant merges a patch into the tenant as it is.
 func patchTenant(ctx context.Context, c *call, in *patchTenantIn) (*rest.One[tenantOut], error) {
+	if in.Body.Limits != nil && c.Key.Role != domain.RoleOperator {
+		return nil, rest.Refuse(http.StatusForbidden, "forbidden", "Only operators change a tenant's limits.",
+			rest.NewFault("body.limits", "is for operators"))
+	}
 	row, e, err := changeTenant(ctx, c, in.MatchHeader, "body.reason", in.Body.Reason,
 		func(t domain.Tenant) (domain.Fact, error) {
 			config := t.TenantConfig
@@ -250,6 +321,11 @@ func patchTenant(ctx context.Context, c *call, in *patchTenantIn) (*rest.One[ten
 			in.Body.HTTPSOnly.Apply(&config.HTTPSOnly, false)
 			if in.Body.Schemas.Set {
 				config.Schemas = domain.SchemaMode(in.Body.Schemas.Value) // empty, as null leaves it, is off
+			}
+			if in.Body.Limits != nil {
+				if err := in.Body.Limits.apply(&config.Limits); err != nil {
+					return nil, err
+				}
 			}
 			return t.Update(config)
 		})

@@ -18,6 +18,7 @@ type Directory struct {
 	types   map[typeName]*typeHistory
 	typed   map[domain.UUID]typeName // by the type's stream
 	added   []Profile                // in the order in which they were added
+	usage   map[domain.TenantID]*tenantUsage
 	cursor  domain.Position
 	moved   chan struct{} // closed and replaced when the cursor moves
 }
@@ -26,6 +27,13 @@ type Directory struct {
 type typeName struct {
 	tenant domain.TenantID
 	name   domain.EventType
+}
+
+// tenantUsage is what a tenant has of what is limited.
+type tenantUsage struct {
+	domain.TenantUsage
+	endpoints map[domain.UUID]bool
+	filters   map[domain.UUID]int // the length of each subscription's filter
 }
 
 // typeHistory is an event type's newest definition and, by what they are called, all of its schemas.
@@ -51,6 +59,9 @@ type DirectoryRows struct {
 	Keys       []Key       // in force
 	EventTypes []EventType // every version, each type's in order
 	Profiles   []Profile   // in the order in which they were added
+
+	Endpoints     []Endpoint     // in force
+	Subscriptions []Subscription // in force
 }
 
 // NewDirectory returns a Directory that has rows as of a position. Without rows, from position 0, it reads everything
@@ -58,6 +69,7 @@ type DirectoryRows struct {
 func NewDirectory(rows DirectoryRows, at domain.Position) *Directory {
 	d := &Directory{
 		keys: make(map[[32]byte]Key, len(rows.Keys)), tenants: make(map[domain.TenantID]Tenant, len(rows.Tenants)),
+		usage: make(map[domain.TenantID]*tenantUsage),
 		types: make(map[typeName]*typeHistory), typed: make(map[domain.UUID]typeName), added: rows.Profiles,
 		cursor: at, moved: make(chan struct{}),
 	}
@@ -70,7 +82,65 @@ func NewDirectory(rows DirectoryRows, at domain.Position) *Directory {
 	for _, t := range rows.EventTypes {
 		d.putEventType(t)
 	}
+	for _, e := range rows.Endpoints {
+		d.putEndpoint(e)
+	}
+	for _, s := range rows.Subscriptions {
+		d.putSubscription(s)
+	}
 	return d
+}
+
+// Usage returns what a tenant has of what its limits bound.
+func (d *Directory) Usage(tenant domain.TenantID) domain.TenantUsage {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if u, ok := d.usage[tenant]; ok {
+		return u.TenantUsage
+	}
+	return domain.TenantUsage{}
+}
+
+// FilterBytes returns the length of a subscription's filter.
+func (d *Directory) FilterBytes(tenant domain.TenantID, subscription domain.UUID) int {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if u, ok := d.usage[tenant]; ok {
+		return u.filters[subscription]
+	}
+	return 0
+}
+
+// used needs mu held, as do putEndpoint and putSubscription.
+func (d *Directory) used(tenant domain.TenantID) *tenantUsage {
+	u, ok := d.usage[tenant]
+	if !ok {
+		u = &tenantUsage{endpoints: make(map[domain.UUID]bool), filters: make(map[domain.UUID]int)}
+		d.usage[tenant] = u
+	}
+	return u
+}
+
+func (d *Directory) putEndpoint(row Endpoint) {
+	u := d.used(row.Tenant)
+	if row.Deleted {
+		delete(u.endpoints, row.ID)
+	} else {
+		u.endpoints[row.ID] = true
+	}
+	u.Endpoints = len(u.endpoints)
+}
+
+func (d *Directory) putSubscription(row Subscription) {
+	u := d.used(row.Tenant)
+	u.FilterBytes -= u.filters[row.ID]
+	if row.Deleted {
+		delete(u.filters, row.ID)
+	} else {
+		u.filters[row.ID] = len(row.Filter)
+		u.FilterBytes += len(row.Filter)
+	}
+	u.Subscriptions = len(u.filters)
 }
 
 // Follow keeps the Directory up to date until ctx ends (nil) or an entry can't be folded. After an
@@ -198,6 +268,7 @@ func (d *Directory) Await(ctx context.Context, position domain.Position) error {
 func (d *Directory) putTenant(row Tenant) {
 	if row.Deleted {
 		delete(d.tenants, row.ID)
+		delete(d.usage, row.ID)
 		return
 	}
 	if row.Created == (Origin{}) {
@@ -216,6 +287,9 @@ func (d *Directory) putKey(row Key) {
 	if row.Created == (Origin{}) {
 		row.Created = d.keys[hash].Created
 	}
+	if _, known := d.keys[hash]; !known {
+		d.used(row.Tenant).Keys++
+	}
 	d.keys[hash] = row
 }
 
@@ -223,7 +297,10 @@ func (d *Directory) putKey(row Key) {
 // content was destroyed names no type; the type is removed.
 func (d *Directory) putEventType(row EventType) {
 	if row.Deleted {
-		delete(d.types, d.typed[row.ID])
+		if name, ok := d.typed[row.ID]; ok && d.types[name] != nil {
+			delete(d.types, name)
+			d.used(name.tenant).EventTypes--
+		}
 		return
 	}
 	name := typeName{row.Tenant, row.Name}
@@ -232,6 +309,7 @@ func (d *Directory) putEventType(row EventType) {
 	if t == nil {
 		t = &typeHistory{schemas: make(map[string]string)}
 		d.types[name] = t
+		d.used(row.Tenant).EventTypes++
 	}
 	if row.Created == (Origin{}) {
 		row.Created = t.newest.Created
@@ -250,11 +328,13 @@ func (d *Directory) putEventType(row EventType) {
 func (d *Directory) forget(id domain.UUID, hash [32]byte) {
 	if k, ok := d.keys[hash]; ok && k.ID == id {
 		delete(d.keys, hash)
+		d.used(k.Tenant).Keys--
 		return
 	}
 	for h, k := range d.keys {
 		if k.ID == id {
 			delete(d.keys, h)
+			d.used(k.Tenant).Keys--
 		}
 	}
 }
@@ -277,8 +357,11 @@ func (s directoryStore) PutKey(row Key) error {
 	return nil
 }
 
-// PutEndpoint implements Store: endpoints have no part in authentication, nor have subscriptions.
-func (s directoryStore) PutEndpoint(Endpoint) error { return nil }
+// PutEndpoint implements Store: endpoints are counted, as subscriptions are.
+func (s directoryStore) PutEndpoint(row Endpoint) error {
+	s.d.putEndpoint(row)
+	return nil
+}
 
 // PutEventType implements Store.
 func (s directoryStore) PutEventType(row EventType) error {
@@ -293,7 +376,10 @@ func (s directoryStore) PutProfile(row Profile) error {
 }
 
 // PutSubscription implements Store.
-func (s directoryStore) PutSubscription(Subscription) error { return nil }
+func (s directoryStore) PutSubscription(row Subscription) error {
+	s.d.putSubscription(row)
+	return nil
+}
 
 // Advance implements Store.
 func (s directoryStore) Advance(_ domain.TenantID, at Origin) error {

@@ -67,3 +67,50 @@ func TestReadme(t *testing.T) {
 		}
 	}
 }
+
+// TestReadme_LifeOfAnEvent: each file that the README names in the life of an event exists and declares what does that
+// step. Where code moves, the README is to follow.
+func TestReadme_LifeOfAnEvent(t *testing.T) {
+	t.Parallel()
+	root := filepath.Join("..", "..")
+	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, life, _ := strings.Cut(string(text), "### The life of an event\n")
+	life, _, _ = strings.Cut(life, "\n## ")
+	defines := map[string][]string{
+		"openapi/internal/rest/gate.go":             {"func (g *Gate) Handle("},
+		"openapi/internal/ingest/envelope.go":       {"func parseEvent("},
+		"openapi/append.go":                         {"func appendEvent("},
+		"adapters/dispatch/router.go":               {"func (r *Router) Append("},
+		"adapters/dispatch/route.go":                {"func routesOf("},
+		"adapters/postgres/eventlog/append_loop.go": {"func (a *appender) run(", "func (a *appender) append("},
+		"adapters/dispatch/worker.go":               {"func (w *worker) run("},
+		"adapters/courier/courier.go":               {"func (c *Courier) Send("},
+		"adapters/webhook/sender.go":                {"func (s *Sender) Send("},
+		"adapters/postgres/views/follower.go":       {"func (f *Follower) Run("},
+		"projections/apply.go":                      {"func Apply("},
+	}
+	for _, named := range regexp.MustCompile("`([a-z/_]+\\.go)`").FindAllStringSubmatch(life, -1) {
+		path := named[1]
+		source, err := os.ReadFile(filepath.Join(root, path))
+		if err != nil {
+			t.Errorf("the life of an event names a file that isn't there: %v", err)
+			continue
+		}
+		wanted, known := defines[path]
+		if !known {
+			t.Errorf("the life of an event names %s; say here what it defines", path)
+		}
+		for _, declaration := range wanted {
+			if !strings.Contains(string(source), "\n"+declaration) {
+				t.Errorf("%s doesn't define %s", path, declaration)
+			}
+		}
+		delete(defines, path)
+	}
+	for path := range defines {
+		t.Errorf("the life of an event doesn't name %s", path)
+	}
+}

@@ -2047,6 +2047,62 @@ type KeyRequest struct {
 	Role string `json:"role"`
 }
 
+// Limits defines model for Limits.
+type Limits struct {
+	// Endpoints Endpoints.
+	//
+	// Examples: 2000
+	Endpoints int64 `json:"endpoints"`
+
+	// EventTypes Registered event types.
+	//
+	// Examples: 5000
+	EventTypes int64 `json:"event_types"`
+
+	// FilterBytes Bytes of all subscriptions' filters together.
+	//
+	// Examples: 1048576
+	FilterBytes int64 `json:"filter_bytes"`
+
+	// Keys Keys that aren't revoked, registrations and receivers' keys among them.
+	//
+	// Examples: 2500
+	Keys int64 `json:"keys"`
+
+	// Subscriptions Subscriptions.
+	//
+	// Examples: 10000
+	Subscriptions int64 `json:"subscriptions"`
+}
+
+// LimitsPatch defines model for LimitsPatch.
+type LimitsPatch struct {
+	// Endpoints null: the default.
+	//
+	// Examples: 3000
+	Endpoints *int64 `json:"endpoints,omitempty"`
+
+	// EventTypes null: the default.
+	//
+	// Examples: 6000
+	EventTypes *int64 `json:"event_types,omitempty"`
+
+	// FilterBytes null: the default.
+	//
+	// Examples: 2097152
+	FilterBytes *int64 `json:"filter_bytes,omitempty"`
+
+	// Keys null: the default.
+	//
+	// Examples: 4000
+	Keys *int64 `json:"keys,omitempty"`
+
+	// Subscriptions null: the default.
+	//
+	// Examples: 20000
+	Subscriptions *int64 `json:"subscriptions,omitempty"`
+}
+
 // Match defines model for Match.
 type Match struct {
 	// Id The subscription.
@@ -2927,6 +2983,9 @@ type Tenant struct {
 	// Examples: acme
 	Id string `json:"id"`
 
+	// Limits How much of each kind the tenant may have at once. Only operators change them.
+	Limits Limits `json:"limits"`
+
 	// Name For people.
 	//
 	// Examples: Acme Ltd
@@ -2975,6 +3034,9 @@ type TenantPatch struct {
 	//
 	// Examples: true
 	HttpsOnly *bool `json:"https_only,omitempty"`
+
+	// Limits Changes the limits that are named. For operators only.
+	Limits *LimitsPatch `json:"limits,omitempty"`
 
 	// Name null: the id.
 	//

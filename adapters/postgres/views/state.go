@@ -142,7 +142,13 @@ func (v *Views) loadDirectory(ctx context.Context, tx pgx.Tx, at domain.Position
 	if rows.EventTypes, err = decodeAll(ctx, v.log, "event_types", types, configRow.asEventType); err != nil {
 		return rows, err
 	}
-	rows.Profiles, err = v.loadProfiles(ctx, tx)
+	if rows.Profiles, err = v.loadProfiles(ctx, tx); err != nil {
+		return rows, err
+	}
+	if err = putAll(ctx, v.log, tx, "endpoints", at, configRow.asEndpoint, into(&rows.Endpoints)); err != nil {
+		return rows, err
+	}
+	err = putAll(ctx, v.log, tx, "subscriptions", at, configRow.asSubscription, into(&rows.Subscriptions))
 	return rows, err
 }
 
