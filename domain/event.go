@@ -68,7 +68,10 @@ func (a EventAttributes) Validate() error {
 		return err
 	}
 	texts := []struct{ field, value string }{
-		{"source", a.Source}, {"subject", a.Subject}, {"schema_version", a.SchemaVersion}, {"dataschema", a.DataSchema},
+		{"source", a.Source},
+		{"subject", a.Subject},
+		{"schema_version", a.SchemaVersion},
+		{"dataschema", a.DataSchema},
 		{"datacontenttype", a.DataContentType},
 	}
 	for _, t := range texts {

@@ -207,6 +207,7 @@ func (q queue) Less(i, j int) bool {
 	}
 	return q[i].ticket < q[j].ticket
 }
+
 func (q queue) Swap(i, j int) {
 	q[i], q[j] = q[j], q[i]
 	q[i].place, q[j].place = i, j
