@@ -252,14 +252,28 @@ type Log interface {
 	// Head returns the position of the last entry, 0 when there is none.
 	Head(ctx context.Context) (Position, error)
 
-	// Select answers an audit query over one tenant's log. It takes as many steps as it needs; with a filter that matches few
-	// entries it may go through all of them.
-	Select(ctx context.Context, q Query) ([]Entry, error)
-
-	// Scan is one bounded step of Select: it examines at most MaxExamined entries, whether they match or not. next is where
+	// Scan is one bounded step of an audit query over one tenant's log: it examines at most MaxExamined entries, whether they match or not. next is where
 	// the next step begins (Query.GoOn), also where nothing was found yet; nil: everything was examined. It ends early
 	// where the contents that it opens reach the query's Bytes.
 	Scan(ctx context.Context, q Query) (found []Entry, next *Sequence, err error)
+}
+
+// Select answers an audit query in as many steps as it takes; with a filter that matches few entries it may go through all of the
+// tenant's log.
+func Select(ctx context.Context, log Log, q Query) ([]Entry, error) {
+	var found []Entry
+	for limit := q.Limit; ; {
+		some, next, err := log.Scan(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, some...)
+		if next == nil || len(found) == limit {
+			return found, nil
+		}
+		q.Limit = limit - len(found)
+		q.GoOn(*next)
+	}
 }
 
 // AppendOne appends one group and returns its entries.

@@ -173,7 +173,7 @@ func repeated(ctx context.Context, c *call, taken *domain.ClaimedError, location
 		return nil, idConflict(location)
 	}
 	to := taken.Sequence + 1
-	entries, err := c.Log.Select(ctx, domain.Query{Tenant: c.Tenant, From: &taken.Sequence, To: &to, Limit: 1})
+	entries, err := domain.Select(ctx, c.Log, domain.Query{Tenant: c.Tenant, From: &taken.Sequence, To: &to, Limit: 1})
 	switch {
 	case err != nil:
 		return nil, err

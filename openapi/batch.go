@@ -199,7 +199,7 @@ func findAppended(ctx context.Context, c *call, b *ingest.Batch) error {
 			end++
 		}
 		to := found[end-1].Sequence + 1
-		entries, err := c.Log.Select(ctx, domain.Query{
+		entries, err := domain.Select(ctx, c.Log, domain.Query{
 			Tenant: c.Tenant, From: &found[n].Sequence, To: &to, Limit: end - n,
 		})
 		if err != nil {

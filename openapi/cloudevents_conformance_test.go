@@ -117,7 +117,7 @@ func TestCloudEvents_conformance(t *testing.T) {
 
 			at := domain.Sequence(read.number("sequence"))
 			to := at + 1
-			entries, err := f.log.Select(t.Context(), domain.Query{Tenant: "acme", From: &at, To: &to, Limit: 1})
+			entries, err := domain.Select(t.Context(), f.log, domain.Query{Tenant: "acme", From: &at, To: &to, Limit: 1})
 			if err != nil {
 				t.Fatal(err)
 			}

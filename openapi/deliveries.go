@@ -230,7 +230,7 @@ func decideRedrive(ctx context.Context, c *call, in rest.ThingPath, reason strin
 	stream := domain.Stream{Kind: domain.StreamDelivery, ID: id}
 	// The delivery changes without anybody asking: its version is read first, so that a change in between is a
 	// conflict.
-	last, err := c.Log.Select(ctx,
+	last, err := domain.Select(ctx, c.Log,
 		domain.Query{Tenant: c.Tenant, Stream: stream, Descending: true, Limit: 1, HeadersOnly: true})
 	if err != nil {
 		return domain.Group{}, err

@@ -60,7 +60,7 @@ func registeredEndpoints(
 				Limit: in.Limit + 1, Descending: in.Order == "desc",
 			}
 			l.Bound(&q, reflected)
-			entries, err := c.Log.Select(ctx, q)
+			entries, err := domain.Select(ctx, c.Log, q)
 			if err != nil {
 				return err
 			}

@@ -144,7 +144,7 @@ func TestEventType_AtOnce(t *testing.T) {
 			t.Errorf("status %d", code)
 		}
 	}
-	entries, err := f.log.Select(context.Background(), domain.Query{Tenant: "acme", Kind: domain.KindEventTypeRegistered, Limit: 10})
+	entries, err := domain.Select(context.Background(), f.log, domain.Query{Tenant: "acme", Kind: domain.KindEventTypeRegistered, Limit: 10})
 	if err != nil || created != 1 || len(entries) != 1 {
 		t.Errorf("%d answers say that they created it, the log has it %d times (%v)", created, len(entries), err)
 	}

@@ -354,7 +354,7 @@ func (l *claimLog) Claimed(ctx context.Context, claims []domain.Claim) ([]*domai
 		if made, ok := l.made[claimName(c)]; ok {
 			made.Claim, made.Same = i, l.sums[claimName(c)] == c.Digest
 			to := made.Sequence + 1
-			first, err := l.Select(ctx, domain.Query{Tenant: c.Tenant, From: &made.Sequence, To: &to, Limit: 1})
+			first, err := domain.Select(ctx, l, domain.Query{Tenant: c.Tenant, From: &made.Sequence, To: &to, Limit: 1})
 			if err != nil {
 				return nil, err
 			}

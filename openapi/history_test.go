@@ -19,7 +19,7 @@ func (f *fixture) event(tenant, id string) domain.Entry {
 	receipt := f.post(f.operator, "/v1/tenants/"+tenant+"/events", fmt.Sprintf(`{"id":%q,"type":"offer.issued","data":{"id":%q}}`, id, id)).want(http.StatusCreated)
 	at := domain.Sequence(receipt.number("sequence"))
 	to := at + 1
-	entries, err := f.log.Select(context.Background(), domain.Query{Tenant: domain.TenantID(tenant), From: &at, To: &to, Limit: 1})
+	entries, err := domain.Select(context.Background(), f.log, domain.Query{Tenant: domain.TenantID(tenant), From: &at, To: &to, Limit: 1})
 	if err != nil || len(entries) != 1 {
 		f.t.Fatal(entries, err)
 	}

@@ -13,7 +13,7 @@ import (
 func (f *fixture) hopsOf(tenant domain.TenantID, n int64) int {
 	f.t.Helper()
 	from, to := domain.Sequence(n), domain.Sequence(n+1)
-	entries, err := f.log.Select(f.t.Context(), domain.Query{Tenant: tenant, From: &from, To: &to, Limit: 1})
+	entries, err := domain.Select(f.t.Context(), f.log, domain.Query{Tenant: tenant, From: &from, To: &to, Limit: 1})
 	if err != nil || len(entries) != 1 {
 		f.t.Fatal(entries, err)
 	}

@@ -168,7 +168,7 @@ func TestProfiles_AtOnce(t *testing.T) {
 			got.problem(http.StatusConflict, "profile_exists")
 		}
 	}
-	entries, err := f.log.Select(context.Background(), domain.Query{Tenant: domain.InstanceTenant, Kind: domain.KindProfileAdded, Limit: 10})
+	entries, err := domain.Select(context.Background(), f.log, domain.Query{Tenant: domain.InstanceTenant, Kind: domain.KindProfileAdded, Limit: 10})
 	if err != nil || created != 1 || len(entries) != 1 {
 		t.Errorf("%d answers say that they created it, the log has %d (%v)", created, len(entries), err)
 	}

@@ -204,7 +204,7 @@ func TestRegistrant_Quota(t *testing.T) {
 	}
 }
 
-// TestRegistrant_OtherProcess: another process uses the registration between a decision and its append. It is decided anew,
+// TestRegistrant_OtherProcess: another process uses the registration between a decision and its append. It is decided again,
 // and the secrets of the first decision are gone.
 func TestRegistrant_OtherProcess(t *testing.T) {
 	t.Parallel()

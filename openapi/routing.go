@@ -91,7 +91,7 @@ func answerRouting(
 		query.To = &to
 	}
 	for {
-		entries, err := c.Log.Select(ctx, query)
+		entries, err := domain.Select(ctx, c.Log, query)
 		if err != nil {
 			return nil, err
 		}

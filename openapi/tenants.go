@@ -176,7 +176,7 @@ func decideTenant(c *call, fact *domain.TenantCreated, reason string) (domain.Gr
 
 // firstTenant answers with entry 0 of the tenant's log.
 func firstTenant(ctx context.Context, c *call, id domain.TenantID, replayed bool) (*rest.Made[tenantOut], error) {
-	entries, err := c.Log.Select(ctx, domain.Query{Tenant: id, Limit: 1})
+	entries, err := domain.Select(ctx, c.Log, domain.Query{Tenant: id, Limit: 1})
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,7 @@ func TestTestEvent(t *testing.T) {
 	if string(again.Body) != string(made.Body) || again.Header.Get("Location") != made.Header.Get("Location") {
 		t.Errorf("repeated: %s, want %s", again.Body, made.Body)
 	}
-	entry, err := f.log.Select(t.Context(), domain.Query{Tenant: "acme", Descending: true, Limit: 1})
+	entry, err := domain.Select(t.Context(), f.log, domain.Query{Tenant: "acme", Descending: true, Limit: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

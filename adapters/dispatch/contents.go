@@ -181,7 +181,7 @@ func (c *contents) get(ctx context.Context, tenant domain.TenantID, sequence, la
 		return e, nil
 	}
 	to := last + 1
-	entries, err := c.log.Select(ctx, domain.Query{
+	entries, err := domain.Select(ctx, c.log, domain.Query{
 		Tenant: tenant, From: &sequence, To: &to, Kind: domain.KindEventAppended, Limit: contentPage,
 	})
 	if err != nil {

@@ -16,10 +16,10 @@ type selects struct {
 	n atomic.Int64
 }
 
-// Select implements domain.Log.
-func (s *selects) Select(ctx context.Context, q domain.Query) ([]domain.Entry, error) {
+// Scan implements domain.Log.
+func (s *selects) Scan(ctx context.Context, q domain.Query) ([]domain.Entry, *domain.Sequence, error) {
 	s.n.Add(1)
-	return s.Log.Select(ctx, q)
+	return s.Log.Scan(ctx, q)
 }
 
 // TestContents_Backlog: the events of a backlog are read in pages.

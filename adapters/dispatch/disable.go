@@ -41,7 +41,7 @@ func (s *disabler) note(l *lane, drafts []domain.Draft) {
 	}
 }
 
-// disable appends an endpoint's disabling, judging anew whenever somebody has changed it meanwhile, until it is known
+// disable appends an endpoint's disabling, deciding again whenever somebody has changed it meanwhile, until it is known
 // what became of it.
 func (s *disabler) disable(ctx context.Context, l *lane, judge judgement, cause domain.Sequence) {
 	var pause backoff

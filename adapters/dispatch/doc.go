@@ -36,7 +36,7 @@
 // in the views, beyond its lane's horizon.
 //
 //	waiting   in its lane's window. A worker claims it when it is due; it is taken out to be cancelled when its endpoint goes;
-//	          an entry of its stream has it settled anew; it is forgotten when the window is full
+//	          an entry of its stream has it settled again; it is forgotten when the window is full
 //	held      a task has it in hand: a worker, a reservation, or what appends a cancellation or an end in the background.
 //	          Released with the version that the append reached, it is settled if the fold has got there, else stale
 //	stale     the fold is behind. It is settled when the fold catches up
@@ -125,7 +125,7 @@
 //
 // The shards that a node holds are in lanes, although leases decides about them: the fold alone brings them in and takes
 // them away, in the order of the log, with the deliveries that are folded into them. Disabling an endpoint is apart from
-// recording an attempt (disabler, recorder), since it goes on after the attempt's end is in the log, and judges anew what
+// recording an attempt (disabler, recorder), since it goes on after the attempt's end is in the log, and decides again what
 // somebody has changed meanwhile.
 //
 // The log's word counts, not this node's. Every append expects its stream's version, so a stale item or a repeated
@@ -159,7 +159,7 @@
 // ones are due by the local clock of the shard's owner.
 //
 // A 410 disables the endpoint in the group that ends the attempt, which expects the endpoint as the fold has it. If
-// somebody has changed it, the end goes alone and the disabling is decided anew when the fold has the change: an
+// somebody has changed it, the end goes alone and the disabling is decided again when the fold has the change: an
 // outcome never waits for it. What waits for a disabled endpoint waits until it is resumed. Automatic disabling after
 // nothing but failures is judged in the background, only when a delivery's schedule has just ended, and by the views as
 // of that entry; a judgement says until when the next one can't differ, so that an endpoint that is down isn't judged

@@ -133,12 +133,12 @@ func (l *faulty) Await(ctx context.Context, after domain.Position) {
 	}
 }
 
-// Select implements domain.Log.
-func (l *faulty) Select(ctx context.Context, q domain.Query) ([]domain.Entry, error) {
+// Scan implements domain.Log.
+func (l *faulty) Scan(ctx context.Context, q domain.Query) ([]domain.Entry, *domain.Sequence, error) {
 	if err := l.gone(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return l.Log.Select(ctx, q)
+	return l.Log.Scan(ctx, q)
 }
 
 // failures notes what a test has to say, where testing.T and rapid.T can't be used: within another's bubble.

@@ -101,7 +101,7 @@ func (r *recorder) noteEnd(ctx context.Context, sh *shard, e *ending, o domain.O
 		sh.lose()
 		return true
 	case errors.Is(o.Err, domain.ErrConflict) && e.disabled != nil:
-		// Perhaps somebody has changed the endpoint: whether it is still to be disabled is decided anew.
+		// Perhaps somebody has changed the endpoint: decide again whether it is to be disabled.
 		e.disabled = nil
 		return false
 	case errors.Is(o.Err, domain.ErrConflict):

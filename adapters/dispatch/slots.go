@@ -13,8 +13,9 @@ import (
 // Nobody takes more than three times what is left to others. A tenant begins another attempt while it has fewer under
 // way than three times the slots that are free: alone it has three quarters of them, and a tenant that has nothing under
 // way finds a slot unless there are more busy tenants than slots. So does an endpoint while it has fewer than three
-// times what its tenant may still begin: alone it has three quarters of three quarters. A lane that has something due and is refused waits; a
-// slot that comes free goes to the tenant with the fewest under way, and there to the lane with the fewest.
+// times what its tenant may still begin: alone it has three quarters of three quarters. A lane that has something due
+// and is refused waits; a slot that comes free goes to the tenant with the fewest under way, and there to the lane with
+// the fewest.
 type slots struct {
 	limit    int  // of attempts under way on this node
 	running  int  // attempts under way on this node

@@ -11,23 +11,6 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// Select implements domain.Log.
-func (m *Memory) Select(ctx context.Context, q domain.Query) ([]domain.Entry, error) {
-	var found []domain.Entry
-	for limit := q.Limit; ; {
-		some, next, err := m.Scan(ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, some...)
-		if next == nil || len(found) == limit {
-			return found, nil
-		}
-		q.Limit = limit - len(found)
-		q.GoOn(*next)
-	}
-}
-
 // Scan implements domain.Log.
 func (m *Memory) Scan(ctx context.Context, q domain.Query) (found []domain.Entry, next *domain.Sequence, err error) {
 	if err := ctx.Err(); err != nil {

@@ -200,7 +200,7 @@ func testContext(f *fixture) {
 		if _, err := f.log.Head(ctx); !errors.Is(err, context.Canceled) {
 			f.Errorf("head: %v", err)
 		}
-		if _, err := f.log.Select(ctx, domain.Query{Tenant: f.tenant, Limit: 1}); !errors.Is(err, context.Canceled) {
+		if _, err := domain.Select(ctx, f.log, domain.Query{Tenant: f.tenant, Limit: 1}); !errors.Is(err, context.Canceled) {
 			f.Errorf("select: %v", err)
 		}
 	})

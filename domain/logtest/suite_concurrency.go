@@ -64,7 +64,7 @@ func (f *fixture) compete(shared domain.Stream) (won int) {
 }
 
 func (f *fixture) version(stream domain.Stream) int {
-	found, err := f.log.Select(f.Context(), domain.Query{Tenant: f.tenant, Stream: stream, Descending: true, Limit: 1})
+	found, err := domain.Select(f.Context(), f.log, domain.Query{Tenant: f.tenant, Stream: stream, Descending: true, Limit: 1})
 	if err != nil || len(found) != 1 {
 		f.Errorf("select the stream's last entry: %v", err)
 		return 0

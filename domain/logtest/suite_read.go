@@ -98,7 +98,7 @@ func testContent(f *fixture) {
 func (f *fixture) one(e domain.Entry) domain.Entry {
 	f.Helper()
 	from, to := e.Sequence, e.Sequence+1
-	found, err := f.log.Select(f.Context(), domain.Query{Tenant: e.Tenant, From: &from, To: &to, Limit: 10})
+	found, err := domain.Select(f.Context(), f.log, domain.Query{Tenant: e.Tenant, From: &from, To: &to, Limit: 10})
 	if err != nil || len(found) != 1 {
 		f.Fatalf("select of sequence %d: %d entries, %v", e.Sequence, len(found), err)
 	}

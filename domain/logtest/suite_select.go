@@ -84,7 +84,7 @@ func testSelect(f *fixture) {
 	})
 	f.step("a limit must be positive", func(f *fixture) {
 		for _, limit := range []int{0, -1} {
-			if _, err := f.log.Select(f.Context(), domain.Query{Tenant: f.tenant, Limit: limit}); err == nil {
+			if _, err := domain.Select(f.Context(), f.log, domain.Query{Tenant: f.tenant, Limit: limit}); err == nil {
 				f.Errorf("limit %d was accepted", limit)
 			}
 		}
@@ -189,7 +189,7 @@ func (f *fixture) scanned(q domain.Query, size int, want []domain.Entry) {
 
 func (f *fixture) selected(q domain.Query, want []domain.Entry) {
 	f.Helper()
-	got, err := f.log.Select(f.Context(), q)
+	got, err := domain.Select(f.Context(), f.log, q)
 	if err != nil || len(got) != len(want) {
 		f.Fatalf("%+v: %d entries and error %v, want %d entries", q, len(got), err, len(want))
 	}

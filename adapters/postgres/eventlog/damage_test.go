@@ -33,7 +33,7 @@ func TestLog_AcceptDamage(t *testing.T) {
 	}
 	damage(made[1], 40)
 	checked("sequence 2 of tenant default (1 such entries)")
-	list, err := log.Select(t.Context(), domain.Query{Tenant: domain.DefaultTenant, Limit: 10})
+	list, err := domain.Select(t.Context(), log, domain.Query{Tenant: domain.DefaultTenant, Limit: 10})
 	if err != nil || len(list) != 4 || !list[2].Damaged || list[1].Damaged || list[3].Damaged {
 		t.Fatalf("listed: %+v, %v", list, err)
 	}

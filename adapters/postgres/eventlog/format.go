@@ -11,7 +11,7 @@ import (
 // Format is the format that the instance's log was last raised to: kinds of facts, and versions of them, that came with a later
 // one must not be written yet, because a program that runs beside this one may not know them. 1: it never was.
 func Format(ctx context.Context, log domain.Log) (int, error) {
-	entries, err := log.Select(ctx, domain.Query{
+	entries, err := domain.Select(ctx, log, domain.Query{
 		Tenant: domain.InstanceTenant, Kind: domain.KindFormatRaised, Descending: true, Limit: 1,
 	})
 	if err != nil {

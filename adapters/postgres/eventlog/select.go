@@ -13,24 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Select implements domain.Log. It goes along the tenant's sequences, or along one stream. Times become sequences first.
-func (l *Log) Select(ctx context.Context, q domain.Query) ([]domain.Entry, error) {
-	var found []domain.Entry
-	for limit := q.Limit; ; {
-		some, next, err := l.Scan(ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, some...)
-		if next == nil || len(found) == limit {
-			return found, nil
-		}
-		q.Limit = limit - len(found)
-		q.GoOn(*next)
-	}
-}
-
-// Scan implements domain.Log.
+// Scan implements domain.Log. It goes along the tenant's sequences, or along one stream. Times become sequences first.
 func (l *Log) Scan(ctx context.Context, q domain.Query) (found []domain.Entry, next *domain.Sequence, err error) {
 	if q.Limit < 1 {
 		return nil, nil, errors.New("select: the limit must be positive")

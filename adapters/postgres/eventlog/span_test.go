@@ -82,7 +82,7 @@ func TestLog_ManyPartitions(t *testing.T) {
 		"backwards": {From: &from, To: &to, Descending: true},
 	} {
 		q.Tenant, q.Limit = domain.DefaultTenant, 1000
-		entries, err := wide.Select(t.Context(), q)
+		entries, err := domain.Select(t.Context(), wide, q)
 		if err != nil || len(entries) != 320 {
 			t.Errorf("by %s: %d entries, %v", name, len(entries), err)
 		}

@@ -134,7 +134,7 @@ func TestViews_ErasureChangesNoFold(t *testing.T) {
 }
 
 // TestViews_EachErasureChangesNoFold destroys the secrets of a random history's persons one after another, in random order.
-// After each, what is folded anew by a process that never saw them has the same deliveries, attempts and health as of any
+// After each, what is folded by a process that never saw them has the same deliveries, attempts and health as of any
 // sequence, and so have the views as they are; the entries about the erased, and no others, are erased.
 func TestViews_EachErasureChangesNoFold(t *testing.T) {
 	t.Parallel()

@@ -76,7 +76,7 @@ func (r *viewReader) event(ctx context.Context, condition string, args ...any) (
 // Event implements projections.Reader. The log finds an entry by its stream.
 func (r *viewReader) Event(ctx context.Context, id domain.UUID) (projections.Event, error) {
 	upTo := r.last + 1
-	first, err := r.log.Select(ctx, domain.Query{
+	first, err := domain.Select(ctx, r.log, domain.Query{
 		Tenant: r.tenant, Stream: domain.Stream{Kind: domain.StreamEvent, ID: id}, To: &upTo, Limit: 1, HeadersOnly: true,
 	})
 	if err != nil {

@@ -57,7 +57,7 @@ func TestFollower_StopsAtRefusedRows(t *testing.T) {
 
 func stops(t testing.TB, log *opened) []domain.Entry {
 	t.Helper()
-	entries, err := log.Select(t.Context(), domain.Query{Tenant: domain.InstanceTenant, Kind: domain.KindFollowerStopped, Limit: 10})
+	entries, err := domain.Select(t.Context(), log, domain.Query{Tenant: domain.InstanceTenant, Kind: domain.KindFollowerStopped, Limit: 10})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -76,7 +76,7 @@ func TestFollower_StopsAndSaysSo(t *testing.T) {
 		registry = prometheus.NewRegistry()
 	}
 	said := func() []domain.Entry {
-		entries, err := log.Select(t.Context(), domain.Query{Tenant: domain.InstanceTenant, Kind: domain.KindFollowerStopped, Limit: 10})
+		entries, err := domain.Select(t.Context(), log, domain.Query{Tenant: domain.InstanceTenant, Kind: domain.KindFollowerStopped, Limit: 10})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -89,7 +89,7 @@ func Earlier(
 			Fault{"header.Idempotency-Key", "was used for a request with another body, path or query"})
 	}
 	to := claim.Sequence + domain.Sequence(claim.Count)
-	entries, err := r.Log.Select(ctx, domain.Query{Tenant: tenant, From: &claim.Sequence, To: &to, Limit: claim.Count})
+	entries, err := domain.Select(ctx, r.Log, domain.Query{Tenant: tenant, From: &claim.Sequence, To: &to, Limit: claim.Count})
 	// Entries that only continue an event's routing answer nothing.
 	return slices.DeleteFunc(entries, func(e domain.Entry) bool { return e.Kind == domain.KindEventRouted }), err
 }

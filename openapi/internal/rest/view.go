@@ -166,7 +166,7 @@ func Head(ctx context.Context, r *Request, tenant domain.TenantID) (domain.Seque
 
 // end is the last sequence of a tenant's log, and when that entry was recorded; -1 for none.
 func end(ctx context.Context, r *Request, tenant domain.TenantID) (domain.Sequence, time.Time, error) {
-	last, err := r.Log.Select(ctx, domain.Query{Tenant: tenant, Descending: true, Limit: 1, HeadersOnly: true})
+	last, err := domain.Select(ctx, r.Log, domain.Query{Tenant: tenant, Descending: true, Limit: 1, HeadersOnly: true})
 	if err != nil {
 		return 0, time.Time{}, err
 	}
@@ -229,7 +229,7 @@ func Pause(ctx context.Context) {
 // Entry reads one entry of the request's tenant.
 func Entry(ctx context.Context, r *Request, at domain.Sequence) (*domain.Entry, error) {
 	to := at + 1
-	entries, err := r.Log.Select(ctx, domain.Query{Tenant: r.Tenant, From: &at, To: &to, Limit: 1})
+	entries, err := domain.Select(ctx, r.Log, domain.Query{Tenant: r.Tenant, From: &at, To: &to, Limit: 1})
 	if err != nil {
 		return nil, err
 	}
@@ -265,7 +265,7 @@ func EachRow[R any](read func(projections.Page) ([]R, error), put func(R) (domai
 
 // Created returns where a thing's stream begins.
 func Created(ctx context.Context, r *Request, stream domain.Stream) (projections.Origin, error) {
-	first, err := r.Log.Select(ctx, domain.Query{Tenant: r.Tenant, Stream: stream, Limit: 1, HeadersOnly: true})
+	first, err := domain.Select(ctx, r.Log, domain.Query{Tenant: r.Tenant, Stream: stream, Limit: 1, HeadersOnly: true})
 	if err != nil {
 		return projections.Origin{}, err
 	}
