@@ -65,57 +65,6 @@ func (c *configRow) check(ctx context.Context, log Log, table string) error {
 	return nil
 }
 
-// PutTenant implements projections.Store.
-func (p *viewsPage) PutTenant(t projections.Tenant) (err error) {
-	row := configRow{id: t.Stream, tenant: t.ID, version: t.Version, deleted: t.Deleted, created: t.Created, from: t.Updated}
-	p.tenants, err = p.putConfig(p.tenants, row, t.TenantConfig)
-	return err
-}
-
-// PutKey implements projections.Store.
-func (p *viewsPage) PutKey(k projections.Key) (err error) {
-	row := configRow{id: k.ID, tenant: k.Tenant, version: k.Version, deleted: k.Revoked, created: k.Created, from: k.Updated}
-	p.keys, err = p.putConfig(p.keys, row, k.KeyRights)
-	return err
-}
-
-// PutEndpoint implements projections.Store.
-func (p *viewsPage) PutEndpoint(e projections.Endpoint) (err error) {
-	row := configRow{id: e.ID, tenant: e.Tenant, version: e.Version, deleted: e.Deleted, created: e.Created, from: e.Updated}
-	p.endpoints, err = p.putConfig(p.endpoints, row, e.EndpointConfig)
-	return err
-}
-
-// PutSubscription implements projections.Store.
-func (p *viewsPage) PutSubscription(s projections.Subscription) (err error) {
-	row := configRow{
-		id: s.ID, endpoint: s.Endpoint, tenant: s.Tenant, version: s.Version, deleted: s.Deleted, created: s.Created, from: s.Updated,
-	}
-	p.subscriptions, err = p.putConfig(p.subscriptions, row, s.SubscriptionConfig)
-	return err
-}
-
-// PutEventType implements projections.Store.
-func (p *viewsPage) PutEventType(t projections.EventType) (err error) {
-	row := configRow{id: t.ID, name: t.Name, tenant: t.Tenant, version: t.Version, deleted: t.Deleted, created: t.Created, from: t.Updated}
-	p.eventTypes, err = p.putConfig(p.eventTypes, row, t.EventTypeConfig)
-	return err
-}
-
-func (p *viewsPage) putConfig(rows []configRow, row configRow, config any) ([]configRow, error) {
-	if row.version == 1 {
-		p.created[row.id] = row.created
-	}
-	first, ok := p.created[row.id]
-	if !ok {
-		return nil, fmt.Errorf("version %d follows none: %w", row.version, domain.ErrNotFound)
-	}
-	row.created = first
-	var err error
-	row.config, err = json.Marshal(config, asInTheLog)
-	return append(rows, row), err
-}
-
 // The statements of the five tables differ only in names. Every version that another follows gets its end: those of
 // earlier pages and those just inserted alike.
 const (

@@ -24,7 +24,7 @@ func (v *Views) LoadConfig(ctx context.Context, at domain.Position) (*projection
 	config := projections.NewConfig()
 	err := v.snapshotOfAll(ctx, func(tx pgx.Tx, cursor domain.Position) error {
 		config.SetCursor(min(at, cursor))
-		return v.loadConfig(ctx, tx, config, config.Cursor())
+		return loadConfig(ctx, v.log, tx, config, config.Cursor())
 	})
 	if err != nil {
 		return nil, fmt.Errorf("load the configuration: %w", err)
@@ -35,14 +35,14 @@ func (v *Views) LoadConfig(ctx context.Context, at domain.Position) (*projection
 // heldAtSQL selects the versions that held at position $1.
 const heldAtSQL = ` WHERE from_position <= $1 AND (to_position IS NULL OR to_position > $1) AND NOT deleted`
 
-func (v *Views) loadConfig(ctx context.Context, tx pgx.Tx, into *projections.Config, at domain.Position) error {
-	if err := putAll(ctx, v.log, tx, "tenants", at, configRow.asTenant, into.PutTenant); err != nil {
+func loadConfig(ctx context.Context, log Log, tx pgx.Tx, into *projections.Config, at domain.Position) error {
+	if err := putAll(ctx, log, tx, "tenants", at, configRow.asTenant, into.PutTenant); err != nil {
 		return err
 	}
-	if err := putAll(ctx, v.log, tx, "endpoints", at, configRow.asEndpoint, into.PutEndpoint); err != nil {
+	if err := putAll(ctx, log, tx, "endpoints", at, configRow.asEndpoint, into.PutEndpoint); err != nil {
 		return err
 	}
-	if err := putAll(ctx, v.log, tx, "subscriptions", at, configRow.asSubscription, into.PutSubscription); err != nil {
+	if err := putAll(ctx, log, tx, "subscriptions", at, configRow.asSubscription, into.PutSubscription); err != nil {
 		return err
 	}
 	// A deletion leaves no row that holds, and configures routing all the same.
@@ -114,7 +114,7 @@ func checkVersions(ctx context.Context, tx pgx.Tx, table string, rows []configRo
 func (v *Views) LoadDirectory(ctx context.Context) (*projections.Directory, error) {
 	var directory *projections.Directory
 	err := v.snapshotOfAll(ctx, func(tx pgx.Tx, cursor domain.Position) error {
-		rows, err := v.loadDirectory(ctx, tx, cursor)
+		rows, err := loadDirectory(ctx, v.log, tx, cursor)
 		directory = projections.NewDirectory(rows, cursor)
 		return err
 	})
@@ -124,43 +124,43 @@ func (v *Views) LoadDirectory(ctx context.Context) (*projections.Directory, erro
 	return directory, nil
 }
 
-func (v *Views) loadDirectory(ctx context.Context, tx pgx.Tx, at domain.Position) (rows projections.DirectoryRows, err error) {
-	err = putAll(ctx, v.log, tx, "tenants", at, configRow.asTenant, into(&rows.Tenants))
+func loadDirectory(ctx context.Context, log Log, tx pgx.Tx, at domain.Position) (rows projections.DirectoryRows, err error) {
+	err = putAll(ctx, log, tx, "tenants", at, configRow.asTenant, into(&rows.Tenants))
 	if err != nil {
 		return rows, err
 	}
-	if err = putAll(ctx, v.log, tx, "keys", at, configRow.asKey, into(&rows.Keys)); err != nil {
+	if err = putAll(ctx, log, tx, "keys", at, configRow.asKey, into(&rows.Keys)); err != nil {
 		return rows, err
 	}
-	if err = v.nameKeys(ctx, rows.Keys); err != nil {
+	if err = nameKeys(ctx, log, rows.Keys); err != nil {
 		return rows, err
 	}
 	types, err := queryConfig(ctx, tx, `SELECT `+configColumns+` FROM event_types ORDER BY from_position`)
 	if err != nil {
 		return rows, err
 	}
-	if rows.EventTypes, err = decodeAll(ctx, v.log, "event_types", types, configRow.asEventType); err != nil {
+	if rows.EventTypes, err = decodeAll(ctx, log, "event_types", types, configRow.asEventType); err != nil {
 		return rows, err
 	}
-	if rows.Profiles, err = v.loadProfiles(ctx, tx); err != nil {
+	if rows.Profiles, err = loadProfiles(ctx, log, tx); err != nil {
 		return rows, err
 	}
-	if err = putAll(ctx, v.log, tx, "endpoints", at, configRow.asEndpoint, into(&rows.Endpoints)); err != nil {
+	if err = putAll(ctx, log, tx, "endpoints", at, configRow.asEndpoint, into(&rows.Endpoints)); err != nil {
 		return rows, err
 	}
-	err = putAll(ctx, v.log, tx, "subscriptions", at, configRow.asSubscription, into(&rows.Subscriptions))
+	err = putAll(ctx, log, tx, "subscriptions", at, configRow.asSubscription, into(&rows.Subscriptions))
 	return rows, err
 }
 
 // nameKeys adds what keys of all tenants are called.
-func (v *Views) nameKeys(ctx context.Context, keys []projections.Key) error {
+func nameKeys(ctx context.Context, log Log, keys []projections.Key) error {
 	slices.SortStableFunc(keys, func(a, b projections.Key) int { return strings.Compare(string(a.Tenant), string(b.Tenant)) })
 	for begin := 0; begin < len(keys); {
 		end := begin
 		for end < len(keys) && keys[end].Tenant == keys[begin].Tenant {
 			end++
 		}
-		if err := addNames(ctx, v.log, keys[begin].Tenant, keys[begin:end]); err != nil {
+		if err := addNames(ctx, log, keys[begin].Tenant, keys[begin:end]); err != nil {
 			return err
 		}
 		begin = end

@@ -25,7 +25,7 @@ const (
 	deleteUndeliveredSQL = `DELETE FROM undelivered WHERE delivery = ANY ($1)`
 )
 
-func (p *viewsPage) queueUndelivered(b *pgx.Batch) {
+func (p *deliveryPage) queueUndelivered(b *pgx.Batch) {
 	var in, moved, out []*deliveryRow
 	for _, d := range p.order {
 		switch now := undelivered(&d.Delivery); {

@@ -22,7 +22,7 @@ type Views struct {
 	pool     *pgxpool.Pool
 	log      Log
 	follower *Follower
-	refolded int // entries in a page of a rebuild
+	refold   refold
 }
 
 var _ projections.Views = (*Views)(nil)
@@ -30,7 +30,7 @@ var _ projections.Views = (*Views)(nil)
 // NewViews makes Views. The pool must not be the one that log uses: a Reader holds a connection while it, or who reads,
 // asks the log. follower is this process's, which is asked to hurry when a reader waits; it may be nil.
 func NewViews(pool *pgxpool.Pool, log Log, follower *Follower) *Views {
-	return &Views{pool: pool, log: log, follower: follower, refolded: maxFolded}
+	return &Views{pool: pool, log: log, follower: follower, refold: refold{pool, log, maxFolded}}
 }
 
 // errViewBehind has Read wait.
@@ -43,7 +43,7 @@ func (v *Views) Read(ctx context.Context, tenant domain.TenantID, atLeast domain
 			if at.sequence < atLeast {
 				return errViewBehind
 			}
-			return f(&viewReader{tx: tx, log: v.log, tenant: tenant, last: at.sequence})
+			return f(newViewReader(&tenantSnapshot{tx: tx, log: v.log, tenant: tenant, last: at.sequence}))
 		})
 	}
 	err := read()
