@@ -110,10 +110,10 @@ const compareBatch = 100
 
 // compare answers a caller whose claims of one tenant were made before: for each, in order, it tells a repetition of the earlier
 // request from another one.
-func (l *Log) compare(ctx context.Context, tenant domain.TenantID, taken []*takenError) ([]*domain.ClaimedError, error) {
+func (r *reader) compare(ctx context.Context, tenant domain.TenantID, taken []*takenError) ([]*domain.ClaimedError, error) {
 	answers := make([]*domain.ClaimedError, 0, len(taken))
 	for some := range slices.Chunk(taken, compareBatch) {
-		more, err := l.compareSome(ctx, tenant, some)
+		more, err := r.compareSome(ctx, tenant, some)
 		if err != nil {
 			return nil, fmt.Errorf("compare with an earlier request: %w", err)
 		}
@@ -122,14 +122,14 @@ func (l *Log) compare(ctx context.Context, tenant domain.TenantID, taken []*take
 	return answers, nil
 }
 
-func (l *Log) compareSome(ctx context.Context, tenant domain.TenantID, taken []*takenError) ([]*domain.ClaimedError, error) {
+func (r *reader) compareSome(ctx context.Context, tenant domain.TenantID, taken []*takenError) ([]*domain.ClaimedError, error) {
 	var sequences []domain.Sequence
 	for _, t := range taken {
 		for i := range t.earlier.count {
 			sequences = append(sequences, t.earlier.sequence+domain.Sequence(i))
 		}
 	}
-	list, err := l.Entries(ctx, tenant, sequences)
+	list, err := r.Entries(ctx, tenant, sequences)
 	if err != nil {
 		return nil, err
 	}
@@ -140,11 +140,11 @@ func (l *Log) compareSome(ctx context.Context, tenant domain.TenantID, taken []*
 			ids = append(ids, key)
 		}
 	}
-	found, err := l.keys.Read(ctx, l.pool, ids, nil)
+	found, err := r.keys.Read(ctx, r.pool, ids, nil)
 	if err != nil {
 		return nil, err
 	}
-	secret := func() (*seal.Secret, error) { return l.keys.Tenant(ctx, tenant) }
+	secret := func() (*seal.Secret, error) { return r.keys.Tenant(ctx, tenant) }
 	answers := make([]*domain.ClaimedError, len(taken))
 	for i, t := range taken {
 		if answers[i], err = t.answer(secret, entries, found); err != nil {
@@ -285,10 +285,10 @@ func readClaims(ctx context.Context, db postgres.Querier, macs [][]byte) (map[cl
 
 // Claimed looks claims up without appending: for each, in order, who made it before, or nil. An append may make a claim
 // right after, so an answer of nil promises nothing.
-func (l *Log) Claimed(ctx context.Context, claims []domain.Claim) ([]*domain.ClaimedError, error) {
+func (r *reader) Claimed(ctx context.Context, claims []domain.Claim) ([]*domain.ClaimedError, error) {
 	macs, known := make([][]byte, 0, len(claims)), make([]claimMAC, len(claims))
 	for i := range claims {
-		tenant, err := l.keys.Tenant(ctx, claims[i].Tenant)
+		tenant, err := r.keys.Tenant(ctx, claims[i].Tenant)
 		if errors.Is(err, domain.ErrUnknownTenant) {
 			continue
 		}
@@ -304,7 +304,7 @@ func (l *Log) Claimed(ctx context.Context, claims []domain.Claim) ([]*domain.Cla
 	if len(macs) == 0 {
 		return earlier, nil
 	}
-	found, err := readClaims(ctx, l.vital, macs)
+	found, err := readClaims(ctx, r.vital, macs)
 	if err != nil {
 		return nil, postgres.DomainError("look up claims", err)
 	}
@@ -315,7 +315,7 @@ func (l *Log) Claimed(ctx context.Context, claims []domain.Claim) ([]*domain.Cla
 		}
 	}
 	for tenant, some := range taken {
-		answers, err := l.compare(ctx, tenant, some)
+		answers, err := r.compare(ctx, tenant, some)
 		if err != nil {
 			return nil, err
 		}

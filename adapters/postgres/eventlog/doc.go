@@ -4,10 +4,11 @@
 // # The life of an append
 //
 // Log.Append (append.go, append_prepare.go) encodes, commits to, compresses and seals in the caller's goroutine and
-// queues the groups. The one appender (append_loop.go) takes what has queued up while the last commit was in flight and
-// commits it (batch.go): lock and check (append_read.go), decide and number (decide.go, append_check.go), claim
-// (append_claims.go), finish leaves and trees (tree.go, tiles.go), write all with the COMMIT (schema.go). Then it answers the
-// callers, keeps the entries for this process's followers (recent.go) and wakes them (listen.go).
+// queues the groups (append_queue.go). The one appender (append_loop.go) takes what has queued up while the last commit was in
+// flight and has its session commit it (append_session.go), in one transaction: lock and check (append_read.go), decide and
+// number (decide.go, append_check.go), claim (append_claims.go), finish leaves and trees (batch.go, tree.go, tiles.go), write
+// all with the COMMIT (batch.go, schema.go). Then it answers the callers, keeps the entries for this process's followers
+// (recent.go) and wakes them (listen.go). What the log holds is read by the reader (reader.go, page.go, select.go, streams.go).
 //
 // # Decisions
 //

@@ -57,21 +57,6 @@ func (g *growth) look() (domain.Position, <-chan struct{}) {
 	return g.head, g.grown
 }
 
-// Await implements domain.Log.
-func (l *Log) Await(ctx context.Context, after domain.Position) {
-	head, grown := l.growth.look()
-	if head > after {
-		return
-	}
-	timer := time.NewTimer(maxAwait)
-	defer timer.Stop()
-	select {
-	case <-grown:
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
-
 // listener hears what other processes append. While it isn't connected, readers look once a second.
 type listener struct {
 	config *pgx.ConnConfig

@@ -60,27 +60,20 @@ type Config struct {
 
 // Log is the log in Postgres, a domain.Log. Appends need Run to be running, once; reads don't. Safe for concurrent use.
 type Log struct {
-	pool         *pgxpool.Pool
-	vital        *pgxpool.Pool // for the short look-ups that mustn't wait for reads
+	reader
 	appendConfig *pgx.ConnConfig
 	listenConfig *pgx.ConnConfig
 	logger       *slog.Logger
 	metrics      *logMetrics
 	name         string // of the instance, for tenants made from now on
 	heads        headKey
-	keys         *seal.Keyring
 	vault        *seal.Vault
-	codec        *seal.Codec
-	known        *known
 	clockAhead   time.Duration
 	drafter      *drafter
 	format       formatGate
 	queue        *queue
-	recent       *recent
-	growth       *growth
 	partitions   *partitions
 	maxCatchUp   int
-	starts       atomic.Pointer[starts]
 	appending    atomic.Uint32 // process id of the session that this process appends by
 	neighbours   neighbours
 }
@@ -100,9 +93,10 @@ func Open(ctx context.Context, config Config) (*Log, error) {
 	}
 	l := &Log{
 		logger: config.Logger, metrics: newLogMetrics(config.Registerer),
-		clockAhead: config.ClockAhead, maxCatchUp: maxCatchUp, recent: newRecent(), growth: newGrowth(),
+		clockAhead: config.ClockAhead, maxCatchUp: maxCatchUp,
 		queue: newQueue(orDefault(config.QueuedEntries, 20_000), orDefault(config.QueuedBytes, 64<<20)),
 	}
+	l.recent, l.growth = newRecent(), newGrowth()
 	l.format.introduced = domain.Kind.Format
 	if l.clockAhead <= 0 {
 		l.clockAhead = defaultClockAhead
@@ -182,7 +176,7 @@ func (l *Log) Run(ctx context.Context) error {
 	var group errgroup.Group
 	group.Go(func() error {
 		defer stop() // ends what only lasts as long as the appender
-		(&appender{log: l, state: newState()}).run(lasting)
+		(&appender{log: l, session: session{log: l, state: newState()}}).run(lasting)
 		return nil
 	})
 	group.Go(func() error {
@@ -202,17 +196,6 @@ func (l *Log) Run(ctx context.Context) error {
 	timer := time.AfterFunc(drainTimeout, stop)
 	defer timer.Stop()
 	return group.Wait()
-}
-
-// Head implements domain.Log.
-func (l *Log) Head(ctx context.Context) (domain.Position, error) {
-	const sql = `SELECT coalesce((SELECT position FROM heads WHERE tenant = '' ORDER BY position DESC LIMIT 1), 0)`
-	var head domain.Position
-	if err := l.vital.QueryRow(ctx, sql).Scan(&head); err != nil {
-		return 0, postgres.DomainError("read the log's head", err)
-	}
-	l.growth.grow(head)
-	return head, nil
 }
 
 // InstanceName is the first half of the origin of tenants made from now on.

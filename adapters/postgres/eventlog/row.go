@@ -2,11 +2,9 @@ package eventlog
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"math"
 	"strings"
 	"time"
 
@@ -90,42 +88,6 @@ func intern(names map[string]string, b []byte) string {
 		names[name] = name
 	}
 	return name
-}
-
-// openEntries opens the contents of entries. What can't be opened is marked as erased or damaged.
-func (l *Log) openEntries(ctx context.Context, db postgres.Querier, sealed []sealedEntry) ([]domain.Entry, error) {
-	return l.openFirst(ctx, db, sealed, math.MaxInt)
-}
-
-// openFirst opens the first entries, as openEntries does, until their contents have most bytes together: at least one.
-func (l *Log) openFirst(
-	ctx context.Context, db postgres.Querier, sealed []sealedEntry, most int,
-) ([]domain.Entry, error) {
-	entries := make([]domain.Entry, len(sealed))
-	contents, of := make([]seal.Content, 0, len(sealed)), make([]int, 0, len(sealed))
-	for i := range sealed {
-		e := &sealed[i]
-		context, err := e.checkLeaf()
-		entries[i] = e.Entry
-		switch {
-		case err != nil:
-			entries[i].Damaged = true
-		case e.content != nil:
-			contents = append(contents, seal.Content{Tenant: e.Tenant, Period: e.key, LeafContext: context, Sealed: e.content})
-			of = append(of, i)
-		}
-	}
-	open, err := l.codec.OpenFirst(ctx, db, contents, most)
-	if err != nil {
-		return nil, err
-	}
-	for n := range contents[:open] {
-		take(&entries[of[n]], &contents[n])
-	}
-	if open < len(contents) {
-		entries = entries[:of[open]]
-	}
-	return entries, nil
 }
 
 // checkLeaf refuses an entry whose columns don't say what its leaf says: folds go by the columns, and the leaf is what was

@@ -11,9 +11,9 @@ import (
 )
 
 // resolveTimes turns a query's times into sequences.
-func (l *Log) resolveTimes(ctx context.Context, q *domain.Query) error {
+func (r *reader) resolveTimes(ctx context.Context, q *domain.Query) error {
 	if !q.Since.IsZero() {
-		from, err := firstSince(ctx, l.pool, q.Tenant, ceilMicrosecond(q.Since))
+		from, err := firstSince(ctx, r.pool, q.Tenant, ceilMicrosecond(q.Since))
 		if err != nil {
 			return err
 		}
@@ -22,7 +22,7 @@ func (l *Log) resolveTimes(ctx context.Context, q *domain.Query) error {
 		}
 	}
 	if !q.Until.IsZero() {
-		to, err := firstSince(ctx, l.pool, q.Tenant, ceilMicrosecond(q.Until))
+		to, err := firstSince(ctx, r.pool, q.Tenant, ceilMicrosecond(q.Until))
 		if err != nil {
 			return err
 		}

@@ -37,9 +37,9 @@ func floorTile(sequence int64) int64 {
 }
 
 // span is the same where the log has many partitions. It spares a log of few the look-up.
-func (l *Log) span(ctx context.Context, tenant domain.TenantID, from, to int64) (after, upTo domain.Position, err error) {
-	if head, _ := l.growth.look(); head > 0 && head < 4*partitionWidth {
+func (r *reader) span(ctx context.Context, tenant domain.TenantID, from, to int64) (after, upTo domain.Position, err error) {
+	if head, _ := r.growth.look(); head > 0 && head < 4*partitionWidth {
 		return domain.Position(max(from, 0)), math.MaxInt64, nil
 	}
-	return span(ctx, l.pool, tenant, from, to)
+	return span(ctx, r.pool, tenant, from, to)
 }

@@ -36,8 +36,8 @@ func (s starts) from(stream domain.UUID) domain.Position {
 }
 
 // firstOf is the position of the first partition in which a stream can have entries, as far as this process knows.
-func (l *Log) firstOf(stream domain.UUID) domain.Position {
-	if s := l.starts.Load(); s != nil {
+func (r *reader) firstOf(stream domain.UUID) domain.Position {
+	if s := r.starts.Load(); s != nil {
 		return s.from(stream)
 	}
 	return 0

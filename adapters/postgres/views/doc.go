@@ -1,8 +1,8 @@
 // Package views folds the log into the tables that the API reads, and reads them, now or as of any moment.
 //
 // One follower (Follower) folds whole pages of entries: it gathers what they change, and writes each row once, with one
-// statement a table (page.go, configpage.go, deliverypage.go, flush.go). Rows and cursor are committed together. Readers (Views, viewReader) see one snapshot
-// of one tenant.
+// statement a table (page.go, configpage.go, deliverypage.go, flush.go). Rows and cursor are committed together. Readers (Views,
+// viewReader) see one snapshot of one tenant.
 //
 // # Decisions
 //
