@@ -45,7 +45,6 @@ func NewPool(
 	config.ConnConfig = Connection(config.ConnConfig, name, readSettings)
 	config.MaxConns = int32(conns)
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		RegisterColumns(conn)
 		for _, check := range checks {
 			if err := check(ctx, conn); err != nil {
 				return err

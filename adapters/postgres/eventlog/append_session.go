@@ -38,7 +38,6 @@ func (s *session) connect(ctx context.Context) error {
 		s.log.queue.setDown(postgres.DomainError("append", err))
 		return err
 	}
-	postgres.RegisterColumns(conn)
 	s.conn, s.state = conn, newState()
 	s.log.appending.Store(conn.PgConn().PID())
 	s.log.queue.setDown(nil)

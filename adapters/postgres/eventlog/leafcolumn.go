@@ -1,7 +1,6 @@
 package eventlog
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"strings"
@@ -43,7 +42,7 @@ var errLeafForm = errors.New("the column leaf doesn't have the form that this pr
 // readLeaf makes the entry's leaf from the column and the others, which have been read.
 func (e *sealedEntry) readLeaf(column []byte) {
 	if len(column) == 0 || column[0] != shortLeaf {
-		e.Leaf = bytes.Clone(column)
+		e.Leaf = column
 		if e.leaf, e.wrong = domain.ParseLeaf(e.Leaf); e.wrong == nil {
 			e.wrong = e.matches()
 		}

@@ -1,17 +1,14 @@
 package eventlog
 
 import (
-	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"strings"
-	"time"
 
-	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/adapters/postgres/seal"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // headerColumnsSQL are those of entryColumnsSQL with the content left out.
@@ -31,63 +28,21 @@ type sealedEntry struct {
 	content []byte
 }
 
-// readRows reads rows in the wire's binary format by hand: pages of 20,000 entries make Scan's reflection and a string
-// a name show.
-func readRows(rows pgx.Rows) ([]sealedEntry, error) {
-	defer rows.Close()
-	var found []sealedEntry
-	names := make(map[string]string)
-	for rows.Next() {
-		var e sealedEntry
-		if err := e.read(rows.RawValues(), names); err != nil {
-			return nil, err
-		}
-		found = append(found, e)
-	}
-	return found, rows.Err()
-}
+func readRows(rows pgx.Rows) ([]sealedEntry, error) { return pgx.CollectRows(rows, scanEntry) }
 
-var errRowForm = errors.New("a row of the log doesn't have the form that this program knows")
-
-// read takes a row's values, which are good only until the next row.
-func (e *sealedEntry) read(values [][]byte, names map[string]string) error {
-	for i, width := range []int{8, 8, 8, -8, 16, -16, -16, -16, 4, 2} { // negative: may be null
-		if len(values[i]) != max(width, -width) && (width > 0 || values[i] != nil) {
-			return errRowForm
-		}
+func scanEntry(row pgx.CollectableRow) (e sealedEntry, err error) {
+	var cause pgtype.Int8
+	var stream, principal, credential, key pgtype.UUID
+	var leaf []byte
+	err = row.Scan(&e.Position, &e.Sequence, &e.RecordedAt, &cause, &stream, &principal, &credential, &key,
+		&e.StreamVersion, &e.KindVersion, &e.Tenant, &e.Stream.Kind, &e.Kind, &leaf, &e.content)
+	if err != nil {
+		return e, err
 	}
-	e.Position = domain.Position(binary.BigEndian.Uint64(values[0]))
-	e.Sequence = domain.Sequence(binary.BigEndian.Uint64(values[1]))
-	e.RecordedAt = timestamp(values[2])
-	if values[3] != nil {
-		e.Cause = domain.Sequence(binary.BigEndian.Uint64(values[3]))
-	}
-	copy(e.Stream.ID[:], values[4])
-	copy(e.By.Principal[:], values[5])
-	copy(e.By.Credential[:], values[6])
-	copy(e.key[:], values[7])
-	e.StreamVersion = int(binary.BigEndian.Uint32(values[8]))
-	e.KindVersion = int(binary.BigEndian.Uint16(values[9]))
-	e.Tenant = domain.TenantID(intern(names, values[10]))
-	e.Stream.Kind = domain.StreamKind(intern(names, values[11]))
-	e.Kind = domain.Kind(intern(names, values[12]))
-	e.readLeaf(values[13])
-	e.content = bytes.Clone(values[14])
-	return nil
-}
-
-// timestamp reads microseconds since the year 2000.
-func timestamp(b []byte) time.Time {
-	return time.UnixMicro(postgres.UnixOf2000*1_000_000 + int64(binary.BigEndian.Uint64(b))).UTC()
-}
-
-func intern(names map[string]string, b []byte) string {
-	name, ok := names[string(b)]
-	if !ok {
-		name = string(b)
-		names[name] = name
-	}
-	return name
+	e.RecordedAt, e.Cause, e.Stream.ID = e.RecordedAt.UTC(), domain.Sequence(cause.Int64), stream.Bytes
+	e.By, e.key = domain.Actor{Principal: principal.Bytes, Credential: credential.Bytes}, key.Bytes
+	e.readLeaf(leaf)
+	return e, nil
 }
 
 // checkLeaf refuses an entry whose columns don't say what its leaf says: folds go by the columns, and the leaf is what was
