@@ -82,7 +82,7 @@ func (c serveCommand) Run(ctx context.Context, p process) error {
 		return fmt.Errorf("listen on %s (HOOKTRAIL_LISTEN chooses another address): %w", c.Listen, err)
 	}
 	defer listener.Close()
-	store, err := c.Storage.open(ctx, dir, log)
+	store, err := c.Storage.start(ctx, dir, log)
 	if err != nil {
 		return err
 	}
@@ -223,8 +223,12 @@ func (s *server) work(ctx context.Context, base *errgroup.Group, baseCtx context
 	return nil
 }
 
-// open loads the master key and opens the log and what reads it.
+// open migrates, loads the master key and opens the log and what reads it.
 func (s *server) open(ctx context.Context) error {
+	known := filepath.Join(s.dir, knownFile)
+	if err := s.storage.migrate(ctx, known); err != nil {
+		return err
+	}
 	master, err := s.Storage.masterKey(s.dir)
 	if err != nil {
 		return err
@@ -233,7 +237,7 @@ func (s *server) open(ctx context.Context) error {
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s.entries, err = eventlog.Open(ctx, eventlog.Config{
 		URL: s.storage.url, MasterKey: master, InstanceName: s.Storage.InstanceName, Logger: s.log, Registerer: s.registry,
-		KnownFile: filepath.Join(s.dir, knownFile),
+		KnownFile: known,
 	})
 	if err != nil {
 		return err

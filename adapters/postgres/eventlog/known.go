@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/jackc/pgx/v5"
 )
@@ -61,6 +62,40 @@ func openKnown(file string) (*known, error) {
 	}
 	k.written = k.last.Position
 	return k, nil
+}
+
+// SQLSTATEs of a database whose entries can't be looked at.
+const (
+	undefinedTable        = "42P01"
+	undefinedColumn       = "42703"
+	insufficientPrivilege = "42501"
+)
+
+// CheckKnownFile compares a database with the last entry that a node keeps in a file, before anything in it is changed, as by a
+// migration: ErrReplaced where it lacks the entry. Where the role mustn't look at entries, or the schema is too different, Open
+// compares later. A file that doesn't exist, or an empty name, says nothing.
+func CheckKnownFile(ctx context.Context, url, file string) error {
+	k, err := openKnown(file)
+	if err != nil || k.last.Position == 0 {
+		return err
+	}
+	config, err := postgres.ParseURL(url)
+	if err != nil {
+		return err
+	}
+	conn, err := pgx.ConnectConfig(ctx, postgres.Connection(config.ConnConfig, "hooktrail known entry", nil))
+	if err != nil {
+		return fmt.Errorf("connect to look for the last known entry: %w", err)
+	}
+	defer closeConn(ctx, conn)
+	err = k.check(ctx, conn)
+	switch postgres.SQLState(err) {
+	case undefinedTable:
+		return fmt.Errorf("position %d: %w", k.last.Position, ErrReplaced)
+	case undefinedColumn, insufficientPrivilege:
+		return nil
+	}
+	return err
 }
 
 // see takes notice of an entry that is committed.
