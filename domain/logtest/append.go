@@ -30,6 +30,9 @@ func (m *Memory) appendGroup(ctx context.Context, group domain.Group) ([]domain.
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if err := m.checkFormat(group); err != nil {
+		return nil, err
+	}
 	if err := m.checkLeases(group); err != nil {
 		return nil, err
 	}
@@ -74,7 +77,22 @@ func (m *Memory) decide(group *domain.Group) error {
 	if err := group.Validate(); err != nil {
 		return err
 	}
+	if err := m.checkFormat(*group); err != nil {
+		return err
+	}
 	return m.checkLeases(*group)
+}
+
+// checkFormat refuses kinds, and versions of them, that came with a later format than the log is raised to.
+func (m *Memory) checkFormat(group domain.Group) error {
+	for i := range group.Drafts {
+		kind := group.Drafts[i].Fact.Kind()
+		if need := m.introduced(kind); need > m.format {
+			return fmt.Errorf("append: draft %d: %s version %d came with format %d, the log has format %d: %w",
+				i, kind, kind.Version(), need, m.format, domain.ErrFormat)
+		}
+	}
+	return nil
 }
 
 func (m *Memory) checkLeases(group domain.Group) error {
@@ -139,6 +157,9 @@ func (m *Memory) commit(group domain.Group, s *staged) {
 		}
 		log := m.tenants[e.Tenant]
 		log.positions = append(log.positions, e.Position)
+		if raised, ok := e.Fact.(*domain.FormatRaised); ok && e.Tenant == domain.InstanceTenant {
+			m.format = max(m.format, raised.Format)
+		}
 		log.deleted = log.deleted || e.Kind == domain.KindTenantDeleted
 		if e.Kind.Configures() {
 			log.configuration = append(log.configuration, e.Position)

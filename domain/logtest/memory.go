@@ -24,7 +24,9 @@ type Memory struct {
 	heartbeats map[domain.UUID]time.Time
 	keys       map[keyName]domain.UUID
 	destroyed  map[domain.UUID]bool
-	grown      chan struct{} // closed by the next append
+	format     int                   // that the log is raised to
+	introduced func(domain.Kind) int // the format with which a kind came
+	grown      chan struct{}         // closed by the next append
 }
 
 type tenantLog struct {
@@ -63,7 +65,7 @@ type lease struct {
 
 var _ domain.Log = (*Memory)(nil)
 
-// NewMemory returns an empty log: no tenant exists, not even the instance's. now is the clock of entries and
+// NewMemory returns an empty log of the newest format: no tenant exists, not even the instance's. now is the clock of entries and
 // heartbeats; nil is time.Now.
 func NewMemory(now func() time.Time) *Memory {
 	if now == nil {
@@ -78,7 +80,22 @@ func NewMemory(now func() time.Time) *Memory {
 		heartbeats: make(map[domain.UUID]time.Time),
 		keys:       make(map[keyName]domain.UUID),
 		destroyed:  make(map[domain.UUID]bool),
+		format:     domain.Format,
+		introduced: domain.Kind.Format,
 		grown:      make(chan struct{}),
+	}
+}
+
+// Introduce has the log take a kind for one that came with a format, as kinds to come will.
+func (m *Memory) Introduce(kind domain.Kind, format int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	before := m.introduced
+	m.introduced = func(k domain.Kind) int {
+		if k == kind {
+			return format
+		}
+		return before(k)
 	}
 }
 
