@@ -180,6 +180,19 @@ func (q *Query) ScanBytes() int {
 	return q.Bytes
 }
 
+// examined is the query's bound on the entries that one Scan examines.
+func (q *Query) examined() Sequence {
+	if q.Examine < 1 || q.Examine > MaxExamined {
+		return MaxExamined
+	}
+	return Sequence(q.Examine)
+}
+
+// OneStep reports whether one Scan examines all that a query whose times are resolved is about, however large the log is.
+func (q *Query) OneStep() bool {
+	return q.Stream != (Stream{}) || q.From != nil && q.To != nil && *q.To-*q.From <= q.examined()
+}
+
 // Step narrows a query whose times are resolved to what one Scan examines of a log with size entries, and returns where the
 // next Scan begins if this one finds less than Limit; nil: there is nothing more. A query for one stream goes by its index and
 // is one step.
@@ -192,10 +205,7 @@ func (q *Query) Step(size Sequence) *Sequence {
 		to = min(to, *q.To)
 	}
 	q.From, q.To = &from, &to
-	examine := Sequence(q.Examine)
-	if examine < 1 || examine > MaxExamined {
-		examine = MaxExamined
-	}
+	examine := q.examined()
 	if q.Stream != (Stream{}) || to-from <= examine {
 		return nil
 	}

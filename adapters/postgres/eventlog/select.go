@@ -22,7 +22,8 @@ func (r *reader) Scan(ctx context.Context, q domain.Query) (found []domain.Entry
 		return nil, nil, postgres.DomainError("select from the log", err)
 	}
 	var step *domain.Sequence
-	if filters := q.Kind != "" || !q.Actor.IsZero(); filters || q.Examine > 0 { // else what is examined is found
+	filters := q.Kind != "" || !q.Actor.IsZero() // without, what is examined is found
+	if (filters || q.Examine > 0) && !q.OneStep() {
 		size, err := sizeOf(ctx, r.pool, q.Tenant)
 		if err != nil {
 			return nil, nil, postgres.DomainError("select from the log", err)

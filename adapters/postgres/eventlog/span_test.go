@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hooktrail/hooktrail/adapters/postgres/seal"
 	"github.com/hooktrail/hooktrail/domain"
@@ -85,6 +86,22 @@ func TestLog_ManyPartitions(t *testing.T) {
 		entries, err := domain.Select(t.Context(), wide, q)
 		if err != nil || len(entries) != 320 {
 			t.Errorf("by %s: %d entries, %v", name, len(entries), err)
+		}
+	}
+	for _, sequence := range []domain.Sequence{0, 255, 599, 600, 899} {
+		entry, err := wide.Entries(t.Context(), domain.DefaultTenant, []domain.Sequence{sequence})
+		if err != nil || len(entry) != 1 {
+			t.Fatal(entry, err)
+		}
+		for at, want := range map[time.Time]domain.Sequence{
+			entry[0].RecordedAt: sequence, entry[0].RecordedAt.Add(-time.Microsecond): sequence - 1,
+		} {
+			if found, err := wide.SequenceAt(t.Context(), domain.DefaultTenant, 899, at); err != nil || found != want {
+				t.Errorf("sequence %d at %v: %d, %v", want, at, found, err)
+			}
+		}
+		if found, err := wide.SequenceAt(t.Context(), domain.DefaultTenant, 300, entry[0].RecordedAt); err != nil || found != min(sequence, 300) {
+			t.Errorf("sequence at %v of the first 300: %d, %v", entry[0].RecordedAt, found, err)
 		}
 	}
 	if err := checkHead(t.Context(), wide.pool, wide.heads, domain.DefaultTenant); err != nil {

@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
-	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/projections"
 )
@@ -37,26 +36,9 @@ type tenantSnapshot struct {
 // Sequence implements projections.Reader.
 func (s *tenantSnapshot) Sequence() domain.Sequence { return s.last }
 
-// SequenceAt implements projections.Reader: by bisection, for recorded_at only grows. So time needs no index.
+// SequenceAt implements projections.Reader.
 func (s *tenantSnapshot) SequenceAt(ctx context.Context, at time.Time) (domain.Sequence, error) {
-	const sql = `
-		WITH RECURSIVE bisection (low, high) AS (
-			SELECT -1::bigint, $2::bigint
-			UNION ALL
-			SELECT CASE WHEN e.recorded_at <= $3 THEN e.sequence ELSE b.low END,
-			       CASE WHEN e.recorded_at <= $3 THEN b.high ELSE e.sequence - 1 END
-			  FROM bisection AS b, LATERAL (
-				SELECT sequence, recorded_at FROM entries WHERE tenant = $1 AND sequence = (b.low + b.high + 1) / 2
-			  ) AS e
-			 WHERE b.low < b.high
-		)
-		SELECT low FROM bisection WHERE low = high`
-	var sequence domain.Sequence
-	err := s.tx.QueryRow(ctx, sql, string(s.tenant), int64(s.last), at).Scan(&sequence)
-	if err != nil {
-		return 0, postgres.DomainError("find the sequence at a time", err)
-	}
-	return sequence, nil
+	return s.log.SequenceAt(ctx, s.tenant, s.last, at)
 }
 
 // at is the sequence that a read shows, never one after the snapshot's.
