@@ -203,6 +203,12 @@ func (e *takenError) answer(
 	return answer, nil
 }
 
+const insertClaimsSQL = `
+	INSERT INTO claims (mac, digest, sequence, count, tenant, proof, day)
+	SELECT c.*, $7::date
+	  FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::integer[], $5::text[], $6::bigint[]) AS c
+	ON CONFLICT DO NOTHING`
+
 // insertClaims inserts what the admitted groups claim and reports whether all of it was free. It is one statement under a
 // savepoint: a look-up first would cost every append what only a repetition needs (facts: a fifth of the rate).
 func insertClaims(ctx context.Context, tx pgx.Tx, admitted []*request, now time.Time) (free bool, err error) {
@@ -232,14 +238,9 @@ func insertClaims(ctx context.Context, tx pgx.Tx, admitted []*request, now time.
 	if len(macs) == 0 {
 		return true, nil
 	}
-	const insert = `
-		INSERT INTO claims (mac, digest, sequence, count, tenant, proof, day)
-		SELECT c.*, $7::date
-		  FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::integer[], $5::text[], $6::bigint[]) AS c
-		ON CONFLICT DO NOTHING`
 	var batch pgx.Batch
 	batch.Queue(`SAVEPOINT claims`)
-	batch.Queue(insert, macs, digests, sequences, counts, tenants, proofs, now.UTC())
+	batch.Queue(insertClaimsSQL, macs, digests, sequences, counts, tenants, proofs, now.UTC())
 	results := tx.SendBatch(ctx, &batch)
 	defer func() { _ = results.Close() }() // again, after an error; the first close is checked
 	if _, err := results.Exec(); err != nil {

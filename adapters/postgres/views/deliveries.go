@@ -119,7 +119,7 @@ func (r deliveryReader) byEvent(ctx context.Context, c *conditions, event domain
 		return nil
 	}
 	c.add(`event = $%d`, idOf(event))
-	e, err := eventReader{r.tenantSnapshot}.Event(ctx, event)
+	e, err := eventReader(r).Event(ctx, event)
 	if isNotFound(err) {
 		c.add(`created_sequence < $%d`, 0)
 		return nil

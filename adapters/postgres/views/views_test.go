@@ -110,7 +110,12 @@ func take(t interface{ Fatal(...any) }, v projections.Views, tenant domain.Tenan
 }
 
 // comparedHistories is how many histories TestViews_AreTheMemory draws: each takes a query or two for every row, as of every entry.
-const comparedHistories = 15
+func comparedHistories() int {
+	if testing.Short() {
+		return 3
+	}
+	return 15
+}
 
 // The property that holds the design together: the memory at every sequence, which a test of projections holds against the
 // fold of the log up to there, and the tables as of it, are one, wherever pages begin and end.
@@ -119,7 +124,7 @@ func TestViews_AreTheMemory(t *testing.T) {
 	f := openFolded(t, nil)
 	drawn, under := 0, false // under: a history is being compared, or one differed and is being made smaller
 	rapid.Check(t, func(t *rapid.T) {
-		if drawn++; drawn > comparedHistories && !under {
+		if drawn++; drawn > comparedHistories() && !under {
 			return
 		}
 		under = true
