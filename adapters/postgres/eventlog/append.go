@@ -98,11 +98,12 @@ func (r *request) answer(outcome domain.Outcome) { r.call.answer(r.index, outcom
 
 func (r *request) fail(err error) { r.answer(domain.Outcome{Err: err}) }
 
-// Append implements domain.Log. It encodes and seals in the caller's goroutine and hands the groups to the appender (Run).
-// The drafts' facts, with all that they point to, are the log's from then on: readers in this process share them.
+// Append implements domain.Log. It encodes and seals in the caller's goroutine and hands the groups to the appender
+// (Run). The drafts' facts, with all that they point to, are the log's from then on: readers in this process share
+// them.
 //
-// Errors: those of package domain; ErrBusy when the queue is full, ErrUnavailable when the appender doesn't run or the database
-// doesn't commit, within a few seconds.
+// Errors: those of package domain; ErrBusy when the queue is full, ErrUnavailable when the appender doesn't run or the
+// database doesn't commit, within a few seconds.
 func (l *Log) Append(ctx context.Context, groups ...domain.Group) []domain.Outcome {
 	if len(groups) == 0 {
 		return nil

@@ -52,8 +52,8 @@ func newStage(base *state, c *checked, seal func(*prepared, int) error) *stage {
 // errDecide: the group is to be decided again under the lock (domain.Basis.Decide).
 var errDecide = errors.New("decided by an older configuration")
 
-// admit decides on a group. An error rejects it alone, but for errDecide; domain.ErrRefused and the like aside it is one of
-// the port's.
+// admit decides on a group. An error rejects it alone, but for errDecide; domain.ErrRefused and the like aside it is
+// one of the port's.
 func (s *stage) admit(r *request) error {
 	position, recordedAt := s.position, s.recordedAt
 	s.undo.clear()

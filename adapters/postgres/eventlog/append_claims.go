@@ -51,8 +51,8 @@ func scanClaims(rows pgx.Rows) ([]claimed, error) {
 	})
 }
 
-// takenError says that a claim of a group was made before. The appender leaves the comparison of the requests to the caller's
-// goroutine, because it has to open what the earlier append made.
+// takenError says that a claim of a group was made before. The appender leaves the comparison of the requests to the
+// caller's goroutine, because it has to open what the earlier append made.
 type takenError struct {
 	claim   int // index into the group's
 	request domain.Claim
@@ -69,8 +69,9 @@ func macOf(tenant *seal.Secret, c *domain.Claim) (mac claimMAC, err error) {
 	return mac, err
 }
 
-// digestOf puts a request's digest under the tenant's secret and those of the subjects: a request may hold little that isn't
-// known, and who can't use the secrets can't confirm a guess of the rest, after an erasure not even by asking the server.
+// digestOf puts a request's digest under the tenant's secret and those of the subjects: a request may hold little that
+// isn't known, and who can't use the secrets can't confirm a guess of the rest, after an erasure not even by asking the
+// server.
 func digestOf(tenant *seal.Secret, subjects []*seal.Secret, c *domain.Claim) ([32]byte, error) {
 	digest, err := seal.HashUnder(tenant, "claim digest", c.Scope, c.Key, string(c.Digest[:]))
 	for _, s := range subjects {
@@ -108,9 +109,11 @@ func (r *request) keyClaims() (err error) {
 // compareBatch is how many claims are compared together: what their appends made is in memory meanwhile.
 const compareBatch = 100
 
-// compare answers a caller whose claims of one tenant were made before: for each, in order, it tells a repetition of the earlier
-// request from another one.
-func (r *reader) compare(ctx context.Context, tenant domain.TenantID, taken []*takenError) ([]*domain.ClaimedError, error) {
+// compare answers a caller whose claims of one tenant were made before: for each, in order, it tells a repetition of
+// the earlier request from another one.
+func (r *reader) compare(
+	ctx context.Context, tenant domain.TenantID, taken []*takenError,
+) ([]*domain.ClaimedError, error) {
 	answers := make([]*domain.ClaimedError, 0, len(taken))
 	for some := range slices.Chunk(taken, compareBatch) {
 		more, err := r.compareSome(ctx, tenant, some)
@@ -122,7 +125,9 @@ func (r *reader) compare(ctx context.Context, tenant domain.TenantID, taken []*t
 	return answers, nil
 }
 
-func (r *reader) compareSome(ctx context.Context, tenant domain.TenantID, taken []*takenError) ([]*domain.ClaimedError, error) {
+func (r *reader) compareSome(
+	ctx context.Context, tenant domain.TenantID, taken []*takenError,
+) ([]*domain.ClaimedError, error) {
 	var sequences []domain.Sequence
 	for _, t := range taken {
 		for i := range t.earlier.count {
@@ -154,8 +159,8 @@ func (r *reader) compareSome(ctx context.Context, tenant domain.TenantID, taken 
 	return answers, nil
 }
 
-// answer compares one claim. What became of the entries' subjects decides first, so that nothing can be learned about what was
-// erased; so the tenant's secret is asked for only then.
+// answer compares one claim. What became of the entries' subjects decides first, so that nothing can be learned about
+// what was erased; so the tenant's secret is asked for only then.
 func (e *takenError) answer(
 	tenant func() (*seal.Secret, error), entries map[domain.Sequence]*domain.Entry, found *seal.Found,
 ) (*domain.ClaimedError, error) {
@@ -209,8 +214,8 @@ const insertClaimsSQL = `
 	  FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::integer[], $5::text[], $6::bigint[]) AS c
 	ON CONFLICT DO NOTHING`
 
-// insertClaims inserts what the admitted groups claim and reports whether all of it was free. It is one statement under a
-// savepoint: a look-up first would cost every append what only a repetition needs (facts: a fifth of the rate).
+// insertClaims inserts what the admitted groups claim and reports whether all of it was free. It is one statement under
+// a savepoint: a look-up first would cost every append what only a repetition needs (facts: a fifth of the rate).
 func insertClaims(ctx context.Context, tx pgx.Tx, admitted []*request, now time.Time) (free bool, err error) {
 	var macs, digests [][]byte
 	var sequences, proofs []int64

@@ -104,8 +104,8 @@ func (a *appender) append(ctx context.Context, requests []*request) {
 // errAgain: nothing was appended, for a reason that may pass. The batch may be tried again.
 var errAgain = errors.New("nothing was appended")
 
-// tryCommit connects if need be and commits once. After a commit of unknown outcome it looks for the batch in the log, so
-// that an error means that nothing was appended, unless it is errUnknownOutcome because the database stays away.
+// tryCommit connects if need be and commits once. After a commit of unknown outcome it looks for the batch in the log,
+// so that an error means that nothing was appended, unless it is errUnknownOutcome because the database stays away.
 func (a *appender) tryCommit(ctx context.Context, requests []*request) (*batch, error) {
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()

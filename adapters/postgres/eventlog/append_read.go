@@ -93,8 +93,8 @@ func (t *transaction) lockAndCheck(ctx context.Context, conn *pgx.Conn, requests
 	return t.adopt(ctx, requests)
 }
 
-// adopt seals again what was sealed under candidates that lost: for whose purposes another process, or an earlier batch, has
-// made a secret.
+// adopt seals again what was sealed under candidates that lost: for whose purposes another process, or an earlier
+// batch, has made a secret.
 func (t *transaction) adopt(ctx context.Context, requests []*request) error {
 	c := t.checked
 	for range 3 { // the tenant's secret decides on the purposes of its subjects'
@@ -143,8 +143,8 @@ func (t *transaction) catchUp(ctx context.Context, requests []*request, to *tena
 	if wasKnown && head < from {
 		return fmt.Errorf("the log ends at position %d, but this process saw %d committed: %w", head, from, ErrReplaced)
 	}
-	// Unknown until all is read: what there is of streams, and the floor, is about to change, so that none may pass for new
-	// and every one is asked for.
+	// Unknown until all is read: what there is of streams, and the floor, is about to change, so that none may pass for
+	// new and every one is asked for.
 	s.known = false
 	var batch pgx.Batch
 	switch {
@@ -235,8 +235,8 @@ func (t *transaction) queueChecks(batch *pgx.Batch, requests []*request) {
 	}
 }
 
-// queueKeys asks which of the secrets there are under which the requests are sealed, and whether the purposes of candidates
-// are free.
+// queueKeys asks which of the secrets there are under which the requests are sealed, and whether the purposes of
+// candidates are free.
 func (t *transaction) queueKeys(batch *pgx.Batch, requests []*request) {
 	c := t.checked
 	var ids [][16]byte

@@ -119,8 +119,8 @@ func (s *session) look(ctx context.Context, first *prepared) (found bool, err er
 
 var errUnknownOutcome = errors.New("the connection was lost during the commit")
 
-// commit appends what may be appended of the requests, in one transaction, and answers nobody. An error means that nothing was
-// appended, except errUnknownOutcome: then the batch returned with it may or may not be in the log.
+// commit appends what may be appended of the requests, in one transaction, and answers nobody. An error means that
+// nothing was appended, except errUnknownOutcome: then the batch returned with it may or may not be in the log.
 func (s *session) commit(ctx context.Context, requests []*request) (*batch, error) {
 	s.state.prune()
 	t := &transaction{log: s.log, state: s.state}
@@ -148,8 +148,8 @@ func (s *session) commit(ctx context.Context, requests []*request) (*batch, erro
 	return b, nil
 }
 
-// rollback ends the transaction; a connection on which that fails is dropped, and one to an older copy of the database: the
-// next one is refused.
+// rollback ends the transaction; a connection on which that fails is dropped, and one to an older copy of the database:
+// the next one is refused.
 func (s *session) rollback(ctx context.Context, t *transaction, cause error) error {
 	if t.tx == nil || s.conn.IsClosed() || errors.Is(cause, ErrReplaced) {
 		s.drop()

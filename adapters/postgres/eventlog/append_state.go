@@ -12,7 +12,8 @@ const (
 	maxKnownVersions = 100_000
 	// maxKnownHeads bounds the tenants whose heads are in memory, up to 16 KiB each.
 	maxKnownHeads = 2_000
-	// maxCatchUp is by default how many entries of other processes are read to keep what is known; with more it is forgotten.
+	// maxCatchUp is by default how many entries of other processes are read to keep what is known; with more it is
+	// forgotten.
 	maxCatchUp = 20_000
 )
 

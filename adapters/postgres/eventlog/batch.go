@@ -119,7 +119,8 @@ func (b *batch) tree(tenant domain.TenantID, base *state) (*tree, error) {
 	return t, nil
 }
 
-// write sends everything that the batch adds, and the COMMIT, in one pipeline. Entries go through Watermill's Publisher.
+// write sends everything that the batch adds, and the COMMIT, in one pipeline. Entries go through Watermill's
+// Publisher.
 func (t *transaction) write(ctx context.Context, b *batch) error {
 	var pipeline pgx.Batch
 	b.queueSecrets(&pipeline)

@@ -69,8 +69,8 @@ func checkHeads(ctx context.Context, c *logCheck) error {
 	return err
 }
 
-// checkSecrets checks that every secret opens, which tells that its row is as it was made, and that destroyed ones say by which
-// entry.
+// checkSecrets checks that every secret opens, which tells that its row is as it was made, and that destroyed ones say
+// by which entry.
 func checkSecrets(ctx context.Context, c *logCheck) error {
 	if err := c.log.keys.CheckAll(ctx, c.tx); err != nil {
 		return err

@@ -12,9 +12,9 @@ import (
 
 var manyClaims = flag.Int("claims", 5_000, "how many claims TestClaims_Size fills the table with")
 
-// TestClaims_Size tells what claims take on disk, and what one more costs an append when there are many: in an empty table, right
-// after a checkpoint, when each touches a page that must go into the write-ahead log as a whole, and after that. With -claims and
-// -v it gives the figures of a large table; without, it holds rows and index to their size.
+// TestClaims_Size tells what claims take on disk, and what one more costs an append when there are many: in an empty
+// table, right after a checkpoint, when each touches a page that must go into the write-ahead log as a whole, and after
+// that. With -claims and -v it gives the figures of a large table; without, it holds rows and index to their size.
 func TestClaims_Size(t *testing.T) {
 	t.Parallel()
 	db := migratetest.Open(t)

@@ -38,8 +38,8 @@ func (t *transaction) decide(ctx context.Context, requests []*request) (*batch, 
 	return b, nil
 }
 
-// decideAgain has a group decided by the newest configuration, and prepares what was decided, all of it under the lock. refusal
-// refuses the group alone.
+// decideAgain has a group decided by the newest configuration, and prepares what was decided, all of it under the lock.
+// refusal refuses the group alone.
 func (t *transaction) decideAgain(ctx context.Context, b *batch, r *request) (refusal, err error) {
 	basis := r.group.Basis
 	newer, err := t.newer(ctx, b, basis)
@@ -82,8 +82,8 @@ func (t *transaction) decideAgain(ctx context.Context, b *batch, r *request) (re
 	return nil, t.adopt(ctx, alone)
 }
 
-// newer reads the entries of a tenant that configure routing after those that a group was decided by, with those that the
-// batch would add before the group.
+// newer reads the entries of a tenant that configure routing after those that a group was decided by, with those that
+// the batch would add before the group.
 func (t *transaction) newer(ctx context.Context, b *batch, basis *domain.Basis) ([]domain.Entry, error) {
 	const sql = `
 		SELECT ` + entryColumnsSQL + ` FROM entries

@@ -16,9 +16,9 @@ import (
 // instanceContext is the associated data of the instance's sealed value.
 const instanceContext = "hooktrail instance secret"
 
-// openInstance reads the database's instance row and makes it at the first start. It returns the instance's name for tenants
-// made from now on, which is the configured one or, if that is empty, the one in the database, at the first start a random one;
-// and the key that heads are authenticated under.
+// openInstance reads the database's instance row and makes it at the first start. It returns the instance's name for
+// tenants made from now on, which is the configured one or, if that is empty, the one in the database, at the first
+// start a random one; and the key that heads are authenticated under.
 func openInstance(
 	ctx context.Context, pool *pgxpool.Pool, master *seal.MasterKey, configured string,
 ) (name string, heads headKey, err error) {

@@ -20,7 +20,8 @@ const (
 	maxAwait = time.Second
 )
 
-// growth knows the greatest position that this process heard of, and wakes those who wait for more. Safe for concurrent use.
+// growth knows the greatest position that this process heard of, and wakes those who wait for more. Safe for concurrent
+// use.
 type growth struct {
 	mu    sync.Mutex // guards all below
 	head  domain.Position

@@ -18,9 +18,10 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Settings of the sessions, by the server's names. idle_in_transaction_session_timeout frees the append lock of a process
-// that was stopped; keepalives do so of one whose machine is gone. The appender's statements look rows up along an index, and
-// nothing else: a plan made while a table was small must not scan it when it has grown, or bloated under a foreign snapshot.
+// Settings of the sessions, by the server's names. idle_in_transaction_session_timeout frees the append lock of a
+// process that was stopped; keepalives do so of one whose machine is gone. The appender's statements look rows up along
+// an index, and nothing else: a plan made while a table was small must not scan it when it has grown, or bloated under
+// a foreign snapshot.
 var (
 	appendSettings = map[string]string{
 		"idle_in_transaction_session_timeout": "2s", "lock_timeout": "2500ms", "statement_timeout": "10s",
@@ -42,15 +43,16 @@ type Config struct {
 	InstanceName string
 	// Logger gets one line a change of state. Nil: slog.Default().
 	Logger *slog.Logger
-	// KnownFile is where the process keeps the last entry that it knows of, so that it notices after its next start if an older
-	// copy of the database was put back. Empty: it only notices while it runs.
+	// KnownFile is where the process keeps the last entry that it knows of, so that it notices after its next start if
+	// an older copy of the database was put back. Empty: it only notices while it runs.
 	KnownFile string
-	// ClockAhead is by how much the database's clock may be ahead of this machine's; with more nothing is appended. Zero: 10 s.
+	// ClockAhead is by how much the database's clock may be ahead of this machine's; with more nothing is appended.
+	// Zero: 10 s.
 	ClockAhead time.Duration
 	// Registerer takes the metrics. Nil: none are kept.
 	Registerer prometheus.Registerer
-	// ReadConnections bounds the pool of reads. What appends, authentication and readiness look up has a few connections
-	// of its own. Zero: 8.
+	// ReadConnections bounds the pool of reads. What appends, authentication and readiness look up has a few
+	// connections of its own. Zero: 8.
 	ReadConnections int
 	// QueuedEntries and QueuedBytes bound what waits to be appended; beyond, Append answers domain.ErrBusy. Zero:
 	// 20,000 entries, 64 MiB.
@@ -164,9 +166,9 @@ func (l *Log) Close() {
 	}
 }
 
-// Run appends what Append queues, listens for what others append, and makes partitions ahead of need. It returns nil some
-// time after ctx ends, at most five seconds, when everything queued until then has been appended or answered. It can
-// be called once. A database that goes away doesn't end it.
+// Run appends what Append queues, listens for what others append, and makes partitions ahead of need. It returns nil
+// some time after ctx ends, at most five seconds, when everything queued until then has been appended or answered. It
+// can be called once. A database that goes away doesn't end it.
 func (l *Log) Run(ctx context.Context) error {
 	if err := l.queue.begin(); err != nil {
 		return err
@@ -212,8 +214,8 @@ func (l *Log) Hash(ctx context.Context, tenant domain.TenantID, purpose string, 
 	return l.keys.Hash(ctx, tenant, purpose, texts...)
 }
 
-// Fingerprint tells a tenant's secrets apart: 16 characters against which nobody without the tenant's own secret can check a
-// guess.
+// Fingerprint tells a tenant's secrets apart: 16 characters against which nobody without the tenant's own secret can
+// check a guess.
 func (l *Log) Fingerprint(ctx context.Context, tenant domain.TenantID, secret []byte) (string, error) {
 	return l.keys.Fingerprint(ctx, tenant, secret)
 }

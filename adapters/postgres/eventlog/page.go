@@ -14,9 +14,9 @@ const maxPage = 50_000
 // maxPageBytes bounds the leaves and contents of a page that is read from the database, by at most one entry more.
 const maxPageBytes = 32 << 20
 
-// logPageSQL reads the entries after a position: up to a number of them, which bounds the positions as well ($4), and up to a
-// number of bytes, at least one entry. Their sizes are read first: that touches no content that is stored out of line, and
-// doesn't carry the others through the sum.
+// logPageSQL reads the entries after a position: up to a number of them, which bounds the positions as well ($4), and
+// up to a number of bytes, at least one entry. Their sizes are read first: that touches no content that is stored out
+// of line, and doesn't carry the others through the sum.
 const logPageSQL = `
 	SELECT ` + entryColumnsSQL + ` FROM entries
 	 WHERE position > $1 AND position <= $4 AND position <= (

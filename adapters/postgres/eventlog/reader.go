@@ -12,7 +12,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// reader reads the log, from the memory of this process or from the database, and opens what it reads. Safe for concurrent use.
+// reader reads the log, from the memory of this process or from the database, and opens what it reads. Safe for
+// concurrent use.
 type reader struct {
 	pool   *pgxpool.Pool
 	vital  *pgxpool.Pool // for the short look-ups that mustn't wait for reads

@@ -23,8 +23,8 @@ func shut(t *testing.T, admin *pgx.Conn, name string, change func()) {
 	mustExec(t, admin, `ALTER DATABASE `+name+` ALLOW_CONNECTIONS true`)
 }
 
-// TestLog_OlderCopy puts an older copy of the database under a running process, and before a start of it: nothing is appended
-// and nothing read, until the newest one is back.
+// TestLog_OlderCopy puts an older copy of the database under a running process, and before a start of it: nothing is
+// appended and nothing read, until the newest one is back.
 func TestLog_OlderCopy(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "known.json")
@@ -110,8 +110,8 @@ func TestLog_OlderCopy(t *testing.T) {
 	reopen(t, log.db, log.key, func(c *eventlog.Config) { c.KnownFile = file }).mustAppend(t, group(event(`7`)))
 }
 
-// TestLog_HeadGoesBack: the log ends earlier than this process saw, while its connection lasts. Appends fail until what was there
-// is back, and the process goes on.
+// TestLog_HeadGoesBack: the log ends earlier than this process saw, while its connection lasts. Appends fail until what
+// was there is back, and the process goes on.
 func TestLog_HeadGoesBack(t *testing.T) {
 	t.Parallel()
 	log := open(t)
@@ -132,8 +132,8 @@ func TestLog_HeadGoesBack(t *testing.T) {
 	log.check(t)
 }
 
-// TestLog_Stray adds entries as the server's role could: the database refuses those that don't follow on the heads, and so none
-// can stop the log.
+// TestLog_Stray adds entries as the server's role could: the database refuses those that don't follow on the heads, and
+// so none can stop the log.
 func TestLog_Stray(t *testing.T) {
 	t.Parallel()
 	log := open(t)

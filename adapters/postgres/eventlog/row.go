@@ -45,8 +45,8 @@ func scanEntry(row pgx.CollectableRow) (e sealedEntry, err error) {
 	return e, nil
 }
 
-// checkLeaf refuses an entry whose columns don't say what its leaf says: folds go by the columns, and the leaf is what was
-// sealed and hashed. It returns what the seals of the content authenticate.
+// checkLeaf refuses an entry whose columns don't say what its leaf says: folds go by the columns, and the leaf is what
+// was sealed and hashed. It returns what the seals of the content authenticate.
 func (e *sealedEntry) checkLeaf() (leafContext []byte, err error) {
 	if e.wrong != nil {
 		return nil, e.wrong
@@ -72,7 +72,8 @@ func (e *sealedEntry) matches() error {
 	return nil
 }
 
-// take takes what was found in an entry's content. Of a kind or version that this program doesn't know the fact stays nil.
+// take takes what was found in an entry's content. Of a kind or version that this program doesn't know the fact stays
+// nil.
 func take(e *domain.Entry, c *seal.Content) {
 	e.SubjectKey = c.SubjectKey
 	switch c.State {

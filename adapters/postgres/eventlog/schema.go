@@ -1,5 +1,5 @@
-// Watermill is here by decision: entries are published by watermill-sql's Publisher, in the transaction of their append, so that
-// what is built on Watermill works on the log.
+// Watermill is here by decision: entries are published by watermill-sql's Publisher, in the transaction of their
+// append, so that what is built on Watermill works on the log.
 
 package eventlog
 
@@ -30,7 +30,8 @@ func entryMessage(ctx context.Context, p *prepared) *message.Message {
 }
 
 // entrySchema is watermill-sql's SchemaAdapter for the table entries: one statement for all messages of a call, rows by
-// unnest (doc.go says why in the select list), positions assigned before. Reading isn't by it: followers read pages (Log.Page).
+// unnest (doc.go says why in the select list), positions assigned before. Reading isn't by it: followers read pages
+// (Log.Page).
 type entrySchema struct{}
 
 const insertEntriesSQL = `
@@ -98,8 +99,9 @@ func entryColumns(entries []*prepared) []any {
 
 func orNull(id domain.UUID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: !id.IsZero()} }
 
-// pipelined is a watermill-sql executor that puts statements into a pipeline instead of sending each by itself: the insert travels
-// with the tiles, the heads and the COMMIT in one round trip. What fails shows when the pipeline's results are read.
+// pipelined is a watermill-sql executor that puts statements into a pipeline instead of sending each by itself: the
+// insert travels with the tiles, the heads and the COMMIT in one round trip. What fails shows when the pipeline's
+// results are read.
 type pipelined struct{ batch *pgx.Batch }
 
 type queued struct{}

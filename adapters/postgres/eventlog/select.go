@@ -81,7 +81,9 @@ const entriesSQL = `
 	 WHERE tenant = $1 AND sequence = ANY ($2) AND position > $3 AND position <= $4 ORDER BY sequence`
 
 // Entries returns a tenant's entries at sequences, opened, in order of sequence; those that there aren't are left out.
-func (r *reader) Entries(ctx context.Context, tenant domain.TenantID, sequences []domain.Sequence) ([]domain.Entry, error) {
+func (r *reader) Entries(
+	ctx context.Context, tenant domain.TenantID, sequences []domain.Sequence,
+) ([]domain.Entry, error) {
 	if len(sequences) == 0 {
 		return nil, nil
 	}
@@ -108,8 +110,8 @@ func (r *reader) Entries(ctx context.Context, tenant domain.TenantID, sequences 
 	return entries, nil
 }
 
-// selectSQL writes a query's statement. Only what the query restricts is in it, so that the planner sees it plainly. The entries
-// are behind one position and not behind the other.
+// selectSQL writes a query's statement. Only what the query restricts is in it, so that the planner sees it plainly.
+// The entries are behind one position and not behind the other.
 func selectSQL(q domain.Query, after, upTo domain.Position) (string, pgx.NamedArgs) {
 	args := pgx.NamedArgs{"tenant": string(q.Tenant), "limit": q.Limit, "after": int64(after), "up_to": int64(upTo)}
 	where := []string{"tenant = @tenant", "position > @after", "position <= @up_to"}

@@ -52,8 +52,8 @@ func (r *reader) SequenceAt(
 	return next - 1, postgres.DomainError("find the sequence at a time", err)
 }
 
-// bisect returns the first of so many sequences whose time is past what is looked for, their number if none is. recorded_at grows
-// with the sequence, so no index on time is needed.
+// bisect returns the first of so many sequences whose time is past what is looked for, their number if none is.
+// recorded_at grows with the sequence, so no index on time is needed.
 func (r *reader) bisect(
 	ctx context.Context, tenant domain.TenantID, size domain.Sequence, past func(recorded time.Time) bool,
 ) (domain.Sequence, error) {

@@ -16,8 +16,8 @@ const streamsSQL = `
 	 WHERE stream = ANY ($1) AND tenant = $2 AND stream_kind = $3 AND sequence <= $4 AND position >= $5
 	 ORDER BY sequence`
 
-// Streams returns all entries of streams of one tenant up to a sequence, opened, in order of sequence. The streams must be
-// of one kind.
+// Streams returns all entries of streams of one tenant up to a sequence, opened, in order of sequence. The streams must
+// be of one kind.
 func (r *reader) Streams(
 	ctx context.Context, tenant domain.TenantID, streams []domain.Stream, upTo domain.Sequence,
 ) ([]domain.Entry, error) {

@@ -311,9 +311,9 @@ func TestLog_Restart(t *testing.T) {
 // snapshotFor is how long the foreign snapshot stays open: .ci/run sets a minute.
 var snapshotFor = flag.Duration("foreign-snapshot", 6*time.Second, "how long TestLog_ForeignSnapshot keeps a foreign snapshot open")
 
-// TestLog_ForeignSnapshot appends with a foreign snapshot open, as pg_dump's: that must not slow appends by more than a fifth.
-// Between its short turns it appends to another log without one, before and after each, so that whatever else the machine
-// does slows both alike, and a drift cancels out.
+// TestLog_ForeignSnapshot appends with a foreign snapshot open, as pg_dump's: that must not slow appends by more than a
+// fifth. Between its short turns it appends to another log without one, before and after each, so that whatever else
+// the machine does slows both alike, and a drift cancels out.
 func TestLog_ForeignSnapshot(t *testing.T) {
 	t.Parallel()
 	free, held := open(t), open(t)

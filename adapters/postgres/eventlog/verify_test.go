@@ -58,8 +58,8 @@ func (f *forger) rewrite(sequence int, old, text string) {
 	f.exec(`UPDATE entries SET leaf = $2 WHERE tenant = 'default' AND sequence = $1`, sequence, changed)
 }
 
-// recompute makes the trees again from the leaves. authenticated has the heads say so as well as if the forger could make
-// their MACs, which shows that the entries alone give a forgery away.
+// recompute makes the trees again from the leaves. authenticated has the heads say so as well as if the forger could
+// make their MACs, which shows that the entries alone give a forgery away.
 func (f *forger) recompute(authenticated bool) {
 	f.Helper()
 	const sql = `SELECT tenant, leaf FROM entries ORDER BY position`
@@ -101,8 +101,8 @@ func (f *forger) recompute(authenticated bool) {
 	}
 }
 
-// TestCheckLog_Forgeries changes the database in every way that somebody might who has all of it but the master key. The
-// check notices each.
+// TestCheckLog_Forgeries changes the database in every way that somebody might who has all of it but the master key.
+// The check notices each.
 func TestCheckLog_Forgeries(t *testing.T) {
 	t.Parallel()
 	key, err := seal.LoadOrCreateMasterKey(filepath.Join(t.TempDir(), "master.json"))

@@ -40,9 +40,9 @@ var errContentDamaged = errors.New("the content is damaged")
 
 // Codec compresses and seals the contents of entries. Safe for concurrent use.
 //
-// A content is the version byte, the length of the tenant's section, that section, and the subject's, which may be empty. A
-// section is sealed(form, number of parts, the parts' salts, the parts), the parts raw or compressed, each as length and name,
-// length and bytes. The salts stand apart because nothing compresses them.
+// A content is the version byte, the length of the tenant's section, that section, and the subject's, which may be
+// empty. A section is sealed(form, number of parts, the parts' salts, the parts), the parts raw or compressed, each as
+// length and name, length and bytes. The salts stand apart because nothing compresses them.
 type Codec struct {
 	keys       *Keyring
 	dictionary *s2.Dict
@@ -52,8 +52,8 @@ type Codec struct {
 }
 
 // smallContent is up to where S2 with the dictionary serves, and zstd from there on. Measured on the facts of a
-// delivery: S2 takes a fraction of the time that zstd takes with the same dictionary, for the same space in the small ones; for an
-// event of a kilobyte zstd's entropy coding would save a tenth.
+// delivery: S2 takes a fraction of the time that zstd takes with the same dictionary, for the same space in the small
+// ones; for an event of a kilobyte zstd's entropy coding would save a tenth.
 const smallContent = 4 << 10
 
 // NewCodec makes a codec that takes its keys from the keyring. Close it when nothing uses it any more.
@@ -153,8 +153,8 @@ func (c *Codec) pack(packed *Packed, parts []domain.Part) []byte {
 	return plain
 }
 
-// Seal seals what was packed for the same keys. leafContext is what the leaf says (domain.Leaf.AppendContext); Seal may write
-// behind its end.
+// Seal seals what was packed for the same keys. leafContext is what the leaf says (domain.Leaf.AppendContext); Seal may
+// write behind its end.
 func (c *Codec) Seal(packed *Packed, keys *Keys, leafContext []byte) ([]byte, error) {
 	first, err := c.sealSection(packed.tenant, keys.Tenant, keys.Period, append(leafContext, sectionTenant))
 	if err != nil {

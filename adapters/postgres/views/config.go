@@ -29,15 +29,15 @@ type configRow struct {
 	mac      []byte
 }
 
-// asInTheLog has rows encoded as facts are: the same, whether an entry was read from the log or is still in memory as it was
-// appended. (Where one has no list and the other an empty one, both have an empty one here.)
+// asInTheLog has rows encoded as facts are: the same, whether an entry was read from the log or is still in memory as
+// it was appended. (Where one has no list and the other an empty one, both have an empty one here.)
 var asInTheLog = json.JoinOptions(json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
 
 // macBytes are kept of a row's MAC.
 const macBytes = 16
 
-// seal is the MAC of a row under its tenant's own secret: the server's database role can write rows, and what the server
-// acts by must come from the log.
+// seal is the MAC of a row under its tenant's own secret: the server's database role can write rows, and what the
+// server acts by must come from the log.
 func (c *configRow) seal(ctx context.Context, log Log, table string) ([]byte, error) {
 	numbers := make([]byte, 0, 64)
 	for _, n := range []int64{
@@ -128,8 +128,8 @@ func queueConfig(ctx context.Context, log Log, b *pgx.Batch, table string, rows 
 	return nil
 }
 
-// configColumns are those that scanConfig expects. The subscriptions' endpoint stands in their configuration, and so does
-// an event type's name.
+// configColumns are those that scanConfig expects. The subscriptions' endpoint stands in their configuration, and so
+// does an event type's name.
 const configColumns = `id, tenant, version, deleted, created_position, created_sequence, created_at, from_position, from_sequence, from_at, config, mac`
 
 func scanConfig(row pgx.CollectableRow) (c configRow, err error) {
@@ -179,7 +179,9 @@ func (c configRow) decode(into any) error {
 }
 
 // decodeOne turns a scanned row, once it is checked, into a row of the projections.
-func decodeOne[T any](ctx context.Context, log Log, table string, row configRow, as func(configRow) (T, error)) (T, error) {
+func decodeOne[T any](
+	ctx context.Context, log Log, table string, row configRow, as func(configRow) (T, error),
+) (T, error) {
 	if err := row.check(ctx, log, table); err != nil {
 		var none T
 		return none, err
@@ -188,7 +190,9 @@ func decodeOne[T any](ctx context.Context, log Log, table string, row configRow,
 }
 
 // decodeAll does so with all rows.
-func decodeAll[T any](ctx context.Context, log Log, table string, rows []configRow, as func(configRow) (T, error)) ([]T, error) {
+func decodeAll[T any](
+	ctx context.Context, log Log, table string, rows []configRow, as func(configRow) (T, error),
+) ([]T, error) {
 	if len(rows) == 0 {
 		return nil, nil
 	}

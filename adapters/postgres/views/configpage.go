@@ -75,7 +75,9 @@ func (p *configPage) putConfig(rows []configRow, row configRow, config any) ([]c
 }
 
 // loadConfig reads when the things were made that the page changes, by kind of stream.
-func (p *configPage) loadConfig(ctx context.Context, q postgres.Querier, need map[domain.StreamKind][]pgtype.UUID) error {
+func (p *configPage) loadConfig(
+	ctx context.Context, q postgres.Querier, need map[domain.StreamKind][]pgtype.UUID,
+) error {
 	for kind, sql := range map[domain.StreamKind]string{
 		domain.StreamTenant:       `SELECT id, created_position, created_sequence, created_at FROM tenants WHERE version = 1 AND id = ANY ($1)`,
 		domain.StreamKey:          `SELECT id, created_position, created_sequence, created_at FROM keys WHERE version = 1 AND id = ANY ($1)`,

@@ -8,7 +8,8 @@ import (
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// configReader reads the five tables of configuration, which have every version with the sequences between which it held.
+// configReader reads the five tables of configuration, which have every version with the sequences between which it
+// held.
 type configReader struct{ *tenantSnapshot }
 
 // heldSQL selects the versions that held as of sequence $2 in tenant $1.
@@ -27,7 +28,9 @@ func (r configReader) one(ctx context.Context, table string, id domain.UUID, as 
 }
 
 // list reads a page of the versions that held as of a moment. more restricts it further, from $6 on.
-func (r configReader) list(ctx context.Context, table string, page projections.Page, as projections.AsOf, more string, args ...any) ([]configRow, error) {
+func (r configReader) list(
+	ctx context.Context, table string, page projections.Page, as projections.AsOf, more string, args ...any,
+) ([]configRow, error) {
 	behind, order := pageSQL(page, "created_sequence", "id", 3)
 	sql := `SELECT ` + configColumns + ` FROM ` + table + heldSQL + behind + more + order
 	sequence, id := pageArgs(page)
@@ -105,7 +108,9 @@ func addNames(ctx context.Context, log Log, tenant domain.TenantID, keys []proje
 }
 
 // Endpoint implements projections.Reader.
-func (r configReader) Endpoint(ctx context.Context, id domain.UUID, as projections.AsOf) (e projections.Endpoint, err error) {
+func (r configReader) Endpoint(
+	ctx context.Context, id domain.UUID, as projections.AsOf,
+) (e projections.Endpoint, err error) {
 	row, err := r.one(ctx, "endpoints", id, as)
 	if err != nil {
 		return e, err
@@ -114,7 +119,9 @@ func (r configReader) Endpoint(ctx context.Context, id domain.UUID, as projectio
 }
 
 // Endpoints implements projections.Reader.
-func (r configReader) Endpoints(ctx context.Context, page projections.Page, as projections.AsOf) ([]projections.Endpoint, error) {
+func (r configReader) Endpoints(
+	ctx context.Context, page projections.Page, as projections.AsOf,
+) ([]projections.Endpoint, error) {
 	rows, err := r.list(ctx, "endpoints", page, as, "")
 	if err != nil {
 		return nil, err
@@ -123,7 +130,9 @@ func (r configReader) Endpoints(ctx context.Context, page projections.Page, as p
 }
 
 // EndpointVersion implements projections.Reader.
-func (r configReader) EndpointVersion(ctx context.Context, id domain.UUID, version int) (e projections.Endpoint, err error) {
+func (r configReader) EndpointVersion(
+	ctx context.Context, id domain.UUID, version int,
+) (e projections.Endpoint, err error) {
 	const sql = `SELECT ` + configColumns + ` FROM endpoints WHERE tenant = $1 AND id = $2 AND version = $3`
 	rows, err := queryConfig(ctx, r.tx, sql, string(r.tenant), idOf(id), version)
 	if err != nil {
@@ -136,7 +145,9 @@ func (r configReader) EndpointVersion(ctx context.Context, id domain.UUID, versi
 }
 
 // Subscription implements projections.Reader.
-func (r configReader) Subscription(ctx context.Context, id domain.UUID, as projections.AsOf) (s projections.Subscription, err error) {
+func (r configReader) Subscription(
+	ctx context.Context, id domain.UUID, as projections.AsOf,
+) (s projections.Subscription, err error) {
 	row, err := r.one(ctx, "subscriptions", id, as)
 	if err != nil {
 		return s, err
@@ -145,7 +156,9 @@ func (r configReader) Subscription(ctx context.Context, id domain.UUID, as proje
 }
 
 // Subscriptions implements projections.Reader.
-func (r configReader) Subscriptions(ctx context.Context, endpoint domain.UUID, page projections.Page, as projections.AsOf) ([]projections.Subscription, error) {
+func (r configReader) Subscriptions(
+	ctx context.Context, endpoint domain.UUID, page projections.Page, as projections.AsOf,
+) ([]projections.Subscription, error) {
 	more, args := "", []any(nil)
 	if !endpoint.IsZero() {
 		more, args = " AND endpoint = $6", []any{idOf(endpoint)}
@@ -158,7 +171,9 @@ func (r configReader) Subscriptions(ctx context.Context, endpoint domain.UUID, p
 }
 
 // EventType implements projections.Reader.
-func (r configReader) EventType(ctx context.Context, name domain.EventType, as projections.AsOf) (t projections.EventType, err error) {
+func (r configReader) EventType(
+	ctx context.Context, name domain.EventType, as projections.AsOf,
+) (t projections.EventType, err error) {
 	sql := `SELECT ` + configColumns + ` FROM event_types` + heldSQL + ` AND name = $3 ORDER BY created_sequence LIMIT 1`
 	rows, err := queryConfig(ctx, r.tx, sql, string(r.tenant), int64(r.at(as)), string(name))
 	if err != nil {
@@ -171,7 +186,9 @@ func (r configReader) EventType(ctx context.Context, name domain.EventType, as p
 }
 
 // EventTypes implements projections.Reader.
-func (r configReader) EventTypes(ctx context.Context, page projections.Page, as projections.AsOf) ([]projections.EventType, error) {
+func (r configReader) EventTypes(
+	ctx context.Context, page projections.Page, as projections.AsOf,
+) ([]projections.EventType, error) {
 	rows, err := r.list(ctx, "event_types", page, as, "")
 	if err != nil {
 		return nil, err

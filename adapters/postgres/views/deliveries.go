@@ -12,12 +12,14 @@ import (
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// deliveryReader reads the tables of deliveries and of endpoints' health. What a delivery was before, and its attempts, the log
-// has under the delivery's stream.
+// deliveryReader reads the tables of deliveries and of endpoints' health. What a delivery was before, and its attempts,
+// the log has under the delivery's stream.
 type deliveryReader struct{ *tenantSnapshot }
 
 // Delivery implements projections.Reader.
-func (r deliveryReader) Delivery(ctx context.Context, id domain.UUID, as projections.AsOf) (projections.Delivery, error) {
+func (r deliveryReader) Delivery(
+	ctx context.Context, id domain.UUID, as projections.AsOf,
+) (projections.Delivery, error) {
 	rows, err := r.deliveries(ctx, as, ` AND id = $3`, idOf(id))
 	if err == nil && len(rows) == 0 {
 		err = domain.ErrNotFound
@@ -29,7 +31,9 @@ func (r deliveryReader) Delivery(ctx context.Context, id domain.UUID, as project
 }
 
 // Deliveries implements projections.Reader.
-func (r deliveryReader) Deliveries(ctx context.Context, f projections.DeliveryFilter, page projections.Page, as projections.AsOf) ([]projections.Delivery, error) {
+func (r deliveryReader) Deliveries(
+	ctx context.Context, f projections.DeliveryFilter, page projections.Page, as projections.AsOf,
+) ([]projections.Delivery, error) {
 	then := f.Status != "" && r.at(as) < r.last // where rows have moved on since, only the log knows their status of then
 	var found []projections.Delivery
 	for {
@@ -50,7 +54,9 @@ func (r deliveryReader) Deliveries(ctx context.Context, f projections.DeliveryFi
 	}
 }
 
-func (r deliveryReader) deliveriesPage(ctx context.Context, f projections.DeliveryFilter, page projections.Page, as projections.AsOf, then bool) ([]projections.Delivery, error) {
+func (r deliveryReader) deliveriesPage(
+	ctx context.Context, f projections.DeliveryFilter, page projections.Page, as projections.AsOf, then bool,
+) ([]projections.Delivery, error) {
 	behind, order := pageSQL(page, "created_sequence", "id", 3)
 	sequence, id := pageArgs(page)
 	c := conditions{args: []any{sequence, id, page.Limit}, before: 2}
@@ -80,8 +86,8 @@ func (r deliveryReader) deliveriesPage(ctx context.Context, f projections.Delive
 	return r.deliveries(ctx, as, behind+c.sql()+order, c.args...)
 }
 
-// byStatus restricts to deliveries of one status of those that undelivered has. When nothing else restricts them, that they
-// are enough of the list is decided there.
+// byStatus restricts to deliveries of one status of those that undelivered has. When nothing else restricts them, that
+// they are enough of the list is decided there.
 func (r deliveryReader) byStatus(c *conditions, f projections.DeliveryFilter, page projections.Page) {
 	sql := `id = ANY (ARRAY(SELECT delivery FROM undelivered WHERE tenant = $1 AND status = $%d`
 	if f.Event.IsZero() && f.Endpoint.IsZero() && f.Subscription.IsZero() && f.From.IsZero() && f.To.IsZero() {
@@ -137,7 +143,9 @@ func (r deliveryReader) byEvent(ctx context.Context, c *conditions, event domain
 }
 
 // deliveries reads rows and takes those that moved on since back to how they were.
-func (r deliveryReader) deliveries(ctx context.Context, as projections.AsOf, more string, args ...any) ([]projections.Delivery, error) {
+func (r deliveryReader) deliveries(
+	ctx context.Context, as projections.AsOf, more string, args ...any,
+) ([]projections.Delivery, error) {
 	at := r.at(as)
 	sql := `SELECT ` + deliveryColumns + ` FROM deliveries WHERE tenant = $1 AND created_sequence <= $2` + more
 	rows, err := r.tx.Query(ctx, sql, append([]any{string(r.tenant), int64(at)}, args...)...)
@@ -157,8 +165,11 @@ func (r deliveryReader) deliveries(ctx context.Context, as projections.AsOf, mor
 	return all, nil
 }
 
-// Attempts implements projections.Reader. The log has them: in the entry that made the delivery and in those of its stream.
-func (r deliveryReader) Attempts(ctx context.Context, delivery domain.UUID, as projections.AsOf) ([]projections.Attempt, error) {
+// Attempts implements projections.Reader. The log has them: in the entry that made the delivery and in those of its
+// stream.
+func (r deliveryReader) Attempts(
+	ctx context.Context, delivery domain.UUID, as projections.AsOf,
+) ([]projections.Attempt, error) {
 	d, err := r.Delivery(ctx, delivery, as)
 	if err != nil {
 		return nil, err

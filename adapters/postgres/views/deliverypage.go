@@ -70,7 +70,9 @@ func (p *deliveryPage) recordHealth(d *deliveryRow, outcome domain.AttemptOutcom
 }
 
 // loadDeliveries reads deliveries of earlier pages and reports whether all of them are there.
-func (p *deliveryPage) loadDeliveries(ctx context.Context, q postgres.Querier, ids []pgtype.UUID) (all bool, err error) {
+func (p *deliveryPage) loadDeliveries(
+	ctx context.Context, q postgres.Querier, ids []pgtype.UUID,
+) (all bool, err error) {
 	rows, err := deliveriesByID(ctx, q, ids)
 	for _, d := range rows {
 		p.byID[d.ID] = &deliveryRow{Delivery: d, undone: undelivered(&d)}

@@ -37,7 +37,9 @@ func (l *changedLog) Page(ctx context.Context, after domain.Position, limit int)
 	return l.all(l.Log.Page(ctx, after, limit))
 }
 
-func (l *changedLog) Entries(ctx context.Context, tenant domain.TenantID, sequences []domain.Sequence) ([]domain.Entry, error) {
+func (l *changedLog) Entries(
+	ctx context.Context, tenant domain.TenantID, sequences []domain.Sequence,
+) ([]domain.Entry, error) {
 	return l.all(l.Log.Entries(ctx, tenant, sequences))
 }
 
@@ -104,8 +106,8 @@ func sameOwn(r *rapid.T, before, after map[domain.TenantID][]answers) {
 	}
 }
 
-// TestViews_ErasureChangesNoFold folds random histories, and folds them again when all that is of persons is destroyed: no
-// delivery's status, endpoint, attempts or health is another, as of any sequence.
+// TestViews_ErasureChangesNoFold folds random histories, and folds them again when all that is of persons is destroyed:
+// no delivery's status, endpoint, attempts or health is another, as of any sequence.
 func TestViews_ErasureChangesNoFold(t *testing.T) {
 	t.Parallel()
 	f := openFolded(t, nil)
@@ -133,9 +135,9 @@ func TestViews_ErasureChangesNoFold(t *testing.T) {
 	})
 }
 
-// TestViews_EachErasureChangesNoFold destroys the secrets of a random history's persons one after another, in random order.
-// After each, what is folded by a process that never saw them has the same deliveries, attempts and health as of any
-// sequence, and so have the views as they are; the entries about the erased, and no others, are erased.
+// TestViews_EachErasureChangesNoFold destroys the secrets of a random history's persons one after another, in random
+// order. After each, what is folded by a process that never saw them has the same deliveries, attempts and health as of
+// any sequence, and so have the views as they are; the entries about the erased, and no others, are erased.
 func TestViews_EachErasureChangesNoFold(t *testing.T) {
 	t.Parallel()
 	f := openFolded(t, nil)
@@ -190,8 +192,8 @@ func TestViews_EachErasureChangesNoFold(t *testing.T) {
 	}
 }
 
-// TestViews_ErasedEvent: an event of whom it is about was erased is shown as such, without being folded again, isn't found
-// by the subject, and goes on to be delivered.
+// TestViews_ErasedEvent: an event of whom it is about was erased is shown as such, without being folded again, isn't
+// found by the subject, and goes on to be delivered.
 func TestViews_ErasedEvent(t *testing.T) {
 	t.Parallel()
 	f := openFolded(t, nil)
@@ -286,8 +288,8 @@ func TestViews_NothingPersonal(t *testing.T) {
 	}
 }
 
-// TestViews_Damaged: an event whose content doesn't open keeps its place in lists and through a rebuild, marked, and so does
-// what follows from it.
+// TestViews_Damaged: an event whose content doesn't open keeps its place in lists and through a rebuild, marked, and so
+// does what follows from it.
 func TestViews_Damaged(t *testing.T) {
 	t.Parallel()
 	log := open(t)
@@ -327,7 +329,8 @@ func TestViews_Damaged(t *testing.T) {
 	}
 }
 
-// TestViews_AheadOfTheLog: views that reflect more than the log has answer nothing, and their follower stops, without ending.
+// TestViews_AheadOfTheLog: views that reflect more than the log has answer nothing, and their follower stops, without
+// ending.
 func TestViews_AheadOfTheLog(t *testing.T) {
 	t.Parallel()
 	f := openFolded(t, nil)

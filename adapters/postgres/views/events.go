@@ -91,8 +91,8 @@ func (r eventReader) Event(ctx context.Context, id domain.UUID) (projections.Eve
 	return r.EventBySequence(ctx, first[0].Sequence)
 }
 
-// EventByProducerID implements projections.Reader. An id that the producer chose was claimed with the append; any other is
-// the event's internal one.
+// EventByProducerID implements projections.Reader. An id that the producer chose was claimed with the append; any other
+// is the event's internal one.
 func (r eventReader) EventByProducerID(ctx context.Context, source, id string) (e projections.Event, err error) {
 	claimed, err := r.log.Claimed(ctx, []domain.Claim{{Tenant: r.tenant, Scope: domain.ScopeEvent(source), Key: id}})
 	switch {
@@ -122,7 +122,9 @@ func (r eventReader) EventBySequence(ctx context.Context, sequence domain.Sequen
 }
 
 // Events implements projections.Reader.
-func (r eventReader) Events(ctx context.Context, f projections.EventFilter, page projections.Page) ([]projections.Event, error) {
+func (r eventReader) Events(
+	ctx context.Context, f projections.EventFilter, page projections.Page,
+) ([]projections.Event, error) {
 	if r.last < 0 { // nor has the tenant a secret to hash a subject by
 		return nil, nil
 	}

@@ -56,9 +56,11 @@ func health(ctx context.Context, q postgres.Querier, more string, args ...any) (
 	return h, err
 }
 
-// Health returns how the attempts at an endpoint went of late, as of the position that it returns. It waits until that is
-// at least a position, or until ctx ends.
-func (v *Views) Health(ctx context.Context, endpoint domain.UUID, atLeast domain.Position) (h domain.Health, as domain.Position, err error) {
+// Health returns how the attempts at an endpoint went of late, as of the position that it returns. It waits until that
+// is at least a position, or until ctx ends.
+func (v *Views) Health(
+	ctx context.Context, endpoint domain.UUID, atLeast domain.Position,
+) (h domain.Health, as domain.Position, err error) {
 	for {
 		err = v.snapshotOfAll(ctx, func(tx pgx.Tx, cursor domain.Position) (err error) {
 			as = cursor

@@ -45,8 +45,8 @@ func readWritten(t *testing.T, admin *pgx.Conn) (w written) {
 	return w
 }
 
-// Idle means idle: a log and a follower that run, and find nothing new, write not a byte of write-ahead log and consume no
-// transaction id. Both counters are those of the whole server, which therefore is the test's own.
+// Idle means idle: a log and a follower that run, and find nothing new, write not a byte of write-ahead log and consume
+// no transaction id. Both counters are those of the whole server, which therefore is the test's own.
 func TestFollower_IdleWritesNothing(t *testing.T) {
 	t.Parallel()
 	var awaits atomic.Int64

@@ -11,8 +11,8 @@ import (
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// load reads the rows of earlier pages that the entries will need: deliveries that they move on, and where configuration
-// that they change was made.
+// load reads the rows of earlier pages that the entries will need: deliveries that they move on, and where
+// configuration that they change was made.
 func (p *viewsPage) load(ctx context.Context, q postgres.Querier, entries []domain.Entry) error {
 	need := needed(entries)
 	if len(need[domain.StreamDelivery]) > 0 {

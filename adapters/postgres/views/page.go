@@ -7,9 +7,9 @@ import (
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// viewsPage is a projections.Store that gathers what a page of entries changes in the tables of the views. A row that is
-// touched many times within the page is written once, as it is at the end. What the page needs of older rows is loaded
-// before (load.go), so that a step of a delivery that nobody made is noticed at its entry.
+// viewsPage is a projections.Store that gathers what a page of entries changes in the tables of the views. A row that
+// is touched many times within the page is written once, as it is at the end. What the page needs of older rows is
+// loaded before (load.go), so that a step of a delivery that nobody made is noticed at its entry.
 type viewsPage struct {
 	after domain.Position // of the entry before the page
 	last  domain.Position

@@ -26,10 +26,10 @@ const lockViewsSQL = `SELECT pg_advisory_xact_lock(hashtextextended('hooktrail/f
 // rebuiltFollower has a cursor while a rebuild isn't done: where the log ended when it began.
 const rebuiltFollower = viewsFollower + "/rebuild"
 
-// Rebuild empties the views and folds the whole log again. It commits page by page: readers see the views grow, and answer
-// that they are behind for what isn't there yet. One that is broken off goes on where it was when Rebuild is called again;
-// until then, running followers go on with it. It reports each page's last position to progress, which may be nil. What
-// can't be folded is an error.
+// Rebuild empties the views and folds the whole log again. It commits page by page: readers see the views grow, and
+// answer that they are behind for what isn't there yet. One that is broken off goes on where it was when Rebuild is
+// called again; until then, running followers go on with it. It reports each page's last position to progress, which
+// may be nil. What can't be folded is an error.
 func (v *Views) Rebuild(ctx context.Context, progress func(domain.Position)) error {
 	until, err := v.refold.empty(ctx)
 	for done := false; err == nil && !done; {

@@ -7,8 +7,8 @@ import (
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// TestViews_Skips: a filter by endpoint and subscription chooses what was passed over of both at once. A row that is about
-// the endpoint, and about another's subscription, would tell a receiver what another one didn't get.
+// TestViews_Skips: a filter by endpoint and subscription chooses what was passed over of both at once. A row that is
+// about the endpoint, and about another's subscription, would tell a receiver what another one didn't get.
 func TestViews_Skips(t *testing.T) {
 	t.Parallel()
 	f := openFolded(t, nil)

@@ -18,8 +18,8 @@ import (
 // What dispatcher and authentication begin with. Every answer comes with the position that it reflects, from the
 // same snapshot, and is about all tenants: the caller folds what came later itself.
 
-// LoadConfig returns the configuration as it was at a position, or, when the views aren't there yet, as they have it; which
-// one, its Cursor says. The caller owns it.
+// LoadConfig returns the configuration as it was at a position, or, when the views aren't there yet, as they have it;
+// which one, its Cursor says. The caller owns it.
 func (v *Views) LoadConfig(ctx context.Context, at domain.Position) (*projections.Config, error) {
 	config := projections.NewConfig()
 	err := v.snapshotOfAll(ctx, func(tx pgx.Tx, cursor domain.Position) error {
@@ -66,9 +66,9 @@ func loadConfig(ctx context.Context, log Log, tx pgx.Tx, into *projections.Confi
 	return postgres.DomainError("read configuration", err)
 }
 
-// putAll puts the rows of a table that held at a position, each checked against its MAC and against the log: an old version
-// that was made to look like the newest is noticed by its stream's version. A thing of which no row is left isn't:
-// VerifyViews finds that.
+// putAll puts the rows of a table that held at a position, each checked against its MAC and against the log: an old
+// version that was made to look like the newest is noticed by its stream's version. A thing of which no row is left
+// isn't: VerifyViews finds that.
 func putAll[T any](ctx context.Context, log Log, tx pgx.Tx, table string, at domain.Position, as func(configRow) (T, error), put func(T) error) error {
 	rows, err := queryConfig(ctx, tx, `SELECT `+configColumns+` FROM `+table+heldAtSQL, int64(at))
 	if err != nil {
@@ -109,8 +109,8 @@ func checkVersions(ctx context.Context, tx pgx.Tx, table string, rows []configRo
 		table, domain.UUID(id.Bytes), errViewsApart)
 }
 
-// LoadDirectory returns what is in force of keys and tenants, and all event types and added profiles, to be kept up to date
-// by its Follow.
+// LoadDirectory returns what is in force of keys and tenants, and all event types and added profiles, to be kept up to
+// date by its Follow.
 func (v *Views) LoadDirectory(ctx context.Context) (*projections.Directory, error) {
 	var directory *projections.Directory
 	err := v.snapshotOfAll(ctx, func(tx pgx.Tx, cursor domain.Position) error {
@@ -124,7 +124,9 @@ func (v *Views) LoadDirectory(ctx context.Context) (*projections.Directory, erro
 	return directory, nil
 }
 
-func loadDirectory(ctx context.Context, log Log, tx pgx.Tx, at domain.Position) (rows projections.DirectoryRows, err error) {
+func loadDirectory(
+	ctx context.Context, log Log, tx pgx.Tx, at domain.Position,
+) (rows projections.DirectoryRows, err error) {
 	err = putAll(ctx, log, tx, "tenants", at, configRow.asTenant, into(&rows.Tenants))
 	if err != nil {
 		return rows, err
@@ -210,9 +212,11 @@ const waitingSQL = `
 	 WHERE waits AND endpoint = $1 AND (next_attempt_at, created_position) > ($2::timestamptz, $3)
 	 ORDER BY next_attempt_at, created_position LIMIT $4`
 
-// Waiting returns deliveries of one endpoint in the order of their keys: those that aren't ended, and those that have an
-// open attempt whatever their status.
-func (v *Views) Waiting(ctx context.Context, q domain.WaitingQuery) (rows []domain.WaitingDelivery, as domain.Position, err error) {
+// Waiting returns deliveries of one endpoint in the order of their keys: those that aren't ended, and those that have
+// an open attempt whatever their status.
+func (v *Views) Waiting(
+	ctx context.Context, q domain.WaitingQuery,
+) (rows []domain.WaitingDelivery, as domain.Position, err error) {
 	const sql = `
 		SELECT ` + deliveryColumns + ` FROM deliveries WHERE id = ANY (ARRAY(` + waitingSQL + `))
 		 ORDER BY next_attempt_at, created_position`
@@ -220,12 +224,16 @@ func (v *Views) Waiting(ctx context.Context, q domain.WaitingQuery) (rows []doma
 }
 
 // Deliveries returns deliveries by id, ended or not, in any order. An unknown id is left out.
-func (v *Views) Deliveries(ctx context.Context, ids []domain.UUID) (rows []domain.WaitingDelivery, as domain.Position, err error) {
+func (v *Views) Deliveries(
+	ctx context.Context, ids []domain.UUID,
+) (rows []domain.WaitingDelivery, as domain.Position, err error) {
 	const sql = `SELECT ` + deliveryColumns + ` FROM deliveries WHERE id = ANY ($1)`
 	return v.waiting(ctx, sql, columnOf(ids, func(id *domain.UUID) pgtype.UUID { return idOf(*id) }))
 }
 
-func (v *Views) waiting(ctx context.Context, sql string, args ...any) (waiting []domain.WaitingDelivery, as domain.Position, err error) {
+func (v *Views) waiting(
+	ctx context.Context, sql string, args ...any,
+) (waiting []domain.WaitingDelivery, as domain.Position, err error) {
 	err = v.snapshotOfAll(ctx, func(tx pgx.Tx, cursor domain.Position) error {
 		as = cursor
 		rows, err := tx.Query(ctx, sql, args...)

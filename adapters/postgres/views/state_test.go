@@ -175,8 +175,8 @@ func TestViews_WaitingGoesByTheIndex(t *testing.T) {
 	}
 }
 
-// TestViews_SameRowsFromMemory: an entry is folded into the same row whether it is still in memory as it was appended, with
-// no list, or read from the log, with an empty one.
+// TestViews_SameRowsFromMemory: an entry is folded into the same row whether it is still in memory as it was appended,
+// with no list, or read from the log, with an empty one.
 func TestViews_SameRowsFromMemory(t *testing.T) {
 	t.Parallel()
 	f := openFolded(t, nil)

@@ -13,11 +13,11 @@ import (
 )
 
 // SweepSecrets destroys those of endpoints' secrets that no attempt can need any more and returns their number: stored
-// longer ago than the grace, and named by no configuration that was in force within it. Such are replaced ones, signing keys
-// whose overlap has ended, and those of endpoints that were never appended, that are deleted, or whose tenant is.
+// longer ago than the grace, and named by no configuration that was in force within it. Such are replaced ones, signing
+// keys whose overlap has ended, and those of endpoints that were never appended, that are deleted, or whose tenant is.
 //
-// The grace must be longer than any attempt and any request lives, and than clocks differ. What the views don't reflect yet
-// counts as if it were still to come. Any number of processes may sweep at the same time.
+// The grace must be longer than any attempt and any request lives, and than clocks differ. What the views don't reflect
+// yet counts as if it were still to come. Any number of processes may sweep at the same time.
 func (v *Views) SweepSecrets(ctx context.Context, grace time.Duration) (destroyed int, err error) {
 	var idle []pgtype.UUID
 	err = v.snapshotOfAll(ctx, func(tx pgx.Tx, cursor domain.Position) (err error) {

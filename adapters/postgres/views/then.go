@@ -53,7 +53,9 @@ func (r deliveryReader) takeBack(ctx context.Context, rows []projections.Deliver
 }
 
 // history reads the entries that made deliveries and all of their streams up to a sequence, in order.
-func (r deliveryReader) history(ctx context.Context, deliveries []projections.Delivery, upTo domain.Sequence) ([]domain.Entry, error) {
+func (r deliveryReader) history(
+	ctx context.Context, deliveries []projections.Delivery, upTo domain.Sequence,
+) ([]domain.Entry, error) {
 	var made []domain.Sequence
 	var streams []domain.Stream
 	for i := range deliveries {

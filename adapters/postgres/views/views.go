@@ -37,7 +37,9 @@ func NewViews(pool *pgxpool.Pool, log Log, follower *Follower) *Views {
 var errViewBehind = errors.New("not there yet")
 
 // Read implements projections.Views.
-func (v *Views) Read(ctx context.Context, tenant domain.TenantID, atLeast domain.Sequence, f func(projections.Reader) error) error {
+func (v *Views) Read(
+	ctx context.Context, tenant domain.TenantID, atLeast domain.Sequence, f func(projections.Reader) error,
+) error {
 	read := func() error {
 		return v.snapshot(ctx, tenant, func(tx pgx.Tx, at reached) error {
 			if at.sequence < atLeast {
@@ -133,7 +135,9 @@ func beginSnapshot(ctx context.Context, conn *pgx.Conn, tenant domain.TenantID) 
 const everyTenant domain.TenantID = "*"
 
 // Tenants implements projections.Views.
-func (v *Views) Tenants(ctx context.Context, after domain.TenantID, limit int) (tenants []projections.Tenant, err error) {
+func (v *Views) Tenants(
+	ctx context.Context, after domain.TenantID, limit int,
+) (tenants []projections.Tenant, err error) {
 	const sql = `SELECT ` + configColumns + ` FROM tenants
 		WHERE tenant COLLATE "C" > $1 COLLATE "C" AND tenant <> $2 AND to_sequence IS NULL AND NOT deleted
 		ORDER BY tenant COLLATE "C" LIMIT $3`

@@ -109,7 +109,8 @@ func take(t interface{ Fatal(...any) }, v projections.Views, tenant domain.Tenan
 	return s, present
 }
 
-// comparedHistories is how many histories TestViews_AreTheMemory draws: each takes a query or two for every row, as of every entry.
+// comparedHistories is how many histories TestViews_AreTheMemory draws: each takes a query or two for every row, as of
+// every entry.
 func comparedHistories() int {
 	if testing.Short() {
 		return 3
@@ -117,8 +118,8 @@ func comparedHistories() int {
 	return 15
 }
 
-// The property that holds the design together: the memory at every sequence, which a test of projections holds against the
-// fold of the log up to there, and the tables as of it, are one, wherever pages begin and end.
+// The property that holds the design together: the memory at every sequence, which a test of projections holds against
+// the fold of the log up to there, and the tables as of it, are one, wherever pages begin and end.
 func TestViews_AreTheMemory(t *testing.T) {
 	t.Parallel()
 	f := openFolded(t, nil)
@@ -299,7 +300,8 @@ func TestViews_Rebuild(t *testing.T) {
 	verify(0)
 }
 
-// TestViews_RebuildResumes: a rebuild that is broken off goes on where it was, and what isn't there yet is behind meanwhile.
+// TestViews_RebuildResumes: a rebuild that is broken off goes on where it was, and what isn't there yet is behind
+// meanwhile.
 func TestViews_RebuildResumes(t *testing.T) {
 	t.Parallel()
 	f := openFolded(t, nil)
