@@ -185,7 +185,7 @@ func (s *server) run(ctx context.Context) error {
 // errBaseEnded stops the work when what it needs has ended; the cause is what that ended with.
 var errBaseEnded = errors.New("the log or the views ended")
 
-// onlyEnded says whether nothing but being told to stop ended the server.
+// onlyEnded reports whether nothing but being told to stop ended the server.
 func onlyEnded(err error) bool {
 	return err == nil || errors.Is(err, context.Canceled) && !errors.Is(err, errBaseEnded)
 }

@@ -43,7 +43,7 @@ func (c verifyCommand) Run(ctx context.Context, p process) error {
 			fmt.Fprintf(p.stdout, "%s: %d rows that the log doesn't yield, %d missing\n", d.Table, d.Wrong, d.Missing)
 		}
 		if len(differences) > 0 {
-			return errors.New("the views differ from the log (hooktrail rebuild makes them anew)")
+			return errors.New("the views differ from the log (hint: run `hooktrail rebuild`)")
 		}
 		_, err = fmt.Fprintln(p.stdout, "the views are what the log yields")
 		return err
@@ -55,7 +55,7 @@ type rebuildCommand struct {
 	Log     logFlags     `embed:""`
 }
 
-// Run makes the views anew; a server that runs on the same database goes on reading the old ones until then.
+// Run rebuilds the views; a server that runs on the same database goes on reading the old ones until then.
 func (c rebuildCommand) Run(ctx context.Context, p process) error {
 	return c.Storage.withLog(ctx, c.Log, func(log *eventlog.Log, views *views.Views) error {
 		head, err := log.Head(ctx)

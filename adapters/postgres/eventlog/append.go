@@ -52,14 +52,14 @@ type duplicate struct {
 type call struct {
 	done chan struct{}
 
-	mu        sync.Mutex // guards all below
-	outcomes  []domain.Outcome
-	open      int  // groups without an outcome
-	abandoned bool // nobody waits any more
+	mu         sync.Mutex // guards all below
+	outcomes   []domain.Outcome
+	unanswered int  // groups
+	abandoned  bool // nobody waits any more
 }
 
 func newCall(groups int) *call {
-	return &call{done: make(chan struct{}), outcomes: make([]domain.Outcome, groups), open: groups}
+	return &call{done: make(chan struct{}), outcomes: make([]domain.Outcome, groups), unanswered: groups}
 }
 
 func (c *call) answer(index int, outcome domain.Outcome) {
@@ -69,7 +69,7 @@ func (c *call) answer(index int, outcome domain.Outcome) {
 		return
 	}
 	c.outcomes[index] = outcome
-	if c.open--; c.open == 0 {
+	if c.unanswered--; c.unanswered == 0 {
 		close(c.done)
 	}
 }
@@ -78,7 +78,7 @@ func (c *call) answer(index int, outcome domain.Outcome) {
 func (c *call) abandon(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.abandoned = c.open > 0; !c.abandoned {
+	if c.abandoned = c.unanswered > 0; !c.abandoned {
 		return
 	}
 	for i := range c.outcomes {

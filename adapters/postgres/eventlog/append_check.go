@@ -78,7 +78,7 @@ func (s *stage) decide(r *request) error {
 			return fmt.Errorf("append to %s: %w", r.drafts[i].Stream, err)
 		}
 	}
-	return s.claim(r)
+	return s.checkClaims(r)
 }
 
 func (s *stage) checkLeases(g domain.Group) error {
@@ -217,9 +217,9 @@ func (s *stage) nextTime() time.Time {
 	return s.recordedAt.Add(time.Microsecond)
 }
 
-// claim finds out whether the group's claims were made before: in the log, or by a group of this batch, whose outcome
+// checkClaims finds out whether the group's claims were made before: in the log, or by a group of this batch, whose outcome
 // then decides.
-func (s *stage) claim(r *request) error {
+func (s *stage) checkClaims(r *request) error {
 	for i, mac := range r.macs {
 		if earlier, ok := s.checked.claimed[mac]; ok {
 			return &takenError{claim: i, request: r.group.Claims[i], earlier: earlier}

@@ -55,7 +55,7 @@ func (a *appender) run(ctx context.Context) {
 		entries, _ := a.log.queue.depth()
 		a.log.metrics.queued.Set(float64(entries))
 		if requests = waiting(requests); len(requests) > 0 {
-			a.append(ctx, requests)
+			a.commitAndAnswer(ctx, requests)
 		}
 	}
 }
@@ -71,9 +71,9 @@ func waiting(requests []*request) []*request {
 	return kept
 }
 
-// append commits the requests and answers each. A batch that the database refuses is split until the one at fault is
+// commitAndAnswer commits the requests and answers each. A batch that the database refuses is split until the one at fault is
 // alone; one whose connection is lost is tried again for a while.
-func (a *appender) append(ctx context.Context, requests []*request) {
+func (a *appender) commitAndAnswer(ctx context.Context, requests []*request) {
 	deadline := time.Now().Add(retryTimeout)
 	backoff := minBackoff
 	for {
@@ -85,8 +85,8 @@ func (a *appender) append(ctx context.Context, requests []*request) {
 			return
 		case postgres.Refused(err) && len(requests) > 1:
 			a.log.metrics.bisected.Inc()
-			a.append(ctx, requests[:len(requests)/2])
-			a.append(ctx, requests[len(requests)/2:])
+			a.commitAndAnswer(ctx, requests[:len(requests)/2])
+			a.commitAndAnswer(ctx, requests[len(requests)/2:])
 			return
 		case !errors.Is(err, errAgain) || time.Now().After(deadline):
 			a.fail(requests, err)

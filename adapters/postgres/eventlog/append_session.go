@@ -88,7 +88,7 @@ func (s *session) evict(ctx context.Context) error {
 	return nil
 }
 
-// find says whether a batch is in the log. It takes the lock: a commit that is still under way holds it. The leaf is
+// find reports whether a batch is in the log. It takes the lock: a commit that is still under way holds it. The leaf is
 // compared, because another process may have appended at the same position.
 func (s *session) find(ctx context.Context, b *batch) (found bool, err error) {
 	for backoff := minBackoff; ; backoff = min(2*backoff, maxBackoff) {
@@ -144,7 +144,7 @@ func (s *session) commit(ctx context.Context, requests []*request) (*batch, erro
 		s.drop()
 		return b, fmt.Errorf("%w: %w", errUnknownOutcome, err)
 	}
-	s.settle(b)
+	s.remember(b)
 	return b, nil
 }
 
@@ -161,9 +161,9 @@ func (s *session) rollback(ctx context.Context, t *transaction, cause error) err
 	return cause
 }
 
-// settle takes a committed batch into the state.
-func (s *session) settle(b *batch) {
-	s.log.keys.Settle(b.made)
+// remember takes a committed batch into the state.
+func (s *session) remember(b *batch) {
+	s.log.keys.MarkStored(b.made)
 	s.state.position, s.state.recordedAt = b.position, b.stage.recordedAt
 	for tenant, h := range b.heads {
 		s.state.heads[tenant] = h

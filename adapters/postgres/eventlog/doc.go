@@ -64,9 +64,11 @@
 // month, so the alternative is to ask every month's index before each append, which grows with the log's age, while the
 // one index only grows with the logarithm of its size. Its price is that each claim touches a random page: once the
 // index is larger than Postgres's memory, one read and, after each checkpoint, one full page in the write-ahead log a
-// claim. An index entry takes about 40 bytes at the usual two thirds of filling, so 100 M claims are about 4 GB beside
-// 10 GB of rows; right after a checkpoint a claim then takes about three times as long as in an empty table. Hashes
-// that begin with the month would keep the inserts together and make a repetition in the next month pass for new.
+// claim. Hashes that begin with the month would keep the inserts together and make a repetition in the next month pass
+// for new. `go test ./adapters/postgres/eventlog -run TestClaims_Size -v -claims 3000000` prints what claims cost.
+// Measured with 1 M and 3 M: 101 bytes of the table and 52 to 54 of the index a claim; with 1 M, 42 µs to insert one
+// right after a checkpoint and 22 µs after that (with 3 M, beside much other work, 149 and 142). Extrapolated to 100 M:
+// 10 GB of rows and 5 GB of index, since both grow in proportion. Not measured: an index larger than memory.
 //
 // Nothing in an entry says which claims were made with it; each tenant's head says how many there are, with a sum of
 // their MACs, so that a deleted one is missed. That costs 16 bytes a head. Rejected: the claims' MACs in section 1 of

@@ -24,7 +24,7 @@ type tenantHead struct {
 	tails         *tails // nil: unknown
 }
 
-// claimTally tells whether any claim of a tenant is missing: who deletes one can't put another in its place without the
+// claimTally shows whether any claim of a tenant is missing: who deletes one can't put another in its place without the
 // tenant's secret, and can't make a head that says so. Erasing claims is an append, whose head has the tally of those
 // left.
 type claimTally struct {

@@ -11,7 +11,7 @@ import (
 // The column leaf has what the other columns don't tell of an entry's leaf: a form byte, flags, the instance's name as
 // length and bytes, then each commitment as the part's length and name and 32 bytes. From these and the columns the
 // exact bytes are made again. A leaf that can't be told so, since a newer program gave it members that this one doesn't
-// know, stands there as it is. Whole leaves took a third of the table, all but the commitments for the second time.
+// know, is stored as it is. Whole leaves took a third of the table, all but the commitments for the second time.
 const (
 	shortLeaf    = 1
 	leafCritical = 1 // flag

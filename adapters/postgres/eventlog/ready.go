@@ -18,7 +18,7 @@ var (
 	errLockHeld = fmt.Errorf("the append lock isn't free (hint: pg_locks says who holds the advisory lock): %w", domain.ErrUnavailable)
 )
 
-// Ready says why this process can't append now; nil if nothing is known to stand in the way. It answers within three
+// Ready returns why this process can't append now; nil if nothing is known to stand in the way. It answers within three
 // seconds and writes nothing: it takes the append lock, which it shares for the moment of one statement, and reads the
 // log's end.
 func (l *Log) Ready(ctx context.Context) error {

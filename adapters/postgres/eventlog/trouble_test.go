@@ -182,7 +182,7 @@ func holder(t testing.TB, admin *pgx.Conn) (pid int) {
 	return pid
 }
 
-// stillHeld says whether the lock's holder waits for its stopped client rather than finishing by itself.
+// stillHeld reports whether the lock's holder waits for its stopped client rather than finishing by itself.
 func stillHeld(t testing.TB, admin *pgx.Conn) bool {
 	t.Helper()
 	pid := holder(t, admin)

@@ -258,7 +258,7 @@ func (k *Keyring) ReadExisting(rows pgx.Rows, candidates []*Secret, found map[Pu
 			found[p] = nil
 			continue
 		}
-		if s, err = k.open(s, wrapped); err != nil {
+		if s, err = k.unwrap(s, wrapped); err != nil {
 			return err
 		}
 		found[p] = s
@@ -276,8 +276,8 @@ func scanSecret(rows pgx.Rows, before ...any) (s *Secret, wrapped []byte, err er
 	return s, wrapped, err
 }
 
-// open unwraps a secret, or returns the one that is in memory.
-func (k *Keyring) open(s *Secret, wrapped []byte) (*Secret, error) {
+// unwrap unwraps a secret, or returns the one that is in memory.
+func (k *Keyring) unwrap(s *Secret, wrapped []byte) (*Secret, error) {
 	if known, ok := k.opened.Get(s.ID); ok {
 		return known, nil
 	}
@@ -288,8 +288,8 @@ func (k *Keyring) open(s *Secret, wrapped []byte) (*Secret, error) {
 	return s, nil
 }
 
-// Settle says that candidates are committed: from now on they are found by their ids.
-func (k *Keyring) Settle(candidates []*Secret) {
+// MarkStored says that candidates are committed: from now on they are found by their ids.
+func (k *Keyring) MarkStored(candidates []*Secret) {
 	for _, s := range candidates {
 		s.MarkStored()
 		k.opened.Add(s.ID, s)
@@ -341,7 +341,7 @@ func (k *Keyring) Read(
 			}
 			continue
 		default:
-			if s, err = k.open(s, wrapped); err != nil {
+			if s, err = k.unwrap(s, wrapped); err != nil {
 				return nil, err
 			}
 		}

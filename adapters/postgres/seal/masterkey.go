@@ -14,7 +14,7 @@ import (
 	"github.com/tink-crypto/tink-go/v2/tink"
 )
 
-// MasterKey is the key-encryption key: it seals data keys and secrets and never stands in the database. The file may
+// MasterKey is the key-encryption key: it seals data keys and secrets and is never in the database. The file may
 // hold several keys (a Tink keyset in JSON): the primary one seals, all of them open. Safe for concurrent use.
 type MasterKey struct{ aead tink.AEAD }
 

@@ -128,7 +128,7 @@ func queueConfig(ctx context.Context, log Log, b *pgx.Batch, table string, rows 
 	return nil
 }
 
-// configColumns are those that scanConfig expects. The subscriptions' endpoint stands in their configuration, and so
+// configColumns are those that scanConfig expects. The subscriptions' endpoint is in their configuration, and so
 // does an event type's name.
 const configColumns = `id, tenant, version, deleted, created_position, created_sequence, created_at, from_position, from_sequence, from_at, config, mac`
 

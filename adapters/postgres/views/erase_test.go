@@ -119,7 +119,7 @@ func TestViews_ErasureChangesNoFold(t *testing.T) {
 		for range 40 {
 			h.Step()
 		}
-		settle(t, f, h.Entries[len(h.Entries)-1])
+		awaitFold(t, f, h.Entries[len(h.Entries)-1])
 		before := answersOf(r, h, f.views)
 		erased := &changedLog{f.Log, func(e domain.Entry) domain.Entry {
 			if e.Stream.Kind == domain.StreamEvent || e.Stream.Kind == domain.StreamDelivery {
@@ -150,7 +150,7 @@ func TestViews_EachErasureChangesNoFold(t *testing.T) {
 		for range 40 {
 			h.Step()
 		}
-		settle(t, f, h.Entries[len(h.Entries)-1])
+		awaitFold(t, f, h.Entries[len(h.Entries)-1])
 		before := answersOf(r, h, f.views)
 		by := make(map[domain.UUID]domain.Sequence) // each person's secret, with an entry to say that it was destroyed
 		var keys []domain.UUID
@@ -201,7 +201,7 @@ func TestViews_ErasedEvent(t *testing.T) {
 	draft.Subject = "ann"
 	draft.Fact.(*domain.EventAppended).Event.Subject = "ann"
 	made := f.mustAppend(t, group(draft))[0]
-	settle(t, f, made)
+	awaitFold(t, f, made)
 	about := func(subject string) (rows []projections.Event) {
 		t.Helper()
 		err := f.views.Read(t.Context(), domain.DefaultTenant, -1, func(r projections.Reader) (err error) {
@@ -229,7 +229,7 @@ func TestViews_ErasedEvent(t *testing.T) {
 	}
 	end := finished(delivery, 0, 1, domain.OutcomeSucceeded, domain.DeliverySucceeded)
 	end.SubjectKey = made.SubjectKey
-	settle(t, f, f.mustAppend(t, group(end))[0])
+	awaitFold(t, f, f.mustAppend(t, group(end))[0])
 	err := f.views.Read(t.Context(), domain.DefaultTenant, -1, func(r projections.Reader) error {
 		d, err := r.Delivery(t.Context(), delivery, projections.AsOf{})
 		if err != nil || d.Status != domain.DeliverySucceeded || d.Attempts != 1 {
@@ -249,7 +249,7 @@ func TestViews_ErasedEvent(t *testing.T) {
 	}
 }
 
-// TestViews_NothingPersonal: what identifies a person, or says what was sent, stands in no table of the views.
+// TestViews_NothingPersonal: what identifies a person, or says what was sent, is in no table of the views.
 func TestViews_NothingPersonal(t *testing.T) {
 	t.Parallel()
 	const secret = "pers0nal"
@@ -267,7 +267,7 @@ func TestViews_NothingPersonal(t *testing.T) {
 	config.Name, config.Principal = secret, secret
 	key.Fact, key.Subject = &domain.KeyCreated{Key: config}, config.Subject()
 	f.mustAppend(t, group(draft), group(end))
-	settle(t, f, f.mustAppend(t, group(key))[0])
+	awaitFold(t, f, f.mustAppend(t, group(key))[0])
 	admin := connect(t, f.db.AdminURL)
 	mustExec(t, admin, `ANALYZE`)
 	rows, err := admin.Query(t.Context(), `
@@ -335,7 +335,7 @@ func TestViews_AheadOfTheLog(t *testing.T) {
 	t.Parallel()
 	f := openFolded(t, nil)
 	made := f.mustAppend(t, group(event(`1`)))[0]
-	settle(t, f, made)
+	awaitFold(t, f, made)
 	f.halt()
 	admin := connect(t, f.db.AdminURL)
 	mustExec(t, admin, `UPDATE cursors SET position = position + 1000`)

@@ -80,7 +80,7 @@ func (p *viewsPage) queueEvents(ctx context.Context, log Log, b *pgx.Batch) erro
 // subjectHashBytes are kept of a subject's keyed hash: enough that two subjects of a tenant never share one by chance.
 const subjectHashBytes = 16
 
-// subjectHash stands for a subject in the table of events, null for nobody.
+// subjectHash represents a subject in the table of events, null for nobody.
 func subjectHash(ctx context.Context, log Log, tenant domain.TenantID, subject string) ([]byte, error) {
 	if subject == "" {
 		return nil, nil

@@ -96,7 +96,7 @@ func NewFollower(config FollowerConfig) *Follower {
 var errFoldStopped = errors.New("the fold stopped")
 
 // Run folds until ctx ends, and returns nil then. Trouble with the database is waited out. An entry that can't be
-// folded, or whose rows the database will never take, stops the follower there until the program is started anew, and
+// folded, or whose rows the database will never take, stops the follower there until the program is started again, and
 // so does a cursor beyond the end of the log: reads then show what was folded before, a metric and a fact say so, and
 // everything but the views goes on.
 func (f *Follower) Run(ctx context.Context) error {

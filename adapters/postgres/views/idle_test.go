@@ -62,7 +62,7 @@ func TestFollower_IdleWritesNothing(t *testing.T) {
 		}
 	}
 	before := readWritten(t, admin)
-	settle(t, f, f.mustAppend(t, group(event(`1`)))[0])
+	awaitFold(t, f, f.mustAppend(t, group(event(`1`)))[0])
 	after := readWritten(t, admin)
 	if after.wal == before.wal || after.xid == before.xid {
 		t.Fatalf("an append moved %+v to %+v: the measure shows nothing", before, after)

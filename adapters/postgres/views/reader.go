@@ -61,7 +61,7 @@ func pageSQL(page projections.Page, column, id string, n int) (behind, order str
 	return behind, order
 }
 
-// pageArgs are the sequence and id behind which a page goes on. The zero id stands behind all of its sequence.
+// pageArgs are the sequence and id behind which a page goes on. The zero id sorts after all others of its sequence.
 func pageArgs(page projections.Page) (int64, pgtype.UUID) {
 	lowest, highest := pgtype.UUID{Valid: true}, pgtype.UUID{Valid: true}
 	for i := range highest.Bytes {

@@ -102,7 +102,7 @@ func (r *refold) next(ctx context.Context, until domain.Position) (at domain.Pos
 		}
 		if at < until {
 			before := at
-			if at, err = r.page(ctx, tx, at, until); err == nil && at == before {
+			if at, err = r.step(ctx, tx, at, until); err == nil && at == before {
 				err = fmt.Errorf("the log ends at position %d, which was at %d", at, until)
 			}
 		}
@@ -129,7 +129,7 @@ func (r *refold) begin(ctx context.Context, tx pgx.Tx) error {
 // all folds the log into empty tables up to a position. What can't be folded is an error.
 func (r *refold) all(ctx context.Context, tx pgx.Tx, until domain.Position, progress func(domain.Position)) error {
 	for at := domain.Position(0); at < until; {
-		next, err := r.page(ctx, tx, at, until)
+		next, err := r.step(ctx, tx, at, until)
 		if err != nil || next == at {
 			return err
 		}
@@ -140,8 +140,8 @@ func (r *refold) all(ctx context.Context, tx pgx.Tx, until domain.Position, prog
 	return nil
 }
 
-// page folds a page and moves the cursor to where it ends, which it returns.
-func (r *refold) page(ctx context.Context, tx pgx.Tx, at, until domain.Position) (domain.Position, error) {
+// step folds a page and moves the cursor to where it ends, which it returns.
+func (r *refold) step(ctx context.Context, tx pgx.Tx, at, until domain.Position) (domain.Position, error) {
 	entries, err := gatherEntries(ctx, r.log, at, until, min(r.entries, int(until-at)))
 	if err != nil || len(entries) == 0 {
 		return at, err

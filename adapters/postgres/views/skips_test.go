@@ -19,7 +19,7 @@ func TestViews_Skips(t *testing.T) {
 		Tenant: event.Tenant, Stream: event.Stream, Expected: domain.AnyVersion, Cause: event.Sequence,
 		Fact: &domain.EventRouted{Routing: domain.Routing{Complete: true}, Verdicts: domain.Verdicts{Skipped: []domain.Skipped{one, two}}},
 	}))[0]
-	settle(t, f, routed)
+	awaitFold(t, f, routed)
 	for filter, want := range map[projections.SkipFilter]int{
 		{}:                       1,
 		{Endpoint: one.Endpoint}: 1,
