@@ -12,9 +12,10 @@ import (
 
 var manyClaims = flag.Int("claims", 5_000, "how many claims TestClaims_Size fills the table with")
 
-// TestClaims_Size tells what claims take on disk, and what one more costs an append when there are many: in an empty
-// table, right after a checkpoint, when each touches a page that must go into the write-ahead log as a whole, and after
-// that. With -claims and -v it gives the figures of a large table; without, it holds rows and index to their size.
+// TestClaims_Size prints what claims take on disk, and how long one more takes an append when there are many: in an empty
+// table, right after a checkpoint, and after that. With -claims and -v it gives the figures of a large table; without, it
+// holds rows and index to their size. The Postgres of tests writes no full pages into its write-ahead log: a server's
+// does, one for each page that is first touched after a checkpoint.
 func TestClaims_Size(t *testing.T) {
 	t.Parallel()
 	db := migratetest.Open(t)
