@@ -2,6 +2,7 @@ package openapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -254,7 +255,7 @@ func decideRedrive(ctx context.Context, c *call, in rest.ThingPath, reason strin
 		return domain.Group{}, err
 	}
 	fact, err := row.Redrive(c.Clock())
-	if isConflict(err) {
+	if errors.Is(err, domain.ErrConflict) {
 		return domain.Group{}, rest.Refuse(http.StatusConflict, "not_dead",
 			"Only a dead delivery can be redriven; this one is "+string(row.Status)+".")
 	}

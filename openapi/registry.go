@@ -11,7 +11,7 @@ import (
 
 // registerAll registers every operation on a mux and returns the document.
 func registerAll(s *Server, mux *http.ServeMux) (*huma.OpenAPI, error) {
-	s.probes, s.registrants = newProbes(), newKeyedMutex()
+	s.probes, s.registrants = newProbes(), rest.NewTurns()
 	config := rest.HumaConfig("Hooktrail", s.Version)
 	describe(config.OpenAPI)
 	a := &api{server: s, huma: humago.New(&router{ServeMux: mux}, config)}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/openapi/internal/rest"
 	"github.com/hooktrail/hooktrail/projections"
 )
 
@@ -39,7 +40,7 @@ type Server struct {
 	Version string // of the program, for the document: "1.2.3"
 
 	probes      *probes     // made by NewHandler, as is what follows
-	registrants *keyedMutex // by registration, or by the endpoint of a receiver that makes subscriptions
+	registrants *rest.Turns // by registration, or by the endpoint of a receiver that makes subscriptions
 }
 
 // Claims looks claims up without appending.

@@ -30,7 +30,7 @@ type Gate struct {
 
 // NewGate returns a gate that reads bodies of at most bodyBytes.
 func NewGate(s Sources, bodyBytes int) *Gate {
-	s.ends, s.scans = newHeadLookups(), NewSlots()
+	s.ends, s.scans, s.turns = newHeadLookups(), NewSlots(), NewTurns()
 	return &Gate{sources: s, bodyBytes: bodyBytes, underWay: make(map[repeatable]struct{})}
 }
 

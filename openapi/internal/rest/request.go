@@ -37,6 +37,7 @@ type Sources struct {
 
 	ends  *headLookups // set by NewGate, as is what follows
 	scans *Slots
+	turns *Turns // by stream
 }
 
 // CatchUp returns when the directory knows everything that was committed before the call.
