@@ -184,12 +184,15 @@ func findAppended(ctx context.Context, c *call, b *ingest.Batch) error {
 		return err
 	}
 	for n, taken := range found {
-		switch {
-		case taken == nil:
-		case taken.Erased, !taken.Same:
-			_, err := repeated(ctx, c, taken, b.Path(events[n])+".id")
+		if taken == nil || taken.Same && !taken.Erased {
+			continue
+		}
+		entries, err := repeated(ctx, c, &b.Events[events[n]], taken, b.Path(events[n])+".id")
+		if err != nil {
 			return err
 		}
+		b.SetEntry(events[n], &entries[0]) // the same but for defaults
+		found[n] = nil
 	}
 	for n := 0; n < len(found); {
 		if found[n] == nil {

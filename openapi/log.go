@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
-	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/openapi/internal/ingest"
@@ -150,8 +149,8 @@ type listLogIn struct {
 	rest.TenantPath
 	rest.ListQuery
 	LogFilter
-	From rest.Opt[time.Time] `query:"from" doc:"Recorded at this time or later." example:"2026-07-01T00:00:00Z"`
-	To   rest.Opt[time.Time] `query:"to" doc:"Recorded before this time." example:"2026-08-01T00:00:00Z"`
+	From rest.Opt[rest.Time] `query:"from" doc:"Recorded at this time or later." example:"2026-07-01T00:00:00Z"`
+	To   rest.Opt[rest.Time] `query:"to" doc:"Recorded before this time." example:"2026-08-01T00:00:00Z"`
 	rest.WaitQuery
 }
 
@@ -162,7 +161,7 @@ func listLog(ctx context.Context, c *call, in *listLogIn) (*rest.Exact, error) {
 		return nil, err
 	}
 	l, err := rest.NewWalk(c.Request, in.ListQuery,
-		fmt.Sprintf("%v %v", in.LogFilter, [2]rest.Opt[time.Time]{in.From, in.To}))
+		fmt.Sprintf("%v %v", in.LogFilter, [2]rest.Opt[rest.Time]{in.From, in.To}))
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +173,7 @@ func listLog(ctx context.Context, c *call, in *listLogIn) (*rest.Exact, error) {
 		return nil, err
 	}
 	pinned := l.Reflected(head)
-	q.Since, q.Until = rest.Instant(in.From.Value), rest.Instant(in.To.Value)
+	q.Since, q.Until = in.From.Value.Std(), in.To.Value.Std()
 	if q.Kind != "" || !q.Actor.IsZero() { // else what is examined is found
 		leave, err := rest.Scan(c.Request)
 		if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/openapi/internal/rest"
@@ -18,7 +17,7 @@ type previewRoutingIn struct {
 
 type routePreviewIn struct {
 	Event        sentEvent  `json:"event" doc:"The event, as append-event accepts it."`
-	AsOf         *time.Time `json:"as_of,omitempty" doc:"Uses the configuration as of this time. In the future: 422." example:"2026-07-01T12:00:00Z"`
+	AsOf         *rest.Time `json:"as_of,omitempty" doc:"Uses the configuration as of this time. In the future: 422." example:"2026-07-01T12:00:00Z"`
 	AsOfSequence *int64     `json:"as_of_sequence,omitempty" minimum:"0" doc:"Uses the configuration as it was after this entry of the tenant's log. Beyond its end: 422." example:"41"`
 }
 
@@ -47,7 +46,7 @@ func previewRouting(ctx context.Context, c *call, in *previewRoutingIn) (*rest.O
 	defer leave()
 	var as rest.AsOfQuery
 	if at := in.Body.AsOf; at != nil {
-		as.AsOf = rest.Opt[time.Time]{Value: *at, Set: true}
+		as.AsOf = rest.Opt[rest.Time]{Value: *at, Set: true}
 	}
 	if n := in.Body.AsOfSequence; n != nil {
 		as.AsOfSequence = rest.Opt[int64]{Value: *n, Set: true}

@@ -25,8 +25,8 @@ const readBound = 30 * time.Second
 
 // AsOfQuery fixes the moment that a read shows. Operations embed it.
 type AsOfQuery struct {
-	AsOf         Opt[time.Time] `query:"as_of" doc:"Show the state as of this time: after every entry recorded at or before it. In the future: 422." example:"2026-07-01T12:00:00Z"`
-	AsOfSequence Opt[int64]     `query:"as_of_sequence" minimum:"0" doc:"Show the state as it was after this entry of the tenant's log. Beyond its end: 422." example:"41"`
+	AsOf         Opt[Time]  `query:"as_of" doc:"Show the state as of this time: after every entry recorded at or before it. In the future: 422." example:"2026-07-01T12:00:00Z"`
+	AsOfSequence Opt[int64] `query:"as_of_sequence" minimum:"0" doc:"Show the state as it was after this entry of the tenant's log. Beyond its end: 422." example:"41"`
 	WaitQuery
 }
 
@@ -72,7 +72,7 @@ func View(
 		}
 		as := as
 		if m.AsOf.Set && m.Pinned == nil {
-			n, err := v.SequenceAt(ctx, m.AsOf.Value.UTC())
+			n, err := v.SequenceAt(ctx, m.AsOf.Value.Std())
 			if err != nil {
 				return err
 			}
@@ -113,7 +113,7 @@ func resolve(ctx context.Context, r *Request, m Moment) (as projections.AsOf, at
 	case m.Pinned != nil:
 		return projections.AsOf{Sequence: *m.Pinned, Set: true}, max(atLeast, *m.Pinned), nil
 	case m.AsOf.Set:
-		head, err := endBefore(ctx, r, m.AsOf.Value)
+		head, err := endBefore(ctx, r, m.AsOf.Value.Std())
 		return as, max(atLeast, head), err
 	case m.AsOfSequence.Set:
 		as = projections.AsOf{Sequence: domain.Sequence(m.AsOfSequence.Value), Set: true}
