@@ -270,9 +270,9 @@ func tenantsDown(ctx context.Context, c *call, before domain.TenantID, limit int
 // awaitInstance returns when the views have folded the instance's log up to a sequence, and with it every tenant's
 // beginning.
 func awaitInstance(ctx context.Context, c *call, atLeast domain.Sequence, wait time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	return c.Views.Read(ctx, domain.InstanceTenant, atLeast, func(projections.Reader) error { return nil })
+	return rest.Waiting(ctx, c.Request, wait, func(ctx context.Context) error {
+		return c.Views.Read(ctx, domain.InstanceTenant, atLeast, func(projections.Reader) error { return nil })
+	})
 }
 
 type getTenantIn struct {

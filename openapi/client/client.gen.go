@@ -5429,7 +5429,7 @@ type ClientInterface interface {
 
 	// DeleteEndpoint Delete an endpoint
 	//
-	// Its waiting deliveries are cancelled and its credentials destroyed.
+	// Its waiting deliveries are cancelled, its credentials destroyed, and its receivers' keys open nothing any more.
 	//
 	// Roles: admin, operator.
 	//
@@ -6618,7 +6618,7 @@ func (c *Client) CreateEndpoint(ctx context.Context, tenant string, params *Crea
 
 // DeleteEndpoint Delete an endpoint
 //
-// Its waiting deliveries are cancelled and its credentials destroyed.
+// Its waiting deliveries are cancelled, its credentials destroyed, and its receivers' keys open nothing any more.
 //
 // Roles: admin, operator.
 //
@@ -13942,7 +13942,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteEndpointWithResponse Delete an endpoint
 	//
-	// Its waiting deliveries are cancelled and its credentials destroyed.
+	// Its waiting deliveries are cancelled, its credentials destroyed, and its receivers' keys open nothing any more.
 	//
 	// Roles: admin, operator.
 	//
@@ -21794,7 +21794,7 @@ func (c *ClientWithResponses) CreateEndpointWithResponse(ctx context.Context, te
 
 // DeleteEndpointWithResponse Delete an endpoint
 //
-// Its waiting deliveries are cancelled and its credentials destroyed.
+// Its waiting deliveries are cancelled, its credentials destroyed, and its receivers' keys open nothing any more.
 //
 // Roles: admin, operator.
 //

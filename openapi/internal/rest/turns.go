@@ -79,6 +79,9 @@ func Decide(ctx context.Context, r *Request, try func(ctx context.Context) (doma
 	}
 	defer leave()
 	for pause := firstPause; ; pause = min(2*pause, longestWait) {
+		if !r.StillOpens() {
+			return unauthorized(opensNothing)
+		}
 		if _, again, err = try(ctx); !again {
 			return err
 		}

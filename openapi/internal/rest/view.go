@@ -94,10 +94,14 @@ func View(
 		return reflected, err
 	}
 	// The view is waited for apart from the read, so that the wait bounds nothing but itself.
-	waiting, cancel := context.WithTimeout(ctx, m.Wait())
-	defer cancel()
-	if r.Views.Read(waiting, r.Tenant, atLeast, func(projections.Reader) error { return nil }) != nil {
-		return reflected, projections.ErrBehind
+	err = Waiting(ctx, r, m.Wait(), func(ctx context.Context) error {
+		if r.Views.Read(ctx, r.Tenant, atLeast, func(projections.Reader) error { return nil }) != nil {
+			return projections.ErrBehind
+		}
+		return nil
+	})
+	if err != nil {
+		return reflected, err
 	}
 	err = r.Views.Read(ctx, r.Tenant, atLeast, read)
 	return reflected, err
@@ -197,23 +201,23 @@ func Reached(ctx context.Context, r *Request, in WaitQuery) error {
 	if !in.MinSequence.Set {
 		return nil
 	}
-	waiting, cancel := context.WithTimeout(ctx, in.Wait())
-	defer cancel()
-	for {
-		before, err := r.Log.Head(ctx)
-		if err != nil {
-			return err
+	return Waiting(ctx, r, in.Wait(), func(waiting context.Context) error {
+		for {
+			before, err := r.Log.Head(ctx)
+			if err != nil {
+				return err
+			}
+			head, err := Head(ctx, r, r.Tenant)
+			if err != nil || head >= domain.Sequence(in.MinSequence.Value) {
+				return err
+			}
+			if waiting.Err() != nil {
+				return projections.ErrBehind
+			}
+			r.Log.Await(waiting, before)
+			Pause(waiting)
 		}
-		head, err := Head(ctx, r, r.Tenant)
-		if err != nil || head >= domain.Sequence(in.MinSequence.Value) {
-			return err
-		}
-		if waiting.Err() != nil {
-			return projections.ErrBehind
-		}
-		r.Log.Await(waiting, before)
-		Pause(waiting)
-	}
+	})
 }
 
 // Pause waits a moment between two looks at a log that grows all the time, or until ctx ends.
