@@ -108,7 +108,10 @@ func ownEvents(ctx context.Context, c *call, l *rest.Walk, in *listEventsIn) (*r
 		return nil, err
 	}
 	defer leave()
-	reflected := l.Reflected(head)
+	reflected, err := l.Reflected(head)
+	if err != nil {
+		return nil, err
+	}
 	q := domain.Query{
 		Tenant: c.Tenant, Kind: domain.KindEventAppended, Actor: c.Key.PrincipalID,
 		Since: in.From.Value.Std(), Until: in.To.Value.Std(),

@@ -1,6 +1,8 @@
 package openapi
 
 import (
+	"crypto/rand"
+	"crypto/sha256"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -19,6 +21,10 @@ func NewHandler(s Server) (http.Handler, error) {
 	}
 	if s.Logger == nil {
 		s.Logger = slog.New(slog.DiscardHandler)
+	}
+	if s.CursorKey == nil {
+		s.CursorKey = make([]byte, sha256.Size)
+		_, _ = rand.Read(s.CursorKey) // never fails
 	}
 	mux := http.NewServeMux()
 	doc, err := registerAll(&s, mux)

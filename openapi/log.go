@@ -172,7 +172,10 @@ func listLog(ctx context.Context, c *call, in *listLogIn) (*rest.Exact, error) {
 	if err != nil {
 		return nil, err
 	}
-	pinned := l.Reflected(head)
+	pinned, err := l.Reflected(head)
+	if err != nil {
+		return nil, err
+	}
 	q.Since, q.Until = in.From.Value.Std(), in.To.Value.Std()
 	if q.Kind != "" || !q.Actor.IsZero() { // else what is examined is found
 		leave, err := rest.Scan(c.Request)

@@ -30,8 +30,9 @@ type Server struct {
 	Guides       Guides
 	Readiness    Readiness
 
-	Node     domain.UUID // this process in the log
-	Webhooks []Webhook   // for the document; may be none
+	CursorKey []byte      // authenticates cursors of lists, the same in every process; nil: one of this process alone
+	Node      domain.UUID // this process in the log
+	Webhooks  []Webhook   // for the document; may be none
 
 	Metrics http.Handler     // answers /metrics
 	Clock   func() time.Time // nil: the machine's

@@ -32,6 +32,8 @@ type Sources struct {
 		Settle(ctx context.Context) error
 	}
 
+	// CursorKey authenticates cursors.
+	CursorKey []byte
 	// Budget bounds what all requests hold in memory.
 	Budget *Budget
 

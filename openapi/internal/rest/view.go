@@ -93,6 +93,14 @@ func View(
 	if !errors.Is(err, projections.ErrBehind) {
 		return reflected, err
 	}
+	if m.Pinned != nil { // what the log doesn't have isn't waited for
+		switch head, err := Head(ctx, r, r.Tenant); {
+		case err != nil:
+			return 0, err
+		case *m.Pinned > head:
+			return 0, invalidCursor()
+		}
+	}
 	// The view is waited for apart from the read, so that the wait bounds nothing but itself.
 	err = Waiting(ctx, r, m.Wait(), func(ctx context.Context) error {
 		if r.Views.Read(ctx, r.Tenant, atLeast, func(projections.Reader) error { return nil }) != nil {
