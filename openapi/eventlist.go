@@ -99,15 +99,15 @@ func ownEvents(ctx context.Context, c *call, l *rest.Walk, in *listEventsIn) (*r
 	if err := rest.Reached(ctx, c.Request, in.WaitQuery); err != nil {
 		return nil, err
 	}
-	head, err := rest.Head(ctx, c.Request, c.Tenant)
-	if err != nil {
-		return nil, err
-	}
 	leave, err := rest.Scan(c.Request)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
+	head, err := rest.Head(ctx, c.Request, c.Tenant)
+	if err != nil {
+		return nil, err
+	}
 	reflected, err := l.Reflected(head)
 	if err != nil {
 		return nil, err

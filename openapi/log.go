@@ -168,6 +168,13 @@ func listLog(ctx context.Context, c *call, in *listLogIn) (*rest.Exact, error) {
 	if err := rest.Reached(ctx, c.Request, in.WaitQuery); err != nil {
 		return nil, err
 	}
+	if q.Kind != "" || !q.Actor.IsZero() { // else what is examined is found
+		leave, err := rest.Scan(c.Request)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+	}
 	head, err := rest.Head(ctx, c.Request, c.Tenant)
 	if err != nil {
 		return nil, err
@@ -177,13 +184,6 @@ func listLog(ctx context.Context, c *call, in *listLogIn) (*rest.Exact, error) {
 		return nil, err
 	}
 	q.Since, q.Until = in.From.Value.Std(), in.To.Value.Std()
-	if q.Kind != "" || !q.Actor.IsZero() { // else what is examined is found
-		leave, err := rest.Scan(c.Request)
-		if err != nil {
-			return nil, err
-		}
-		defer leave()
-	}
 	all := func(*domain.Entry) bool { return true }
 	return rest.LogPage(ctx, l, pinned, q, all, showEntry)
 }

@@ -140,7 +140,7 @@ func (l *Log) compareSome(ctx context.Context, tenant domain.TenantID, taken []*
 			ids = append(ids, key)
 		}
 	}
-	found, err := l.keys.Read(ctx, l.pool, ids, nil)
+	found, err := l.keys.Read(ctx, l.vital, ids, nil)
 	if err != nil {
 		return nil, err
 	}

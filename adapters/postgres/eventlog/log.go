@@ -61,7 +61,7 @@ type Config struct {
 // Log is the log in Postgres, a domain.Log. Appends need Run to be running, once; reads don't. Safe for concurrent use.
 type Log struct {
 	pool         *pgxpool.Pool
-	vital        *pgxpool.Pool // for the short look-ups that mustn't wait for reads
+	vital        *pgxpool.Pool // for followers and the short look-ups that mustn't wait for reads
 	appendConfig *pgx.ConnConfig
 	listenConfig *pgx.ConnConfig
 	logger       *slog.Logger
@@ -115,8 +115,8 @@ func Open(ctx context.Context, config Config) (*Log, error) {
 	return l, nil
 }
 
-// vitalConnections bounds the pool of what appends, authentication and readiness look up.
-const vitalConnections = 4
+// vitalConnections bounds the pool of what appends, authentication, followers and readiness look up.
+const vitalConnections = 8
 
 func orDefault(n, byDefault int) int {
 	if n > 0 {

@@ -36,7 +36,7 @@ func (l *Log) Page(ctx context.Context, after domain.Position, limit int) ([]dom
 	if page := l.recent.page(after, limit); len(page) > 0 {
 		return page, nil
 	}
-	rows, err := l.pool.Query(ctx, logPageSQL, int64(after), limit, maxPageBytes, int64(after)+int64(limit))
+	rows, err := l.vital.Query(ctx, logPageSQL, int64(after), limit, maxPageBytes, int64(after)+int64(limit))
 	if err != nil {
 		return nil, postgres.DomainError("read a page of the log", err)
 	}
@@ -51,7 +51,7 @@ func (l *Log) Page(ctx context.Context, after domain.Position, limit int) ([]dom
 			return nil, fmt.Errorf("the log has a hole at position %d (hint: restore the database; nothing goes on behind a hole)", want)
 		}
 	}
-	entries, err := l.openEntries(ctx, l.pool, sealed)
+	entries, err := l.openEntries(ctx, l.vital, sealed)
 	if err != nil {
 		return nil, fmt.Errorf("read a page of the log: %w", err)
 	}

@@ -58,7 +58,7 @@ func (t *Turns) leave(thing domain.UUID, l *turn) {
 
 // Bounds of deciding a change again.
 const (
-	decideFor   = 20 * time.Second
+	decideFor   = 30 * time.Second
 	firstPause  = 2 * time.Millisecond
 	longestWait = 200 * time.Millisecond
 )
