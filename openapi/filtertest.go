@@ -97,6 +97,9 @@ func testFilter(ctx context.Context, c *call, in *testFilterIn) (*rest.One[filte
 		return nil, err
 	}
 	defer leave()
+	if !c.Hold.Grow(rest.PageStart) { // its events are read one after the other
+		return nil, rest.Full()
+	}
 	t, err := newFilterTest(c, in.Body)
 	if err != nil {
 		return nil, err

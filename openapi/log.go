@@ -199,7 +199,7 @@ func getLogEntry(ctx context.Context, c *call, in *getLogEntryIn) (*rest.Exact, 
 	if err := rest.Reached(ctx, c.Request, in.WaitQuery); err != nil {
 		return nil, err
 	}
-	e, err := rest.Entry(ctx, c.Request, domain.Sequence(in.Sequence))
+	e, err := rest.HeldEntry(ctx, c.Request, domain.Sequence(in.Sequence))
 	if err != nil {
 		return nil, err
 	}

@@ -53,7 +53,7 @@ func previewRouting(ctx context.Context, c *call, in *previewRoutingIn) (*rest.O
 	}
 	config := projections.NewConfig()
 	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: as, Fresh: true},
-		func(r projections.Reader, as projections.AsOf) error { return fillConfig(ctx, config, r, as) })
+		func(r projections.Reader, as projections.AsOf) error { return fillConfig(ctx, c, config, r, as) })
 	if err != nil {
 		return nil, inBody(err)
 	}
@@ -70,8 +70,19 @@ func previewRouting(ctx context.Context, c *call, in *previewRoutingIn) (*rest.O
 	return &rest.One[routePreviewOut]{Sequence: rest.SequenceText(n), Body: out}, nil
 }
 
-// fillConfig reads a tenant's configuration as of a moment into the form by which events are routed.
-func fillConfig(ctx context.Context, config *projections.Config, r projections.Reader, as projections.AsOf) error {
+// What an endpoint and a subscription of a previewed configuration hold, about, and each byte of a filter once it is
+// compiled.
+const (
+	endpointBytes     = 4 << 10
+	subscriptionBytes = 2 << 10
+	filterFactor      = 45
+)
+
+// fillConfig reads a tenant's configuration as of a moment into the form by which events are routed. It counts what that
+// holds.
+func fillConfig(
+	ctx context.Context, c *call, config *projections.Config, r projections.Reader, as projections.AsOf,
+) error {
 	tenant, err := r.Tenant(ctx, as)
 	if err != nil {
 		return err
@@ -85,6 +96,9 @@ func fillConfig(ctx context.Context, config *projections.Config, r projections.R
 		return r.Endpoints(ctx, page, as)
 	},
 		func(e projections.Endpoint) (domain.Sequence, error) {
+			if !c.Hold.Grow(endpointBytes) {
+				return 0, rest.Full()
+			}
 			return e.Created.Sequence, config.PutEndpoint(e)
 		})
 	if err != nil {
@@ -94,6 +108,9 @@ func fillConfig(ctx context.Context, config *projections.Config, r projections.R
 		return r.Subscriptions(ctx, domain.UUID{}, page, as)
 	},
 		func(s projections.Subscription) (domain.Sequence, error) {
+			if !c.Hold.Grow(subscriptionBytes + filterFactor*len(s.Filter)) {
+				return 0, rest.Full()
+			}
 			return s.Created.Sequence, config.PutSubscription(s)
 		})
 }

@@ -320,7 +320,7 @@ func (s *server) serveHTTP(ctx context.Context, log *dispatch.Router) error {
 		Previewer: dispatch.Previewer{Filter: s.filters.Lazy}, Courier: s.courier,
 		Guides: guide.Guides{Known: s.profiles.All}, Readiness: &readiness{check: s.entries.Ready},
 		CursorKey: s.entries.CursorKey(), Node: s.node.id, Webhooks: webhooks, Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
-		Logger: s.log, Version: version, Limits: openapi.Limits{DataBytes: s.MaxDataBytes},
+		Logger: s.log, Version: version, Limits: openapi.Limits{DataBytes: s.MaxDataBytes, HeldBytes: heldBytes()},
 	})
 	if err != nil {
 		return err

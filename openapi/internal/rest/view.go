@@ -251,6 +251,26 @@ func Entry(ctx context.Context, r *Request, at domain.Sequence) (*domain.Entry, 
 	return &entries[0], nil
 }
 
+// HeldEntry is Entry for an answer with one entry, whose size counts while the request is under way.
+func HeldEntry(ctx context.Context, r *Request, at domain.Sequence) (*domain.Entry, error) {
+	if !r.Hold.Grow(PageStart) {
+		return nil, Full()
+	}
+	e, err := Entry(ctx, r, at)
+	// What is opened is written once more.
+	if fact, ok := factOf(e).(*domain.EventAppended); ok && 2*len(fact.Data) > PageStart && !r.Hold.Grow(2*len(fact.Data)-PageStart) {
+		return nil, Full()
+	}
+	return e, err
+}
+
+func factOf(e *domain.Entry) domain.Fact {
+	if e == nil {
+		return nil
+	}
+	return e.Fact
+}
+
 // eachPage is how many rows EachRow reads at once.
 const eachPage = 1000
 
