@@ -123,7 +123,7 @@ func CreateEndpoint(config EndpointConfig, https bool) (*EndpointCreated, error)
 	return &EndpointCreated{config}, nil
 }
 
-// Update decides on a changed configuration. Keys, pause, disabling and handshake have operations of their own and stay.
+// Update decides on a changed configuration; nil where nothing changes. Keys, pause, disabling and handshake have operations of their own and stay.
 // A verified endpoint that newly requires a handshake has to pass it; once it has, its URL changes only by a handshake.
 func (e Endpoint) Update(config EndpointConfig, https bool) (*EndpointUpdated, error) {
 	if e.Deleted {
@@ -141,6 +141,9 @@ func (e Endpoint) Update(config EndpointConfig, https bool) (*EndpointUpdated, e
 	config = config.withDefaults()
 	if err := config.validate(https); err != nil {
 		return nil, err
+	}
+	if sameContent(&EndpointUpdated{config}, &EndpointUpdated{e.EndpointConfig}) {
+		return nil, nil
 	}
 	return &EndpointUpdated{config}, nil
 }

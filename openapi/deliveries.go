@@ -2,9 +2,9 @@ package openapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/openapi/internal/rest"
@@ -72,16 +72,16 @@ type listDeliveriesIn struct {
 	EndpointID     string              `query:"endpoint_id" format:"uuid" doc:"Those to this endpoint." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
 	SubscriptionID string              `query:"subscription_id" format:"uuid" doc:"Those that this subscription matched." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d71"`
 	Status         string              `query:"status" enum:"pending,retrying,succeeded,dead,cancelled" doc:"Those in this status." example:"dead"`
-	From           rest.Opt[time.Time] `query:"from" doc:"Routed at this time or later." example:"2026-07-01T00:00:00Z"`
-	To             rest.Opt[time.Time] `query:"to" doc:"Routed before this time." example:"2026-08-01T00:00:00Z"`
+	From           rest.Opt[rest.Time] `query:"from" doc:"Routed at this time or later." example:"2026-07-01T00:00:00Z"`
+	To             rest.Opt[rest.Time] `query:"to" doc:"Routed before this time." example:"2026-08-01T00:00:00Z"`
 	rest.AsOfQuery
 }
 
 // filter reads the filters; a receiver sees its own endpoint's deliveries.
 func (in *listDeliveriesIn) filter(c *call) (projections.DeliveryFilter, error) {
 	f := projections.DeliveryFilter{
-		Endpoint: c.Receiver(), Status: domain.DeliveryStatus(in.Status), From: rest.Instant(in.From.Value),
-		To: rest.Instant(in.To.Value),
+		Endpoint: c.Receiver(), Status: domain.DeliveryStatus(in.Status), From: in.From.Value.Std(),
+		To: in.To.Value.Std(),
 	}
 	if in.EndpointID != "" {
 		id, err := rest.ParseID("query.endpoint_id", in.EndpointID)
@@ -112,7 +112,7 @@ func listDeliveries(ctx context.Context, c *call, in *listDeliveriesIn) (*rest.L
 	}
 	l, err := rest.NewWalk(c.Request, in.ListQuery,
 		fmt.Sprintf("%q", []string{in.EventID, in.EndpointID, in.SubscriptionID, in.Status}),
-		[2]rest.Opt[time.Time]{in.From, in.To}, in.AsOf, in.AsOfSequence)
+		[2]rest.Opt[rest.Time]{in.From, in.To}, in.AsOf, in.AsOfSequence)
 	if err != nil {
 		return nil, err
 	}
@@ -254,7 +254,7 @@ func decideRedrive(ctx context.Context, c *call, in rest.ThingPath, reason strin
 		return domain.Group{}, err
 	}
 	fact, err := row.Redrive(c.Clock())
-	if isConflict(err) {
+	if errors.Is(err, domain.ErrConflict) {
 		return domain.Group{}, rest.Refuse(http.StatusConflict, "not_dead",
 			"Only a dead delivery can be redriven; this one is "+string(row.Status)+".")
 	}

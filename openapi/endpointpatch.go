@@ -78,17 +78,17 @@ func patchEndpoint(ctx context.Context, c *call, in *patchEndpointIn) (*rest.One
 		return moved, err
 	}
 	var secrets credentials
+	var row projections.Endpoint
 	e, err := rest.Change(ctx, c.Request, func(ctx context.Context) (domain.Group, error) {
 		forgetSecrets(ctx, c, &secrets)
-		row, err := endpointNow(ctx, c, id)
-		if err != nil {
+		if row, err = endpointNow(ctx, c, id); err != nil {
 			return domain.Group{}, err
 		}
 		if err := in.Check(row.Version); err != nil {
 			return domain.Group{}, err
 		}
 		fact, err := decidePatch(ctx, c, row, in.Body, &secrets)
-		if err != nil {
+		if fact == nil || err != nil {
 			return domain.Group{}, err
 		}
 		return endpointGroup(c, row.Endpoint, fact, in.Body.Reason), storeSecrets(ctx, c, &secrets)
@@ -97,8 +97,10 @@ func patchEndpoint(ctx context.Context, c *call, in *patchEndpointIn) (*rest.One
 	if err != nil {
 		return nil, err
 	}
-	row, err := endpointOf(ctx, c, e)
-	if err != nil {
+	if rest.Unchanged(e) {
+		return rest.NewOne(row.Updated.Sequence, row.Version, showEndpoint(row)), nil
+	}
+	if row, err = endpointOf(ctx, c, e); err != nil {
 		return nil, err
 	}
 	return rest.NewOne(e.Sequence, e.StreamVersion, showEndpoint(row)), nil
@@ -145,8 +147,11 @@ func moveByHandshake(
 		return nil, err
 	}
 	demanded := row.Handshake != "" && !row.Unverified && !in.Body.Handshake.Set
-	if row.URL == in.Body.URL.Value || c.Key.Role != domain.RoleReceiver && !demanded {
+	if c.Key.Role != domain.RoleReceiver && !demanded {
 		return nil, nil
+	}
+	if same, err := sameURL(ctx, c, row.EndpointConfig, in.Body.URL.Value); same || err != nil {
+		return nil, err
 	}
 	for _, name := range in.Body.members() {
 		if name != "url" {
@@ -169,7 +174,21 @@ func moveByHandshake(
 	return &rest.One[endpointOut]{Sequence: out.Sequence, ETag: out.ETag, Body: out.Body.Endpoint}, nil
 }
 
-// decidePatch decides on the merged configuration. Its new secrets are named and not stored yet.
+// sameURL reports whether a URL is the endpoint's as it is: as it is shown, or whole.
+func sameURL(ctx context.Context, c *call, config domain.EndpointConfig, given string) (bool, error) {
+	if given == config.URL {
+		return true, nil
+	}
+	shown, query, err := splitURL(given)
+	if err != nil || shown != config.URL || query == "" || config.Query == nil {
+		return false, err
+	}
+	fingerprint, err := c.Fingerprints.Fingerprint(ctx, c.Tenant, []byte(query))
+	return fingerprint == config.Query.Fingerprint, err
+}
+
+// decidePatch decides on the merged configuration; nil where it is as it was. Its new secrets are named and not stored
+// yet.
 func decidePatch(
 	ctx context.Context, c *call, row projections.Endpoint, p endpointPatch, secrets *credentials,
 ) (*domain.EndpointUpdated, error) {
@@ -239,6 +258,7 @@ func decidePatch(
 		}
 		config.Headers = append(config.Headers, h.SecretHeader)
 	}
+	secrets.keepSame(row.EndpointConfig, &config)
 	return row.Update(config, https)
 }
 

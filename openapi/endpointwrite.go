@@ -26,7 +26,7 @@ type newEndpoint struct {
 func createEndpoint(ctx context.Context, c *call, in *createEndpointIn) (*rest.Made[endpointOut], error) {
 	n := newEndpoint{in: in.Body}
 	if c.Key.Role == domain.RoleRegistrant {
-		leave, err := c.registrants.lock(ctx, c.Key.ID)
+		leave, err := c.registrants.Take(ctx, c.Key.ID)
 		if err != nil {
 			return nil, err
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/openapi/internal/rest"
 	"github.com/hooktrail/hooktrail/projections"
 )
 
@@ -29,8 +30,9 @@ type Server struct {
 	Guides       Guides
 	Readiness    Readiness
 
-	Node     domain.UUID // this process in the log
-	Webhooks []Webhook   // for the document; may be none
+	CursorKey []byte      // authenticates cursors of lists, the same in every process; nil: one of this process alone
+	Node      domain.UUID // this process in the log
+	Webhooks  []Webhook   // for the document; may be none
 
 	Metrics http.Handler     // answers /metrics
 	Clock   func() time.Time // nil: the machine's
@@ -39,7 +41,7 @@ type Server struct {
 	Version string // of the program, for the document: "1.2.3"
 
 	probes      *probes     // made by NewHandler, as is what follows
-	registrants *keyedMutex // by registration, or by the endpoint of a receiver that makes subscriptions
+	registrants *rest.Turns // by registration, or by the endpoint of a receiver that makes subscriptions
 }
 
 // Claims looks claims up without appending.

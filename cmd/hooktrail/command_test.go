@@ -122,7 +122,31 @@ func TestRun_OpenAPIAndVersion(t *testing.T) {
 	}
 }
 
-// TestStory_FirstDay: an operator starts without configuration, uses the key that is printed once, and meets the egress
+// TestAnnounceKey: only a terminal is shown the key.
+func TestAnnounceKey(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	if err := announceKey(&log, "/data/operator.key", "ht_secret"); err != nil || strings.Contains(log.String(), "ht_secret") ||
+		!strings.Contains(log.String(), "/data/operator.key") {
+		t.Errorf("a log is told %q, %v", log.String(), err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer terminal.Close()
+	if isTerminal(w) || !isTerminal(terminal) {
+		t.Errorf("a pipe is a terminal: %v; a terminal is one: %v", isTerminal(w), isTerminal(terminal))
+	}
+}
+
+// TestStory_FirstDay: an operator starts without configuration, uses the key that is kept in a file, and meets the egress
 // guard; a second server on the same directory is refused.
 func TestStory_FirstDay(t *testing.T) {
 	t.Parallel()
@@ -134,8 +158,8 @@ func TestStory_FirstDay(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.key = strings.TrimSpace(string(text))
-	if strings.Count(p.output.String(), p.key) != 1 {
-		t.Errorf("the operator key isn't printed once:\n%s", p.output.String())
+	if out := p.output.String(); strings.Contains(out, p.key) || strings.Count(out, kept) != 1 {
+		t.Errorf("the operator key's file isn't named once, or what is no terminal has the key:\n%s", out)
 	}
 	for _, name := range []string{operatorKeyFile, masterKeyFile} {
 		if info, err := os.Stat(filepath.Join(p.dir, name)); err != nil || info.Mode().Perm() != 0o600 {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"math"
 	"os"
 	"runtime/debug"
 
@@ -37,6 +38,23 @@ func limitMemory(log *slog.Logger, private bool) {
 	case limit > 0:
 		log.Info("memory limited", slog.Int64("bytes", limit))
 	}
+}
+
+// The share of the memory limit that requests under way hold together, and its least: a page, a body and a preview have to
+// fit into a tenant's half.
+const (
+	heldShare = 8
+	leastHeld = 64 << 20
+)
+
+// heldBytes is how much requests under way may hold, by the limit that is in force (GOMEMLIMIT or the cgroup's); 0: the
+// API's default, where there is none.
+func heldBytes() int {
+	limit := debug.SetMemoryLimit(-1)
+	if limit == math.MaxInt64 {
+		return 0
+	}
+	return int(max(limit/heldShare, leastHeld))
 }
 
 // descriptors shares out the files and connections that the process may have open, so that no user of them can take those of

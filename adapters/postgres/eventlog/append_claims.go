@@ -145,7 +145,7 @@ func (r *reader) compareSome(
 			ids = append(ids, key)
 		}
 	}
-	found, err := r.keys.Read(ctx, r.pool, ids, nil)
+	found, err := r.keys.Read(ctx, r.vital, ids, nil)
 	if err != nil {
 		return nil, err
 	}

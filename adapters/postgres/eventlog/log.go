@@ -69,6 +69,7 @@ type Log struct {
 	metrics      *logMetrics
 	name         string // of the instance, for tenants made from now on
 	heads        headKey
+	cursors      []byte // key
 	vault        *seal.Vault
 	clockAhead   time.Duration
 	drafter      *drafter
@@ -110,8 +111,8 @@ func Open(ctx context.Context, config Config) (*Log, error) {
 	return l, nil
 }
 
-// vitalConnections bounds the pool of what appends, authentication and readiness look up.
-const vitalConnections = 4
+// vitalConnections bounds the pool of what appends, authentication, followers and readiness look up.
+const vitalConnections = 8
 
 func orDefault(n, byDefault int) int {
 	if n > 0 {
@@ -136,7 +137,7 @@ func (l *Log) open(ctx context.Context, config Config) (err error) {
 	if l.vital, err = postgres.NewPool(ctx, config.URL, "hooktrail look-ups", vitalConnections, l.CheckKnown); err != nil {
 		return err
 	}
-	if l.name, l.heads, err = openInstance(ctx, l.pool, config.MasterKey, config.InstanceName); err != nil {
+	if l.name, l.heads, l.cursors, err = openInstance(ctx, l.pool, config.MasterKey, config.InstanceName); err != nil {
 		return err
 	}
 	l.vault = seal.NewVault(l.pool, config.MasterKey)
@@ -219,6 +220,9 @@ func (l *Log) Hash(ctx context.Context, tenant domain.TenantID, purpose string, 
 func (l *Log) Fingerprint(ctx context.Context, tenant domain.TenantID, secret []byte) (string, error) {
 	return l.keys.Fingerprint(ctx, tenant, secret)
 }
+
+// CursorKey is the key that the cursors of lists are authenticated under: the same one in every process of the instance.
+func (l *Log) CursorKey() []byte { return l.cursors }
 
 // originCache knows tenants' origins, which never change. Safe for concurrent use.
 type originCache struct {

@@ -36,7 +36,7 @@ func (r *reader) Page(ctx context.Context, after domain.Position, limit int) ([]
 	if page := r.recent.page(after, limit); len(page) > 0 {
 		return page, nil
 	}
-	rows, err := r.pool.Query(ctx, logPageSQL, int64(after), limit, maxPageBytes, int64(after)+int64(limit))
+	rows, err := r.vital.Query(ctx, logPageSQL, int64(after), limit, maxPageBytes, int64(after)+int64(limit))
 	if err != nil {
 		return nil, postgres.DomainError("read a page of the log", err)
 	}
@@ -51,7 +51,7 @@ func (r *reader) Page(ctx context.Context, after domain.Position, limit int) ([]
 			return nil, fmt.Errorf("the log has a hole at position %d (hint: restore the database; nothing goes on behind a hole)", want)
 		}
 	}
-	entries, err := r.openEntries(ctx, r.pool, sealed)
+	entries, err := r.openEntries(ctx, r.vital, sealed)
 	if err != nil {
 		return nil, fmt.Errorf("read a page of the log: %w", err)
 	}

@@ -16,7 +16,7 @@ import (
 // concurrent use.
 type reader struct {
 	pool   *pgxpool.Pool
-	vital  *pgxpool.Pool // for the short look-ups that mustn't wait for reads
+	vital  *pgxpool.Pool // for followers and the short look-ups that mustn't wait for reads
 	keys   *seal.Keyring
 	codec  *seal.Codec
 	known  *known
