@@ -22,24 +22,21 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rogpeppe/go-internal/testscript"
+
 	"github.com/hooktrail/hooktrail/adapters/localpg"
 )
 
-// actAsBinary makes the test binary run as hooktrail itself, so that the stories kill a real process.
-const actAsBinary = "HOOKTRAIL_TEST_ACT_AS_BINARY"
-
+// TestMain makes the test binary run as hooktrail itself where it is called so, as it is on the PATH of the tests: the
+// stories kill a real process.
 func TestMain(m *testing.M) {
-	if os.Getenv(actAsBinary) != "" {
-		main()
-		return
-	}
-	os.Exit(m.Run())
+	testscript.Main(m, map[string]func(){"hooktrail": main})
 }
 
 // binary prepares a run of the real program.
 func binary(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, os.Args[0], args...)
-	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "HOOKTRAIL_") }), actAsBinary+"=1")
+	cmd := exec.CommandContext(ctx, "hooktrail", args...)
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "HOOKTRAIL_") })
 	return cmd
 }
 
@@ -74,28 +71,39 @@ func (l *lockedBuffer) String() string {
 
 const testOperatorKey = "test-operator-key-of-forty-visible-characters"
 
-// newProgram makes a data directory that a Postgres run as another account can pass through.
 func newProgram(t testing.TB, env ...string) *program {
+	t.Helper()
+	p := &program{t: t, dir: newDataDir(t), env: env, address: freeAddress(t), key: testOperatorKey}
+	t.Cleanup(p.stop) // before the directory goes
+	return p
+}
+
+// newDataDir makes a data directory that a Postgres run as another account can pass through. In t's cleanup it goes, with
+// the Postgres that a killed server left running in it.
+func newDataDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "hooktrail-story-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(dir, 0o711); err != nil {
-		t.Fatal(err)
-	}
-	p := &program{t: t, dir: dir, env: env, address: freeAddress(t), key: testOperatorKey}
 	t.Cleanup(func() {
-		p.stop()
 		private := filepath.Join(dir, postgresDir)
-		if _, err := os.Stat(private); err == nil {
-			if err := localpg.StopLeftover(context.Background(), private); err != nil {
+		if _, err := os.Stat(filepath.Join(private, "data", "postmaster.pid")); err == nil {
+			// A start stops what was left, to be the only one on the data.
+			postgres, err := localpg.Start(context.Background(), localpg.Config{Dir: private})
+			if err == nil {
+				err = postgres.Stop()
+			}
+			if err != nil {
 				t.Errorf("stop the leftover Postgres: %v", err)
 			}
 		}
 		_ = os.RemoveAll(dir)
 	})
-	return p
+	if err := os.Chmod(dir, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 func freeAddress(t testing.TB) string {
