@@ -11,8 +11,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-
 )
 
 // TestRun_Mistakes: what is wrong with a command line is said in a sentence that tells what to do, with the exit code for

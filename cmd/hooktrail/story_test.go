@@ -47,6 +47,7 @@ type program struct {
 	env     []string
 	address string
 	key     string
+	prepare func(*exec.Cmd) // what else a start needs; may be nil
 	cmd     *exec.Cmd
 	output  lockedBuffer
 	exited  chan error
@@ -139,6 +140,9 @@ func (p *program) start() {
 func (p *program) launch() {
 	p.t.Helper()
 	p.cmd = binary(context.Background(), "serve")
+	if p.prepare != nil {
+		p.prepare(p.cmd)
+	}
 	p.cmd.Env = append(p.cmd.Env, "HOOKTRAIL_DATA_DIR="+p.dir, "HOOKTRAIL_LISTEN="+p.address,
 		"HOOKTRAIL_EGRESS_ALLOW=127.0.0.0/8", "HOOKTRAIL_ADMIN_KEY="+p.key, "HOOKTRAIL_LOG_LEVEL=DEBUG")
 	p.cmd.Env = append(p.cmd.Env, p.env...)
