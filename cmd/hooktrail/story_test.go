@@ -25,6 +25,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/hooktrail/hooktrail/adapters/localpg"
+	"github.com/hooktrail/hooktrail/migrations/migratetest"
 )
 
 // TestMain makes the test binary run as hooktrail itself where it is called so, as it is on the PATH of the tests: the
@@ -72,7 +73,19 @@ func (l *lockedBuffer) String() string {
 
 const testOperatorKey = "test-operator-key-of-forty-visible-characters"
 
+// newProgram prepares a server on a database of the tests' cluster, unless env names another. It has fsync off and the
+// schema there: a private Postgres takes two seconds more.
 func newProgram(t testing.TB, env ...string) *program {
+	t.Helper()
+	const variable = "HOOKTRAIL_DATABASE_URL="
+	if !slices.ContainsFunc(env, func(v string) bool { return strings.HasPrefix(v, variable) }) {
+		env = append(env, variable+migratetest.Open(t).URL)
+	}
+	return newStandalone(t, env...)
+}
+
+// newStandalone prepares a server that makes a Postgres of its own, as one does without configuration.
+func newStandalone(t testing.TB, env ...string) *program {
 	t.Helper()
 	p := &program{t: t, dir: newDataDir(t), env: env, address: freeAddress(t), key: testOperatorKey}
 	t.Cleanup(p.stop) // before the directory goes
