@@ -80,9 +80,10 @@
 //
 // Breaks is sound: when it returns nothing, what is valid under the new schema is valid under the old one. It compares
 // the old schema keyword by keyword with the new one, through $ref and allOf. What is beneath anyOf, oneOf, not, if,
-// contains, dependentSchemas, unevaluatedProperties or unevaluatedItems must be the same, or counts as breaking; the
-// answer says which place, and that a new version of the schema overrides that. Other false alarms: a pattern or format
-// that is narrower but differs, and a rule that the new schema keeps only by another of its keywords. Rejected: a proof
+// contains, dependentSchemas, propertyNames, unevaluatedProperties or unevaluatedItems must be the same, or counts as
+// breaking; the answer says which place, and that a new version of the schema overrides that. Other false alarms: a rule
+// that isn't a number's bound, such as a pattern, and is narrower but differs, and a rule that the new schema keeps only
+// by another of its keywords. Rejected: a proof
 // over alternatives, which took a thousand lines for few changes. Beyond validity, a member that is no longer named has
 // been removed, and that breaks: a receiver may rely on it even if it was optional.
 //

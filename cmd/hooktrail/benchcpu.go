@@ -63,14 +63,6 @@ func postmaster(dir string) int {
 // processors are the processor times of everything that takes part in a delivery.
 type processors struct{ Server, Postgres, Receiver, Generator time.Duration }
 
-func (b *bench) processors() processors {
-	own, _ := processStat(os.Getpid())
-	return processors{
-		Server: processorTime(b.server.Process.Pid), Postgres: processorTime(postmaster(filepath.Join(b.dir, postgresDir))),
-		Receiver: processorTime(b.receiving.Process.Pid), Generator: own,
-	}
-}
-
 // perDelivery is what was used since earlier, in microseconds a delivery.
 func (p processors) perDelivery(earlier processors, deliveries int) map[string]float64 {
 	each := func(now, before time.Duration) float64 {

@@ -64,7 +64,7 @@ func must[T answered](t testing.TB, status int) func(T, error) T {
 // TestStory_GeneratedClient does what a tenant's first day holds, and looks at the end whether a secret got out.
 func TestStory_GeneratedClient(t *testing.T) {
 	t.Parallel()
-	s := &clientStory{program: newProgram(t), tenant: "acme", secrets: map[string]string{}, keys: map[string]string{}}
+	s := &clientStory{program: newStandalone(t), tenant: "acme", secrets: map[string]string{}, keys: map[string]string{}}
 	s.receiver = newReceiver(t, func(int) int {
 		if s.refuse() {
 			return http.StatusBadGateway

@@ -26,7 +26,7 @@ func TestStory_KillInMidDelivery(t *testing.T) {
 	t.Logf("seed %d", seed)
 	moments := rand.New(rand.NewPCG(seed, 2))
 
-	p := newProgram(t)
+	p := newStandalone(t)
 	p.start()
 	holder := &holdingReceiver{}
 	holder.received = newReceiver(t, func(n int) int {

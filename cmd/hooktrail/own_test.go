@@ -12,7 +12,7 @@ import (
 // receivers there, and neither of the two, unless one is allowed by its address and port.
 func TestStory_OwnAddresses(t *testing.T) {
 	t.Parallel()
-	p := newProgram(t)
+	p := newStandalone(t)
 	p.start()
 	pid, err := os.ReadFile(filepath.Join(p.dir, postgresDir, "data", "postmaster.pid"))
 	if err != nil {

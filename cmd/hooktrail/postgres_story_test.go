@@ -38,7 +38,7 @@ func TestStory_DatabaseComesLater(t *testing.T) {
 // TestStory_PrivatePostgresDies: a private Postgres that is killed is started again, and the server goes on.
 func TestStory_PrivatePostgresDies(t *testing.T) {
 	t.Parallel()
-	p := newProgram(t)
+	p := newStandalone(t)
 	p.start()
 	receiver := newReceiver(t, nil)
 	p.endpointTo(receiver.server.URL, nil)

@@ -31,7 +31,7 @@ func TestReadme(t *testing.T) {
 	listenAt := freeAddress(t)
 	for pattern, instead := range map[string]string{
 		`127.0.0.1:8080`: p.address, `127.0.0.1:9099`: listenAt,
-		`go run ./cmd/hooktrail listen`: os.Args[0] + " listen --listen " + listenAt,
+		`go run ./cmd/hooktrail listen`: "hooktrail listen --listen " + listenAt,
 	} {
 		if !strings.Contains(block, pattern) {
 			t.Fatalf("the README's block has no %s any more:\n%s", pattern, block)
@@ -42,7 +42,7 @@ func TestReadme(t *testing.T) {
 
 	var output lockedBuffer
 	shell := exec.CommandContext(t.Context(), "bash", "-c", block) // the README's own words
-	shell.Dir, shell.Env = t.TempDir(), append(os.Environ(), actAsBinary+"=1")
+	shell.Dir = t.TempDir()
 	shell.Stdout, shell.Stderr = &output, &output
 	shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the receiver stays in the background: it goes with the group
 	shell.WaitDelay = 30 * time.Second

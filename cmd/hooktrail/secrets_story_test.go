@@ -67,7 +67,7 @@ func (s *secretStory) all() map[string]string {
 func TestStory_NoSecretAnywhere(t *testing.T) {
 	t.Parallel()
 	s := &secretStory{
-		program: newProgram(t), secrets: map[string]string{}, signing: map[string][]string{}, keys: map[string]string{}, endpoints: map[string]string{}, answers: map[string][]byte{},
+		program: newStandalone(t), secrets: map[string]string{}, signing: map[string][]string{}, keys: map[string]string{}, endpoints: map[string]string{}, answers: map[string][]byte{},
 	}
 	s.key = s.word("operator key") + s.word("operator key's end")
 	s.start()

@@ -308,7 +308,7 @@ func TestLog_Restart(t *testing.T) {
 	log.check(t)
 }
 
-// snapshotFor is how long the foreign snapshot stays open: .ci/run sets a minute.
+// snapshotFor is how long the foreign snapshot stays open: .ci/run sets a longer while.
 var snapshotFor = flag.Duration("foreign-snapshot", 6*time.Second, "how long TestLog_ForeignSnapshot keeps a foreign snapshot open")
 
 // TestLog_ForeignSnapshot appends with a foreign snapshot open, as pg_dump's: that must not slow appends by more than a
