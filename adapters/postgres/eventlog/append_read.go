@@ -220,7 +220,9 @@ func (a *appender) queueChecks(batch *pgx.Batch, requests []*request, c *checked
 	}
 	a.queueKeys(batch, requests, c)
 	if len(need.leases) > 0 {
-		const sql = `SELECT l.name, l.owner, l.epoch, h.at FROM leases l LEFT JOIN heartbeats h ON h.node = l.owner WHERE l.name = ANY ($1)`
+		const sql = `
+			SELECT l.name, l.owner, l.epoch, l.partings, h.at
+			  FROM leases l LEFT JOIN heartbeats h ON h.node = l.owner WHERE l.name = ANY ($1)`
 		batch.Queue(sql, need.leases).Query(func(rows pgx.Rows) error { return a.readLeases(rows, c) })
 	}
 }
@@ -337,11 +339,12 @@ func (a *appender) readLeases(rows pgx.Rows, c *checked) error {
 		var name string
 		var owner [16]byte
 		var epoch int64
+		var partings []domain.Parting
 		var beat *time.Time
-		if err := rows.Scan(&name, &owner, &epoch, &beat); err != nil {
+		if err := rows.Scan(&name, &owner, &epoch, &partings, &beat); err != nil {
 			return err
 		}
-		a.state.leases[name] = leaseRow{owner, epoch}
+		a.state.leases[name] = domain.Lease{Name: name, Owner: owner, Epoch: epoch, Partings: partings}
 		if beat != nil {
 			c.heartbeats[owner] = *beat
 		}
