@@ -97,7 +97,7 @@ func (m *Memory) checkFormat(group domain.Group) error {
 
 func (m *Memory) checkLeases(group domain.Group) error {
 	for _, f := range group.Fences {
-		if m.leases[f.Lease] != (lease{f.Owner, f.Epoch}) {
+		if !m.leases[f.Lease].Holds(f, m.now()) {
 			return fmt.Errorf("append under %s epoch %d: %w", f.Lease, f.Epoch, domain.ErrFenced)
 		}
 	}
@@ -111,16 +111,16 @@ func (m *Memory) checkLeases(group domain.Group) error {
 
 func (m *Memory) mayTake(t domain.Take) bool {
 	held := m.leases[t.Lease]
-	if held.epoch != t.Epoch-1 {
+	if held.Epoch != t.Epoch-1 {
 		return false
 	}
-	if held.owner.IsZero() {
+	if held.Owner.IsZero() {
 		return true
 	}
-	if slices.Contains(t.Displaced, held.owner) {
+	if slices.Contains(t.Displaced, held.Owner) {
 		return true
 	}
-	beat, ok := m.heartbeats[held.owner]
+	beat, ok := m.heartbeats[held.Owner]
 	return !ok || m.now().Sub(beat) > t.Expiry
 }
 
@@ -173,7 +173,7 @@ func (m *Memory) commit(group domain.Group, s *staged) {
 		m.claims[claimKey{c.Tenant, c.Scope, c.Key}] = claimed{c.Digest, first.Sequence, c.Count, first.RecordedAt}
 	}
 	for _, t := range group.Takes {
-		m.leases[t.Lease] = lease{t.Owner, t.Epoch}
+		m.leases[t.Lease] = domain.Lease{Name: t.Lease, Owner: t.Owner, Epoch: t.Epoch, Partings: slices.Clone(t.Partings)}
 	}
 	close(m.grown)
 	m.grown = make(chan struct{})

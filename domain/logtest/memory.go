@@ -20,7 +20,7 @@ type Memory struct {
 	tenants    map[domain.TenantID]*tenantLog
 	versions   map[streamKey]int
 	claims     map[claimKey]claimed
-	leases     map[string]lease
+	leases     map[string]domain.Lease
 	heartbeats map[domain.UUID]time.Time
 	keys       map[keyName]domain.UUID
 	destroyed  map[domain.UUID]bool
@@ -58,11 +58,6 @@ type claimed struct {
 	at       time.Time
 }
 
-type lease struct {
-	owner domain.UUID
-	epoch int64
-}
-
 var _ domain.Log = (*Memory)(nil)
 
 // NewMemory returns an empty log of the newest format: no tenant exists, not even the instance's. now is the clock of entries and
@@ -76,7 +71,7 @@ func NewMemory(now func() time.Time) *Memory {
 		tenants:    make(map[domain.TenantID]*tenantLog),
 		versions:   make(map[streamKey]int),
 		claims:     make(map[claimKey]claimed),
-		leases:     make(map[string]lease),
+		leases:     make(map[string]domain.Lease),
 		heartbeats: make(map[domain.UUID]time.Time),
 		keys:       make(map[keyName]domain.UUID),
 		destroyed:  make(map[domain.UUID]bool),

@@ -230,7 +230,9 @@ func (t *transaction) queueChecks(batch *pgx.Batch, requests []*request) {
 	}
 	t.queueKeys(batch, requests)
 	if len(need.leases) > 0 {
-		const sql = `SELECT l.name, l.owner, l.epoch, h.at FROM leases l LEFT JOIN heartbeats h ON h.node = l.owner WHERE l.name = ANY ($1)`
+		const sql = `
+			SELECT l.name, l.owner, l.epoch, l.partings, h.at
+			  FROM leases l LEFT JOIN heartbeats h ON h.node = l.owner WHERE l.name = ANY ($1)`
 		batch.Queue(sql, need.leases).Query(t.readLeases)
 	}
 }
@@ -348,11 +350,12 @@ func (t *transaction) readLeases(rows pgx.Rows) error {
 		var name string
 		var owner [16]byte
 		var epoch int64
+		var partings []domain.Parting
 		var beat *time.Time
-		if err := rows.Scan(&name, &owner, &epoch, &beat); err != nil {
+		if err := rows.Scan(&name, &owner, &epoch, &partings, &beat); err != nil {
 			return err
 		}
-		t.state.leases[name] = leaseRow{owner, epoch}
+		t.state.leases[name] = domain.Lease{Name: name, Owner: owner, Epoch: epoch, Partings: partings}
 		if beat != nil {
 			t.checked.heartbeats[owner] = *beat
 		}

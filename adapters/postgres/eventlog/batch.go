@@ -258,11 +258,15 @@ func (b *batch) queueLeases(pipeline *pgx.Batch) {
 		return
 	}
 	names, owners, epochs := make([]string, 0, n), make([][16]byte, 0, n), make([]int64, 0, n)
-	for name, row := range b.stage.leases {
-		names, owners, epochs = append(names, name), append(owners, row.owner), append(epochs, row.epoch)
+	partings := make([]any, 0, n)
+	for name, l := range b.stage.leases {
+		names, owners, epochs = append(names, name), append(owners, l.Owner), append(epochs, l.Epoch)
+		partings = append(partings, append([]domain.Parting{}, l.Partings...)) // never null
 	}
 	const sql = `
-		INSERT INTO leases (name, owner, epoch) SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[])
-		ON CONFLICT (name) DO UPDATE SET owner = EXCLUDED.owner, epoch = EXCLUDED.epoch`
-	pipeline.Queue(sql, names, owners, epochs)
+		INSERT INTO leases (name, owner, epoch, partings)
+		SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::jsonb[])
+		ON CONFLICT (name) DO UPDATE
+		   SET owner = EXCLUDED.owner, epoch = EXCLUDED.epoch, partings = EXCLUDED.partings`
+	pipeline.Queue(sql, names, owners, epochs, partings)
 }

@@ -46,7 +46,7 @@ func CheckLog(ctx context.Context, l *Log, options CheckOptions) (domain.Positio
 func newCheck(l *Log, tx pgx.Tx, options CheckOptions) *logCheck {
 	return &logCheck{
 		log: l, tx: tx, options: options, trees: make(map[domain.TenantID]*treeCheck),
-		leases: make(map[string]leaseRow), commitments: newUniqueCheck(),
+		leases: make(map[string]domain.Lease), commitments: newUniqueCheck(),
 	}
 }
 
@@ -59,7 +59,7 @@ type logCheck struct {
 	position    domain.Position
 	recordedAt  time.Time
 	trees       map[domain.TenantID]*treeCheck
-	leases      map[string]leaseRow // as the facts say
+	leases      map[string]domain.Lease // as the facts say
 	commitments *uniqueCheck
 	damaged     []damagedEntry // of which the log hasn't said yet that somebody goes on without their contents
 }
@@ -417,7 +417,9 @@ func (c *logCheck) note(e *sealedEntry, content *seal.Content) error {
 
 func (c *logCheck) noteLeases(taken *domain.LeaseTaken) {
 	for _, lease := range taken.Leases {
-		c.leases[lease.Name] = leaseRow{taken.Node, lease.Epoch}
+		c.leases[lease.Name] = domain.Lease{
+			Name: lease.Name, Owner: taken.Node, Epoch: lease.Epoch, Partings: lease.Partings,
+		}
 	}
 }
 

@@ -273,8 +273,11 @@ func TestCheckLog_Forgeries(t *testing.T) {
 		"a lease deleted":          {do: func(f *forger) { f.exec(`DELETE FROM leases`) }, problem: "lease shard/00"},
 		"an earlier lease's epoch": {do: func(f *forger) { f.exec(`UPDATE leases SET epoch = 7`) }, problem: "lease shard/00", resumed: true},
 		"an earlier lease deleted": {do: func(f *forger) { f.exec(`DELETE FROM leases`) }, problem: "lease shard/00", resumed: true},
+		"a parting that the log doesn't tell": {do: func(f *forger) {
+			f.exec(`UPDATE leases SET partings = '[{"node":"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d28","epoch":1,"until":"2100-01-01T00:00:00Z"}]'`)
+		}, problem: "isn't parted with"},
 		"a lease that was never taken": {do: func(f *forger) {
-			f.exec(`INSERT INTO leases (name, owner, epoch) VALUES ('shard/01', gen_random_uuid(), 1)`)
+			f.exec(`INSERT INTO leases (name, owner, epoch, partings) VALUES ('shard/01', gen_random_uuid(), 1, '[]')`)
 		}, problem: "lease shard/01"},
 		"a head's flag":           {do: func(f *forger) { f.exec(`UPDATE heads SET deleted = true WHERE tenant = 'default'`) }, problem: "was changed"},
 		"a head's configuration":  {do: func(f *forger) { f.exec(`UPDATE heads SET configuration = 1 WHERE tenant = 'default'`) }, problem: "was changed"},
