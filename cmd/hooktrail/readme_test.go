@@ -80,17 +80,18 @@ func TestReadme_LifeOfAnEvent(t *testing.T) {
 	_, life, _ := strings.Cut(string(text), "### The life of an event\n")
 	life, _, _ = strings.Cut(life, "\n## ")
 	defines := map[string][]string{
-		"openapi/internal/rest/gate.go":             {"func (g *Gate) Handle("},
-		"openapi/internal/ingest/envelope.go":       {"func parseEvent("},
-		"openapi/append.go":                         {"func appendEvent("},
-		"adapters/dispatch/router.go":               {"func (r *Router) Append("},
-		"adapters/dispatch/route.go":                {"func routesOf("},
-		"adapters/postgres/eventlog/append_loop.go": {"func (a *appender) run(", "func (a *appender) append("},
-		"adapters/dispatch/worker.go":               {"func (w *worker) run("},
-		"adapters/courier/courier.go":               {"func (c *Courier) Send("},
-		"adapters/webhook/sender.go":                {"func (s *Sender) Send("},
-		"adapters/postgres/views/follower.go":       {"func (f *Follower) Run("},
-		"projections/apply.go":                      {"func Apply("},
+		"openapi/internal/rest/gate.go":                {"func (g *Gate) Handle("},
+		"openapi/internal/ingest/envelope.go":          {"func parseEvent("},
+		"openapi/append.go":                            {"func appendEvent("},
+		"adapters/dispatch/router.go":                  {"func (r *Router) Append("},
+		"adapters/dispatch/route.go":                   {"func routesOf("},
+		"adapters/postgres/eventlog/append_loop.go":    {"func (a *appender) run(", "func (a *appender) commitAndAnswer("},
+		"adapters/postgres/eventlog/append_session.go": {"func (s *session) commit("},
+		"adapters/dispatch/worker.go":                  {"func (w *worker) run("},
+		"adapters/courier/courier.go":                  {"func (c *Courier) Send("},
+		"adapters/webhook/sender.go":                   {"func (s *Sender) Send("},
+		"adapters/postgres/views/follower.go":          {"func (f *Follower) Run("},
+		"projections/apply.go":                         {"func Apply("},
 	}
 	for _, named := range regexp.MustCompile("`([a-z/_]+\\.go)`").FindAllStringSubmatch(life, -1) {
 		path := named[1]
