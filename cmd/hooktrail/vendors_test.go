@@ -191,10 +191,6 @@ func newAuthority(t testing.TB) (tls.Certificate, []byte) {
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	leafDER, leafKey := make1(leaf, root, rootKey)
-	return tls.Certificate{
-		Certificate: [][]byte{leafDER},
-		PrivateKey:  leafKey,
-	}, pem.EncodeToMemory(
-		&pem.Block{Type: "CERTIFICATE", Bytes: rootDER},
-	)
+	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: rootDER})
+	return tls.Certificate{Certificate: [][]byte{leafDER}, PrivateKey: leafKey}, authority
 }
