@@ -24,10 +24,10 @@ const (
 // changed is said of what isn't compared but for being the same.
 const changed = "is changed: what is beneath it isn't compared, so this counts as breaking; a new version overrides that"
 
-// Breaks reports what breaks for a receiver that reads events by the old schema when they follow the new one. It returns
-// nothing only if every value that is valid under the new schema is valid under the old one and no member went that the
-// old one names. The comparison is structural and errs on the side of breaking: the caller may override it. Changes are
-// ordered by place, at most 100.
+// Breaks reports what breaks for a receiver that reads events by the old schema when they follow the new one. It
+// returns nothing only if every value that is valid under the new schema is valid under the old one and no member went
+// that the old one names. The comparison is structural and errs on the side of breaking: the caller may override it.
+// Changes are ordered by place, at most 100.
 func Breaks(old, new *Schema) []Change {
 	c := comparison{seen: map[pair]bool{}, left: maxComparisons}
 	c.compare(old.root, parts(nil, new.root))
@@ -91,7 +91,8 @@ func parts(with []*node, nodes ...*node) []*node {
 }
 
 // compare reports what o demands and the parts, which all hold, don't ensure. What was compared before isn't again: it
-// was reported, or is assumed while it is being shown, which is sound because each way round goes deeper into the value.
+// was reported, or is assumed while it is being shown, which is sound because each way round goes deeper into the
+// value.
 func (c *comparison) compare(o *node, n []*node) {
 	if c.left -= 1 + len(n); c.left < 0 {
 		return
@@ -172,7 +173,8 @@ func (c *comparison) sameGroup(o, n *node, group []string) bool {
 		}
 	}
 	return group[0] != "contains" ||
-		canonical(o.rules["minContains"]) == canonical(n.rules["minContains"]) && canonical(o.rules["maxContains"]) == canonical(n.rules["maxContains"])
+		canonical(o.rules["minContains"]) == canonical(n.rules["minContains"]) &&
+			canonical(o.rules["maxContains"]) == canonical(n.rules["maxContains"])
 }
 
 // values compares type, enum and const, and returns the types that the new schema allows.

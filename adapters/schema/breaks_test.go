@@ -110,7 +110,13 @@ func TestBreaks(t *testing.T) {
 			have = append(have, change.Pointer+" "+change.Text)
 		}
 		if !slices.Equal(have, c.want) {
-			t.Errorf("%s\n  then %s\ngives %s\nwant  %s", c.old, c.new, strings.Join(have, "\n      "), strings.Join(c.want, "\n      "))
+			t.Errorf(
+				"%s\n  then %s\ngives %s\nwant  %s",
+				c.old,
+				c.new,
+				strings.Join(have, "\n      "),
+				strings.Join(c.want, "\n      "),
+			)
 		}
 	}
 }
@@ -123,14 +129,18 @@ func TestBreaks_alternatives(t *testing.T) {
 	}
 	for _, keyword := range []string{"anyOf", "oneOf"} {
 		document := func(rule string) *Schema {
-			return compile(t, `{"`+keyword+`":[`+kind("a", `{"type":"number"}`)+`,`+kind("b", rule)+`],"properties":{"kind":true}}`)
+			return compile(
+				t,
+				`{"`+keyword+`":[`+kind("a", `{"type":"number"}`)+`,`+kind("b", rule)+`],"properties":{"kind":true}}`,
+			)
 		}
 		if changes := Breaks(document(`{"type":"string"}`), document(`{"type":"string","title":"b"}`)); len(changes) > 0 {
 			t.Errorf("a title breaks: %v", changes)
 		}
 		for _, rule := range []string{`{"type":"array"}`, `{"type":"string","minLength":1}`} {
 			changes := Breaks(document(`{"type":"string"}`), document(rule))
-			if len(changes) != 1 || changes[0].Pointer != "/"+keyword || !strings.Contains(changes[0].Text, "a new version overrides that") {
+			if len(changes) != 1 || changes[0].Pointer != "/"+keyword ||
+				!strings.Contains(changes[0].Text, "a new version overrides that") {
 				t.Errorf("%s gives %v", rule, changes)
 			}
 		}

@@ -142,8 +142,10 @@ func describeHeaders(p *Profile, root *node, sample *Request) []DescribedHeader 
 	hops := sample.Header.Get(domain.HeaderHops)
 	return append(list,
 		DescribedHeader{
-			Name: strings.ToLower(domain.HeaderHops), Example: hops, Required: true,
-			Text: "How many webhooks led to this one, itself included. Pass it on with events that you append because of it, so that loops end.",
+			Name:     strings.ToLower(domain.HeaderHops),
+			Example:  hops,
+			Required: true,
+			Text:     "How many webhooks led to this one, itself included. Pass it on with events that you append because of it, so that loops end.",
 		},
 		DescribedHeader{Name: "hooktrail-test", Text: "A test that somebody asked for, not a real event.", Example: "true"},
 		DescribedHeader{
@@ -176,9 +178,13 @@ func describeAnswers(p *Profile, success Statuses) []DescribedAnswer {
 		})
 	}
 	if p.HonoursRetryAfter {
-		list = append(list,
+		list = append(
+			list,
 			DescribedAnswer{"410", "The receiver wants nothing more: the endpoint is disabled."},
-			DescribedAnswer{"429", "Too many requests: the attempt has failed, the endpoint gets fewer for a while, and Retry-After (at most 24 h) is respected."},
+			DescribedAnswer{
+				"429",
+				"Too many requests: the attempt has failed, the endpoint gets fewer for a while, and Retry-After (at most 24 h) is respected.",
+			},
 			DescribedAnswer{"503", "Overloaded: as 429."},
 		)
 	}

@@ -124,8 +124,10 @@ func TestProfiles_CheckHeader_operatorsProfile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	own, err := ParseProfile([]byte(`{"name":"own","version":1,"transport":"http_or_https","content_type":"application/json",
-		"envelope":{"data":"${data}"},"headers":{"X-Api-Key":"fixed","Authorization":"${id}"},"success":["2xx"],"retry":"default","honours_retry_after":false}`))
+	own, err := ParseProfile(
+		[]byte(`{"name":"own","version":1,"transport":"http_or_https","content_type":"application/json",
+		"envelope":{"data":"${data}"},"headers":{"X-Api-Key":"fixed","Authorization":"${id}"},"success":["2xx"],"retry":"default","honours_retry_after":false}`),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +138,14 @@ func TestProfiles_CheckHeader_operatorsProfile(t *testing.T) {
 		if err := set.CheckHeader("headers", name, "v"); err != nil {
 			t.Errorf("an endpoint of another profile can't set %s: %v", name, err)
 		}
-		_, err := NewTarget(TargetConfig{Profile: own, URL: "https://r.example/", UserAgent: userAgent, Headers: []domain.Header{{Name: name, Value: "v"}}})
+		_, err := NewTarget(
+			TargetConfig{
+				Profile:   own,
+				URL:       "https://r.example/",
+				UserAgent: userAgent,
+				Headers:   []domain.Header{{Name: name, Value: "v"}},
+			},
+		)
 		var invalid *domain.InvalidError
 		if !errors.As(err, &invalid) || invalid.Field != "headers" {
 			t.Errorf("an endpoint of the profile itself sets %s: %v", name, err)
@@ -174,7 +183,10 @@ func TestMasks_utf16(t *testing.T) {
 	const secret = "s3cret-ключ"
 	big, little := utf16Forms(secret)
 	for _, text := range []string{"\xfe\xff" + big + "\x00!", "\xff\xfe" + little + "!\x00"} {
-		if got, hit := newMasks([]string{secret}).text(text); !hit || strings.Contains(got, big[2:8]) || strings.Contains(got, little[2:8]) {
+		if got, hit := newMasks(
+			[]string{secret},
+		).text(text); !hit || strings.Contains(got, big[2:8]) ||
+			strings.Contains(got, little[2:8]) {
 			t.Errorf("%q stays in %q", secret, got)
 		}
 	}

@@ -53,7 +53,9 @@ func checkHost(host string, brackets bool) error {
 	for _, label := range labels {
 		if label == "" || len(label) > 63 || strings.ContainsFunc(label, func(r rune) bool { return !hostRune(r) }) ||
 			strings.HasPrefix(label, "-") || strings.HasSuffix(label, "-") {
-			return refuse("has a host of labels with 1 to 63 letters, digits and hyphens, in punycode where needed, and no dot at its end")
+			return refuse(
+				"has a host of labels with 1 to 63 letters, digits and hyphens, in punycode where needed, and no dot at its end",
+			)
 		}
 	}
 	// A name whose last label is a number is an address in somebody's eyes (inet_aton takes octal, hexadecimal and

@@ -59,7 +59,8 @@ type singleFigures struct {
 	AppendedPerS  float64 `json:"appended_per_s"`
 	DeliveredPerS float64 `json:"delivered_per_s"`
 	CallP99MS     float64 `json:"call_p99_ms"` // of the append
-	// DBBytesPerEvent is the database's growth where no delivery waits for another: each attempt's start is part of its event.
+	// DBBytesPerEvent is the database's growth where no delivery waits for another: each attempt's start is part of its
+	// event.
 	DBBytesPerEvent float64 `json:"db_bytes_per_event"`
 }
 
@@ -208,8 +209,14 @@ func (f benchFigures) print(w io.Writer) error {
 	fmt.Fprintf(table, "delivered/limit\t%.2f\n", f.DeliveryRatio)
 	for _, callers := range slices.Sorted(maps.Keys(f.SingleDelivered)) {
 		s := f.SingleDelivered[callers]
-		fmt.Fprintf(table, "delivered, appended one by one by %s callers\t%.0f/s, p99 of the call %.1f ms, %.0f bytes an event\n",
-			callers, s.DeliveredPerS, s.CallP99MS, s.DBBytesPerEvent)
+		fmt.Fprintf(
+			table,
+			"delivered, appended one by one by %s callers\t%.0f/s, p99 of the call %.1f ms, %.0f bytes an event\n",
+			callers,
+			s.DeliveredPerS,
+			s.CallP99MS,
+			s.DBBytesPerEvent,
+		)
 	}
 	fmt.Fprintf(table, "delivered, ten endpoints an event\t%.0f/s\n", f.FanOutPerS)
 	fmt.Fprintf(table, "delivered, a subject an event\t%.0f/s, %.2f of that without\n", f.SubjectPerS, f.SubjectRatio)

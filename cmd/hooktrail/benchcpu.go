@@ -11,7 +11,8 @@ import (
 // userTick is the unit of processor times in /proc: USER_HZ is 100 on every Linux that Go runs on.
 const userTick = 10 * time.Millisecond
 
-// processorTime is what a process and those it started have used so far, ended ones included; 0 where /proc doesn't tell.
+// processorTime is what a process and those it started have used so far, ended ones included; 0 where /proc doesn't
+// tell.
 func processorTime(pid int) time.Duration {
 	used, _ := processStat(pid)
 	children, err := filepath.Glob("/proc/[0-9]*")
@@ -30,7 +31,8 @@ func processorTime(pid int) time.Duration {
 	return used
 }
 
-// processStat reads the processor time of one process, with that of children it has waited for, and its parent (proc(5)).
+// processStat reads the processor time of one process, with that of children it has waited for, and its parent
+// (proc(5)).
 func processStat(pid int) (used time.Duration, parent int) {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {

@@ -120,8 +120,9 @@ func (b *bench) measureFanOut(ctx context.Context) error {
 // feedAhead is how many deliveries may be outstanding while events are fed.
 const feedAhead = 2000
 
-// deliver has events appended, feedBatch/times in a request, each of which arrives so many times, and counts at the receiver: the clock runs from the first
-// append to the last arrival. What is used is counted until nothing is left to be done.
+// deliver has events appended, feedBatch/times in a request, each of which arrives so many times, and counts at the
+// receiver: the clock runs from the first append to the last arrival. What is used is counted until nothing is left to
+// be done.
 func (b *bench) deliver(ctx context.Context, bodies [][]byte, events, times int, total *usage) (time.Duration, error) {
 	if err := b.receiver.call(ctx, http.MethodDelete, "/statistics", nil, nil); err != nil {
 		return 0, err
@@ -133,7 +134,15 @@ func (b *bench) deliver(ctx context.Context, bodies [][]byte, events, times int,
 	counting, stop := context.WithCancel(ctx)
 	defer stop()
 	started := time.Now()
-	if err := feed(ctx, b.api, bodies, feedBatch/times, events, feedAhead/times, b.countArrivals(counting, times)); err != nil {
+	if err := feed(
+		ctx,
+		b.api,
+		bodies,
+		feedBatch/times,
+		events,
+		feedAhead/times,
+		b.countArrivals(counting, times),
+	); err != nil {
 		return 0, err
 	}
 	seen, err := b.arrivals(ctx, events*times)

@@ -273,7 +273,8 @@ func (r *rig) commits(ctx context.Context) (entries, commits float64, err error)
 	return entries, commits, nil
 }
 
-// databaseBytes is the size of the whole database, and of its tables with their indexes; partitions count as their parent.
+// databaseBytes is the size of the whole database, and of its tables with their indexes; partitions count as their
+// parent.
 func (r *rig) databaseBytes(ctx context.Context) (whole int64, tables map[string]int64, err error) {
 	const query = `
 		SELECT coalesce(i.inhparent::regclass::text, c.relname), sum(pg_total_relation_size(c.oid))::bigint
@@ -286,7 +287,11 @@ func (r *rig) databaseBytes(ctx context.Context) (whole int64, tables map[string
 	tables = map[string]int64{}
 	var table string
 	var size int64
-	if _, err := pgx.ForEachRow(rows, []any{&table, &size}, func() error { tables[table] = size; return nil }); err != nil {
+	if _, err := pgx.ForEachRow(
+		rows,
+		[]any{&table, &size},
+		func() error { tables[table] = size; return nil },
+	); err != nil {
 		return 0, nil, err
 	}
 	err = r.db.QueryRow(ctx, `SELECT pg_database_size(current_database())`).Scan(&whole)

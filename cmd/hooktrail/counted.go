@@ -9,8 +9,8 @@ import (
 	"runtime/coverage"
 )
 
-// counting is only part of the binary that BenchmarkMainLine builds: directories come by standard input, and into each goes
-// what was entered since the last.
+// counting is only part of the binary that BenchmarkMainLine builds: directories come by standard input, and into each
+// goes what was entered since the last.
 var _ = counting()
 
 func counting() bool {

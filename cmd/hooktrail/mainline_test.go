@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// BenchmarkMainLine counts the functions that a running server enters for one event, its delivery and one look at that: the
-// code to read for the main line. What runs while nothing happens is counted apart and left out of the rest.
+// BenchmarkMainLine counts the functions that a running server enters for one event, its delivery and one look at that:
+// the code to read for the main line. What runs while nothing happens is counted apart and left out of the rest.
 //
 //	go test ./cmd/hooktrail -run '^$' -bench MainLine -benchtime 1x
 func BenchmarkMainLine(b *testing.B) {
@@ -124,7 +124,12 @@ func (p *program) entered(stdin io.Writer) map[string]bool {
 	if _, err := io.WriteString(stdin, dir+"\n"); err != nil {
 		p.t.Fatal(err)
 	}
-	eventually(p.t, 10*time.Second, "the counters are written", func() bool { return strings.Contains(p.output.String(), dir+"\n") })
+	eventually(
+		p.t,
+		10*time.Second,
+		"the counters are written",
+		func() bool { return strings.Contains(p.output.String(), dir+"\n") },
+	)
 	out, err := exec.CommandContext(p.t.Context(), "go", "tool", "covdata", "func", "-i", dir).CombinedOutput()
 	if err != nil {
 		p.t.Fatalf("go tool covdata: %v\n%s", err, out)

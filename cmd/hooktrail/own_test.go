@@ -21,8 +21,10 @@ func TestStory_OwnAddresses(t *testing.T) {
 	receiver := newReceiver(t, nil)
 	once := map[string]any{"profile": "sparkfly", "retry": map[string]any{"schedule": []string{"1h"}}}
 	urls := map[string]string{
-		"its own API": "http://" + p.address + "/v1/tenants/default/events", "its own name": "http://localhost" + p.address[strings.IndexByte(p.address, ':'):] + "/",
-		"its database": "http://127.0.0.1:" + strings.Split(string(pid), "\n")[3] + "/", "a receiver": receiver.server.URL,
+		"its own API":  "http://" + p.address + "/v1/tenants/default/events",
+		"its own name": "http://localhost" + p.address[strings.IndexByte(p.address, ':'):] + "/",
+		"its database": "http://127.0.0.1:" + strings.Split(string(pid), "\n")[3] + "/",
+		"a receiver":   receiver.server.URL,
 	}
 	endpoints := map[string]string{}
 	for what, url := range urls {

@@ -13,8 +13,8 @@ import (
 	"github.com/hooktrail/hooktrail/migrations/migratetest"
 )
 
-// TestStory_DatabaseComesLater: a server that is started before its database waits for it, says so once, and serves when
-// it is there.
+// TestStory_DatabaseComesLater: a server that is started before its database waits for it, says so once, and serves
+// when it is there.
 func TestStory_DatabaseComesLater(t *testing.T) {
 	t.Parallel()
 	line := newBrokenLine(t, migratetest.Open(t).URL)

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// TestReadme runs what the README tells a newcomer to paste into the second terminal, word for word but for the addresses,
-// the key, and the binary, which is this one instead of a fresh build.
+// TestReadme runs what the README tells a newcomer to paste into the second terminal, word for word but for the
+// addresses, the key, and the binary, which is this one instead of a fresh build.
 func TestReadme(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))

@@ -44,8 +44,8 @@ func (p *program) closed() {
 	}
 }
 
-// TestStory_OlderCopyWhileRunning: an older copy is put under a running server, which serves nothing from it, also after it was
-// started again. When the newest copy is back it goes on by itself.
+// TestStory_OlderCopyWhileRunning: an older copy is put under a running server, which serves nothing from it, also
+// after it was started again. When the newest copy is back it goes on by itself.
 func TestStory_OlderCopyWhileRunning(t *testing.T) {
 	t.Parallel()
 	db := migratetest.Open(t)
@@ -123,8 +123,8 @@ func TestStory_OlderCopyWhileRunning(t *testing.T) {
 	p.verify()
 }
 
-// TestStory_Damage: an entry whose content was damaged is shown as such, and hooktrail verify passes once the log says who goes
-// on without it.
+// TestStory_Damage: an entry whose content was damaged is shown as such, and hooktrail verify passes once the log says
+// who goes on without it.
 func TestStory_Damage(t *testing.T) {
 	t.Parallel()
 	db := migratetest.Open(t)
@@ -152,13 +152,19 @@ func TestStory_Damage(t *testing.T) {
 	p.stop()
 	at := []string{"--data-dir", p.dir, "--database-url", db.URL}
 	var stderr bytes.Buffer
-	if code := run(t.Context(), append([]string{"verify"}, at...), process{stdout: io.Discard, stderr: &stderr}); code != exitFailed {
+	if code := run(
+		t.Context(),
+		append([]string{"verify"}, at...),
+		process{stdout: io.Discard, stderr: &stderr},
+	); code != exitFailed {
 		t.Errorf("verify exits %d: %s", code, &stderr)
 	}
 	if !strings.Contains(stderr.String(), "sequence 1 of tenant default") {
 		t.Errorf("verify says %s", &stderr)
 	}
-	out := tool(t, append([]string{"recover", "--accept-damage", "default/1", "--by", "ann", "--reason", "a disk"}, at...)...)
+	out := tool(
+		t,
+		append([]string{"recover", "--accept-damage", "default/1", "--by", "ann", "--reason", "a disk"}, at...)...)
 	if !strings.Contains(out, "accepted") {
 		t.Errorf("recover prints %s", out)
 	}

@@ -20,9 +20,9 @@ import (
 	"github.com/hooktrail/hooktrail/migrations/migratetest"
 )
 
-// TestScript runs the stories of testdata/script: what people type at a shell, against the real program. Each script has
-// a data directory, in which it starts, and a free address for its server and one ($RECEIVER) for a receiver. Beside
-// testscript's own commands there are those below.
+// TestScript runs the stories of testdata/script: what people type at a shell, against the real program. Each script
+// has a data directory, in which it starts, and a free address for its server and one ($RECEIVER) for a receiver.
+// Beside testscript's own commands there are those below.
 func TestScript(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -50,8 +50,8 @@ func TestScript(t *testing.T) {
 	})
 }
 
-// scriptAPI is `api METHOD PATH [BODY]`: it calls the server as hooktrail's own client commands would, prints status and
-// body in one line, and fails on a problem; `! api` fails unless there is one.
+// scriptAPI is `api METHOD PATH [BODY]`: it calls the server as hooktrail's own client commands would, prints status
+// and body in one line, and fails on a problem; `! api` fails unless there is one.
 func scriptAPI(ts *testscript.TestScript, neg bool, args []string) {
 	status, answer, err := callAPI(ts, args)
 	ts.Check(err)
@@ -65,7 +65,11 @@ func callAPI(ts *testscript.TestScript, args []string) (status int, answer strin
 	if len(args) != 2 && len(args) != 3 {
 		ts.Fatalf("usage: api METHOD PATH [BODY]")
 	}
-	flags := apiFlags{URL: ts.Getenv("HOOKTRAIL_URL"), Key: ts.Getenv("HOOKTRAIL_API_KEY"), DataDir: ts.Getenv("HOOKTRAIL_DATA_DIR")}
+	flags := apiFlags{
+		URL:     ts.Getenv("HOOKTRAIL_URL"),
+		Key:     ts.Getenv("HOOKTRAIL_API_KEY"),
+		DataDir: ts.Getenv("HOOKTRAIL_DATA_DIR"),
+	}
 	client, err := flags.client()
 	if err != nil {
 		return 0, "", err

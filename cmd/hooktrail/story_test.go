@@ -92,8 +92,8 @@ func newStandalone(t testing.TB, env ...string) *program {
 	return p
 }
 
-// newDataDir makes a data directory that a Postgres run as another account can pass through. In t's cleanup it goes, with
-// the Postgres that a killed server left running in it.
+// newDataDir makes a data directory that a Postgres run as another account can pass through. In t's cleanup it goes,
+// with the Postgres that a killed server left running in it.
 func newDataDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "hooktrail-story-")
@@ -281,7 +281,12 @@ func (p *program) endpointTo(url string, more map[string]any) (id, signingKey st
 		SigningKey string `json:"signing_key"`
 	}
 	p.do("POST", "/v1/tenants/default/endpoints", body, &endpoint)
-	p.do("POST", "/v1/tenants/default/subscriptions", map[string]any{"endpoint_id": endpoint.ID, "event_types": []string{"*"}}, nil)
+	p.do(
+		"POST",
+		"/v1/tenants/default/subscriptions",
+		map[string]any{"endpoint_id": endpoint.ID, "event_types": []string{"*"}},
+		nil,
+	)
 	return endpoint.ID, endpoint.SigningKey
 }
 
@@ -365,7 +370,12 @@ func TestStory_EventToWebhook(t *testing.T) {
 
 	const data = `{"price":19.90,"big":12345678901234567890,"note":"Café \u00e9","z":1,"a":2}`
 	var event struct{ ID string }
-	p.do("POST", "/v1/tenants/default/events", json.RawMessage(`{"type":"offer.issued","subject":"member/42","data":`+data+`}`), &event)
+	p.do(
+		"POST",
+		"/v1/tenants/default/events",
+		json.RawMessage(`{"type":"offer.issued","subject":"member/42","data":`+data+`}`),
+		&event,
+	)
 
 	printed := make(chan string, 1)
 	go func() {
@@ -423,7 +433,12 @@ func TestStory_EventToWebhook(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); got != attempts.Items[0].Request.BodySHA256 {
-		t.Errorf("the body made again (status %d) has the hash %s, the log says %s", resp.StatusCode, got, attempts.Items[0].Request.BodySHA256)
+		t.Errorf(
+			"the body made again (status %d) has the hash %s, the log says %s",
+			resp.StatusCode,
+			got,
+			attempts.Items[0].Request.BodySHA256,
+		)
 	}
 }
 

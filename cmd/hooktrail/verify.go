@@ -86,9 +86,13 @@ func folded(p process, head domain.Position) func(domain.Position) {
 	return func(at domain.Position) { fmt.Fprintf(p.stderr, "folded %d of %d entries\n", at, head) }
 }
 
-// withLog opens the log for reading, without appending to it, and calls f. A private Postgres is started for it, which a
-// running server must have given up.
-func (f storageFlags) withLog(ctx context.Context, logs logFlags, do func(*eventlog.Log, *views.Views) error) (err error) {
+// withLog opens the log for reading, without appending to it, and calls f. A private Postgres is started for it, which
+// a running server must have given up.
+func (f storageFlags) withLog(
+	ctx context.Context,
+	logs logFlags,
+	do func(*eventlog.Log, *views.Views) error,
+) (err error) {
 	if err := f.validate(); err != nil {
 		return err
 	}

@@ -1,3 +1,5 @@
+// Watermill is here by decision, for its Publisher (see schema.go): it inserts the entries in the batch's transaction.
+
 package eventlog
 
 import (
