@@ -44,6 +44,12 @@ type WaitingQuery struct {
 	Limit    int        // at most this many; it is positive
 }
 
+// What holds due deliveries of an endpoint for some time, which only the process knows that delivers them.
+const (
+	HeldByReceiver  = "receiver"   // it gets too much and has said so
+	HeldByRateLimit = "rate_limit" // the endpoint's
+)
+
 // Standing is which nodes are alive and which of them holds what, from one snapshot.
 type Standing struct {
 	Leases []Lease // that were ever taken, in any order, of every name

@@ -27,6 +27,7 @@ type Server struct {
 	Filters      Filters // nil: this program has no filters, and any is refused
 	Previewer    Previewer
 	Courier      Courier
+	Lanes        Lanes // nil: this process delivers nothing
 	Guides       Guides
 	Readiness    Readiness
 

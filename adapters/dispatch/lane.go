@@ -22,6 +22,7 @@ type lane struct {
 	deadline time.Time // by which those under way have ended
 	limiter  *rate.Limiter
 	throttle throttle
+	refused  refusal // what holds deliveries that are due
 
 	// disabling: an endpoint.disabled is on its way, so nothing begins any more. It ends when the fold sees a change.
 	disabling bool
@@ -240,9 +241,11 @@ func (l *lane) claim(now time.Time) *item {
 	for {
 		it := l.window.first(now)
 		if it == nil {
+			l.refused = refusal{}
 			return nil
 		}
 		if !it.due(now) {
+			l.refused = refusal{}
 			ls.timers.set(l, it.delivery.NextAttemptAt)
 			return nil
 		}
@@ -250,7 +253,11 @@ func (l *lane) claim(now time.Time) *item {
 		if reason == "" {
 			if ok, again := l.takeToken(now); !ok {
 				ls.timers.set(l, again)
+				l.refused.note(l.throttle.until.After(now), now)
 				return nil
+			}
+			if l.limiter == nil || l.limiter.TokensAt(now) >= 1 || l.refused.by == domain.HeldByReceiver {
+				l.refused = refusal{} // else the next one is refused as this one was
 			}
 		}
 		l.remove(it)

@@ -436,6 +436,17 @@ func (ls *lanes) measure(value func(ls *lanes) int) int {
 	return value(ls)
 }
 
+// held returns what holds an endpoint's due deliveries; see Dispatcher.Held.
+func (ls *lanes) held(endpoint domain.UUID) (by string, since time.Time) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	l := ls.lane(endpoint)
+	if l == nil {
+		return "", time.Time{}
+	}
+	return l.refused.by, l.refused.since
+}
+
 // lane returns the lane of an endpoint, nil when there is none; mu is held.
 func (ls *lanes) lane(endpoint domain.UUID) *lane {
 	if sh := ls.shards[shardOf(endpoint)]; sh != nil {

@@ -217,7 +217,7 @@ func (s *server) work(ctx context.Context, base *errgroup.Group, baseCtx context
 		return err
 	}
 	work.Go(func() error { return dispatcher.Run(ctx) })
-	work.Go(func() error { return s.serveHTTP(ctx, dispatcher.Router()) })
+	work.Go(func() error { return s.serveHTTP(ctx, dispatcher) })
 	work.Go(func() error { return s.Debug.serve(ctx) })
 	work.Go(func() error { return sweeper{s.views.SweepSecrets, s.log}.run(ctx) })
 	return nil
@@ -310,13 +310,13 @@ func (s *server) dispatcher() (*dispatch.Dispatcher, error) {
 }
 
 // serveHTTP answers until ctx ends, then lets requests under way finish.
-func (s *server) serveHTTP(ctx context.Context, log *dispatch.Router) error {
+func (s *server) serveHTTP(ctx context.Context, dispatcher *dispatch.Dispatcher) error {
 	webhooks, err := webhooksOf(s.profiles.Embedded())
 	if err != nil {
 		return err
 	}
 	handler, err := openapi.NewHandler(openapi.Server{
-		Log: log, Claims: s.entries, Settler: s.entries, Views: s.views, Directory: s.directory,
+		Log: dispatcher.Router(), Lanes: dispatcher, Claims: s.entries, Settler: s.entries, Views: s.views, Directory: s.directory,
 		Vault: s.vault, Fingerprints: s.entries, Schemas: schema.NewCache(), Filters: s.filters,
 		Profiles: webhook.Offers{
 			Embedded: s.profiles.Embedded(), Known: s.profiles.All, UserAgent: userAgent,

@@ -918,6 +918,9 @@ type Delivery struct {
 	// Examples: 41
 	EventSequence int64 `json:"event_sequence"`
 
+	// Held What holds it: it isn't tried until that ends.
+	Held *Held `json:"held,omitempty"`
+
 	// Id The delivery's id.
 	//
 	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d73
@@ -928,7 +931,7 @@ type Delivery struct {
 	// Examples: false
 	InProgress bool `json:"in_progress"`
 
-	// NextAttemptAt When the next one is due.
+	// NextAttemptAt When the next one is due; left out while the delivery is held. One that is due waits only for a slot of its endpoint or the server.
 	//
 	// Examples: 2026-07-01T12:05:00Z
 	NextAttemptAt *time.Time `json:"next_attempt_at,omitempty"`
@@ -1911,6 +1914,19 @@ type Health struct {
 //
 // Examples: ok
 type HealthStatus string
+
+// Held defines model for Held.
+type Held struct {
+	// By endpoint_disabled, endpoint_paused, endpoint_unverified; webhooks_disabled or https_only: the tenant's rules; receiver: it has asked for fewer requests; rate_limit: the endpoint's. More may be added.
+	//
+	// Examples: endpoint_paused
+	By string `json:"by"`
+
+	// Since Since when, or when the delivery was made, if that was later; left out where it isn't known.
+	//
+	// Examples: 2026-07-01T12:00:00Z
+	Since *time.Time `json:"since,omitempty"`
+}
 
 // Import defines model for Import.
 type Import struct {

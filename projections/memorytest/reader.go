@@ -92,6 +92,27 @@ func (r configReader) EndpointVersion(_ context.Context, id domain.UUID, version
 	return h.states[version-1], nil
 }
 
+func (r configReader) EndpointVersions(
+	_ context.Context, ids []domain.UUID, limit int, as projections.AsOf,
+) (versions []projections.Endpoint, err error) {
+	t := r.lock()
+	defer r.m.mu.RUnlock()
+	for _, id := range ids {
+		h := t.endpoints.byID[id]
+		if h == nil {
+			continue
+		}
+		left := limit
+		for i := len(h.states) - 1; i >= 0 && left > 0; i-- {
+			if h.states[i].Updated.Sequence <= r.at(as) {
+				versions = append(versions, h.states[i])
+				left--
+			}
+		}
+	}
+	return versions, nil
+}
+
 func (r configReader) Subscription(_ context.Context, id domain.UUID, as projections.AsOf) (projections.Subscription, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()

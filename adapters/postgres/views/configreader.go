@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/jackc/pgx/v5/pgtype"
+
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/projections"
 )
@@ -142,6 +144,28 @@ func (r configReader) EndpointVersion(
 		return e, domain.ErrNotFound
 	}
 	return decodeOne(ctx, r.log, "endpoints", rows[0], configRow.asEndpoint)
+}
+
+// EndpointVersions implements projections.Reader.
+func (r configReader) EndpointVersions(
+	ctx context.Context, ids []domain.UUID, limit int, as projections.AsOf,
+) ([]projections.Endpoint, error) {
+	const sql = `
+		SELECT v.*
+		  FROM unnest($2::uuid[]) WITH ORDINALITY AS w (endpoint, place),
+		       LATERAL (SELECT ` + configColumns + ` FROM endpoints
+		                 WHERE tenant = $1 AND id = w.endpoint AND from_sequence <= $3
+		                 ORDER BY version DESC LIMIT $4) v
+		 ORDER BY w.place, v.version DESC`
+	wanted := make([]pgtype.UUID, len(ids))
+	for i, id := range ids {
+		wanted[i] = idOf(id)
+	}
+	rows, err := queryConfig(ctx, r.tx, sql, string(r.tenant), wanted, int64(r.at(as)), limit)
+	if err != nil {
+		return nil, err
+	}
+	return decodeAll(ctx, r.log, "endpoints", rows, configRow.asEndpoint)
 }
 
 // Subscription implements projections.Reader.
