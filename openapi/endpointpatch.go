@@ -21,7 +21,7 @@ type patchEndpointIn struct {
 
 type endpointPatch struct {
 	Name         rest.Patch[string]             `json:"name,omitzero" minLength:"1" maxLength:"255" doc:"For people." example:"orders at Acme"`
-	URL          rest.Patch[string]             `json:"url,omitzero" maxLength:"2048" doc:"Where requests go. The URL as it is shown, with its redacted values, leaves it as it is." example:"https://receiver.example/hooks"`
+	URL          rest.Patch[string]             `json:"url,omitzero" maxLength:"2048" doc:"Where requests go. The URL as it is shown, with what is redacted, leaves it as it is." example:"https://receiver.example/hooks"`
 	Auth         rest.Patch[authPatch]          `json:"auth,omitzero" doc:"Merged into what there is, unless the type changes; a secret that isn't given stays. null: none."`
 	Headers      rest.Patch[map[string]*string] `json:"headers,omitzero" maxProperties:"16" doc:"Merged by name; null removes a header." example:"{\"X-Team\":\"billing\"}"`
 	RateLimit    rest.Patch[rateLimitPatch]     `json:"rate_limit,omitzero" doc:"null: no limit."`
@@ -179,7 +179,7 @@ func sameURL(ctx context.Context, c *call, config domain.EndpointConfig, given s
 	if given == config.URL {
 		return true, nil
 	}
-	shown, query, err := splitURL(given)
+	shown, query, err := splitURL(c, given)
 	if err != nil || shown != config.URL || query == "" || config.Query == nil {
 		return false, err
 	}
@@ -205,7 +205,7 @@ func decidePatch(
 	secrets.query = ""
 	if p.URL.Set && p.URL.Value != row.URL { // the URL as it is shown leaves it as it is
 		target.URL, config.Query = p.URL.Value, nil
-		if config.URL, secrets.query, err = splitURL(p.URL.Value); err != nil {
+		if config.URL, secrets.query, err = splitURL(c, p.URL.Value); err != nil {
 			return nil, err
 		}
 	}

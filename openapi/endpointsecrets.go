@@ -15,7 +15,7 @@ import (
 // appended: so what is refused was never stored, and a fact never names a secret that isn't there.
 type credentials struct {
 	signingKey, publicKey string
-	query                 string // of the URL; "": it has no values
+	query                 string // of the URL, with its path; "": nothing in it looks like a secret
 	auth                  domain.Auth
 	headers               []domain.Header
 
@@ -69,7 +69,7 @@ func nameSigningKey(ctx context.Context, c *call, s *credentials) (domain.Signin
 	return domain.SigningKey{ID: id, Fingerprint: fingerprint, PublicKey: s.publicKey}, err
 }
 
-// nameQuery names the query of a new URL, if it has values.
+// nameQuery names what of a new URL is a secret, if anything is.
 func nameQuery(ctx context.Context, c *call, config *domain.EndpointConfig, s *credentials) error {
 	if s.query == "" {
 		return nil

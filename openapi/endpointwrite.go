@@ -139,7 +139,7 @@ func resolveEndpoint(
 		ExternalID: in.ExternalID, Metadata: in.Metadata, Timeout: profile.Timeout, Retry: profile.Retry,
 		Success: in.Success, DisableAfter: profile.DisableAfter, Handshake: domain.HandshakeKind(in.Handshake),
 	}
-	if config.URL, secrets.query, err = splitURL(in.URL); err != nil {
+	if config.URL, secrets.query, err = splitURL(c, in.URL); err != nil {
 		return config, false, err
 	}
 	if in.RateLimit != nil {

@@ -26,7 +26,9 @@ func TestBudget_Singles(t *testing.T) {
 	}
 	f.append(drafts...)
 	calls := map[string]func() answer{
-		"a preview":       func() answer { return f.post(f.operator, tenant+"/route-previews", `{"event":{"type":"a.b","data":1}}`) },
+		"a preview": func() answer {
+			return f.post(f.operator, tenant+"/route-previews", `{"event":{"type":"a.b","data":1}}`)
+		},
 		"a filter's test": func() answer { return f.post(f.operator, tenant+"/filters/test", `{}`) },
 		"a guide":         func() answer { return f.get(f.operator, tenant+"/event-types/a.b/guide") },
 		"an entry":        func() answer { return f.get(f.operator, tenant+"/log/1") },

@@ -88,6 +88,8 @@ type Profiles interface {
 	// CheckTarget refuses a target that doesn't fit its profile, with a *domain.InvalidError on the endpoint's member,
 	// and returns the authentication with the profile's defaults filled in.
 	CheckTarget(t domain.Target) (domain.Auth, error)
+	// SplitURL parts an endpoint's URL into what may be known of it and what is kept as a secret; "": nothing is.
+	SplitURL(raw string) (shown, secret string)
 	// CheckHeader refuses a custom header that endpoints mustn't set. field is the name to put into the error.
 	CheckHeader(field, name, value string) error
 }

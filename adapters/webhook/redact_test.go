@@ -13,6 +13,36 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
+// TestSplitURL: what is parted comes together again to the byte, and nothing that looks like a credential is shown.
+func TestSplitURL(t *testing.T) {
+	t.Parallel()
+	const segment = "aB3dE5fG7hI9jK1lM3nO5pQ7"
+	for raw, want := range map[string]string{
+		"https://r.example":                             "",
+		"https://r.example/":                            "",
+		"https://r.example/a%2Fb?":                      "",
+		"https://r.example/incoming-webhook/v2":         "",
+		"https://r.example?token":                       "https://r.example?[redacted]",
+		"https://r.example:8443/a%2fb?x=y;z&?":          "https://r.example:8443/a%2fb?[redacted]",
+		"http://[2001:db8::1]/services/" + segment:      "http://[2001:db8::1]/services/[redacted]",
+		"https://r.example/" + segment + "/a?/b=" + "c": "https://r.example/[redacted]/a?[redacted]",
+	} {
+		shown, secret := SplitURL(raw)
+		if want == "" {
+			if shown != raw || secret != "" {
+				t.Errorf("%s is parted into %s and %s", raw, shown, secret)
+			}
+			continue
+		}
+		if shown != want || JoinURL(shown, secret) != raw {
+			t.Errorf("%s is shown as %s, want %s, and joined to %s", raw, shown, want, JoinURL(shown, secret))
+		}
+	}
+	if got := JoinURL("https://r.example/a?k=%5Bredacted%5D", "k=v"); got != "https://r.example/a?k=v" {
+		t.Errorf("what an earlier build kept becomes %s", got)
+	}
+}
+
 func TestRedactURL(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]string{

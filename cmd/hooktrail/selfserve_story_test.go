@@ -409,7 +409,7 @@ func (h *holder) move(p *program, path, from string) {
 	h.set(func() { h.challenge = "give" })
 	h.do(h.key, http.StatusForbidden, "PATCH", path, `{"url":"`+target+`","timeout":"1s"}`)
 	h.do(h.key, http.StatusOK, "PATCH", path, `{"url":"`+target+`"}`)
-	if got, want := shown(), there.URL+"/new?token=%5Bredacted%5D"; got != want {
+	if got, want := shown(), there.URL+"/new?[redacted]"; got != want {
 		h.t.Errorf("moved to %s, want %s", got, want)
 	}
 	p.appendOne(h.t, `{"type":"offer.issued","data":"at the new place"}`)

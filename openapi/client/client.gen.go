@@ -1103,7 +1103,7 @@ type Endpoint struct {
 	// Examples: 12
 	UpdatedSequence int64 `json:"updated_sequence"`
 
-	// Url Where requests go. Values in its query are kept as secrets and shown as [redacted].
+	// Url Where requests go. Its query, and segments of its path that look like a secret (16 and more random characters), are kept as secrets and shown as [redacted].
 	//
 	// Examples: https://receiver.example/hooks
 	Url string `json:"url"`
@@ -1294,7 +1294,7 @@ type EndpointPatch struct {
 	// Examples: 15s
 	Timeout *string `json:"timeout,omitempty"`
 
-	// Url Where requests go. The URL as it is shown, with its redacted values, leaves it as it is.
+	// Url Where requests go. The URL as it is shown, with what is redacted, leaves it as it is.
 	//
 	// Examples: https://receiver.example/hooks
 	Url *string `json:"url,omitempty"`

@@ -217,19 +217,25 @@ func (r *Request) StillOpens() bool {
 func Waiting(ctx context.Context, r *Request, most time.Duration, wait func(ctx context.Context) error) error {
 	ctx, stop := context.WithTimeout(ctx, most)
 	defer stop()
+	watched := make(chan struct{})
 	go func() {
+		defer close(watched)
 		look := time.NewTicker(lookAgain)
 		defer look.Stop()
-		for r.StillOpens() {
+		for {
 			select {
-			case <-look.C:
 			case <-ctx.Done():
 				return
+			case <-look.C:
+				if !r.StillOpens() {
+					stop()
+				}
 			}
 		}
-		stop()
 	}()
 	err := wait(ctx)
+	stop()
+	<-watched // nothing of the request outlives it
 	if !r.StillOpens() {
 		return unauthorized(opensNothing)
 	}

@@ -85,7 +85,7 @@ func Decide(ctx context.Context, r *Request, try func(ctx context.Context) (doma
 		if _, again, err = try(ctx); !again {
 			return err
 		}
-		timer := time.NewTimer(rand.N(pause))
+		timer := time.NewTimer(rand.N(pause)) //nolint:gosec // jitter, no secret
 		select {
 		case <-timer.C:
 		case <-bound.Done():
