@@ -2,6 +2,7 @@ package openapi
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/textproto"
 	"reflect"
@@ -61,6 +62,10 @@ type retryPatch struct {
 	Jitter      rest.Patch[float64]  `json:"jitter,omitzero" minimum:"0" maximum:"0.5" doc:"By how much of itself each gap varies at random." example:"0.1"`
 }
 
+// errMovedMeanwhile: the URL of a receiver's patch was the endpoint's own, which needs no handshake, until somebody else
+// changed that. Now it needs one.
+var errMovedMeanwhile = errors.New("the endpoint's URL was changed meanwhile")
+
 // patchEndpoint merges a patch into the endpoint as it is. A new URL may need a handshake first, which is a change of
 // its own.
 func patchEndpoint(ctx context.Context, c *call, in *patchEndpointIn) (*rest.One[endpointOut], error) {
@@ -91,8 +96,14 @@ func patchEndpoint(ctx context.Context, c *call, in *patchEndpointIn) (*rest.One
 		if fact == nil || err != nil {
 			return domain.Group{}, err
 		}
+		if c.Key.Role == domain.RoleReceiver && fact.Endpoint.Moved(row.EndpointConfig) {
+			return domain.Group{}, errMovedMeanwhile
+		}
 		return endpointGroup(c, row.Endpoint, fact, in.Body.Reason), storeSecrets(ctx, c, &secrets)
 	})
+	if errors.Is(err, errMovedMeanwhile) {
+		return patchEndpoint(ctx, c, in)
+	}
 	dropRefused(ctx, c, err, &secrets)
 	if err != nil {
 		return nil, err
