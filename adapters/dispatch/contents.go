@@ -212,7 +212,15 @@ func eventOf(e *domain.Entry) *domain.LoggedEvent {
 	if !ok || e.Erased {
 		return nil
 	}
-	return &domain.LoggedEvent{ID: e.Stream.ID, Sequence: e.Sequence, RecordedAt: e.RecordedAt, SubjectKey: e.SubjectKey, Fact: fact}
+	kept := *fact
+	kept.Routing, kept.Verdicts = domain.Routing{}, domain.Verdicts{} // may be larger than the event, and nothing sent holds any of it
+	return &domain.LoggedEvent{ID: e.Stream.ID, Sequence: e.Sequence, RecordedAt: e.RecordedAt, SubjectKey: e.SubjectKey, Fact: &kept}
 }
 
-func size(e *domain.LoggedEvent) int { return len(e.Fact.Data) + contentOverhead }
+func size(e *domain.LoggedEvent) int {
+	size := len(e.Fact.Data) + contentOverhead
+	for name, value := range e.Fact.Event.Extensions {
+		size += len(name) + len(value.String()) + 64
+	}
+	return size
+}

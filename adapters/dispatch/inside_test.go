@@ -445,3 +445,17 @@ func TestItem_fold(t *testing.T) {
 		}
 	}
 }
+
+// TestContents_KeepNoRouting: an event in memory is counted by what it takes there, however many deliveries its entry
+// names.
+func TestContents_KeepNoRouting(t *testing.T) {
+	t.Parallel()
+	fact := &domain.EventAppended{Data: []byte("{}")}
+	fact.Routing.Deliveries = make([]domain.RoutedDelivery, 1000)
+	fact.Verdicts.Skipped = make([]domain.Skipped, 1000)
+	kept := eventOf(&domain.Entry{Fact: fact})
+	if len(kept.Fact.Routing.Deliveries)+len(kept.Fact.Verdicts.Skipped) != 0 || len(fact.Routing.Deliveries) != 1000 {
+		t.Errorf("%d deliveries and %d verdicts are kept; the entry has %d", len(kept.Fact.Routing.Deliveries),
+			len(kept.Fact.Verdicts.Skipped), len(fact.Routing.Deliveries))
+	}
+}

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// lane is what one endpoint has in memory. lanes.mu guards it: next and what is above it take the lock themselves,
-// everything below next is for those who hold it.
+// lane is what one endpoint has in memory. lanes.mu guards it: lasts and what is above it take the lock themselves,
+// everything below lasts is for those who hold it.
 type lane struct {
 	shard    *shard
 	tenant   domain.TenantID
@@ -19,7 +19,7 @@ type lane struct {
 	window   window
 	running  int       // attempts under way, at most concurrency unless that was lowered meanwhile
 	parted   []*item   // whose attempts former owners have under way; they count like running
-	deadline time.Time // by which those under way have ended
+	deadline time.Time // by which those under way have ended; of those whose start isn't committed yet, an estimate
 	limiter  *rate.Limiter
 	throttle throttle
 	refused  refusal // what holds deliveries that are due
@@ -134,6 +134,23 @@ func (l *lane) next(last *ending) *attempt {
 	}
 	ls.pump()
 	return next
+}
+
+// lasts returns until when an attempt that has started may last: for its timeout, which counts from when its start is
+// known to be committed, but no longer than the shard's next owner was told.
+func (l *lane) lasts(a *attempt) time.Time {
+	l.shard.lanes.mu.Lock()
+	defer l.shard.lanes.mu.Unlock()
+	end := a.returned.Add(time.Duration(a.endpoint.Timeout))
+	switch announced := l.shard.announced; {
+	case !l.shard.giving && !l.shard.lost:
+		if end.After(l.deadline) {
+			l.deadline = end
+		}
+	case !announced.IsZero() && end.After(announced):
+		return announced
+	}
+	return end
 }
 
 // observe takes in what the end of an attempt says about the endpoint, and drafts what is to be appended with it.

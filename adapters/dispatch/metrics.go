@@ -17,6 +17,7 @@ type metrics struct {
 	events    prometheus.Counter
 	started   prometheus.Counter
 	stale     prometheus.Counter
+	parked    prometheus.Counter
 	latency   prometheus.Histogram
 	followers map[string]prometheus.Gauge // read only
 }
@@ -52,6 +53,10 @@ func newMetrics(r prometheus.Registerer, ls *lanes) (*metrics, error) {
 			Name: "hooktrail_dispatch_stale_routings_total",
 			Help: "Times that the log refused to append events since the tenant's configuration had changed while they were routed.",
 		}),
+		parked: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "hooktrail_dispatch_parked_total",
+			Help: "Deliveries that are left alone until the next start, since the log refuses a fact about them: a defect.",
+		}),
 		latency: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "hooktrail_dispatch_delivery_latency_seconds",
 			Help:    "Time from an event's append to the recorded end of its successful delivery, retries included.",
@@ -74,7 +79,7 @@ func newMetrics(r prometheus.Registerer, ls *lanes) (*metrics, error) {
 		})
 	}
 	all := []prometheus.Collector{
-		outcomes, m.cancelled, m.dead, m.disabled, m.events, m.started, m.stale, m.latency,
+		outcomes, m.cancelled, m.dead, m.disabled, m.events, m.started, m.stale, m.parked, m.latency,
 		m.followers[feedFollower], m.followers[configurationFollower],
 		gauge("hooktrail_dispatch_in_flight", "Attempts under way on this node.", func(ls *lanes) int { return ls.slots.running }),
 		gauge("hooktrail_dispatch_waiting", "Waiting deliveries in this node's memory, due or not.", func(ls *lanes) int { return ls.budget.waiting }),

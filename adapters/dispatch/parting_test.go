@@ -155,6 +155,50 @@ func TestDispatcher_PartingDies(t *testing.T) {
 	})
 }
 
+// lateLog answers the appends of some events late, after they were committed.
+type lateLog struct {
+	domain.Log
+	typ   domain.EventType
+	delay time.Duration
+}
+
+func (l *lateLog) Append(ctx context.Context, groups ...domain.Group) []domain.Outcome {
+	outcomes := l.Log.Append(ctx, groups...)
+	if e, ok := groups[0].Drafts[0].Fact.(*domain.EventAppended); ok && e.Event.Type == l.typ {
+		time.Sleep(l.delay)
+	}
+	return outcomes
+}
+
+// TestDispatcher_PartingKnowsLateStarts: an attempt whose start was known late lasts longer than was expected when it was
+// prepared. The next owner is told so and leaves it alone until then.
+func TestDispatcher_PartingKnowsLateStarts(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		hanging := w.endpoint(nil) // whose attempts may take 15 s
+		w.subscribe(hanging, "slow")
+		w.receiver.set(succeeds)
+		w.receiver.slow = func(domain.Shipment) time.Duration { return 14 * time.Second }
+		old := w.start(func(s *dispatch.Settings) { s.Log = &lateLog{w.memory, "slow", 8 * time.Second} })
+		time.Sleep(5 * time.Second)
+		w.event("slow") // known 8 s later, sent until 22 s after its commit
+		young := w.start(func(s *dispatch.Settings) { s.Beat, s.Expiry = time.Hour, 3*time.Hour })
+		time.Sleep(1100 * time.Millisecond)
+		w.nodes = []*node{young}
+		old.stop()
+		if err := <-old.done; err != nil {
+			t.Errorf("run: %v", err)
+		}
+		time.Sleep(time.Hour)
+		idle(t, young.Dispatcher)
+		young.end(t)
+		if got := w.story(w.deliveries()[0].ID); !slices.Equal(got, []string{"started 1", "succeeded 1 succeeded"}) {
+			t.Errorf("the log tells %q", got)
+		}
+		w.check()
+	})
+}
+
 // TestDispatcher_PartingRetires: what a node that has retired left open is closed at once.
 func TestDispatcher_PartingRetires(t *testing.T) {
 	t.Parallel()

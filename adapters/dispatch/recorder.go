@@ -18,7 +18,7 @@ import (
 //	fenced        another node holds the shard: everything of it is dropped, that node goes on. Ends of attempts are
 //	              still taken from a node that has given the shard away itself
 //	transient     unavailable, busy: the same again, until it is known
-//	anything else the log won't have it: what isn't necessary is left out, and the rest tried again
+//	anything else the log won't have it: what isn't necessary is left out, and what is refused even so is parked
 type recorder struct {
 	log      domain.Log // the Router: what is recorded may bring operational events with it
 	set      *Settings
@@ -79,11 +79,21 @@ func (r *recorder) noteStart(sh *shard, a *attempt, o domain.Outcome, submitted 
 		a.item.cancel(domain.CancelTenantDeleted)
 	case errors.Is(o.Err, domain.ErrConflict): // cancelled meanwhile, or an earlier try was committed after all
 		a.item.release(a.version + 1)
+	case !transient(o.Err):
+		r.park(a.item, "start an attempt", o.Err)
 	default:
 		r.trouble.warn("start an attempt", o.Err)
 		return false
 	}
 	return true
+}
+
+// park leaves a delivery alone of which the log refuses a fact for good, which is a defect: what is tried for ever would
+// keep a slot. It is in hand until its shard is loaded again, by another node or the next start.
+func (r *recorder) park(it *item, what string, err error) {
+	r.metrics.parked.Inc()
+	r.set.Logger.Error("the log refuses a fact about a delivery, which is left alone until the server is started again: this is a defect",
+		slog.String("what", what), slog.Any("delivery", it.delivery.ID), slog.Any("error", err))
 }
 
 // noteEnd takes note of what became of an attempt's end, and reports whether that is known. If not, the end may have
@@ -114,6 +124,9 @@ func (r *recorder) noteEnd(ctx context.Context, sh *shard, e *ending, o domain.O
 			slog.Any("delivery", e.item.delivery.ID), slog.Int("attempt", e.fact.Result.Number), slog.Any("error", o.Err))
 		e.simplify()
 		return false
+	case !transient(o.Err):
+		r.park(e.item, "record how an attempt ended", o.Err)
+		return true
 	}
 	r.trouble.warn("record how an attempt ended", o.Err)
 	return false
@@ -206,6 +219,8 @@ func (r *recorder) notePending(sh *shard, batch []pendingFact, outcomes []domain
 			again = append(again, f)
 		case errors.Is(o.Err, domain.ErrUnknownTenant):
 			f.item.forget() // nothing can be said of it any more
+		case !transient(o.Err):
+			r.park(f.item, "record what became of a delivery", o.Err)
 		default:
 			r.trouble.warn("record what became of a delivery", o.Err)
 			again = append(again, f)

@@ -30,9 +30,11 @@ type shard struct {
 	ready bool // loaded: entries are folded into it and work may start
 	// lost: no longer held. Nothing starts any more; items that tasks have in hand are kept and folded (lanes.left) until
 	// the last task is over, since this node ends its attempts by itself.
-	lost    bool
-	giving  bool // it is about to be handed over. Nothing starts any more
-	running int  // tasks: attempts, closings, cancellations
+	lost   bool
+	giving bool // it is about to be handed over. Nothing starts any more
+	// announced is, once it is given away, by when the attempts under way have ended, as its next owner is told.
+	announced time.Time
+	running   int // tasks: attempts, closings, cancellations
 	// partings are former owners that end attempts here by themselves, until a time.
 	partings []domain.Parting
 
@@ -333,6 +335,7 @@ func (sh *shard) part(now time.Time) domain.Lease {
 	if stopped := now.Add(sh.lanes.set.Grace); sh.lanes.slots.stopping && stopped.Before(last) {
 		last = stopped
 	}
+	sh.announced = last
 	until := last.Add(recordGrace).UTC().Truncate(time.Microsecond)
 	l.Partings = append(l.Partings, domain.Parting{Node: fence.Owner, Epoch: fence.Epoch, Until: until})
 	return l

@@ -64,7 +64,7 @@ func (w *worker) run(io, send context.Context, next *attempt) {
 			case time.Since(next.submitted) >= timeout:
 				answer = unsent(errorTooLate, "the timeout had passed before anything could be sent; nothing was sent")
 			default:
-				answer = w.send(send, next, timeout)
+				answer = w.send(send, next, l.lasts(next))
 			}
 			last = newEnding(next, answer, w.set.Random())
 		}
@@ -76,7 +76,7 @@ func (w *worker) run(io, send context.Context, next *attempt) {
 }
 
 // send makes the request of an attempt that has started. A panic of the sender is a failed attempt.
-func (w *worker) send(ctx context.Context, a *attempt, timeout time.Duration) (answer domain.Answer) {
+func (w *worker) send(ctx context.Context, a *attempt, deadline time.Time) (answer domain.Answer) {
 	began := time.Now()
 	defer func() {
 		if p := recover(); p != nil {
@@ -93,6 +93,6 @@ func (w *worker) send(ctx context.Context, a *attempt, timeout time.Duration) (a
 		}
 	}()
 	return w.set.Sender.Send(ctx, domain.Shipment{
-		Endpoint: a.endpoint, Event: *a.event, Delivery: a.delivery, Attempt: *a.fact, Deadline: a.returned.Add(timeout),
+		Endpoint: a.endpoint, Event: *a.event, Delivery: a.delivery, Attempt: *a.fact, Deadline: deadline,
 	})
 }
