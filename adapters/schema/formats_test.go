@@ -34,7 +34,8 @@ func TestFormats(t *testing.T) {
 		"ipv6":         {"::1": true, "::ffff:1.2.3.4": true, "fe80::1%a": false, "1.2.3.4": false},
 		"hostname":     {"a-b.example": true, "xn--nxasmq6b": true, "a_b": false, "ä.example": false, "-a": false, "xn--X": false},
 		"idn-hostname": {"ä.example": true, "l·l": true, "a·l": false},
-		"email": {"a@b.example": true, "@b.example": false, `"a b"@b.example`: true, "ä@b.example": false, "a@[1.2.3.4]": true,
+		"email": {
+			"a@b.example": true, "@b.example": false, `"a b"@b.example`: true, "ä@b.example": false, "a@[1.2.3.4]": true,
 			`"a\"b"@c.d`: true, `"a\\b"@c.d`: true, `"a\ b"@c.d`: true, `"a\b"@c.d`: true, `""@c.d`: true, `"a"b"@c.d`: false, `"a\"@c.d`: false,
 			"\"a\\\tb\"@c.d": false, "\"a\tb\"@c.d": false, `"a"b@c.d`: false, `"@c.d`: false,
 		},
