@@ -235,3 +235,36 @@ func TestFilterTest_Far(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// An event within a body is read as append-event reads it, numbers of any size included, and no answer speaks of the
+// program's types.
+func TestBody_numbers(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.withFilters()
+	const tenant = "/v1/tenants/acme"
+	for _, number := range []string{"1e400", "-1e400", "1e-400", "1e999999999", strings.Repeat("9", 400), "1.5"} {
+		event := `{"type":"a.b","data":{"x":` + number + `}}`
+		f.post(f.operator, tenant+"/events", event).want(http.StatusCreated)
+		f.post(f.operator, tenant+"/filters/test", `{"event":`+event+`,"filter":"data.x != 3"}`).want(http.StatusOK)
+		f.post(f.operator, tenant+"/route-previews", `{"event":`+event+`}`).want(http.StatusOK)
+	}
+	f.put(f.operator, tenant+"/event-types/a.c", `{"version":"v1","examples":[1e400]}`).want(http.StatusCreated)
+	f.patch(f.operator, tenant, `{"name":1e400}`).problem(http.StatusUnprocessableEntity, "validation_failed").names("body.name")
+	for body, location := range map[string]string{
+		`{"limit":1e400}`:         "body.limit",
+		`{"limit":-1e400}`:        "body.limit",
+		`{"limit":1.5}`:           "body.limit",
+		`{"limit":5.0}`:           "body",
+		`{"limit":5e0}`:           "body",
+		`{"filter":1e400}`:        "body.filter",
+		`{"event_types":[1e400]}`: "body.event_types[0]",
+		`{"event":1e400}`:         "body.event",
+		`{"from":1e400}`:          "body.from",
+	} {
+		a := f.post(f.operator, tenant+"/filters/test", body).problem(http.StatusUnprocessableEntity, "validation_failed").names(location)
+		if text := string(a.Body); strings.Contains(text, "json:") || strings.Contains(text, "Go ") || strings.Contains(text, "float64") {
+			t.Errorf("%s: %s", body, text)
+		}
+	}
+}

@@ -138,7 +138,7 @@ func (c *comparison) rules(o *node, n []*node) {
 	for _, keyword := range sortedKeys(o.rules) {
 		c.rule(o, n, keyword, allowed)
 	}
-	for _, group := range [][]string{{"not"}, {"if", "then", "else"}, {"anyOf"}, {"oneOf"}, {"contains"}, {"dependentSchemas"}, {"propertyNames"}} {
+	for _, group := range [][]string{{"not"}, {"if", "then", "else"}, {"anyOf"}, {"oneOf"}, {"contains"}, {"dependentSchemas", "dependencies"}, {"propertyNames"}} {
 		if o.has(group[0]) && !slices.ContainsFunc(n, func(q *node) bool { return c.sameGroup(o, q, group) }) {
 			c.change(o, group[0], changed)
 		}

@@ -21,6 +21,7 @@ const (
 	nodeBytes     = 2 << 10
 	documentBytes = 8
 	programBytes  = 100
+	rangeBytes    = 8
 )
 
 type digest = [sha256.Size]byte

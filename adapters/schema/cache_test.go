@@ -118,7 +118,7 @@ func TestSession_hostile(t *testing.T) {
 		schemas[i] = `{"properties":{` + strings.TrimSuffix(b.String(), ",") + `}}`
 	}
 	c, budget := NewCache(), NewBudget(RequestSteps)
-	session, valid, began := c.Session("t", budget), 0, time.Now()
+	session, valid, began := c.Session("t", budget), 0, processorTime(t)
 	for i := range 1000 {
 		found, err := session.Validate(t.Context(), schemas[i%len(schemas)], []byte(`{"a1":1}`))
 		if err != nil || len(found) > 0 && found[0].Text != tooMuchTogether {
@@ -128,8 +128,9 @@ func TestSession_hostile(t *testing.T) {
 			valid++
 		}
 	}
-	t.Logf("%d of 1,000 events were validated in %s, %d schemas compiled", valid, time.Since(began), len(session.schemas))
-	if took := time.Since(began); took > 20*time.Second { // one second, unless the machine has much else to do
+	took := processorTime(t) - began
+	t.Logf("%d of 1,000 events were validated in %s, %d schemas compiled", valid, took, len(session.schemas))
+	if took > 10*time.Second { // some one second
 		t.Errorf("the request took %s", took)
 	}
 	if valid == 0 || valid != len(session.schemas)-1 {

@@ -61,8 +61,8 @@ func Compile(document []byte) (*Schema, error) {
 	}
 	return &Schema{
 		root:  root,
-		bytes: nodeBytes*len(r.nodes) + documentBytes*len(document) + programBytes*r.programs,
-		steps: len(document)/bytesPerStep + stepsPerNode*len(r.nodes) + r.programs,
+		bytes: nodeBytes*len(r.nodes) + documentBytes*len(document) + programBytes*r.programs + rangeBytes*r.ranges,
+		steps: len(document)/bytesPerStep + stepsPerNode*len(r.nodes) + r.programs + r.ranges/rangesPerStep,
 	}, nil
 }
 
@@ -111,7 +111,11 @@ var metaschemas = sync.OnceValues(func() (map[dialect]*jsonschema.Schema, error)
 		if err != nil {
 			return nil, fmt.Errorf("compile the metaschema %s: %w", d, err)
 		}
-		// The library's format regex is RE2's, but patterns are those of ECMA 262; rules.go checks them.
+		for _, s := range reachable(meta) {
+			if s.Format != nil && s.Format.Name == "regex" {
+				s.Format = nil // the library's is that of RE2; compilePattern checks it by that of ECMA 262
+			}
+		}
 		all[d] = meta
 	}
 	return all, nil
@@ -124,9 +128,6 @@ func (r *reader) metaschema(doc any) error {
 		return err
 	}
 	for _, v := range violations(all[r.dialect].Validate(doc)) {
-		if v.Text == "must have the format regex" {
-			continue // by RE2's syntax; rule checks it by ECMA 262's
-		}
 		r.faults = append(r.faults, Fault(v))
 	}
 	return nil
@@ -140,9 +141,13 @@ func (r *reader) build(doc any) error {
 	registerFormats(c)
 	c.UseRegexpEngine(func(text string) (jsonschema.Regexp, error) {
 		if p := r.patterns[text]; p != nil {
-			return p.re, nil
+			return p, nil
 		}
-		return compileRegexp(text)
+		p, bad := newPattern(text)
+		if bad != nil {
+			return nil, bad
+		}
+		return p, nil
 	})
 	c.UseLoader(refuseAll{})
 	if err := c.AddResource(location, doc); err != nil {
@@ -158,21 +163,13 @@ func (r *reader) build(doc any) error {
 
 // attach gives each node its compiled form.
 func attach(root *jsonschema.Schema, nodes map[string]*node) error {
-	seen := map[*jsonschema.Schema]bool{root: true}
-	for queue := []*jsonschema.Schema{root}; len(queue) > 0; queue = queue[1:] {
-		s := queue[0]
+	for _, s := range reachable(root) {
 		_, fragment, _ := strings.Cut(s.Location, "#")
 		pointer, err := url.PathUnescape(fragment)
 		if err != nil || nodes[pointer] == nil {
 			return fmt.Errorf("the library found a schema where none was read: %w", err)
 		}
 		nodes[pointer].checks = s
-		for _, sub := range subschemas(s) {
-			if sub != nil && !seen[sub] {
-				seen[sub] = true
-				queue = append(queue, sub)
-			}
-		}
 		checkNames(s)
 		if s.Format != nil && s.Format.Name == "regex" { // which the compiler doesn't let replace
 			s.Format = &jsonschema.Format{Name: "regex", Validate: func(v any) error {
@@ -184,6 +181,21 @@ func attach(root *jsonschema.Schema, nodes map[string]*node) error {
 		}
 	}
 	return nil
+}
+
+// reachable are all schemas that a compiled one leads to, itself first.
+func reachable(root *jsonschema.Schema) []*jsonschema.Schema {
+	seen := map[*jsonschema.Schema]bool{root: true}
+	list := []*jsonschema.Schema{root}
+	for i := 0; i < len(list); i++ {
+		for _, sub := range subschemas(list[i]) {
+			if sub != nil && !seen[sub] {
+				seen[sub] = true
+				list = append(list, sub)
+			}
+		}
+	}
+	return list
 }
 
 // refuseAll loads nothing: the library's own loader reads files.

@@ -9,9 +9,12 @@ const (
 	maxInPlace = 1000
 
 	// What compiling takes, in steps: for 8 bytes of the document one, for a subschema (which the metaschema checks in
-	// many steps) these, and for each instruction of a regular expression one.
+	// many steps) these, and for each instruction of a regular expression one, and one for
+	// 16 of the ranges of characters that it holds.
 	stepsPerNode = 32
 	bytesPerStep = 8
+
+	rangesPerStep = 16
 )
 
 // plan is what a node costs, laid out for walking.

@@ -26,9 +26,15 @@
 //
 // Beyond the suite:
 //
-//   - Regular expressions are those of ECMA 262 that can be matched in linear time: no look-around and no back-references.
-//     They have at most 1,000 bytes and 500 instructions, and those of a schema 50,000 instructions together.
-//   - Format regex accepts look-around and back-references, and checks the rest by the syntax of ECMA 262.
+//   - Regular expressions are those of ECMA 262 with flag u, in the edition of 2020 that JSON Schema refers to: no flags
+//     within an expression, and no name for two groups, which editions since have. Those that can't be matched in linear
+//     time are refused: look-around and back-references. Properties of Unicode are those of Go's tables; Script_Extensions,
+//     Bidi_Mirrored, Case_Ignorable, Extended_Pictographic, XID_Start, XID_Continue, and those that begin with
+//     Changes_When or Emoji are refused. An expression has at most 1,000 bytes and 500 instructions and repeats at most
+//     1,000 times; those of a schema have 50,000 instructions and 250,000 ranges of characters together.
+//   - Format regex is the syntax of ECMA 262 with flag u, whether it could be run here or not.
+//   - dependencies is in force in 2019-09 and 2020-12 too, beside dependentSchemas and dependentRequired, as the suite's
+//     optional cases have it.
 //   - Numbers have at most 100 digits and an exponent of at most 400, in schemas and in data.
 //
 // # Catalogues
@@ -54,6 +60,11 @@
 //
 // The formats are checked here where the library's checks differ from the standards that define them: net/url accepts
 // URIs with spaces and braces, and refuses templates of RFC 6570.
+//
+// Regular expressions are read here by the grammar of ECMA 262, and written in Go's syntax. Rejected: Go's own syntax with
+// a few escapes replaced, which accepted what no other validator does and gave some of it another meaning; the reader in
+// goja, which takes a JavaScript engine along, reads without flag u, and leaves the rest to a matcher that backtracks;
+// regexp2 for the same reason.
 //
 // Numbers are never floats: the library computes with exact fractions. It takes memory by a number's value, not by its
 // length, and doesn't survive what math/big refuses (an exponent beyond a million); hence the bound on exponents.

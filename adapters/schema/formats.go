@@ -3,7 +3,6 @@ package schema
 import (
 	"errors"
 	"regexp"
-	"regexp/syntax"
 	"strconv"
 	"strings"
 	"time"
@@ -186,7 +185,7 @@ func containsJapanese(label []rune) bool {
 	return false
 }
 
-// isIDNEmail is RFC 6531 §3.3 without quoted local parts of more than one line.
+// isIDNEmail is a mailbox of RFC 5321 §4.1.2, and of RFC 6531 §3.3 beyond ASCII.
 func isIDNEmail(s string) bool {
 	at := strings.LastIndexByte(s, '@')
 	if at < 1 || at > 64 || len(s) > 254 {
@@ -203,7 +202,7 @@ func isIDNEmail(s string) bool {
 		return false
 	}
 	if len(local) > 1 && local[0] == '"' && local[len(local)-1] == '"' {
-		return !strings.ContainsAny(local[1:len(local)-1], "\"\\\r\n")
+		return isQuotedContent(local[1 : len(local)-1])
 	}
 	for atom := range strings.SplitSeq(local, ".") {
 		if atom == "" || strings.ContainsFunc(atom, func(r rune) bool {
@@ -215,101 +214,18 @@ func isIDNEmail(s string) bool {
 	return true
 }
 
-// asRE2 writes a regular expression of ECMA 262 as RE2 has it. The error is that of a construct which ECMA 262 doesn't
-// have, or which can't be matched in linear time.
-func asRE2(text string) (string, error) {
-	const space = `\t\n\v\f\r \x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff}`
-	var b strings.Builder
-	class := false
+// isQuotedContent reports whether a text may be between the quotes of a Quoted-string: printable characters, where a
+// backslash takes one of ASCII with it and a quote must be taken so.
+func isQuotedContent(text string) bool {
 	for i := 0; i < len(text); i++ {
-		c := text[i]
-		switch {
-		case !class && strings.HasPrefix(text[i:], "[]"): // nothing, where RE2 would read a bracket
-			b.WriteString(`[^\x00-\x{10FFFF}]`)
-			i++
-			continue
-		case !class && strings.HasPrefix(text[i:], "[^]"):
-			b.WriteString(`[\x00-\x{10FFFF}]`)
-			i += 2
-			continue
-		case c == '[' && class:
-			b.WriteString(`\[`) // RE2 would read [[:alpha:]]
-			continue
-		case c == '[':
-			class = true
-		case c == ']':
-			class = false
+		if text[i] == '"' || text[i] < ' ' || text[i] == 0x7f {
+			return false
 		}
-		if c != '\\' || i+1 == len(text) {
-			b.WriteByte(c)
-			continue
-		}
-		i++
-		switch c = text[i]; {
-		case c == 's' && class:
-			b.WriteString(space)
-		case c == 's':
-			b.WriteString("[" + space + "]")
-		case c == 'S' && !class:
-			b.WriteString("[^" + space + "]")
-		case c == 'c' && i+1 < len(text) && strings.IndexByte(alpha, text[i+1]) >= 0:
-			i++
-			b.WriteString(`\x{` + strconv.FormatUint(uint64(text[i]&0x1f), 16) + `}`)
-		case c == 'u' && i+4 < len(text) && text[i+1] != '{':
-			n, err := strconv.ParseUint(text[i+1:i+5], 16, 32)
-			if err != nil {
-				return "", &syntax.Error{Code: syntax.ErrInvalidEscape, Expr: `\u`}
+		if text[i] == '\\' {
+			if i++; i == len(text) || text[i] < ' ' || text[i] > '~' {
+				return false
 			}
-			i += 4
-			if n>>10 == 0xD800>>10 && i+6 < len(text) && text[i+1:i+3] == `\u` {
-				if low, err := strconv.ParseUint(text[i+3:i+7], 16, 32); err == nil && low>>10 == 0xDC00>>10 {
-					n = 0x10000 + (n-0xD800)<<10 + low - 0xDC00
-					i += 6
-				}
-			}
-			b.WriteString(`\x{` + strconv.FormatUint(n, 16) + `}`)
-		case c == 'u':
-			b.WriteString(`\x`)
-		case c == '0':
-			b.WriteString(`\x00`)
-		case strings.IndexByte("AzZaQECGKXhHRyY", c) >= 0:
-			return "", &syntax.Error{Code: syntax.ErrInvalidEscape, Expr: `\` + string(rune(c))}
-		default:
-			b.WriteByte('\\')
-			b.WriteByte(c)
 		}
-	}
-	return b.String(), nil
-}
-
-// compileRegexp compiles a regular expression of ECMA 262.
-func compileRegexp(text string) (*regexp.Regexp, error) {
-	re2, err := asRE2(text)
-	if err != nil {
-		return nil, err
-	}
-	return regexp.Compile(re2)
-}
-
-// otherGroup finds groups of other languages, such as Python's (?P<name>…), and flags for the whole.
-var otherGroup = regexp.MustCompile(`(^|[^\\])(\\\\)*\(\?(P|#|[a-z-]+\))`)
-
-// isRegexp reports whether an event's text is a regular expression of ECMA 262, as far as RE2's parser can tell. What
-// only RE2 lacks, such as look-around, is accepted.
-func isRegexp(text string) bool {
-	re2, err := asRE2(text)
-	if err != nil || otherGroup.MatchString(text) {
-		return false
-	}
-	_, err = syntax.Parse(re2, syntax.Perl)
-	var bad *syntax.Error
-	if !errors.As(err, &bad) {
-		return true
-	}
-	switch bad.Code {
-	case syntax.ErrMissingBracket, syntax.ErrMissingParen, syntax.ErrUnexpectedParen, syntax.ErrMissingRepeatArgument,
-		syntax.ErrInvalidCharRange, syntax.ErrInvalidRepeatOp, syntax.ErrTrailingBackslash:
-		return false
 	}
 	return true
 }

@@ -1,7 +1,9 @@
 package schema
 
 import (
+	"errors"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -32,11 +34,18 @@ func TestFormats(t *testing.T) {
 		"ipv6":         {"::1": true, "::ffff:1.2.3.4": true, "fe80::1%a": false, "1.2.3.4": false},
 		"hostname":     {"a-b.example": true, "xn--nxasmq6b": true, "a_b": false, "ä.example": false, "-a": false, "xn--X": false},
 		"idn-hostname": {"ä.example": true, "l·l": true, "a·l": false},
-		"email":        {"a@b.example": true, "@b.example": false, `"a b"@b.example`: true, "ä@b.example": false, "a@[1.2.3.4]": true},
-		"idn-email":    {"ä@ö.example": true, "ä": false},
-		"regex":        {"(?=a)b": true, "[]": true, "(": false, "a**": false, `\Z`: false, "(?P<a>b)": false},
-		"semver":       {"anything": true},
-		"unheard-of":   {"anything": true},
+		"email": {
+			"a@b.example": true, "@b.example": false, `"a b"@b.example`: true, "ä@b.example": false, "a@[1.2.3.4]": true,
+			`"a\"b"@c.d`: true, `"a\\b"@c.d`: true, `"a\ b"@c.d`: true, `"a\b"@c.d`: true, `""@c.d`: true, `"a"b"@c.d`: false, `"a\"@c.d`: false,
+			"\"a\\\tb\"@c.d": false, "\"a\tb\"@c.d": false, `"a"b@c.d`: false, `"@c.d`: false,
+		},
+		"idn-email": {"ä@ö.example": true, "ä": false, `"ä\"b"@ö.example`: true, `"\ä"@ö.example`: false, `"ä"ä"@ö.example`: false},
+		"regex": {
+			"(?=a)b": true, "[]": true, "(": false, "a**": false, `\Z`: false, "(?P<a>b)": false, `\p{Script=Greek}`: true, `\p{Emoji}`: true,
+			`(a)\1`: true, `\1`: false, "{": false, `\p{Greek}`: false,
+		},
+		"semver":     {"anything": true},
+		"unheard-of": {"anything": true},
 	} {
 		for _, d := range dialects() {
 			s := compile(t, `{"$schema":"`+string(d)+`","format":"`+format+`"}`)
@@ -57,12 +66,61 @@ func TestPattern(t *testing.T) {
 		`^\\u0041\\cJ$`:    {`"A\n"`: true, `"A"`: false},
 		`^[^]$`:            {`"\n"`: true, `""`: false},
 		`^[]`:              {`"a"`: false},
-		`^[[:alpha:]]`:     {`":]"`: true, `"b]"`: false},
+		`^[[:alpha:]\\]`:   {`":]"`: true, `"b]"`: false},
 		`^\\ud83d\\ude00$`: {`"😀"`: true},
 	} {
 		for data, want := range cases {
 			if found := compile(t, `{"pattern":"`+pattern+`"}`).violations([]byte(data)); (len(found) == 0) != want {
 				t.Errorf("%s with %s gives %v, valid is %t", pattern, data, found, want)
+			}
+		}
+	}
+}
+
+// Patterns that only ECMA 262 has are accepted wherever a pattern is, in every dialect.
+func TestPattern_dialects(t *testing.T) {
+	t.Parallel()
+	for _, d := range dialects() {
+		s := compile(t, `{"$schema":"`+string(d)+`","pattern":"^\\p{sc=Grek}","patternProperties":{"^(?<$a>\\u{61})$":false}}`)
+		for data, valid := range map[string]bool{`"α"`: true, `"a"`: false, `{"b":1}`: true, `{"a":1}`: false} {
+			if found := s.violations([]byte(data)); (len(found) == 0) != valid {
+				t.Errorf("%s: %s gives %v", d, data, found)
+			}
+		}
+		for _, rule := range []string{`"pattern":"\\p{Greek}"`, `"patternProperties":{"\\p{Greek}":true}`} {
+			_, err := Compile([]byte(`{"$schema":"` + string(d) + `",` + rule + `}`))
+			var bad *DocumentError
+			if !errors.As(err, &bad) || len(bad.Faults) != 1 ||
+				bad.Faults[0].Text != "is not a regular expression of ECMA 262 with flag u: a Unicode property that "+
+					"doesn't exist at character 1" {
+				t.Errorf("%s: %s gives %v", d, rule, err)
+			}
+		}
+	}
+}
+
+// dependencies and the keywords that it became are in force beside each other.
+func TestCompile_dependenciesTwice(t *testing.T) {
+	t.Parallel()
+	const old = `"dependencies":{"a":{"required":["b"]},"l":["m"],"o":["p"],"q":{"required":["r"]}}`
+	const young = `"dependentSchemas":{"a":{"required":["c"]},"o":{"required":["s"]}},"dependentRequired":{"l":["n"],"q":["t"]}`
+	for _, d := range []dialect{draft2019, draft2020} {
+		s := compile(t, `{"$schema":"`+string(d)+`",`+old+`,`+young+`}`)
+		for data, valid := range map[string]bool{
+			`{"a":1}`: false, `{"a":1,"b":1}`: false, `{"a":1,"c":1}`: false, `{"a":1,"b":1,"c":1}`: true,
+			`{"l":1,"m":1}`: false, `{"l":1,"n":1}`: false, `{"l":1,"m":1,"n":1}`: true,
+			`{"o":1,"p":1}`: false, `{"o":1,"p":1,"s":1}`: true, `{"q":1,"r":1}`: false, `{"q":1,"r":1,"t":1}`: true,
+		} {
+			if found := s.violations([]byte(data)); (len(found) == 0) != valid {
+				t.Errorf("%s: %s gives %v", d, data, found)
+			}
+		}
+		if changes := Breaks(s, s); len(changes) > 0 {
+			t.Errorf("%s breaks itself: %v", d, changes)
+		}
+		for _, rules := range []string{old, young, strings.Replace(old, `"b"`, `"x"`, 1) + "," + young} {
+			if changes := Breaks(s, compile(t, `{"$schema":"`+string(d)+`",`+rules+`}`)); len(changes) == 0 {
+				t.Errorf("%s: nothing breaks without the whole of both: %s", d, rules)
 			}
 		}
 	}

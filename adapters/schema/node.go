@@ -54,7 +54,8 @@ func (n *node) inPlace() []*node {
 	for _, keyword := range []string{"allOf", "anyOf", "oneOf"} {
 		list = append(list, n.many[keyword]...)
 	}
-	return append(list, sortedValues(n.named["dependentSchemas"])...)
+	list = append(list, sortedValues(n.named["dependentSchemas"])...)
+	return append(list, sortedValues(n.named["dependencies"])...)
 }
 
 // texts are the strings of a rule such as required.

@@ -26,6 +26,7 @@ type reader struct {
 	refs      []reference
 	patterns  map[string]*pattern // by text
 	programs  int                 // instructions of all patterns
+	ranges    int                 // of characters, in all patterns
 }
 
 // reference is a $ref that waits until all nodes are known.
@@ -167,13 +168,17 @@ func (r *reader) member(n *node, at, keyword, name string, v any) {
 	if keyword == "patternProperties" {
 		r.pattern(n, pointer, name)
 	}
-	if n.named[keyword][name] != nil {
-		r.fault(pointer, "is a duplicate: dependencies has it too")
+	if both := n.named[keyword][name]; both != nil { // dependencies has it too, which is read before
+		if n.named["dependencies"] == nil {
+			n.named["dependencies"] = map[string]*node{}
+		}
+		n.named["dependencies"][name] = both
 	}
 	n.named[keyword][name] = r.read(pointer, v, n.base)
 }
 
-// dependencies splits the keyword that became dependentRequired and dependentSchemas in 2019-09.
+// dependencies splits the keyword that became dependentRequired and dependentSchemas in 2019-09. A member that the new
+// keyword has as well stays under the old one: both are in force.
 func (r *reader) dependencies(n *node, v any) {
 	object, _ := v.(map[string]any)
 	required := map[string]any{}

@@ -2,8 +2,6 @@ package schema
 
 import (
 	"encoding/json"
-	"regexp"
-	"regexp/syntax"
 	"strconv"
 	"strings"
 )
@@ -13,6 +11,9 @@ const (
 	// maxPatternProgram is how many instructions a regular expression may compile to, maxPrograms those of a schema.
 	maxPatternProgram = 500
 	maxPrograms       = 50_000
+	// maxRanges is how many ranges of characters the regular expressions of a schema may hold: a letter of Unicode is
+	// one of some 650.
+	maxRanges = 250_000
 	// maxCount bounds minLength and its like, far beyond any event.
 	maxCount = 1<<31 - 1
 )
@@ -37,12 +38,6 @@ func count(number json.Number) bool {
 	return computable(string(number)) && r.IsInt() && r.Sign() >= 0 && r.Num().IsInt64() && r.Num().Int64() <= maxCount
 }
 
-// pattern is a regular expression of a schema, compiled.
-type pattern struct {
-	re   *regexp.Regexp
-	size int // in instructions
-}
-
 // compilePattern compiles a regular expression once for a schema. It reports a fault for one that can't be used and
 // returns nil.
 func (r *reader) compilePattern(pointer, text string) *pattern {
@@ -53,44 +48,21 @@ func (r *reader) compilePattern(pointer, text string) *pattern {
 		r.fault(pointer, "has more than %d bytes", maxPatternBytes)
 		return nil
 	}
-	size, ok := programSize(text)
-	if !ok {
-		r.fault(pointer, "is not a regular expression that runs in linear time (no look-around, no back-references)")
+	if r.programs > maxPrograms || r.ranges > maxRanges {
+		return nil // another one's fault says so
+	}
+	p, bad := newPattern(text)
+	if bad != nil {
+		r.fault(pointer, "%s", bad)
 		return nil
 	}
-	if size > maxPatternProgram {
-		r.fault(pointer, "is too large a regular expression: repetitions count as often as they repeat")
-		return nil
-	}
-	if r.programs += size; r.programs > maxPrograms {
+	r.programs += p.size
+	if r.ranges += p.ranges; r.programs > maxPrograms || r.ranges > maxRanges {
 		r.fault(pointer, "is too large together with the schema's other regular expressions")
 		return nil
 	}
-	re, err := compileRegexp(text)
-	if err != nil {
-		r.fault(pointer, "is not a regular expression")
-		return nil
-	}
-	p := &pattern{re, size}
 	r.patterns[text] = p
 	return p
-}
-
-// programSize is how many instructions a regular expression compiles to.
-func programSize(text string) (int, bool) {
-	text, err := asRE2(text)
-	if err != nil {
-		return 0, false
-	}
-	parsed, err := syntax.Parse(text, syntax.Perl)
-	if err != nil {
-		return 0, false
-	}
-	prog, err := syntax.Compile(parsed.Simplify())
-	if err != nil {
-		return 0, false
-	}
-	return len(prog.Inst), true
 }
 
 const (

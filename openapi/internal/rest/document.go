@@ -26,6 +26,9 @@ func HumaConfig(title, version string) huma.Config {
 	config := huma.DefaultConfig(title, version)
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", ""
 	config.CreateHooks = nil // no $schema members
+	json := config.Formats[JSON]
+	json.Unmarshal = readJSON
+	config.Formats = map[string]huma.Format{JSON: json, "json": json} // the default is a variable of Huma's
 	config.RejectUnknownQueryParameters = true
 	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	return config
