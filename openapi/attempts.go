@@ -40,22 +40,22 @@ type attemptOut struct {
 }
 
 type requestOut struct {
-	Method     string            `json:"method" doc:"The method." example:"POST"`
-	URL        string            `json:"url" doc:"Values in the query are redacted." example:"https://receiver.example/hooks"`
-	Headers    map[string]string `json:"headers" doc:"By lower-case name; credentials are redacted." example:"{\"content-type\":\"application/json\"}"`
-	BodySHA256 string            `json:"body_sha256" doc:"In hex, of the exact bytes; …/attempts/{number}/body has them." example:"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"`
-	BodyBytes  int               `json:"body_bytes" doc:"The body's length." example:"512"`
+	Method     string              `json:"method" doc:"The method." example:"POST"`
+	URL        string              `json:"url" doc:"Values in the query are redacted." example:"https://receiver.example/hooks"`
+	Headers    map[string][]string `json:"headers" doc:"The values by lower-case name, one for each field that was sent; credentials are redacted." example:"{\"content-type\":[\"application/json\"]}"`
+	BodySHA256 string              `json:"body_sha256" doc:"In hex, of the exact bytes; …/attempts/{number}/body has them." example:"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"`
+	BodyBytes  int                 `json:"body_bytes" doc:"The body's length." example:"512"`
 }
 
 type responseOut struct {
-	Headers    map[string]string `json:"headers" doc:"By lower-case name." example:"{\"content-type\":\"text/plain\"}"`
-	Body       string            `json:"body" doc:"As much as is kept." example:"ok"`
-	Base64     bool              `json:"base64,omitempty" doc:"The body isn't UTF-8 and is given in base64." example:"false"`
-	BodySHA256 string            `json:"body_sha256,omitempty" doc:"In hex, of all that was read." example:"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"`
-	BodyBytes  int64             `json:"body_bytes" doc:"How much was read." example:"2"`
-	Truncated  bool              `json:"truncated" doc:"There was more than is kept." example:"false"`
-	Incomplete bool              `json:"incomplete,omitempty" doc:"The connection ended before the answer did." example:"false"`
-	Masked     bool              `json:"masked,omitempty" doc:"It contained secrets of the endpoint, which were masked." example:"false"`
+	Headers    map[string][]string `json:"headers" doc:"The values by lower-case name, in the order in which they came: a field that was sent repeatedly (set-cookie) has as many. A value that isn't UTF-8 is in base64, under the name with ;base64 after it." example:"{\"content-type\":[\"text/plain\"],\"set-cookie\":[\"a=1\",\"b=2\"]}"`
+	Body       string              `json:"body" doc:"As much as is kept." example:"ok"`
+	Base64     bool                `json:"base64,omitempty" doc:"The body isn't UTF-8 and is given in base64." example:"false"`
+	BodySHA256 string              `json:"body_sha256,omitempty" doc:"In hex, of all that was read." example:"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"`
+	BodyBytes  int64               `json:"body_bytes" doc:"How much was read." example:"2"`
+	Truncated  bool                `json:"truncated" doc:"There was more than is kept." example:"false"`
+	Incomplete bool                `json:"incomplete,omitempty" doc:"The connection ended before the answer did." example:"false"`
+	Masked     bool                `json:"masked,omitempty" doc:"It contained secrets of the endpoint, which were masked." example:"false"`
 }
 
 type tlsOut struct {
@@ -168,15 +168,11 @@ func showResponse(ctx context.Context, c *call, a *projections.Attempt) (*respon
 	return out, nil
 }
 
-// showHeaders joins repeated fields with commas (RFC 9110 §5.2).
-func showHeaders(list []domain.Header) map[string]string {
-	headers := make(map[string]string, len(list))
+// showHeaders lists the values by name. They are never joined: a Set-Cookie may hold commas (RFC 9110 §5.3).
+func showHeaders(list []domain.Header) map[string][]string {
+	headers := make(map[string][]string, len(list))
 	for _, h := range list {
-		if before, ok := headers[h.Name]; ok {
-			headers[h.Name] = before + ", " + h.Value
-		} else {
-			headers[h.Name] = h.Value
-		}
+		headers[h.Name] = append(headers[h.Name], h.Value)
 	}
 	return headers
 }

@@ -93,7 +93,9 @@ func descriptions() map[string]string {
 		"revoke-key": "Takes effect at once in this process, and in others as they read the log.",
 		"get-whoami": "What the key of the request is, and what it may do.",
 		"append-event": "Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content " +
-			"type of JSON). The " +
+			"type of JSON). Of valid CloudEvents, those are refused whose id isn't 1 to 256 visible ASCII characters " +
+			"(it goes into paths and headers), whose type isn't letters, digits, _ and - in segments separated by dots " +
+			"(subscriptions match by segment), or whose data isn't JSON. The " +
 			"answer comes once the event is in the log for good. A repeated id with the same members is answered " +
 			"with the first receipt and 200; with other members, 409. To a producer, an id under which another " +
 			"principal's event was appended is always 409: ids are shared in a source, so it learns that the id is " +

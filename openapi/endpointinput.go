@@ -13,7 +13,7 @@ type endpointIn struct {
 	Name         string            `json:"name" minLength:"1" maxLength:"255" doc:"For people." example:"orders at Acme"`
 	URL          string            `json:"url" maxLength:"2048" doc:"Where requests go: http or https, any port that isn't denied. Values in its query are kept as secrets." example:"https://receiver.example/hooks"`
 	Profile      string            `json:"profile,omitempty" maxLength:"64" doc:"The wire format; standard-webhooks by default." example:"standard-webhooks"`
-	SigningKey   string            `json:"signing_key,omitempty" maxLength:"1024" doc:"In the profile's own form; made by the server by default." example:"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"`
+	SigningKey   string            `json:"signing_key,omitempty" maxLength:"1024" doc:"In the profile's own form; made by the server by default. Standard Webhooks: whsec_ and the base64 of 24 to 64 bytes (HMAC-SHA256), or whsk_ and the base64 of an Ed25519 private key, its seed of 32 bytes or the 64 of seed and public key; the endpoint then shows its public_key, whpk_ and base64. Other profiles: any text." example:"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"`
 	Auth         *authIn           `json:"auth,omitempty" doc:"How the server authenticates itself to the receiver."`
 	Headers      map[string]string `json:"headers,omitempty" maxProperties:"16" doc:"Custom headers. Their values are kept as secrets." example:"{\"X-Team\":\"billing\"}"`
 	RateLimit    *rateLimit        `json:"rate_limit,omitempty" doc:"How many requests are sent; no limit by default."`

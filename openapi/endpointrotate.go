@@ -17,7 +17,7 @@ type rotateKeyIn struct {
 
 type rotateIn struct {
 	Overlap    string `json:"overlap,omitempty" maxLength:"32" doc:"How long the old keys stay valid beside the new one, at most 720h; 24h by default." example:"24h"`
-	SigningKey string `json:"signing_key,omitempty" maxLength:"1024" doc:"The new key in the profile's own form; made by the server by default." example:"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"`
+	SigningKey string `json:"signing_key,omitempty" maxLength:"1024" doc:"The new key in the profile's own form, as when an endpoint is made (whsec_… or, for Ed25519, whsk_…); made by the server by default." example:"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"`
 	rest.ReasonBody
 }
 

@@ -43,7 +43,7 @@ type endpointOut struct {
 type signingKeyOut struct {
 	ID          domain.UUID `json:"id" format:"uuid" doc:"The key's id, in every attempt that it signed." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d72"`
 	Fingerprint string      `json:"fingerprint" doc:"A keyed hash: the same key has the same, and it tells nothing about the key." example:"q83vEjRWeJo"`
-	PublicKey   string      `json:"public_key,omitempty" doc:"Of an asymmetric key." example:"whpk_0jNpnzbCZX1wZ9dgGwIR3bBOEJwOoQWpyeiPSSFFS9o="`
+	PublicKey   string      `json:"public_key,omitempty" doc:"Of an asymmetric key (Ed25519): whpk_ and the base64 of 32 bytes, all that its receiver needs." example:"whpk_0jNpnzbCZX1wZ9dgGwIR3bBOEJwOoQWpyeiPSSFFS9o="`
 	Until       rest.Stamp  `json:"until,omitzero" doc:"The end of its overlap; absent for the current key." example:"2026-07-02T12:00:00Z"`
 }
 

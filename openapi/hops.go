@@ -20,7 +20,10 @@ func hopsOf(header http.Header) (int, error) {
 	}
 	hops, err := domain.ParseHops(values[0])
 	if err != nil || len(values) > 1 || values[0] == "" {
-		const message = "is given once, as a number of webhooks in decimal digits"
+		message := "is a number of webhooks in decimal digits"
+		if len(values) > 1 {
+			message = "is given more than once: send it once"
+		}
 		return 0, rest.Refuse(http.StatusBadRequest, "invalid_hops", domain.HeaderHops+" "+message+".",
 			rest.NewFault("header."+domain.HeaderHops, message))
 	}

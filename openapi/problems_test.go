@@ -53,7 +53,7 @@ func TestProblems(t *testing.T) {
 		{"content type", "POST", events, `{"type":"a.b","data":1}`, []string{"Content-Type", "text/plain"}, 415, "unsupported_media_type", "header.Content-Type"},
 		{"charset", "POST", events, `{"type":"a.b","data":1}`, []string{"Content-Type", "application/json; charset=latin1"}, 415, "unsupported_media_type", "header.Content-Type"},
 		{"form", "POST", endpoints, `name=a`, []string{"Content-Type", "application/x-www-form-urlencoded"}, 415, "unsupported_media_type", "header.Content-Type"},
-		{"patch as JSON", "PATCH", endpoints + "/" + endpoint, `{"name":"b"}`, []string{"Content-Type", "application/json"}, 415, "unsupported_media_type", "header.Content-Type"},
+		{"patch as text", "PATCH", endpoints + "/" + endpoint, `{"name":"b"}`, []string{"Content-Type", "text/plain"}, 415, "unsupported_media_type", "header.Content-Type"},
 		{"event of a batch", "POST", batch, `{"events":[{"type":"a.b","data":1},{"type":"a b","data":1}]}`, nil, 422, "validation_failed", "body.events[1].type"},
 		{"conflict in a batch", "POST", batch, `{"events":[{"type":"a.b","data":1},{"id":"taken","type":"a.b","data":1}]}`, nil, 409, "event_id_conflict", "body.events[1].id"},
 		{"one id twice in a batch", "POST", batch, `{"events":[{"id":"q","type":"a.b","data":1},{"id":"q","type":"a.b","data":2}]}`, nil, 409, "event_id_conflict", "body.events[1].id"},

@@ -2,6 +2,7 @@ package openapi_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,26 +13,57 @@ import (
 func TestRepeated(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.get(f.operator, "/v1/tenants/acme/log?limit=1&limit=2").problem(http.StatusBadRequest, "repeated_parameter").
-		names("query.limit")
+	const said = "is given more than once: send it once"
+	got := f.get(f.operator, "/v1/tenants/acme/log?limit=1&limit=2")
+	got.problem(http.StatusBadRequest, "repeated_parameter").names("query.limit")
+	if !strings.Contains(string(got.Body), said) {
+		t.Errorf("the parameter: %s", got.Body)
+	}
 	f.get(f.operator, "/v1/tenants/acme/log?limit=1&limit=1").problem(http.StatusBadRequest, "repeated_parameter")
 	before := f.head()
 	for name, value := range map[string]string{
 		"Authorization": "Bearer " + f.operator, "Content-Type": "application/json", "Idempotency-Key": "once",
+		"Hooktrail-Hops": "1",
 	} {
 		r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/v1/tenants/acme/events",
 			strings.NewReader(`{"type":"a","data":1}`))
 		r.Header.Set("Authorization", "Bearer "+f.operator)
 		r.Header.Set("Content-Type", "application/json")
 		r.Header.Set("Idempotency-Key", "once")
+		r.Header.Set("Hooktrail-Hops", "1")
 		r.Header.Add(name, value)
 		w := httptest.NewRecorder()
 		f.handler.ServeHTTP(w, r)
 		answer{t: t, Code: w.Code, Header: w.Header(), Body: w.Body.Bytes()}.want(http.StatusBadRequest).names("header." + name)
+		if !strings.Contains(w.Body.String(), said) {
+			t.Errorf("%s: %s", name, w.Body)
+		}
 	}
 	if f.head() != before {
 		t.Error("something was appended")
 	}
+}
+
+// TestPatch_contentType: a merge patch is taken as application/json too, with the same meaning: null removes.
+func TestPatch_contentType(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	endpoint := "/v1/tenants/acme/endpoints/" + f.post(f.operator, "/v1/tenants/acme/endpoints",
+		`{"name":"a","url":"https://receiver.example/","rate_limit":{"per_second":5,"burst":5}}`).want(http.StatusCreated).text("id")
+	subscription := "/v1/tenants/acme/subscriptions/" + f.post(f.operator, "/v1/tenants/acme/subscriptions",
+		`{"endpoint_id":"`+endpoint[len("/v1/tenants/acme/endpoints/"):]+`","event_types":["a"]}`).want(http.StatusCreated).text("id")
+	for i, contentType := range []string{"application/json", "application/merge-patch+json", "application/json; charset=utf-8"} {
+		for target, body := range map[string]string{
+			endpoint: `{"name":"b%d","rate_limit":null}`, subscription: `{"event_types":["a","b%d"]}`, "/v1/tenants/acme": `{"limits":{"endpoints":30%d}}`,
+		} {
+			got := f.do(f.operator, http.MethodPatch, target, fmt.Sprintf(body, i), "Content-Type", contentType).want(http.StatusOK)
+			if target == endpoint && (got.text("name") != fmt.Sprint("b", i) || got.value("rate_limit") != nil) {
+				t.Errorf("%s: %s", contentType, got.Body)
+			}
+		}
+	}
+	f.do(f.operator, http.MethodPatch, endpoint, `{}`, "Content-Type", "text/plain").
+		problem(http.StatusUnsupportedMediaType, "unsupported_media_type")
 }
 
 // TestTimeout_Zero: a timeout of nothing is out of range, and isn't the default.

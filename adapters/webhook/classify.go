@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"regexp"
 	"strings"
 	"syscall"
 )
@@ -48,8 +49,14 @@ func classify(err error, remote string, asked bool) (ErrorCode, string) {
 	case isDial(err):
 		return ConnectionFailed, "no connection could be made: " + reason(err)
 	}
+	if name := streamReset.FindStringSubmatch(err.Error()); name != nil {
+		return ProtocolError, "the receiver reset the request's stream (HTTP/2 " + name[1] + ")"
+	}
 	return ProtocolError, "the answer could not be read: " + err.Error()
 }
+
+// streamReset finds the name in net/http's error for a stream that the receiver has reset.
+var streamReset = regexp.MustCompile(`stream error: stream ID \d+; (\w+); received from peer`)
 
 // refusedText is all that a tenant is told of an address that is refused and of a name that isn't known, alike: the
 // difference would let names inside the operator's network be found out.
@@ -87,14 +94,27 @@ func isAlert(err error) bool {
 }
 
 // isReset reports whether an existing connection ended. net/http has errors of its own, without a type, for a
-// kept-alive connection that the receiver closed just as the request went out, and for an HTTP/2 connection that ended
-// before its first stream.
+// kept-alive connection that the receiver closed just as the request went out, and for an HTTP/2 connection that ended:
+// before its first stream, while a request waited for it, or because another request couldn't be written.
 func isReset(err error) bool {
-	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF) ||
-		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
-		strings.Contains(err.Error(), "server closed idle connection") || strings.Contains(err.Error(), "connection lost") ||
-		strings.Contains(err.Error(), "client conn could not be established")
+	for _, ended := range []error{syscall.ECONNRESET, syscall.EPIPE, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed} {
+		if errors.Is(err, ended) {
+			return true
+		}
+	}
+	for _, text := range []string{
+		"server closed idle connection", "connection lost", cannotRewind, "client conn could not be established",
+		"client conn is closed", "client conn not usable", "client connection force closed",
+	} {
+		if strings.Contains(err.Error(), text) {
+			return true
+		}
+	}
+	return false
 }
+
+// cannotRewind is in net/http's error where it would send a request again and can't. Over HTTP/2, no stream was begun.
+const cannotRewind = "cannot rewind body after connection loss"
 
 func isDial(err error) bool {
 	var op *net.OpError

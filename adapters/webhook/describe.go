@@ -160,14 +160,20 @@ func describeHeader(written, value string, sample *Request) DescribedHeader {
 	name, prefix := strings.CutSuffix(name, "...")
 	h := DescribedHeader{Name: name, Required: !optional && !prefix, Prefix: prefix}
 	if prefix {
-		h.Text = "One header for each CloudEvents extension attribute of the event, percent-encoded."
+		h.Text = "One header for each CloudEvents extension attribute of the event, percent-encoded." + percentText
 		return h
 	}
 	h.Example = sample.Header.Get(name)
 	parts := parseParts(value, func(string, ...any) {}) // it was parsed before, without a fault
 	h.Text = describeParts(parts, value)
+	if slices.ContainsFunc(parts, func(p part) bool { return p.how == percent }) {
+		h.Text += percentText
+	}
 	return h
 }
+
+// percentText is said of each header that is percent-encoded: libraries for CloudEvents often don't decode them.
+const percentText = " Decode the value (CloudEvents' HTTP binding §3.1.3.2)."
 
 func describeAnswers(p *Profile, success Statuses) []DescribedAnswer {
 	var list []DescribedAnswer

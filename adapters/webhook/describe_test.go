@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -220,6 +221,26 @@ func TestDescribeRetries(t *testing.T) {
 	} {
 		if got := DescribeRetries(tt.schedule).Text; got != tt.want {
 			t.Errorf("said as\n got %s\nwant %s", got, tt.want)
+		}
+	}
+}
+
+// Receivers in binary mode are told which headers they must decode, and no others are.
+func TestDescribe_percentEncoded(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]int{"cloudevents": 6, "cloudevents-structured": 0, "standard-webhooks": 0} {
+		d, err := embeddedProfile(t, name).Describe(Sample{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var told []string
+		for _, h := range d.Headers {
+			if strings.Contains(h.Text, "Decode the value") {
+				told = append(told, h.Name)
+			}
+		}
+		if len(told) != want || slices.ContainsFunc(told, func(name string) bool { return !strings.HasPrefix(name, "ce-") }) {
+			t.Errorf("%s: %d headers are to be decoded: %s", name, len(told), told)
 		}
 	}
 }

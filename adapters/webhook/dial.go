@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"net/url"
@@ -24,6 +25,8 @@ const (
 	connectTimeout   = 10 * time.Second
 	handshakeTimeout = 10 * time.Second
 	keepAlive        = 30 * time.Second
+	// readOn is how long an HTTP/2 connection is read that can't be written to any more.
+	readOn = 2 * time.Second
 )
 
 // dialer makes guarded connections and remembers what making them took.
@@ -67,20 +70,35 @@ type conn struct {
 	received, receivedBefore atomic.Int64
 	unwritten                atomic.Bool
 	http2                    bool
+	broken                   atomic.Bool // HTTP/2: a write has failed
 }
 
 func (c *conn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	c.received.Add(int64(n))
+	if err != nil && c.broken.Load() {
+		err = io.EOF // also where the deadline ended it: no attempt has run out of time
+	}
 	return n, err
 }
 
+// Write hides that an HTTP/2 connection can't be written to any more: many attempts share it, and net/http would close
+// it at once, with what the receiver had said before (that it refused some of them, or answers) unread. So what can't be
+// written is dropped, and the connection ends when all of that is read.
 func (c *conn) Write(b []byte) (int, error) {
 	if c.unwritten.CompareAndSwap(true, false) {
 		c.receivedBefore.Store(c.received.Load())
 	}
+	if c.broken.Load() {
+		return len(b), nil
+	}
 	n, err := c.Conn.Write(b)
 	c.written.Add(int64(n))
+	if err != nil && c.http2 {
+		c.broken.Store(true)
+		_ = c.SetReadDeadline(time.Now().Add(readOn)) // fails only if reading has ended already
+		return len(b), nil
+	}
 	return n, err
 }
 

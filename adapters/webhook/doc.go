@@ -71,9 +71,13 @@
 // over HTTP/2 up to six times if the receiver says that it did nothing with them (REFUSED_STREAM, GOAWAY), over HTTP/1
 // if they are idempotent by their method or an Idempotency-Key header (refused as a custom header and in profiles), or
 // if a kept connection was closed before anything was written. All of these need the body a second time, which no
-// request here offers, so the first refusal ends the attempt as request_refused. Only the last case is worth having,
-// for nothing was sent: the Sender counts the bytes written to an HTTP/1 connection, and tries again if there were
-// none.
+// request here offers, so the first refusal ends the attempt as request_refused. Only the cases are worth having in which
+// nothing was sent. The Sender counts the bytes written to an HTTP/1 connection, and tries again if there were none; and
+// it tries again where net/http gives up an HTTP/2 request whose connection ended before its stream was begun, which
+// happens to many at once when a receiver sends a GOAWAY.
+//
+// Attempts share an HTTP/2 connection, so one that fails must not take the others with it. net/http closes a connection
+// that one request couldn't be written to, and loses what the receiver had said of the others; see conn.Write.
 //
 // An answer counts only if something of it came after the request's first byte was written: a receiver that sends two
 // answers to one HTTP/1 request must not have the next request taken for delivered.

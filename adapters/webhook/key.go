@@ -101,8 +101,9 @@ func (k *Key) parseWhsec() error {
 	encoded, ok := strings.CutPrefix(k.text, prefixHMAC)
 	secret, err := base64.StdEncoding.Strict().DecodeString(encoded)
 	if !ok || err != nil || len(secret) < minWhsecBytes || len(secret) > maxWhsecBytes {
-		return domain.Invalid("signing_key", "is written as whsec_ and the base64 of %d to %d bytes", minWhsecBytes,
-			maxWhsecBytes)
+		return domain.Invalid("signing_key",
+			"is written as whsec_ and the base64 of %d to %d bytes, or for Ed25519 as whsk_ and the base64 of the private key, "+
+				"32 or 64 bytes", minWhsecBytes, maxWhsecBytes)
 	}
 	k.algorithm, k.secret = hmacSHA256, secret
 	return nil

@@ -3,6 +3,7 @@ package webhook
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -14,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -58,8 +60,8 @@ func TestSend_oneAttemptIsOneRequest(t *testing.T) {
 	}
 }
 
-// check compares what an attempt says with what came of it. Where no other attempt shares its connection, nobody else's
-// misbehaviour can end it.
+// check compares what an attempt says with what came of it. A receiver that says GOAWAY to one request may refuse others
+// with it that share the connection; what it refuses is called refused, whatever it does to others.
 func (w *wireReceiver) check(t *testing.T, path string, r *Result, alone bool) {
 	t.Helper()
 	does, came := w.does(path), w.count(path)
@@ -90,10 +92,68 @@ func (w *wireReceiver) check(t *testing.T, path string, r *Result, alone bool) {
 		report("slow")
 	case w.http2 && r.ErrorCode == RequestRefused && came == 1 && alone && !does.refuses():
 		report("called refused")
-	case w.http2 && alone && came == 1 && does.refuses() && r.ErrorCode != RequestRefused:
+	case w.http2 && came == 1 && does.refuses() && r.ErrorCode != RequestRefused:
 		report("not called refused")
+	case r.ErrorCode == ProtocolError && does != breaksProtocol:
+		report("a connection that ended is called a protocol error")
 	case (does == refusesLate || does == resetsInPart) && r.StatusCode == http.StatusOK && !r.Incomplete:
 		report("a part is taken for the whole")
+	}
+}
+
+// What a receiver said of an HTTP/2 connection's requests before it ended the connection counts, although another request
+// couldn't be written to it any more.
+func TestConn_readsOnAfterAFailedWrite(t *testing.T) {
+	t.Parallel()
+	client, server := net.Pipe()
+	broken := &brokenWrites{Conn: client}
+	c := &conn{Conn: broken, http2: true}
+	go func() {
+		_, _ = io.WriteString(server, "REFUSED_STREAM") // and then nothing, nor an end
+	}()
+	if n, err := c.Write([]byte("headers")); n != 7 || err != nil {
+		t.Errorf("the write failed, and net/http would close the connection: %d, %v", n, err)
+	}
+	b := make([]byte, 64)
+	if n, err := c.Read(b); err != nil || string(b[:n]) != "REFUSED_STREAM" {
+		t.Errorf("read %q, %v", b[:n], err)
+	}
+	_ = client.SetReadDeadline(time.Now()) // sooner than in two seconds, for the test's sake
+	if _, err := c.Read(b); !errors.Is(err, io.EOF) {
+		t.Errorf("the connection ends with %v", err)
+	}
+	if c.Write([]byte("data")); broken.tried != 1 { //nolint:errcheck // it never fails
+		t.Errorf("%d writes to a connection that is gone: the first gap must be the last", broken.tried)
+	}
+	alone := &conn{Conn: &brokenWrites{Conn: client}}
+	if _, err := alone.Write([]byte("POST")); !errors.Is(err, syscall.EPIPE) {
+		t.Errorf("HTTP/1: %v", err)
+	}
+}
+
+// brokenWrites is a connection that can be read only.
+type brokenWrites struct {
+	net.Conn
+	tried int
+}
+
+func (b *brokenWrites) Write([]byte) (int, error) { b.tried++; return 0, syscall.EPIPE }
+
+// A request whose HTTP/2 connection ended before it was sent goes over another one: many wait for a connection that a
+// receiver says GOAWAY to, and none of them was refused.
+func TestExchange_unsent(t *testing.T) {
+	t.Parallel()
+	lost := errors.New("net/http: cannot rewind body after connection loss")
+	for want, x := range map[bool]*exchange{true: {conn: &conn{http2: true}}, false: {conn: &conn{}}} {
+		if x.unsent(lost) != want || x.unsent(io.EOF) {
+			t.Errorf("HTTP/2 %v: unsent %v", want, x.unsent(lost))
+		}
+	}
+	if (&exchange{}).unsent(lost) {
+		t.Error("a request without a connection may be sent again")
+	}
+	if code, _ := classify(lost, "", false); code != ConnectionReset {
+		t.Errorf("called %s", code)
 	}
 }
 

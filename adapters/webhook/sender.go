@@ -48,6 +48,8 @@ const (
 	// receiveBuffer is the HTTP/2 window of a stream: what a receiver can send, and we must hold, before anything is
 	// read of it. net/http's own is 4 MiB, which answers have no use for.
 	receiveBuffer = 64 << 10
+	// maxUnsent is how many HTTP/2 connections may end before a request is sent, each of which may have been made for it.
+	maxUnsent = 5
 )
 
 // NewSender makes a Sender. It goes through no proxy, follows no redirect and asks for no compression, so that what is
@@ -123,10 +125,16 @@ func (x *exchange) gotConn(info httptrace.GotConnInfo) {
 }
 
 // untouched reports whether the request was given to a kept HTTP/1 connection that turned out to be closed before a
-// single byte went out. HTTP/2 has no such case: net/http takes another connection by itself as long as no stream was
-// begun, and no longer.
+// single byte went out.
 func (x *exchange) untouched() bool {
 	return x.conn != nil && !x.first && !x.conn.http2 && x.conn.written.Load() == x.begun
+}
+
+// unsent reports whether no stream was begun for the request: the HTTP/2 connection that it was given to ended first.
+// net/http then takes another connection by itself, but if there is none it gives up, since it can't make one without
+// giving the body back.
+func (x *exchange) unsent(err error) bool {
+	return x.conn != nil && x.conn.http2 && strings.Contains(err.Error(), cannotRewind)
 }
 
 // unasked reports whether the answer on a kept HTTP/1 connection had come before the first byte of the request was
@@ -155,11 +163,13 @@ func (s *Sender) Send(ctx context.Context, r *Request, timeout time.Duration) Re
 	var x *exchange
 	var answer *http.Response
 	var err error
-	for again := true; again; again = err != nil && ctx.Err() == nil && x.untouched() {
+	again := true
+	for try := 1; again; try++ {
 		x = &exchange{}
 		x.trace.GotConn = x.gotConn
 		x.trace.GotFirstResponseByte = func() { x.early = x.unasked() }
 		answer, err = s.transport.RoundTrip(r.http(httptrace.WithClientTrace(ctx, &x.trace)))
+		again = err != nil && ctx.Err() == nil && (x.untouched() || x.unsent(err) && try < maxUnsent)
 	}
 	answered := time.Now()
 	if x.conn != nil {

@@ -231,7 +231,7 @@ type attemptRow struct {
 	StatusCode int `json:"status_code"`
 	Request    struct {
 		BodySHA256 string `json:"body_sha256"`
-		Headers    map[string]string
+		Headers    map[string][]string
 	}
 }
 
@@ -261,7 +261,7 @@ func (p *program) checkAttempts(requests []receivedRequest) (unknown int) {
 				unknowns[d.EventID]++
 				unknown++
 			default:
-				logged[request{d.EventID, a.Request.BodySHA256, a.Request.Headers["webhook-timestamp"], fmt.Sprint(a.StatusCode)}]++
+				logged[request{d.EventID, a.Request.BodySHA256, strings.Join(a.Request.Headers["webhook-timestamp"], ","), fmt.Sprint(a.StatusCode)}]++
 			}
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	_ "time/tzdata" // filters may name time zones, on machines that have no list of them
 
@@ -47,18 +48,44 @@ type process struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	if err := dropEmptyVariables(); err != nil {
+		fmt.Fprintln(os.Stderr, "hooktrail:", err)
+		os.Exit(exitFailed)
+	}
 	code := run(ctx, os.Args[1:], process{stdout: os.Stdout, stderr: os.Stderr})
 	stop()
 	os.Exit(code)
 }
 
-// run parses the arguments, runs one subcommand until it ends or ctx does, and returns the exit code.
-func run(ctx context.Context, args []string, p process) int {
-	var commands cli
-	parser, err := kong.New(&commands, kong.Name("hooktrail"), kong.Writers(p.stdout, p.stderr),
+// variablePrefix begins every variable's name.
+const variablePrefix = "HOOKTRAIL_"
+
+// dropEmptyVariables makes an empty variable the same as one that isn't set, as compose files and unit files have it. It
+// is the one place where that is decided: each flag for itself would read the empty text.
+func dropEmptyVariables() error {
+	for _, variable := range os.Environ() {
+		name, value, _ := strings.Cut(variable, "=")
+		if value == "" && strings.HasPrefix(name, variablePrefix) {
+			if err := os.Unsetenv(name); err != nil {
+				return fmt.Errorf("drop the empty variable %s: %w", name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// newParser reads a command line into commands.
+func newParser(ctx context.Context, commands *cli, p process) (*kong.Kong, error) {
+	return kong.New(commands, kong.Name("hooktrail"), kong.Writers(p.stdout, p.stderr),
 		kong.Description("A compliance-grade event log with webhook delivery."),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(p),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+}
+
+// run parses the arguments, runs one subcommand until it ends or ctx does, and returns the exit code.
+func run(ctx context.Context, args []string, p process) int {
+	var commands cli
+	parser, err := newParser(ctx, &commands, p)
 	if err != nil {
 		fmt.Fprintln(p.stderr, "hooktrail:", err)
 		return exitUsage

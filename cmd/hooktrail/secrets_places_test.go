@@ -38,7 +38,7 @@ func (s *secretStory) checkMasked() {
 						Masked  bool
 						Base64  bool
 						Body    string
-						Headers map[string]string
+						Headers map[string][]string
 					}
 				}
 			}
@@ -48,7 +48,7 @@ func (s *secretStory) checkMasked() {
 					a.Response.Body = string(plain)
 				}
 				marked := a.Response.Masked && strings.Contains(a.Response.Body, "[masked]") &&
-					strings.Contains(a.Response.Headers["x-echo-0"], "[masked]")
+					strings.Contains(fmt.Sprint(a.Response.Headers["x-echo-0"]), "[masked]")
 				if strings.HasPrefix(name, "bad ") {
 					marked = strings.Contains(a.Detail, "[masked]")
 				}

@@ -1366,7 +1366,7 @@ type EndpointRequest struct {
 	// Retry When a failed delivery is tried again; the profile's schedule, or 5s, 5m, 30m, 2h, 5h, 10h, 14h, 20h, 24h ± 10 %, by default.
 	Retry *RetryRequest `json:"retry,omitempty"`
 
-	// SigningKey In the profile's own form; made by the server by default.
+	// SigningKey In the profile's own form; made by the server by default. Standard Webhooks: whsec_ and the base64 of 24 to 64 bytes (HMAC-SHA256), or whsk_ and the base64 of an Ed25519 private key, its seed of 32 bytes or the 64 of seed and public key; the endpoint then shows its public_key, whpk_ and base64. Other profiles: any text.
 	//
 	// Examples: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
 	SigningKey *string `json:"signing_key,omitempty"`
@@ -2543,10 +2543,10 @@ type Request struct {
 	// Examples: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 	BodySha256 string `json:"body_sha256"`
 
-	// Headers By lower-case name; credentials are redacted.
+	// Headers The values by lower-case name, one for each field that was sent; credentials are redacted.
 	//
-	// Examples: {"content-type":"application/json"}
-	Headers map[string]string `json:"headers"`
+	// Examples: {"content-type":["application/json"]}
+	Headers map[string][]string `json:"headers"`
 
 	// Method The method.
 	//
@@ -2581,10 +2581,10 @@ type Response struct {
 	// Examples: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 	BodySha256 *string `json:"body_sha256,omitempty"`
 
-	// Headers By lower-case name.
+	// Headers The values by lower-case name, in the order in which they came: a field that was sent repeatedly (set-cookie) has as many. A value that isn't UTF-8 is in base64, under the name with ;base64 after it.
 	//
-	// Examples: {"content-type":"text/plain"}
-	Headers map[string]string `json:"headers"`
+	// Examples: {"content-type":["text/plain"],"set-cookie":["a=1","b=2"]}
+	Headers map[string][]string `json:"headers"`
 
 	// Incomplete The connection ended before the answer did.
 	//
@@ -2680,7 +2680,7 @@ type RotateRequest struct {
 	// Examples: receiver's maintenance window
 	Reason *string `json:"reason,omitempty"`
 
-	// SigningKey The new key in the profile's own form; made by the server by default.
+	// SigningKey The new key in the profile's own form, as when an endpoint is made (whsec_… or, for Ed25519, whsk_…); made by the server by default.
 	//
 	// Examples: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
 	SigningKey *string `json:"signing_key,omitempty"`
@@ -2796,7 +2796,7 @@ type SigningKey struct {
 	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d72
 	Id openapi_types.UUID `json:"id"`
 
-	// PublicKey Of an asymmetric key.
+	// PublicKey Of an asymmetric key (Ed25519): whpk_ and the base64 of 32 bytes, all that its receiver needs.
 	//
 	// Examples: whpk_0jNpnzbCZX1wZ9dgGwIR3bBOEJwOoQWpyeiPSSFFS9o=
 	PublicKey *string `json:"public_key,omitempty"`
@@ -4110,22 +4110,22 @@ type ReceiveCloudeventsParams struct {
 	// CeSpecversion Always the same.
 	CeSpecversion string `json:"ce-specversion"`
 
-	// CeId The event's id as its producer gave it, unique together with its source and the same on every attempt, percent-encoded.
+	// CeId The event's id as its producer gave it, unique together with its source and the same on every attempt, percent-encoded. Decode the value (CloudEvents' HTTP binding §3.1.3.2).
 	CeId string `json:"ce-id"`
 
-	// CeSource Where the event comes from, percent-encoded.
+	// CeSource Where the event comes from, percent-encoded. Decode the value (CloudEvents' HTTP binding §3.1.3.2).
 	CeSource string `json:"ce-source"`
 
-	// CeType The event's type, percent-encoded.
+	// CeType The event's type, percent-encoded. Decode the value (CloudEvents' HTTP binding §3.1.3.2).
 	CeType string `json:"ce-type"`
 
 	// CeTime When it happened: RFC 3339 in UTC, at most microseconds.
 	CeTime string `json:"ce-time"`
 
-	// CeSubject What the event is about, percent-encoded.
+	// CeSubject What the event is about, percent-encoded. Decode the value (CloudEvents' HTTP binding §3.1.3.2).
 	CeSubject *string `json:"ce-subject,omitempty"`
 
-	// CeDataschema The address of the data's schema, percent-encoded.
+	// CeDataschema The address of the data's schema, percent-encoded. Decode the value (CloudEvents' HTTP binding §3.1.3.2).
 	CeDataschema *string `json:"ce-dataschema,omitempty"`
 
 	// WebhookId The event's id, the same on every attempt: the producer's own, or the event's UUID where that isn't unique or can't be signed.
@@ -4453,6 +4453,9 @@ type CreateProfileJSONRequestBody CreateProfileJSONBody
 // CreateTenantJSONRequestBody defines body for CreateTenant for application/json ContentType.
 type CreateTenantJSONRequestBody = TenantRequest
 
+// UpdateTenantJSONRequestBody defines body for UpdateTenant for application/json ContentType.
+type UpdateTenantJSONRequestBody = TenantPatch
+
 // UpdateTenantApplicationMergePatchPlusJSONRequestBody defines body for UpdateTenant for application/merge-patch+json ContentType.
 type UpdateTenantApplicationMergePatchPlusJSONRequestBody = TenantPatch
 
@@ -4461,6 +4464,9 @@ type RedriveDeliveryJSONRequestBody = ReasonBody
 
 // CreateEndpointJSONRequestBody defines body for CreateEndpoint for application/json ContentType.
 type CreateEndpointJSONRequestBody = EndpointRequest
+
+// UpdateEndpointJSONRequestBody defines body for UpdateEndpoint for application/json ContentType.
+type UpdateEndpointJSONRequestBody = EndpointPatch
 
 // UpdateEndpointApplicationMergePatchPlusJSONRequestBody defines body for UpdateEndpoint for application/merge-patch+json ContentType.
 type UpdateEndpointApplicationMergePatchPlusJSONRequestBody = EndpointPatch
@@ -4512,6 +4518,9 @@ type PreviewRoutingJSONRequestBody = RoutePreviewRequest
 
 // CreateSubscriptionJSONRequestBody defines body for CreateSubscription for application/json ContentType.
 type CreateSubscriptionJSONRequestBody = SubscriptionRequest
+
+// UpdateSubscriptionJSONRequestBody defines body for UpdateSubscription for application/json ContentType.
+type UpdateSubscriptionJSONRequestBody = SubscriptionPatch
 
 // UpdateSubscriptionApplicationMergePatchPlusJSONRequestBody defines body for UpdateSubscription for application/merge-patch+json ContentType.
 type UpdateSubscriptionApplicationMergePatchPlusJSONRequestBody = SubscriptionPatch
@@ -5343,6 +5352,17 @@ type ClientInterface interface {
 	// Corresponds with PATCH /v1/tenants/{tenant} (the `UpdateTenant` operationId).
 	UpdateTenantWithBody(ctx context.Context, tenant string, params *UpdateTenantParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// UpdateTenant Change a tenant
+	//
+	// A merge patch (RFC 7396). While webhooks are off, events are still logged; routing records that nothing was sent. schema_validation determines what happens to events that break their type's schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, the receipt has warnings.
+	//
+	// Roles: admin, operator.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/tenants/{tenant} (the `UpdateTenant` operationId).
+	UpdateTenant(ctx context.Context, tenant string, params *UpdateTenantParams, body UpdateTenantJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// UpdateTenantWithApplicationMergePatchPlusJSONBody Change a tenant
 	//
 	// A merge patch (RFC 7396). While webhooks are off, events are still logged; routing records that nothing was sent. schema_validation determines what happens to events that break their type's schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, the receipt has warnings.
@@ -5471,6 +5491,17 @@ type ClientInterface interface {
 	//
 	// Corresponds with PATCH /v1/tenants/{tenant}/endpoints/{id} (the `UpdateEndpoint` operationId).
 	UpdateEndpointWithBody(ctx context.Context, tenant string, id openapi_types.UUID, params *UpdateEndpointParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateEndpoint Change an endpoint
+	//
+	// A merge patch (RFC 7396). The profile stays; the signing key is rotated by an operation of its own. A receiver changes its url and nothing else. A receiver's new url, and that of an endpoint which has passed the handshake it demands, is asked first, as by handshake-endpoint, and taken over when it passes; else 422 handshake_failed.
+	//
+	// Roles: admin, operator, receiver.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/tenants/{tenant}/endpoints/{id} (the `UpdateEndpoint` operationId).
+	UpdateEndpoint(ctx context.Context, tenant string, id openapi_types.UUID, params *UpdateEndpointParams, body UpdateEndpointJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateEndpointWithApplicationMergePatchPlusJSONBody Change an endpoint
 	//
@@ -5675,7 +5706,7 @@ type ClientInterface interface {
 
 	// AppendEventWithBody Append an event
 	//
-	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
+	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). Of valid CloudEvents, those are refused whose id isn't 1 to 256 visible ASCII characters (it goes into paths and headers), whose type isn't letters, digits, _ and - in segments separated by dots (subscriptions match by segment), or whose data isn't JSON. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 	//
 	// Roles: operator, producer.
 	//
@@ -5686,7 +5717,7 @@ type ClientInterface interface {
 
 	// AppendEventWithApplicationCloudeventsPlusJSONBody Append an event
 	//
-	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
+	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). Of valid CloudEvents, those are refused whose id isn't 1 to 256 visible ASCII characters (it goes into paths and headers), whose type isn't letters, digits, _ and - in segments separated by dots (subscriptions match by segment), or whose data isn't JSON. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 	//
 	// Roles: operator, producer.
 	//
@@ -5697,7 +5728,7 @@ type ClientInterface interface {
 
 	// AppendEvent Append an event
 	//
-	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
+	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). Of valid CloudEvents, those are refused whose id isn't 1 to 256 visible ASCII characters (it goes into paths and headers), whose type isn't letters, digits, _ and - in segments separated by dots (subscriptions match by segment), or whose data isn't JSON. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 	//
 	// Roles: operator, producer.
 	//
@@ -6003,6 +6034,17 @@ type ClientInterface interface {
 	//
 	// Corresponds with PATCH /v1/tenants/{tenant}/subscriptions/{id} (the `UpdateSubscription` operationId).
 	UpdateSubscriptionWithBody(ctx context.Context, tenant string, id openapi_types.UUID, params *UpdateSubscriptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateSubscription Change a subscription
+	//
+	// A merge patch (RFC 7396). The endpoint stays.
+	//
+	// Roles: admin, operator, receiver.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/tenants/{tenant}/subscriptions/{id} (the `UpdateSubscription` operationId).
+	UpdateSubscription(ctx context.Context, tenant string, id openapi_types.UUID, params *UpdateSubscriptionParams, body UpdateSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateSubscriptionWithApplicationMergePatchPlusJSONBody Change a subscription
 	//
@@ -6432,6 +6474,27 @@ func (c *Client) UpdateTenantWithBody(ctx context.Context, tenant string, params
 	return c.Client.Do(req)
 }
 
+// UpdateTenant Change a tenant
+//
+// A merge patch (RFC 7396). While webhooks are off, events are still logged; routing records that nothing was sent. schema_validation determines what happens to events that break their type's schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, the receipt has warnings.
+//
+// Roles: admin, operator.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/tenants/{tenant} (the `UpdateTenant` operationId).
+func (c *Client) UpdateTenant(ctx context.Context, tenant string, params *UpdateTenantParams, body UpdateTenantJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateTenantRequest(c.Server, tenant, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // UpdateTenantWithApplicationMergePatchPlusJSONBody Change a tenant
 //
 // A merge patch (RFC 7396). While webhooks are off, events are still logged; routing records that nothing was sent. schema_validation determines what happens to events that break their type's schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, the receipt has warnings.
@@ -6681,6 +6744,27 @@ func (c *Client) GetEndpoint(ctx context.Context, tenant string, id openapi_type
 // Corresponds with PATCH /v1/tenants/{tenant}/endpoints/{id} (the `UpdateEndpoint` operationId).
 func (c *Client) UpdateEndpointWithBody(ctx context.Context, tenant string, id openapi_types.UUID, params *UpdateEndpointParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateEndpointRequestWithBody(c.Server, tenant, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateEndpoint Change an endpoint
+//
+// A merge patch (RFC 7396). The profile stays; the signing key is rotated by an operation of its own. A receiver changes its url and nothing else. A receiver's new url, and that of an endpoint which has passed the handshake it demands, is asked first, as by handshake-endpoint, and taken over when it passes; else 422 handshake_failed.
+//
+// Roles: admin, operator, receiver.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/tenants/{tenant}/endpoints/{id} (the `UpdateEndpoint` operationId).
+func (c *Client) UpdateEndpoint(ctx context.Context, tenant string, id openapi_types.UUID, params *UpdateEndpointParams, body UpdateEndpointJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateEndpointRequest(c.Server, tenant, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -7084,7 +7168,7 @@ func (c *Client) ListEvents(ctx context.Context, tenant string, params *ListEven
 
 // AppendEventWithBody Append an event
 //
-// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
+// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). Of valid CloudEvents, those are refused whose id isn't 1 to 256 visible ASCII characters (it goes into paths and headers), whose type isn't letters, digits, _ and - in segments separated by dots (subscriptions match by segment), or whose data isn't JSON. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 //
 // Roles: operator, producer.
 //
@@ -7105,7 +7189,7 @@ func (c *Client) AppendEventWithBody(ctx context.Context, tenant string, params 
 
 // AppendEventWithApplicationCloudeventsPlusJSONBody Append an event
 //
-// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
+// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). Of valid CloudEvents, those are refused whose id isn't 1 to 256 visible ASCII characters (it goes into paths and headers), whose type isn't letters, digits, _ and - in segments separated by dots (subscriptions match by segment), or whose data isn't JSON. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 //
 // Roles: operator, producer.
 //
@@ -7126,7 +7210,7 @@ func (c *Client) AppendEventWithApplicationCloudeventsPlusJSONBody(ctx context.C
 
 // AppendEvent Append an event
 //
-// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
+// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). Of valid CloudEvents, those are refused whose id isn't 1 to 256 visible ASCII characters (it goes into paths and headers), whose type isn't letters, digits, _ and - in segments separated by dots (subscriptions match by segment), or whose data isn't JSON. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 //
 // Roles: operator, producer.
 //
@@ -7733,6 +7817,27 @@ func (c *Client) GetSubscription(ctx context.Context, tenant string, id openapi_
 // Corresponds with PATCH /v1/tenants/{tenant}/subscriptions/{id} (the `UpdateSubscription` operationId).
 func (c *Client) UpdateSubscriptionWithBody(ctx context.Context, tenant string, id openapi_types.UUID, params *UpdateSubscriptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateSubscriptionRequestWithBody(c.Server, tenant, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateSubscription Change a subscription
+//
+// A merge patch (RFC 7396). The endpoint stays.
+//
+// Roles: admin, operator, receiver.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/tenants/{tenant}/subscriptions/{id} (the `UpdateSubscription` operationId).
+func (c *Client) UpdateSubscription(ctx context.Context, tenant string, id openapi_types.UUID, params *UpdateSubscriptionParams, body UpdateSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateSubscriptionRequest(c.Server, tenant, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -8759,6 +8864,17 @@ func NewGetTenantRequest(server string, tenant string, params *GetTenantParams) 
 	}
 
 	return req, nil
+}
+
+// NewUpdateTenantRequest calls the generic UpdateTenant builder with application/json body
+func NewUpdateTenantRequest(server string, tenant string, params *UpdateTenantParams, body UpdateTenantJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateTenantRequestWithBody(server, tenant, params, "application/json", bodyReader)
 }
 
 // NewUpdateTenantRequestWithApplicationMergePatchPlusJSONBody calls the generic UpdateTenant builder with application/merge-patch+json body
@@ -9836,6 +9952,17 @@ func NewGetEndpointRequest(server string, tenant string, id openapi_types.UUID, 
 	}
 
 	return req, nil
+}
+
+// NewUpdateEndpointRequest calls the generic UpdateEndpoint builder with application/json body
+func NewUpdateEndpointRequest(server string, tenant string, id openapi_types.UUID, params *UpdateEndpointParams, body UpdateEndpointJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateEndpointRequestWithBody(server, tenant, id, params, "application/json", bodyReader)
 }
 
 // NewUpdateEndpointRequestWithApplicationMergePatchPlusJSONBody calls the generic UpdateEndpoint builder with application/merge-patch+json body
@@ -13355,6 +13482,17 @@ func NewGetSubscriptionRequest(server string, tenant string, id openapi_types.UU
 	return req, nil
 }
 
+// NewUpdateSubscriptionRequest calls the generic UpdateSubscription builder with application/json body
+func NewUpdateSubscriptionRequest(server string, tenant string, id openapi_types.UUID, params *UpdateSubscriptionParams, body UpdateSubscriptionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateSubscriptionRequestWithBody(server, tenant, id, params, "application/json", bodyReader)
+}
+
 // NewUpdateSubscriptionRequestWithApplicationMergePatchPlusJSONBody calls the generic UpdateSubscription builder with application/merge-patch+json body
 func NewUpdateSubscriptionRequestWithApplicationMergePatchPlusJSONBody(server string, tenant string, id openapi_types.UUID, params *UpdateSubscriptionParams, body UpdateSubscriptionApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -13846,6 +13984,17 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PATCH /v1/tenants/{tenant} (the `UpdateTenant` operationId).
 	UpdateTenantWithBodyWithResponse(ctx context.Context, tenant string, params *UpdateTenantParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateTenantResponse, error)
 
+	// UpdateTenantWithResponse Change a tenant
+	//
+	// A merge patch (RFC 7396). While webhooks are off, events are still logged; routing records that nothing was sent. schema_validation determines what happens to events that break their type's schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, the receipt has warnings.
+	//
+	// Roles: admin, operator.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/tenants/{tenant} (the `UpdateTenant` operationId).
+	UpdateTenantWithResponse(ctx context.Context, tenant string, params *UpdateTenantParams, body UpdateTenantJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateTenantResponse, error)
+
 	// UpdateTenantWithApplicationMergePatchPlusJSONBodyWithResponse Change a tenant
 	//
 	// A merge patch (RFC 7396). While webhooks are off, events are still logged; routing records that nothing was sent. schema_validation determines what happens to events that break their type's schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, the receipt has warnings.
@@ -13988,6 +14137,17 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PATCH /v1/tenants/{tenant}/endpoints/{id} (the `UpdateEndpoint` operationId).
 	UpdateEndpointWithBodyWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, params *UpdateEndpointParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateEndpointResponse, error)
+
+	// UpdateEndpointWithResponse Change an endpoint
+	//
+	// A merge patch (RFC 7396). The profile stays; the signing key is rotated by an operation of its own. A receiver changes its url and nothing else. A receiver's new url, and that of an endpoint which has passed the handshake it demands, is asked first, as by handshake-endpoint, and taken over when it passes; else 422 handshake_failed.
+	//
+	// Roles: admin, operator, receiver.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/tenants/{tenant}/endpoints/{id} (the `UpdateEndpoint` operationId).
+	UpdateEndpointWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, params *UpdateEndpointParams, body UpdateEndpointJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateEndpointResponse, error)
 
 	// UpdateEndpointWithApplicationMergePatchPlusJSONBodyWithResponse Change an endpoint
 	//
@@ -14200,7 +14360,7 @@ type ClientWithResponsesInterface interface {
 
 	// AppendEventWithBodyWithResponse Append an event
 	//
-	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
+	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). Of valid CloudEvents, those are refused whose id isn't 1 to 256 visible ASCII characters (it goes into paths and headers), whose type isn't letters, digits, _ and - in segments separated by dots (subscriptions match by segment), or whose data isn't JSON. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 	//
 	// Roles: operator, producer.
 	//
@@ -14211,7 +14371,7 @@ type ClientWithResponsesInterface interface {
 
 	// AppendEventWithApplicationCloudeventsPlusJSONBodyWithResponse Append an event
 	//
-	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
+	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). Of valid CloudEvents, those are refused whose id isn't 1 to 256 visible ASCII characters (it goes into paths and headers), whose type isn't letters, digits, _ and - in segments separated by dots (subscriptions match by segment), or whose data isn't JSON. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 	//
 	// Roles: operator, producer.
 	//
@@ -14222,7 +14382,7 @@ type ClientWithResponsesInterface interface {
 
 	// AppendEventWithResponse Append an event
 	//
-	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
+	// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). Of valid CloudEvents, those are refused whose id isn't 1 to 256 visible ASCII characters (it goes into paths and headers), whose type isn't letters, digits, _ and - in segments separated by dots (subscriptions match by segment), or whose data isn't JSON. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 	//
 	// Roles: operator, producer.
 	//
@@ -14560,6 +14720,17 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PATCH /v1/tenants/{tenant}/subscriptions/{id} (the `UpdateSubscription` operationId).
 	UpdateSubscriptionWithBodyWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, params *UpdateSubscriptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateSubscriptionResponse, error)
+
+	// UpdateSubscriptionWithResponse Change a subscription
+	//
+	// A merge patch (RFC 7396). The endpoint stays.
+	//
+	// Roles: admin, operator, receiver.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/tenants/{tenant}/subscriptions/{id} (the `UpdateSubscription` operationId).
+	UpdateSubscriptionWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, params *UpdateSubscriptionParams, body UpdateSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSubscriptionResponse, error)
 
 	// UpdateSubscriptionWithApplicationMergePatchPlusJSONBodyWithResponse Change a subscription
 	//
@@ -21638,6 +21809,23 @@ func (c *ClientWithResponses) UpdateTenantWithBodyWithResponse(ctx context.Conte
 	return ParseUpdateTenantResponse(rsp)
 }
 
+// UpdateTenantWithResponse Change a tenant
+//
+// A merge patch (RFC 7396). While webhooks are off, events are still logged; routing records that nothing was sent. schema_validation determines what happens to events that break their type's schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, the receipt has warnings.
+//
+// Roles: admin, operator.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/tenants/{tenant} (the `UpdateTenant` operationId).
+func (c *ClientWithResponses) UpdateTenantWithResponse(ctx context.Context, tenant string, params *UpdateTenantParams, body UpdateTenantJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateTenantResponse, error) {
+	rsp, err := c.UpdateTenant(ctx, tenant, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateTenantResponse(rsp)
+}
+
 // UpdateTenantWithApplicationMergePatchPlusJSONBodyWithResponse Change a tenant
 //
 // A merge patch (RFC 7396). While webhooks are off, events are still logged; routing records that nothing was sent. schema_validation determines what happens to events that break their type's schema: with enforce, appending them is refused (422 schema_violation) with the places; with warn, the receipt has warnings.
@@ -21853,6 +22041,23 @@ func (c *ClientWithResponses) GetEndpointWithResponse(ctx context.Context, tenan
 // Corresponds with PATCH /v1/tenants/{tenant}/endpoints/{id} (the `UpdateEndpoint` operationId).
 func (c *ClientWithResponses) UpdateEndpointWithBodyWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, params *UpdateEndpointParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateEndpointResponse, error) {
 	rsp, err := c.UpdateEndpointWithBody(ctx, tenant, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateEndpointResponse(rsp)
+}
+
+// UpdateEndpointWithResponse Change an endpoint
+//
+// A merge patch (RFC 7396). The profile stays; the signing key is rotated by an operation of its own. A receiver changes its url and nothing else. A receiver's new url, and that of an endpoint which has passed the handshake it demands, is asked first, as by handshake-endpoint, and taken over when it passes; else 422 handshake_failed.
+//
+// Roles: admin, operator, receiver.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/tenants/{tenant}/endpoints/{id} (the `UpdateEndpoint` operationId).
+func (c *ClientWithResponses) UpdateEndpointWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, params *UpdateEndpointParams, body UpdateEndpointJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateEndpointResponse, error) {
+	rsp, err := c.UpdateEndpoint(ctx, tenant, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -22184,7 +22389,7 @@ func (c *ClientWithResponses) ListEventsWithResponse(ctx context.Context, tenant
 
 // AppendEventWithBodyWithResponse Append an event
 //
-// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
+// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). Of valid CloudEvents, those are refused whose id isn't 1 to 256 visible ASCII characters (it goes into paths and headers), whose type isn't letters, digits, _ and - in segments separated by dots (subscriptions match by segment), or whose data isn't JSON. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 //
 // Roles: operator, producer.
 //
@@ -22201,7 +22406,7 @@ func (c *ClientWithResponses) AppendEventWithBodyWithResponse(ctx context.Contex
 
 // AppendEventWithApplicationCloudeventsPlusJSONBodyWithResponse Append an event
 //
-// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
+// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). Of valid CloudEvents, those are refused whose id isn't 1 to 256 visible ASCII characters (it goes into paths and headers), whose type isn't letters, digits, _ and - in segments separated by dots (subscriptions match by segment), or whose data isn't JSON. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 //
 // Roles: operator, producer.
 //
@@ -22218,7 +22423,7 @@ func (c *ClientWithResponses) AppendEventWithApplicationCloudeventsPlusJSONBodyW
 
 // AppendEventWithResponse Append an event
 //
-// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
+// Accepts the product's own form, or CloudEvents 1.0 in binary or structured mode (in binary mode with any content type of JSON). Of valid CloudEvents, those are refused whose id isn't 1 to 256 visible ASCII characters (it goes into paths and headers), whose type isn't letters, digits, _ and - in segments separated by dots (subscriptions match by segment), or whose data isn't JSON. The answer comes once the event is in the log for good. A repeated id with the same members is answered with the first receipt and 200; with other members, 409. To a producer, an id under which another principal's event was appended is always 409: ids are shared in a source, so it learns that the id is taken, and nothing of what the event holds. Hooktrail-Hops, which webhooks carry, is inherited: what too many webhooks led to is appended and not routed.
 //
 // Roles: operator, producer.
 //
@@ -22737,6 +22942,23 @@ func (c *ClientWithResponses) GetSubscriptionWithResponse(ctx context.Context, t
 // Corresponds with PATCH /v1/tenants/{tenant}/subscriptions/{id} (the `UpdateSubscription` operationId).
 func (c *ClientWithResponses) UpdateSubscriptionWithBodyWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, params *UpdateSubscriptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateSubscriptionResponse, error) {
 	rsp, err := c.UpdateSubscriptionWithBody(ctx, tenant, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateSubscriptionResponse(rsp)
+}
+
+// UpdateSubscriptionWithResponse Change a subscription
+//
+// A merge patch (RFC 7396). The endpoint stays.
+//
+// Roles: admin, operator, receiver.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/tenants/{tenant}/subscriptions/{id} (the `UpdateSubscription` operationId).
+func (c *ClientWithResponses) UpdateSubscriptionWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, params *UpdateSubscriptionParams, body UpdateSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSubscriptionResponse, error) {
+	rsp, err := c.UpdateSubscription(ctx, tenant, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,7 @@ import (
 
 // parseCloudEvent reads the members of a CloudEvents 1.0 event in structured mode (JSON format §3).
 func parseCloudEvent(members []domain.Member) (Event, error) {
-	var e Event
+	e := Event{cloudEvent: true}
 	var spec string
 	var data, encoded bool
 	for _, m := range members {
@@ -84,7 +84,7 @@ func coreAttribute(name string) bool {
 // binaryCloudEvent reads a CloudEvents 1.0 event in binary mode (HTTP binding §3.1): attributes in headers, data as the
 // body. An empty body is no data.
 func binaryCloudEvent(header http.Header, body []byte) (Event, error) {
-	e := Event{dataIsBody: true}
+	e := Event{dataIsBody: true, cloudEvent: true}
 	if len(body) > 0 {
 		e.Data, e.Attrs.DataContentType = body, header.Get("Content-Type")
 	}
@@ -94,7 +94,7 @@ func binaryCloudEvent(header http.Header, body []byte) (Event, error) {
 			continue
 		}
 		if len(values) > 1 {
-			return e, domain.Invalid(name, "is given once")
+			return e, domain.Invalid(name, "is given more than once: send it once")
 		}
 		value := unescape(values[0])
 		var err error
@@ -133,8 +133,12 @@ func unescape(value string) string {
 	return b.String()
 }
 
-// setAttribute sets an attribute that CloudEvents knows.
+// setAttribute sets an attribute that CloudEvents knows. None of them is empty: what is optional is left out (CloudEvents
+// 1.0 §3.1). An extension may be an empty text.
 func (e *Event) setAttribute(name, value string) (err error) {
+	if value == "" {
+		return domain.Invalid(name, "must not be empty")
+	}
 	switch name {
 	case "id":
 		e.Attrs.ID, e.Named = value, true
@@ -151,7 +155,7 @@ func (e *Event) setAttribute(name, value string) (err error) {
 	case "datacontenttype":
 		base, _, _ := strings.Cut(value, ";")
 		if !isJSON(strings.ToLower(strings.TrimSpace(base))) {
-			return &Error{NotJSON, name, "must be JSON"}
+			return &Error{NotJSON, name, "must be a media type of JSON, such as application/json: other data isn't taken"}
 		}
 		e.Attrs.DataContentType = value
 	}

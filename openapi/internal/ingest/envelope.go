@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash"
 	"maps"
@@ -39,6 +40,7 @@ type Event struct {
 
 	versioned  bool // the producer gave the schema version
 	dataIsBody bool // the data is the whole body (CloudEvents' binary mode)
+	cloudEvent bool // it came as a CloudEvent
 }
 
 // ReadObject reads an event in the product's own form from a JSON object that was checked already. Locations are
@@ -114,7 +116,12 @@ func (e *Event) Complete(d Defaults) error {
 	if len(e.Data) > d.MaxData {
 		return &Error{TooLarge, "data", fmt.Sprintf("has at most %d bytes", d.MaxData)}
 	}
-	return e.Attrs.Validate()
+	err := e.Attrs.Validate()
+	var invalid *domain.InvalidError
+	if e.cloudEvent && errors.As(err, &invalid) && (invalid.Field == "id" || invalid.Field == "type") {
+		return domain.Invalid(invalid.Field, "%s: CloudEvents allows others, this log doesn't", invalid.Text)
+	}
+	return err
 }
 
 // DataPath is where the data is in the request, path being where the event is.

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -53,6 +54,66 @@ func TestReadEvent_refused(t *testing.T) {
 func refusedAs(err error, code Code, location string) bool {
 	var wrong *Error
 	return errors.As(err, &wrong) && wrong.Code == code && wrong.Location == location
+}
+
+// TestReadEvent_emptyAttributes: CloudEvents has no empty attributes, in no mode; an extension may be an empty text.
+func TestReadEvent_emptyAttributes(t *testing.T) {
+	t.Parallel()
+	attributes := map[string]string{
+		"specversion": "1.0", "id": "1", "source": "/s", "type": "a.b", "subject": "s", "time": "2026-07-01T12:00:00Z",
+		"dataschema": "https://a.example/", "datacontenttype": "application/json", "partner": "p",
+	}
+	for empty := range attributes {
+		header, object := http.Header{}, map[string]string{}
+		for name, value := range attributes {
+			if name == empty {
+				value = ""
+			}
+			object[name] = value
+			if name != "datacontenttype" {
+				header.Set("Ce-"+name, value)
+			}
+		}
+		body, err := json.Marshal(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read := map[string]func() error{
+			"structured": func() error { _, err := ReadEvent(CloudEvent, http.Header{}, body); return err },
+			"batch":      func() error { _, err := ReadBatch("acme", CloudBatch, []byte("["+string(body)+"]"), 3); return err },
+			"binary":     func() error { _, err := ReadEvent(JSON, header, []byte("1")); return err },
+		}
+		for mode, place := range map[string]string{"structured": "body.", "batch": "body[0].", "binary": "header."} {
+			if mode == "binary" && (empty == "datacontenttype" || empty == "specversion") {
+				continue // the former isn't a header there; without the latter it isn't a CloudEvent
+			}
+			err := read[mode]()
+			if refusedAs(err, Invalid, place+empty) == (empty == "partner") || empty == "partner" && err != nil {
+				t.Errorf("%s without a value for %s: %v", mode, empty, err)
+			}
+		}
+	}
+}
+
+// TestComplete_narrower: where the log takes less than CloudEvents allows, the error says so.
+func TestComplete_narrower(t *testing.T) {
+	t.Parallel()
+	for body, says := range map[string]string{
+		`"id":"a b","type":"a.b"`: "visible ASCII", `"id":"é","type":"a.b"`: "visible ASCII",
+		`"id":"1","type":"a/b"`: "letters, digits", `"id":"1","type":"urn:é"`: "letters, digits",
+	} {
+		for contentType, rest := range map[string]string{CloudEvent: `"specversion":"1.0","source":"/s"`, JSON: `"data":1`} {
+			e, err := ReadEvent(contentType, http.Header{}, []byte("{"+body+","+rest+"}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = e.Complete(Defaults{Tenant: "acme", MaxData: 8})
+			if err == nil || !strings.Contains(err.Error(), says) ||
+				strings.Contains(err.Error(), "CloudEvents") != (contentType == CloudEvent) {
+				t.Errorf("%s %s: %v", contentType, body, err)
+			}
+		}
+	}
 }
 
 // TestBatch: events of a batch are refused where they are, repeated ones become one draft, and every event gets its receipt.

@@ -185,12 +185,18 @@ func Finish(doc *huma.OpenAPI, sent func(schema string) bool) {
 			if !slices.Contains([]string{http.MethodPost, http.MethodPut, http.MethodPatch}, op.Method) {
 				op.RequestBody = nil
 			}
-			if op.Method == http.MethodGet {
+			switch op.Method {
+			case http.MethodGet:
 				documentUnchanged(op)
+			case http.MethodPatch: // the same under either name: many clients send one Content-Type with everything
+				op.RequestBody.Content[JSON] = op.RequestBody.Content[mergePatch]
 			}
 		}
 	}
 }
+
+// mergePatch is the content type of RFC 7396.
+const mergePatch = "application/merge-patch+json"
 
 // documentUnchanged documents that a read which answers with an ETag answers 304 to a client that has what it shows.
 func documentUnchanged(op *huma.Operation) {

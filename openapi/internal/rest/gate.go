@@ -70,7 +70,7 @@ func (g *Gate) Handle(hc huma.Context, next func(huma.Context)) {
 	}
 	for _, name := range []string{"Authorization", "Content-Type"} {
 		if len(request.Header.Values(name)) > 1 { // which of them counts would be a guess
-			const message = "is given once"
+			const message = "is given more than once: send it once"
 			write(w, Refuse(http.StatusBadRequest, "repeated_header", name+" "+message+".", Fault{"header." + name, message}))
 			return
 		}
@@ -343,8 +343,11 @@ func (r *Request) readIdempotencyKey() *Problem {
 	if len(values) == 0 {
 		return nil
 	}
+	message := "is given more than once: send it once"
+	if len(values) == 1 {
+		message = "has 1 to 256 visible ASCII characters"
+	}
 	if len(values) > 1 || domain.ValidateEventID("", values[0]) != nil {
-		const message = "is given once, as 1 to 256 visible ASCII characters"
 		return Refuse(http.StatusBadRequest, "invalid_idempotency_key", "Idempotency-Key "+message+".",
 			Fault{"header.Idempotency-Key", message})
 	}

@@ -41,7 +41,7 @@ func checkURL(u *url.URL) *Problem {
 			return Invalid("query", message)
 		}
 		if len(query[name]) > 1 {
-			const message = "is given once"
+			const message = "is given more than once: send it once"
 			location := Clip("query." + name)
 			return Refuse(http.StatusBadRequest, "repeated_parameter", location+" "+message+".", Fault{location, message})
 		}
