@@ -83,6 +83,9 @@ func register(a *api) {
 	add(a, "redrive-delivery", "POST "+tenant+"/deliveries/{id}/redrive", "Redrive a dead delivery", roles(admin, receiver), redrive)
 	add(a, "list-skips", "GET "+tenant+"/skips", "List what was not delivered", roles(admin, auditor, receiver), listSkips, rest.Limited)
 
+	add(a, "get-state", "GET "+tenant+"/state", "Get a tenant's state as of a moment", roles(admin, auditor), getState, rest.Answers[stateOut], rest.Limited)
+	add(a, "diff-state", "GET "+tenant+"/state/diff", "List what changed between two moments", roles(admin, auditor), diffState, rest.Answers[rest.Page[thingChangeOut]], rest.Limited)
+
 	add(a, "list-log", "GET "+tenant+"/log", "Ask the log", roles(admin, auditor), listLog, rest.Answers[rest.Page[entryOut]], rest.AlsoInstance, rest.Limited)
 	add(a, "get-log-entry", "GET "+tenant+"/log/{sequence}", "Get an entry of the log", roles(admin, auditor), getLogEntry, rest.Answers[entryOut], rest.AlsoInstance)
 	add(a, "tail-log", "GET "+tenant+"/log/tail", "Follow the log", roles(admin, auditor), tailLog, rest.AnswersIn("text/event-stream", rest.TextSchema), rest.AlsoInstance)

@@ -128,6 +128,8 @@ func TestContract(t *testing.T) {
 	c.do("handshake-endpoint", acme+"/endpoints/"+endpoint+"/handshake", `{"kind":"ownership","reason":"first"}`)
 	c.do("test-endpoint", acme+"/endpoints/"+endpoint+"/test", `{"type":"a.b","data":{"a":1}}`)
 	c.do("list-endpoints", acme+"/endpoints?as_of_sequence=1", "")
+	c.do("get-state", acme+"/state", "")
+	c.do("diff-state", acme+"/state/diff?from_sequence=0", "")
 	c.do("list-endpoints", acme+"/endpoints?limit=1", "")
 	c.do("get-endpoint", acme+"/endpoints/"+endpoint, "")
 	c.do("update-endpoint", acme+"/endpoints/"+endpoint, `{"rate_limit":null,"headers":{"X-A":null},"retry":{"jitter":0.1}}`)

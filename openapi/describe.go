@@ -32,6 +32,7 @@ past moment; ` + "`Hooktrail-Sequence`" + ` says which sequence an answer reflec
 		{Name: "Registrations", Description: "Receivers use them to make endpoints themselves."},
 		{Name: "Subscriptions", Description: "Which event types go to which endpoint."},
 		{Name: "Deliveries", Description: "One event for one endpoint, its attempts, and what was sent in each."},
+		{Name: "State", Description: "A tenant as of any moment, and what changed since."},
 		{Name: "Log", Description: "The audit query."},
 		{Name: "Health", Description: "For orchestrators and monitoring."},
 	}
@@ -41,7 +42,7 @@ past moment; ` + "`Hooktrail-Sequence`" + ` says which sequence an answer reflec
 func tagOf(path string) string {
 	for _, tag := range []string{
 		"profiles", "keys", "events", "endpoints", "registrations", "subscriptions",
-		"deliveries", "log",
+		"deliveries", "state", "log",
 	} {
 		if strings.Contains(path+"/", "/"+tag+"/") {
 			return strings.ToUpper(tag[:1]) + tag[1:]
@@ -188,6 +189,22 @@ func descriptions() map[string]string {
 			"recorded. With as_of, 404 unless the attempt had begun by then.",
 		"redrive-delivery": "Sets a dead delivery going again, with its schedule from the start. Attempt " +
 			"numbers go on.",
+		"get-state": "The tenant's whole configuration and the numbers of its deliveries by status, now or as of a " +
+			"moment. The member state follows from the log up to Hooktrail-Sequence alone, so every server and every " +
+			"independent fold of the log has the same one. Its hash, in Hooktrail-State-SHA256 and state_sha256, is " +
+			"the SHA-256 of the member in canonical JSON (RFC 8785), which is how it is sent. To compute it from the " +
+			"log: for each stream of kind tenant, key, endpoint, subscription or event-type take the last entry up to " +
+			"the sequence, leave out what that entry deletes or revokes, and make {config, created_sequence, id, " +
+			"updated_sequence, version} of data.config, the sequence of the stream's first entry, the stream's id, " +
+			"the entry's sequence and its stream_version; in an event type's config, schema and examples are replaced " +
+			"by schema_sha256 and examples_sha256. Lists are in order of created_sequence. A delivery is pending from " +
+			"the routing that names it on; delivery.attempt_finished says its status, delivery.redriven makes it " +
+			"retrying, delivery.cancelled cancelled. Names of keys stand beside the state, since an erasure destroys " +
+			"them. Where very many deliveries have moved on since the moment, counting them can take longer than a " +
+			"request may (503).",
+		"diff-state": "What of the configuration differs between the state as of from and that as of to, an item " +
+			"for each thing, in order of its first change in between: which members differ, and the entries that led " +
+			"there, with who and why. A page can have fewer items than asked for when they are large.",
 		"list-log": "The audit query: every entry of the tenant's log, or those that the filters " +
 			"choose. The operator may ask the instance's own log, under the name _instance.",
 		"get-log-entry": "One entry, with the exact bytes that went into the tenant's Merkle tree.",

@@ -486,6 +486,24 @@ func (e ListSkipsParamsOrder) Valid() bool {
 	}
 }
 
+// Defines values for DiffStateParamsOrder.
+const (
+	DiffStateParamsOrderAsc  DiffStateParamsOrder = "asc"
+	DiffStateParamsOrderDesc DiffStateParamsOrder = "desc"
+)
+
+// Valid indicates whether the value is a known member of the DiffStateParamsOrder enum.
+func (e DiffStateParamsOrder) Valid() bool {
+	switch e {
+	case DiffStateParamsOrderAsc:
+		return true
+	case DiffStateParamsOrderDesc:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListSubscriptionsParamsOrder.
 const (
 	ListSubscriptionsParamsOrderAsc  ListSubscriptionsParamsOrder = "asc"
@@ -797,6 +815,29 @@ type Change struct {
 	//
 	// Examples: /properties/amount/type
 	Pointer string `json:"pointer"`
+}
+
+// Changer defines model for Changer.
+type Changer struct {
+	// Credential The key that was used.
+	//
+	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6e
+	Credential *openapi_types.UUID `json:"credential,omitempty"`
+
+	// KeyName What the key was called; absent for keys of the instance and after an erasure.
+	//
+	// Examples: console
+	KeyName *string `json:"key_name,omitempty"`
+
+	// Principal The person or system behind the key.
+	//
+	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6f
+	Principal *openapi_types.UUID `json:"principal,omitempty"`
+
+	// PrincipalName The person or system behind it.
+	//
+	// Examples: Ada
+	PrincipalName *string `json:"principal_name,omitempty"`
 }
 
 // CloudEventRequest defines model for CloudEventRequest.
@@ -2003,6 +2044,19 @@ type Key struct {
 	Version int64 `json:"version"`
 }
 
+// KeyNames defines model for KeyNames.
+type KeyNames struct {
+	// Name What the key is called.
+	//
+	// Examples: ci
+	Name string `json:"name"`
+
+	// Principal The person or system behind it.
+	//
+	// Examples: release pipeline
+	Principal string `json:"principal"`
+}
+
 // KeyPage defines model for KeyPage.
 type KeyPage struct {
 	// Items The page's items.
@@ -2114,6 +2168,24 @@ type Match struct {
 	//
 	// Examples: 1
 	Version int64 `json:"version"`
+}
+
+// MemberChange defines model for MemberChange.
+type MemberChange struct {
+	// After Its value at to; absent: it isn't there.
+	//
+	// Examples: https://new.example/
+	After interface{} `json:"after,omitempty"`
+
+	// Before Its value at from; absent: it wasn't there.
+	//
+	// Examples: https://old.example/
+	Before interface{} `json:"before,omitempty"`
+
+	// Name The member of the configuration, as in the state.
+	//
+	// Examples: url
+	Name string `json:"name"`
 }
 
 // Previewed defines model for Previewed.
@@ -2851,6 +2923,74 @@ type SkipsPage struct {
 	Next *string `json:"next"`
 }
 
+// State defines model for State.
+type State struct {
+	// KeyNames What keys are called, by id. Erasing a principal destroys the names, so they aren't part of the state.
+	KeyNames map[string]KeyNames `json:"key_names"`
+
+	// Sequence The sequence as of which the state is.
+	//
+	// Examples: 41
+	Sequence int64 `json:"sequence"`
+
+	// State Follows from the log up to the sequence alone.
+	State StateMembers `json:"state"`
+
+	// StateSha256 In hex, of the member state in canonical JSON (RFC 8785), which is how this answer has it.
+	//
+	// Examples: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+	StateSha256 string `json:"state_sha256"`
+}
+
+// StateMembers defines model for StateMembers.
+type StateMembers struct {
+	// Deliveries How many deliveries were in each status; a status without any is absent.
+	//
+	// Examples: {"dead":2,"succeeded":4711}
+	Deliveries map[string]int64 `json:"deliveries"`
+
+	// Endpoints In order of creation, like all lists here.
+	Endpoints []StateThing `json:"endpoints"`
+
+	// EventTypes With schema_sha256 and examples_sha256 (in hex, of the exact texts) in the place of the texts; …/event-types/{name}?as_of_sequence= has those.
+	EventTypes []StateThing `json:"event_types"`
+
+	// Keys Keys and registrations that weren't revoked, expired ones too; without hashes.
+	Keys []StateThing `json:"keys"`
+
+	// Subscriptions All that weren't deleted.
+	Subscriptions []StateThing `json:"subscriptions"`
+
+	// Tenant The tenant's settings.
+	Tenant StateThing `json:"tenant"`
+}
+
+// StateThing defines model for StateThing.
+type StateThing struct {
+	// Config As in data.config of the log's entry at updated_sequence.
+	Config map[string]interface{} `json:"config"`
+
+	// CreatedSequence The entry that made the thing.
+	//
+	// Examples: 12
+	CreatedSequence int64 `json:"created_sequence"`
+
+	// Id The thing's stream.
+	//
+	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70
+	Id openapi_types.UUID `json:"id"`
+
+	// UpdatedSequence The entry that changed it last.
+	//
+	// Examples: 30
+	UpdatedSequence int64 `json:"updated_sequence"`
+
+	// Version Counts the thing's changes, from 1.
+	//
+	// Examples: 3
+	Version int64 `json:"version"`
+}
+
 // Subscription defines model for Subscription.
 type Subscription struct {
 	// CreatedAt When the thing was made.
@@ -3136,6 +3276,80 @@ type TestRequest struct {
 	//
 	// Examples: offer.issued
 	Type *string `json:"type,omitempty"`
+}
+
+// ThingChange defines model for ThingChange.
+type ThingChange struct {
+	// Change created, changed, deleted (a revoked key too), created_and_deleted, or unchanged: changed and changed back; more may be added.
+	//
+	// Examples: changed
+	Change string `json:"change"`
+
+	// Changes The first of those entries, at most 100.
+	Changes []ThingEntry `json:"changes"`
+
+	// ChangesTotal How many entries changed it.
+	//
+	// Examples: 1
+	ChangesTotal int64 `json:"changes_total"`
+
+	// Id The thing's stream.
+	//
+	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70
+	Id openapi_types.UUID `json:"id"`
+
+	// Kind tenant, key, endpoint, subscription or event-type; more may be added.
+	//
+	// Examples: endpoint
+	Kind string `json:"kind"`
+
+	// Members What of its configuration differs, in order of name. Secrets are ids and keyed fingerprints here: that one changed is all that shows.
+	Members []MemberChange `json:"members"`
+
+	// Name What it is or was called, where it has a name.
+	//
+	// Examples: billing
+	Name *string `json:"name,omitempty"`
+}
+
+// ThingChangePage defines model for ThingChangePage.
+type ThingChangePage struct {
+	// Items The page's items.
+	Items []ThingChange `json:"items"`
+
+	// Next The cursor of the next page; null on the last one.
+	//
+	// Examples: AAAAAAAAACkAAAAAAAAAGPt1z3mJ0mQk
+	Next *string `json:"next"`
+}
+
+// ThingEntry defines model for ThingEntry.
+type ThingEntry struct {
+	// Actor Who did it; empty for what the server does by itself.
+	Actor Changer `json:"actor"`
+
+	// Context From where it was asked for.
+	Context *Context `json:"context,omitempty"`
+
+	// Kind What it says.
+	//
+	// Examples: endpoint.updated
+	Kind string `json:"kind"`
+
+	// Reason Why.
+	//
+	// Examples: receiver moved
+	Reason *string `json:"reason,omitempty"`
+
+	// RecordedAt When.
+	//
+	// Examples: 2026-07-01T12:00:00.123456Z
+	RecordedAt time.Time `json:"recorded_at"`
+
+	// Sequence The entry's place in the tenant's log.
+	//
+	// Examples: 30
+	Sequence int64 `json:"sequence"`
 }
 
 // Timings defines model for Timings.
@@ -3977,6 +4191,54 @@ type ListSkipsParams struct {
 
 // ListSkipsParamsOrder defines parameters for ListSkips.
 type ListSkipsParamsOrder string
+
+// GetStateParams defines parameters for GetState.
+type GetStateParams struct {
+	// AsOf Show the state as of this time: after every entry recorded at or before it. In the future: 422.
+	AsOf *time.Time `form:"as_of,omitempty" json:"as_of,omitempty"`
+
+	// AsOfSequence Show the state as it was after this entry of the tenant's log. Beyond its end: 422.
+	AsOfSequence *int64 `form:"as_of_sequence,omitempty" json:"as_of_sequence,omitempty"`
+
+	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
+	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
+
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
+	Prefer *string `json:"Prefer,omitempty"`
+}
+
+// DiffStateParams defines parameters for DiffState.
+type DiffStateParams struct {
+	// Limit At most this many items.
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The next of an earlier page, with the same filters.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Order By creation.
+	Order *DiffStateParamsOrder `form:"order,omitempty" json:"order,omitempty"`
+
+	// From The earlier moment: after every entry recorded at or before it.
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To The later moment; now by default.
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// FromSequence The earlier moment: after this entry. Give this or from.
+	FromSequence *int64 `form:"from_sequence,omitempty" json:"from_sequence,omitempty"`
+
+	// ToSequence The later moment: after this entry.
+	ToSequence *int64 `form:"to_sequence,omitempty" json:"to_sequence,omitempty"`
+
+	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
+	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
+
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
+	Prefer *string `json:"Prefer,omitempty"`
+}
+
+// DiffStateParamsOrder defines parameters for DiffState.
+type DiffStateParamsOrder string
 
 // ListSubscriptionsParams defines parameters for ListSubscriptions.
 type ListSubscriptionsParams struct {
@@ -5901,6 +6163,24 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/tenants/{tenant}/skips (the `ListSkips` operationId).
 	ListSkips(ctx context.Context, tenant string, params *ListSkipsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetState Get a tenant's state as of a moment
+	//
+	// The tenant's whole configuration and the numbers of its deliveries by status, now or as of a moment. The member state follows from the log up to Hooktrail-Sequence alone, so every server and every independent fold of the log has the same one. Its hash, in Hooktrail-State-SHA256 and state_sha256, is the SHA-256 of the member in canonical JSON (RFC 8785), which is how it is sent. To compute it from the log: for each stream of kind tenant, key, endpoint, subscription or event-type take the last entry up to the sequence, leave out what that entry deletes or revokes, and make {config, created_sequence, id, updated_sequence, version} of data.config, the sequence of the stream's first entry, the stream's id, the entry's sequence and its stream_version; in an event type's config, schema and examples are replaced by schema_sha256 and examples_sha256. Lists are in order of created_sequence. A delivery is pending from the routing that names it on; delivery.attempt_finished says its status, delivery.redriven makes it retrying, delivery.cancelled cancelled. Names of keys stand beside the state, since an erasure destroys them. Where very many deliveries have moved on since the moment, counting them can take longer than a request may (503).
+	//
+	// Roles: admin, auditor, operator.
+	//
+	// Corresponds with GET /v1/tenants/{tenant}/state (the `GetState` operationId).
+	GetState(ctx context.Context, tenant string, params *GetStateParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DiffState List what changed between two moments
+	//
+	// What of the configuration differs between the state as of from and that as of to, an item for each thing, in order of its first change in between: which members differ, and the entries that led there, with who and why. A page can have fewer items than asked for when they are large.
+	//
+	// Roles: admin, auditor, operator.
+	//
+	// Corresponds with GET /v1/tenants/{tenant}/state/diff (the `DiffState` operationId).
+	DiffState(ctx context.Context, tenant string, params *DiffStateParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListSubscriptions List subscriptions
 	//
 	// Subscriptions that aren't deleted, now or as of a moment.
@@ -7570,6 +7850,44 @@ func (c *Client) PreviewRouting(ctx context.Context, tenant string, body Preview
 // Corresponds with GET /v1/tenants/{tenant}/skips (the `ListSkips` operationId).
 func (c *Client) ListSkips(ctx context.Context, tenant string, params *ListSkipsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListSkipsRequest(c.Server, tenant, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetState Get a tenant's state as of a moment
+//
+// The tenant's whole configuration and the numbers of its deliveries by status, now or as of a moment. The member state follows from the log up to Hooktrail-Sequence alone, so every server and every independent fold of the log has the same one. Its hash, in Hooktrail-State-SHA256 and state_sha256, is the SHA-256 of the member in canonical JSON (RFC 8785), which is how it is sent. To compute it from the log: for each stream of kind tenant, key, endpoint, subscription or event-type take the last entry up to the sequence, leave out what that entry deletes or revokes, and make {config, created_sequence, id, updated_sequence, version} of data.config, the sequence of the stream's first entry, the stream's id, the entry's sequence and its stream_version; in an event type's config, schema and examples are replaced by schema_sha256 and examples_sha256. Lists are in order of created_sequence. A delivery is pending from the routing that names it on; delivery.attempt_finished says its status, delivery.redriven makes it retrying, delivery.cancelled cancelled. Names of keys stand beside the state, since an erasure destroys them. Where very many deliveries have moved on since the moment, counting them can take longer than a request may (503).
+//
+// Roles: admin, auditor, operator.
+//
+// Corresponds with GET /v1/tenants/{tenant}/state (the `GetState` operationId).
+func (c *Client) GetState(ctx context.Context, tenant string, params *GetStateParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetStateRequest(c.Server, tenant, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DiffState List what changed between two moments
+//
+// What of the configuration differs between the state as of from and that as of to, an item for each thing, in order of its first change in between: which members differ, and the entries that led there, with who and why. A page can have fewer items than asked for when they are large.
+//
+// Roles: admin, auditor, operator.
+//
+// Corresponds with GET /v1/tenants/{tenant}/state/diff (the `DiffState` operationId).
+func (c *Client) DiffState(ctx context.Context, tenant string, params *DiffStateParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDiffStateRequest(c.Server, tenant, params)
 	if err != nil {
 		return nil, err
 	}
@@ -12813,6 +13131,266 @@ func NewListSkipsRequest(server string, tenant string, params *ListSkipsParams) 
 	return req, nil
 }
 
+// NewGetStateRequest constructs an http.Request for the GetState method
+func NewGetStateRequest(server string, tenant string, params *GetStateParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenants/%s/state", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.AsOf != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "as_of", *params.AsOf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AsOfSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "as_of_sequence", *params.AsOfSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.MinSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "min_sequence", *params.MinSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.Prefer != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewDiffStateRequest constructs an http.Request for the DiffState method
+func NewDiffStateRequest(server string, tenant string, params *DiffStateParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenants/%s/state/diff", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Order != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "order", *params.Order, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.FromSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from_sequence", *params.FromSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ToSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to_sequence", *params.ToSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.MinSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "min_sequence", *params.MinSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.Prefer != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewListSubscriptionsRequest constructs an http.Request for the ListSubscriptions method
 func NewListSubscriptionsRequest(server string, tenant string, params *ListSubscriptionsParams) (*http.Request, error) {
 	var err error
@@ -14352,6 +14930,28 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/tenants/{tenant}/skips (the `ListSkips` operationId).
 	ListSkipsWithResponse(ctx context.Context, tenant string, params *ListSkipsParams, reqEditors ...RequestEditorFn) (*ListSkipsResponse, error)
+
+	// GetStateWithResponse Get a tenant's state as of a moment
+	//
+	// The tenant's whole configuration and the numbers of its deliveries by status, now or as of a moment. The member state follows from the log up to Hooktrail-Sequence alone, so every server and every independent fold of the log has the same one. Its hash, in Hooktrail-State-SHA256 and state_sha256, is the SHA-256 of the member in canonical JSON (RFC 8785), which is how it is sent. To compute it from the log: for each stream of kind tenant, key, endpoint, subscription or event-type take the last entry up to the sequence, leave out what that entry deletes or revokes, and make {config, created_sequence, id, updated_sequence, version} of data.config, the sequence of the stream's first entry, the stream's id, the entry's sequence and its stream_version; in an event type's config, schema and examples are replaced by schema_sha256 and examples_sha256. Lists are in order of created_sequence. A delivery is pending from the routing that names it on; delivery.attempt_finished says its status, delivery.redriven makes it retrying, delivery.cancelled cancelled. Names of keys stand beside the state, since an erasure destroys them. Where very many deliveries have moved on since the moment, counting them can take longer than a request may (503).
+	//
+	// Roles: admin, auditor, operator.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/tenants/{tenant}/state (the `GetState` operationId).
+	GetStateWithResponse(ctx context.Context, tenant string, params *GetStateParams, reqEditors ...RequestEditorFn) (*GetStateResponse, error)
+
+	// DiffStateWithResponse List what changed between two moments
+	//
+	// What of the configuration differs between the state as of from and that as of to, an item for each thing, in order of its first change in between: which members differ, and the entries that led there, with who and why. A page can have fewer items than asked for when they are large.
+	//
+	// Roles: admin, auditor, operator.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/tenants/{tenant}/state/diff (the `DiffState` operationId).
+	DiffStateWithResponse(ctx context.Context, tenant string, params *DiffStateParams, reqEditors ...RequestEditorFn) (*DiffStateResponse, error)
 
 	// ListSubscriptionsWithResponse List subscriptions
 	//
@@ -20245,6 +20845,216 @@ func (r ListSkipsResponse) ContentType() string {
 	return ""
 }
 
+// GetStateResponse200Headers the declared response headers of an HTTP 200 response for GetState
+type GetStateResponse200Headers struct {
+	HooktrailSequence    *string
+	HooktrailStateSHA256 *string
+}
+
+type GetStateResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *State
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetStateResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetStateResponse) GetJSON200() *State {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetStateResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetStateResponse) GetApplicationproblemJSON401() *Problem {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetStateResponse) GetApplicationproblemJSON403() *Problem {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetStateResponse) GetApplicationproblemJSON404() *Problem {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetStateResponse) GetApplicationproblemJSON422() *Problem {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetStateResponse) GetApplicationproblemJSON429() *Problem {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetStateResponse) GetApplicationproblemJSON500() *Problem {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetStateResponse) GetApplicationproblemJSON503() *Problem {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetStateResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetStateResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetStateResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetStateResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DiffStateResponse200Headers the declared response headers of an HTTP 200 response for DiffState
+type DiffStateResponse200Headers struct {
+	HooktrailSequence *string
+	Link              *string
+}
+
+type DiffStateResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ThingChangePage
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *DiffStateResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DiffStateResponse) GetJSON200() *ThingChangePage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DiffStateResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r DiffStateResponse) GetApplicationproblemJSON401() *Problem {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DiffStateResponse) GetApplicationproblemJSON403() *Problem {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r DiffStateResponse) GetApplicationproblemJSON404() *Problem {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r DiffStateResponse) GetApplicationproblemJSON422() *Problem {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DiffStateResponse) GetApplicationproblemJSON429() *Problem {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r DiffStateResponse) GetApplicationproblemJSON500() *Problem {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r DiffStateResponse) GetApplicationproblemJSON503() *Problem {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DiffStateResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DiffStateResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DiffStateResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DiffStateResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListSubscriptionsResponse200Headers the declared response headers of an HTTP 200 response for ListSubscriptions
 type ListSubscriptionsResponse200Headers struct {
 	HooktrailSequence *string
@@ -22433,6 +23243,40 @@ func (c *ClientWithResponses) ListSkipsWithResponse(ctx context.Context, tenant 
 		return nil, err
 	}
 	return ParseListSkipsResponse(rsp)
+}
+
+// GetStateWithResponse Get a tenant's state as of a moment
+//
+// The tenant's whole configuration and the numbers of its deliveries by status, now or as of a moment. The member state follows from the log up to Hooktrail-Sequence alone, so every server and every independent fold of the log has the same one. Its hash, in Hooktrail-State-SHA256 and state_sha256, is the SHA-256 of the member in canonical JSON (RFC 8785), which is how it is sent. To compute it from the log: for each stream of kind tenant, key, endpoint, subscription or event-type take the last entry up to the sequence, leave out what that entry deletes or revokes, and make {config, created_sequence, id, updated_sequence, version} of data.config, the sequence of the stream's first entry, the stream's id, the entry's sequence and its stream_version; in an event type's config, schema and examples are replaced by schema_sha256 and examples_sha256. Lists are in order of created_sequence. A delivery is pending from the routing that names it on; delivery.attempt_finished says its status, delivery.redriven makes it retrying, delivery.cancelled cancelled. Names of keys stand beside the state, since an erasure destroys them. Where very many deliveries have moved on since the moment, counting them can take longer than a request may (503).
+//
+// Roles: admin, auditor, operator.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/tenants/{tenant}/state (the `GetState` operationId).
+func (c *ClientWithResponses) GetStateWithResponse(ctx context.Context, tenant string, params *GetStateParams, reqEditors ...RequestEditorFn) (*GetStateResponse, error) {
+	rsp, err := c.GetState(ctx, tenant, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetStateResponse(rsp)
+}
+
+// DiffStateWithResponse List what changed between two moments
+//
+// What of the configuration differs between the state as of from and that as of to, an item for each thing, in order of its first change in between: which members differ, and the entries that led there, with who and why. A page can have fewer items than asked for when they are large.
+//
+// Roles: admin, auditor, operator.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/tenants/{tenant}/state/diff (the `DiffState` operationId).
+func (c *ClientWithResponses) DiffStateWithResponse(ctx context.Context, tenant string, params *DiffStateParams, reqEditors ...RequestEditorFn) (*DiffStateResponse, error) {
+	rsp, err := c.DiffState(ctx, tenant, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDiffStateResponse(rsp)
 }
 
 // ListSubscriptionsWithResponse List subscriptions
@@ -28417,6 +29261,210 @@ func ParseListSkipsResponse(rsp *http.Response) (*ListSkipsResponse, error) {
 	switch {
 	case rsp.StatusCode == 200:
 		var headers ListSkipsResponse200Headers
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetStateResponse parses an HTTP response from a GetStateWithResponse call
+func ParseGetStateResponse(rsp *http.Response) (*GetStateResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetStateResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest State
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetStateResponse200Headers
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-State-SHA256"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-State-SHA256", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailStateSHA256 = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDiffStateResponse parses an HTTP response from a DiffStateWithResponse call
+func ParseDiffStateResponse(rsp *http.Response) (*DiffStateResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DiffStateResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ThingChangePage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers DiffStateResponse200Headers
 		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

@@ -20,6 +20,8 @@ type Snapshot struct {
 	EventTypes    []projections.EventType
 	Deliveries    []projections.Delivery
 	Attempts      [][]projections.Attempt
+	State         string // canonical JSON; empty without a tenant
+	Changed       []projections.Changed
 }
 
 // Take reads a tenant's Snapshot, lists in pages of a size. Every row of a list is also fetched by itself, and every filter
@@ -54,7 +56,37 @@ func Take(ctx context.Context, r projections.Reader, as projections.AsOf, size i
 	if s.EventTypes, err = takeEventTypes(ctx, r, as, size); err != nil {
 		return s, err
 	}
+	state, err := projections.ReadState(ctx, r, as, func(int) error { return nil })
+	if err != nil && !errors.Is(err, domain.ErrNotFound) {
+		return s, err
+	}
+	s.State = string(state.JSON)
+	if s.Changed, err = takeChanged(ctx, r, as, size); err != nil {
+		return s, err
+	}
 	return s, s.takeDeliveries(ctx, r, as, size)
+}
+
+// takeChanged lists what changed in the second half of the log, both ways.
+func takeChanged(ctx context.Context, r projections.Reader, as projections.AsOf, size int) ([]projections.Changed, error) {
+	upTo := r.Sequence()
+	if as.Set {
+		upTo = as.Sequence
+	}
+	list := func(p projections.Page) ([]projections.Changed, error) { return r.Changed(ctx, upTo/2, upTo, p) }
+	key := func(c projections.Changed) (domain.UUID, projections.Origin) {
+		return c.Stream.ID, projections.Origin{Sequence: c.First}
+	}
+	up, err := walk(projections.Page{Limit: size}, list, key)
+	if err != nil {
+		return nil, err
+	}
+	down, err := walk(projections.Page{Limit: size, Descending: true}, list, key)
+	slices.Reverse(down)
+	if err == nil && !slices.Equal(up, down) {
+		err = fmt.Errorf("changes differ upwards and downwards: %+v, %+v", up, down)
+	}
+	return up, err
 }
 
 func takeEventTypes(ctx context.Context, r projections.Reader, as projections.AsOf, size int) ([]projections.EventType, error) {
