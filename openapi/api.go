@@ -76,7 +76,7 @@ func register(a *api) {
 	add(a, "test-filter", "POST "+tenant+"/filters/test", "Try a filter", roles(admin), testFilter, rest.Limited)
 	add(a, "preview-routing", "POST "+tenant+"/route-previews", "Preview an event's routing", roles(admin, auditor), previewRouting, rest.Limited)
 
-	add(a, "list-deliveries", "GET "+tenant+"/deliveries", "List deliveries", roles(admin, auditor, receiver), listDeliveries)
+	add(a, "list-deliveries", "GET "+tenant+"/deliveries", "List deliveries", roles(admin, auditor, receiver), listDeliveries, rest.Limited)
 	add(a, "get-delivery", "GET "+tenant+"/deliveries/{id}", "Get a delivery", roles(admin, auditor, receiver), getDelivery)
 	add(a, "list-attempts", "GET "+tenant+"/deliveries/{id}/attempts", "List a delivery's attempts", roles(admin, auditor, receiver), listAttempts)
 	add(a, "get-attempt-body", "GET "+tenant+"/deliveries/{id}/attempts/{number}/body", "Get the body that an attempt sent", roles(admin, auditor, receiver), getAttemptBody, rest.AnswersIn("application/octet-stream", rest.BytesSchema))

@@ -182,9 +182,12 @@ func descriptions() map[string]string {
 		"pause-subscription":  "What it would match from now on is skipped, and routing says so.",
 		"resume-subscription": "Ends a pause. What was skipped meanwhile stays skipped.",
 		"list-deliveries": "In order of creation, now or as of a moment. It reflects what the view has; " +
-			"min_sequence demands more.",
+			"min_sequence demands more. Filters by event type, subject and outcome are looked up for one delivery " +
+			"after the other; those by outcome (status code, error, duration) go by the last attempt that was finished " +
+			"at the moment shown. One request examines at most 5,000 deliveries: a page can then have fewer items than " +
+			"asked for, or none, and a cursor.",
 		"get-delivery":  "The delivery's state, now or as of a moment.",
-		"list-attempts": "All attempts, with what was sent and what came back.",
+		"list-attempts": "With what was sent and what came back, in order of their numbers.",
 		"get-attempt-body": "The exact bytes, built again from the log and checked against the hash that was " +
 			"recorded. With as_of, 404 unless the attempt had begun by then.",
 		"redrive-delivery": "Sets a dead delivery going again, with its schedule from the start. Attempt " +

@@ -360,6 +360,24 @@ func (e ListDeliveriesParamsStatus) Valid() bool {
 	}
 }
 
+// Defines values for ListAttemptsParamsOrder.
+const (
+	ListAttemptsParamsOrderAsc  ListAttemptsParamsOrder = "asc"
+	ListAttemptsParamsOrderDesc ListAttemptsParamsOrder = "desc"
+)
+
+// Valid indicates whether the value is a known member of the ListAttemptsParamsOrder enum.
+func (e ListAttemptsParamsOrder) Valid() bool {
+	switch e {
+	case ListAttemptsParamsOrderAsc:
+		return true
+	case ListAttemptsParamsOrderDesc:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListEndpointsParamsOrder.
 const (
 	ListEndpointsParamsOrderAsc  ListEndpointsParamsOrder = "asc"
@@ -3630,6 +3648,24 @@ type ListDeliveriesParams struct {
 	// To Routed before this time.
 	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
 
+	// EventType Those of events of this type.
+	EventType *string `form:"event_type,omitempty" json:"event_type,omitempty"`
+
+	// Subject Those of events about this subject.
+	Subject *string `form:"subject,omitempty" json:"subject,omitempty"`
+
+	// StatusCode Those whose last finished attempt was answered so.
+	StatusCode *int64 `form:"status_code,omitempty" json:"status_code,omitempty"`
+
+	// Error Those whose last finished attempt failed so: the attempt's error.
+	Error *string `form:"error,omitempty" json:"error,omitempty"`
+
+	// MinDurationMs Those whose last finished attempt took at least this long, in milliseconds.
+	MinDurationMs *float64 `form:"min_duration_ms,omitempty" json:"min_duration_ms,omitempty"`
+
+	// MaxDurationMs Those whose last finished attempt took less than this.
+	MaxDurationMs *float64 `form:"max_duration_ms,omitempty" json:"max_duration_ms,omitempty"`
+
 	// AsOf Show the state as of this time: after every entry recorded at or before it. In the future: 422.
 	AsOf *time.Time `form:"as_of,omitempty" json:"as_of,omitempty"`
 
@@ -3666,6 +3702,15 @@ type GetDeliveryParams struct {
 
 // ListAttemptsParams defines parameters for ListAttempts.
 type ListAttemptsParams struct {
+	// Limit At most this many items.
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The next of an earlier page, with the same filters.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Order By creation.
+	Order *ListAttemptsParamsOrder `form:"order,omitempty" json:"order,omitempty"`
+
 	// AsOf Show the state as of this time: after every entry recorded at or before it. In the future: 422.
 	AsOf *time.Time `form:"as_of,omitempty" json:"as_of,omitempty"`
 
@@ -3678,6 +3723,9 @@ type ListAttemptsParams struct {
 	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
 }
+
+// ListAttemptsParamsOrder defines parameters for ListAttempts.
+type ListAttemptsParamsOrder string
 
 // GetAttemptBodyParams defines parameters for GetAttemptBody.
 type GetAttemptBodyParams struct {
@@ -5575,7 +5623,7 @@ type ClientInterface interface {
 
 	// ListDeliveries List deliveries
 	//
-	// In order of creation, now or as of a moment. It reflects what the view has; min_sequence demands more.
+	// In order of creation, now or as of a moment. It reflects what the view has; min_sequence demands more. Filters by event type, subject and outcome are looked up for one delivery after the other; those by outcome (status code, error, duration) go by the last attempt that was finished at the moment shown. One request examines at most 5,000 deliveries: a page can then have fewer items than asked for, or none, and a cursor.
 	//
 	// Roles: admin, auditor, operator, receiver.
 	//
@@ -5593,7 +5641,7 @@ type ClientInterface interface {
 
 	// ListAttempts List a delivery's attempts
 	//
-	// All attempts, with what was sent and what came back.
+	// With what was sent and what came back, in order of their numbers.
 	//
 	// Roles: admin, auditor, operator, receiver.
 	//
@@ -6692,7 +6740,7 @@ func (c *Client) UpdateTenantWithApplicationMergePatchPlusJSONBody(ctx context.C
 
 // ListDeliveries List deliveries
 //
-// In order of creation, now or as of a moment. It reflects what the view has; min_sequence demands more.
+// In order of creation, now or as of a moment. It reflects what the view has; min_sequence demands more. Filters by event type, subject and outcome are looked up for one delivery after the other; those by outcome (status code, error, duration) go by the last attempt that was finished at the moment shown. One request examines at most 5,000 deliveries: a page can then have fewer items than asked for, or none, and a cursor.
 //
 // Roles: admin, auditor, operator, receiver.
 //
@@ -6730,7 +6778,7 @@ func (c *Client) GetDelivery(ctx context.Context, tenant string, id openapi_type
 
 // ListAttempts List a delivery's attempts
 //
-// All attempts, with what was sent and what came back.
+// With what was sent and what came back, in order of their numbers.
 //
 // Roles: admin, auditor, operator, receiver.
 //
@@ -9230,6 +9278,78 @@ func NewListDeliveriesRequest(server string, tenant string, params *ListDeliveri
 
 		}
 
+		if params.EventType != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "event_type", *params.EventType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Subject != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "subject", *params.Subject, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.StatusCode != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "status_code", *params.StatusCode, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Error != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "error", *params.Error, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.MinDurationMs != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "min_duration_ms", *params.MinDurationMs, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "number", Format: "double"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.MaxDurationMs != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "max_duration_ms", *params.MaxDurationMs, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "number", Format: "double"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.AsOf != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "as_of", *params.AsOf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
@@ -9443,6 +9563,42 @@ func NewListAttemptsRequest(server string, tenant string, id openapi_types.UUID,
 		// styled parameters, preserving literal commas as delimiters
 		// per the OpenAPI spec (e.g. "color=blue,black,brown").
 		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Order != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "order", *params.Order, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
 
 		if params.AsOf != nil {
 
@@ -14295,7 +14451,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListDeliveriesWithResponse List deliveries
 	//
-	// In order of creation, now or as of a moment. It reflects what the view has; min_sequence demands more.
+	// In order of creation, now or as of a moment. It reflects what the view has; min_sequence demands more. Filters by event type, subject and outcome are looked up for one delivery after the other; those by outcome (status code, error, duration) go by the last attempt that was finished at the moment shown. One request examines at most 5,000 deliveries: a page can then have fewer items than asked for, or none, and a cursor.
 	//
 	// Roles: admin, auditor, operator, receiver.
 	//
@@ -14317,7 +14473,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListAttemptsWithResponse List a delivery's attempts
 	//
-	// All attempts, with what was sent and what came back.
+	// With what was sent and what came back, in order of their numbers.
 	//
 	// Roles: admin, auditor, operator, receiver.
 	//
@@ -16474,6 +16630,8 @@ type ListDeliveriesResponse struct {
 	ApplicationproblemJSON404 *Problem
 	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
 	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *Problem
 	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationproblemJSON500 *Problem
 	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -16510,6 +16668,11 @@ func (r ListDeliveriesResponse) GetApplicationproblemJSON404() *Problem {
 // GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
 func (r ListDeliveriesResponse) GetApplicationproblemJSON422() *Problem {
 	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListDeliveriesResponse) GetApplicationproblemJSON429() *Problem {
+	return r.ApplicationproblemJSON429
 }
 
 // GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -22261,7 +22424,7 @@ func (c *ClientWithResponses) UpdateTenantWithApplicationMergePatchPlusJSONBodyW
 
 // ListDeliveriesWithResponse List deliveries
 //
-// In order of creation, now or as of a moment. It reflects what the view has; min_sequence demands more.
+// In order of creation, now or as of a moment. It reflects what the view has; min_sequence demands more. Filters by event type, subject and outcome are looked up for one delivery after the other; those by outcome (status code, error, duration) go by the last attempt that was finished at the moment shown. One request examines at most 5,000 deliveries: a page can then have fewer items than asked for, or none, and a cursor.
 //
 // Roles: admin, auditor, operator, receiver.
 //
@@ -22295,7 +22458,7 @@ func (c *ClientWithResponses) GetDeliveryWithResponse(ctx context.Context, tenan
 
 // ListAttemptsWithResponse List a delivery's attempts
 //
-// All attempts, with what was sent and what came back.
+// With what was sent and what came back, in order of their numbers.
 //
 // Roles: admin, auditor, operator, receiver.
 //
@@ -24866,6 +25029,13 @@ func ParseListDeliveriesResponse(rsp *http.Response) (*ListDeliveriesResponse, e
 			return nil, err
 		}
 		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest Problem

@@ -118,9 +118,42 @@ func (s *Snapshot) takeDeliveries(ctx context.Context, r projections.Reader, as 
 		}
 		s.Attempts = append(s.Attempts, attempts)
 	}
+	if err := s.searchDeliveries(ctx, r, as); err != nil {
+		return fmt.Errorf("as of %+v: %w", as, err)
+	}
 	for _, f := range deliveryFilters(s.Deliveries) {
 		if err := exact(f.DeliveryFilter, s.Deliveries, f.passes, size, list(f.DeliveryFilter), deliveryKey); err != nil {
 			return fmt.Errorf("as of %+v: %w", as, err)
+		}
+	}
+	return nil
+}
+
+// searchDeliveries checks that searches find what they should, by events and by the attempts that were read one by one.
+func (s *Snapshot) searchDeliveries(ctx context.Context, r projections.Reader, as projections.AsOf) error {
+	ends := make(map[domain.UUID]*domain.AttemptEnd)
+	for i, attempts := range s.Attempts {
+		for _, a := range attempts {
+			if a.Result != nil {
+				ends[s.Deliveries[i].ID] = &a.Result.AttemptEnd
+			}
+		}
+	}
+	types, subjects := make(map[domain.UUID]domain.EventType), make(map[domain.UUID]string)
+	for _, d := range s.Deliveries {
+		e, err := r.Event(ctx, d.Event)
+		if err != nil && !errors.Is(err, domain.ErrNotFound) {
+			return err
+		}
+		types[d.ID], subjects[d.ID] = e.Attrs.Type, e.Attrs.Subject
+	}
+	for _, f := range deliverySearches(s.Deliveries, ends, types, subjects) {
+		list := func(p projections.Page) ([]projections.Delivery, error) {
+			found, _, err := projections.SearchDeliveries(ctx, r, f.DeliverySearch, p, as)
+			return found, err
+		}
+		if err := exact(f.DeliverySearch, s.Deliveries, f.passes, 1000, list, deliveryKey); err != nil {
+			return err
 		}
 	}
 	return nil

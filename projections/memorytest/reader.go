@@ -246,6 +246,33 @@ func changedOf[T any](l *list[T], kind domain.StreamKind, after, upTo domain.Seq
 	return changed
 }
 
+func (r *memoryReader) EventsAmong(_ context.Context, sequences []domain.Sequence, typ domain.EventType, subject string) (chosen []domain.Sequence, err error) {
+	t := r.lock()
+	defer r.m.mu.RUnlock()
+	for _, h := range t.events.order {
+		e := t.events.at(h, r.last)
+		if e != nil && slices.Contains(sequences, e.Created.Sequence) && (typ == "" || e.Attrs.Type == typ) &&
+			(subject == "" || e.Attrs.Subject == subject) {
+			chosen = append(chosen, e.Created.Sequence)
+		}
+	}
+	return chosen, nil
+}
+
+func (r *memoryReader) Ends(_ context.Context, deliveries []projections.Delivery, as projections.AsOf) ([][]domain.AttemptEnd, error) {
+	t := r.lock()
+	defer r.m.mu.RUnlock()
+	ends := make([][]domain.AttemptEnd, len(deliveries))
+	for i := range deliveries {
+		for _, a := range attemptsAt(t.attempts[deliveries[i].ID], r.at(as)) {
+			if a.Result != nil {
+				ends[i] = append(ends[i], a.Result.AttemptEnd)
+			}
+		}
+	}
+	return ends, nil
+}
+
 func (r *memoryReader) Attempts(_ context.Context, delivery domain.UUID, as projections.AsOf) ([]projections.Attempt, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
