@@ -86,6 +86,10 @@ func register(a *api) {
 	add(a, "get-state", "GET "+tenant+"/state", "Get a tenant's state as of a moment", roles(admin, auditor), getState, rest.Answers[stateOut], rest.Limited)
 	add(a, "diff-state", "GET "+tenant+"/state/diff", "List what changed between two moments", roles(admin, auditor), diffState, rest.Answers[rest.Page[thingChangeOut]], rest.Limited)
 
+	add(a, "create-reconciliation", "POST "+tenant+"/reconciliations", "Reconcile a period", roles(admin, auditor), createReconciliation, documentReconciliation)
+	add(a, "list-reconciliations", "GET "+tenant+"/reconciliations", "List reconciliations", roles(admin, auditor), listReconciliations, rest.Answers[rest.Page[reconciliationOut]], rest.Limited)
+	add(a, "get-reconciliation", "GET "+tenant+"/reconciliations/{id}", "Get a reconciliation", roles(admin, auditor), getReconciliation)
+
 	add(a, "list-log", "GET "+tenant+"/log", "Ask the log", roles(admin, auditor), listLog, rest.Answers[rest.Page[entryOut]], rest.AlsoInstance, rest.Limited)
 	add(a, "get-log-entry", "GET "+tenant+"/log/{sequence}", "Get an entry of the log", roles(admin, auditor), getLogEntry, rest.Answers[entryOut], rest.AlsoInstance)
 	add(a, "tail-log", "GET "+tenant+"/log/tail", "Follow the log", roles(admin, auditor), tailLog, rest.AnswersIn("text/event-stream", rest.TextSchema), rest.AlsoInstance)

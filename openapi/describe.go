@@ -32,6 +32,7 @@ past moment; ` + "`Hooktrail-Sequence`" + ` says which sequence an answer reflec
 		{Name: "Registrations", Description: "Receivers use them to make endpoints themselves."},
 		{Name: "Subscriptions", Description: "Which event types go to which endpoint."},
 		{Name: "Deliveries", Description: "One event for one endpoint, its attempts, and what was sent in each."},
+		{Name: "Reconciliations", Description: "What was sent in a period, against what became of it and what receivers have."},
 		{Name: "State", Description: "A tenant as of any moment, and what changed since."},
 		{Name: "Log", Description: "The audit query."},
 		{Name: "Health", Description: "For orchestrators and monitoring."},
@@ -42,7 +43,7 @@ past moment; ` + "`Hooktrail-Sequence`" + ` says which sequence an answer reflec
 func tagOf(path string) string {
 	for _, tag := range []string{
 		"profiles", "keys", "events", "endpoints", "registrations", "subscriptions",
-		"deliveries", "state", "log",
+		"deliveries", "reconciliations", "state", "log",
 	} {
 		if strings.Contains(path+"/", "/"+tag+"/") {
 			return strings.ToUpper(tag[:1]) + tag[1:]
@@ -208,6 +209,17 @@ func descriptions() map[string]string {
 		"diff-state": "What of the configuration differs between the state as of from and that as of to, an item " +
 			"for each thing, in order of its first change in between: which members differ, and the entries that led " +
 			"there, with who and why. A page can have fewer items than asked for when they are large.",
+		"create-reconciliation": "Counts what was routed in a period and what became of it as of the log's end, for a " +
+			"tenant or one endpoint: the sums close, and what doesn't is listed. With the list of ids that the " +
+			"endpoint's receiver has, as CSV with a header (column id or event_id) or NDJSON (a string, or an object " +
+			"with id or event_id, a line), it also tells what they lack, what they have twice, and what they have that " +
+			"was never sent in the period. Ids are those that deliveries show as event_id. A list has at most 20 " +
+			"million ids and 2 GiB, is read as it comes, and isn't kept: results name its lines. The answer is 202, " +
+			"with the place where the status and the result are to be had. A tenant has one reconciliation at a time " +
+			"(429). Order and result are entries of the log.",
+		"list-reconciliations": "In the order in which they were asked for. The log is searched in bounded steps: a page " +
+			"can have fewer items than asked for, or none, and a cursor.",
+		"get-reconciliation": "Its status, and its result once it has succeeded.",
 		"list-log": "The audit query: every entry of the tenant's log, or those that the filters " +
 			"choose. The operator may ask the instance's own log, under the name _instance.",
 		"get-log-entry": "One entry, with the exact bytes that went into the tenant's Merkle tree.",

@@ -468,6 +468,24 @@ func (e ListLogParamsOrder) Valid() bool {
 	}
 }
 
+// Defines values for ListReconciliationsParamsOrder.
+const (
+	ListReconciliationsParamsOrderAsc  ListReconciliationsParamsOrder = "asc"
+	ListReconciliationsParamsOrderDesc ListReconciliationsParamsOrder = "desc"
+)
+
+// Valid indicates whether the value is a known member of the ListReconciliationsParamsOrder enum.
+func (e ListReconciliationsParamsOrder) Valid() bool {
+	switch e {
+	case ListReconciliationsParamsOrderAsc:
+		return true
+	case ListReconciliationsParamsOrderDesc:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListRegistrationsParamsOrder.
 const (
 	ListRegistrationsParamsOrderAsc  ListRegistrationsParamsOrder = "asc"
@@ -551,6 +569,17 @@ type Actor struct {
 	//
 	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6f
 	Principal *openapi_types.UUID `json:"principal,omitempty"`
+}
+
+// Apart defines model for Apart.
+type Apart struct {
+	// Count How many.
+	//
+	// Examples: 1
+	Count int64 `json:"count"`
+
+	// Items The first of them, at most 200.
+	Items []Discrepancy `json:"items"`
 }
 
 // Attempt defines model for Attempt.
@@ -1027,6 +1056,24 @@ type DeliveryPage struct {
 	//
 	// Examples: AAAAAAAAACkAAAAAAAAAGPt1z3mJ0mQk
 	Next *string `json:"next"`
+}
+
+// Discrepancy defines model for Discrepancy.
+type Discrepancy struct {
+	// DeliveryId The delivery.
+	//
+	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d73
+	DeliveryId *openapi_types.UUID `json:"delivery_id,omitempty"`
+
+	// Kind not_in_views: the log names the delivery, the views don't have it; not_in_log: the other way round; unreadable: the content of an event's entry was destroyed or is damaged; more may be added.
+	//
+	// Examples: not_in_views
+	Kind string `json:"kind"`
+
+	// Sequence The entry.
+	//
+	// Examples: 44
+	Sequence int64 `json:"sequence"`
 }
 
 // Endpoint defines model for Endpoint.
@@ -2119,6 +2166,30 @@ type KeyRequest struct {
 	Role string `json:"role"`
 }
 
+// Lack defines model for Lack.
+type Lack struct {
+	// Count How many.
+	//
+	// Examples: 1
+	Count int64 `json:"count"`
+
+	// Items The first of them, at most 200.
+	Items []Lacking `json:"items"`
+}
+
+// Lacking defines model for Lacking.
+type Lacking struct {
+	// DeliveryId The delivery.
+	//
+	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d73
+	DeliveryId openapi_types.UUID `json:"delivery_id"`
+
+	// EventId Its event; absent when the views don't have the delivery.
+	//
+	// Examples: order-4711
+	EventId *string `json:"event_id,omitempty"`
+}
+
 // Limits defines model for Limits.
 type Limits struct {
 	// Endpoints Endpoints.
@@ -2173,6 +2244,19 @@ type LimitsPatch struct {
 	//
 	// Examples: 20000
 	Subscriptions *int64 `json:"subscriptions,omitempty"`
+}
+
+// Lines defines model for Lines.
+type Lines struct {
+	// Count How many.
+	//
+	// Examples: 1
+	Count int64 `json:"count"`
+
+	// Lines Of the list, from 1: the first of them, at most 200.
+	//
+	// Examples: [17]
+	Lines []int64 `json:"lines"`
 }
 
 // Match defines model for Match.
@@ -2322,6 +2406,19 @@ type ProfilePage struct {
 	Next *string `json:"next"`
 }
 
+// Progress defines model for Progress.
+type Progress struct {
+	// Done Entries of the log that were looked at.
+	//
+	// Examples: 2000
+	Done int64 `json:"done"`
+
+	// Total Of so many.
+	//
+	// Examples: 4712
+	Total int64 `json:"total"`
+}
+
 // PutEventType defines model for PutEventType.
 type PutEventType struct {
 	// Changes What breaks for those who read events by the schema before: that of the same version or, for a new version, that of the newest.
@@ -2446,6 +2543,171 @@ type Receipt struct {
 type Receipts struct {
 	// Items A receipt an event, in the batch's order.
 	Items []Receipt `json:"items"`
+}
+
+// Received defines model for Received.
+type Received struct {
+	// Both Sent, delivered, and in the list.
+	//
+	// Examples: 4
+	Both int64 `json:"both"`
+
+	// Distinct Different ids in the list: the sum of both, undelivered and unsent.
+	//
+	// Examples: 6
+	Distinct int64 `json:"distinct"`
+
+	// Erased Delivered, and not compared: the subject was erased, and the id with it.
+	//
+	// Examples: 0
+	Erased int64 `json:"erased"`
+
+	// Lacking Delivered, and not in the list.
+	Lacking Lack `json:"lacking"`
+
+	// Repeated Lines whose id is in an earlier line.
+	Repeated Lines `json:"repeated"`
+
+	// Undelivered In the list although no attempt is known to have succeeded.
+	//
+	// Examples: 1
+	Undelivered int64 `json:"undelivered"`
+
+	// Unsent Ids that were never sent in the period, by their first lines.
+	Unsent Lines `json:"unsent"`
+}
+
+// ReceivedList defines model for ReceivedList.
+type ReceivedList struct {
+	// Bytes Its length.
+	//
+	// Examples: 40960
+	Bytes int64 `json:"bytes"`
+
+	// Ids Lines with an id.
+	//
+	// Examples: 1111
+	Ids int64 `json:"ids"`
+
+	// Sha256 Of the list's bytes, in hex.
+	//
+	// Examples: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+	Sha256 string `json:"sha256"`
+}
+
+// Reconciliation defines model for Reconciliation.
+type Reconciliation struct {
+	// Actor Who asked for it.
+	Actor Actor `json:"actor"`
+
+	// Apart What doesn't close.
+	Apart *Apart `json:"apart,omitempty"`
+
+	// AsOfSequence What became of it as of this entry: the last one when it was asked for.
+	//
+	// Examples: 5100
+	AsOfSequence int64 `json:"as_of_sequence"`
+
+	// CreatedAt When it was asked for.
+	//
+	// Examples: 2026-07-01T12:00:00Z
+	CreatedAt time.Time `json:"created_at"`
+
+	// EndpointId The one endpoint that it is about.
+	//
+	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70
+	EndpointId *openapi_types.UUID `json:"endpoint_id,omitempty"`
+
+	// FinishedAt When it ended.
+	//
+	// Examples: 2026-07-01T12:00:03Z
+	FinishedAt *time.Time `json:"finished_at,omitempty"`
+
+	// FromSequence What was routed from this entry on.
+	//
+	// Examples: 0
+	FromSequence int64 `json:"from_sequence"`
+
+	// Id The reconciliation.
+	//
+	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d75
+	Id openapi_types.UUID `json:"id"`
+
+	// List The receiver's list, which isn't kept.
+	List *ReceivedList `json:"list,omitempty"`
+
+	// Problem Why it failed.
+	//
+	// Examples: the list was lost
+	Problem *string `json:"problem,omitempty"`
+
+	// Progress While it runs, as the server that does it knows it.
+	Progress *Progress `json:"progress,omitempty"`
+
+	// Reason Why.
+	//
+	// Examples: quarterly review
+	Reason *string `json:"reason,omitempty"`
+
+	// Received The comparison with the receiver's list.
+	Received *Received `json:"received,omitempty"`
+
+	// Status queued, running, succeeded or failed; more may be added.
+	//
+	// Examples: succeeded
+	Status string `json:"status"`
+
+	// Sums What was found.
+	Sums *Sums `json:"sums,omitempty"`
+
+	// ToSequence And before this one.
+	//
+	// Examples: 4712
+	ToSequence int64 `json:"to_sequence"`
+}
+
+// ReconciliationPage defines model for ReconciliationPage.
+type ReconciliationPage struct {
+	// Items The page's items.
+	Items []Reconciliation `json:"items"`
+
+	// Next The cursor of the next page; null on the last one.
+	//
+	// Examples: AAAAAAAAACkAAAAAAAAAGPt1z3mJ0mQk
+	Next *string `json:"next"`
+}
+
+// ReconciliationRequest defines model for ReconciliationRequest.
+type ReconciliationRequest struct {
+	// EndpointId What concerns this endpoint, also a deleted one; the whole tenant by default.
+	//
+	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70
+	EndpointId *openapi_types.UUID `json:"endpoint_id,omitempty"`
+
+	// From What was routed at this time or later; from the log's beginning by default.
+	//
+	// Examples: 2026-07-01T00:00:00Z
+	From *time.Time `json:"from,omitempty"`
+
+	// FromSequence From this entry on. Give this or from.
+	//
+	// Examples: 0
+	FromSequence *int64 `json:"from_sequence,omitempty"`
+
+	// Reason Why it is done; recorded in the log.
+	//
+	// Examples: receiver's maintenance window
+	Reason *string `json:"reason,omitempty"`
+
+	// To And before this time; up to the log's end by default.
+	//
+	// Examples: 2026-08-01T00:00:00Z
+	To *time.Time `json:"to,omitempty"`
+
+	// ToSequence Before this entry. Give this or to.
+	//
+	// Examples: 4712
+	ToSequence *int64 `json:"to_sequence,omitempty"`
 }
 
 // Registration defines model for Registration.
@@ -3117,6 +3379,79 @@ type SubscriptionRequest struct {
 	//
 	// Examples: receiver's maintenance window
 	Reason *string `json:"reason,omitempty"`
+}
+
+// Sums defines model for Sums.
+type Sums struct {
+	// Attempts Attempts of those deliveries that had ended.
+	//
+	// Examples: 12
+	Attempts int64 `json:"attempts"`
+
+	// Cancelled That were cancelled.
+	//
+	// Examples: 1
+	Cancelled int64 `json:"cancelled"`
+
+	// Closes Both sums are right, and nothing is apart.
+	//
+	// Examples: true
+	Closes bool `json:"closes"`
+
+	// Dead That were given up.
+	//
+	// Examples: 2
+	Dead int64 `json:"dead"`
+
+	// Delivered That succeeded.
+	//
+	// Examples: 5
+	Delivered int64 `json:"delivered"`
+
+	// Events Appended in the period: the sum of the four that follow.
+	//
+	// Examples: 7
+	Events int64 `json:"events"`
+
+	// EventsRouted With a delivery.
+	//
+	// Examples: 4
+	EventsRouted int64 `json:"events_routed"`
+
+	// EventsSkipped Without a delivery, and with subscriptions that were skipped.
+	//
+	// Examples: 1
+	EventsSkipped int64 `json:"events_skipped"`
+
+	// EventsUnmatched That no subscription matched.
+	//
+	// Examples: 1
+	EventsUnmatched int64 `json:"events_unmatched"`
+
+	// EventsUnreadable Of which the content was destroyed or is damaged.
+	//
+	// Examples: 1
+	EventsUnreadable int64 `json:"events_unreadable"`
+
+	// Pending That waited, retrying ones too.
+	//
+	// Examples: 1
+	Pending int64 `json:"pending"`
+
+	// Routed Deliveries that were made in the period: the sum of the four that follow.
+	//
+	// Examples: 9
+	Routed int64 `json:"routed"`
+
+	// Skipped Skipped subscriptions by reason. What a filter decided about an erased subject's event isn't known any more.
+	//
+	// Examples: {"subscription_paused":2}
+	Skipped map[string]int64 `json:"skipped"`
+
+	// Unknown Of those, attempts of which nobody knows whether they were delivered.
+	//
+	// Examples: 1
+	Unknown int64 `json:"unknown"`
 }
 
 // Tenant defines model for Tenant.
@@ -4150,6 +4485,66 @@ type GetLogEntryParams struct {
 	Prefer *string `json:"Prefer,omitempty"`
 }
 
+// ListReconciliationsParams defines parameters for ListReconciliations.
+type ListReconciliationsParams struct {
+	// Limit At most this many items.
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The next of an earlier page, with the same filters.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Order By creation.
+	Order *ListReconciliationsParamsOrder `form:"order,omitempty" json:"order,omitempty"`
+
+	// From Asked for at this time or later.
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Asked for before this time.
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
+	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
+
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
+	Prefer *string `json:"Prefer,omitempty"`
+}
+
+// ListReconciliationsParamsOrder defines parameters for ListReconciliations.
+type ListReconciliationsParamsOrder string
+
+// CreateReconciliationParams defines parameters for CreateReconciliation.
+type CreateReconciliationParams struct {
+	// From With a list as the body: see from in the JSON body, as for all of these.
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To See to.
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// FromSequence See from_sequence.
+	FromSequence *int64 `form:"from_sequence,omitempty" json:"from_sequence,omitempty"`
+
+	// ToSequence See to_sequence.
+	ToSequence *int64 `form:"to_sequence,omitempty" json:"to_sequence,omitempty"`
+
+	// EndpointId The endpoint whose receiver gave the list.
+	EndpointId *openapi_types.UUID `form:"endpoint_id,omitempty" json:"endpoint_id,omitempty"`
+
+	// Reason Why it is done; recorded in the log.
+	Reason *string `form:"reason,omitempty" json:"reason,omitempty"`
+
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// GetReconciliationParams defines parameters for GetReconciliation.
+type GetReconciliationParams struct {
+	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
+	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
+
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
+	Prefer *string `json:"Prefer,omitempty"`
+}
+
 // ListRegistrationsParams defines parameters for ListRegistrations.
 type ListRegistrationsParams struct {
 	// Limit At most this many items.
@@ -4770,6 +5165,9 @@ type TestFilterJSONRequestBody = FilterTestRequest
 
 // CreateKeyJSONRequestBody defines body for CreateKey for application/json ContentType.
 type CreateKeyJSONRequestBody = KeyRequest
+
+// CreateReconciliationJSONRequestBody defines body for CreateReconciliation for application/json ContentType.
+type CreateReconciliationJSONRequestBody = ReconciliationRequest
 
 // CreateRegistrationJSONRequestBody defines body for CreateRegistration for application/json ContentType.
 type CreateRegistrationJSONRequestBody = RegistrationRequest
@@ -6130,6 +6528,46 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/tenants/{tenant}/log/{sequence} (the `GetLogEntry` operationId).
 	GetLogEntry(ctx context.Context, tenant string, sequence int64, params *GetLogEntryParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListReconciliations List reconciliations
+	//
+	// In the order in which they were asked for. The log is searched in bounded steps: a page can have fewer items than asked for, or none, and a cursor.
+	//
+	// Roles: admin, auditor, operator.
+	//
+	// Corresponds with GET /v1/tenants/{tenant}/reconciliations (the `ListReconciliations` operationId).
+	ListReconciliations(ctx context.Context, tenant string, params *ListReconciliationsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateReconciliationWithBody Reconcile a period
+	//
+	// Counts what was routed in a period and what became of it as of the log's end, for a tenant or one endpoint: the sums close, and what doesn't is listed. With the list of ids that the endpoint's receiver has, as CSV with a header (column id or event_id) or NDJSON (a string, or an object with id or event_id, a line), it also tells what they lack, what they have twice, and what they have that was never sent in the period. Ids are those that deliveries show as event_id. A list has at most 20 million ids and 2 GiB, is read as it comes, and isn't kept: results name its lines. The answer is 202, with the place where the status and the result are to be had. A tenant has one reconciliation at a time (429). Order and result are entries of the log.
+	//
+	// Roles: admin, auditor, operator.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/reconciliations (the `CreateReconciliation` operationId).
+	CreateReconciliationWithBody(ctx context.Context, tenant string, params *CreateReconciliationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateReconciliation Reconcile a period
+	//
+	// Counts what was routed in a period and what became of it as of the log's end, for a tenant or one endpoint: the sums close, and what doesn't is listed. With the list of ids that the endpoint's receiver has, as CSV with a header (column id or event_id) or NDJSON (a string, or an object with id or event_id, a line), it also tells what they lack, what they have twice, and what they have that was never sent in the period. Ids are those that deliveries show as event_id. A list has at most 20 million ids and 2 GiB, is read as it comes, and isn't kept: results name its lines. The answer is 202, with the place where the status and the result are to be had. A tenant has one reconciliation at a time (429). Order and result are entries of the log.
+	//
+	// Roles: admin, auditor, operator.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/reconciliations (the `CreateReconciliation` operationId).
+	CreateReconciliation(ctx context.Context, tenant string, params *CreateReconciliationParams, body CreateReconciliationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetReconciliation Get a reconciliation
+	//
+	// Its status, and its result once it has succeeded.
+	//
+	// Roles: admin, auditor, operator.
+	//
+	// Corresponds with GET /v1/tenants/{tenant}/reconciliations/{id} (the `GetReconciliation` operationId).
+	GetReconciliation(ctx context.Context, tenant string, id openapi_types.UUID, params *GetReconciliationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListRegistrations List registrations
 	//
@@ -7738,6 +8176,86 @@ func (c *Client) TailLog(ctx context.Context, tenant string, params *TailLogPara
 // Corresponds with GET /v1/tenants/{tenant}/log/{sequence} (the `GetLogEntry` operationId).
 func (c *Client) GetLogEntry(ctx context.Context, tenant string, sequence int64, params *GetLogEntryParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetLogEntryRequest(c.Server, tenant, sequence, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListReconciliations List reconciliations
+//
+// In the order in which they were asked for. The log is searched in bounded steps: a page can have fewer items than asked for, or none, and a cursor.
+//
+// Roles: admin, auditor, operator.
+//
+// Corresponds with GET /v1/tenants/{tenant}/reconciliations (the `ListReconciliations` operationId).
+func (c *Client) ListReconciliations(ctx context.Context, tenant string, params *ListReconciliationsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListReconciliationsRequest(c.Server, tenant, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateReconciliationWithBody Reconcile a period
+//
+// Counts what was routed in a period and what became of it as of the log's end, for a tenant or one endpoint: the sums close, and what doesn't is listed. With the list of ids that the endpoint's receiver has, as CSV with a header (column id or event_id) or NDJSON (a string, or an object with id or event_id, a line), it also tells what they lack, what they have twice, and what they have that was never sent in the period. Ids are those that deliveries show as event_id. A list has at most 20 million ids and 2 GiB, is read as it comes, and isn't kept: results name its lines. The answer is 202, with the place where the status and the result are to be had. A tenant has one reconciliation at a time (429). Order and result are entries of the log.
+//
+// Roles: admin, auditor, operator.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/tenants/{tenant}/reconciliations (the `CreateReconciliation` operationId).
+func (c *Client) CreateReconciliationWithBody(ctx context.Context, tenant string, params *CreateReconciliationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateReconciliationRequestWithBody(c.Server, tenant, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateReconciliation Reconcile a period
+//
+// Counts what was routed in a period and what became of it as of the log's end, for a tenant or one endpoint: the sums close, and what doesn't is listed. With the list of ids that the endpoint's receiver has, as CSV with a header (column id or event_id) or NDJSON (a string, or an object with id or event_id, a line), it also tells what they lack, what they have twice, and what they have that was never sent in the period. Ids are those that deliveries show as event_id. A list has at most 20 million ids and 2 GiB, is read as it comes, and isn't kept: results name its lines. The answer is 202, with the place where the status and the result are to be had. A tenant has one reconciliation at a time (429). Order and result are entries of the log.
+//
+// Roles: admin, auditor, operator.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/tenants/{tenant}/reconciliations (the `CreateReconciliation` operationId).
+func (c *Client) CreateReconciliation(ctx context.Context, tenant string, params *CreateReconciliationParams, body CreateReconciliationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateReconciliationRequest(c.Server, tenant, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetReconciliation Get a reconciliation
+//
+// Its status, and its result once it has succeeded.
+//
+// Roles: admin, auditor, operator.
+//
+// Corresponds with GET /v1/tenants/{tenant}/reconciliations/{id} (the `GetReconciliation` operationId).
+func (c *Client) GetReconciliation(ctx context.Context, tenant string, id openapi_types.UUID, params *GetReconciliationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetReconciliationRequest(c.Server, tenant, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -12692,6 +13210,374 @@ func NewGetLogEntryRequest(server string, tenant string, sequence int64, params 
 	return req, nil
 }
 
+// NewListReconciliationsRequest constructs an http.Request for the ListReconciliations method
+func NewListReconciliationsRequest(server string, tenant string, params *ListReconciliationsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenants/%s/reconciliations", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Order != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "order", *params.Order, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.MinSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "min_sequence", *params.MinSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.Prefer != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewCreateReconciliationRequest calls the generic CreateReconciliation builder with application/json body
+func NewCreateReconciliationRequest(server string, tenant string, params *CreateReconciliationParams, body CreateReconciliationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateReconciliationRequestWithBody(server, tenant, params, "application/json", bodyReader)
+}
+
+// NewCreateReconciliationRequestWithBody constructs an http.Request for the CreateReconciliation method, with any body, and a specified content type
+func NewCreateReconciliationRequestWithBody(server string, tenant string, params *CreateReconciliationParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenants/%s/reconciliations", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.FromSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from_sequence", *params.FromSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ToSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to_sequence", *params.ToSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.EndpointId != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "endpoint_id", *params.EndpointId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Reason != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "reason", *params.Reason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetReconciliationRequest constructs an http.Request for the GetReconciliation method
+func NewGetReconciliationRequest(server string, tenant string, id openapi_types.UUID, params *GetReconciliationParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenants/%s/reconciliations/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.MinSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "min_sequence", *params.MinSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.Prefer != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewListRegistrationsRequest constructs an http.Request for the ListRegistrations method
 func NewListRegistrationsRequest(server string, tenant string, params *ListRegistrationsParams) (*http.Request, error) {
 	var err error
@@ -14998,6 +15884,50 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/tenants/{tenant}/log/{sequence} (the `GetLogEntry` operationId).
 	GetLogEntryWithResponse(ctx context.Context, tenant string, sequence int64, params *GetLogEntryParams, reqEditors ...RequestEditorFn) (*GetLogEntryResponse, error)
+
+	// ListReconciliationsWithResponse List reconciliations
+	//
+	// In the order in which they were asked for. The log is searched in bounded steps: a page can have fewer items than asked for, or none, and a cursor.
+	//
+	// Roles: admin, auditor, operator.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/tenants/{tenant}/reconciliations (the `ListReconciliations` operationId).
+	ListReconciliationsWithResponse(ctx context.Context, tenant string, params *ListReconciliationsParams, reqEditors ...RequestEditorFn) (*ListReconciliationsResponse, error)
+
+	// CreateReconciliationWithBodyWithResponse Reconcile a period
+	//
+	// Counts what was routed in a period and what became of it as of the log's end, for a tenant or one endpoint: the sums close, and what doesn't is listed. With the list of ids that the endpoint's receiver has, as CSV with a header (column id or event_id) or NDJSON (a string, or an object with id or event_id, a line), it also tells what they lack, what they have twice, and what they have that was never sent in the period. Ids are those that deliveries show as event_id. A list has at most 20 million ids and 2 GiB, is read as it comes, and isn't kept: results name its lines. The answer is 202, with the place where the status and the result are to be had. A tenant has one reconciliation at a time (429). Order and result are entries of the log.
+	//
+	// Roles: admin, auditor, operator.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/reconciliations (the `CreateReconciliation` operationId).
+	CreateReconciliationWithBodyWithResponse(ctx context.Context, tenant string, params *CreateReconciliationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateReconciliationResponse, error)
+
+	// CreateReconciliationWithResponse Reconcile a period
+	//
+	// Counts what was routed in a period and what became of it as of the log's end, for a tenant or one endpoint: the sums close, and what doesn't is listed. With the list of ids that the endpoint's receiver has, as CSV with a header (column id or event_id) or NDJSON (a string, or an object with id or event_id, a line), it also tells what they lack, what they have twice, and what they have that was never sent in the period. Ids are those that deliveries show as event_id. A list has at most 20 million ids and 2 GiB, is read as it comes, and isn't kept: results name its lines. The answer is 202, with the place where the status and the result are to be had. A tenant has one reconciliation at a time (429). Order and result are entries of the log.
+	//
+	// Roles: admin, auditor, operator.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/reconciliations (the `CreateReconciliation` operationId).
+	CreateReconciliationWithResponse(ctx context.Context, tenant string, params *CreateReconciliationParams, body CreateReconciliationJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateReconciliationResponse, error)
+
+	// GetReconciliationWithResponse Get a reconciliation
+	//
+	// Its status, and its result once it has succeeded.
+	//
+	// Roles: admin, auditor, operator.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/tenants/{tenant}/reconciliations/{id} (the `GetReconciliation` operationId).
+	GetReconciliationWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, params *GetReconciliationParams, reqEditors ...RequestEditorFn) (*GetReconciliationResponse, error)
 
 	// ListRegistrationsWithResponse List registrations
 	//
@@ -20356,6 +21286,337 @@ func (r GetLogEntryResponse) ContentType() string {
 	return ""
 }
 
+// ListReconciliationsResponse200Headers the declared response headers of an HTTP 200 response for ListReconciliations
+type ListReconciliationsResponse200Headers struct {
+	HooktrailSequence *string
+	Link              *string
+}
+
+type ListReconciliationsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ReconciliationPage
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListReconciliationsResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListReconciliationsResponse) GetJSON200() *ReconciliationPage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListReconciliationsResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListReconciliationsResponse) GetApplicationproblemJSON401() *Problem {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListReconciliationsResponse) GetApplicationproblemJSON403() *Problem {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListReconciliationsResponse) GetApplicationproblemJSON404() *Problem {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ListReconciliationsResponse) GetApplicationproblemJSON422() *Problem {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListReconciliationsResponse) GetApplicationproblemJSON429() *Problem {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListReconciliationsResponse) GetApplicationproblemJSON500() *Problem {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListReconciliationsResponse) GetApplicationproblemJSON503() *Problem {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListReconciliationsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListReconciliationsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListReconciliationsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListReconciliationsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateReconciliationResponse202Headers the declared response headers of an HTTP 202 response for CreateReconciliation
+type CreateReconciliationResponse202Headers struct {
+	ETag                *string
+	HooktrailSequence   *string
+	IdempotencyReplayed *string
+	Location            *string
+}
+
+type CreateReconciliationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Reconciliation
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *Problem
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers202 the parsed response headers for an HTTP 202 response
+	Headers202 *CreateReconciliationResponse202Headers
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r CreateReconciliationResponse) GetJSON202() *Reconciliation {
+	return r.JSON202
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CreateReconciliationResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CreateReconciliationResponse) GetApplicationproblemJSON401() *Problem {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CreateReconciliationResponse) GetApplicationproblemJSON403() *Problem {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CreateReconciliationResponse) GetApplicationproblemJSON404() *Problem {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r CreateReconciliationResponse) GetApplicationproblemJSON409() *Problem {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r CreateReconciliationResponse) GetApplicationproblemJSON413() *Problem {
+	return r.ApplicationproblemJSON413
+}
+
+// GetApplicationproblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r CreateReconciliationResponse) GetApplicationproblemJSON415() *Problem {
+	return r.ApplicationproblemJSON415
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r CreateReconciliationResponse) GetApplicationproblemJSON422() *Problem {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreateReconciliationResponse) GetApplicationproblemJSON429() *Problem {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r CreateReconciliationResponse) GetApplicationproblemJSON500() *Problem {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CreateReconciliationResponse) GetApplicationproblemJSON503() *Problem {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateReconciliationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateReconciliationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateReconciliationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateReconciliationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetReconciliationResponse200Headers the declared response headers of an HTTP 200 response for GetReconciliation
+type GetReconciliationResponse200Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
+type GetReconciliationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Reconciliation
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetReconciliationResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetReconciliationResponse) GetJSON200() *Reconciliation {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetReconciliationResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetReconciliationResponse) GetApplicationproblemJSON401() *Problem {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetReconciliationResponse) GetApplicationproblemJSON403() *Problem {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetReconciliationResponse) GetApplicationproblemJSON404() *Problem {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetReconciliationResponse) GetApplicationproblemJSON422() *Problem {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetReconciliationResponse) GetApplicationproblemJSON500() *Problem {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetReconciliationResponse) GetApplicationproblemJSON503() *Problem {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetReconciliationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetReconciliationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetReconciliationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetReconciliationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListRegistrationsResponse200Headers the declared response headers of an HTTP 200 response for ListRegistrations
 type ListRegistrationsResponse200Headers struct {
 	HooktrailSequence *string
@@ -23270,6 +24531,74 @@ func (c *ClientWithResponses) GetLogEntryWithResponse(ctx context.Context, tenan
 		return nil, err
 	}
 	return ParseGetLogEntryResponse(rsp)
+}
+
+// ListReconciliationsWithResponse List reconciliations
+//
+// In the order in which they were asked for. The log is searched in bounded steps: a page can have fewer items than asked for, or none, and a cursor.
+//
+// Roles: admin, auditor, operator.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/tenants/{tenant}/reconciliations (the `ListReconciliations` operationId).
+func (c *ClientWithResponses) ListReconciliationsWithResponse(ctx context.Context, tenant string, params *ListReconciliationsParams, reqEditors ...RequestEditorFn) (*ListReconciliationsResponse, error) {
+	rsp, err := c.ListReconciliations(ctx, tenant, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListReconciliationsResponse(rsp)
+}
+
+// CreateReconciliationWithBodyWithResponse Reconcile a period
+//
+// Counts what was routed in a period and what became of it as of the log's end, for a tenant or one endpoint: the sums close, and what doesn't is listed. With the list of ids that the endpoint's receiver has, as CSV with a header (column id or event_id) or NDJSON (a string, or an object with id or event_id, a line), it also tells what they lack, what they have twice, and what they have that was never sent in the period. Ids are those that deliveries show as event_id. A list has at most 20 million ids and 2 GiB, is read as it comes, and isn't kept: results name its lines. The answer is 202, with the place where the status and the result are to be had. A tenant has one reconciliation at a time (429). Order and result are entries of the log.
+//
+// Roles: admin, auditor, operator.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/tenants/{tenant}/reconciliations (the `CreateReconciliation` operationId).
+func (c *ClientWithResponses) CreateReconciliationWithBodyWithResponse(ctx context.Context, tenant string, params *CreateReconciliationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateReconciliationResponse, error) {
+	rsp, err := c.CreateReconciliationWithBody(ctx, tenant, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateReconciliationResponse(rsp)
+}
+
+// CreateReconciliationWithResponse Reconcile a period
+//
+// Counts what was routed in a period and what became of it as of the log's end, for a tenant or one endpoint: the sums close, and what doesn't is listed. With the list of ids that the endpoint's receiver has, as CSV with a header (column id or event_id) or NDJSON (a string, or an object with id or event_id, a line), it also tells what they lack, what they have twice, and what they have that was never sent in the period. Ids are those that deliveries show as event_id. A list has at most 20 million ids and 2 GiB, is read as it comes, and isn't kept: results name its lines. The answer is 202, with the place where the status and the result are to be had. A tenant has one reconciliation at a time (429). Order and result are entries of the log.
+//
+// Roles: admin, auditor, operator.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/tenants/{tenant}/reconciliations (the `CreateReconciliation` operationId).
+func (c *ClientWithResponses) CreateReconciliationWithResponse(ctx context.Context, tenant string, params *CreateReconciliationParams, body CreateReconciliationJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateReconciliationResponse, error) {
+	rsp, err := c.CreateReconciliation(ctx, tenant, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateReconciliationResponse(rsp)
+}
+
+// GetReconciliationWithResponse Get a reconciliation
+//
+// Its status, and its result once it has succeeded.
+//
+// Roles: admin, auditor, operator.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/tenants/{tenant}/reconciliations/{id} (the `GetReconciliation` operationId).
+func (c *ClientWithResponses) GetReconciliationWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, params *GetReconciliationParams, reqEditors ...RequestEditorFn) (*GetReconciliationResponse, error) {
+	rsp, err := c.GetReconciliation(ctx, tenant, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetReconciliationResponse(rsp)
 }
 
 // ListRegistrationsWithResponse List registrations
@@ -28801,6 +30130,340 @@ func ParseGetLogEntryResponse(rsp *http.Response) (*GetLogEntryResponse, error) 
 				return nil, err
 			}
 			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListReconciliationsResponse parses an HTTP response from a ListReconciliationsWithResponse call
+func ParseListReconciliationsResponse(rsp *http.Response) (*ListReconciliationsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListReconciliationsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ReconciliationPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListReconciliationsResponse200Headers
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateReconciliationResponse parses an HTTP response from a CreateReconciliationWithResponse call
+func ParseCreateReconciliationResponse(rsp *http.Response) (*CreateReconciliationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateReconciliationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Reconciliation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 202:
+		var headers CreateReconciliationResponse202Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers202 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetReconciliationResponse parses an HTTP response from a GetReconciliationWithResponse call
+func ParseGetReconciliationResponse(rsp *http.Response) (*GetReconciliationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetReconciliationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Reconciliation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetReconciliationResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
 		}
 		response.Headers200 = &headers
 	}
