@@ -17,6 +17,7 @@ const (
 	maxListBytes = 2 << 30
 	maxListIDs   = 20_000_000
 	maxListLine  = 64 << 10
+	maxSent      = 5 * maxListIDs // of what it is compared with: about 8 GiB of files
 )
 
 // The content types of a list.

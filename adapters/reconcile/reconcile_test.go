@@ -101,7 +101,7 @@ func reconcilerOf(h *historytest.History, dir string) *Reconciler {
 		panic(err)
 	}
 	return &Reconciler{
-		config: Config{Log: logOf(h), Views: h.Views, Dir: dir, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), SpillBytes: 64},
+		config: Config{Log: logOf(h), Views: h.Views, Dir: dir, Logger: slog.New(slog.DiscardHandler), SpillBytes: 64},
 		wake:   make(chan struct{}, 1), works: make(map[domain.TenantID]*work),
 	}
 }
@@ -343,6 +343,21 @@ func TestWalk_Apart(t *testing.T) {
 	}
 }
 
+// TestWalk_TooMuch: what would take more disk than one reconciliation may fails, and says what to do.
+func TestWalk_TooMuch(t *testing.T) {
+	t.Parallel()
+	w := walk{tenant: "acme", most: 1, sent: newSpill(t.TempDir(), sentName, nil, 1<<10)}
+	r := &logRange{names: map[domain.Sequence]string{1: "a"}}
+	row := &projections.Delivery{Delivery: domain.Delivery{EventSequence: 1}}
+	if err := w.spill(t.Context(), row, r); err != nil {
+		t.Fatal(err)
+	}
+	var failed *failure
+	if err := w.spill(t.Context(), row, r); !errors.As(err, &failed) || !strings.Contains(failed.problem, "shorter") {
+		t.Error(err)
+	}
+}
+
 // TestReadList reads the forms of a list, and says where one is wrong without saying what it has there.
 func TestReadList(t *testing.T) {
 	t.Parallel()
@@ -386,7 +401,7 @@ func TestReconciler_Restart(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	go func() { _ = views.Follow(ctx, log) }()
-	config := Config{Log: log, Views: views, Dir: t.TempDir(), Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), SpillBytes: 16}
+	config := Config{Log: log, Views: views, Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler), SpillBytes: 16}
 	append1 := func(d domain.Draft) {
 		t.Helper()
 		d.Tenant, d.Expected = "acme", domain.AnyVersion

@@ -301,7 +301,12 @@ func (r *Reconciler) finish(ctx context.Context, w *work, result *domain.Reconci
 		return nil
 	}
 	if result == nil {
-		if result, err = r.find(ctx, w, state.Request); err != nil {
+		var failed *failure
+		result, err = r.find(ctx, w, state.Request)
+		switch {
+		case errors.As(err, &failed):
+			result = &domain.ReconciliationResult{Outcome: domain.ReconciliationFailed, Problem: failed.problem}
+		case err != nil:
 			return err
 		}
 	}
@@ -324,10 +329,10 @@ func (r *Reconciler) find(
 	w.done.Store(0)
 	w.running.Store(true)
 	defer w.running.Store(false)
-	over := walk{log: r.config.Log, views: r.config.Views, tenant: w.Tenant, request: request, done: &w.done}
+	over := walk{log: r.config.Log, views: r.config.Views, tenant: w.Tenant, request: request, most: maxSent, done: &w.done}
 	if request.List != nil {
 		if !w.List {
-			return &domain.ReconciliationResult{Outcome: domain.ReconciliationFailed, Problem: "the list was lost"}, nil
+			return nil, &failure{"the list was lost"}
 		}
 		if err := removeSpill(w.dir, sentName); err != nil { // of an earlier try
 			return nil, err

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -28,10 +29,12 @@ type walk struct {
 	tenant  domain.TenantID
 	request domain.ReconciliationRequest
 	sent    *spill // of what was sent; nil: there is no list to compare it with
+	most    int64  // of what was sent
 	done    *atomic.Int64
 
 	result domain.ReconciliationResult
 	apart  firstOf[domain.Discrepancy]
+	spilt  int64 // deliveries that were sent
 	erased int64 // deliveries that succeeded and whose event's id isn't known any more
 	record []byte
 }
@@ -62,6 +65,12 @@ func (w *walk) run(ctx context.Context) error {
 	w.result.Apart, w.result.ApartCount = w.apart.sorted(), w.apart.count
 	return nil
 }
+
+// failure is why a reconciliation can't succeed, for those who asked for it.
+type failure struct{ problem string }
+
+// Error implements error.
+func (f *failure) Error() string { return f.problem }
 
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
@@ -206,6 +215,9 @@ func (w *walk) spill(ctx context.Context, row *projections.Delivery, r *logRange
 			w.erased++
 		}
 		return nil
+	}
+	if w.spilt++; w.spilt > w.most {
+		return &failure{fmt.Sprintf("more than %d deliveries were sent in the period: reconcile shorter ones", w.most)}
 	}
 	w.record = sentRecord(w.record, delivered, row.Created.Sequence, row.ID)
 	return w.sent.add(name, w.record)
