@@ -84,7 +84,7 @@ func listAttempts(ctx context.Context, c *call, in *listAttemptsIn) (*rest.Liste
 		return nil, err
 	}
 	if pinned := l.Pinned(); pinned != nil {
-		in.AsOf, in.AsOfSequence = rest.Opt[time.Time]{}, rest.Opt[int64]{Value: int64(*pinned), Set: true}
+		in.AsOf, in.AsOfSequence = rest.Opt[rest.Time]{}, rest.Opt[int64]{Value: int64(*pinned), Set: true}
 	}
 	var rows []projections.Attempt
 	_, _, n, err := findDelivery(ctx, c, in.ThingPath, in.AsOfQuery,
@@ -254,7 +254,7 @@ func getAttemptBody(ctx context.Context, c *call, in *getAttemptBodyIn) (*bytesO
 	if err != nil {
 		return nil, err
 	}
-	e, err := rest.Entry(ctx, c.Request, event.Created.Sequence)
+	e, err := rest.HeldEntry(ctx, c.Request, event.Created.Sequence)
 	if err != nil {
 		return nil, err
 	}

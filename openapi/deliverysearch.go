@@ -33,6 +33,7 @@ func (in SearchQuery) search(f projections.DeliveryFilter) projections.DeliveryS
 type deliveryPage struct {
 	rows   []projections.Delivery
 	events map[domain.UUID]deliveredEvent
+	held   holds
 	last   []byte // the place behind which the next page goes on; nil: this is the last one
 }
 
@@ -55,6 +56,9 @@ func readDeliveries(
 		}
 	}
 	if err != nil {
+		return p, err
+	}
+	if p.held, err = readHolds(ctx, c, r, as, p.rows); err != nil {
 		return p, err
 	}
 	p.events = make(map[domain.UUID]deliveredEvent)
@@ -80,6 +84,7 @@ func (p *deliveryPage) show(l *rest.Walk, reflected domain.Sequence) *rest.Liste
 	}
 	for i := range p.rows {
 		out.Body.Items[i] = showDelivery(&p.rows[i], p.events[p.rows[i].Event])
+		p.held.show(&p.rows[i], &out.Body.Items[i])
 	}
 	if p.last != nil {
 		out.Body.Next, out.Link = l.Next(reflected, p.last)

@@ -26,8 +26,8 @@ const (
 
 // reconciliationIn is what is to be reconciled.
 type reconciliationIn struct {
-	From         time.Time `json:"from,omitzero" doc:"What was routed at this time or later; from the log's beginning by default." example:"2026-07-01T00:00:00Z"`
-	To           time.Time `json:"to,omitzero" doc:"And before this time; up to the log's end by default." example:"2026-08-01T00:00:00Z"`
+	From         rest.Time `json:"from,omitzero" doc:"What was routed at this time or later; from the log's beginning by default." example:"2026-07-01T00:00:00Z"`
+	To           rest.Time `json:"to,omitzero" doc:"And before this time; up to the log's end by default." example:"2026-08-01T00:00:00Z"`
 	FromSequence *int64    `json:"from_sequence,omitempty" minimum:"0" doc:"From this entry on. Give this or from." example:"0"`
 	ToSequence   *int64    `json:"to_sequence,omitempty" minimum:"0" doc:"Before this entry. Give this or to." example:"4712"`
 	EndpointID   string    `json:"endpoint_id,omitempty" format:"uuid" doc:"What concerns this endpoint, also a deleted one; the whole tenant by default." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
@@ -38,8 +38,8 @@ type reconciliationIn struct {
 type createReconciliationIn struct {
 	rest.TenantPath
 	rest.PostHeader
-	From         rest.Opt[time.Time] `query:"from" doc:"With a list as the body: see from in the JSON body, as for all of these." example:"2026-07-01T00:00:00Z"`
-	To           rest.Opt[time.Time] `query:"to" doc:"See to." example:"2026-08-01T00:00:00Z"`
+	From         rest.Opt[rest.Time] `query:"from" doc:"With a list as the body: see from in the JSON body, as for all of these." example:"2026-07-01T00:00:00Z"`
+	To           rest.Opt[rest.Time] `query:"to" doc:"See to." example:"2026-08-01T00:00:00Z"`
 	FromSequence rest.Opt[int64]     `query:"from_sequence" minimum:"0" doc:"See from_sequence." example:"0"`
 	ToSequence   rest.Opt[int64]     `query:"to_sequence" minimum:"0" doc:"See to_sequence." example:"4712"`
 	EndpointID   string              `query:"endpoint_id" format:"uuid" doc:"The endpoint whose receiver gave the list." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
@@ -115,7 +115,7 @@ func createReconciliation(
 	}
 	id := domain.NewUUID()
 	reserved := c.Reconciler.Reserve(c.Tenant, id)
-	if reserved != nil && !isConflict(reserved) {
+	if reserved != nil && !errors.Is(reserved, domain.ErrConflict) {
 		return nil, reserved
 	}
 	kept := false // from then on the work's end is the reconciler's
@@ -193,6 +193,11 @@ func takeList(ctx context.Context, c *call, reserved bool) (list domain.Received
 // period resolves what was asked for to sequences of the log as it is now. at is where its members were given.
 func period(ctx context.Context, c *call, in reconciliationIn, at string) (q domain.ReconciliationRequest, err error) {
 	q.Node = c.Node
+	for name, t := range map[string]rest.Time{"from": in.From, "to": in.To} {
+		if !t.IsZero() && t.Std().IsZero() {
+			return q, rest.Invalid(at+name, "must be a time such as 2026-07-01T12:00:00Z (RFC 3339)")
+		}
+	}
 	if !in.From.IsZero() && in.FromSequence != nil {
 		return q, rest.Invalid(at+"from", "is given alone, or from_sequence is")
 	}
@@ -230,7 +235,7 @@ func period(ctx context.Context, c *call, in reconciliationIn, at string) (q dom
 
 // boundary is the first sequence at or after what was given.
 func boundary(
-	ctx context.Context, r projections.Reader, at time.Time, sequence *int64, otherwise domain.Sequence,
+	ctx context.Context, r projections.Reader, at rest.Time, sequence *int64, otherwise domain.Sequence,
 ) (domain.Sequence, error) {
 	switch {
 	case sequence != nil:
@@ -238,6 +243,6 @@ func boundary(
 	case at.IsZero():
 		return otherwise, nil
 	}
-	before, err := r.SequenceAt(ctx, rest.Instant(at).Add(-time.Microsecond))
+	before, err := r.SequenceAt(ctx, at.Std().Add(-time.Microsecond))
 	return before + 1, err
 }

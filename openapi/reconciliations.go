@@ -2,7 +2,6 @@ package openapi
 
 import (
 	"context"
-	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/openapi/internal/rest"
@@ -222,8 +221,8 @@ func getReconciliation(ctx context.Context, c *call, in *getReconciliationIn) (*
 type listReconciliationsIn struct {
 	rest.TenantPath
 	rest.ListQuery
-	From rest.Opt[time.Time] `query:"from" doc:"Asked for at this time or later." example:"2026-07-01T00:00:00Z"`
-	To   rest.Opt[time.Time] `query:"to" doc:"Asked for before this time." example:"2026-08-01T00:00:00Z"`
+	From rest.Opt[rest.Time] `query:"from" doc:"Asked for at this time or later." example:"2026-07-01T00:00:00Z"`
+	To   rest.Opt[rest.Time] `query:"to" doc:"Asked for before this time." example:"2026-08-01T00:00:00Z"`
 	rest.WaitQuery
 }
 
@@ -240,6 +239,10 @@ func listReconciliations(ctx context.Context, c *call, in *listReconciliationsIn
 	if err != nil {
 		return nil, err
 	}
+	pinned, err := l.Reflected(head)
+	if err != nil {
+		return nil, err
+	}
 	leave, err := rest.Scan(c.Request)
 	if err != nil {
 		return nil, err
@@ -247,10 +250,10 @@ func listReconciliations(ctx context.Context, c *call, in *listReconciliationsIn
 	defer leave()
 	q := domain.Query{
 		Tenant: c.Tenant, Kind: domain.KindReconciliationCreated,
-		Since: rest.Instant(in.From.Value), Until: rest.Instant(in.To.Value),
+		Since: in.From.Value.Std(), Until: in.To.Value.Std(),
 	}
 	all := func(*domain.Entry) bool { return true }
-	return rest.LogPage(ctx, l, l.Reflected(head), q, all, func(b []byte, e *domain.Entry) ([]byte, error) {
+	return rest.LogPage(ctx, l, pinned, q, all, func(b []byte, e *domain.Entry) ([]byte, error) {
 		entries, err := reconciliationEntries(ctx, c, e.Stream.ID)
 		if err != nil {
 			return nil, err

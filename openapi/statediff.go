@@ -3,7 +3,6 @@ package openapi
 import (
 	"context"
 	"encoding/json"
-	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/openapi/internal/rest"
@@ -49,8 +48,8 @@ type memberChangeOut struct {
 type diffStateIn struct {
 	rest.TenantPath
 	rest.ListQuery
-	From         rest.Opt[time.Time] `query:"from" doc:"The earlier moment: after every entry recorded at or before it." example:"2026-07-01T00:00:00Z"`
-	To           rest.Opt[time.Time] `query:"to" doc:"The later moment; now by default." example:"2026-08-01T00:00:00Z"`
+	From         rest.Opt[rest.Time] `query:"from" doc:"The earlier moment: after every entry recorded at or before it." example:"2026-07-01T00:00:00Z"`
+	To           rest.Opt[rest.Time] `query:"to" doc:"The later moment; now by default." example:"2026-08-01T00:00:00Z"`
 	FromSequence rest.Opt[int64]     `query:"from_sequence" minimum:"0" doc:"The earlier moment: after this entry. Give this or from." example:"12"`
 	ToSequence   rest.Opt[int64]     `query:"to_sequence" minimum:"0" doc:"The later moment: after this entry." example:"41"`
 	rest.WaitQuery

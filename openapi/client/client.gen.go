@@ -1006,6 +1006,9 @@ type Delivery struct {
 	// Examples: 41
 	EventSequence int64 `json:"event_sequence"`
 
+	// Held What holds it: it isn't tried until that ends.
+	Held *Held `json:"held,omitempty"`
+
 	// Id The delivery's id.
 	//
 	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d73
@@ -1016,7 +1019,7 @@ type Delivery struct {
 	// Examples: false
 	InProgress bool `json:"in_progress"`
 
-	// NextAttemptAt When the next one is due.
+	// NextAttemptAt When the next one is due; left out while the delivery is held. One that is due waits only for a slot of its endpoint or the server.
 	//
 	// Examples: 2026-07-01T12:05:00Z
 	NextAttemptAt *time.Time `json:"next_attempt_at,omitempty"`
@@ -1206,7 +1209,7 @@ type Endpoint struct {
 	// Examples: 12
 	UpdatedSequence int64 `json:"updated_sequence"`
 
-	// Url Where requests go. Values in its query are kept as secrets and shown as [redacted].
+	// Url Where requests go. Its query, and segments of its path that look like a secret (16 and more random characters), are kept as secrets and shown as [redacted].
 	//
 	// Examples: https://receiver.example/hooks
 	Url string `json:"url"`
@@ -1397,7 +1400,7 @@ type EndpointPatch struct {
 	// Examples: 15s
 	Timeout *string `json:"timeout,omitempty"`
 
-	// Url Where requests go. The URL as it is shown, with its redacted values, leaves it as it is.
+	// Url Where requests go. The URL as it is shown, with what is redacted, leaves it as it is.
 	//
 	// Examples: https://receiver.example/hooks
 	Url *string `json:"url,omitempty"`
@@ -2017,6 +2020,19 @@ type Health struct {
 //
 // Examples: ok
 type HealthStatus string
+
+// Held defines model for Held.
+type Held struct {
+	// By endpoint_disabled, endpoint_paused, endpoint_unverified; webhooks_disabled or https_only: the tenant's rules; receiver: it has asked for fewer requests; rate_limit: the endpoint's. More may be added.
+	//
+	// Examples: endpoint_paused
+	By string `json:"by"`
+
+	// Since Since when, or when the delivery was made, if that was later; left out where it isn't known.
+	//
+	// Examples: 2026-07-01T12:00:00Z
+	Since *time.Time `json:"since,omitempty"`
+}
 
 // Import defines model for Import.
 type Import struct {
@@ -3946,6 +3962,9 @@ type GetTenantParams struct {
 
 	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
+
+	// IfNoneMatch ETags of what the client has; if one is the thing's: 304. The ETag is the version of what is configured: it says nothing of an endpoint's health.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // UpdateTenantParams defines parameters for UpdateTenant.
@@ -4033,6 +4052,9 @@ type GetDeliveryParams struct {
 
 	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
+
+	// IfNoneMatch ETags of what the client has; if one is the thing's: 304. The ETag is the version of what is configured: it says nothing of an endpoint's health.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // ListAttemptsParams defines parameters for ListAttempts.
@@ -4138,6 +4160,9 @@ type GetEndpointParams struct {
 
 	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
+
+	// IfNoneMatch ETags of what the client has; if one is the thing's: 304. The ETag is the version of what is configured: it says nothing of an endpoint's health.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // UpdateEndpointParams defines parameters for UpdateEndpoint.
@@ -4228,6 +4253,9 @@ type GetEventTypeParams struct {
 
 	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
+
+	// IfNoneMatch ETags of what the client has; if one is the thing's: 304. The ETag is the version of what is configured: it says nothing of an endpoint's health.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // PutEventTypeParams defines parameters for PutEventType.
@@ -4237,6 +4265,9 @@ type PutEventTypeParams struct {
 
 	// IfMatch The ETag that the thing must still have; else 412.
 	IfMatch *string `json:"If-Match,omitempty"`
+
+	// IfNoneMatch *: only if there is none yet; an ETag: only if the thing has another version. Else 412.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // GetEventTypeGuideParams defines parameters for GetEventTypeGuide.
@@ -4342,6 +4373,9 @@ type GetEventRoutingBySequenceParams struct {
 
 	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
+
+	// IfNoneMatch ETags of what the client has; if one is the thing's: 304. The ETag is the version of what is configured: it says nothing of an endpoint's health.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // GetEventParams defines parameters for GetEvent.
@@ -4372,6 +4406,9 @@ type GetEventRoutingParams struct {
 
 	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
+
+	// IfNoneMatch ETags of what the client has; if one is the thing's: 304. The ETag is the version of what is configured: it says nothing of an endpoint's health.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // ListKeysParams defines parameters for ListKeys.
@@ -4543,6 +4580,9 @@ type GetReconciliationParams struct {
 
 	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
+
+	// IfNoneMatch ETags of what the client has; if one is the thing's: 304. The ETag is the version of what is configured: it says nothing of an endpoint's health.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // ListRegistrationsParams defines parameters for ListRegistrations.
@@ -4600,6 +4640,9 @@ type GetRegistrationParams struct {
 
 	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
+
+	// IfNoneMatch ETags of what the client has; if one is the thing's: 304. The ETag is the version of what is configured: it says nothing of an endpoint's health.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // ListSkipsParams defines parameters for ListSkips.
@@ -4741,6 +4784,9 @@ type GetSubscriptionParams struct {
 
 	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
+
+	// IfNoneMatch ETags of what the client has; if one is the thing's: 304. The ETag is the version of what is configured: it says nothing of an endpoint's health.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // UpdateSubscriptionParams defines parameters for UpdateSubscription.
@@ -6110,7 +6156,7 @@ type ClientInterface interface {
 
 	// DeleteEndpoint Delete an endpoint
 	//
-	// Its waiting deliveries are cancelled and its credentials destroyed.
+	// Its waiting deliveries are cancelled, its credentials destroyed, and its receivers' keys open nothing any more.
 	//
 	// Roles: admin, operator.
 	//
@@ -7357,7 +7403,7 @@ func (c *Client) CreateEndpoint(ctx context.Context, tenant string, params *Crea
 
 // DeleteEndpoint Delete an endpoint
 //
-// Its waiting deliveries are cancelled and its credentials destroyed.
+// Its waiting deliveries are cancelled, its credentials destroyed, and its receivers' keys open nothing any more.
 //
 // Roles: admin, operator.
 //
@@ -9586,6 +9632,17 @@ func NewGetTenantRequest(server string, tenant string, params *GetTenantParams) 
 			req.Header.Set("Prefer", headerParam0)
 		}
 
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -10033,6 +10090,17 @@ func NewGetDeliveryRequest(server string, tenant string, id openapi_types.UUID, 
 			}
 
 			req.Header.Set("Prefer", headerParam0)
+		}
+
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
 		}
 
 	}
@@ -10747,6 +10815,17 @@ func NewGetEndpointRequest(server string, tenant string, id openapi_types.UUID, 
 			}
 
 			req.Header.Set("Prefer", headerParam0)
+		}
+
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
 		}
 
 	}
@@ -11506,6 +11585,17 @@ func NewGetEventTypeRequest(server string, tenant string, name string, params *G
 			req.Header.Set("Prefer", headerParam0)
 		}
 
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -11600,6 +11690,17 @@ func NewPutEventTypeRequestWithBody(server string, tenant string, name string, p
 			}
 
 			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
 		}
 
 	}
@@ -12275,6 +12376,17 @@ func NewGetEventRoutingBySequenceRequest(server string, tenant string, sequence 
 			req.Header.Set("Prefer", headerParam0)
 		}
 
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -12487,6 +12599,17 @@ func NewGetEventRoutingRequest(server string, tenant string, id string, params *
 			}
 
 			req.Header.Set("Prefer", headerParam0)
+		}
+
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
 		}
 
 	}
@@ -13573,6 +13696,17 @@ func NewGetReconciliationRequest(server string, tenant string, id openapi_types.
 			req.Header.Set("Prefer", headerParam0)
 		}
 
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -13959,6 +14093,17 @@ func NewGetRegistrationRequest(server string, tenant string, id openapi_types.UU
 			}
 
 			req.Header.Set("Prefer", headerParam0)
+		}
+
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
 		}
 
 	}
@@ -14828,6 +14973,17 @@ func NewGetSubscriptionRequest(server string, tenant string, id openapi_types.UU
 			req.Header.Set("Prefer", headerParam0)
 		}
 
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -15436,7 +15592,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteEndpointWithResponse Delete an endpoint
 	//
-	// Its waiting deliveries are cancelled and its credentials destroyed.
+	// Its waiting deliveries are cancelled, its credentials destroyed, and its receivers' keys open nothing any more.
 	//
 	// Roles: admin, operator.
 	//
@@ -17321,6 +17477,12 @@ type GetTenantResponse200Headers struct {
 	HooktrailSequence *string
 }
 
+// GetTenantResponse304Headers the declared response headers of an HTTP 304 response for GetTenant
+type GetTenantResponse304Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
 type GetTenantResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -17342,6 +17504,8 @@ type GetTenantResponse struct {
 	ApplicationproblemJSON503 *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetTenantResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetTenantResponse304Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -17650,6 +17814,12 @@ type GetDeliveryResponse200Headers struct {
 	HooktrailSequence *string
 }
 
+// GetDeliveryResponse304Headers the declared response headers of an HTTP 304 response for GetDelivery
+type GetDeliveryResponse304Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
 type GetDeliveryResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -17671,6 +17841,8 @@ type GetDeliveryResponse struct {
 	ApplicationproblemJSON503 *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetDeliveryResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetDeliveryResponse304Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -18381,6 +18553,12 @@ type GetEndpointResponse200Headers struct {
 	HooktrailSequence *string
 }
 
+// GetEndpointResponse304Headers the declared response headers of an HTTP 304 response for GetEndpoint
+type GetEndpointResponse304Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
 type GetEndpointResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -18402,6 +18580,8 @@ type GetEndpointResponse struct {
 	ApplicationproblemJSON503 *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetEndpointResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetEndpointResponse304Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -19441,6 +19621,12 @@ type GetEventTypeResponse200Headers struct {
 	HooktrailSequence *string
 }
 
+// GetEventTypeResponse304Headers the declared response headers of an HTTP 304 response for GetEventType
+type GetEventTypeResponse304Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
 type GetEventTypeResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -19462,6 +19648,8 @@ type GetEventTypeResponse struct {
 	ApplicationproblemJSON503 *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetEventTypeResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetEventTypeResponse304Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -20270,6 +20458,12 @@ type GetEventRoutingBySequenceResponse200Headers struct {
 	HooktrailSequence *string
 }
 
+// GetEventRoutingBySequenceResponse304Headers the declared response headers of an HTTP 304 response for GetEventRoutingBySequence
+type GetEventRoutingBySequenceResponse304Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
 type GetEventRoutingBySequenceResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -20291,6 +20485,8 @@ type GetEventRoutingBySequenceResponse struct {
 	ApplicationproblemJSON503 *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetEventRoutingBySequenceResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetEventRoutingBySequenceResponse304Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -20466,6 +20662,12 @@ type GetEventRoutingResponse200Headers struct {
 	HooktrailSequence *string
 }
 
+// GetEventRoutingResponse304Headers the declared response headers of an HTTP 304 response for GetEventRouting
+type GetEventRoutingResponse304Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
 type GetEventRoutingResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -20487,6 +20689,8 @@ type GetEventRoutingResponse struct {
 	ApplicationproblemJSON503 *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetEventRoutingResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetEventRoutingResponse304Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -21525,6 +21729,12 @@ type GetReconciliationResponse200Headers struct {
 	HooktrailSequence *string
 }
 
+// GetReconciliationResponse304Headers the declared response headers of an HTTP 304 response for GetReconciliation
+type GetReconciliationResponse304Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
 type GetReconciliationResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -21546,6 +21756,8 @@ type GetReconciliationResponse struct {
 	ApplicationproblemJSON503 *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetReconciliationResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetReconciliationResponse304Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -21946,6 +22158,12 @@ type GetRegistrationResponse200Headers struct {
 	HooktrailSequence *string
 }
 
+// GetRegistrationResponse304Headers the declared response headers of an HTTP 304 response for GetRegistration
+type GetRegistrationResponse304Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
 type GetRegistrationResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -21967,6 +22185,8 @@ type GetRegistrationResponse struct {
 	ApplicationproblemJSON503 *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetRegistrationResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetRegistrationResponse304Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -22808,6 +23028,12 @@ type GetSubscriptionResponse200Headers struct {
 	HooktrailSequence *string
 }
 
+// GetSubscriptionResponse304Headers the declared response headers of an HTTP 304 response for GetSubscription
+type GetSubscriptionResponse304Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
 type GetSubscriptionResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -22829,6 +23055,8 @@ type GetSubscriptionResponse struct {
 	ApplicationproblemJSON503 *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetSubscriptionResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetSubscriptionResponse304Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -23838,7 +24066,7 @@ func (c *ClientWithResponses) CreateEndpointWithResponse(ctx context.Context, te
 
 // DeleteEndpointWithResponse Delete an endpoint
 //
-// Its waiting deliveries are cancelled and its credentials destroyed.
+// Its waiting deliveries are cancelled, its credentials destroyed, and its receivers' keys open nothing any more.
 //
 // Roles: admin, operator.
 //
@@ -26106,6 +26334,9 @@ func ParseGetTenantResponse(rsp *http.Response) (*GetTenantResponse, error) {
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -26175,6 +26406,23 @@ func ParseGetTenantResponse(rsp *http.Response) (*GetTenantResponse, error) {
 			headers.HooktrailSequence = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetTenantResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers304 = &headers
 	}
 
 	return response, nil
@@ -26426,6 +26674,9 @@ func ParseGetDeliveryResponse(rsp *http.Response) (*GetDeliveryResponse, error) 
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -26495,6 +26746,23 @@ func ParseGetDeliveryResponse(rsp *http.Response) (*GetDeliveryResponse, error) 
 			headers.HooktrailSequence = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetDeliveryResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers304 = &headers
 	}
 
 	return response, nil
@@ -27157,6 +27425,9 @@ func ParseGetEndpointResponse(rsp *http.Response) (*GetEndpointResponse, error) 
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -27226,6 +27497,23 @@ func ParseGetEndpointResponse(rsp *http.Response) (*GetEndpointResponse, error) 
 			headers.HooktrailSequence = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetEndpointResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers304 = &headers
 	}
 
 	return response, nil
@@ -28250,6 +28538,9 @@ func ParseGetEventTypeResponse(rsp *http.Response) (*GetEventTypeResponse, error
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -28319,6 +28610,23 @@ func ParseGetEventTypeResponse(rsp *http.Response) (*GetEventTypeResponse, error
 			headers.HooktrailSequence = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetEventTypeResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers304 = &headers
 	}
 
 	return response, nil
@@ -29169,6 +29477,9 @@ func ParseGetEventRoutingBySequenceResponse(rsp *http.Response) (*GetEventRoutin
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -29238,6 +29549,23 @@ func ParseGetEventRoutingBySequenceResponse(rsp *http.Response) (*GetEventRoutin
 			headers.HooktrailSequence = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetEventRoutingBySequenceResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers304 = &headers
 	}
 
 	return response, nil
@@ -29359,6 +29687,9 @@ func ParseGetEventRoutingResponse(rsp *http.Response) (*GetEventRoutingResponse,
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -29428,6 +29759,23 @@ func ParseGetEventRoutingResponse(rsp *http.Response) (*GetEventRoutingResponse,
 			headers.HooktrailSequence = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetEventRoutingResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers304 = &headers
 	}
 
 	return response, nil
@@ -30397,6 +30745,9 @@ func ParseGetReconciliationResponse(rsp *http.Response) (*GetReconciliationRespo
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -30466,6 +30817,23 @@ func ParseGetReconciliationResponse(rsp *http.Response) (*GetReconciliationRespo
 			headers.HooktrailSequence = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetReconciliationResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers304 = &headers
 	}
 
 	return response, nil
@@ -30815,6 +31183,9 @@ func ParseGetRegistrationResponse(rsp *http.Response) (*GetRegistrationResponse,
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -30884,6 +31255,23 @@ func ParseGetRegistrationResponse(rsp *http.Response) (*GetRegistrationResponse,
 			headers.HooktrailSequence = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetRegistrationResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers304 = &headers
 	}
 
 	return response, nil
@@ -31662,6 +32050,9 @@ func ParseGetSubscriptionResponse(rsp *http.Response) (*GetSubscriptionResponse,
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -31731,6 +32122,23 @@ func ParseGetSubscriptionResponse(rsp *http.Response) (*GetSubscriptionResponse,
 			headers.HooktrailSequence = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetSubscriptionResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers304 = &headers
 	}
 
 	return response, nil

@@ -8,9 +8,8 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// Bootstrap makes the instance's own log and the default tenant unless they are there. No older program has read the new
-// log, so it is raised to the newest format. Run must be running. Any number of
-// processes may call it at once.
+// Bootstrap makes the instance's own log and the default tenant unless they are there. No older program has read the
+// new log, so it is raised to the newest format. Run must be running. Any number of processes may call it at once.
 func Bootstrap(ctx context.Context, log domain.Log) error {
 	head, err := log.Head(ctx)
 	if err != nil || head > 0 {

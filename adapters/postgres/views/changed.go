@@ -19,7 +19,7 @@ func changedSQL(kind domain.StreamKind, table string) string {
 }
 
 // Changed implements projections.Reader.
-func (r *viewReader) Changed(
+func (r configReader) Changed(
 	ctx context.Context, after, upTo domain.Sequence, page projections.Page,
 ) ([]projections.Changed, error) {
 	behind, order := pageSQL(page, "first", "id", 4)

@@ -16,7 +16,7 @@ const countedAtOnce = 1000
 // DeliveryCounts implements projections.Reader. As of the newest sequence it goes by indexes: all deliveries, less those
 // that haven't succeeded. As of an earlier one, deliveries that haven't changed since are counted as they are, and the
 // others, mostly few, are folded again.
-func (r *viewReader) DeliveryCounts(ctx context.Context, as projections.AsOf) (projections.DeliveryCounts, error) {
+func (r deliveryReader) DeliveryCounts(ctx context.Context, as projections.AsOf) (projections.DeliveryCounts, error) {
 	at := r.at(as)
 	if at == r.last {
 		return r.counted(ctx, `
@@ -54,7 +54,7 @@ func (r *viewReader) DeliveryCounts(ctx context.Context, as projections.AsOf) (p
 }
 
 // counted runs a query for statuses and numbers.
-func (r *viewReader) counted(ctx context.Context, sql string, args ...any) (projections.DeliveryCounts, error) {
+func (r deliveryReader) counted(ctx context.Context, sql string, args ...any) (projections.DeliveryCounts, error) {
 	type count struct {
 		Status domain.DeliveryStatus
 		Number int64

@@ -12,7 +12,7 @@ import (
 )
 
 // EventsAmong implements projections.Reader: by the events' primary key, and by the subject's keyed hash.
-func (r *viewReader) EventsAmong(
+func (r eventReader) EventsAmong(
 	ctx context.Context, sequences []domain.Sequence, typ domain.EventType, subject string,
 ) ([]domain.Sequence, error) {
 	if len(sequences) == 0 {
@@ -39,7 +39,7 @@ func (r *viewReader) EventsAmong(
 }
 
 // Ends implements projections.Reader. Only the log has them, in the deliveries' streams.
-func (r *viewReader) Ends(
+func (r deliveryReader) Ends(
 	ctx context.Context, deliveries []projections.Delivery, as projections.AsOf,
 ) ([][]domain.AttemptEnd, error) {
 	ends := make([][]domain.AttemptEnd, len(deliveries))

@@ -35,7 +35,7 @@ func (r *Request) streams(w http.ResponseWriter, access Access) bool {
 		return false
 	}
 	r.ContentType = base
-	r.HTTP.Body = &slowBody{ReadCloser: r.HTTP.Body, rc: http.NewResponseController(w), until: time.Now().Add(streamBound)}
+	r.HTTP.Body = &slowBody{ReadCloser: r.HTTP.Body, rc: http.NewResponseController(w), opens: r.StillOpens, until: time.Now().Add(streamBound)}
 	return true
 }
 
@@ -43,10 +43,14 @@ func (r *Request) streams(w http.ResponseWriter, access Access) bool {
 type slowBody struct {
 	io.ReadCloser
 	rc    *http.ResponseController
+	opens func() bool // whether the request's key still does
 	until time.Time
 }
 
 func (b *slowBody) Read(p []byte) (int, error) {
+	if !b.opens() { // what waits mustn't outlive a revocation
+		return 0, io.ErrUnexpectedEOF
+	}
 	now := time.Now()
 	deadline := now.Add(streamIdle)
 	if deadline.After(b.until) {
