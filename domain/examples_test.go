@@ -208,7 +208,7 @@ func examples() map[domain.Kind]domain.Fact {
 			Sums: domain.ReconciliationSums{
 				Events: 7, EventsRouted: 4, EventsSkipped: 1, EventsUnmatched: 1, EventsUnreadable: 1,
 				Skipped: map[domain.SkipReason]int64{domain.SkipFilter: 2},
-				Routed:  9, Delivered: 5, Pending: 1, Dead: 2, Cancelled: 1, Attempts: 12, Unknown: 1,
+				Routed:  9, Requested: 1, Delivered: 6, Pending: 1, Dead: 2, Cancelled: 1, Attempts: 12, Unknown: 1,
 			},
 			Apart:      []domain.Discrepancy{{Kind: domain.DiscrepancyNotInViews, Sequence: 44, Delivery: domain.UUID{8}}},
 			ApartCount: 1,

@@ -58,8 +58,10 @@ type ReconciliationSums struct {
 
 	Skipped map[SkipReason]int64 `json:"skipped,omitempty"` // subscriptions, by reason
 
-	// A delivery that was made is in one of the four behind: Routed is their sum.
+	// A delivery was made by a routing, or because somebody asked for one that no routing had made. It is in one of the
+	// four behind.
 	Routed    int64 `json:"routed"`
+	Requested int64 `json:"requested,omitzero"`
 	Delivered int64 `json:"delivered"`
 	Pending   int64 `json:"pending"` // retrying ones too
 	Dead      int64 `json:"dead"`
@@ -137,7 +139,7 @@ func (s *ReconciliationSums) CountRouting(e *Entry, endpoint UUID) {
 // Close reports whether the sums close.
 func (s *ReconciliationSums) Close() bool {
 	return s.Events == s.EventsRouted+s.EventsSkipped+s.EventsUnmatched+s.EventsUnreadable &&
-		s.Routed == s.Delivered+s.Pending+s.Dead+s.Cancelled
+		s.Routed+s.Requested == s.Delivered+s.Pending+s.Dead+s.Cancelled
 }
 
 // Discrepancy is something that doesn't close.

@@ -47,7 +47,8 @@ type sumsOut struct {
 	EventsUnmatched  int64                       `json:"events_unmatched" doc:"That no subscription matched." example:"1"`
 	EventsUnreadable int64                       `json:"events_unreadable" doc:"Of which the content was destroyed or is damaged." example:"1"`
 	Skipped          map[domain.SkipReason]int64 `json:"skipped" doc:"Skipped subscriptions by reason. What a filter decided about an erased subject's event isn't known any more." example:"{\"subscription_paused\":2}"`
-	Routed           int64                       `json:"routed" doc:"Deliveries that were made in the period: the sum of the four that follow." example:"9"`
+	Routed           int64                       `json:"routed" doc:"Deliveries that routings made in the period. With those requested, the sum of the four that follow." example:"9"`
+	Requested        int64                       `json:"requested" doc:"Deliveries that somebody asked for and no routing had made." example:"0"`
 	Delivered        int64                       `json:"delivered" doc:"That succeeded." example:"5"`
 	Pending          int64                       `json:"pending" doc:"That waited, retrying ones too." example:"1"`
 	Dead             int64                       `json:"dead" doc:"That were given up." example:"2"`
@@ -136,7 +137,7 @@ func showSums(r *domain.ReconciliationResult) *sumsOut {
 	s := r.Sums
 	out := &sumsOut{
 		Events: s.Events, EventsRouted: s.EventsRouted, EventsSkipped: s.EventsSkipped, EventsUnmatched: s.EventsUnmatched,
-		EventsUnreadable: s.EventsUnreadable, Skipped: s.Skipped, Routed: s.Routed, Delivered: s.Delivered,
+		EventsUnreadable: s.EventsUnreadable, Skipped: s.Skipped, Routed: s.Routed, Requested: s.Requested, Delivered: s.Delivered,
 		Pending: s.Pending, Dead: s.Dead, Cancelled: s.Cancelled, Attempts: s.Attempts, Unknown: s.Unknown,
 		Closes: s.Close() && r.ApartCount == 0,
 	}

@@ -154,7 +154,17 @@ func (w *walk) compare(ctx context.Context, r *logRange) error {
 		}
 		for i := range rows {
 			row := &rows[i]
-			if _, ok := r.named[row.ID]; !ok {
+			_, routed := r.named[row.ID]
+			requested := false
+			if !routed {
+				if requested, err = w.requested(ctx, row); err != nil {
+					return err
+				}
+			}
+			switch {
+			case requested:
+				w.result.Sums.Requested++
+			case !routed:
 				w.apart.add(domain.Discrepancy{
 					Kind: domain.DiscrepancyNotInLog, Sequence: row.Created.Sequence, Delivery: row.ID,
 				})
@@ -173,6 +183,17 @@ func (w *walk) compare(ctx context.Context, r *logRange) error {
 		w.apart.add(domain.Discrepancy{Kind: domain.DiscrepancyNotInViews, Sequence: at, Delivery: id})
 	}
 	return nil
+}
+
+// requested reports whether the entry that made a delivery is the first of the delivery's own stream: somebody asked for
+// it, and no routing did.
+func (w *walk) requested(ctx context.Context, row *projections.Delivery) (bool, error) {
+	to := row.Created.Sequence + 1
+	made, err := domain.Select(ctx, w.log, domain.Query{
+		Tenant: w.tenant, Stream: domain.Stream{Kind: domain.StreamDelivery, ID: row.ID}, From: &row.Created.Sequence, To: &to,
+		Limit: 1, HeadersOnly: true,
+	})
+	return len(made) > 0 && made[0].StreamVersion == 1, err
 }
 
 // page reads deliveries that were made before a sequence, and how their attempts ended, in a transaction of its own.

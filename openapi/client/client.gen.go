@@ -3454,7 +3454,12 @@ type Sums struct {
 	// Examples: 1
 	Pending int64 `json:"pending"`
 
-	// Routed Deliveries that were made in the period: the sum of the four that follow.
+	// Requested Deliveries that somebody asked for and no routing had made.
+	//
+	// Examples: 0
+	Requested int64 `json:"requested"`
+
+	// Routed Deliveries that routings made in the period. With those requested, the sum of the four that follow.
 	//
 	// Examples: 9
 	Routed int64 `json:"routed"`
