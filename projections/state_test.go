@@ -205,3 +205,30 @@ func (a *auditor) state() string {
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }
+
+// TestReadState_Room: a state that doesn't fit isn't read to its end.
+func TestReadState_Room(t *testing.T) {
+	t.Parallel()
+	views := memorytest.New()
+	tenant := &domain.TenantCreated{Tenant: domain.TenantConfig{ID: "acme", Name: strings.Repeat("x", 200)}}
+	err := projections.Apply(views, domain.Entry{
+		Position: 1, Tenant: "acme", Stream: domain.Stream{Kind: domain.StreamTenant, ID: domain.UUID{1}}, StreamVersion: 1,
+		Kind: tenant.Kind(), KindVersion: 1, Leaf: []byte("{}"), Fact: tenant,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	full, held := errors.New("full"), 0
+	err = views.Read(t.Context(), "acme", 0, func(r projections.Reader) error {
+		_, err := projections.ReadState(t.Context(), r, projections.AsOf{}, func(bytes int) error {
+			if held += bytes; held > 300 {
+				return full
+			}
+			return nil
+		})
+		return err
+	})
+	if !errors.Is(err, full) {
+		t.Errorf("a state of more than 300 bytes: %v", err)
+	}
+}
