@@ -105,7 +105,8 @@ func listAttempts(ctx context.Context, c *call, in *listAttemptsIn) (*rest.Liste
 			return nil, err
 		}
 	}
-	return rest.NewListed(l, n, shown, func(a *attemptOut) []byte { return rest.PlaceAt(domain.Sequence(a.StartedSequence)) },
+	return rest.NewListed(l, n, shown,
+		func(a *attemptOut) []byte { return rest.PlaceAt(domain.Sequence(a.StartedSequence)) },
 		func(a *attemptOut) attemptOut { return *a }), nil
 }
 

@@ -71,7 +71,9 @@ func readDeliveries(
 		}
 	}
 	if s.Subject != "" { // it may have been erased since it was found by its hash
-		p.rows = slices.DeleteFunc(p.rows, func(d projections.Delivery) bool { return p.events[d.Event].subject != s.Subject })
+		p.rows = slices.DeleteFunc(p.rows, func(d projections.Delivery) bool {
+			return p.events[d.Event].subject != s.Subject
+		})
 	}
 	return p, nil
 }

@@ -88,7 +88,8 @@ func (in *createReconciliationIn) asked(c *call, list bool) (q reconciliationIn,
 	d := json.NewDecoder(bytes.NewReader(c.Body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&q); err != nil {
-		return q, rest.Invalid("body", "must be an object with no other members than the document has, of the types that it has")
+		return q, rest.Invalid("body",
+			"must be an object with no other members than the document has, of the types that it has")
 	}
 	return q, nil
 }
@@ -151,8 +152,8 @@ func createReconciliation(
 		},
 		Answer: func(_ context.Context, entries []domain.Entry, replayed bool) (*rest.Made[reconciliationOut], error) {
 			e := entries[0]
-			out := rest.NewMade(e, replayed, c.Path("reconciliations", e.Stream.ID.String()), showReconciliation(c, entries[:1], nil))
-			return out, nil
+			path := c.Path("reconciliations", e.Stream.ID.String())
+			return rest.NewMade(e, replayed, path, showReconciliation(c, entries[:1], nil)), nil
 		},
 	})
 }

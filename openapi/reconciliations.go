@@ -137,8 +137,8 @@ func showSums(r *domain.ReconciliationResult) *sumsOut {
 	s := r.Sums
 	out := &sumsOut{
 		Events: s.Events, EventsRouted: s.EventsRouted, EventsSkipped: s.EventsSkipped, EventsUnmatched: s.EventsUnmatched,
-		EventsUnreadable: s.EventsUnreadable, Skipped: s.Skipped, Routed: s.Routed, Requested: s.Requested, Delivered: s.Delivered,
-		Pending: s.Pending, Dead: s.Dead, Cancelled: s.Cancelled, Attempts: s.Attempts, Unknown: s.Unknown,
+		EventsUnreadable: s.EventsUnreadable, Skipped: s.Skipped, Routed: s.Routed, Requested: s.Requested,
+		Delivered: s.Delivered, Pending: s.Pending, Dead: s.Dead, Cancelled: s.Cancelled, Attempts: s.Attempts, Unknown: s.Unknown,
 		Closes: s.Close() && r.ApartCount == 0,
 	}
 	if out.Skipped == nil {

@@ -107,7 +107,9 @@ type Reader interface {
 	Delivery(ctx context.Context, id domain.UUID, as AsOf) (Delivery, error)
 	Deliveries(ctx context.Context, filter DeliveryFilter, page Page, as AsOf) ([]Delivery, error)
 	// EventsAmong chooses events by their sequences, and by type and subject where those aren't empty; ordered.
-	EventsAmong(ctx context.Context, sequences []domain.Sequence, typ domain.EventType, subject string) ([]domain.Sequence, error)
+	EventsAmong(
+		ctx context.Context, sequences []domain.Sequence, typ domain.EventType, subject string,
+	) ([]domain.Sequence, error)
 	// Ends returns for each delivery how its attempts ended that had by the moment, in order.
 	Ends(ctx context.Context, deliveries []Delivery, as AsOf) ([][]domain.AttemptEnd, error)
 	// DeliveryCounts counts the deliveries of the tenant by status. Where many have moved on since the moment, it goes

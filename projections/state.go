@@ -132,7 +132,9 @@ func ReadState(ctx context.Context, r Reader, as AsOf, room func(bytes int) erro
 		return thingOfKey(k)
 	})
 	w.member(`,"subscriptions":`)
-	list(w, func(p Page) ([]Subscription, error) { return r.Subscriptions(ctx, domain.UUID{}, p, as) }, thingOfSubscription)
+	list(w, func(p Page) ([]Subscription, error) {
+		return r.Subscriptions(ctx, domain.UUID{}, p, as)
+	}, thingOfSubscription)
 	w.member(`,"tenant":`)
 	w.value(thingOfTenant(&tenant))
 	w.member(`}`)

@@ -274,7 +274,8 @@ func (r *Reconciler) do(ctx context.Context, w *work) bool {
 	}
 	if err != nil {
 		failed := &domain.ReconciliationResult{
-			Outcome: domain.ReconciliationFailed, Problem: "the log, the views or the files couldn't be read; the server's log says more",
+			Outcome: domain.ReconciliationFailed,
+			Problem: "the log, the views or the files couldn't be read; the server's log says more",
 		}
 		if err := r.finish(ctx, w, failed); err != nil {
 			r.config.Logger.Error("a reconciliation stays without an end", slog.Any("error", err),
@@ -329,7 +330,9 @@ func (r *Reconciler) find(
 	w.done.Store(0)
 	w.running.Store(true)
 	defer w.running.Store(false)
-	over := walk{log: r.config.Log, views: r.config.Views, tenant: w.Tenant, request: request, most: maxSent, done: &w.done}
+	over := walk{
+		log: r.config.Log, views: r.config.Views, tenant: w.Tenant, request: request, most: maxSent, done: &w.done,
+	}
 	if request.List != nil {
 		if !w.List {
 			return nil, &failure{"the list was lost"}

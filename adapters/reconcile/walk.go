@@ -190,8 +190,8 @@ func (w *walk) compare(ctx context.Context, r *logRange) error {
 func (w *walk) requested(ctx context.Context, row *projections.Delivery) (bool, error) {
 	to := row.Created.Sequence + 1
 	made, err := domain.Select(ctx, w.log, domain.Query{
-		Tenant: w.tenant, Stream: domain.Stream{Kind: domain.StreamDelivery, ID: row.ID}, From: &row.Created.Sequence, To: &to,
-		Limit: 1, HeadersOnly: true,
+		Tenant: w.tenant, Stream: domain.Stream{Kind: domain.StreamDelivery, ID: row.ID},
+		From: &row.Created.Sequence, To: &to, Limit: 1, HeadersOnly: true,
 	})
 	return len(made) > 0 && made[0].StreamVersion == 1, err
 }
@@ -206,7 +206,8 @@ func (w *walk) page(
 		if err != nil {
 			return err
 		}
-		if i := slices.IndexFunc(rows, func(d projections.Delivery) bool { return d.Created.Sequence >= before }); i >= 0 {
+		behind := func(d projections.Delivery) bool { return d.Created.Sequence >= before }
+		if i := slices.IndexFunc(rows, behind); i >= 0 {
 			rows = rows[:i]
 		}
 		ends, err = r.Ends(ctx, rows, as)

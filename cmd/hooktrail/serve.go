@@ -321,7 +321,9 @@ func (s *server) dispatcher() (*dispatch.Dispatcher, error) {
 }
 
 // serveHTTP answers until ctx ends, then lets requests under way finish.
-func (s *server) serveHTTP(ctx context.Context, dispatcher *dispatch.Dispatcher, reconciler *reconcile.Reconciler) error {
+func (s *server) serveHTTP(
+	ctx context.Context, dispatcher *dispatch.Dispatcher, reconciler *reconcile.Reconciler,
+) error {
 	webhooks, err := webhooksOf(s.profiles.Embedded())
 	if err != nil {
 		return err

@@ -77,7 +77,9 @@ func Take(ctx context.Context, r projections.Reader, as projections.AsOf, size i
 }
 
 // takeChanged lists what changed in the second half of the log, both ways.
-func takeChanged(ctx context.Context, r projections.Reader, as projections.AsOf, size int) ([]projections.Changed, error) {
+func takeChanged(
+	ctx context.Context, r projections.Reader, as projections.AsOf, size int,
+) ([]projections.Changed, error) {
 	upTo := r.Sequence()
 	if as.Set {
 		upTo = as.Sequence

@@ -246,17 +246,22 @@ func (r deliveryReader) DeliveryCounts(_ context.Context, as projections.AsOf) (
 	return counts, nil
 }
 
-func (r configReader) Changed(_ context.Context, after, upTo domain.Sequence, page projections.Page) ([]projections.Changed, error) {
+func (r configReader) Changed(
+	_ context.Context, after, upTo domain.Sequence, page projections.Page,
+) ([]projections.Changed, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
 	upTo = min(upTo, r.last)
-	tenants := newList(func(t *projections.Tenant) (projections.Origin, projections.Origin) { return t.Created, t.Updated })
+	tenants := newList(func(t *projections.Tenant) (projections.Origin, projections.Origin) {
+		return t.Created, t.Updated
+	})
 	for _, v := range t.versions {
 		tenants.add(v.Stream, v)
 	}
 	changed := slices.Concat(
 		changedOf(&tenants, domain.StreamTenant, after, upTo), changedOf(&t.keys, domain.StreamKey, after, upTo),
-		changedOf(&t.endpoints, domain.StreamEndpoint, after, upTo), changedOf(&t.eventTypes, domain.StreamEventType, after, upTo),
+		changedOf(&t.endpoints, domain.StreamEndpoint, after, upTo),
+		changedOf(&t.eventTypes, domain.StreamEventType, after, upTo),
 		changedOf(&t.subscriptions, domain.StreamSubscription, after, upTo),
 	)
 	slices.SortFunc(changed, func(a, b projections.Changed) int { return cmp.Compare(a.First, b.First) })
@@ -284,7 +289,9 @@ func changedOf[T any](l *list[T], kind domain.StreamKind, after, upTo domain.Seq
 	return changed
 }
 
-func (r deliveryReader) EventsAmong(_ context.Context, sequences []domain.Sequence, typ domain.EventType, subject string) (chosen []domain.Sequence, err error) {
+func (r deliveryReader) EventsAmong(
+	_ context.Context, sequences []domain.Sequence, typ domain.EventType, subject string,
+) (chosen []domain.Sequence, err error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
 	for _, h := range t.events.order {
@@ -297,7 +304,9 @@ func (r deliveryReader) EventsAmong(_ context.Context, sequences []domain.Sequen
 	return chosen, nil
 }
 
-func (r deliveryReader) Ends(_ context.Context, deliveries []projections.Delivery, as projections.AsOf) ([][]domain.AttemptEnd, error) {
+func (r deliveryReader) Ends(
+	_ context.Context, deliveries []projections.Delivery, as projections.AsOf,
+) ([][]domain.AttemptEnd, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
 	ends := make([][]domain.AttemptEnd, len(deliveries))

@@ -35,7 +35,10 @@ func (r *Request) streams(w http.ResponseWriter, access Access) bool {
 		return false
 	}
 	r.ContentType = base
-	r.HTTP.Body = &slowBody{ReadCloser: r.HTTP.Body, rc: http.NewResponseController(w), opens: r.StillOpens, until: time.Now().Add(streamBound)}
+	r.HTTP.Body = &slowBody{
+		ReadCloser: r.HTTP.Body, rc: http.NewResponseController(w), opens: r.StillOpens,
+		until: time.Now().Add(streamBound),
+	}
 	return true
 }
 
