@@ -245,6 +245,9 @@ func (f *FormatRaised) parts() []partField      { return detail(f) }
 func (f *LossAccepted) parts() []partField      { return append(detail(&f.Loss), f.Person.part()) }
 func (f *DamageAccepted) parts() []partField    { return append(detail(&f.Damage), f.Person.part()) }
 
+func (f *ReconciliationCreated) parts() []partField  { return detail(&f.Request) }
+func (f *ReconciliationFinished) parts() []partField { return detail(&f.Result) }
+
 func (p *Person) part() partField {
 	return partField{name: PartNames, value: p, absent: p.isZero}
 }

@@ -159,3 +159,15 @@ func ValidateText(field, s string, least, most int) error {
 
 // ScopeEvent is the scope in which ids that producers choose for events of a source are claimed.
 func ScopeEvent(source string) string { return "event/" + source }
+
+// DefaultSource is the source of an event whose producer names none.
+func DefaultSource(tenant TenantID) string { return "/tenants/" + string(tenant) }
+
+// EventName is what others call an event: its producer's id where that is unique without its source, else the internal
+// one.
+func EventName(tenant TenantID, id UUID, a EventIdentity) string {
+	if a.ID == "" || a.Source != DefaultSource(tenant) {
+		return id.String()
+	}
+	return a.ID
+}

@@ -199,6 +199,24 @@ func examples() map[domain.Kind]domain.Fact {
 			{Node: id(41), Epoch: 2, Until: time.Date(2026, 7, 1, 12, 0, 20, 0, time.UTC)},
 		}}}},
 		&domain.FormatRaised{Format: 2},
+		&domain.ReconciliationCreated{Request: domain.ReconciliationRequest{
+			From: 10, To: 500, AsOf: 812, Endpoint: domain.UUID{4}, Node: domain.UUID{9},
+			List: &domain.ReceivedList{SHA256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", Bytes: 4096, IDs: 111},
+		}},
+		&domain.ReconciliationFinished{Result: domain.ReconciliationResult{
+			Outcome: domain.ReconciliationFailed, Problem: "the server stopped",
+			Sums: domain.ReconciliationSums{
+				Events: 7, EventsRouted: 4, EventsSkipped: 1, EventsUnmatched: 1, EventsUnreadable: 1,
+				Skipped: map[domain.SkipReason]int64{domain.SkipFilter: 2},
+				Routed:  9, Requested: 1, Delivered: 6, Pending: 1, Dead: 2, Cancelled: 1, Attempts: 12, Unknown: 1,
+			},
+			Apart:      []domain.Discrepancy{{Kind: domain.DiscrepancyNotInViews, Sequence: 44, Delivery: domain.UUID{8}}},
+			ApartCount: 1,
+			Received: &domain.ReceivedSums{
+				Distinct: 6, Both: 4, Undelivered: 1, Lacking: []domain.UUID{{7}}, LackingCount: 1, Erased: 2,
+				Repeated: []int64{12}, RepeatedCount: 1, Unsent: []int64{3}, UnsentCount: 1,
+			},
+		}},
 		&domain.DamageAccepted{
 			Damage: domain.Damage{Sequence: 17, Leaf: strings.Repeat("ab", 32), Content: strings.Repeat("cd", 32)},
 			Person: domain.Person{Name: "alice"},

@@ -331,7 +331,7 @@ func (p *Person) Subject() string {
 }
 
 // Format counts the releases that added kinds of facts, or versions of them. A log without a format.raised has format 1.
-const Format = 1
+const Format = 2
 
 // Kind implements Fact.
 func (*TenantCreated) Kind() Kind             { return KindTenantCreated }
@@ -371,3 +371,5 @@ func (*FollowerStopped) Kind() Kind           { return KindFollowerStopped }
 func (*FormatRaised) Kind() Kind              { return KindFormatRaised }
 func (*LossAccepted) Kind() Kind              { return KindLossAccepted }
 func (*DamageAccepted) Kind() Kind            { return KindDamageAccepted }
+func (*ReconciliationCreated) Kind() Kind     { return KindReconciliationCreated }
+func (*ReconciliationFinished) Kind() Kind    { return KindReconciliationFinished }

@@ -159,6 +159,8 @@ const (
 	StreamLease        StreamKind = "lease"
 	StreamServer       StreamKind = "server"
 	StreamDamage       StreamKind = "damage"
+
+	StreamReconciliation StreamKind = "reconciliation"
 )
 
 // String is the stream's name in the log, such as "endpoint/01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6e".

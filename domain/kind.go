@@ -51,6 +51,9 @@ const (
 	KindFormatRaised    Kind = "format.raised" // in the instance's log
 	KindLossAccepted    Kind = "loss.accepted" // in the instance's log
 	KindDamageAccepted  Kind = "damage.accepted"
+
+	KindReconciliationCreated  Kind = "reconciliation.created"
+	KindReconciliationFinished Kind = "reconciliation.finished"
 )
 
 // form is how one kind is kept: its versions and the type they are decoded into. Every kind has one; a test holds the table
@@ -102,6 +105,8 @@ var forms = map[Kind]form{
 	KindFormatRaised:              {formats: []int{1}, empty: func() Fact { return new(FormatRaised) }},
 	KindLossAccepted:              {formats: []int{1}, empty: func() Fact { return new(LossAccepted) }},
 	KindDamageAccepted:            {formats: []int{1}, empty: func() Fact { return new(DamageAccepted) }},
+	KindReconciliationCreated:     {formats: []int{2}, empty: func() Fact { return new(ReconciliationCreated) }},
+	KindReconciliationFinished:    {formats: []int{2}, empty: func() Fact { return new(ReconciliationFinished) }},
 }
 
 // Version is the version in which this program writes facts of the kind, 0 for a kind it doesn't know.

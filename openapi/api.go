@@ -76,12 +76,19 @@ func register(a *api) {
 	add(a, "test-filter", "POST "+tenant+"/filters/test", "Try a filter", roles(admin), testFilter, rest.Limited)
 	add(a, "preview-routing", "POST "+tenant+"/route-previews", "Preview an event's routing", roles(admin, auditor), previewRouting, rest.Limited)
 
-	add(a, "list-deliveries", "GET "+tenant+"/deliveries", "List deliveries", roles(admin, auditor, receiver), listDeliveries)
+	add(a, "list-deliveries", "GET "+tenant+"/deliveries", "List deliveries", roles(admin, auditor, receiver), listDeliveries, rest.Limited)
 	add(a, "get-delivery", "GET "+tenant+"/deliveries/{id}", "Get a delivery", roles(admin, auditor, receiver), getDelivery)
 	add(a, "list-attempts", "GET "+tenant+"/deliveries/{id}/attempts", "List a delivery's attempts", roles(admin, auditor, receiver), listAttempts)
 	add(a, "get-attempt-body", "GET "+tenant+"/deliveries/{id}/attempts/{number}/body", "Get the body that an attempt sent", roles(admin, auditor, receiver), getAttemptBody, rest.AnswersIn("application/octet-stream", rest.BytesSchema))
 	add(a, "redrive-delivery", "POST "+tenant+"/deliveries/{id}/redrive", "Redrive a dead delivery", roles(admin, receiver), redrive)
 	add(a, "list-skips", "GET "+tenant+"/skips", "List what was not delivered", roles(admin, auditor, receiver), listSkips, rest.Limited)
+
+	add(a, "get-state", "GET "+tenant+"/state", "Get a tenant's state as of a moment", roles(admin, auditor), getState, rest.Answers[stateOut], rest.Limited)
+	add(a, "diff-state", "GET "+tenant+"/state/diff", "List what changed between two moments", roles(admin, auditor), diffState, rest.Answers[rest.Page[thingChangeOut]], rest.Limited)
+
+	add(a, "create-reconciliation", "POST "+tenant+"/reconciliations", "Reconcile a period", roles(admin, auditor), createReconciliation, documentReconciliation)
+	add(a, "list-reconciliations", "GET "+tenant+"/reconciliations", "List reconciliations", roles(admin, auditor), listReconciliations, rest.Answers[rest.Page[reconciliationOut]], rest.Limited)
+	add(a, "get-reconciliation", "GET "+tenant+"/reconciliations/{id}", "Get a reconciliation", roles(admin, auditor), getReconciliation)
 
 	add(a, "list-log", "GET "+tenant+"/log", "Ask the log", roles(admin, auditor), listLog, rest.Answers[rest.Page[entryOut]], rest.AlsoInstance, rest.Limited)
 	add(a, "get-log-entry", "GET "+tenant+"/log/{sequence}", "Get an entry of the log", roles(admin, auditor), getLogEntry, rest.Answers[entryOut], rest.AlsoInstance)

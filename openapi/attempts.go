@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -72,11 +73,19 @@ type timingsOut struct {
 
 type listAttemptsIn struct {
 	rest.ThingPath
+	rest.ListQuery
 	rest.AsOfQuery
 }
 
-// listAttempts answers with all of them: there are at most as many as a schedule has gaps.
+// listAttempts reads all of them, since the log has them in one stream, and shows a page.
 func listAttempts(ctx context.Context, c *call, in *listAttemptsIn) (*rest.Listed[attemptOut], error) {
+	l, err := rest.NewWalk(c.Request, in.ListQuery, in.ID, in.AsOf, in.AsOfSequence)
+	if err != nil {
+		return nil, err
+	}
+	if pinned := l.Pinned(); pinned != nil {
+		in.AsOf, in.AsOfSequence = rest.Opt[rest.Time]{}, rest.Opt[int64]{Value: int64(*pinned), Set: true}
+	}
 	var rows []projections.Attempt
 	_, _, n, err := findDelivery(ctx, c, in.ThingPath, in.AsOfQuery,
 		func(r projections.Reader, as projections.AsOf, row projections.Delivery) (err error) {
@@ -86,21 +95,34 @@ func listAttempts(ctx context.Context, c *call, in *listAttemptsIn) (*rest.Liste
 	if err != nil {
 		return nil, err
 	}
-	out := &rest.Listed[attemptOut]{
-		Sequence: rest.SequenceText(n),
-		Body:     rest.Page[attemptOut]{Items: make([]attemptOut, 0, len(rows))},
-	}
-	for i := range rows {
+	rows = attemptsPage(rows, l.Rows())
+	shown := make([]attemptOut, len(rows))
+	for i := range rows[:min(len(rows), l.Limit)] {
 		if !c.Hold.Grow(2 * rows[i].BodySize) { // as it is kept, and as it is shown
 			return nil, rest.Full()
 		}
-		shown, err := showAttempt(ctx, c, &rows[i])
-		if err != nil {
+		if shown[i], err = showAttempt(ctx, c, &rows[i]); err != nil {
 			return nil, err
 		}
-		out.Body.Items = append(out.Body.Items, shown)
 	}
-	return out, nil
+	return rest.NewListed(l, n, shown,
+		func(a *attemptOut) []byte { return rest.PlaceAt(domain.Sequence(a.StartedSequence)) },
+		func(a *attemptOut) attemptOut { return *a }), nil
+}
+
+// attemptsPage chooses a page's attempts: each was started by an entry of its own.
+func attemptsPage(rows []projections.Attempt, p projections.Page) []projections.Attempt {
+	rows = slices.Clone(rows)
+	if p.Descending {
+		slices.Reverse(rows)
+	}
+	if p.After != nil {
+		rows = slices.DeleteFunc(rows, func(a projections.Attempt) bool {
+			at := a.Begun.Sequence
+			return at == *p.After || (at < *p.After) != p.Descending
+		})
+	}
+	return rows[:min(len(rows), p.Limit)]
 }
 
 // showAttempt shows an attempt as far as it has got: without an outcome, only its intent.

@@ -53,8 +53,9 @@ func showDelivery(d *projections.Delivery, event deliveredEvent) deliveryOut {
 
 // deliveredEvent is what a delivery says of its event.
 type deliveredEvent struct {
-	name string
-	test bool
+	name    string
+	test    bool
+	subject string // empty too when it was erased
 }
 
 // eventOfDelivery reads what a delivery shows of its event.
@@ -63,7 +64,7 @@ func eventOfDelivery(ctx context.Context, c *call, r projections.Reader, event d
 	if isNotFound(err) {
 		return deliveredEvent{name: event.String()}, nil // of an erased delivery nothing else is known
 	}
-	return deliveredEvent{eventName(c, event, row.Attrs), row.Attrs.Test != nil}, err
+	return deliveredEvent{eventName(c, event, row.Attrs), row.Attrs.Test != nil, row.Attrs.Subject}, err
 }
 
 type listDeliveriesIn struct {
@@ -75,6 +76,7 @@ type listDeliveriesIn struct {
 	Status         string              `query:"status" enum:"pending,retrying,succeeded,dead,cancelled" doc:"Those in this status." example:"dead"`
 	From           rest.Opt[rest.Time] `query:"from" doc:"Routed at this time or later." example:"2026-07-01T00:00:00Z"`
 	To             rest.Opt[rest.Time] `query:"to" doc:"Routed before this time." example:"2026-08-01T00:00:00Z"`
+	SearchQuery
 	rest.AsOfQuery
 }
 
@@ -113,13 +115,19 @@ func listDeliveries(ctx context.Context, c *call, in *listDeliveriesIn) (*rest.L
 	}
 	l, err := rest.NewWalk(c.Request, in.ListQuery,
 		fmt.Sprintf("%q", []string{in.EventID, in.EndpointID, in.SubscriptionID, in.Status}),
-		[2]rest.Opt[rest.Time]{in.From, in.To}, in.AsOf, in.AsOfSequence)
+		[2]rest.Opt[rest.Time]{in.From, in.To}, in.AsOf, in.AsOfSequence, fmt.Sprintf("%q", fmt.Sprint(in.SearchQuery)))
 	if err != nil {
 		return nil, err
 	}
-	var rows []projections.Delivery
-	var held holds
-	events := make(map[domain.UUID]deliveredEvent)
+	search := in.search(filter)
+	if search.Searches() {
+		leave, err := rest.Scan(c.Request)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+	}
+	var page deliveryPage
 	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: in.AsOfQuery, Pinned: l.Pinned()},
 		func(r projections.Reader, as projections.AsOf) error {
 			if in.EventID != "" {
@@ -130,34 +138,15 @@ func listDeliveries(ctx context.Context, c *call, in *listDeliveriesIn) (*rest.L
 				if err != nil {
 					return err
 				}
-				filter.Event = event.ID
+				search.Event = event.ID
 			}
-			if rows, err = r.Deliveries(ctx, filter, l.Rows(), as); err != nil {
-				return err
-			}
-			if held, err = readHolds(ctx, c, r, as, rows); err != nil {
-				return err
-			}
-			for i := range rows {
-				if _, ok := events[rows[i].Event]; ok {
-					continue
-				}
-				if events[rows[i].Event], err = eventOfDelivery(ctx, c, r, rows[i].Event); err != nil {
-					return err
-				}
-			}
-			return nil
+			page, err = readDeliveries(ctx, c, r, search, l, as)
+			return err
 		})
 	if err != nil {
 		return nil, err
 	}
-	return rest.NewListed(l, n, rows,
-		func(d *projections.Delivery) []byte { return rest.PlaceOf(d.Created.Sequence, d.ID) },
-		func(d *projections.Delivery) deliveryOut {
-			out := showDelivery(d, events[d.Event])
-			held.show(d, &out)
-			return out
-		}), nil
+	return page.show(l, n), nil
 }
 
 type getDeliveryIn struct {

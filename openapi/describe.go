@@ -32,6 +32,8 @@ past moment; ` + "`Hooktrail-Sequence`" + ` says which sequence an answer reflec
 		{Name: "Registrations", Description: "Receivers use them to make endpoints themselves."},
 		{Name: "Subscriptions", Description: "Which event types go to which endpoint."},
 		{Name: "Deliveries", Description: "One event for one endpoint, its attempts, and what was sent in each."},
+		{Name: "Reconciliations", Description: "What was sent in a period, against what became of it and what receivers have."},
+		{Name: "State", Description: "A tenant as of any moment, and what changed since."},
 		{Name: "Log", Description: "The audit query."},
 		{Name: "Health", Description: "For orchestrators and monitoring."},
 	}
@@ -41,7 +43,7 @@ past moment; ` + "`Hooktrail-Sequence`" + ` says which sequence an answer reflec
 func tagOf(path string) string {
 	for _, tag := range []string{
 		"profiles", "keys", "events", "endpoints", "registrations", "subscriptions",
-		"deliveries", "log",
+		"deliveries", "reconciliations", "state", "log",
 	} {
 		if strings.Contains(path+"/", "/"+tag+"/") {
 			return strings.ToUpper(tag[:1]) + tag[1:]
@@ -184,13 +186,43 @@ func descriptions() map[string]string {
 		"pause-subscription":  "What it would match from now on is skipped, and routing says so.",
 		"resume-subscription": "Ends a pause. What was skipped meanwhile stays skipped.",
 		"list-deliveries": "In order of creation, now or as of a moment. It reflects what the view has; " +
-			"min_sequence demands more.",
+			"min_sequence demands more. Filters by event type, subject and outcome are looked up for one delivery " +
+			"after the other; those by outcome (status code, error, duration) go by the last attempt that was finished " +
+			"at the moment shown. One request examines at most 5,000 deliveries: a page can then have fewer items than " +
+			"asked for, or none, and a cursor.",
 		"get-delivery":  "The delivery's state, now or as of a moment.",
-		"list-attempts": "All attempts, with what was sent and what came back.",
+		"list-attempts": "With what was sent and what came back, in order of their numbers.",
 		"get-attempt-body": "The exact bytes, built again from the log and checked against the hash that was " +
 			"recorded. With as_of, 404 unless the attempt had begun by then.",
 		"redrive-delivery": "Sets a dead delivery going again, with its schedule from the start. Attempt " +
 			"numbers go on.",
+		"get-state": "The tenant's whole configuration and the numbers of its deliveries by status, now or as of a " +
+			"moment. The member state follows from the log up to Hooktrail-Sequence alone, so every server and every " +
+			"independent fold of the log has the same one. Its hash, in Hooktrail-State-SHA256 and state_sha256, is " +
+			"the SHA-256 of the member in canonical JSON (RFC 8785), which is how it is sent. To compute it from the " +
+			"log: for each stream of kind tenant, key, endpoint, subscription or event-type take the last entry up to " +
+			"the sequence, leave out what that entry deletes or revokes, and make {config, created_sequence, id, " +
+			"updated_sequence, version} of data.config, the sequence of the stream's first entry, the stream's id, " +
+			"the entry's sequence and its stream_version; in an event type's config, schema and examples are replaced " +
+			"by schema_sha256 and examples_sha256. Lists are in order of created_sequence. A delivery is pending from " +
+			"the routing that names it on; delivery.attempt_finished says its status, delivery.redriven makes it " +
+			"retrying, delivery.cancelled cancelled. Names of keys stand beside the state, since an erasure destroys " +
+			"them. Where very many deliveries have moved on since the moment, counting them can take longer than a " +
+			"request may (503).",
+		"diff-state": "What of the configuration differs between the state as of from and that as of to, an item " +
+			"for each thing, in order of its first change in between: which members differ, and the entries that led " +
+			"there, with who and why. A page can have fewer items than asked for when they are large.",
+		"create-reconciliation": "Counts what was routed in a period and what became of it as of the log's end, for a " +
+			"tenant or one endpoint: the sums close, and what doesn't is listed. With the list of ids that the " +
+			"endpoint's receiver has, as CSV with a header (column id or event_id) or NDJSON (a string, or an object " +
+			"with id or event_id, a line), it also tells what they lack, what they have twice, and what they have that " +
+			"was never sent in the period. Ids are those that deliveries show as event_id. A list has at most 20 " +
+			"million ids and 2 GiB, is read as it comes, and isn't kept: results name its lines. The answer is 202, " +
+			"with the place where the status and the result are to be had. A tenant has one reconciliation at a time " +
+			"(429). Order and result are entries of the log.",
+		"list-reconciliations": "In the order in which they were asked for. The log is searched in bounded steps: a page " +
+			"can have fewer items than asked for, or none, and a cursor.",
+		"get-reconciliation": "Its status, and its result once it has succeeded.",
 		"list-log": "The audit query: every entry of the tenant's log, or those that the filters " +
 			"choose. The operator may ask the instance's own log, under the name _instance.",
 		"get-log-entry": "One entry, with the exact bytes that went into the tenant's Merkle tree.",

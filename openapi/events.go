@@ -200,8 +200,5 @@ func eventNamed(ctx context.Context, c *call, r projections.Reader, id, source s
 
 // eventName is what other things call an event: the producer's id where that is unique without its source.
 func eventName(c *call, id domain.UUID, a domain.EventAttributes) string {
-	if a.ID == "" || a.Source != ingest.DefaultSource(c.Tenant) {
-		return id.String()
-	}
-	return a.ID
+	return domain.EventName(c.Tenant, id, a.EventIdentity)
 }

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/hooktrail/hooktrail/adapters/dispatch"
+	"github.com/hooktrail/hooktrail/adapters/reconcile"
 	"github.com/hooktrail/hooktrail/adapters/schema"
 	"github.com/hooktrail/hooktrail/adapters/webhook"
 	"github.com/hooktrail/hooktrail/adapters/webhook/guide"
@@ -50,6 +51,7 @@ func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	f := &fixture{t: t, log: newClaimLog(), views: memorytest.New(), secrets: newSecrets(), logged: new(bytes.Buffer)}
 	directory := projections.NewDirectory(projections.DirectoryRows{}, 0)
+	works := t.TempDir() // before what uses it, so that it is removed behind it
 	ctx, stop := context.WithCancel(context.Background())
 	var following sync.WaitGroup
 	for _, follow := range []func(context.Context, domain.Log) error{f.views.Follow, directory.Follow} {
@@ -76,6 +78,12 @@ func newFixture(t testing.TB) *fixture {
 		}),
 		Logger: slog.New(slog.NewTextHandler(f.logged, nil)), Version: "0.1.0",
 	}
+	reconciler, err := reconcile.New(reconcile.Config{Log: f.log, Views: f.views, Dir: works, Logger: f.server.Logger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.server.Reconciler = reconciler
+	following.Go(func() { _ = reconciler.Run(ctx) })
 	f.useServer()
 	f.begin()
 	return f

@@ -163,6 +163,9 @@ func TestProblems_Generated(t *testing.T) {
 				412, "precondition_failed", "header.If-Match")
 		}
 		for _, contentType := range op.Bodies {
+			if op.ID == "create-reconciliation" && contentType != "application/json" {
+				continue // a list of any length, read line by line: TestReconciliations_Refused
+			}
 			bodies++
 			send := func(body string) answer { return f.do(key, op.Method, target, body, "Content-Type", contentType) }
 			open, end, at := "", "", "body"

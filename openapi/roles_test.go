@@ -145,6 +145,7 @@ func oneOfEach(f *fixture, tenant string) things {
 	add("endpoints", `{"name":"e","url":"https://receiver.example/"}`)
 	add("registrations", `{"name":"r","event_types":["*"]}`)
 	add("subscriptions", `{"endpoint_id":"`+made.id["endpoints"]+`","event_types":["*"]}`)
+	made.id["reconciliations"] = f.reconciled(f.post(f.operator, path+"/reconciliations", `{}`)).text("id")
 	event := f.event(tenant, "of-"+tenant)
 	delivery := f.deliver(event, made.id["endpoints"])
 	f.attempt(event, made.id["endpoints"], delivery, 1, domain.DeliveryDead)

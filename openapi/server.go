@@ -2,6 +2,7 @@ package openapi
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -29,6 +30,7 @@ type Server struct {
 	Courier      Courier
 	Lanes        Lanes // nil: this process delivers nothing
 	Guides       Guides
+	Reconciler   Reconciler
 	Readiness    Readiness
 
 	CursorKey []byte      // authenticates cursors of lists, the same in every process; nil: one of this process alone
@@ -139,6 +141,23 @@ type Courier interface {
 type Guides interface {
 	// Guide writes a page. An example that the format can't carry is a *domain.InvalidError on the profile.
 	Guide(ctx context.Context, order domain.GuideOrder) (domain.GuidePage, error)
+}
+
+// Reconciler does reconciliations, one a tenant at a time, apart from the requests that ask for them.
+type Reconciler interface {
+	// Reserve takes the tenant's place for a reconciliation; domain.ErrConflict: there is none at the moment. Begin or
+	// Abandon must follow.
+	Reserve(tenant domain.TenantID, id domain.UUID) error
+	// Take reads a receiver's list for the reserved reconciliation as it comes. What is wrong with the list is a
+	// *domain.InvalidError on body.
+	Take(ctx context.Context, tenant domain.TenantID, contentType string, body io.Reader) (domain.ReceivedList, error)
+	// Keep has the reconciliation survive the process, if it is in the log then. It precedes the append.
+	Keep(tenant domain.TenantID) error
+	// Begin begins it; where the log turns out not to have it, that ends it.
+	Begin(tenant domain.TenantID)
+	Abandon(tenant domain.TenantID)
+	// Progress is how far a reconciliation of this process is; false for one that isn't.
+	Progress(tenant domain.TenantID, id domain.UUID) (done, total int64, running, ok bool)
 }
 
 // Readiness tells orchestrators about this node.

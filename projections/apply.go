@@ -52,6 +52,8 @@ func apply(s Store, e domain.Entry) error {
 	case *domain.TenantRegistered, *domain.TenantUnregistered, *domain.ServerStarted, *domain.LeaseTaken,
 		*domain.FollowerStopped, *domain.FormatRaised, *domain.LossAccepted, *domain.DamageAccepted:
 		return nil // what the instance says of itself makes no row
+	case *domain.ReconciliationCreated, *domain.ReconciliationFinished:
+		return nil // who asks for one reads its stream
 	default:
 		return applyConfig(s, e)
 	}

@@ -76,6 +76,8 @@ func oneOfEach() []domain.Entry {
 		{domain.StreamServer, 8, &domain.FormatRaised{}},
 		{domain.StreamServer, 8, &domain.LossAccepted{}},
 		{domain.StreamDamage, 14, &domain.DamageAccepted{}},
+		{domain.StreamReconciliation, 15, &domain.ReconciliationCreated{}},
+		{domain.StreamReconciliation, 15, &domain.ReconciliationFinished{}},
 		{domain.StreamEndpoint, 10, &domain.EndpointCreated{Endpoint: endpoint}},
 		{domain.StreamEndpoint, 10, &domain.EndpointHandshakeStarted{Endpoint: endpoint}},
 		{domain.StreamEndpoint, 10, &domain.EndpointHandshakeFinished{Endpoint: endpoint}},

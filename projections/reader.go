@@ -90,6 +90,10 @@ type Reader interface {
 	EventType(ctx context.Context, name domain.EventType, as AsOf) (EventType, error)
 	EventTypes(ctx context.Context, page Page, as AsOf) ([]EventType, error)
 
+	// Changed lists the things of configuration of which versions began after one sequence and up to another, in order of
+	// the first of those.
+	Changed(ctx context.Context, after, upTo domain.Sequence, page Page) ([]Changed, error)
+
 	// Event finds an event by its internal id.
 	Event(ctx context.Context, id domain.UUID) (Event, error)
 	// EventByProducerID finds an event by what its producer called it.
@@ -102,6 +106,15 @@ type Reader interface {
 
 	Delivery(ctx context.Context, id domain.UUID, as AsOf) (Delivery, error)
 	Deliveries(ctx context.Context, filter DeliveryFilter, page Page, as AsOf) ([]Delivery, error)
+	// EventsAmong chooses events by their sequences, and by type and subject where those aren't empty; ordered.
+	EventsAmong(
+		ctx context.Context, sequences []domain.Sequence, typ domain.EventType, subject string,
+	) ([]domain.Sequence, error)
+	// Ends returns for each delivery how its attempts ended that had by the moment, in order.
+	Ends(ctx context.Context, deliveries []Delivery, as AsOf) ([][]domain.AttemptEnd, error)
+	// DeliveryCounts counts the deliveries of the tenant by status. Where many have moved on since the moment, it goes
+	// through the log for each of them.
+	DeliveryCounts(ctx context.Context, as AsOf) (DeliveryCounts, error)
 	// Attempts lists a delivery's attempts by number; one not finished by the moment has no Result.
 	Attempts(ctx context.Context, delivery domain.UUID, as AsOf) ([]Attempt, error)
 }

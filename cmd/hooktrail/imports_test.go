@@ -78,6 +78,11 @@ var layers = []layer{
 	},
 	{"adapters/postgres", []string{"domain"}, "what the rooms below share must not depend on any of them"},
 	{
+		"adapters/reconcile",
+		[]string{"projections", "domain"},
+		"it compares the log with the views; both are ports",
+	},
+	{
 		"adapters/dispatch",
 		[]string{"projections", "domain"},
 		"its working state is the fold in memory; log and sender are ports, so it runs without either",

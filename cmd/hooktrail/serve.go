@@ -25,6 +25,7 @@ import (
 	"github.com/hooktrail/hooktrail/adapters/postgres/eventlog"
 	"github.com/hooktrail/hooktrail/adapters/postgres/seal"
 	"github.com/hooktrail/hooktrail/adapters/postgres/views"
+	"github.com/hooktrail/hooktrail/adapters/reconcile"
 	"github.com/hooktrail/hooktrail/adapters/schema"
 	"github.com/hooktrail/hooktrail/adapters/webhook"
 	"github.com/hooktrail/hooktrail/adapters/webhook/guide"
@@ -216,12 +217,22 @@ func (s *server) work(ctx context.Context, base *errgroup.Group, baseCtx context
 	if err != nil {
 		return err
 	}
+	reconciler, err := reconcile.New(reconcile.Config{
+		Log: s.entries, Views: s.views, Dir: filepath.Join(s.dir, reconciliationsDir), Logger: s.log,
+	})
+	if err != nil {
+		return err
+	}
 	work.Go(func() error { return dispatcher.Run(ctx) })
-	work.Go(func() error { return s.serveHTTP(ctx, dispatcher) })
+	work.Go(func() error { return reconciler.Run(ctx) })
+	work.Go(func() error { return s.serveHTTP(ctx, dispatcher, reconciler) })
 	work.Go(func() error { return s.Debug.serve(ctx) })
 	work.Go(func() error { return sweeper{s.views.SweepSecrets, s.log}.run(ctx) })
 	return nil
 }
+
+// reconciliationsDir is where reconciliations under way keep receivers' ids.
+const reconciliationsDir = "reconciliations"
 
 // open migrates, loads the master key and opens the log and what reads it.
 func (s *server) open(ctx context.Context) error {
@@ -310,7 +321,9 @@ func (s *server) dispatcher() (*dispatch.Dispatcher, error) {
 }
 
 // serveHTTP answers until ctx ends, then lets requests under way finish.
-func (s *server) serveHTTP(ctx context.Context, dispatcher *dispatch.Dispatcher) error {
+func (s *server) serveHTTP(
+	ctx context.Context, dispatcher *dispatch.Dispatcher, reconciler *reconcile.Reconciler,
+) error {
 	webhooks, err := webhooksOf(s.profiles.Embedded())
 	if err != nil {
 		return err
@@ -322,7 +335,7 @@ func (s *server) serveHTTP(ctx context.Context, dispatcher *dispatch.Dispatcher)
 			Embedded: s.profiles.Embedded(), Known: s.profiles.All, UserAgent: userAgent,
 		},
 		Previewer: dispatch.Previewer{Filter: s.filters.Lazy}, Courier: s.courier,
-		Guides: guide.Guides{Known: s.profiles.All}, Readiness: &readiness{check: s.entries.Ready},
+		Guides: guide.Guides{Known: s.profiles.All}, Reconciler: reconciler, Readiness: &readiness{check: s.entries.Ready},
 		CursorKey: s.entries.CursorKey(), Node: s.node.id, Webhooks: webhooks, Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
 		Logger: s.log, Version: version, Limits: openapi.Limits{DataBytes: s.MaxDataBytes, HeldBytes: heldBytes()},
 	})

@@ -360,6 +360,24 @@ func (e ListDeliveriesParamsStatus) Valid() bool {
 	}
 }
 
+// Defines values for ListAttemptsParamsOrder.
+const (
+	ListAttemptsParamsOrderAsc  ListAttemptsParamsOrder = "asc"
+	ListAttemptsParamsOrderDesc ListAttemptsParamsOrder = "desc"
+)
+
+// Valid indicates whether the value is a known member of the ListAttemptsParamsOrder enum.
+func (e ListAttemptsParamsOrder) Valid() bool {
+	switch e {
+	case ListAttemptsParamsOrderAsc:
+		return true
+	case ListAttemptsParamsOrderDesc:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListEndpointsParamsOrder.
 const (
 	ListEndpointsParamsOrderAsc  ListEndpointsParamsOrder = "asc"
@@ -450,6 +468,24 @@ func (e ListLogParamsOrder) Valid() bool {
 	}
 }
 
+// Defines values for ListReconciliationsParamsOrder.
+const (
+	ListReconciliationsParamsOrderAsc  ListReconciliationsParamsOrder = "asc"
+	ListReconciliationsParamsOrderDesc ListReconciliationsParamsOrder = "desc"
+)
+
+// Valid indicates whether the value is a known member of the ListReconciliationsParamsOrder enum.
+func (e ListReconciliationsParamsOrder) Valid() bool {
+	switch e {
+	case ListReconciliationsParamsOrderAsc:
+		return true
+	case ListReconciliationsParamsOrderDesc:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListRegistrationsParamsOrder.
 const (
 	ListRegistrationsParamsOrderAsc  ListRegistrationsParamsOrder = "asc"
@@ -486,6 +522,24 @@ func (e ListSkipsParamsOrder) Valid() bool {
 	}
 }
 
+// Defines values for DiffStateParamsOrder.
+const (
+	DiffStateParamsOrderAsc  DiffStateParamsOrder = "asc"
+	DiffStateParamsOrderDesc DiffStateParamsOrder = "desc"
+)
+
+// Valid indicates whether the value is a known member of the DiffStateParamsOrder enum.
+func (e DiffStateParamsOrder) Valid() bool {
+	switch e {
+	case DiffStateParamsOrderAsc:
+		return true
+	case DiffStateParamsOrderDesc:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListSubscriptionsParamsOrder.
 const (
 	ListSubscriptionsParamsOrderAsc  ListSubscriptionsParamsOrder = "asc"
@@ -515,6 +569,17 @@ type Actor struct {
 	//
 	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6f
 	Principal *openapi_types.UUID `json:"principal,omitempty"`
+}
+
+// Apart defines model for Apart.
+type Apart struct {
+	// Count How many.
+	//
+	// Examples: 1
+	Count int64 `json:"count"`
+
+	// Items The first of them, at most 200.
+	Items []Discrepancy `json:"items"`
 }
 
 // Attempt defines model for Attempt.
@@ -799,6 +864,29 @@ type Change struct {
 	Pointer string `json:"pointer"`
 }
 
+// Changer defines model for Changer.
+type Changer struct {
+	// Credential The key that was used.
+	//
+	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6e
+	Credential *openapi_types.UUID `json:"credential,omitempty"`
+
+	// KeyName What the key was called; absent for keys of the instance and after an erasure.
+	//
+	// Examples: console
+	KeyName *string `json:"key_name,omitempty"`
+
+	// Principal The person or system behind the key.
+	//
+	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d6f
+	Principal *openapi_types.UUID `json:"principal,omitempty"`
+
+	// PrincipalName The person or system behind it.
+	//
+	// Examples: Ada
+	PrincipalName *string `json:"principal_name,omitempty"`
+}
+
 // CloudEventRequest defines model for CloudEventRequest.
 type CloudEventRequest struct {
 	// Data Any JSON value, kept byte for byte. An event without data isn't one whose data is null.
@@ -971,6 +1059,24 @@ type DeliveryPage struct {
 	//
 	// Examples: AAAAAAAAACkAAAAAAAAAGPt1z3mJ0mQk
 	Next *string `json:"next"`
+}
+
+// Discrepancy defines model for Discrepancy.
+type Discrepancy struct {
+	// DeliveryId The delivery.
+	//
+	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d73
+	DeliveryId *openapi_types.UUID `json:"delivery_id,omitempty"`
+
+	// Kind not_in_views: the log names the delivery, the views don't have it; not_in_log: the other way round; unreadable: the content of an event's entry was destroyed or is damaged; more may be added.
+	//
+	// Examples: not_in_views
+	Kind string `json:"kind"`
+
+	// Sequence The entry.
+	//
+	// Examples: 44
+	Sequence int64 `json:"sequence"`
 }
 
 // Endpoint defines model for Endpoint.
@@ -2019,6 +2125,19 @@ type Key struct {
 	Version int64 `json:"version"`
 }
 
+// KeyNames defines model for KeyNames.
+type KeyNames struct {
+	// Name What the key is called.
+	//
+	// Examples: ci
+	Name string `json:"name"`
+
+	// Principal The person or system behind it.
+	//
+	// Examples: release pipeline
+	Principal string `json:"principal"`
+}
+
 // KeyPage defines model for KeyPage.
 type KeyPage struct {
 	// Items The page's items.
@@ -2061,6 +2180,30 @@ type KeyRequest struct {
 	//
 	// Examples: producer
 	Role string `json:"role"`
+}
+
+// Lack defines model for Lack.
+type Lack struct {
+	// Count How many.
+	//
+	// Examples: 1
+	Count int64 `json:"count"`
+
+	// Items The first of them, at most 200.
+	Items []Lacking `json:"items"`
+}
+
+// Lacking defines model for Lacking.
+type Lacking struct {
+	// DeliveryId The delivery.
+	//
+	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d73
+	DeliveryId openapi_types.UUID `json:"delivery_id"`
+
+	// EventId Its event; absent when the views don't have the delivery.
+	//
+	// Examples: order-4711
+	EventId *string `json:"event_id,omitempty"`
 }
 
 // Limits defines model for Limits.
@@ -2119,6 +2262,19 @@ type LimitsPatch struct {
 	Subscriptions *int64 `json:"subscriptions,omitempty"`
 }
 
+// Lines defines model for Lines.
+type Lines struct {
+	// Count How many.
+	//
+	// Examples: 1
+	Count int64 `json:"count"`
+
+	// Lines Of the list, from 1: the first of them, at most 200.
+	//
+	// Examples: [17]
+	Lines []int64 `json:"lines"`
+}
+
 // Match defines model for Match.
 type Match struct {
 	// Id The subscription.
@@ -2130,6 +2286,24 @@ type Match struct {
 	//
 	// Examples: 1
 	Version int64 `json:"version"`
+}
+
+// MemberChange defines model for MemberChange.
+type MemberChange struct {
+	// After Its value at to; absent: it isn't there.
+	//
+	// Examples: https://new.example/
+	After interface{} `json:"after,omitempty"`
+
+	// Before Its value at from; absent: it wasn't there.
+	//
+	// Examples: https://old.example/
+	Before interface{} `json:"before,omitempty"`
+
+	// Name The member of the configuration, as in the state.
+	//
+	// Examples: url
+	Name string `json:"name"`
 }
 
 // Previewed defines model for Previewed.
@@ -2246,6 +2420,19 @@ type ProfilePage struct {
 	//
 	// Examples: AAAAAAAAACkAAAAAAAAAGPt1z3mJ0mQk
 	Next *string `json:"next"`
+}
+
+// Progress defines model for Progress.
+type Progress struct {
+	// Done Entries of the log that were looked at.
+	//
+	// Examples: 2000
+	Done int64 `json:"done"`
+
+	// Total Of so many.
+	//
+	// Examples: 4712
+	Total int64 `json:"total"`
 }
 
 // PutEventType defines model for PutEventType.
@@ -2372,6 +2559,171 @@ type Receipt struct {
 type Receipts struct {
 	// Items A receipt an event, in the batch's order.
 	Items []Receipt `json:"items"`
+}
+
+// Received defines model for Received.
+type Received struct {
+	// Both Sent, delivered, and in the list.
+	//
+	// Examples: 4
+	Both int64 `json:"both"`
+
+	// Distinct Different ids in the list: the sum of both, undelivered and unsent.
+	//
+	// Examples: 6
+	Distinct int64 `json:"distinct"`
+
+	// Erased Delivered, and not compared: the subject was erased, and the id with it.
+	//
+	// Examples: 0
+	Erased int64 `json:"erased"`
+
+	// Lacking Delivered, and not in the list.
+	Lacking Lack `json:"lacking"`
+
+	// Repeated Lines whose id is in an earlier line.
+	Repeated Lines `json:"repeated"`
+
+	// Undelivered In the list although no attempt is known to have succeeded.
+	//
+	// Examples: 1
+	Undelivered int64 `json:"undelivered"`
+
+	// Unsent Ids that were never sent in the period, by their first lines.
+	Unsent Lines `json:"unsent"`
+}
+
+// ReceivedList defines model for ReceivedList.
+type ReceivedList struct {
+	// Bytes Its length.
+	//
+	// Examples: 40960
+	Bytes int64 `json:"bytes"`
+
+	// Ids Lines with an id.
+	//
+	// Examples: 1111
+	Ids int64 `json:"ids"`
+
+	// Sha256 Of the list's bytes, in hex.
+	//
+	// Examples: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+	Sha256 string `json:"sha256"`
+}
+
+// Reconciliation defines model for Reconciliation.
+type Reconciliation struct {
+	// Actor Who asked for it.
+	Actor Actor `json:"actor"`
+
+	// Apart What doesn't close.
+	Apart *Apart `json:"apart,omitempty"`
+
+	// AsOfSequence What became of it as of this entry: the last one when it was asked for.
+	//
+	// Examples: 5100
+	AsOfSequence int64 `json:"as_of_sequence"`
+
+	// CreatedAt When it was asked for.
+	//
+	// Examples: 2026-07-01T12:00:00Z
+	CreatedAt time.Time `json:"created_at"`
+
+	// EndpointId The one endpoint that it is about.
+	//
+	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70
+	EndpointId *openapi_types.UUID `json:"endpoint_id,omitempty"`
+
+	// FinishedAt When it ended.
+	//
+	// Examples: 2026-07-01T12:00:03Z
+	FinishedAt *time.Time `json:"finished_at,omitempty"`
+
+	// FromSequence What was routed from this entry on.
+	//
+	// Examples: 0
+	FromSequence int64 `json:"from_sequence"`
+
+	// Id The reconciliation.
+	//
+	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d75
+	Id openapi_types.UUID `json:"id"`
+
+	// List The receiver's list, which isn't kept.
+	List *ReceivedList `json:"list,omitempty"`
+
+	// Problem Why it failed.
+	//
+	// Examples: the list was lost
+	Problem *string `json:"problem,omitempty"`
+
+	// Progress While it runs, as the server that does it knows it.
+	Progress *Progress `json:"progress,omitempty"`
+
+	// Reason Why.
+	//
+	// Examples: quarterly review
+	Reason *string `json:"reason,omitempty"`
+
+	// Received The comparison with the receiver's list.
+	Received *Received `json:"received,omitempty"`
+
+	// Status queued, running, succeeded or failed; more may be added.
+	//
+	// Examples: succeeded
+	Status string `json:"status"`
+
+	// Sums What was found.
+	Sums *Sums `json:"sums,omitempty"`
+
+	// ToSequence And before this one.
+	//
+	// Examples: 4712
+	ToSequence int64 `json:"to_sequence"`
+}
+
+// ReconciliationPage defines model for ReconciliationPage.
+type ReconciliationPage struct {
+	// Items The page's items.
+	Items []Reconciliation `json:"items"`
+
+	// Next The cursor of the next page; null on the last one.
+	//
+	// Examples: AAAAAAAAACkAAAAAAAAAGPt1z3mJ0mQk
+	Next *string `json:"next"`
+}
+
+// ReconciliationRequest defines model for ReconciliationRequest.
+type ReconciliationRequest struct {
+	// EndpointId What concerns this endpoint, also a deleted one; the whole tenant by default.
+	//
+	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70
+	EndpointId *openapi_types.UUID `json:"endpoint_id,omitempty"`
+
+	// From What was routed at this time or later; from the log's beginning by default.
+	//
+	// Examples: 2026-07-01T00:00:00Z
+	From *time.Time `json:"from,omitempty"`
+
+	// FromSequence From this entry on. Give this or from.
+	//
+	// Examples: 0
+	FromSequence *int64 `json:"from_sequence,omitempty"`
+
+	// Reason Why it is done; recorded in the log.
+	//
+	// Examples: receiver's maintenance window
+	Reason *string `json:"reason,omitempty"`
+
+	// To And before this time; up to the log's end by default.
+	//
+	// Examples: 2026-08-01T00:00:00Z
+	To *time.Time `json:"to,omitempty"`
+
+	// ToSequence Before this entry. Give this or to.
+	//
+	// Examples: 4712
+	ToSequence *int64 `json:"to_sequence,omitempty"`
 }
 
 // Registration defines model for Registration.
@@ -2867,6 +3219,74 @@ type SkipsPage struct {
 	Next *string `json:"next"`
 }
 
+// State defines model for State.
+type State struct {
+	// KeyNames What keys are called, by id. Erasing a principal destroys the names, so they aren't part of the state.
+	KeyNames map[string]KeyNames `json:"key_names"`
+
+	// Sequence The sequence as of which the state is.
+	//
+	// Examples: 41
+	Sequence int64 `json:"sequence"`
+
+	// State Follows from the log up to the sequence alone.
+	State StateMembers `json:"state"`
+
+	// StateSha256 In hex, of the member state in canonical JSON (RFC 8785), which is how this answer has it.
+	//
+	// Examples: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+	StateSha256 string `json:"state_sha256"`
+}
+
+// StateMembers defines model for StateMembers.
+type StateMembers struct {
+	// Deliveries How many deliveries were in each status; a status without any is absent.
+	//
+	// Examples: {"dead":2,"succeeded":4711}
+	Deliveries map[string]int64 `json:"deliveries"`
+
+	// Endpoints In order of creation, like all lists here.
+	Endpoints []StateThing `json:"endpoints"`
+
+	// EventTypes With schema_sha256 and examples_sha256 (in hex, of the exact texts) in the place of the texts; …/event-types/{name}?as_of_sequence= has those.
+	EventTypes []StateThing `json:"event_types"`
+
+	// Keys Keys and registrations that weren't revoked, expired ones too; without hashes.
+	Keys []StateThing `json:"keys"`
+
+	// Subscriptions All that weren't deleted.
+	Subscriptions []StateThing `json:"subscriptions"`
+
+	// Tenant The tenant's settings.
+	Tenant StateThing `json:"tenant"`
+}
+
+// StateThing defines model for StateThing.
+type StateThing struct {
+	// Config As in data.config of the log's entry at updated_sequence.
+	Config map[string]interface{} `json:"config"`
+
+	// CreatedSequence The entry that made the thing.
+	//
+	// Examples: 12
+	CreatedSequence int64 `json:"created_sequence"`
+
+	// Id The thing's stream.
+	//
+	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70
+	Id openapi_types.UUID `json:"id"`
+
+	// UpdatedSequence The entry that changed it last.
+	//
+	// Examples: 30
+	UpdatedSequence int64 `json:"updated_sequence"`
+
+	// Version Counts the thing's changes, from 1.
+	//
+	// Examples: 3
+	Version int64 `json:"version"`
+}
+
 // Subscription defines model for Subscription.
 type Subscription struct {
 	// CreatedAt When the thing was made.
@@ -2975,6 +3395,84 @@ type SubscriptionRequest struct {
 	//
 	// Examples: receiver's maintenance window
 	Reason *string `json:"reason,omitempty"`
+}
+
+// Sums defines model for Sums.
+type Sums struct {
+	// Attempts Attempts of those deliveries that had ended.
+	//
+	// Examples: 12
+	Attempts int64 `json:"attempts"`
+
+	// Cancelled That were cancelled.
+	//
+	// Examples: 1
+	Cancelled int64 `json:"cancelled"`
+
+	// Closes Both sums are right, and nothing is apart.
+	//
+	// Examples: true
+	Closes bool `json:"closes"`
+
+	// Dead That were given up.
+	//
+	// Examples: 2
+	Dead int64 `json:"dead"`
+
+	// Delivered That succeeded.
+	//
+	// Examples: 5
+	Delivered int64 `json:"delivered"`
+
+	// Events Appended in the period: the sum of the four that follow.
+	//
+	// Examples: 7
+	Events int64 `json:"events"`
+
+	// EventsRouted With a delivery.
+	//
+	// Examples: 4
+	EventsRouted int64 `json:"events_routed"`
+
+	// EventsSkipped Without a delivery, and with subscriptions that were skipped.
+	//
+	// Examples: 1
+	EventsSkipped int64 `json:"events_skipped"`
+
+	// EventsUnmatched That no subscription matched.
+	//
+	// Examples: 1
+	EventsUnmatched int64 `json:"events_unmatched"`
+
+	// EventsUnreadable Of which the content was destroyed or is damaged.
+	//
+	// Examples: 1
+	EventsUnreadable int64 `json:"events_unreadable"`
+
+	// Pending That waited, retrying ones too.
+	//
+	// Examples: 1
+	Pending int64 `json:"pending"`
+
+	// Requested Deliveries that somebody asked for and no routing had made.
+	//
+	// Examples: 0
+	Requested int64 `json:"requested"`
+
+	// Routed Deliveries that routings made in the period. With those requested, the sum of the four that follow.
+	//
+	// Examples: 9
+	Routed int64 `json:"routed"`
+
+	// Skipped Skipped subscriptions by reason. What a filter decided about an erased subject's event isn't known any more.
+	//
+	// Examples: {"subscription_paused":2}
+	Skipped map[string]int64 `json:"skipped"`
+
+	// Unknown Of those, attempts of which nobody knows whether they were delivered.
+	//
+	// Examples: 1
+	Unknown int64 `json:"unknown"`
 }
 
 // Tenant defines model for Tenant.
@@ -3152,6 +3650,80 @@ type TestRequest struct {
 	//
 	// Examples: offer.issued
 	Type *string `json:"type,omitempty"`
+}
+
+// ThingChange defines model for ThingChange.
+type ThingChange struct {
+	// Change created, changed, deleted (a revoked key too), created_and_deleted, or unchanged: changed and changed back; more may be added.
+	//
+	// Examples: changed
+	Change string `json:"change"`
+
+	// Changes The first of those entries, at most 100.
+	Changes []ThingEntry `json:"changes"`
+
+	// ChangesTotal How many entries changed it.
+	//
+	// Examples: 1
+	ChangesTotal int64 `json:"changes_total"`
+
+	// Id The thing's stream.
+	//
+	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70
+	Id openapi_types.UUID `json:"id"`
+
+	// Kind tenant, key, endpoint, subscription or event-type; more may be added.
+	//
+	// Examples: endpoint
+	Kind string `json:"kind"`
+
+	// Members What of its configuration differs, in order of name. Secrets are ids and keyed fingerprints here: that one changed is all that shows.
+	Members []MemberChange `json:"members"`
+
+	// Name What it is or was called, where it has a name.
+	//
+	// Examples: billing
+	Name *string `json:"name,omitempty"`
+}
+
+// ThingChangePage defines model for ThingChangePage.
+type ThingChangePage struct {
+	// Items The page's items.
+	Items []ThingChange `json:"items"`
+
+	// Next The cursor of the next page; null on the last one.
+	//
+	// Examples: AAAAAAAAACkAAAAAAAAAGPt1z3mJ0mQk
+	Next *string `json:"next"`
+}
+
+// ThingEntry defines model for ThingEntry.
+type ThingEntry struct {
+	// Actor Who did it; empty for what the server does by itself.
+	Actor Changer `json:"actor"`
+
+	// Context From where it was asked for.
+	Context *Context `json:"context,omitempty"`
+
+	// Kind What it says.
+	//
+	// Examples: endpoint.updated
+	Kind string `json:"kind"`
+
+	// Reason Why.
+	//
+	// Examples: receiver moved
+	Reason *string `json:"reason,omitempty"`
+
+	// RecordedAt When.
+	//
+	// Examples: 2026-07-01T12:00:00.123456Z
+	RecordedAt time.Time `json:"recorded_at"`
+
+	// Sequence The entry's place in the tenant's log.
+	//
+	// Examples: 30
+	Sequence int64 `json:"sequence"`
 }
 
 // Timings defines model for Timings.
@@ -3435,6 +4007,24 @@ type ListDeliveriesParams struct {
 	// To Routed before this time.
 	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
 
+	// EventType Those of events of this type.
+	EventType *string `form:"event_type,omitempty" json:"event_type,omitempty"`
+
+	// Subject Those of events about this subject.
+	Subject *string `form:"subject,omitempty" json:"subject,omitempty"`
+
+	// StatusCode Those whose last finished attempt was answered so.
+	StatusCode *int64 `form:"status_code,omitempty" json:"status_code,omitempty"`
+
+	// Error Those whose last finished attempt failed so: the attempt's error.
+	Error *string `form:"error,omitempty" json:"error,omitempty"`
+
+	// MinDurationMs Those whose last finished attempt took at least this long, in milliseconds.
+	MinDurationMs *float64 `form:"min_duration_ms,omitempty" json:"min_duration_ms,omitempty"`
+
+	// MaxDurationMs Those whose last finished attempt took less than this.
+	MaxDurationMs *float64 `form:"max_duration_ms,omitempty" json:"max_duration_ms,omitempty"`
+
 	// AsOf Show the state as of this time: after every entry recorded at or before it. In the future: 422.
 	AsOf *time.Time `form:"as_of,omitempty" json:"as_of,omitempty"`
 
@@ -3474,6 +4064,15 @@ type GetDeliveryParams struct {
 
 // ListAttemptsParams defines parameters for ListAttempts.
 type ListAttemptsParams struct {
+	// Limit At most this many items.
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The next of an earlier page, with the same filters.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Order By creation.
+	Order *ListAttemptsParamsOrder `form:"order,omitempty" json:"order,omitempty"`
+
 	// AsOf Show the state as of this time: after every entry recorded at or before it. In the future: 422.
 	AsOf *time.Time `form:"as_of,omitempty" json:"as_of,omitempty"`
 
@@ -3486,6 +4085,9 @@ type ListAttemptsParams struct {
 	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
 }
+
+// ListAttemptsParamsOrder defines parameters for ListAttempts.
+type ListAttemptsParamsOrder string
 
 // GetAttemptBodyParams defines parameters for GetAttemptBody.
 type GetAttemptBodyParams struct {
@@ -3925,6 +4527,69 @@ type GetLogEntryParams struct {
 	Prefer *string `json:"Prefer,omitempty"`
 }
 
+// ListReconciliationsParams defines parameters for ListReconciliations.
+type ListReconciliationsParams struct {
+	// Limit At most this many items.
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The next of an earlier page, with the same filters.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Order By creation.
+	Order *ListReconciliationsParamsOrder `form:"order,omitempty" json:"order,omitempty"`
+
+	// From Asked for at this time or later.
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Asked for before this time.
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
+	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
+
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
+	Prefer *string `json:"Prefer,omitempty"`
+}
+
+// ListReconciliationsParamsOrder defines parameters for ListReconciliations.
+type ListReconciliationsParamsOrder string
+
+// CreateReconciliationParams defines parameters for CreateReconciliation.
+type CreateReconciliationParams struct {
+	// From With a list as the body: see from in the JSON body, as for all of these.
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To See to.
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// FromSequence See from_sequence.
+	FromSequence *int64 `form:"from_sequence,omitempty" json:"from_sequence,omitempty"`
+
+	// ToSequence See to_sequence.
+	ToSequence *int64 `form:"to_sequence,omitempty" json:"to_sequence,omitempty"`
+
+	// EndpointId The endpoint whose receiver gave the list.
+	EndpointId *openapi_types.UUID `form:"endpoint_id,omitempty" json:"endpoint_id,omitempty"`
+
+	// Reason Why it is done; recorded in the log.
+	Reason *string `form:"reason,omitempty" json:"reason,omitempty"`
+
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// GetReconciliationParams defines parameters for GetReconciliation.
+type GetReconciliationParams struct {
+	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
+	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
+
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
+	Prefer *string `json:"Prefer,omitempty"`
+
+	// IfNoneMatch ETags of what the client has; if one is the thing's: 304. The ETag is the version of what is configured: it says nothing of an endpoint's health.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
 // ListRegistrationsParams defines parameters for ListRegistrations.
 type ListRegistrationsParams struct {
 	// Limit At most this many items.
@@ -4017,6 +4682,54 @@ type ListSkipsParams struct {
 
 // ListSkipsParamsOrder defines parameters for ListSkips.
 type ListSkipsParamsOrder string
+
+// GetStateParams defines parameters for GetState.
+type GetStateParams struct {
+	// AsOf Show the state as of this time: after every entry recorded at or before it. In the future: 422.
+	AsOf *time.Time `form:"as_of,omitempty" json:"as_of,omitempty"`
+
+	// AsOfSequence Show the state as it was after this entry of the tenant's log. Beyond its end: 422.
+	AsOfSequence *int64 `form:"as_of_sequence,omitempty" json:"as_of_sequence,omitempty"`
+
+	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
+	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
+
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
+	Prefer *string `json:"Prefer,omitempty"`
+}
+
+// DiffStateParams defines parameters for DiffState.
+type DiffStateParams struct {
+	// Limit At most this many items.
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The next of an earlier page, with the same filters.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Order By creation.
+	Order *DiffStateParamsOrder `form:"order,omitempty" json:"order,omitempty"`
+
+	// From The earlier moment: after every entry recorded at or before it.
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To The later moment; now by default.
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// FromSequence The earlier moment: after this entry. Give this or from.
+	FromSequence *int64 `form:"from_sequence,omitempty" json:"from_sequence,omitempty"`
+
+	// ToSequence The later moment: after this entry.
+	ToSequence *int64 `form:"to_sequence,omitempty" json:"to_sequence,omitempty"`
+
+	// MinSequence Wait until the view reflects this sequence; 503 view_behind when it doesn't in time.
+	MinSequence *int64 `form:"min_sequence,omitempty" json:"min_sequence,omitempty"`
+
+	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
+	Prefer *string `json:"Prefer,omitempty"`
+}
+
+// DiffStateParamsOrder defines parameters for DiffState.
+type DiffStateParamsOrder string
 
 // ListSubscriptionsParams defines parameters for ListSubscriptions.
 type ListSubscriptionsParams struct {
@@ -4509,6 +5222,9 @@ type TestFilterJSONRequestBody = FilterTestRequest
 
 // CreateKeyJSONRequestBody defines body for CreateKey for application/json ContentType.
 type CreateKeyJSONRequestBody = KeyRequest
+
+// CreateReconciliationJSONRequestBody defines body for CreateReconciliation for application/json ContentType.
+type CreateReconciliationJSONRequestBody = ReconciliationRequest
 
 // CreateRegistrationJSONRequestBody defines body for CreateRegistration for application/json ContentType.
 type CreateRegistrationJSONRequestBody = RegistrationRequest
@@ -5376,7 +6092,7 @@ type ClientInterface interface {
 
 	// ListDeliveries List deliveries
 	//
-	// In order of creation, now or as of a moment. It reflects what the view has; min_sequence demands more.
+	// In order of creation, now or as of a moment. It reflects what the view has; min_sequence demands more. Filters by event type, subject and outcome are looked up for one delivery after the other; those by outcome (status code, error, duration) go by the last attempt that was finished at the moment shown. One request examines at most 5,000 deliveries: a page can then have fewer items than asked for, or none, and a cursor.
 	//
 	// Roles: admin, auditor, operator, receiver.
 	//
@@ -5394,7 +6110,7 @@ type ClientInterface interface {
 
 	// ListAttempts List a delivery's attempts
 	//
-	// All attempts, with what was sent and what came back.
+	// With what was sent and what came back, in order of their numbers.
 	//
 	// Roles: admin, auditor, operator, receiver.
 	//
@@ -5895,6 +6611,46 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/tenants/{tenant}/log/{sequence} (the `GetLogEntry` operationId).
 	GetLogEntry(ctx context.Context, tenant string, sequence int64, params *GetLogEntryParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListReconciliations List reconciliations
+	//
+	// In the order in which they were asked for. The log is searched in bounded steps: a page can have fewer items than asked for, or none, and a cursor.
+	//
+	// Roles: admin, auditor, operator.
+	//
+	// Corresponds with GET /v1/tenants/{tenant}/reconciliations (the `ListReconciliations` operationId).
+	ListReconciliations(ctx context.Context, tenant string, params *ListReconciliationsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateReconciliationWithBody Reconcile a period
+	//
+	// Counts what was routed in a period and what became of it as of the log's end, for a tenant or one endpoint: the sums close, and what doesn't is listed. With the list of ids that the endpoint's receiver has, as CSV with a header (column id or event_id) or NDJSON (a string, or an object with id or event_id, a line), it also tells what they lack, what they have twice, and what they have that was never sent in the period. Ids are those that deliveries show as event_id. A list has at most 20 million ids and 2 GiB, is read as it comes, and isn't kept: results name its lines. The answer is 202, with the place where the status and the result are to be had. A tenant has one reconciliation at a time (429). Order and result are entries of the log.
+	//
+	// Roles: admin, auditor, operator.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/reconciliations (the `CreateReconciliation` operationId).
+	CreateReconciliationWithBody(ctx context.Context, tenant string, params *CreateReconciliationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateReconciliation Reconcile a period
+	//
+	// Counts what was routed in a period and what became of it as of the log's end, for a tenant or one endpoint: the sums close, and what doesn't is listed. With the list of ids that the endpoint's receiver has, as CSV with a header (column id or event_id) or NDJSON (a string, or an object with id or event_id, a line), it also tells what they lack, what they have twice, and what they have that was never sent in the period. Ids are those that deliveries show as event_id. A list has at most 20 million ids and 2 GiB, is read as it comes, and isn't kept: results name its lines. The answer is 202, with the place where the status and the result are to be had. A tenant has one reconciliation at a time (429). Order and result are entries of the log.
+	//
+	// Roles: admin, auditor, operator.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/reconciliations (the `CreateReconciliation` operationId).
+	CreateReconciliation(ctx context.Context, tenant string, params *CreateReconciliationParams, body CreateReconciliationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetReconciliation Get a reconciliation
+	//
+	// Its status, and its result once it has succeeded.
+	//
+	// Roles: admin, auditor, operator.
+	//
+	// Corresponds with GET /v1/tenants/{tenant}/reconciliations/{id} (the `GetReconciliation` operationId).
+	GetReconciliation(ctx context.Context, tenant string, id openapi_types.UUID, params *GetReconciliationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListRegistrations List registrations
 	//
 	// Registrations that aren't ended, now or as of a moment.
@@ -5974,6 +6730,24 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/tenants/{tenant}/skips (the `ListSkips` operationId).
 	ListSkips(ctx context.Context, tenant string, params *ListSkipsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetState Get a tenant's state as of a moment
+	//
+	// The tenant's whole configuration and the numbers of its deliveries by status, now or as of a moment. The member state follows from the log up to Hooktrail-Sequence alone, so every server and every independent fold of the log has the same one. Its hash, in Hooktrail-State-SHA256 and state_sha256, is the SHA-256 of the member in canonical JSON (RFC 8785), which is how it is sent. To compute it from the log: for each stream of kind tenant, key, endpoint, subscription or event-type take the last entry up to the sequence, leave out what that entry deletes or revokes, and make {config, created_sequence, id, updated_sequence, version} of data.config, the sequence of the stream's first entry, the stream's id, the entry's sequence and its stream_version; in an event type's config, schema and examples are replaced by schema_sha256 and examples_sha256. Lists are in order of created_sequence. A delivery is pending from the routing that names it on; delivery.attempt_finished says its status, delivery.redriven makes it retrying, delivery.cancelled cancelled. Names of keys stand beside the state, since an erasure destroys them. Where very many deliveries have moved on since the moment, counting them can take longer than a request may (503).
+	//
+	// Roles: admin, auditor, operator.
+	//
+	// Corresponds with GET /v1/tenants/{tenant}/state (the `GetState` operationId).
+	GetState(ctx context.Context, tenant string, params *GetStateParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DiffState List what changed between two moments
+	//
+	// What of the configuration differs between the state as of from and that as of to, an item for each thing, in order of its first change in between: which members differ, and the entries that led there, with who and why. A page can have fewer items than asked for when they are large.
+	//
+	// Roles: admin, auditor, operator.
+	//
+	// Corresponds with GET /v1/tenants/{tenant}/state/diff (the `DiffState` operationId).
+	DiffState(ctx context.Context, tenant string, params *DiffStateParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListSubscriptions List subscriptions
 	//
@@ -6518,7 +7292,7 @@ func (c *Client) UpdateTenantWithApplicationMergePatchPlusJSONBody(ctx context.C
 
 // ListDeliveries List deliveries
 //
-// In order of creation, now or as of a moment. It reflects what the view has; min_sequence demands more.
+// In order of creation, now or as of a moment. It reflects what the view has; min_sequence demands more. Filters by event type, subject and outcome are looked up for one delivery after the other; those by outcome (status code, error, duration) go by the last attempt that was finished at the moment shown. One request examines at most 5,000 deliveries: a page can then have fewer items than asked for, or none, and a cursor.
 //
 // Roles: admin, auditor, operator, receiver.
 //
@@ -6556,7 +7330,7 @@ func (c *Client) GetDelivery(ctx context.Context, tenant string, id openapi_type
 
 // ListAttempts List a delivery's attempts
 //
-// All attempts, with what was sent and what came back.
+// With what was sent and what came back, in order of their numbers.
 //
 // Roles: admin, auditor, operator, receiver.
 //
@@ -7547,6 +8321,86 @@ func (c *Client) GetLogEntry(ctx context.Context, tenant string, sequence int64,
 	return c.Client.Do(req)
 }
 
+// ListReconciliations List reconciliations
+//
+// In the order in which they were asked for. The log is searched in bounded steps: a page can have fewer items than asked for, or none, and a cursor.
+//
+// Roles: admin, auditor, operator.
+//
+// Corresponds with GET /v1/tenants/{tenant}/reconciliations (the `ListReconciliations` operationId).
+func (c *Client) ListReconciliations(ctx context.Context, tenant string, params *ListReconciliationsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListReconciliationsRequest(c.Server, tenant, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateReconciliationWithBody Reconcile a period
+//
+// Counts what was routed in a period and what became of it as of the log's end, for a tenant or one endpoint: the sums close, and what doesn't is listed. With the list of ids that the endpoint's receiver has, as CSV with a header (column id or event_id) or NDJSON (a string, or an object with id or event_id, a line), it also tells what they lack, what they have twice, and what they have that was never sent in the period. Ids are those that deliveries show as event_id. A list has at most 20 million ids and 2 GiB, is read as it comes, and isn't kept: results name its lines. The answer is 202, with the place where the status and the result are to be had. A tenant has one reconciliation at a time (429). Order and result are entries of the log.
+//
+// Roles: admin, auditor, operator.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/tenants/{tenant}/reconciliations (the `CreateReconciliation` operationId).
+func (c *Client) CreateReconciliationWithBody(ctx context.Context, tenant string, params *CreateReconciliationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateReconciliationRequestWithBody(c.Server, tenant, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateReconciliation Reconcile a period
+//
+// Counts what was routed in a period and what became of it as of the log's end, for a tenant or one endpoint: the sums close, and what doesn't is listed. With the list of ids that the endpoint's receiver has, as CSV with a header (column id or event_id) or NDJSON (a string, or an object with id or event_id, a line), it also tells what they lack, what they have twice, and what they have that was never sent in the period. Ids are those that deliveries show as event_id. A list has at most 20 million ids and 2 GiB, is read as it comes, and isn't kept: results name its lines. The answer is 202, with the place where the status and the result are to be had. A tenant has one reconciliation at a time (429). Order and result are entries of the log.
+//
+// Roles: admin, auditor, operator.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/tenants/{tenant}/reconciliations (the `CreateReconciliation` operationId).
+func (c *Client) CreateReconciliation(ctx context.Context, tenant string, params *CreateReconciliationParams, body CreateReconciliationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateReconciliationRequest(c.Server, tenant, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetReconciliation Get a reconciliation
+//
+// Its status, and its result once it has succeeded.
+//
+// Roles: admin, auditor, operator.
+//
+// Corresponds with GET /v1/tenants/{tenant}/reconciliations/{id} (the `GetReconciliation` operationId).
+func (c *Client) GetReconciliation(ctx context.Context, tenant string, id openapi_types.UUID, params *GetReconciliationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetReconciliationRequest(c.Server, tenant, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListRegistrations List registrations
 //
 // Registrations that aren't ended, now or as of a moment.
@@ -7697,6 +8551,44 @@ func (c *Client) PreviewRouting(ctx context.Context, tenant string, body Preview
 // Corresponds with GET /v1/tenants/{tenant}/skips (the `ListSkips` operationId).
 func (c *Client) ListSkips(ctx context.Context, tenant string, params *ListSkipsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListSkipsRequest(c.Server, tenant, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetState Get a tenant's state as of a moment
+//
+// The tenant's whole configuration and the numbers of its deliveries by status, now or as of a moment. The member state follows from the log up to Hooktrail-Sequence alone, so every server and every independent fold of the log has the same one. Its hash, in Hooktrail-State-SHA256 and state_sha256, is the SHA-256 of the member in canonical JSON (RFC 8785), which is how it is sent. To compute it from the log: for each stream of kind tenant, key, endpoint, subscription or event-type take the last entry up to the sequence, leave out what that entry deletes or revokes, and make {config, created_sequence, id, updated_sequence, version} of data.config, the sequence of the stream's first entry, the stream's id, the entry's sequence and its stream_version; in an event type's config, schema and examples are replaced by schema_sha256 and examples_sha256. Lists are in order of created_sequence. A delivery is pending from the routing that names it on; delivery.attempt_finished says its status, delivery.redriven makes it retrying, delivery.cancelled cancelled. Names of keys stand beside the state, since an erasure destroys them. Where very many deliveries have moved on since the moment, counting them can take longer than a request may (503).
+//
+// Roles: admin, auditor, operator.
+//
+// Corresponds with GET /v1/tenants/{tenant}/state (the `GetState` operationId).
+func (c *Client) GetState(ctx context.Context, tenant string, params *GetStateParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetStateRequest(c.Server, tenant, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DiffState List what changed between two moments
+//
+// What of the configuration differs between the state as of from and that as of to, an item for each thing, in order of its first change in between: which members differ, and the entries that led there, with who and why. A page can have fewer items than asked for when they are large.
+//
+// Roles: admin, auditor, operator.
+//
+// Corresponds with GET /v1/tenants/{tenant}/state/diff (the `DiffState` operationId).
+func (c *Client) DiffState(ctx context.Context, tenant string, params *DiffStateParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDiffStateRequest(c.Server, tenant, params)
 	if err != nil {
 		return nil, err
 	}
@@ -9082,6 +9974,78 @@ func NewListDeliveriesRequest(server string, tenant string, params *ListDeliveri
 
 		}
 
+		if params.EventType != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "event_type", *params.EventType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Subject != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "subject", *params.Subject, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.StatusCode != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "status_code", *params.StatusCode, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Error != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "error", *params.Error, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.MinDurationMs != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "min_duration_ms", *params.MinDurationMs, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "number", Format: "double"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.MaxDurationMs != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "max_duration_ms", *params.MaxDurationMs, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "number", Format: "double"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.AsOf != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "as_of", *params.AsOf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
@@ -9306,6 +10270,42 @@ func NewListAttemptsRequest(server string, tenant string, id openapi_types.UUID,
 		// styled parameters, preserving literal commas as delimiters
 		// per the OpenAPI spec (e.g. "color=blue,black,brown").
 		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Order != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "order", *params.Order, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
 
 		if params.AsOf != nil {
 
@@ -12465,6 +13465,385 @@ func NewGetLogEntryRequest(server string, tenant string, sequence int64, params 
 	return req, nil
 }
 
+// NewListReconciliationsRequest constructs an http.Request for the ListReconciliations method
+func NewListReconciliationsRequest(server string, tenant string, params *ListReconciliationsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenants/%s/reconciliations", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Order != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "order", *params.Order, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.MinSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "min_sequence", *params.MinSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.Prefer != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewCreateReconciliationRequest calls the generic CreateReconciliation builder with application/json body
+func NewCreateReconciliationRequest(server string, tenant string, params *CreateReconciliationParams, body CreateReconciliationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateReconciliationRequestWithBody(server, tenant, params, "application/json", bodyReader)
+}
+
+// NewCreateReconciliationRequestWithBody constructs an http.Request for the CreateReconciliation method, with any body, and a specified content type
+func NewCreateReconciliationRequestWithBody(server string, tenant string, params *CreateReconciliationParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenants/%s/reconciliations", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.FromSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from_sequence", *params.FromSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ToSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to_sequence", *params.ToSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.EndpointId != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "endpoint_id", *params.EndpointId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Reason != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "reason", *params.Reason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetReconciliationRequest constructs an http.Request for the GetReconciliation method
+func NewGetReconciliationRequest(server string, tenant string, id openapi_types.UUID, params *GetReconciliationParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenants/%s/reconciliations/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.MinSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "min_sequence", *params.MinSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.Prefer != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam0)
+		}
+
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewListRegistrationsRequest constructs an http.Request for the ListRegistrations method
 func NewListRegistrationsRequest(server string, tenant string, params *ListRegistrationsParams) (*http.Request, error) {
 	var err error
@@ -13021,6 +14400,266 @@ func NewListSkipsRequest(server string, tenant string, params *ListSkipsParams) 
 		if params.To != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.MinSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "min_sequence", *params.MinSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.Prefer != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetStateRequest constructs an http.Request for the GetState method
+func NewGetStateRequest(server string, tenant string, params *GetStateParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenants/%s/state", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.AsOf != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "as_of", *params.AsOf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AsOfSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "as_of_sequence", *params.AsOfSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.MinSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "min_sequence", *params.MinSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.Prefer != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewDiffStateRequest constructs an http.Request for the DiffState method
+func NewDiffStateRequest(server string, tenant string, params *DiffStateParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenants/%s/state/diff", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Order != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "order", *params.Order, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.FromSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from_sequence", *params.FromSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ToSequence != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to_sequence", *params.ToSequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -14008,7 +15647,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListDeliveriesWithResponse List deliveries
 	//
-	// In order of creation, now or as of a moment. It reflects what the view has; min_sequence demands more.
+	// In order of creation, now or as of a moment. It reflects what the view has; min_sequence demands more. Filters by event type, subject and outcome are looked up for one delivery after the other; those by outcome (status code, error, duration) go by the last attempt that was finished at the moment shown. One request examines at most 5,000 deliveries: a page can then have fewer items than asked for, or none, and a cursor.
 	//
 	// Roles: admin, auditor, operator, receiver.
 	//
@@ -14030,7 +15669,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListAttemptsWithResponse List a delivery's attempts
 	//
-	// All attempts, with what was sent and what came back.
+	// With what was sent and what came back, in order of their numbers.
 	//
 	// Roles: admin, auditor, operator, receiver.
 	//
@@ -14567,6 +16206,50 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/tenants/{tenant}/log/{sequence} (the `GetLogEntry` operationId).
 	GetLogEntryWithResponse(ctx context.Context, tenant string, sequence int64, params *GetLogEntryParams, reqEditors ...RequestEditorFn) (*GetLogEntryResponse, error)
 
+	// ListReconciliationsWithResponse List reconciliations
+	//
+	// In the order in which they were asked for. The log is searched in bounded steps: a page can have fewer items than asked for, or none, and a cursor.
+	//
+	// Roles: admin, auditor, operator.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/tenants/{tenant}/reconciliations (the `ListReconciliations` operationId).
+	ListReconciliationsWithResponse(ctx context.Context, tenant string, params *ListReconciliationsParams, reqEditors ...RequestEditorFn) (*ListReconciliationsResponse, error)
+
+	// CreateReconciliationWithBodyWithResponse Reconcile a period
+	//
+	// Counts what was routed in a period and what became of it as of the log's end, for a tenant or one endpoint: the sums close, and what doesn't is listed. With the list of ids that the endpoint's receiver has, as CSV with a header (column id or event_id) or NDJSON (a string, or an object with id or event_id, a line), it also tells what they lack, what they have twice, and what they have that was never sent in the period. Ids are those that deliveries show as event_id. A list has at most 20 million ids and 2 GiB, is read as it comes, and isn't kept: results name its lines. The answer is 202, with the place where the status and the result are to be had. A tenant has one reconciliation at a time (429). Order and result are entries of the log.
+	//
+	// Roles: admin, auditor, operator.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/reconciliations (the `CreateReconciliation` operationId).
+	CreateReconciliationWithBodyWithResponse(ctx context.Context, tenant string, params *CreateReconciliationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateReconciliationResponse, error)
+
+	// CreateReconciliationWithResponse Reconcile a period
+	//
+	// Counts what was routed in a period and what became of it as of the log's end, for a tenant or one endpoint: the sums close, and what doesn't is listed. With the list of ids that the endpoint's receiver has, as CSV with a header (column id or event_id) or NDJSON (a string, or an object with id or event_id, a line), it also tells what they lack, what they have twice, and what they have that was never sent in the period. Ids are those that deliveries show as event_id. A list has at most 20 million ids and 2 GiB, is read as it comes, and isn't kept: results name its lines. The answer is 202, with the place where the status and the result are to be had. A tenant has one reconciliation at a time (429). Order and result are entries of the log.
+	//
+	// Roles: admin, auditor, operator.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/reconciliations (the `CreateReconciliation` operationId).
+	CreateReconciliationWithResponse(ctx context.Context, tenant string, params *CreateReconciliationParams, body CreateReconciliationJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateReconciliationResponse, error)
+
+	// GetReconciliationWithResponse Get a reconciliation
+	//
+	// Its status, and its result once it has succeeded.
+	//
+	// Roles: admin, auditor, operator.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/tenants/{tenant}/reconciliations/{id} (the `GetReconciliation` operationId).
+	GetReconciliationWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, params *GetReconciliationParams, reqEditors ...RequestEditorFn) (*GetReconciliationResponse, error)
+
 	// ListRegistrationsWithResponse List registrations
 	//
 	// Registrations that aren't ended, now or as of a moment.
@@ -14654,6 +16337,28 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/tenants/{tenant}/skips (the `ListSkips` operationId).
 	ListSkipsWithResponse(ctx context.Context, tenant string, params *ListSkipsParams, reqEditors ...RequestEditorFn) (*ListSkipsResponse, error)
+
+	// GetStateWithResponse Get a tenant's state as of a moment
+	//
+	// The tenant's whole configuration and the numbers of its deliveries by status, now or as of a moment. The member state follows from the log up to Hooktrail-Sequence alone, so every server and every independent fold of the log has the same one. Its hash, in Hooktrail-State-SHA256 and state_sha256, is the SHA-256 of the member in canonical JSON (RFC 8785), which is how it is sent. To compute it from the log: for each stream of kind tenant, key, endpoint, subscription or event-type take the last entry up to the sequence, leave out what that entry deletes or revokes, and make {config, created_sequence, id, updated_sequence, version} of data.config, the sequence of the stream's first entry, the stream's id, the entry's sequence and its stream_version; in an event type's config, schema and examples are replaced by schema_sha256 and examples_sha256. Lists are in order of created_sequence. A delivery is pending from the routing that names it on; delivery.attempt_finished says its status, delivery.redriven makes it retrying, delivery.cancelled cancelled. Names of keys stand beside the state, since an erasure destroys them. Where very many deliveries have moved on since the moment, counting them can take longer than a request may (503).
+	//
+	// Roles: admin, auditor, operator.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/tenants/{tenant}/state (the `GetState` operationId).
+	GetStateWithResponse(ctx context.Context, tenant string, params *GetStateParams, reqEditors ...RequestEditorFn) (*GetStateResponse, error)
+
+	// DiffStateWithResponse List what changed between two moments
+	//
+	// What of the configuration differs between the state as of from and that as of to, an item for each thing, in order of its first change in between: which members differ, and the entries that led there, with who and why. A page can have fewer items than asked for when they are large.
+	//
+	// Roles: admin, auditor, operator.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/tenants/{tenant}/state/diff (the `DiffState` operationId).
+	DiffStateWithResponse(ctx context.Context, tenant string, params *DiffStateParams, reqEditors ...RequestEditorFn) (*DiffStateResponse, error)
 
 	// ListSubscriptionsWithResponse List subscriptions
 	//
@@ -16195,6 +17900,8 @@ type ListDeliveriesResponse struct {
 	ApplicationproblemJSON404 *Problem
 	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
 	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *Problem
 	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationproblemJSON500 *Problem
 	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -16231,6 +17938,11 @@ func (r ListDeliveriesResponse) GetApplicationproblemJSON404() *Problem {
 // GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
 func (r ListDeliveriesResponse) GetApplicationproblemJSON422() *Problem {
 	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListDeliveriesResponse) GetApplicationproblemJSON429() *Problem {
+	return r.ApplicationproblemJSON429
 }
 
 // GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -19954,6 +21666,345 @@ func (r GetLogEntryResponse) ContentType() string {
 	return ""
 }
 
+// ListReconciliationsResponse200Headers the declared response headers of an HTTP 200 response for ListReconciliations
+type ListReconciliationsResponse200Headers struct {
+	HooktrailSequence *string
+	Link              *string
+}
+
+type ListReconciliationsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ReconciliationPage
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListReconciliationsResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListReconciliationsResponse) GetJSON200() *ReconciliationPage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListReconciliationsResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListReconciliationsResponse) GetApplicationproblemJSON401() *Problem {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListReconciliationsResponse) GetApplicationproblemJSON403() *Problem {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListReconciliationsResponse) GetApplicationproblemJSON404() *Problem {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ListReconciliationsResponse) GetApplicationproblemJSON422() *Problem {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListReconciliationsResponse) GetApplicationproblemJSON429() *Problem {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListReconciliationsResponse) GetApplicationproblemJSON500() *Problem {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListReconciliationsResponse) GetApplicationproblemJSON503() *Problem {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListReconciliationsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListReconciliationsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListReconciliationsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListReconciliationsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateReconciliationResponse202Headers the declared response headers of an HTTP 202 response for CreateReconciliation
+type CreateReconciliationResponse202Headers struct {
+	ETag                *string
+	HooktrailSequence   *string
+	IdempotencyReplayed *string
+	Location            *string
+}
+
+type CreateReconciliationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Reconciliation
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *Problem
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers202 the parsed response headers for an HTTP 202 response
+	Headers202 *CreateReconciliationResponse202Headers
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r CreateReconciliationResponse) GetJSON202() *Reconciliation {
+	return r.JSON202
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CreateReconciliationResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CreateReconciliationResponse) GetApplicationproblemJSON401() *Problem {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CreateReconciliationResponse) GetApplicationproblemJSON403() *Problem {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CreateReconciliationResponse) GetApplicationproblemJSON404() *Problem {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r CreateReconciliationResponse) GetApplicationproblemJSON409() *Problem {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r CreateReconciliationResponse) GetApplicationproblemJSON413() *Problem {
+	return r.ApplicationproblemJSON413
+}
+
+// GetApplicationproblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r CreateReconciliationResponse) GetApplicationproblemJSON415() *Problem {
+	return r.ApplicationproblemJSON415
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r CreateReconciliationResponse) GetApplicationproblemJSON422() *Problem {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreateReconciliationResponse) GetApplicationproblemJSON429() *Problem {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r CreateReconciliationResponse) GetApplicationproblemJSON500() *Problem {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CreateReconciliationResponse) GetApplicationproblemJSON503() *Problem {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateReconciliationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateReconciliationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateReconciliationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateReconciliationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetReconciliationResponse200Headers the declared response headers of an HTTP 200 response for GetReconciliation
+type GetReconciliationResponse200Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
+// GetReconciliationResponse304Headers the declared response headers of an HTTP 304 response for GetReconciliation
+type GetReconciliationResponse304Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
+type GetReconciliationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Reconciliation
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetReconciliationResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetReconciliationResponse304Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetReconciliationResponse) GetJSON200() *Reconciliation {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetReconciliationResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetReconciliationResponse) GetApplicationproblemJSON401() *Problem {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetReconciliationResponse) GetApplicationproblemJSON403() *Problem {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetReconciliationResponse) GetApplicationproblemJSON404() *Problem {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetReconciliationResponse) GetApplicationproblemJSON422() *Problem {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetReconciliationResponse) GetApplicationproblemJSON500() *Problem {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetReconciliationResponse) GetApplicationproblemJSON503() *Problem {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetReconciliationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetReconciliationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetReconciliationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetReconciliationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListRegistrationsResponse200Headers the declared response headers of an HTTP 200 response for ListRegistrations
 type ListRegistrationsResponse200Headers struct {
 	HooktrailSequence *string
@@ -20608,6 +22659,216 @@ func (r ListSkipsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListSkipsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetStateResponse200Headers the declared response headers of an HTTP 200 response for GetState
+type GetStateResponse200Headers struct {
+	HooktrailSequence    *string
+	HooktrailStateSHA256 *string
+}
+
+type GetStateResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *State
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetStateResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetStateResponse) GetJSON200() *State {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetStateResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetStateResponse) GetApplicationproblemJSON401() *Problem {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetStateResponse) GetApplicationproblemJSON403() *Problem {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetStateResponse) GetApplicationproblemJSON404() *Problem {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetStateResponse) GetApplicationproblemJSON422() *Problem {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetStateResponse) GetApplicationproblemJSON429() *Problem {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetStateResponse) GetApplicationproblemJSON500() *Problem {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetStateResponse) GetApplicationproblemJSON503() *Problem {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetStateResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetStateResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetStateResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetStateResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DiffStateResponse200Headers the declared response headers of an HTTP 200 response for DiffState
+type DiffStateResponse200Headers struct {
+	HooktrailSequence *string
+	Link              *string
+}
+
+type DiffStateResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ThingChangePage
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *DiffStateResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DiffStateResponse) GetJSON200() *ThingChangePage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DiffStateResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r DiffStateResponse) GetApplicationproblemJSON401() *Problem {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DiffStateResponse) GetApplicationproblemJSON403() *Problem {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r DiffStateResponse) GetApplicationproblemJSON404() *Problem {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r DiffStateResponse) GetApplicationproblemJSON422() *Problem {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DiffStateResponse) GetApplicationproblemJSON429() *Problem {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r DiffStateResponse) GetApplicationproblemJSON500() *Problem {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r DiffStateResponse) GetApplicationproblemJSON503() *Problem {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DiffStateResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DiffStateResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DiffStateResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DiffStateResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -21845,7 +24106,7 @@ func (c *ClientWithResponses) UpdateTenantWithApplicationMergePatchPlusJSONBodyW
 
 // ListDeliveriesWithResponse List deliveries
 //
-// In order of creation, now or as of a moment. It reflects what the view has; min_sequence demands more.
+// In order of creation, now or as of a moment. It reflects what the view has; min_sequence demands more. Filters by event type, subject and outcome are looked up for one delivery after the other; those by outcome (status code, error, duration) go by the last attempt that was finished at the moment shown. One request examines at most 5,000 deliveries: a page can then have fewer items than asked for, or none, and a cursor.
 //
 // Roles: admin, auditor, operator, receiver.
 //
@@ -21879,7 +24140,7 @@ func (c *ClientWithResponses) GetDeliveryWithResponse(ctx context.Context, tenan
 
 // ListAttemptsWithResponse List a delivery's attempts
 //
-// All attempts, with what was sent and what came back.
+// With what was sent and what came back, in order of their numbers.
 //
 // Roles: admin, auditor, operator, receiver.
 //
@@ -22710,6 +24971,74 @@ func (c *ClientWithResponses) GetLogEntryWithResponse(ctx context.Context, tenan
 	return ParseGetLogEntryResponse(rsp)
 }
 
+// ListReconciliationsWithResponse List reconciliations
+//
+// In the order in which they were asked for. The log is searched in bounded steps: a page can have fewer items than asked for, or none, and a cursor.
+//
+// Roles: admin, auditor, operator.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/tenants/{tenant}/reconciliations (the `ListReconciliations` operationId).
+func (c *ClientWithResponses) ListReconciliationsWithResponse(ctx context.Context, tenant string, params *ListReconciliationsParams, reqEditors ...RequestEditorFn) (*ListReconciliationsResponse, error) {
+	rsp, err := c.ListReconciliations(ctx, tenant, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListReconciliationsResponse(rsp)
+}
+
+// CreateReconciliationWithBodyWithResponse Reconcile a period
+//
+// Counts what was routed in a period and what became of it as of the log's end, for a tenant or one endpoint: the sums close, and what doesn't is listed. With the list of ids that the endpoint's receiver has, as CSV with a header (column id or event_id) or NDJSON (a string, or an object with id or event_id, a line), it also tells what they lack, what they have twice, and what they have that was never sent in the period. Ids are those that deliveries show as event_id. A list has at most 20 million ids and 2 GiB, is read as it comes, and isn't kept: results name its lines. The answer is 202, with the place where the status and the result are to be had. A tenant has one reconciliation at a time (429). Order and result are entries of the log.
+//
+// Roles: admin, auditor, operator.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/tenants/{tenant}/reconciliations (the `CreateReconciliation` operationId).
+func (c *ClientWithResponses) CreateReconciliationWithBodyWithResponse(ctx context.Context, tenant string, params *CreateReconciliationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateReconciliationResponse, error) {
+	rsp, err := c.CreateReconciliationWithBody(ctx, tenant, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateReconciliationResponse(rsp)
+}
+
+// CreateReconciliationWithResponse Reconcile a period
+//
+// Counts what was routed in a period and what became of it as of the log's end, for a tenant or one endpoint: the sums close, and what doesn't is listed. With the list of ids that the endpoint's receiver has, as CSV with a header (column id or event_id) or NDJSON (a string, or an object with id or event_id, a line), it also tells what they lack, what they have twice, and what they have that was never sent in the period. Ids are those that deliveries show as event_id. A list has at most 20 million ids and 2 GiB, is read as it comes, and isn't kept: results name its lines. The answer is 202, with the place where the status and the result are to be had. A tenant has one reconciliation at a time (429). Order and result are entries of the log.
+//
+// Roles: admin, auditor, operator.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/tenants/{tenant}/reconciliations (the `CreateReconciliation` operationId).
+func (c *ClientWithResponses) CreateReconciliationWithResponse(ctx context.Context, tenant string, params *CreateReconciliationParams, body CreateReconciliationJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateReconciliationResponse, error) {
+	rsp, err := c.CreateReconciliation(ctx, tenant, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateReconciliationResponse(rsp)
+}
+
+// GetReconciliationWithResponse Get a reconciliation
+//
+// Its status, and its result once it has succeeded.
+//
+// Roles: admin, auditor, operator.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/tenants/{tenant}/reconciliations/{id} (the `GetReconciliation` operationId).
+func (c *ClientWithResponses) GetReconciliationWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, params *GetReconciliationParams, reqEditors ...RequestEditorFn) (*GetReconciliationResponse, error) {
+	rsp, err := c.GetReconciliation(ctx, tenant, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetReconciliationResponse(rsp)
+}
+
 // ListRegistrationsWithResponse List registrations
 //
 // Registrations that aren't ended, now or as of a moment.
@@ -22844,6 +25173,40 @@ func (c *ClientWithResponses) ListSkipsWithResponse(ctx context.Context, tenant 
 		return nil, err
 	}
 	return ParseListSkipsResponse(rsp)
+}
+
+// GetStateWithResponse Get a tenant's state as of a moment
+//
+// The tenant's whole configuration and the numbers of its deliveries by status, now or as of a moment. The member state follows from the log up to Hooktrail-Sequence alone, so every server and every independent fold of the log has the same one. Its hash, in Hooktrail-State-SHA256 and state_sha256, is the SHA-256 of the member in canonical JSON (RFC 8785), which is how it is sent. To compute it from the log: for each stream of kind tenant, key, endpoint, subscription or event-type take the last entry up to the sequence, leave out what that entry deletes or revokes, and make {config, created_sequence, id, updated_sequence, version} of data.config, the sequence of the stream's first entry, the stream's id, the entry's sequence and its stream_version; in an event type's config, schema and examples are replaced by schema_sha256 and examples_sha256. Lists are in order of created_sequence. A delivery is pending from the routing that names it on; delivery.attempt_finished says its status, delivery.redriven makes it retrying, delivery.cancelled cancelled. Names of keys stand beside the state, since an erasure destroys them. Where very many deliveries have moved on since the moment, counting them can take longer than a request may (503).
+//
+// Roles: admin, auditor, operator.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/tenants/{tenant}/state (the `GetState` operationId).
+func (c *ClientWithResponses) GetStateWithResponse(ctx context.Context, tenant string, params *GetStateParams, reqEditors ...RequestEditorFn) (*GetStateResponse, error) {
+	rsp, err := c.GetState(ctx, tenant, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetStateResponse(rsp)
+}
+
+// DiffStateWithResponse List what changed between two moments
+//
+// What of the configuration differs between the state as of from and that as of to, an item for each thing, in order of its first change in between: which members differ, and the entries that led there, with who and why. A page can have fewer items than asked for when they are large.
+//
+// Roles: admin, auditor, operator.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/tenants/{tenant}/state/diff (the `DiffState` operationId).
+func (c *ClientWithResponses) DiffStateWithResponse(ctx context.Context, tenant string, params *DiffStateParams, reqEditors ...RequestEditorFn) (*DiffStateResponse, error) {
+	rsp, err := c.DiffState(ctx, tenant, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDiffStateResponse(rsp)
 }
 
 // ListSubscriptionsWithResponse List subscriptions
@@ -24470,6 +26833,13 @@ func ParseListDeliveriesResponse(rsp *http.Response) (*ListDeliveriesResponse, e
 			return nil, err
 		}
 		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest Problem
@@ -28342,6 +30712,360 @@ func ParseGetLogEntryResponse(rsp *http.Response) (*GetLogEntryResponse, error) 
 	return response, nil
 }
 
+// ParseListReconciliationsResponse parses an HTTP response from a ListReconciliationsWithResponse call
+func ParseListReconciliationsResponse(rsp *http.Response) (*ListReconciliationsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListReconciliationsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ReconciliationPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListReconciliationsResponse200Headers
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateReconciliationResponse parses an HTTP response from a CreateReconciliationWithResponse call
+func ParseCreateReconciliationResponse(rsp *http.Response) (*CreateReconciliationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateReconciliationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Reconciliation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 202:
+		var headers CreateReconciliationResponse202Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers202 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetReconciliationResponse parses an HTTP response from a GetReconciliationWithResponse call
+func ParseGetReconciliationResponse(rsp *http.Response) (*GetReconciliationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetReconciliationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Reconciliation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetReconciliationResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetReconciliationResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers304 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseListRegistrationsResponse parses an HTTP response from a ListRegistrationsWithResponse call
 func ParseListRegistrationsResponse(rsp *http.Response) (*ListRegistrationsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -28985,6 +31709,210 @@ func ParseListSkipsResponse(rsp *http.Response) (*ListSkipsResponse, error) {
 	switch {
 	case rsp.StatusCode == 200:
 		var headers ListSkipsResponse200Headers
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetStateResponse parses an HTTP response from a GetStateWithResponse call
+func ParseGetStateResponse(rsp *http.Response) (*GetStateResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetStateResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest State
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetStateResponse200Headers
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-State-SHA256"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-State-SHA256", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailStateSHA256 = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDiffStateResponse parses an HTTP response from a DiffStateWithResponse call
+func ParseDiffStateResponse(rsp *http.Response) (*DiffStateResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DiffStateResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ThingChangePage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers DiffStateResponse200Headers
 		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

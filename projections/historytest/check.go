@@ -21,6 +21,8 @@ type Snapshot struct {
 	EventTypes    []projections.EventType
 	Deliveries    []projections.Delivery
 	Attempts      [][]projections.Attempt
+	State         string // canonical JSON; empty without a tenant
+	Changed       []projections.Changed
 }
 
 // Take reads a tenant's Snapshot, lists in pages of a size. Every row of a list is also fetched by itself, and every filter
@@ -63,7 +65,39 @@ func Take(ctx context.Context, r projections.Reader, as projections.AsOf, size i
 	if s.EventTypes, err = takeEventTypes(ctx, r, as, size); err != nil {
 		return s, err
 	}
+	state, err := projections.ReadState(ctx, r, as, func(int) error { return nil })
+	if err != nil && !errors.Is(err, domain.ErrNotFound) {
+		return s, err
+	}
+	s.State = string(state.JSON)
+	if s.Changed, err = takeChanged(ctx, r, as, size); err != nil {
+		return s, err
+	}
 	return s, s.takeDeliveries(ctx, r, as, size)
+}
+
+// takeChanged lists what changed in the second half of the log, both ways.
+func takeChanged(
+	ctx context.Context, r projections.Reader, as projections.AsOf, size int,
+) ([]projections.Changed, error) {
+	upTo := r.Sequence()
+	if as.Set {
+		upTo = as.Sequence
+	}
+	list := func(p projections.Page) ([]projections.Changed, error) { return r.Changed(ctx, upTo/2, upTo, p) }
+	key := func(c projections.Changed) (domain.UUID, projections.Origin) {
+		return c.Stream.ID, projections.Origin{Sequence: c.First}
+	}
+	up, err := walk(projections.Page{Limit: size}, list, key)
+	if err != nil {
+		return nil, err
+	}
+	down, err := walk(projections.Page{Limit: size, Descending: true}, list, key)
+	slices.Reverse(down)
+	if err == nil && !slices.Equal(up, down) {
+		err = fmt.Errorf("changes differ upwards and downwards: %+v, %+v", up, down)
+	}
+	return up, err
 }
 
 func takeEventTypes(ctx context.Context, r projections.Reader, as projections.AsOf, size int) ([]projections.EventType, error) {
@@ -95,9 +129,42 @@ func (s *Snapshot) takeDeliveries(ctx context.Context, r projections.Reader, as 
 		}
 		s.Attempts = append(s.Attempts, attempts)
 	}
+	if err := s.searchDeliveries(ctx, r, as); err != nil {
+		return fmt.Errorf("as of %+v: %w", as, err)
+	}
 	for _, f := range deliveryFilters(s.Deliveries) {
 		if err := exact(f.DeliveryFilter, s.Deliveries, f.passes, size, list(f.DeliveryFilter), deliveryKey); err != nil {
 			return fmt.Errorf("as of %+v: %w", as, err)
+		}
+	}
+	return nil
+}
+
+// searchDeliveries checks that searches find what they should, by events and by the attempts that were read one by one.
+func (s *Snapshot) searchDeliveries(ctx context.Context, r projections.Reader, as projections.AsOf) error {
+	ends := make(map[domain.UUID]*domain.AttemptEnd)
+	for i, attempts := range s.Attempts {
+		for _, a := range attempts {
+			if a.Result != nil {
+				ends[s.Deliveries[i].ID] = &a.Result.AttemptEnd
+			}
+		}
+	}
+	types, subjects := make(map[domain.UUID]domain.EventType), make(map[domain.UUID]string)
+	for _, d := range s.Deliveries {
+		e, err := r.Event(ctx, d.Event)
+		if err != nil && !errors.Is(err, domain.ErrNotFound) {
+			return err
+		}
+		types[d.ID], subjects[d.ID] = e.Attrs.Type, e.Attrs.Subject
+	}
+	for _, f := range deliverySearches(s.Deliveries, ends, types, subjects) {
+		list := func(p projections.Page) ([]projections.Delivery, error) {
+			found, _, err := projections.SearchDeliveries(ctx, r, f.DeliverySearch, p, as)
+			return found, err
+		}
+		if err := exact(f.DeliverySearch, s.Deliveries, f.passes, 1000, list, deliveryKey); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -61,6 +61,52 @@ func deliveryFilters(rows []projections.Delivery) (filters []deliveryFilter) {
 	return filters
 }
 
+// deliverySearch is likewise.
+type deliverySearch struct {
+	projections.DeliverySearch
+	passes func(projections.Delivery) bool
+}
+
+// deliverySearches are searches by each member of projections.DeliverySearch, with values that are in the rows and some
+// that aren't.
+func deliverySearches(
+	rows []projections.Delivery, ends map[domain.UUID]*domain.AttemptEnd, types map[domain.UUID]domain.EventType,
+	subjects map[domain.UUID]string,
+) (searches []deliverySearch) {
+	ended := func(s projections.DeliverySearch, passes func(*domain.AttemptEnd) bool) {
+		searches = append(searches, deliverySearch{s, func(d projections.Delivery) bool {
+			return ends[d.ID] != nil && passes(ends[d.ID])
+		}})
+	}
+	took := func(e *domain.AttemptEnd) time.Duration { return time.Duration(e.DurationUS) * time.Microsecond }
+	ended(projections.DeliverySearch{StatusCode: 599}, func(*domain.AttemptEnd) bool { return false })
+	for _, d := range rows {
+		if e := ends[d.ID]; e != nil {
+			ended(projections.DeliverySearch{StatusCode: e.StatusCode, AtLeast: 1}, func(x *domain.AttemptEnd) bool {
+				return took(x) >= 1 && (e.StatusCode == 0 || x.StatusCode == e.StatusCode)
+			})
+			ended(projections.DeliverySearch{Error: e.Error, Below: took(e) + 1}, func(x *domain.AttemptEnd) bool {
+				return (e.Error == "" || x.Error == e.Error) && took(x) <= took(e)
+			})
+			break
+		}
+	}
+	for _, d := range rows {
+		if types[d.ID] == "" || subjects[d.ID] == "" {
+			continue
+		}
+		searches = append(searches,
+			deliverySearch{projections.DeliverySearch{EventType: types[d.ID]}, func(x projections.Delivery) bool {
+				return types[x.ID] == types[d.ID]
+			}},
+			deliverySearch{projections.DeliverySearch{Subject: subjects[d.ID]}, func(x projections.Delivery) bool {
+				return subjects[x.ID] == subjects[d.ID]
+			}})
+		break
+	}
+	return searches
+}
+
 // eventFilters are likewise.
 func eventFilters(rows []projections.Event, deliveries []projections.Delivery) (filters []eventFilter) {
 	add := func(f projections.EventFilter, passes func(projections.Event) bool) {

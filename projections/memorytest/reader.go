@@ -1,6 +1,7 @@
 package memorytest
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sort"
@@ -231,6 +232,92 @@ func (r deliveryReader) Deliveries(_ context.Context, f projections.DeliveryFilt
 			(f.Subscription.IsZero() || matchedBy(d, f.Subscription)) && (f.Status == "" || d.Status == f.Status) &&
 			within(d.Created, f.From, f.To)
 	}), nil
+}
+
+func (r deliveryReader) DeliveryCounts(_ context.Context, as projections.AsOf) (projections.DeliveryCounts, error) {
+	t := r.lock()
+	defer r.m.mu.RUnlock()
+	counts := make(projections.DeliveryCounts)
+	for _, h := range t.deliveries.order {
+		if d := t.deliveries.at(h, r.at(as)); d != nil {
+			counts[d.Status]++
+		}
+	}
+	return counts, nil
+}
+
+func (r configReader) Changed(
+	_ context.Context, after, upTo domain.Sequence, page projections.Page,
+) ([]projections.Changed, error) {
+	t := r.lock()
+	defer r.m.mu.RUnlock()
+	upTo = min(upTo, r.last)
+	tenants := newList(func(t *projections.Tenant) (projections.Origin, projections.Origin) {
+		return t.Created, t.Updated
+	})
+	for _, v := range t.versions {
+		tenants.add(v.Stream, v)
+	}
+	changed := slices.Concat(
+		changedOf(&tenants, domain.StreamTenant, after, upTo), changedOf(&t.keys, domain.StreamKey, after, upTo),
+		changedOf(&t.endpoints, domain.StreamEndpoint, after, upTo),
+		changedOf(&t.eventTypes, domain.StreamEventType, after, upTo),
+		changedOf(&t.subscriptions, domain.StreamSubscription, after, upTo),
+	)
+	slices.SortFunc(changed, func(a, b projections.Changed) int { return cmp.Compare(a.First, b.First) })
+	if page.Descending {
+		slices.Reverse(changed)
+	}
+	changed = slices.DeleteFunc(changed, func(c projections.Changed) bool { return !admits(page, c.First, c.Stream.ID) })
+	return changed[:min(page.Limit, len(changed))], nil
+}
+
+func changedOf[T any](l *list[T], kind domain.StreamKind, after, upTo domain.Sequence) (changed []projections.Changed) {
+	for _, h := range l.order {
+		c := projections.Changed{Stream: domain.Stream{Kind: kind, ID: h.id}}
+		for i := range h.states {
+			if _, updated := l.origin(&h.states[i]); updated.Sequence > after && updated.Sequence <= upTo {
+				if c.Versions++; c.Versions == 1 {
+					c.First = updated.Sequence
+				}
+			}
+		}
+		if c.Versions > 0 {
+			changed = append(changed, c)
+		}
+	}
+	return changed
+}
+
+func (r deliveryReader) EventsAmong(
+	_ context.Context, sequences []domain.Sequence, typ domain.EventType, subject string,
+) (chosen []domain.Sequence, err error) {
+	t := r.lock()
+	defer r.m.mu.RUnlock()
+	for _, h := range t.events.order {
+		e := t.events.at(h, r.last)
+		if e != nil && slices.Contains(sequences, e.Created.Sequence) && (typ == "" || e.Attrs.Type == typ) &&
+			(subject == "" || e.Attrs.Subject == subject) {
+			chosen = append(chosen, e.Created.Sequence)
+		}
+	}
+	return chosen, nil
+}
+
+func (r deliveryReader) Ends(
+	_ context.Context, deliveries []projections.Delivery, as projections.AsOf,
+) ([][]domain.AttemptEnd, error) {
+	t := r.lock()
+	defer r.m.mu.RUnlock()
+	ends := make([][]domain.AttemptEnd, len(deliveries))
+	for i := range deliveries {
+		for _, a := range attemptsAt(t.attempts[deliveries[i].ID], r.at(as)) {
+			if a.Result != nil {
+				ends[i] = append(ends[i], a.Result.AttemptEnd)
+			}
+		}
+	}
+	return ends, nil
 }
 
 func (r deliveryReader) Attempts(_ context.Context, delivery domain.UUID, as projections.AsOf) ([]projections.Attempt, error) {

@@ -299,6 +299,32 @@ func TestViews_Rebuild(t *testing.T) {
 		t.Fatal(err)
 	}
 	verify(0)
+	tenants, err := f.memory.Tenants(t.Context(), "", 100)
+	if err != nil || len(tenants) < 2 {
+		t.Fatal(tenants, err)
+	}
+	for _, tenant := range tenants {
+		for _, at := range []domain.Sequence{0, 5, 10, 20} {
+			as := projections.AsOf{Sequence: at, Set: true}
+			if got, want := stateOf(t, f.views, tenant.ID, as), stateOf(t, f.memory, tenant.ID, as); got != want {
+				t.Errorf("state as of %d after a rebuild:\n%s\nbefore:\n%s", at, got, want)
+			}
+		}
+	}
+}
+
+func stateOf(t *testing.T, v projections.Views, tenant domain.TenantID, as projections.AsOf) (state string) {
+	t.Helper()
+	err := v.Read(t.Context(), tenant, -1, func(r projections.Reader) error {
+		as.Sequence = min(as.Sequence, r.Sequence())
+		s, err := projections.ReadState(t.Context(), r, as, func(int) error { return nil })
+		state = string(s.JSON)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state
 }
 
 // TestViews_RebuildResumes: a rebuild that is broken off goes on where it was, and what isn't there yet is behind

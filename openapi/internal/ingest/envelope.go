@@ -30,7 +30,7 @@ const (
 const FirstSchemaVersion = "v1"
 
 // DefaultSource is the source of an event whose producer names none.
-func DefaultSource(tenant domain.TenantID) string { return "/tenants/" + string(tenant) }
+func DefaultSource(tenant domain.TenantID) string { return domain.DefaultSource(tenant) }
 
 // Event is an event as a producer sent it.
 type Event struct {

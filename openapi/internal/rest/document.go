@@ -121,6 +121,9 @@ func Limited(op *huma.Operation) { op.Errors = append(op.Errors, http.StatusTooM
 // Creates documents an operation that makes something although its name doesn't say so.
 func Creates(op *huma.Operation) { op.DefaultStatus = http.StatusCreated }
 
+// Accepts202 documents an operation whose work goes on behind its answer.
+func Accepts202(op *huma.Operation) { op.DefaultStatus = http.StatusAccepted }
+
 // handwrittenKey is where metadata has the documentation of what is read and written by hand.
 const handwrittenKey = "handwritten"
 
@@ -227,7 +230,7 @@ func (h Handwritten) document(doc *huma.OpenAPI, op *huma.Operation) {
 	delete(headers, "Content-Type") // OpenAPI has its own place for it
 	for _, status := range h.Status {
 		if op.Responses[status] == nil {
-			text := map[string]string{"200": "OK", "201": "Created"}[status]
+			text := map[string]string{"200": "OK", "201": "Created", "202": "Accepted"}[status]
 			op.Responses[status] = &huma.Response{Description: text}
 		}
 		op.Responses[status].Headers = headers

@@ -42,6 +42,7 @@ type Access struct {
 	Roles    []domain.Role // none: no key is needed
 	Instance bool          // the operator may also ask it of the instance's own log, under the name _instance
 	ByHand   bool          // the operation checks the JSON of its body itself
+	Streams  []string      // content types whose bodies the operation reads itself, as they come
 	Accepts  Accepts       // nil: the operation takes the content types that its document lists, and no others
 }
 
@@ -87,7 +88,7 @@ func (g *Gate) Handle(hc huma.Context, next func(huma.Context)) {
 	}
 	r.Hold = Hold{budget: g.sources.Budget, tenant: r.Tenant}
 	defer r.Hold.release()
-	if op.RequestBody != nil {
+	if op.RequestBody != nil && !r.streams(w, access) {
 		if p := r.readBody(op.RequestBody, access.Accepts, int64(g.bodyBytes)); p != nil {
 			if p.Status == http.StatusRequestEntityTooLarge {
 				readOn(w, request)
