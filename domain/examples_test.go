@@ -194,6 +194,11 @@ func examples() map[domain.Kind]domain.Fact {
 		exampleEvent(), exampleRouting(), exampleStart(), exampleFinish(),
 		&domain.DeliveryRedriven{Attempts: 10, NextAttemptAt: noon},
 		&domain.DeliveryCancelled{Reason: domain.CancelEndpointDeleted},
+		&domain.DeliveryCreated{
+			Event: id(9), EventSequence: 17, Endpoint: id(1), EndpointVersion: 3, Retention: "short", Replay: id(60),
+		},
+		&domain.DeliveryResent{Attempts: 10, NextAttemptAt: noon, Replay: id(60)},
+		&domain.DeliveryRescheduled{NextAttemptAt: noon},
 		&domain.ServerStarted{Node: id(40), Version: "v1.0.0", ConfigurationDigest: "0a1b", EgressAllow: []string{"10.0.0.0/8"}, EgressDeny: []string{"25"}},
 		&domain.LeaseTaken{Node: id(40), Leases: []domain.LeaseEpoch{{Name: "shard/07", Epoch: 3}}},
 		&domain.FormatRaised{Format: 2},

@@ -196,7 +196,8 @@ const (
 	SkipFilterBudget       SkipReason = "filter_budget_spent"
 	SkipOwnEndpoint        SkipReason = "speaks_of_this_endpoint"
 	SkipEndpointUnverified SkipReason = "endpoint_unverified"
-	SkipLoop               SkipReason = "loop" // too many webhooks led to the event: EventClass.Loops
+	SkipOthersTest         SkipReason = "test_of_another_endpoint" // of what is asked for; a routing has no such skip
+	SkipLoop               SkipReason = "loop"                     // too many webhooks led to the event: EventClass.Loops
 )
 
 // ByContent reports whether the reason tells something of the event's content.
@@ -223,6 +224,29 @@ type AttemptFinished struct {
 // DeliveryRedriven sets a dead delivery going again, with its schedule from the start.
 type DeliveryRedriven struct {
 	Attempts      int       `json:"attempts"` // made until now; numbers go on from here
+	NextAttemptAt time.Time `json:"next_attempt_at"`
+}
+
+// DeliveryCreated is the first entry of a delivery that no routing made: somebody asked for the event to go to the
+// endpoint. The delivery's id is DerivedDelivery's, so that it is made once.
+type DeliveryCreated struct {
+	Event           UUID     `json:"event"`
+	EventSequence   Sequence `json:"event_sequence"`
+	Endpoint        UUID     `json:"endpoint"`
+	EndpointVersion int      `json:"endpoint_version"`    // at that time
+	Retention       string   `json:"retention,omitempty"` // the event's class; empty: RetentionDefault
+	Replay          UUID     `json:"replay,omitzero"`     // that made it; zero: it was asked for alone
+}
+
+// DeliveryResent sets a delivery going again with its schedule from the start, whatever had become of it.
+type DeliveryResent struct {
+	Attempts      int       `json:"attempts"` // made until now; numbers go on from here
+	NextAttemptAt time.Time `json:"next_attempt_at"`
+	Replay        UUID      `json:"replay,omitzero"` // that resent it; zero: it was asked for alone
+}
+
+// DeliveryRescheduled has a waiting delivery's next attempt be due at another time. Its schedule goes on.
+type DeliveryRescheduled struct {
 	NextAttemptAt time.Time `json:"next_attempt_at"`
 }
 
@@ -321,7 +345,7 @@ func (p *Person) Subject() string {
 }
 
 // Format counts the releases that added kinds of facts, or versions of them. A log without a format.raised has format 1.
-const Format = 1
+const Format = 2
 
 // Kind implements Fact.
 func (*TenantCreated) Kind() Kind             { return KindTenantCreated }
@@ -355,6 +379,9 @@ func (*AttemptStarted) Kind() Kind            { return KindAttemptStarted }
 func (*AttemptFinished) Kind() Kind           { return KindAttemptFinished }
 func (*DeliveryRedriven) Kind() Kind          { return KindDeliveryRedriven }
 func (*DeliveryCancelled) Kind() Kind         { return KindDeliveryCancelled }
+func (*DeliveryCreated) Kind() Kind           { return KindDeliveryCreated }
+func (*DeliveryResent) Kind() Kind            { return KindDeliveryResent }
+func (*DeliveryRescheduled) Kind() Kind       { return KindDeliveryRescheduled }
 func (*ServerStarted) Kind() Kind             { return KindServerStarted }
 func (*LeaseTaken) Kind() Kind                { return KindLeaseTaken }
 func (*FollowerStopped) Kind() Kind           { return KindFollowerStopped }

@@ -41,6 +41,10 @@ const (
 	KindDeliveryRedriven  Kind = "delivery.redriven"
 	KindDeliveryCancelled Kind = "delivery.cancelled"
 
+	KindDeliveryCreated     Kind = "delivery.created"
+	KindDeliveryResent      Kind = "delivery.resent"
+	KindDeliveryRescheduled Kind = "delivery.rescheduled"
+
 	KindEventTypeRegistered Kind = "event_type.registered"
 	KindEventTypeUpdated    Kind = "event_type.updated"
 
@@ -60,6 +64,7 @@ type form struct {
 	formats []int
 	empty   func() Fact
 	// critical kinds must be understood: a program that doesn't know one stops at its entries instead of passing them over.
+	// Steps of a delivery are: passed over, they would leave a version of its stream out.
 	critical bool
 }
 
@@ -93,6 +98,9 @@ var forms = map[Kind]form{
 	KindAttemptFinished:           {formats: []int{1}, empty: func() Fact { return new(AttemptFinished) }},
 	KindDeliveryRedriven:          {formats: []int{1}, empty: func() Fact { return new(DeliveryRedriven) }},
 	KindDeliveryCancelled:         {formats: []int{1}, empty: func() Fact { return new(DeliveryCancelled) }},
+	KindDeliveryCreated:           {formats: []int{2}, critical: true, empty: func() Fact { return new(DeliveryCreated) }},
+	KindDeliveryResent:            {formats: []int{2}, critical: true, empty: func() Fact { return new(DeliveryResent) }},
+	KindDeliveryRescheduled:       {formats: []int{2}, critical: true, empty: func() Fact { return new(DeliveryRescheduled) }},
 	KindEventTypeRegistered:       {formats: []int{1}, empty: func() Fact { return new(EventTypeRegistered) }},
 	KindEventTypeUpdated:          {formats: []int{1}, empty: func() Fact { return new(EventTypeUpdated) }},
 	KindProfileAdded:              {formats: []int{1}, empty: func() Fact { return new(ProfileAdded) }},

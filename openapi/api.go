@@ -81,6 +81,8 @@ func register(a *api) {
 	add(a, "list-attempts", "GET "+tenant+"/deliveries/{id}/attempts", "List a delivery's attempts", roles(admin, auditor, receiver), listAttempts)
 	add(a, "get-attempt-body", "GET "+tenant+"/deliveries/{id}/attempts/{number}/body", "Get the body that an attempt sent", roles(admin, auditor, receiver), getAttemptBody, rest.AnswersIn("application/octet-stream", rest.BytesSchema))
 	add(a, "redrive-delivery", "POST "+tenant+"/deliveries/{id}/redrive", "Redrive a dead delivery", roles(admin, receiver), redrive)
+	add(a, "retry-delivery", "POST "+tenant+"/deliveries/{id}/retry", "Retry a waiting delivery now", roles(admin, receiver), retryNow)
+	add(a, "resend-event", "POST "+tenant+"/events/{id}/resend", "Send an event to an endpoint again", roles(admin, receiver), resend)
 	add(a, "list-skips", "GET "+tenant+"/skips", "List what was not delivered", roles(admin, auditor, receiver), listSkips, rest.Limited)
 
 	add(a, "list-log", "GET "+tenant+"/log", "Ask the log", roles(admin, auditor), listLog, rest.Answers[rest.Page[entryOut]], rest.AlsoInstance, rest.Limited)

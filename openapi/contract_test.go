@@ -167,6 +167,8 @@ func TestContract(t *testing.T) {
 	c.do("list-attempts", delivery+"/attempts", "")
 	c.do("get-attempt-body", delivery+"/attempts/1/body", "")
 	c.do("redrive-delivery", delivery+"/redrive", `{}`)
+	c.do("retry-delivery", delivery+"/retry", `{"reason":"now"}`)
+	c.do("resend-event", acme+"/events/a/resend", `{"endpoint_id":"`+endpoint+`","reason":"lost"}`)
 	c.do("list-log", acme+"/log?limit=1000", "")
 	c.do("list-log", acme+"/log?limit=1&order=desc&kind=endpoint.*", "")
 	c.do("get-log-entry", acme+"/log/0", "")

@@ -187,7 +187,15 @@ func descriptions() map[string]string {
 		"get-attempt-body": "The exact bytes, built again from the log and checked against the hash that was " +
 			"recorded. With as_of, 404 unless the attempt had begun by then.",
 		"redrive-delivery": "Sets a dead delivery going again, with its schedule from the start. Attempt " +
-			"numbers go on.",
+			"numbers go on. Refused with 409, and the dead letter stays, where nothing can come of it: " +
+			"endpoint_deleted, subscriptions_deleted, event_erased.",
+		"retry-delivery": "Has the next attempt of a waiting delivery due now; its schedule goes on from there. Where it is " +
+			"due already nothing changes. While an attempt is under way: 409 attempt_in_progress; after the end: 409 not_waiting.",
+		"resend-event": "Sends one event to one endpoint, whatever became of it before. A delivery that has ended " +
+			"(succeeded, dead or cancelled) goes again, with its schedule from the start; where the event was skipped or " +
+			"never matched, a delivery is made: there is never more than one for an event and an endpoint. It doesn't " +
+			"hang on subscriptions. One that is still under way: 409 not_ended. While the endpoint is paused or disabled, it " +
+			"waits. A receiver's key resends what was sent to its endpoint before.",
 		"list-log": "The audit query: every entry of the tenant's log, or those that the filters " +
 			"choose. The operator may ask the instance's own log, under the name _instance.",
 		"get-log-entry": "One entry, with the exact bytes that went into the tenant's Merkle tree.",

@@ -38,6 +38,7 @@ func TestIdempotency(t *testing.T) {
 		{"subscription", acme + "/subscriptions", `{"endpoint_id":"` + endpoint + `","event_types":["a.*"]}`, ""},
 		{"pause of a subscription", acme + "/subscriptions/" + sub + "/pause", ``, ""},
 		{"resume of a subscription", acme + "/subscriptions/" + sub + "/resume", ``, ""},
+		{"resend", acme + "/events/before/resend", `{"endpoint_id":"` + endpoint + `","reason":"lost"}`, ""},
 		{"redrive", acme + "/deliveries/" + dead.String() + "/redrive", `{"reason":"fixed"}`, ""},
 	}
 	for _, c := range cases {

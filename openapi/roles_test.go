@@ -178,8 +178,12 @@ func TestRoles_Foreign(t *testing.T) {
 		if op.Method == http.MethodGet { // so that what isn't found below is there
 			f.get(f.operator, acme.target(op, "acme")).want(http.StatusOK)
 		}
+		body := map[bool]string{true: `{}`}[op.Body != ""]
+		if op.ID == "resend-event" { // which can't do without
+			body = `{"endpoint_id":"` + acme.id["endpoints"] + `","reason":"x"}`
+		}
 		for _, role := range op.Roles {
-			got := f.do(keys[role], op.Method, acme.target(op, "other"), map[bool]string{true: `{}`}[op.Body != ""], "Content-Type", op.Body)
+			got := f.do(keys[role], op.Method, acme.target(op, "other"), body, "Content-Type", op.Body)
 			if got.Code != http.StatusNotFound || got.text("code") != "not_found" {
 				t.Errorf("%s as %s: status %d %s", op.ID, role, got.Code, got.Body)
 			}

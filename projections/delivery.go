@@ -2,7 +2,7 @@ package projections
 
 import "github.com/hooktrail/hooktrail/domain"
 
-// Routed returns the deliveries that an entry makes as the views have them: without the key of their subject, which links
+// Routed returns the deliveries that an entry makes (domain.Routed) as the views have them: without the key of their subject, which links
 // the events about a person.
 func Routed(e *domain.Entry) []Delivery {
 	made, at := domain.Routed(e), OriginOf(*e)

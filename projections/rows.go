@@ -97,7 +97,8 @@ type Attempt struct {
 	Started  domain.AttemptStarted
 	Result   *domain.AttemptResult
 	Begun    Origin
-	Finished Origin // zero until it is finished
+	Cause    domain.Sequence // of the entry that set it off
+	Finished Origin          // zero until it is finished
 	// BodySize is the length of the answer's body as kept; the log has the bytes at Finished.
 	BodySize int
 	// Erased reports that what went over the wire was destroyed: Result has the outcome only.

@@ -79,7 +79,7 @@ func endedBy(entries []domain.Entry) bool {
 			open = true
 		case *domain.AttemptFinished:
 			ended, open = f.Result.Status.Ended(), false
-		case *domain.DeliveryRedriven:
+		case *domain.DeliveryRedriven, *domain.DeliveryResent:
 			ended = false
 		case *domain.DeliveryCancelled:
 			ended = true

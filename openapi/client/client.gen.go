@@ -519,6 +519,11 @@ type Actor struct {
 
 // Attempt defines model for Attempt.
 type Attempt struct {
+	// CauseSequence The entry that set the attempt off: the one that made the delivery, or a later retry, redrive or resend, which says who asked for it and why.
+	//
+	// Examples: 42
+	CauseSequence int64 `json:"cause_sequence"`
+
 	// DeliveryStatus The delivery's status from then on.
 	//
 	// Examples: succeeded
@@ -868,6 +873,11 @@ type Context struct {
 
 // Delivery defines model for Delivery.
 type Delivery struct {
+	// Asked Somebody asked for it to be sent (resend): it isn't cancelled for want of subscriptions.
+	//
+	// Examples: true
+	Asked *bool `json:"asked,omitempty"`
+
 	// Attempts How many were started.
 	//
 	// Examples: 2
@@ -2543,6 +2553,19 @@ type Request struct {
 	Url string `json:"url"`
 }
 
+// ResendBody defines model for ResendBody.
+type ResendBody struct {
+	// EndpointId Where it goes.
+	//
+	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70
+	EndpointId openapi_types.UUID `json:"endpoint_id"`
+
+	// Reason Why it is sent again; recorded in the log.
+	//
+	// Examples: the receiver lost its database
+	Reason string `json:"reason"`
+}
+
 // Response defines model for Response.
 type Response struct {
 	// Base64 The body isn't UTF-8 and is given in base64.
@@ -3486,6 +3509,12 @@ type RedriveDeliveryParams struct {
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
+// RetryDeliveryParams defines parameters for RetryDelivery.
+type RetryDeliveryParams struct {
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
 // ListEndpointsParams defines parameters for ListEndpoints.
 type ListEndpointsParams struct {
 	// Limit At most this many items.
@@ -3757,6 +3786,15 @@ type GetEventParams struct {
 
 	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
+}
+
+// ResendEventParams defines parameters for ResendEvent.
+type ResendEventParams struct {
+	// Source The source that the id is unique in. Without it: /tenants/{tenant}, then the internal ids.
+	Source *string `form:"source,omitempty" json:"source,omitempty"`
+
+	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // GetEventRoutingParams defines parameters for GetEventRouting.
@@ -4416,6 +4454,9 @@ type UpdateTenantApplicationMergePatchPlusJSONRequestBody = TenantPatch
 // RedriveDeliveryJSONRequestBody defines body for RedriveDelivery for application/json ContentType.
 type RedriveDeliveryJSONRequestBody = ReasonBody
 
+// RetryDeliveryJSONRequestBody defines body for RetryDelivery for application/json ContentType.
+type RetryDeliveryJSONRequestBody = ReasonBody
+
 // CreateEndpointJSONRequestBody defines body for CreateEndpoint for application/json ContentType.
 type CreateEndpointJSONRequestBody = EndpointRequest
 
@@ -4454,6 +4495,9 @@ type AppendEventsApplicationCloudeventsBatchPlusJSONRequestBody = AppendEventsAp
 
 // AppendEventsJSONRequestBody defines body for AppendEvents for application/json ContentType.
 type AppendEventsJSONRequestBody = EventsRequest
+
+// ResendEventJSONRequestBody defines body for ResendEvent for application/json ContentType.
+type ResendEventJSONRequestBody = ResendBody
 
 // TestFilterJSONRequestBody defines body for TestFilter for application/json ContentType.
 type TestFilterJSONRequestBody = FilterTestRequest
@@ -5349,7 +5393,7 @@ type ClientInterface interface {
 
 	// RedriveDeliveryWithBody Redrive a dead delivery
 	//
-	// Sets a dead delivery going again, with its schedule from the start. Attempt numbers go on.
+	// Sets a dead delivery going again, with its schedule from the start. Attempt numbers go on. Refused with 409, and the dead letter stays, where nothing can come of it: endpoint_deleted, subscriptions_deleted, event_erased.
 	//
 	// Roles: admin, operator, receiver.
 	//
@@ -5360,7 +5404,7 @@ type ClientInterface interface {
 
 	// RedriveDelivery Redrive a dead delivery
 	//
-	// Sets a dead delivery going again, with its schedule from the start. Attempt numbers go on.
+	// Sets a dead delivery going again, with its schedule from the start. Attempt numbers go on. Refused with 409, and the dead letter stays, where nothing can come of it: endpoint_deleted, subscriptions_deleted, event_erased.
 	//
 	// Roles: admin, operator, receiver.
 	//
@@ -5368,6 +5412,28 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/tenants/{tenant}/deliveries/{id}/redrive (the `RedriveDelivery` operationId).
 	RedriveDelivery(ctx context.Context, tenant string, id openapi_types.UUID, params *RedriveDeliveryParams, body RedriveDeliveryJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RetryDeliveryWithBody Retry a waiting delivery now
+	//
+	// Has the next attempt of a waiting delivery due now; its schedule goes on from there. Where it is due already nothing changes. While an attempt is under way: 409 attempt_in_progress; after the end: 409 not_waiting.
+	//
+	// Roles: admin, operator, receiver.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/deliveries/{id}/retry (the `RetryDelivery` operationId).
+	RetryDeliveryWithBody(ctx context.Context, tenant string, id openapi_types.UUID, params *RetryDeliveryParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RetryDelivery Retry a waiting delivery now
+	//
+	// Has the next attempt of a waiting delivery due now; its schedule goes on from there. Where it is due already nothing changes. While an attempt is under way: 409 attempt_in_progress; after the end: 409 not_waiting.
+	//
+	// Roles: admin, operator, receiver.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/deliveries/{id}/retry (the `RetryDelivery` operationId).
+	RetryDelivery(ctx context.Context, tenant string, id openapi_types.UUID, params *RetryDeliveryParams, body RetryDeliveryJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListEndpoints List endpoints
 	//
@@ -5722,6 +5788,28 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/tenants/{tenant}/events/{id} (the `GetEvent` operationId).
 	GetEvent(ctx context.Context, tenant string, id string, params *GetEventParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResendEventWithBody Send an event to an endpoint again
+	//
+	// Sends one event to one endpoint, whatever became of it before. A delivery that has ended (succeeded, dead or cancelled) goes again, with its schedule from the start; where the event was skipped or never matched, a delivery is made: there is never more than one for an event and an endpoint. It doesn't hang on subscriptions. One that is still under way: 409 not_ended. While the endpoint is paused or disabled, it waits. A receiver's key resends what was sent to its endpoint before.
+	//
+	// Roles: admin, operator, receiver.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/events/{id}/resend (the `ResendEvent` operationId).
+	ResendEventWithBody(ctx context.Context, tenant string, id string, params *ResendEventParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResendEvent Send an event to an endpoint again
+	//
+	// Sends one event to one endpoint, whatever became of it before. A delivery that has ended (succeeded, dead or cancelled) goes again, with its schedule from the start; where the event was skipped or never matched, a delivery is made: there is never more than one for an event and an endpoint. It doesn't hang on subscriptions. One that is still under way: 409 not_ended. While the endpoint is paused or disabled, it waits. A receiver's key resends what was sent to its endpoint before.
+	//
+	// Roles: admin, operator, receiver.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/events/{id}/resend (the `ResendEvent` operationId).
+	ResendEvent(ctx context.Context, tenant string, id string, params *ResendEventParams, body ResendEventJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetEventRouting Get an event's routing
 	//
@@ -6488,7 +6576,7 @@ func (c *Client) GetAttemptBody(ctx context.Context, tenant string, id openapi_t
 
 // RedriveDeliveryWithBody Redrive a dead delivery
 //
-// Sets a dead delivery going again, with its schedule from the start. Attempt numbers go on.
+// Sets a dead delivery going again, with its schedule from the start. Attempt numbers go on. Refused with 409, and the dead letter stays, where nothing can come of it: endpoint_deleted, subscriptions_deleted, event_erased.
 //
 // Roles: admin, operator, receiver.
 //
@@ -6509,7 +6597,7 @@ func (c *Client) RedriveDeliveryWithBody(ctx context.Context, tenant string, id 
 
 // RedriveDelivery Redrive a dead delivery
 //
-// Sets a dead delivery going again, with its schedule from the start. Attempt numbers go on.
+// Sets a dead delivery going again, with its schedule from the start. Attempt numbers go on. Refused with 409, and the dead letter stays, where nothing can come of it: endpoint_deleted, subscriptions_deleted, event_erased.
 //
 // Roles: admin, operator, receiver.
 //
@@ -6518,6 +6606,48 @@ func (c *Client) RedriveDeliveryWithBody(ctx context.Context, tenant string, id 
 // Corresponds with POST /v1/tenants/{tenant}/deliveries/{id}/redrive (the `RedriveDelivery` operationId).
 func (c *Client) RedriveDelivery(ctx context.Context, tenant string, id openapi_types.UUID, params *RedriveDeliveryParams, body RedriveDeliveryJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRedriveDeliveryRequest(c.Server, tenant, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RetryDeliveryWithBody Retry a waiting delivery now
+//
+// Has the next attempt of a waiting delivery due now; its schedule goes on from there. Where it is due already nothing changes. While an attempt is under way: 409 attempt_in_progress; after the end: 409 not_waiting.
+//
+// Roles: admin, operator, receiver.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/tenants/{tenant}/deliveries/{id}/retry (the `RetryDelivery` operationId).
+func (c *Client) RetryDeliveryWithBody(ctx context.Context, tenant string, id openapi_types.UUID, params *RetryDeliveryParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRetryDeliveryRequestWithBody(c.Server, tenant, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RetryDelivery Retry a waiting delivery now
+//
+// Has the next attempt of a waiting delivery due now; its schedule goes on from there. Where it is due already nothing changes. While an attempt is under way: 409 attempt_in_progress; after the end: 409 not_waiting.
+//
+// Roles: admin, operator, receiver.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/tenants/{tenant}/deliveries/{id}/retry (the `RetryDelivery` operationId).
+func (c *Client) RetryDelivery(ctx context.Context, tenant string, id openapi_types.UUID, params *RetryDeliveryParams, body RetryDeliveryJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRetryDeliveryRequest(c.Server, tenant, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -7212,6 +7342,48 @@ func (c *Client) GetEventRoutingBySequence(ctx context.Context, tenant string, s
 // Corresponds with GET /v1/tenants/{tenant}/events/{id} (the `GetEvent` operationId).
 func (c *Client) GetEvent(ctx context.Context, tenant string, id string, params *GetEventParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetEventRequest(c.Server, tenant, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResendEventWithBody Send an event to an endpoint again
+//
+// Sends one event to one endpoint, whatever became of it before. A delivery that has ended (succeeded, dead or cancelled) goes again, with its schedule from the start; where the event was skipped or never matched, a delivery is made: there is never more than one for an event and an endpoint. It doesn't hang on subscriptions. One that is still under way: 409 not_ended. While the endpoint is paused or disabled, it waits. A receiver's key resends what was sent to its endpoint before.
+//
+// Roles: admin, operator, receiver.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/tenants/{tenant}/events/{id}/resend (the `ResendEvent` operationId).
+func (c *Client) ResendEventWithBody(ctx context.Context, tenant string, id string, params *ResendEventParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResendEventRequestWithBody(c.Server, tenant, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResendEvent Send an event to an endpoint again
+//
+// Sends one event to one endpoint, whatever became of it before. A delivery that has ended (succeeded, dead or cancelled) goes again, with its schedule from the start; where the event was skipped or never matched, a delivery is made: there is never more than one for an event and an endpoint. It doesn't hang on subscriptions. One that is still under way: 409 not_ended. While the endpoint is paused or disabled, it waits. A receiver's key resends what was sent to its endpoint before.
+//
+// Roles: admin, operator, receiver.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/tenants/{tenant}/events/{id}/resend (the `ResendEvent` operationId).
+func (c *Client) ResendEvent(ctx context.Context, tenant string, id string, params *ResendEventParams, body ResendEventJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResendEventRequest(c.Server, tenant, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -9374,6 +9546,75 @@ func NewRedriveDeliveryRequestWithBody(server string, tenant string, id openapi_
 	return req, nil
 }
 
+// NewRetryDeliveryRequest calls the generic RetryDelivery builder with application/json body
+func NewRetryDeliveryRequest(server string, tenant string, id openapi_types.UUID, params *RetryDeliveryParams, body RetryDeliveryJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRetryDeliveryRequestWithBody(server, tenant, id, params, "application/json", bodyReader)
+}
+
+// NewRetryDeliveryRequestWithBody constructs an http.Request for the RetryDelivery method, with any body, and a specified content type
+func NewRetryDeliveryRequestWithBody(server string, tenant string, id openapi_types.UUID, params *RetryDeliveryParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenants/%s/deliveries/%s/retry", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewListEndpointsRequest constructs an http.Request for the ListEndpoints method
 func NewListEndpointsRequest(server string, tenant string, params *ListEndpointsParams) (*http.Request, error) {
 	var err error
@@ -11376,6 +11617,102 @@ func NewGetEventRequest(server string, tenant string, id string, params *GetEven
 			}
 
 			req.Header.Set("Prefer", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewResendEventRequest calls the generic ResendEvent builder with application/json body
+func NewResendEventRequest(server string, tenant string, id string, params *ResendEventParams, body ResendEventJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewResendEventRequestWithBody(server, tenant, id, params, "application/json", bodyReader)
+}
+
+// NewResendEventRequestWithBody constructs an http.Request for the ResendEvent method, with any body, and a specified content type
+func NewResendEventRequestWithBody(server string, tenant string, id string, params *ResendEventParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenants/%s/events/%s/resend", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Source != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "source", *params.Source, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
 		}
 
 	}
@@ -13761,7 +14098,7 @@ type ClientWithResponsesInterface interface {
 
 	// RedriveDeliveryWithBodyWithResponse Redrive a dead delivery
 	//
-	// Sets a dead delivery going again, with its schedule from the start. Attempt numbers go on.
+	// Sets a dead delivery going again, with its schedule from the start. Attempt numbers go on. Refused with 409, and the dead letter stays, where nothing can come of it: endpoint_deleted, subscriptions_deleted, event_erased.
 	//
 	// Roles: admin, operator, receiver.
 	//
@@ -13772,7 +14109,7 @@ type ClientWithResponsesInterface interface {
 
 	// RedriveDeliveryWithResponse Redrive a dead delivery
 	//
-	// Sets a dead delivery going again, with its schedule from the start. Attempt numbers go on.
+	// Sets a dead delivery going again, with its schedule from the start. Attempt numbers go on. Refused with 409, and the dead letter stays, where nothing can come of it: endpoint_deleted, subscriptions_deleted, event_erased.
 	//
 	// Roles: admin, operator, receiver.
 	//
@@ -13780,6 +14117,28 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/tenants/{tenant}/deliveries/{id}/redrive (the `RedriveDelivery` operationId).
 	RedriveDeliveryWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, params *RedriveDeliveryParams, body RedriveDeliveryJSONRequestBody, reqEditors ...RequestEditorFn) (*RedriveDeliveryResponse, error)
+
+	// RetryDeliveryWithBodyWithResponse Retry a waiting delivery now
+	//
+	// Has the next attempt of a waiting delivery due now; its schedule goes on from there. Where it is due already nothing changes. While an attempt is under way: 409 attempt_in_progress; after the end: 409 not_waiting.
+	//
+	// Roles: admin, operator, receiver.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/deliveries/{id}/retry (the `RetryDelivery` operationId).
+	RetryDeliveryWithBodyWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, params *RetryDeliveryParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RetryDeliveryResponse, error)
+
+	// RetryDeliveryWithResponse Retry a waiting delivery now
+	//
+	// Has the next attempt of a waiting delivery due now; its schedule goes on from there. Where it is due already nothing changes. While an attempt is under way: 409 attempt_in_progress; after the end: 409 not_waiting.
+	//
+	// Roles: admin, operator, receiver.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/deliveries/{id}/retry (the `RetryDelivery` operationId).
+	RetryDeliveryWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, params *RetryDeliveryParams, body RetryDeliveryJSONRequestBody, reqEditors ...RequestEditorFn) (*RetryDeliveryResponse, error)
 
 	// ListEndpointsWithResponse List endpoints
 	//
@@ -14154,6 +14513,28 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/tenants/{tenant}/events/{id} (the `GetEvent` operationId).
 	GetEventWithResponse(ctx context.Context, tenant string, id string, params *GetEventParams, reqEditors ...RequestEditorFn) (*GetEventResponse, error)
+
+	// ResendEventWithBodyWithResponse Send an event to an endpoint again
+	//
+	// Sends one event to one endpoint, whatever became of it before. A delivery that has ended (succeeded, dead or cancelled) goes again, with its schedule from the start; where the event was skipped or never matched, a delivery is made: there is never more than one for an event and an endpoint. It doesn't hang on subscriptions. One that is still under way: 409 not_ended. While the endpoint is paused or disabled, it waits. A receiver's key resends what was sent to its endpoint before.
+	//
+	// Roles: admin, operator, receiver.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/events/{id}/resend (the `ResendEvent` operationId).
+	ResendEventWithBodyWithResponse(ctx context.Context, tenant string, id string, params *ResendEventParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ResendEventResponse, error)
+
+	// ResendEventWithResponse Send an event to an endpoint again
+	//
+	// Sends one event to one endpoint, whatever became of it before. A delivery that has ended (succeeded, dead or cancelled) goes again, with its schedule from the start; where the event was skipped or never matched, a delivery is made: there is never more than one for an event and an endpoint. It doesn't hang on subscriptions. One that is still under way: 409 not_ended. While the endpoint is paused or disabled, it waits. A receiver's key resends what was sent to its endpoint before.
+	//
+	// Roles: admin, operator, receiver.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/events/{id}/resend (the `ResendEvent` operationId).
+	ResendEventWithResponse(ctx context.Context, tenant string, id string, params *ResendEventParams, body ResendEventJSONRequestBody, reqEditors ...RequestEditorFn) (*ResendEventResponse, error)
 
 	// GetEventRoutingWithResponse Get an event's routing
 	//
@@ -16353,6 +16734,127 @@ func (r RedriveDeliveryResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r RedriveDeliveryResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// RetryDeliveryResponse200Headers the declared response headers of an HTTP 200 response for RetryDelivery
+type RetryDeliveryResponse200Headers struct {
+	ETag                *string
+	HooktrailSequence   *string
+	IdempotencyReplayed *string
+	Location            *string
+}
+
+type RetryDeliveryResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Delivery
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *Problem
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *RetryDeliveryResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RetryDeliveryResponse) GetJSON200() *Delivery {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r RetryDeliveryResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r RetryDeliveryResponse) GetApplicationproblemJSON401() *Problem {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r RetryDeliveryResponse) GetApplicationproblemJSON403() *Problem {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r RetryDeliveryResponse) GetApplicationproblemJSON404() *Problem {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r RetryDeliveryResponse) GetApplicationproblemJSON409() *Problem {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r RetryDeliveryResponse) GetApplicationproblemJSON413() *Problem {
+	return r.ApplicationproblemJSON413
+}
+
+// GetApplicationproblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r RetryDeliveryResponse) GetApplicationproblemJSON415() *Problem {
+	return r.ApplicationproblemJSON415
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r RetryDeliveryResponse) GetApplicationproblemJSON422() *Problem {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r RetryDeliveryResponse) GetApplicationproblemJSON500() *Problem {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r RetryDeliveryResponse) GetApplicationproblemJSON503() *Problem {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r RetryDeliveryResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RetryDeliveryResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RetryDeliveryResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RetryDeliveryResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -18761,6 +19263,127 @@ func (r GetEventResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetEventResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ResendEventResponse200Headers the declared response headers of an HTTP 200 response for ResendEvent
+type ResendEventResponse200Headers struct {
+	ETag                *string
+	HooktrailSequence   *string
+	IdempotencyReplayed *string
+	Location            *string
+}
+
+type ResendEventResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Delivery
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *Problem
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ResendEventResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ResendEventResponse) GetJSON200() *Delivery {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ResendEventResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ResendEventResponse) GetApplicationproblemJSON401() *Problem {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ResendEventResponse) GetApplicationproblemJSON403() *Problem {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ResendEventResponse) GetApplicationproblemJSON404() *Problem {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r ResendEventResponse) GetApplicationproblemJSON409() *Problem {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r ResendEventResponse) GetApplicationproblemJSON413() *Problem {
+	return r.ApplicationproblemJSON413
+}
+
+// GetApplicationproblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r ResendEventResponse) GetApplicationproblemJSON415() *Problem {
+	return r.ApplicationproblemJSON415
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ResendEventResponse) GetApplicationproblemJSON422() *Problem {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ResendEventResponse) GetApplicationproblemJSON500() *Problem {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ResendEventResponse) GetApplicationproblemJSON503() *Problem {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ResendEventResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ResendEventResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ResendEventResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ResendEventResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -21519,7 +22142,7 @@ func (c *ClientWithResponses) GetAttemptBodyWithResponse(ctx context.Context, te
 
 // RedriveDeliveryWithBodyWithResponse Redrive a dead delivery
 //
-// Sets a dead delivery going again, with its schedule from the start. Attempt numbers go on.
+// Sets a dead delivery going again, with its schedule from the start. Attempt numbers go on. Refused with 409, and the dead letter stays, where nothing can come of it: endpoint_deleted, subscriptions_deleted, event_erased.
 //
 // Roles: admin, operator, receiver.
 //
@@ -21536,7 +22159,7 @@ func (c *ClientWithResponses) RedriveDeliveryWithBodyWithResponse(ctx context.Co
 
 // RedriveDeliveryWithResponse Redrive a dead delivery
 //
-// Sets a dead delivery going again, with its schedule from the start. Attempt numbers go on.
+// Sets a dead delivery going again, with its schedule from the start. Attempt numbers go on. Refused with 409, and the dead letter stays, where nothing can come of it: endpoint_deleted, subscriptions_deleted, event_erased.
 //
 // Roles: admin, operator, receiver.
 //
@@ -21549,6 +22172,40 @@ func (c *ClientWithResponses) RedriveDeliveryWithResponse(ctx context.Context, t
 		return nil, err
 	}
 	return ParseRedriveDeliveryResponse(rsp)
+}
+
+// RetryDeliveryWithBodyWithResponse Retry a waiting delivery now
+//
+// Has the next attempt of a waiting delivery due now; its schedule goes on from there. Where it is due already nothing changes. While an attempt is under way: 409 attempt_in_progress; after the end: 409 not_waiting.
+//
+// Roles: admin, operator, receiver.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/tenants/{tenant}/deliveries/{id}/retry (the `RetryDelivery` operationId).
+func (c *ClientWithResponses) RetryDeliveryWithBodyWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, params *RetryDeliveryParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RetryDeliveryResponse, error) {
+	rsp, err := c.RetryDeliveryWithBody(ctx, tenant, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRetryDeliveryResponse(rsp)
+}
+
+// RetryDeliveryWithResponse Retry a waiting delivery now
+//
+// Has the next attempt of a waiting delivery due now; its schedule goes on from there. Where it is due already nothing changes. While an attempt is under way: 409 attempt_in_progress; after the end: 409 not_waiting.
+//
+// Roles: admin, operator, receiver.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/tenants/{tenant}/deliveries/{id}/retry (the `RetryDelivery` operationId).
+func (c *ClientWithResponses) RetryDeliveryWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, params *RetryDeliveryParams, body RetryDeliveryJSONRequestBody, reqEditors ...RequestEditorFn) (*RetryDeliveryResponse, error) {
+	rsp, err := c.RetryDelivery(ctx, tenant, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRetryDeliveryResponse(rsp)
 }
 
 // ListEndpointsWithResponse List endpoints
@@ -22127,6 +22784,40 @@ func (c *ClientWithResponses) GetEventWithResponse(ctx context.Context, tenant s
 		return nil, err
 	}
 	return ParseGetEventResponse(rsp)
+}
+
+// ResendEventWithBodyWithResponse Send an event to an endpoint again
+//
+// Sends one event to one endpoint, whatever became of it before. A delivery that has ended (succeeded, dead or cancelled) goes again, with its schedule from the start; where the event was skipped or never matched, a delivery is made: there is never more than one for an event and an endpoint. It doesn't hang on subscriptions. One that is still under way: 409 not_ended. While the endpoint is paused or disabled, it waits. A receiver's key resends what was sent to its endpoint before.
+//
+// Roles: admin, operator, receiver.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/tenants/{tenant}/events/{id}/resend (the `ResendEvent` operationId).
+func (c *ClientWithResponses) ResendEventWithBodyWithResponse(ctx context.Context, tenant string, id string, params *ResendEventParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ResendEventResponse, error) {
+	rsp, err := c.ResendEventWithBody(ctx, tenant, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResendEventResponse(rsp)
+}
+
+// ResendEventWithResponse Send an event to an endpoint again
+//
+// Sends one event to one endpoint, whatever became of it before. A delivery that has ended (succeeded, dead or cancelled) goes again, with its schedule from the start; where the event was skipped or never matched, a delivery is made: there is never more than one for an event and an endpoint. It doesn't hang on subscriptions. One that is still under way: 409 not_ended. While the endpoint is paused or disabled, it waits. A receiver's key resends what was sent to its endpoint before.
+//
+// Roles: admin, operator, receiver.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/tenants/{tenant}/events/{id}/resend (the `ResendEvent` operationId).
+func (c *ClientWithResponses) ResendEventWithResponse(ctx context.Context, tenant string, id string, params *ResendEventParams, body ResendEventJSONRequestBody, reqEditors ...RequestEditorFn) (*ResendEventResponse, error) {
+	rsp, err := c.ResendEvent(ctx, tenant, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResendEventResponse(rsp)
 }
 
 // GetEventRoutingWithResponse Get an event's routing
@@ -24436,6 +25127,136 @@ func ParseRedriveDeliveryResponse(rsp *http.Response) (*RedriveDeliveryResponse,
 	switch {
 	case rsp.StatusCode == 200:
 		var headers RedriveDeliveryResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRetryDeliveryResponse parses an HTTP response from a RetryDeliveryWithResponse call
+func ParseRetryDeliveryResponse(rsp *http.Response) (*RetryDeliveryResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RetryDeliveryResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Delivery
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers RetryDeliveryResponse200Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -26988,6 +27809,136 @@ func ParseGetEventResponse(rsp *http.Response) (*GetEventResponse, error) {
 				return nil, err
 			}
 			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseResendEventResponse parses an HTTP response from a ResendEventWithResponse call
+func ParseResendEventResponse(rsp *http.Response) (*ResendEventResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ResendEventResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Delivery
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ResendEventResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
 		}
 		response.Headers200 = &headers
 	}

@@ -47,7 +47,7 @@ func New(t *rapid.T, log domain.Log, views *memorytest.Memory) *History {
 // Step appends one drawn group.
 func (h *History) Step() {
 	steps := []func(){
-		h.event, h.event, h.event, h.event, h.attempt, h.attempt, h.attempt, h.attempt,
+		h.event, h.event, h.event, h.event, h.attempt, h.attempt, h.attempt, h.attempt, h.ask,
 		h.endpoint, h.changeEndpoint, h.subscription, h.changeSubscription, h.key, h.revoke, h.tenant, h.instance, h.end,
 		h.eventType, h.profile, h.registration,
 	}

@@ -38,7 +38,7 @@ type memoryTenant struct {
 	events        list[projections.Event]
 	byProducer    map[producerID]domain.UUID
 	deliveries    list[projections.Delivery]
-	attempts      map[domain.UUID][]projections.Attempt // by delivery
+	attempts      map[domain.UUID]*projections.Attempts // by delivery
 }
 
 // healthState is an endpoint's health from a sequence on.
@@ -128,7 +128,7 @@ func (m *Memory) tenant(id domain.TenantID) *memoryTenant {
 			events:     newList(func(e *projections.Event) (projections.Origin, projections.Origin) { return e.Created, e.Created }),
 			byProducer: make(map[producerID]domain.UUID),
 			deliveries: newList(func(d *projections.Delivery) (projections.Origin, projections.Origin) { return d.Created, d.Updated }),
-			attempts:   make(map[domain.UUID][]projections.Attempt),
+			attempts:   make(map[domain.UUID]*projections.Attempts),
 		}
 		m.tenants[id] = t
 	}

@@ -201,7 +201,7 @@ func (r *memoryReader) Attempts(_ context.Context, delivery domain.UUID, as proj
 	if t.deliveries.at(t.deliveries.byID[delivery], r.at(as)) == nil {
 		return nil, domain.ErrNotFound
 	}
-	return attemptsAt(t.attempts[delivery], r.at(as)), nil
+	return attemptsAt(t.attempts[delivery].Rows, r.at(as)), nil
 }
 
 // lock takes the lock for reading and returns the tenant's views, empty ones when it has none.

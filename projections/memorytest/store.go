@@ -97,9 +97,8 @@ func (m *Memory) PutDelivery(row projections.Delivery, first *domain.AttemptStar
 	defer m.mu.Unlock()
 	t := m.tenant(row.Tenant)
 	t.deliveries.add(row.ID, row)
-	if first != nil {
-		t.attempts[row.ID] = []projections.Attempt{{Delivery: row.ID, Tenant: row.Tenant, Started: *first, Begun: row.Created}}
-	}
+	attempts := projections.AttemptsOf(&row, first)
+	t.attempts[row.ID] = &attempts
 	return nil
 }
 
@@ -117,7 +116,7 @@ func (m *Memory) FoldDelivery(e *domain.Entry) error {
 		return err
 	}
 	t.deliveries.add(row.ID, row)
-	t.attempts[row.ID] = projections.FoldAttempts(t.attempts[row.ID], e)
+	t.attempts[row.ID].Fold(e)
 	if f, ok := e.Fact.(*domain.AttemptFinished); ok {
 		t.recordHealth(row.Endpoint, f.Result.Outcome, projections.OriginOf(*e))
 	}
