@@ -243,6 +243,14 @@ func (f *DeliveryCreated) parts() []partField     { return decision(f) }
 func (f *DeliveryResent) parts() []partField      { return decision(f) }
 func (f *DeliveryRescheduled) parts() []partField { return decision(f) }
 
+func (f *ReplayCreated) parts() []partField   { return config(&f.Replay) }
+func (f *ReplayApproved) parts() []partField  { return decision(f) }
+func (f *ReplayPaused) parts() []partField    { return decision(f) }
+func (f *ReplayResumed) parts() []partField   { return decision(f) }
+func (f *ReplayAdvanced) parts() []partField  { return decision(f) }
+func (f *ReplayFinished) parts() []partField  { return decision(f) }
+func (f *ReplayCancelled) parts() []partField { return decision(f) }
+
 func (f *ServerStarted) parts() []partField   { return detail(f) }
 func (f *LeaseTaken) parts() []partField      { return detail(f) }
 func (f *FollowerStopped) parts() []partField { return detail(f) }

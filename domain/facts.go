@@ -266,6 +266,32 @@ const (
 	CancelErased               CancelReason = "erased"
 )
 
+// ReplayCreated says what a replay was asked to do. Its actor asked for it.
+type ReplayCreated struct{ Replay ReplayConfig }
+
+// ReplayApproved lets a replay begin. Its actor is another principal than who asked for it.
+type ReplayApproved struct{}
+
+// ReplayPaused has a replay set nothing off until it is resumed. What it has set off goes on.
+type ReplayPaused struct{}
+
+// ReplayResumed ends a pause.
+type ReplayResumed struct{}
+
+// ReplayAdvanced says how far a replay has got, in the group that sets off what it has come to since it advanced last.
+type ReplayAdvanced struct {
+	Through ReplayPlace  `json:"through"`
+	Counts  ReplayCounts `json:"counts"` // from the beginning
+}
+
+// ReplayFinished ends a replay that has come to the end of its range, or can't go on.
+type ReplayFinished struct {
+	Problem string `json:"problem,omitempty"` // why it can't go on; empty: it succeeded
+}
+
+// ReplayCancelled ends a replay before it is through. What it has set off goes on.
+type ReplayCancelled struct{}
+
 // ServerStarted says in the instance's log which program began to serve, and how it was configured.
 type ServerStarted struct {
 	Node                UUID     `json:"node"`
@@ -382,6 +408,13 @@ func (*DeliveryCancelled) Kind() Kind         { return KindDeliveryCancelled }
 func (*DeliveryCreated) Kind() Kind           { return KindDeliveryCreated }
 func (*DeliveryResent) Kind() Kind            { return KindDeliveryResent }
 func (*DeliveryRescheduled) Kind() Kind       { return KindDeliveryRescheduled }
+func (*ReplayCreated) Kind() Kind             { return KindReplayCreated }
+func (*ReplayApproved) Kind() Kind            { return KindReplayApproved }
+func (*ReplayPaused) Kind() Kind              { return KindReplayPaused }
+func (*ReplayResumed) Kind() Kind             { return KindReplayResumed }
+func (*ReplayAdvanced) Kind() Kind            { return KindReplayAdvanced }
+func (*ReplayFinished) Kind() Kind            { return KindReplayFinished }
+func (*ReplayCancelled) Kind() Kind           { return KindReplayCancelled }
 func (*ServerStarted) Kind() Kind             { return KindServerStarted }
 func (*LeaseTaken) Kind() Kind                { return KindLeaseTaken }
 func (*FollowerStopped) Kind() Kind           { return KindFollowerStopped }

@@ -106,11 +106,12 @@ func TestFacts_Sealed(t *testing.T) {
 }
 
 // TestKind_Critical: no kind of the first form is critical, and a kind that isn't known can't say so: its leaf does. A step
-// of a delivery is: passed over, it would leave a version of the stream out.
+// of a delivery or a replay is: passed over, it would leave a version of the stream out.
 func TestKind_Critical(t *testing.T) {
 	t.Parallel()
 	for _, k := range append(domain.Kinds(), "event.dreamt") {
-		if want := k.Format() > 1 && strings.HasPrefix(string(k), "delivery."); k.Critical() != want {
+		subject, _, _ := strings.Cut(string(k), ".")
+		if want := k.Format() > 1 && (subject == "delivery" || subject == "replay"); k.Critical() != want {
 			t.Errorf("%s is critical: %v", k, k.Critical())
 		}
 	}

@@ -196,6 +196,28 @@ func descriptions() map[string]string {
 			"never matched, a delivery is made: there is never more than one for an event and an endpoint. It doesn't " +
 			"hang on subscriptions. One that is still under way: 409 not_ended. While the endpoint is paused or disabled, it " +
 			"waits. A receiver's key resends what was sent to its endpoint before.",
+		"create-redrive": "Sends in bulk what the filter chooses: deliveries in a status (dead by default), or what was skipped for a reason, in the order of the log. " +
+			"It goes on in the background, below fresh deliveries, also after the server has died, and sends nothing twice. " +
+			"What can't or may not be sent is refused and counted. With dry_run: 200, and nothing is appended. " +
+			"With approval it waits for another principal. There is one delivery for an event and an endpoint, always.",
+		"list-redrives":  "In order of creation, as they are now.",
+		"get-redrive":    "How far it has got, and what has become of what it sent.",
+		"cancel-redrive": "It sets nothing off any more. What it has set off goes on.",
+		"pause-redrive":  "It sets nothing off until it is resumed. What it has set off goes on.",
+		"resume-redrive": "Ends a pause.",
+		"approve-redrive": "Lets it begin. Who approves is another principal than who asked for it, and neither made the " +
+			"other's key; else 403 own_request.",
+		"create-replay": "Sends in bulk what was sent in a range, whatever became of it; or, with endpoint_id, all events of the range to that one endpoint, which may be new, in the order of the log. " +
+			"It goes on in the background, below fresh deliveries, also after the server has died, and sends nothing twice. " +
+			"What can't or may not be sent is refused and counted. With dry_run: 200, and nothing is appended. " +
+			"With approval it waits for another principal. There is one delivery for an event and an endpoint, always.",
+		"list-replays":  "In order of creation, as they are now.",
+		"get-replay":    "How far it has got, and what has become of what it sent.",
+		"cancel-replay": "It sets nothing off any more. What it has set off goes on.",
+		"pause-replay":  "It sets nothing off until it is resumed. What it has set off goes on.",
+		"resume-replay": "Ends a pause.",
+		"approve-replay": "Lets it begin. Who approves is another principal than who asked for it, and neither made the " +
+			"other's key; else 403 own_request.",
 		"list-log": "The audit query: every entry of the tenant's log, or those that the filters " +
 			"choose. The operator may ask the instance's own log, under the name _instance.",
 		"get-log-entry": "One entry, with the exact bytes that went into the tenant's Merkle tree.",

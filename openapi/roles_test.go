@@ -145,6 +145,9 @@ func oneOfEach(f *fixture, tenant string) things {
 	add("endpoints", `{"name":"e","url":"https://receiver.example/"}`)
 	add("registrations", `{"name":"r","event_types":["*"]}`)
 	add("subscriptions", `{"endpoint_id":"`+made.id["endpoints"]+`","event_types":["*"]}`)
+	for _, kind := range []string{"redrives", "replays"} {
+		made.id[kind] = f.post(f.operator, path+"/"+kind, `{"reason":"x"}`).want(http.StatusAccepted).text("id")
+	}
 	event := f.event(tenant, "of-"+tenant)
 	delivery := f.deliver(event, made.id["endpoints"])
 	f.attempt(event, made.id["endpoints"], delivery, 1, domain.DeliveryDead)

@@ -27,6 +27,7 @@ type Server struct {
 	Previewer    Previewer
 	Courier      Courier
 	Guides       Guides
+	Replays      Replays
 	Readiness    Readiness
 
 	Node     domain.UUID // this process in the log
@@ -119,6 +120,12 @@ type Previewer interface {
 	Preview(
 		ctx context.Context, c *projections.Config, tenant domain.TenantID, e *domain.EventAppended,
 	) (domain.Routing, domain.Verdicts, error)
+}
+
+// Replays says what bulks of deliveries would do.
+type Replays interface {
+	// Preview goes through all that a replay would, and appends nothing.
+	Preview(ctx context.Context, tenant domain.TenantID, config domain.ReplayConfig) (projections.ReplayPreview, error)
 }
 
 // Courier speaks with receivers.

@@ -50,6 +50,9 @@ func apply(s Store, e domain.Entry) error {
 	case *domain.AttemptStarted, *domain.AttemptFinished, *domain.DeliveryRedriven, *domain.DeliveryResent,
 		*domain.DeliveryRescheduled, *domain.DeliveryCancelled:
 		return foldDelivery(s, &e)
+	case *domain.ReplayCreated, *domain.ReplayApproved, *domain.ReplayPaused, *domain.ReplayResumed, *domain.ReplayAdvanced,
+		*domain.ReplayFinished, *domain.ReplayCancelled:
+		return s.FoldReplay(&e)
 	case *domain.ProfileAdded:
 		return s.PutProfile(Profile{ProfileName: f.Profile, ID: e.Stream.ID, Document: f.Document, Added: OriginOf(e)})
 	case *domain.TenantRegistered, *domain.TenantUnregistered, *domain.ServerStarted, *domain.LeaseTaken,
@@ -160,6 +163,8 @@ func applyErased(s Store, e domain.Entry) error {
 		return s.PutEvent(Event{ID: id, Tenant: e.Tenant, LeafHash: leafHash(e.Leaf), Created: at, Erased: true})
 	case domain.StreamDelivery:
 		return ignoreNotFound(s.FoldDelivery(&e)) // so was the entry that made it
+	case domain.StreamReplay:
+		return s.FoldReplay(&e)
 	case domain.StreamTenant:
 		return putTenant(s, e, domain.TenantConfig{ID: e.Tenant}, true)
 	case domain.StreamKey:
@@ -185,6 +190,8 @@ func applyDamaged(s Store, e domain.Entry) error {
 		return s.PutEvent(Event{ID: e.Stream.ID, Tenant: e.Tenant, LeafHash: leafHash(e.Leaf), Created: OriginOf(e), Damaged: true})
 	case domain.StreamDelivery:
 		return foldDelivery(s, &e)
+	case domain.StreamReplay:
+		return s.FoldReplay(&e)
 	case domain.StreamTenant, domain.StreamKey, domain.StreamEndpoint, domain.StreamSubscription, domain.StreamEventType,
 		domain.StreamProfile:
 		return fmt.Errorf("the content is damaged: hooktrail verify says more")

@@ -14,6 +14,15 @@ func Routed(e *domain.Entry) []Delivery {
 	return rows
 }
 
+// FoldOf applies an entry of the delivery's stream and returns the replay, if any, that the delivery has ended for by that.
+func (d *Delivery) FoldOf(e *domain.Entry) (ended domain.UUID, err error) {
+	before := d.Replay
+	if err := d.Fold(e); err != nil || d.Replay == before {
+		return domain.UUID{}, err
+	}
+	return before, nil
+}
+
 // Fold applies an entry of the delivery's stream; domain.Delivery.Fold defines what it means. If an
 // attempt was under way when the delivery was cancelled, its end doesn't change the time at which the delivery ended.
 func (d *Delivery) Fold(e *domain.Entry) error {

@@ -99,6 +99,10 @@ type Reader interface {
 
 	Delivery(ctx context.Context, id domain.UUID, as AsOf) (Delivery, error)
 	Deliveries(ctx context.Context, filter DeliveryFilter, page Page, as AsOf) ([]Delivery, error)
+	// Replay and Replays show replays as they are now, whatever the moment; Replays lists those that were asked for under a name.
+	Replay(ctx context.Context, id domain.UUID) (Replay, error)
+	Replays(ctx context.Context, as domain.ReplayAs, page Page) ([]Replay, error)
+
 	// Attempts lists a delivery's attempts by number; one not finished by the moment has no Result.
 	Attempts(ctx context.Context, delivery domain.UUID, as AsOf) ([]Attempt, error)
 }

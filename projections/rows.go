@@ -90,6 +90,66 @@ type Delivery struct {
 	Ended   Origin // zero while it isn't ended
 }
 
+// Replay is a replay and what became of the deliveries that it has set off: a delivery counts when it has ended and no
+// attempt is under way.
+type Replay struct {
+	domain.Replay
+	Results ReplayResults
+	Created Origin
+	Updated Origin
+}
+
+// ReplayResults counts deliveries by how they ended.
+type ReplayResults struct {
+	Succeeded, Dead, Cancelled int
+}
+
+// Add counts a delivery that has ended.
+func (r *ReplayResults) Add(s domain.DeliveryStatus) {
+	switch s {
+	case domain.DeliverySucceeded:
+		r.Succeeded++
+	case domain.DeliveryDead:
+		r.Dead++
+	case domain.DeliveryStatusCancelled:
+		r.Cancelled++
+	}
+}
+
+// ReplayPreview is what a replay would do.
+type ReplayPreview struct {
+	Counts  domain.ReplayCounts
+	Problem string // why it would fail
+	Sample  []ReplaySample
+}
+
+// ReplaySample is one delivery that a replay would set off.
+type ReplaySample struct {
+	Event    Event
+	Endpoint domain.UUID
+	Delivery domain.UUID
+}
+
+// Unfinished is how many of the deliveries that it has set off haven't ended.
+func (r *Replay) Unfinished() int {
+	return r.Counts.Sent - r.Results.Succeeded - r.Results.Dead - r.Results.Cancelled
+}
+
+// Fold applies an entry of the replay's stream.
+func (r *Replay) Fold(e *domain.Entry) error {
+	if e.StreamVersion <= r.Version {
+		return nil
+	}
+	if err := r.Replay.Fold(e); err != nil {
+		return err
+	}
+	r.Updated = OriginOf(*e)
+	if e.StreamVersion == 1 {
+		r.Created = r.Updated
+	}
+	return nil
+}
+
 // Attempt is one attempt of a delivery. Result is nil until it is finished.
 type Attempt struct {
 	Delivery domain.UUID

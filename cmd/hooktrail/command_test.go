@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/url"
 	"os"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/migrations/migratetest"
 )
 
@@ -258,7 +260,7 @@ func TestStory_Migrate(t *testing.T) {
 			t.Errorf("hooktrail migrate prints %q", out)
 		}
 	}
-	if out := tool(t, append(slices.Clone(migrate), "--raise-format")...); !strings.Contains(out, "the log has format 1 already") {
+	if out := tool(t, append(slices.Clone(migrate), "--raise-format")...); !strings.Contains(out, fmt.Sprintf("the log has format %d already", domain.Format)) {
 		t.Errorf("hooktrail migrate --raise-format prints %q", out)
 	}
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/hooktrail/hooktrail/adapters/postgres/eventlog"
 	"github.com/hooktrail/hooktrail/adapters/postgres/seal"
 	"github.com/hooktrail/hooktrail/adapters/postgres/views"
+	"github.com/hooktrail/hooktrail/adapters/replay"
 	"github.com/hooktrail/hooktrail/adapters/schema"
 	"github.com/hooktrail/hooktrail/adapters/webhook"
 	"github.com/hooktrail/hooktrail/adapters/webhook/guide"
@@ -217,6 +218,7 @@ func (s *server) work(ctx context.Context, base *errgroup.Group, baseCtx context
 		return err
 	}
 	work.Go(func() error { return dispatcher.Run(ctx) })
+	work.Go(func() error { return s.replays().Run(ctx) })
 	work.Go(func() error { return s.serveHTTP(ctx, dispatcher.Router()) })
 	work.Go(func() error { return s.Debug.serve(ctx) })
 	work.Go(func() error { return sweeper{s.views.SweepSecrets, s.log}.run(ctx) })
@@ -298,6 +300,14 @@ func (s *server) directoryIsCurrent(ctx context.Context) error {
 	return s.directory.Await(ctx, head)
 }
 
+// replays moves on what is sent again in bulk.
+func (s *server) replays() *replay.Runner {
+	return replay.New(replay.Settings{
+		Log: s.entries, State: s.views, Leases: s.entries.Leases(), Node: s.node.id, Displaced: s.node.displaced,
+		Logger: s.log,
+	})
+}
+
 func (s *server) dispatcher() (*dispatch.Dispatcher, error) {
 	return dispatch.New(dispatch.Settings{
 		Log: s.entries, State: s.views, Leases: s.entries.Leases(), Sender: s.courier, Filter: s.filters.Lazy,
@@ -318,7 +328,8 @@ func (s *server) serveHTTP(ctx context.Context, log *dispatch.Router) error {
 			Embedded: s.profiles.Embedded(), Known: s.profiles.All, UserAgent: userAgent,
 		},
 		Previewer: dispatch.Previewer{Filter: s.filters.Lazy}, Courier: s.courier,
-		Guides: guide.Guides{Known: s.profiles.All}, Readiness: &readiness{check: s.entries.Ready},
+		Replays: replay.Previewer{Log: s.entries, State: s.views},
+		Guides:  guide.Guides{Known: s.profiles.All}, Readiness: &readiness{check: s.entries.Ready},
 		Node: s.node.id, Webhooks: webhooks, Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
 		Logger: s.log, Version: version, Limits: openapi.Limits{DataBytes: s.MaxDataBytes},
 	})

@@ -38,6 +38,7 @@ type memoryTenant struct {
 	events        list[projections.Event]
 	byProducer    map[producerID]domain.UUID
 	deliveries    list[projections.Delivery]
+	replays       list[projections.Replay]
 	attempts      map[domain.UUID]*projections.Attempts // by delivery
 }
 
@@ -128,6 +129,7 @@ func (m *Memory) tenant(id domain.TenantID) *memoryTenant {
 			events:     newList(func(e *projections.Event) (projections.Origin, projections.Origin) { return e.Created, e.Created }),
 			byProducer: make(map[producerID]domain.UUID),
 			deliveries: newList(func(d *projections.Delivery) (projections.Origin, projections.Origin) { return d.Created, d.Updated }),
+			replays:    newList(func(r *projections.Replay) (projections.Origin, projections.Origin) { return r.Created, r.Updated }),
 			attempts:   make(map[domain.UUID]*projections.Attempts),
 		}
 		m.tenants[id] = t

@@ -195,6 +195,28 @@ func (r *memoryReader) Deliveries(_ context.Context, f projections.DeliveryFilte
 	}), nil
 }
 
+func (r *memoryReader) Replay(_ context.Context, id domain.UUID) (projections.Replay, error) {
+	t := r.lock()
+	defer r.m.mu.RUnlock()
+	return found(t.replays.last(id), true)
+}
+
+func (r *memoryReader) Replays(_ context.Context, as domain.ReplayAs, page projections.Page) ([]projections.Replay, error) {
+	t := r.lock()
+	defer r.m.mu.RUnlock()
+	var rows []projections.Replay
+	for i := range t.replays.order {
+		if page.Descending {
+			i = len(t.replays.order) - 1 - i
+		}
+		row := t.replays.last(t.replays.order[i].id)
+		if len(rows) < page.Limit && admits(page, row.Created.Sequence, row.ID) && row.Config.As == as {
+			rows = append(rows, *row)
+		}
+	}
+	return rows, nil
+}
+
 func (r *memoryReader) Attempts(_ context.Context, delivery domain.UUID, as projections.AsOf) ([]projections.Attempt, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()

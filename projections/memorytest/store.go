@@ -1,6 +1,7 @@
 package memorytest
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/hooktrail/hooktrail/domain"
@@ -112,8 +113,14 @@ func (m *Memory) FoldDelivery(e *domain.Entry) error {
 		return fmt.Errorf("delivery %s: %w", e.Stream.ID, domain.ErrNotFound)
 	}
 	row := *last
-	if err := row.Fold(e); err != nil {
+	ended, err := row.FoldOf(e)
+	if err != nil {
 		return err
+	}
+	if replay := t.replays.last(ended); replay != nil {
+		replay := *replay
+		replay.Results.Add(row.Status)
+		t.replays.add(ended, replay)
 	}
 	t.deliveries.add(row.ID, row)
 	t.attempts[row.ID].Fold(e)
@@ -121,6 +128,36 @@ func (m *Memory) FoldDelivery(e *domain.Entry) error {
 		t.recordHealth(row.Endpoint, f.Result.Outcome, projections.OriginOf(*e))
 	}
 	return nil
+}
+
+// FoldReplay implements Store.
+func (m *Memory) FoldReplay(e *domain.Entry) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := m.tenant(e.Tenant)
+	var row projections.Replay
+	if last := t.replays.last(e.Stream.ID); last != nil {
+		row = *last
+	}
+	if err := row.Fold(e); err != nil {
+		return err
+	}
+	t.replays.add(row.ID, row)
+	return nil
+}
+
+// ActiveReplays returns the replays of all tenants that are to go on.
+func (m *Memory) ActiveReplays(context.Context) (active []projections.Replay, err error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for _, t := range m.tenants {
+		for _, h := range t.replays.order {
+			if row := t.replays.last(h.id); row.Status.Active() {
+				active = append(active, *row)
+			}
+		}
+	}
+	return active, nil
 }
 
 // Lost implements Store.

@@ -29,6 +29,11 @@ func (p *viewsPage) load(ctx context.Context, q postgres.Querier, entries []doma
 			}
 		}
 	}
+	if ids := need[domain.StreamReplay]; len(ids) > 0 {
+		if err := p.loadReplays(ctx, q, ids); err != nil {
+			return err
+		}
+	}
 	for kind, sql := range map[domain.StreamKind]string{
 		domain.StreamTenant:       `SELECT id, created_position, created_sequence, created_at FROM tenants WHERE version = 1 AND id = ANY ($1)`,
 		domain.StreamKey:          `SELECT id, created_position, created_sequence, created_at FROM keys WHERE version = 1 AND id = ANY ($1)`,

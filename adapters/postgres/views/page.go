@@ -26,6 +26,8 @@ type viewsPage struct {
 	order      []*deliveryRow // in which they were first touched
 	profiles   []projections.Profile
 	skips      []projections.Skips
+	replays    map[domain.UUID]*replayRow
+	results    map[domain.UUID]*projections.ReplayResults // by replay: of deliveries that ended in the page
 	health     map[domain.UUID]*endpointHealth
 	reached    map[domain.TenantID]projections.Origin
 	lost       map[placeInLog]bool // events before the page whose routing can't be read, among those that were asked for
@@ -55,6 +57,8 @@ func newViewsPage(after domain.Position) *viewsPage {
 		after: after, last: after,
 		created:    make(map[domain.UUID]projections.Origin),
 		deliveries: make(map[domain.UUID]*deliveryRow),
+		replays:    make(map[domain.UUID]*replayRow),
+		results:    make(map[domain.UUID]*projections.ReplayResults),
 		health:     make(map[domain.UUID]*endpointHealth),
 		reached:    make(map[domain.TenantID]projections.Origin),
 		lost:       make(map[placeInLog]bool),
@@ -88,7 +92,14 @@ func (p *viewsPage) FoldDelivery(e *domain.Entry) error {
 	if f, ok := e.Fact.(*domain.AttemptFinished); ok {
 		p.recordHealth(d, f.Result.Outcome, projections.OriginOf(*e))
 	}
-	return d.Fold(e)
+	ended, err := d.FoldOf(e)
+	if !ended.IsZero() {
+		if p.results[ended] == nil {
+			p.results[ended] = new(projections.ReplayResults)
+		}
+		p.results[ended].Add(d.Status)
+	}
+	return err
 }
 
 // Lost implements projections.Store.
