@@ -219,6 +219,50 @@ func resend(t *testing.T, w *world, lag int) {
 	w.check()
 }
 
+// TestDispatcher_ReplayedLast: at one endpoint, what a replay has in hand goes when nothing else is due.
+func TestDispatcher_ReplayedLast(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		to := w.endpoint(func(c *domain.EndpointConfig) { c.Concurrency = 1 })
+		w.receiver.answer = func(s domain.Shipment) domain.Answer {
+			time.Sleep(time.Second)
+			return succeeds(s)
+		}
+		var old []domain.Entry
+		for range 10 {
+			old = append(old, w.event("old")) // nobody subscribes yet
+		}
+		w.subscribe(to, "new")
+		n := w.start(slowBeat)
+		for _, e := range old {
+			w.append(acme, domain.Stream{Kind: domain.StreamDelivery, ID: domain.DerivedDelivery(e.Stream.ID, to)}, 0, e.Sequence,
+				&domain.DeliveryCreated{Event: e.Stream.ID, EventSequence: e.Sequence, Endpoint: to, EndpointVersion: 1, Replay: domain.UUID{1: 1}})
+		}
+		time.Sleep(2500 * time.Millisecond) // the third one is under way
+		for range 3 {
+			w.event("new")
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		n.end(t)
+		var order []string
+		for _, e := range w.entries() {
+			for _, s := range startsOf(&e) {
+				kind := "new"
+				if domain.Derived(s.delivery) {
+					kind = "old"
+				}
+				order = append(order, kind)
+			}
+		}
+		want := slices.Concat(slices.Repeat([]string{"old"}, 3), slices.Repeat([]string{"new"}, 3), slices.Repeat([]string{"old"}, 7))
+		if !slices.Equal(order, want) {
+			t.Errorf("sent %q", order)
+		}
+		w.check()
+	})
+}
+
 func TestDispatcher_Permanent(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, w *world) {
