@@ -455,6 +455,7 @@ func decideOnReplay(
 func pauseReplay(_ context.Context, _ *call, r *projections.Replay) (domain.Fact, error) {
 	return r.Pause()
 }
+
 func resumeReplay(_ context.Context, _ *call, r *projections.Replay) (domain.Fact, error) {
 	return r.Resume()
 }

@@ -362,7 +362,7 @@ func check(w *world, id domain.UUID) {
 func TestRunner_Chooses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	a, b, late := w.endpoint(), w.endpoint(), domain.UUID{}
+	a, b := w.endpoint(), w.endpoint()
 	skip := func(of domain.UUID, r domain.SkipReason) domain.Skipped {
 		return domain.Skipped{Subscription: domain.NewUUID(), Endpoint: of, Reason: r}
 	}
@@ -384,7 +384,7 @@ func TestRunner_Chooses(t *testing.T) {
 	add("filtered for b", w.event("other", "", nil, skip(b, domain.SkipFilter)), "", 0)
 	add("paused for b, but sent", w.event("other", "", []domain.UUID{b}, skip(b, domain.SkipSubscriptionPaused)), domain.DeliverySucceeded, 200)
 	w.Erase(acme, "person")
-	late = w.endpoint()
+	late := w.endpoint()
 	dead := []domain.DeliveryStatus{domain.DeliveryDead}
 	refused := func(reason string, n int) []domain.ReplayRefusal {
 		return []domain.ReplayRefusal{{Reason: reason, Count: n}}
@@ -402,18 +402,21 @@ func TestRunner_Chooses(t *testing.T) {
 		"dead, by range":       {domain.ReplayConfig{Walk: domain.WalkDeliveries, Statuses: dead, To: 4}, []string{"dead a"}, nil},
 		"two statuses": {
 			domain.ReplayConfig{Walk: domain.WalkDeliveries, Statuses: []domain.DeliveryStatus{domain.DeliverySucceeded, domain.DeliveryRetrying}},
-			[]string{"done a", "paused for b, but sent"}, refused("not_ended", 1),
+			[]string{"done a", "paused for b, but sent"},
+			refused("not_ended", 1),
 		},
 		"skipped": {
 			domain.ReplayConfig{Walk: domain.WalkSkips, SkipReasons: []domain.SkipReason{domain.SkipSubscriptionPaused}},
-			[]string{"paused for b"}, refused("has_delivery", 1),
+			[]string{"paused for b"},
+			refused("has_delivery", 1),
 		},
 		"skipped for another endpoint": {
 			domain.ReplayConfig{Walk: domain.WalkSkips, SkipReasons: []domain.SkipReason{domain.SkipSubscriptionPaused}, Endpoint: a}, nil, nil,
 		},
 		"to a new endpoint": {
 			domain.ReplayConfig{Walk: domain.WalkEvents, Endpoint: late, EventTypes: []domain.Pattern{"offer.*"}},
-			[]string{"dead a", "done a", "waits a"}, refused("event_erased", 1),
+			[]string{"dead a", "done a", "waits a"},
+			refused("event_erased", 1),
 		},
 	} {
 		test.config.As = domain.AsRedrive
