@@ -18,6 +18,7 @@ CREATE TABLE replays (
     succeeded        bigint      NOT NULL DEFAULT 0,
     dead             bigint      NOT NULL DEFAULT 0,
     cancelled        bigint      NOT NULL DEFAULT 0,
+    tried            bigint      NOT NULL DEFAULT 0,
     version          integer     NOT NULL,
     tenant           text        NOT NULL,
     asked_as         text        NOT NULL,
@@ -44,6 +45,7 @@ COMMENT ON COLUMN replays.sent IS 'Deliveries that it set off';
 COMMENT ON COLUMN replays.succeeded IS 'Of those sent: have succeeded';
 COMMENT ON COLUMN replays.dead IS 'Of those sent: have died';
 COMMENT ON COLUMN replays.cancelled IS 'Of those sent: were cancelled';
+COMMENT ON COLUMN replays.tried IS 'Of those sent: an attempt has ended since, or they ended without';
 COMMENT ON COLUMN replays.version IS 'Of the stream, from 1';
 COMMENT ON COLUMN replays.tenant IS 'Whose replay';
 COMMENT ON COLUMN replays.asked_as IS 'redrive or replay; empty: its first entry can''t be read';

@@ -14,13 +14,22 @@ func Routed(e *domain.Entry) []Delivery {
 	return rows
 }
 
-// FoldOf applies an entry of the delivery's stream and returns the replay, if any, that the delivery has ended for by that.
-func (d *Delivery) FoldOf(e *domain.Entry) (ended domain.UUID, err error) {
-	before := d.Replay
-	if err := d.Fold(e); err != nil || d.Replay == before {
-		return domain.UUID{}, err
+// FoldOf applies an entry of the delivery's stream and returns the replay, if any, that had the delivery in hand, and what
+// the entry adds to its results.
+func (d *Delivery) FoldOf(e *domain.Entry) (replay domain.UUID, adds ReplayResults, err error) {
+	before := d.Delivery
+	if err := d.Fold(e); err != nil || d.Version == before.Version || before.Replay.IsZero() {
+		return domain.UUID{}, adds, err
 	}
-	return before, nil
+	ended := d.Replay != before.Replay
+	first := e.Kind == domain.KindAttemptFinished && before.Attempts == before.ScheduleBase+1
+	if untried := d.Attempts == d.ScheduleBase; first || ended && untried {
+		adds.Tried = 1
+	}
+	if ended {
+		adds.end(d.Status)
+	}
+	return before.Replay, adds, nil
 }
 
 // Fold applies an entry of the delivery's stream; domain.Delivery.Fold defines what it means. If an

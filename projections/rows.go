@@ -90,8 +90,7 @@ type Delivery struct {
 	Ended   Origin // zero while it isn't ended
 }
 
-// Replay is a replay and what became of the deliveries that it has set off: a delivery counts when it has ended and no
-// attempt is under way.
+// Replay is a replay and what became of the deliveries that it has set off.
 type Replay struct {
 	domain.Replay
 	Results ReplayResults
@@ -99,13 +98,20 @@ type Replay struct {
 	Updated Origin
 }
 
-// ReplayResults counts deliveries by how they ended.
+// ReplayResults counts deliveries that a replay has set off. Those that have ended, with no attempt under way, are counted by
+// how they ended.
 type ReplayResults struct {
 	Succeeded, Dead, Cancelled int
+	Tried                      int // an attempt has ended since they were set off, or they have ended without
 }
 
-// Add counts a delivery that has ended.
-func (r *ReplayResults) Add(s domain.DeliveryStatus) {
+// Add adds other counts.
+func (r *ReplayResults) Add(o ReplayResults) {
+	r.Succeeded, r.Dead, r.Cancelled, r.Tried = r.Succeeded+o.Succeeded, r.Dead+o.Dead, r.Cancelled+o.Cancelled, r.Tried+o.Tried
+}
+
+// end counts a delivery that has ended.
+func (r *ReplayResults) end(s domain.DeliveryStatus) {
 	switch s {
 	case domain.DeliverySucceeded:
 		r.Succeeded++
@@ -134,6 +140,9 @@ type ReplaySample struct {
 func (r *Replay) Unfinished() int {
 	return r.Counts.Sent - r.Results.Succeeded - r.Results.Dead - r.Results.Cancelled
 }
+
+// Untried is how many of the deliveries that it has set off haven't been tried since.
+func (r *Replay) Untried() int { return r.Counts.Sent - r.Results.Tried }
 
 // Fold applies an entry of the replay's stream.
 func (r *Replay) Fold(e *domain.Entry) error {

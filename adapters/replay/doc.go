@@ -19,9 +19,9 @@
 // that of a shard; the dispatcher's heartbeats tell who lives. Rejected: a lease for each replay, which spreads work that a
 // single node does in passing: what costs is delivering, and that is spread by shards.
 //
-// A replay is held back by what it has set off: while maxUnfinished of its deliveries haven't ended, it waits. A replay to
-// a receiver that is down therefore stops after so many; it goes on when they have succeeded or died, or is cancelled.
-// Within the endpoint's lane the deliveries of replays come last (adapters/dispatch).
+// A replay is held back by what it has set off: while maxUntried of its deliveries haven't been tried since, it waits. So
+// it goes as fast as its receivers answer, well or not; one that is paused holds a replay up. Within the endpoint's lane the
+// deliveries of replays come last (adapters/dispatch).
 //
 // A replay has succeeded when all is set off. What became of that is counted by the views as the deliveries end.
 package replay

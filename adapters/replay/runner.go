@@ -18,8 +18,8 @@ import (
 const lease = "replays"
 
 const (
-	// maxUnfinished bounds the deliveries of one replay that are set off and haven't ended.
-	maxUnfinished = 2000
+	// maxUntried bounds the deliveries of one replay that are set off and haven't been tried since.
+	maxUntried = 2000
 	// maxSent bounds the deliveries that one step sets off.
 	maxSent = 500
 	// busy and idle are the pauses between two looks at the replays, while some go on and while none does.
@@ -209,7 +209,7 @@ func (r *Runner) move(ctx context.Context, replay *projections.Replay) error {
 			return err
 		}
 		*replay = row
-		most := min(r.most, maxUnfinished-row.Unfinished())
+		most := min(r.most, maxUntried-row.Untried())
 		if limit != nil {
 			most = min(most, int(limit.TokensAt(now)))
 		}

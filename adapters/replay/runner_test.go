@@ -343,8 +343,15 @@ func check(w *world, id domain.UUID) {
 		case set[d.ID] == 0:
 		case d.Replay == id:
 			inHand++
+			if d.Attempts > d.ScheduleBase && !d.Open {
+				ended.Tried++
+			}
 		default:
-			ended.Add(d.Status)
+			results := map[domain.DeliveryStatus]projections.ReplayResults{
+				domain.DeliverySucceeded: {Succeeded: 1, Tried: 1}, domain.DeliveryDead: {Dead: 1, Tried: 1},
+				domain.DeliveryStatusCancelled: {Cancelled: 1, Tried: 1},
+			}
+			ended.Add(results[d.Status])
 		}
 	}
 	if row.Counts.Sent != len(set) || row.Results != ended || row.Unfinished() != inHand {

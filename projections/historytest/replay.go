@@ -91,16 +91,19 @@ func takeReplays(ctx context.Context, r projections.Reader, deliveries []project
 		}
 		found = append(found, rows...)
 	}
-	inHand := make(map[domain.UUID]int)
+	inHand, untried := make(map[domain.UUID]int), make(map[domain.UUID]int)
 	for _, d := range deliveries {
 		inHand[d.Replay]++
+		if d.Attempts == d.ScheduleBase || d.Open && d.Attempts == d.ScheduleBase+1 {
+			untried[d.Replay]++
+		}
 	}
 	for _, row := range found {
 		refused := 0
 		for _, r := range row.Counts.Refused {
 			refused += r.Count
 		}
-		if row.Unfinished() != inHand[row.ID] || row.Counts.Examined != row.Counts.Sent+refused || row.Done() > row.Total() {
+		if row.Unfinished() != inHand[row.ID] || row.Untried() != untried[row.ID] || row.Counts.Examined != row.Counts.Sent+refused || row.Done() > row.Total() {
 			return nil, fmt.Errorf("replay %+v doesn't add up: it has %d in hand and %d refused", row, inHand[row.ID], refused)
 		}
 	}

@@ -113,14 +113,14 @@ func (m *Memory) FoldDelivery(e *domain.Entry) error {
 		return fmt.Errorf("delivery %s: %w", e.Stream.ID, domain.ErrNotFound)
 	}
 	row := *last
-	ended, err := row.FoldOf(e)
+	of, adds, err := row.FoldOf(e)
 	if err != nil {
 		return err
 	}
-	if replay := t.replays.last(ended); replay != nil {
+	if replay := t.replays.last(of); replay != nil {
 		replay := *replay
-		replay.Results.Add(row.Status)
-		t.replays.add(ended, replay)
+		replay.Results.Add(adds)
+		t.replays.add(of, replay)
 	}
 	t.deliveries.add(row.ID, row)
 	t.attempts[row.ID].Fold(e)

@@ -27,7 +27,7 @@ type viewsPage struct {
 	profiles   []projections.Profile
 	skips      []projections.Skips
 	replays    map[domain.UUID]*replayRow
-	results    map[domain.UUID]*projections.ReplayResults // by replay: of deliveries that ended in the page
+	results    map[domain.UUID]*projections.ReplayResults // by replay: what the page adds
 	health     map[domain.UUID]*endpointHealth
 	reached    map[domain.TenantID]projections.Origin
 	lost       map[placeInLog]bool // events before the page whose routing can't be read, among those that were asked for
@@ -92,12 +92,12 @@ func (p *viewsPage) FoldDelivery(e *domain.Entry) error {
 	if f, ok := e.Fact.(*domain.AttemptFinished); ok {
 		p.recordHealth(d, f.Result.Outcome, projections.OriginOf(*e))
 	}
-	ended, err := d.FoldOf(e)
-	if !ended.IsZero() {
-		if p.results[ended] == nil {
-			p.results[ended] = new(projections.ReplayResults)
+	replay, adds, err := d.FoldOf(e)
+	if adds != (projections.ReplayResults{}) {
+		if p.results[replay] == nil {
+			p.results[replay] = new(projections.ReplayResults)
 		}
-		p.results[ended].Add(d.Status)
+		p.results[replay].Add(adds)
 	}
 	return err
 }

@@ -48,8 +48,8 @@ const (
 	insertReplaysSQL = `
 		INSERT INTO replays (id, through_id, updated_position, updated_sequence, updated_at, through_sequence, examined, sent,
 		                     version, status, problem, refused, created_position, created_sequence, created_at, tenant, asked_as,
-		                     succeeded, dead, cancelled)
-		SELECT *, 0, 0, 0 FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::timestamptz[], $6::bigint[], $7::bigint[],
+		                     succeeded, dead, cancelled, tried)
+		SELECT *, 0, 0, 0, 0 FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::timestamptz[], $6::bigint[], $7::bigint[],
 		                     $8::bigint[], $9::integer[], $10::text[], $11::text[], $12::bytea[], $13::bigint[], $14::bigint[],
 		                     $15::timestamptz[], $16::text[], $17::text[])`
 	updateReplaysSQL = `
@@ -64,8 +64,8 @@ const (
 		 WHERE r.id = page.id`
 	resultsSQL = `
 		UPDATE replays AS r SET succeeded = r.succeeded + page.succeeded, dead = r.dead + page.dead,
-		       cancelled = r.cancelled + page.cancelled
-		  FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[]) AS page (id, succeeded, dead, cancelled)
+		       cancelled = r.cancelled + page.cancelled, tried = r.tried + page.tried
+		  FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]) AS page (id, succeeded, dead, cancelled, tried)
 		 WHERE r.id = page.id`
 )
 
@@ -109,7 +109,8 @@ func (p *viewsPage) queueReplays(b *pgx.Batch) error {
 		b.Queue(resultsSQL, columnOf(ids, func(id *domain.UUID) pgtype.UUID { return idOf(*id) }),
 			columnOf(ids, func(id *domain.UUID) int64 { return int64(p.results[*id].Succeeded) }),
 			columnOf(ids, func(id *domain.UUID) int64 { return int64(p.results[*id].Dead) }),
-			columnOf(ids, func(id *domain.UUID) int64 { return int64(p.results[*id].Cancelled) }))
+			columnOf(ids, func(id *domain.UUID) int64 { return int64(p.results[*id].Cancelled) }),
+			columnOf(ids, func(id *domain.UUID) int64 { return int64(p.results[*id].Tried) }))
 	}
 	return nil
 }
@@ -141,14 +142,14 @@ func movingReplayColumns(rows []*replayRow) ([]any, error) {
 
 // replayColumns are those that scanReplay expects.
 const replayColumns = `id, through_id, created_position, created_sequence, created_at, updated_position, updated_sequence,
-	updated_at, through_sequence, examined, sent, succeeded, dead, cancelled, version, tenant, status, problem, refused`
+	updated_at, through_sequence, examined, sent, succeeded, dead, cancelled, tried, version, tenant, status, problem, refused`
 
 func scanReplay(row pgx.CollectableRow) (r projections.Replay, err error) {
 	var id, through pgtype.UUID
 	var refused []byte
 	err = row.Scan(&id, &through, &r.Created.Position, &r.Created.Sequence, &r.Created.RecordedAt, &r.Updated.Position,
 		&r.Updated.Sequence, &r.Updated.RecordedAt, &r.Through.Sequence, &r.Counts.Examined, &r.Counts.Sent,
-		&r.Results.Succeeded, &r.Results.Dead, &r.Results.Cancelled, &r.Version, &r.Tenant, &r.Status, &r.Problem, &refused)
+		&r.Results.Succeeded, &r.Results.Dead, &r.Results.Cancelled, &r.Results.Tried, &r.Version, &r.Tenant, &r.Status, &r.Problem, &refused)
 	if err != nil {
 		return r, err
 	}
