@@ -2,6 +2,7 @@ package openapi
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -440,7 +441,7 @@ func decideOnReplay(
 		return domain.Group{}, err
 	}
 	fact, err := decide(ctx, c, &row)
-	if isConflict(err) {
+	if errors.Is(err, domain.ErrConflict) {
 		return domain.Group{}, rest.Refuse(http.StatusConflict, "wrong_status", "That isn't possible now: it is "+string(row.Status)+".")
 	}
 	if err != nil {

@@ -2,6 +2,7 @@ package openapi
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/hooktrail/hooktrail/domain"
@@ -13,7 +14,7 @@ import (
 func redrive(ctx context.Context, c *call, in *rest.ActionInput) (*rest.Made[deliveryOut], error) {
 	return moveDelivery(ctx, c, in, func(d *projections.Delivery) (domain.Fact, error) {
 		fact, err := d.Redrive(c.Clock())
-		if isConflict(err) {
+		if errors.Is(err, domain.ErrConflict) {
 			return nil, rest.Refuse(http.StatusConflict, "not_dead",
 				"Only a dead delivery can be redriven; this one is "+string(d.Status)+".")
 		}
@@ -26,9 +27,9 @@ func retryNow(ctx context.Context, c *call, in *rest.ActionInput) (*rest.Made[de
 	return moveDelivery(ctx, c, in, func(d *projections.Delivery) (domain.Fact, error) {
 		fact, err := d.RetryNow(c.Clock())
 		switch {
-		case isConflict(err) && d.Open:
+		case errors.Is(err, domain.ErrConflict) && d.Open:
 			return nil, rest.Refuse(http.StatusConflict, "attempt_in_progress", "An attempt is under way.")
-		case isConflict(err):
+		case errors.Is(err, domain.ErrConflict):
 			return nil, rest.Refuse(http.StatusConflict, "not_waiting",
 				"Only a waiting delivery can be retried; this one is "+string(d.Status)+". See redrive and resend.")
 		case fact == nil:
@@ -224,7 +225,7 @@ func decideResend(ctx context.Context, c *call, in *resendIn, to domain.UUID) (d
 		}, nil
 	}
 	again, err := rows[0].Resend(c.Clock(), domain.UUID{})
-	if isConflict(err) {
+	if errors.Is(err, domain.ErrConflict) {
 		return draft, rest.Refuse(http.StatusConflict, "not_ended", "The delivery "+rows[0].ID.String()+
 			" hasn't ended: it is "+string(rows[0].Status)+" and goes on by itself. To have it tried at once, see retry.")
 	}

@@ -1094,6 +1094,9 @@ type Delivery struct {
 	// Examples: 41
 	EventSequence int64 `json:"event_sequence"`
 
+	// Held What holds it: it isn't tried until that ends.
+	Held *Held `json:"held,omitempty"`
+
 	// Id The delivery's id.
 	//
 	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d73
@@ -1104,7 +1107,7 @@ type Delivery struct {
 	// Examples: false
 	InProgress bool `json:"in_progress"`
 
-	// NextAttemptAt When the next one is due.
+	// NextAttemptAt When the next one is due; left out while the delivery is held. One that is due waits only for a slot of its endpoint or the server.
 	//
 	// Examples: 2026-07-01T12:05:00Z
 	NextAttemptAt *time.Time `json:"next_attempt_at,omitempty"`
@@ -1276,7 +1279,7 @@ type Endpoint struct {
 	// Examples: 12
 	UpdatedSequence int64 `json:"updated_sequence"`
 
-	// Url Where requests go. Values in its query are kept as secrets and shown as [redacted].
+	// Url Where requests go. Its query, and segments of its path that look like a secret (16 and more random characters), are kept as secrets and shown as [redacted].
 	//
 	// Examples: https://receiver.example/hooks
 	Url string `json:"url"`
@@ -1467,7 +1470,7 @@ type EndpointPatch struct {
 	// Examples: 15s
 	Timeout *string `json:"timeout,omitempty"`
 
-	// Url Where requests go. The URL as it is shown, with its redacted values, leaves it as it is.
+	// Url Where requests go. The URL as it is shown, with what is redacted, leaves it as it is.
 	//
 	// Examples: https://receiver.example/hooks
 	Url *string `json:"url,omitempty"`
@@ -2087,6 +2090,19 @@ type Health struct {
 //
 // Examples: ok
 type HealthStatus string
+
+// Held defines model for Held.
+type Held struct {
+	// By endpoint_disabled, endpoint_paused, endpoint_unverified; webhooks_disabled or https_only: the tenant's rules; receiver: it has asked for fewer requests; rate_limit: the endpoint's. More may be added.
+	//
+	// Examples: endpoint_paused
+	By string `json:"by"`
+
+	// Since Since when, or when the delivery was made, if that was later; left out where it isn't known.
+	//
+	// Examples: 2026-07-01T12:00:00Z
+	Since *time.Time `json:"since,omitempty"`
+}
 
 // Import defines model for Import.
 type Import struct {
@@ -3982,6 +3998,9 @@ type GetTenantParams struct {
 
 	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
+
+	// IfNoneMatch ETags of what the client has; if one is the thing's: 304. The ETag is the version of what is configured: it says nothing of an endpoint's health.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // UpdateTenantParams defines parameters for UpdateTenant.
@@ -4051,6 +4070,9 @@ type GetDeliveryParams struct {
 
 	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
+
+	// IfNoneMatch ETags of what the client has; if one is the thing's: 304. The ETag is the version of what is configured: it says nothing of an endpoint's health.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // ListAttemptsParams defines parameters for ListAttempts.
@@ -4150,6 +4172,9 @@ type GetEndpointParams struct {
 
 	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
+
+	// IfNoneMatch ETags of what the client has; if one is the thing's: 304. The ETag is the version of what is configured: it says nothing of an endpoint's health.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // UpdateEndpointParams defines parameters for UpdateEndpoint.
@@ -4240,6 +4265,9 @@ type GetEventTypeParams struct {
 
 	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
+
+	// IfNoneMatch ETags of what the client has; if one is the thing's: 304. The ETag is the version of what is configured: it says nothing of an endpoint's health.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // PutEventTypeParams defines parameters for PutEventType.
@@ -4249,6 +4277,9 @@ type PutEventTypeParams struct {
 
 	// IfMatch The ETag that the thing must still have; else 412.
 	IfMatch *string `json:"If-Match,omitempty"`
+
+	// IfNoneMatch *: only if there is none yet; an ETag: only if the thing has another version. Else 412.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // GetEventTypeGuideParams defines parameters for GetEventTypeGuide.
@@ -4354,6 +4385,9 @@ type GetEventRoutingBySequenceParams struct {
 
 	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
+
+	// IfNoneMatch ETags of what the client has; if one is the thing's: 304. The ETag is the version of what is configured: it says nothing of an endpoint's health.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // GetEventParams defines parameters for GetEvent.
@@ -4393,6 +4427,9 @@ type GetEventRoutingParams struct {
 
 	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
+
+	// IfNoneMatch ETags of what the client has; if one is the thing's: 304. The ETag is the version of what is configured: it says nothing of an endpoint's health.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // ListKeysParams defines parameters for ListKeys.
@@ -4546,6 +4583,9 @@ type GetRedriveParams struct {
 
 	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
+
+	// IfNoneMatch ETags of what the client has; if one is the thing's: 304. The ETag is the version of what is configured: it says nothing of an endpoint's health.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // ApproveRedriveParams defines parameters for ApproveRedrive.
@@ -4621,6 +4661,9 @@ type GetRegistrationParams struct {
 
 	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
+
+	// IfNoneMatch ETags of what the client has; if one is the thing's: 304. The ETag is the version of what is configured: it says nothing of an endpoint's health.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // ListReplaysParams defines parameters for ListReplays.
@@ -4663,6 +4706,9 @@ type GetReplayParams struct {
 
 	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
+
+	// IfNoneMatch ETags of what the client has; if one is the thing's: 304. The ETag is the version of what is configured: it says nothing of an endpoint's health.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // ApproveReplayParams defines parameters for ApproveReplay.
@@ -4774,6 +4820,9 @@ type GetSubscriptionParams struct {
 
 	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
+
+	// IfNoneMatch ETags of what the client has; if one is the thing's: 304. The ETag is the version of what is configured: it says nothing of an endpoint's health.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // UpdateSubscriptionParams defines parameters for UpdateSubscription.
@@ -6192,7 +6241,7 @@ type ClientInterface interface {
 
 	// DeleteEndpoint Delete an endpoint
 	//
-	// Its waiting deliveries are cancelled and its credentials destroyed.
+	// Its waiting deliveries are cancelled, its credentials destroyed, and its receivers' keys open nothing any more.
 	//
 	// Roles: admin, operator.
 	//
@@ -7675,7 +7724,7 @@ func (c *Client) CreateEndpoint(ctx context.Context, tenant string, params *Crea
 
 // DeleteEndpoint Delete an endpoint
 //
-// Its waiting deliveries are cancelled and its credentials destroyed.
+// Its waiting deliveries are cancelled, its credentials destroyed, and its receivers' keys open nothing any more.
 //
 // Roles: admin, operator.
 //
@@ -10278,6 +10327,17 @@ func NewGetTenantRequest(server string, tenant string, params *GetTenantParams) 
 			req.Header.Set("Prefer", headerParam0)
 		}
 
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -10653,6 +10713,17 @@ func NewGetDeliveryRequest(server string, tenant string, id openapi_types.UUID, 
 			}
 
 			req.Header.Set("Prefer", headerParam0)
+		}
+
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
 		}
 
 	}
@@ -11400,6 +11471,17 @@ func NewGetEndpointRequest(server string, tenant string, id openapi_types.UUID, 
 			}
 
 			req.Header.Set("Prefer", headerParam0)
+		}
+
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
 		}
 
 	}
@@ -12159,6 +12241,17 @@ func NewGetEventTypeRequest(server string, tenant string, name string, params *G
 			req.Header.Set("Prefer", headerParam0)
 		}
 
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -12253,6 +12346,17 @@ func NewPutEventTypeRequestWithBody(server string, tenant string, name string, p
 			}
 
 			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
 		}
 
 	}
@@ -12928,6 +13032,17 @@ func NewGetEventRoutingBySequenceRequest(server string, tenant string, sequence 
 			req.Header.Set("Prefer", headerParam0)
 		}
 
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -13236,6 +13351,17 @@ func NewGetEventRoutingRequest(server string, tenant string, id string, params *
 			}
 
 			req.Header.Set("Prefer", headerParam0)
+		}
+
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
 		}
 
 	}
@@ -14279,6 +14405,17 @@ func NewGetRedriveRequest(server string, tenant string, id openapi_types.UUID, p
 			req.Header.Set("Prefer", headerParam0)
 		}
 
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -14874,6 +15011,17 @@ func NewGetRegistrationRequest(server string, tenant string, id openapi_types.UU
 			req.Header.Set("Prefer", headerParam0)
 		}
 
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -15197,6 +15345,17 @@ func NewGetReplayRequest(server string, tenant string, id openapi_types.UUID, pa
 			}
 
 			req.Header.Set("Prefer", headerParam0)
+		}
+
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
 		}
 
 	}
@@ -16013,6 +16172,17 @@ func NewGetSubscriptionRequest(server string, tenant string, id openapi_types.UU
 			req.Header.Set("Prefer", headerParam0)
 		}
 
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -16643,7 +16813,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteEndpointWithResponse Delete an endpoint
 	//
-	// Its waiting deliveries are cancelled and its credentials destroyed.
+	// Its waiting deliveries are cancelled, its credentials destroyed, and its receivers' keys open nothing any more.
 	//
 	// Roles: admin, operator.
 	//
@@ -18726,6 +18896,12 @@ type GetTenantResponse200Headers struct {
 	HooktrailSequence *string
 }
 
+// GetTenantResponse304Headers the declared response headers of an HTTP 304 response for GetTenant
+type GetTenantResponse304Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
 type GetTenantResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -18747,6 +18923,8 @@ type GetTenantResponse struct {
 	ApplicationproblemJSON503 *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetTenantResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetTenantResponse304Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -19048,6 +19226,12 @@ type GetDeliveryResponse200Headers struct {
 	HooktrailSequence *string
 }
 
+// GetDeliveryResponse304Headers the declared response headers of an HTTP 304 response for GetDelivery
+type GetDeliveryResponse304Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
 type GetDeliveryResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -19069,6 +19253,8 @@ type GetDeliveryResponse struct {
 	ApplicationproblemJSON503 *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetDeliveryResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetDeliveryResponse304Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -19900,6 +20086,12 @@ type GetEndpointResponse200Headers struct {
 	HooktrailSequence *string
 }
 
+// GetEndpointResponse304Headers the declared response headers of an HTTP 304 response for GetEndpoint
+type GetEndpointResponse304Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
 type GetEndpointResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -19921,6 +20113,8 @@ type GetEndpointResponse struct {
 	ApplicationproblemJSON503 *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetEndpointResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetEndpointResponse304Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -20960,6 +21154,12 @@ type GetEventTypeResponse200Headers struct {
 	HooktrailSequence *string
 }
 
+// GetEventTypeResponse304Headers the declared response headers of an HTTP 304 response for GetEventType
+type GetEventTypeResponse304Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
 type GetEventTypeResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -20981,6 +21181,8 @@ type GetEventTypeResponse struct {
 	ApplicationproblemJSON503 *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetEventTypeResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetEventTypeResponse304Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -21789,6 +21991,12 @@ type GetEventRoutingBySequenceResponse200Headers struct {
 	HooktrailSequence *string
 }
 
+// GetEventRoutingBySequenceResponse304Headers the declared response headers of an HTTP 304 response for GetEventRoutingBySequence
+type GetEventRoutingBySequenceResponse304Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
 type GetEventRoutingBySequenceResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -21810,6 +22018,8 @@ type GetEventRoutingBySequenceResponse struct {
 	ApplicationproblemJSON503 *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetEventRoutingBySequenceResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetEventRoutingBySequenceResponse304Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -22106,6 +22316,12 @@ type GetEventRoutingResponse200Headers struct {
 	HooktrailSequence *string
 }
 
+// GetEventRoutingResponse304Headers the declared response headers of an HTTP 304 response for GetEventRouting
+type GetEventRoutingResponse304Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
 type GetEventRoutingResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -22127,6 +22343,8 @@ type GetEventRoutingResponse struct {
 	ApplicationproblemJSON503 *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetEventRoutingResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetEventRoutingResponse304Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -23272,6 +23490,12 @@ type GetRedriveResponse200Headers struct {
 	HooktrailSequence *string
 }
 
+// GetRedriveResponse304Headers the declared response headers of an HTTP 304 response for GetRedrive
+type GetRedriveResponse304Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
 type GetRedriveResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -23293,6 +23517,8 @@ type GetRedriveResponse struct {
 	ApplicationproblemJSON503 *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetRedriveResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetRedriveResponse304Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -24056,6 +24282,12 @@ type GetRegistrationResponse200Headers struct {
 	HooktrailSequence *string
 }
 
+// GetRegistrationResponse304Headers the declared response headers of an HTTP 304 response for GetRegistration
+type GetRegistrationResponse304Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
 type GetRegistrationResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -24077,6 +24309,8 @@ type GetRegistrationResponse struct {
 	ApplicationproblemJSON503 *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetRegistrationResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetRegistrationResponse304Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -24494,6 +24728,12 @@ type GetReplayResponse200Headers struct {
 	HooktrailSequence *string
 }
 
+// GetReplayResponse304Headers the declared response headers of an HTTP 304 response for GetReplay
+type GetReplayResponse304Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
 type GetReplayResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -24515,6 +24755,8 @@ type GetReplayResponse struct {
 	ApplicationproblemJSON503 *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetReplayResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetReplayResponse304Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -25509,6 +25751,12 @@ type GetSubscriptionResponse200Headers struct {
 	HooktrailSequence *string
 }
 
+// GetSubscriptionResponse304Headers the declared response headers of an HTTP 304 response for GetSubscription
+type GetSubscriptionResponse304Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
 type GetSubscriptionResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -25530,6 +25778,8 @@ type GetSubscriptionResponse struct {
 	ApplicationproblemJSON503 *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetSubscriptionResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetSubscriptionResponse304Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -26573,7 +26823,7 @@ func (c *ClientWithResponses) CreateEndpointWithResponse(ctx context.Context, te
 
 // DeleteEndpointWithResponse Delete an endpoint
 //
-// Its waiting deliveries are cancelled and its credentials destroyed.
+// Its waiting deliveries are cancelled, its credentials destroyed, and its receivers' keys open nothing any more.
 //
 // Roles: admin, operator.
 //
@@ -29147,6 +29397,9 @@ func ParseGetTenantResponse(rsp *http.Response) (*GetTenantResponse, error) {
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -29216,6 +29469,23 @@ func ParseGetTenantResponse(rsp *http.Response) (*GetTenantResponse, error) {
 			headers.HooktrailSequence = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetTenantResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers304 = &headers
 	}
 
 	return response, nil
@@ -29460,6 +29730,9 @@ func ParseGetDeliveryResponse(rsp *http.Response) (*GetDeliveryResponse, error) 
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -29529,6 +29802,23 @@ func ParseGetDeliveryResponse(rsp *http.Response) (*GetDeliveryResponse, error) 
 			headers.HooktrailSequence = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetDeliveryResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers304 = &headers
 	}
 
 	return response, nil
@@ -30321,6 +30611,9 @@ func ParseGetEndpointResponse(rsp *http.Response) (*GetEndpointResponse, error) 
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -30390,6 +30683,23 @@ func ParseGetEndpointResponse(rsp *http.Response) (*GetEndpointResponse, error) 
 			headers.HooktrailSequence = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetEndpointResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers304 = &headers
 	}
 
 	return response, nil
@@ -31414,6 +31724,9 @@ func ParseGetEventTypeResponse(rsp *http.Response) (*GetEventTypeResponse, error
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -31483,6 +31796,23 @@ func ParseGetEventTypeResponse(rsp *http.Response) (*GetEventTypeResponse, error
 			headers.HooktrailSequence = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetEventTypeResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers304 = &headers
 	}
 
 	return response, nil
@@ -32333,6 +32663,9 @@ func ParseGetEventRoutingBySequenceResponse(rsp *http.Response) (*GetEventRoutin
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -32402,6 +32735,23 @@ func ParseGetEventRoutingBySequenceResponse(rsp *http.Response) (*GetEventRoutin
 			headers.HooktrailSequence = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetEventRoutingBySequenceResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers304 = &headers
 	}
 
 	return response, nil
@@ -32653,6 +33003,9 @@ func ParseGetEventRoutingResponse(rsp *http.Response) (*GetEventRoutingResponse,
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -32722,6 +33075,23 @@ func ParseGetEventRoutingResponse(rsp *http.Response) (*GetEventRoutingResponse,
 			headers.HooktrailSequence = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetEventRoutingResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers304 = &headers
 	}
 
 	return response, nil
@@ -33813,6 +34183,9 @@ func ParseGetRedriveResponse(rsp *http.Response) (*GetRedriveResponse, error) {
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -33882,6 +34255,23 @@ func ParseGetRedriveResponse(rsp *http.Response) (*GetRedriveResponse, error) {
 			headers.HooktrailSequence = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetRedriveResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers304 = &headers
 	}
 
 	return response, nil
@@ -34621,6 +35011,9 @@ func ParseGetRegistrationResponse(rsp *http.Response) (*GetRegistrationResponse,
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -34690,6 +35083,23 @@ func ParseGetRegistrationResponse(rsp *http.Response) (*GetRegistrationResponse,
 			headers.HooktrailSequence = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetRegistrationResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers304 = &headers
 	}
 
 	return response, nil
@@ -35077,6 +35487,9 @@ func ParseGetReplayResponse(rsp *http.Response) (*GetReplayResponse, error) {
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -35146,6 +35559,23 @@ func ParseGetReplayResponse(rsp *http.Response) (*GetReplayResponse, error) {
 			headers.HooktrailSequence = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetReplayResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers304 = &headers
 	}
 
 	return response, nil
@@ -36110,6 +36540,9 @@ func ParseGetSubscriptionResponse(rsp *http.Response) (*GetSubscriptionResponse,
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -36179,6 +36612,23 @@ func ParseGetSubscriptionResponse(rsp *http.Response) (*GetSubscriptionResponse,
 			headers.HooktrailSequence = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetSubscriptionResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers304 = &headers
 	}
 
 	return response, nil

@@ -38,8 +38,14 @@ type memoryTenant struct {
 	events        list[projections.Event]
 	byProducer    map[producerID]domain.UUID
 	deliveries    list[projections.Delivery]
-	replays       list[projections.Replay]
+	replays       list[replayState]
 	attempts      map[domain.UUID]*projections.Attempts // by delivery
+}
+
+// replayState is a replay from an entry on, of its own stream or of one of its deliveries'.
+type replayState struct {
+	projections.Replay
+	folded projections.Origin
 }
 
 // healthState is an endpoint's health from a sequence on.
@@ -79,14 +85,14 @@ func (m *Memory) Cursor() domain.Position {
 func (m *Memory) Read(ctx context.Context, tenant domain.TenantID, atLeast domain.Sequence, f func(projections.Reader) error) error {
 	for {
 		m.mu.RLock()
-		r := &memoryReader{m: m, tenant: m.tenants[tenant], id: tenant, last: -1}
+		r := &tenantSnapshot{m: m, tenant: m.tenants[tenant], id: tenant, last: -1}
 		moved := m.moved
 		if r.tenant != nil {
 			r.last = domain.Sequence(len(r.tenant.recorded) - 1)
 		}
 		m.mu.RUnlock()
 		if r.last >= atLeast {
-			return f(r)
+			return f(newReader(r))
 		}
 		select {
 		case <-ctx.Done():
@@ -129,7 +135,7 @@ func (m *Memory) tenant(id domain.TenantID) *memoryTenant {
 			events:     newList(func(e *projections.Event) (projections.Origin, projections.Origin) { return e.Created, e.Created }),
 			byProducer: make(map[producerID]domain.UUID),
 			deliveries: newList(func(d *projections.Delivery) (projections.Origin, projections.Origin) { return d.Created, d.Updated }),
-			replays:    newList(func(r *projections.Replay) (projections.Origin, projections.Origin) { return r.Created, r.Updated }),
+			replays:    newList(func(r *replayState) (projections.Origin, projections.Origin) { return r.Created, r.folded }),
 			attempts:   make(map[domain.UUID]*projections.Attempts),
 		}
 		m.tenants[id] = t

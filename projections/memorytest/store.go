@@ -120,6 +120,7 @@ func (m *Memory) FoldDelivery(e *domain.Entry) error {
 	if replay := t.replays.last(of); replay != nil {
 		replay := *replay
 		replay.Results.Add(adds)
+		replay.folded = projections.OriginOf(*e)
 		t.replays.add(of, replay)
 	}
 	t.deliveries.add(row.ID, row)
@@ -135,13 +136,14 @@ func (m *Memory) FoldReplay(e *domain.Entry) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	t := m.tenant(e.Tenant)
-	var row projections.Replay
+	var row replayState
 	if last := t.replays.last(e.Stream.ID); last != nil {
 		row = *last
 	}
 	if err := row.Fold(e); err != nil {
 		return err
 	}
+	row.folded = projections.OriginOf(*e)
 	t.replays.add(row.ID, row)
 	return nil
 }
@@ -153,7 +155,7 @@ func (m *Memory) ActiveReplays(context.Context) (active []projections.Replay, er
 	for _, t := range m.tenants {
 		for _, h := range t.replays.order {
 			if row := t.replays.last(h.id); row.Status.Active() {
-				active = append(active, *row)
+				active = append(active, row.Replay)
 			}
 		}
 	}

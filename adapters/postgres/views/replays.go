@@ -20,8 +20,29 @@ type replayRow struct {
 	touched bool
 }
 
+// replayPage gathers what a page changes of replays.
+type replayPage struct {
+	replays map[domain.UUID]*replayRow
+	results map[domain.UUID]*projections.ReplayResults // by replay: what the page adds
+}
+
+func newReplayPage() replayPage {
+	return replayPage{make(map[domain.UUID]*replayRow), make(map[domain.UUID]*projections.ReplayResults)}
+}
+
+// add adds to a replay's results.
+func (p *replayPage) add(replay domain.UUID, adds projections.ReplayResults) {
+	if adds == (projections.ReplayResults{}) {
+		return
+	}
+	if p.results[replay] == nil {
+		p.results[replay] = new(projections.ReplayResults)
+	}
+	p.results[replay].Add(adds)
+}
+
 // FoldReplay implements projections.Store.
-func (p *viewsPage) FoldReplay(e *domain.Entry) error {
+func (p *replayPage) FoldReplay(e *domain.Entry) error {
 	row := p.replays[e.Stream.ID]
 	if row == nil {
 		row = &replayRow{made: true}
@@ -32,7 +53,10 @@ func (p *viewsPage) FoldReplay(e *domain.Entry) error {
 }
 
 // loadReplays reads the replays of earlier pages that entries change.
-func (p *viewsPage) loadReplays(ctx context.Context, q postgres.Querier, ids []pgtype.UUID) error {
+func (p *replayPage) loadReplays(ctx context.Context, q postgres.Querier, ids []pgtype.UUID) error {
+	if len(ids) == 0 {
+		return nil
+	}
 	rows, err := q.Query(ctx, `SELECT `+replayColumns+` FROM replays WHERE id = ANY ($1)`, ids)
 	if err != nil {
 		return err
@@ -70,7 +94,7 @@ const (
 )
 
 // queueReplays writes the replays that the page changed, and then adds how their deliveries ended.
-func (p *viewsPage) queueReplays(b *pgx.Batch) error {
+func (p *replayPage) queueReplays(b *pgx.Batch) error {
 	var made, moved []*replayRow
 	for _, r := range p.replays {
 		switch {
@@ -191,7 +215,7 @@ func replays(ctx context.Context, log Log, tx pgx.Tx, condition string, args ...
 }
 
 // Replay implements projections.Reader.
-func (r *viewReader) Replay(ctx context.Context, id domain.UUID) (projections.Replay, error) {
+func (r deliveryReader) Replay(ctx context.Context, id domain.UUID) (projections.Replay, error) {
 	rows, err := replays(ctx, r.log, r.tx, `tenant = $1 AND id = $2`, string(r.tenant), idOf(id))
 	if err == nil && len(rows) == 0 {
 		err = domain.ErrNotFound
@@ -203,7 +227,7 @@ func (r *viewReader) Replay(ctx context.Context, id domain.UUID) (projections.Re
 }
 
 // Replays implements projections.Reader.
-func (r *viewReader) Replays(ctx context.Context, as domain.ReplayAs, page projections.Page) ([]projections.Replay, error) {
+func (r deliveryReader) Replays(ctx context.Context, as domain.ReplayAs, page projections.Page) ([]projections.Replay, error) {
 	behind, order := pageSQL(page, "created_sequence", "id", 3)
 	sequence, id := pageArgs(page)
 	return replays(ctx, r.log, r.tx, `tenant = $1 AND asked_as = $2`+behind+order, string(r.tenant), string(as), sequence, id, page.Limit)
