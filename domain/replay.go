@@ -10,8 +10,8 @@ import (
 // ReplayAs is under which name a replay was asked for.
 type ReplayAs string
 
-// A redrive sends again what failed or was skipped. A replay sends again whatever became of it, or to an endpoint that wasn't
-// there.
+// A redrive sends again what failed or was skipped. A replay sends again whatever became of it, or to an endpoint that
+// wasn't there.
 const (
 	AsRedrive ReplayAs = "redrive"
 	AsReplay  ReplayAs = "replay"
@@ -31,8 +31,8 @@ const (
 type ReplayConfig struct {
 	As   ReplayAs   `json:"as"`
 	Walk ReplayWalk `json:"walk"`
-	// From and To bound the entries that made what is walked: From inclusive, To exclusive. To isn't beyond the log's end when
-	// the replay was asked for, so that a replay doesn't follow what is appended meanwhile.
+	// From and To bound the entries that made what is walked: From inclusive, To exclusive. To isn't beyond the log's
+	// end when the replay was asked for, so that a replay doesn't follow what is appended meanwhile.
 	From Sequence `json:"from"`
 	To   Sequence `json:"to"`
 	// Endpoint restricts deliveries and skips. Of events, it is where they go.
@@ -54,7 +54,8 @@ type ReplayPlace struct {
 	ID       UUID     `json:"id,omitzero"` // zero: behind all of the entry's
 }
 
-// Compare orders places: it returns a negative number, zero or a positive number as p comes before, equals or follows other.
+// Compare orders places: it returns a negative number, zero or a positive number as p comes before, equals or follows
+// other.
 func (p ReplayPlace) Compare(other ReplayPlace) int {
 	if c := cmp.Compare(p.Sequence, other.Sequence); c != 0 || p.ID == other.ID {
 		return c
@@ -141,8 +142,8 @@ type Replay struct {
 	Cause Sequence
 }
 
-// replayTorn is the problem of a replay of which an entry can't be read: what it was to do, or where it has got to, isn't
-// known, and it doesn't go on.
+// replayTorn is the problem of a replay of which an entry can't be read: what it was to do, or where it has got to,
+// isn't known, and it doesn't go on.
 const replayTorn = "an entry of it can't be read"
 
 // Done is how many of the range's entries the replay has come past.
@@ -163,8 +164,8 @@ func (r *Replay) Done() Sequence {
 // Total is how many entries the range has.
 func (r *Replay) Total() Sequence { return max(0, r.Config.To-r.Config.From) }
 
-// Fold applies an entry of the replay's stream: the only fold of a replay. It reports an error, and changes nothing, for an
-// entry that contradicts the state. Entries that were folded before are ignored.
+// Fold applies an entry of the replay's stream: the only fold of a replay. It reports an error, and changes nothing,
+// for an entry that contradicts the state. Entries that were folded before are ignored.
 func (r *Replay) Fold(e *Entry) error {
 	if e.StreamVersion <= r.Version {
 		return nil
@@ -238,8 +239,8 @@ func allowedIf(allowed bool, f Fact) (Fact, error) {
 	return f, nil
 }
 
-// MayApprove reports whether a principal may approve what another has asked for: they are different ones, and neither made
-// the key of the other. madeRequester and madeApprover made the keys that were used.
+// MayApprove reports whether a principal may approve what another has asked for: they are different ones, and neither
+// made the key of the other. madeRequester and madeApprover made the keys that were used.
 func MayApprove(requester, approver, madeRequester, madeApprover Actor) bool {
 	return approver.Principal != requester.Principal && madeRequester.Principal != approver.Principal &&
 		madeApprover.Principal != requester.Principal

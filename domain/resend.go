@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// What sends a delivery again: a retry at once, a redrive of a dead one (Delivery.Redrive), and a resend of any event to
-// any endpoint. Each is an entry of the delivery's stream, so that of two at once the second is refused.
+// What sends a delivery again: a retry at once, a redrive of a dead one (Delivery.Redrive), and a resend of any event
+// to any endpoint. Each is an entry of the delivery's stream, so that of two at once the second is refused.
 
 // shardBits of a delivery's last byte are its endpoint's.
 const shardBits = 0x3f
 
-// DerivedDelivery is the id of the delivery of an event to an endpoint that its routing didn't send it to. It is the same
-// whoever asks for it, so that its stream begins once. It has the form of a version 7 UUID, with the event's time. Like
-// every delivery's, its last six bits are its endpoint's.
+// DerivedDelivery is the id of the delivery of an event to an endpoint that its routing didn't send it to. It is the
+// same whoever asks for it, so that its stream begins once. It has the form of a version 7 UUID, with the event's time.
+// Like every delivery's, its last six bits are its endpoint's.
 func DerivedDelivery(event, endpoint UUID) UUID {
 	hash := sha256.New()
 	_, _ = hash.Write([]byte("hooktrail delivery\x00")) // a hash.Hash never fails
@@ -56,9 +56,9 @@ func (d Delivery) Resend(now time.Time, replay UUID) (*DeliveryResent, error) {
 	return &DeliveryResent{Attempts: d.Attempts, NextAttemptAt: now.UTC().Truncate(time.Microsecond), Replay: replay}, nil
 }
 
-// Doom returns why nothing can come of sending the delivery, "" when something can. endpoint reports whether its endpoint
-// exists, and subscription whether one that matched does. A delivery lives as long as one of its subscriptions; one that
-// somebody asked for, or that is a test, hangs on none.
+// Doom returns why nothing can come of sending the delivery, "" when something can. endpoint reports whether its
+// endpoint exists, and subscription whether one that matched does. A delivery lives as long as one of its
+// subscriptions; one that somebody asked for, or that is a test, hangs on none.
 func (d *Delivery) Doom(endpoint bool, subscription func(UUID) bool) CancelReason {
 	if !endpoint {
 		return CancelEndpointDeleted
@@ -74,7 +74,8 @@ func (d *Delivery) Doom(endpoint bool, subscription func(UUID) bool) CancelReaso
 	return CancelSubscriptionsDeleted
 }
 
-// Withheld returns why an event of the class must not go to an endpoint even where somebody asks for it, "" when it may.
+// Withheld returns why an event of the class must not go to an endpoint even where somebody asks for it, "" when it
+// may.
 func (c *EventClass) Withheld(endpoint *Endpoint) SkipReason {
 	switch {
 	case c.Test != nil && c.Test.Endpoint != endpoint.ID:

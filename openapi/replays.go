@@ -230,7 +230,9 @@ func replayAt(ctx context.Context, c *call, id domain.UUID, at domain.Sequence) 
 }
 
 // readFilter reads what is sent into a configuration: ids that exist, and times as the sequences that they mean.
-func readFilter(ctx context.Context, c *call, config *domain.ReplayConfig, f *ReplayFilterRequest, at string) (err error) {
+func readFilter(
+	ctx context.Context, c *call, config *domain.ReplayConfig, f *ReplayFilterRequest, at string,
+) (err error) {
 	for i, pattern := range f.EventTypes {
 		if err := pattern.Validate(strings.TrimPrefix(at, "body.") + "event_types"); err != nil {
 			return err
@@ -396,7 +398,9 @@ func getReplay(as domain.ReplayAs) handler[getReplayIn, rest.One[replayOut]] {
 }
 
 // replayNamed finds a replay that was asked for under a name.
-func replayNamed(ctx context.Context, r projections.Reader, id domain.UUID, as domain.ReplayAs) (projections.Replay, error) {
+func replayNamed(
+	ctx context.Context, r projections.Reader, id domain.UUID, as domain.ReplayAs,
+) (projections.Replay, error) {
 	row, err := r.Replay(ctx, id)
 	if err == nil && row.Config.As != as {
 		err = domain.ErrNotFound

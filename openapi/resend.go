@@ -76,8 +76,8 @@ func moveDelivery(
 	})
 }
 
-// draftAbout drafts a fact about a delivery as the view has it. The delivery changes without anybody asking: a change in
-// between is a conflict.
+// draftAbout drafts a fact about a delivery as the view has it. The delivery changes without anybody asking: a change
+// in between is a conflict.
 func draftAbout(c *call, row *projections.Delivery, fact domain.Fact, reason string) domain.Draft {
 	return domain.Draft{
 		Tenant: c.Tenant, Stream: domain.Stream{Kind: domain.StreamDelivery, ID: row.ID}, Expected: row.Version, By: c.By(),

@@ -8,8 +8,8 @@ type Attempts struct {
 	cause domain.Sequence // of the next one
 }
 
-// AttemptsOf begins the fold with a delivery as it was made. first is the intent of the attempt that the same entry starts;
-// nil: it starts none.
+// AttemptsOf begins the fold with a delivery as it was made. first is the intent of the attempt that the same entry
+// starts; nil: it starts none.
 func AttemptsOf(d *Delivery, first *domain.AttemptStarted) Attempts {
 	a := Attempts{cause: d.Created.Sequence}
 	if first != nil {
@@ -18,8 +18,8 @@ func AttemptsOf(d *Delivery, first *domain.AttemptStarted) Attempts {
 	return a
 }
 
-// Fold applies an entry of the delivery's stream. What caused an attempt is the last entry before it that set the delivery
-// off: the one that made it, or a retry, a redrive or a resend.
+// Fold applies an entry of the delivery's stream. What caused an attempt is the last entry before it that set the
+// delivery off: the one that made it, or a retry, a redrive or a resend.
 func (a *Attempts) Fold(e *domain.Entry) {
 	switch f := e.Fact.(type) {
 	case *domain.AttemptStarted:

@@ -2,8 +2,8 @@ package projections
 
 import "github.com/hooktrail/hooktrail/domain"
 
-// Routed returns the deliveries that an entry makes (domain.Routed) as the views have them: without the key of their subject, which links
-// the events about a person.
+// Routed returns the deliveries that an entry makes (domain.Routed) as the views have them: without the key of their
+// subject, which links the events about a person.
 func Routed(e *domain.Entry) []Delivery {
 	made, at := domain.Routed(e), OriginOf(*e)
 	rows := make([]Delivery, len(made))
@@ -14,8 +14,8 @@ func Routed(e *domain.Entry) []Delivery {
 	return rows
 }
 
-// FoldOf applies an entry of the delivery's stream and returns the replay, if any, that had the delivery in hand, and what
-// the entry adds to its results.
+// FoldOf applies an entry of the delivery's stream and returns the replay, if any, that had the delivery in hand, and
+// what the entry adds to its results.
 func (d *Delivery) FoldOf(e *domain.Entry) (replay domain.UUID, adds ReplayResults, err error) {
 	before := d.Delivery
 	if err := d.Fold(e); err != nil || d.Version == before.Version || before.Replay.IsZero() {

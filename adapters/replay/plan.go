@@ -58,7 +58,9 @@ type planner struct {
 }
 
 // plan plans the next step of a replay, which sends at most so many.
-func plan(ctx context.Context, log Log, reader projections.Reader, replay *projections.Replay, most int, now time.Time) (*step, error) {
+func plan(
+	ctx context.Context, log Log, reader projections.Reader, replay *projections.Replay, most int, now time.Time,
+) (*step, error) {
 	p := &planner{
 		log: log, reader: reader, replay: replay, now: now, most: most,
 		step:  step{through: replay.Through, counts: replay.Counts.Clone()},
@@ -341,7 +343,9 @@ func (p *planner) events(ctx context.Context) error {
 }
 
 // event decides on one event that is to go to the endpoint.
-func (p *planner) event(ctx context.Context, entry *domain.Entry, row *projections.Event, endpoint *projections.Endpoint) error {
+func (p *planner) event(
+	ctx context.Context, entry *domain.Entry, row *projections.Event, endpoint *projections.Endpoint,
+) error {
 	if !p.typeChosen(entry) {
 		return nil
 	}
@@ -357,7 +361,9 @@ func (p *planner) event(ctx context.Context, entry *domain.Entry, row *projectio
 }
 
 // deliveryTo finds the delivery of an event to an endpoint: the one that its routing made, or one that was asked for.
-func (p *planner) deliveryTo(ctx context.Context, entry *domain.Entry, row *projections.Event, to domain.UUID) (projections.Delivery, error) {
+func (p *planner) deliveryTo(
+	ctx context.Context, entry *domain.Entry, row *projections.Event, to domain.UUID,
+) (projections.Delivery, error) {
 	fact, ok := entry.Fact.(*domain.EventAppended)
 	if !ok || !fact.Routing.Complete {
 		rows, err := p.reader.Deliveries(ctx, projections.DeliveryFilter{Event: row.ID, Endpoint: to}, projections.Page{Limit: 1}, projections.AsOf{})
@@ -378,8 +384,8 @@ func (p *planner) deliveryTo(ctx context.Context, entry *domain.Entry, row *proj
 	return p.reader.Delivery(ctx, id, projections.AsOf{})
 }
 
-// typeChosen reports whether the filters choose an event's type. One that can't be read any more is chosen only where they
-// don't ask.
+// typeChosen reports whether the filters choose an event's type. One that can't be read any more is chosen only where
+// they don't ask.
 func (p *planner) typeChosen(event *domain.Entry) bool {
 	types := p.replay.Config.EventTypes
 	if len(types) == 0 {

@@ -18,7 +18,9 @@ type Previewer struct {
 }
 
 // Preview goes through all that a replay would, and counts what it would send and refuse. It appends nothing.
-func (p Previewer) Preview(ctx context.Context, tenant domain.TenantID, config domain.ReplayConfig) (preview projections.ReplayPreview, err error) {
+func (p Previewer) Preview(
+	ctx context.Context, tenant domain.TenantID, config domain.ReplayConfig,
+) (preview projections.ReplayPreview, err error) {
 	err = p.State.Read(ctx, tenant, -1, func(reader projections.Reader) error {
 		replay := projections.Replay{Replay: domain.Replay{
 			ID: domain.NewUUID(), Tenant: tenant, Config: config, Through: domain.ReplayPlace{Sequence: config.From - 1},

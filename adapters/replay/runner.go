@@ -30,7 +30,8 @@ const (
 // Log is the log, with a way to read many entries at once.
 type Log interface {
 	domain.Log
-	// Entries returns a tenant's entries at sequences, opened, in order of sequence; those that there aren't are left out.
+	// Entries returns a tenant's entries at sequences, opened, in order of sequence; those that there aren't are left
+	// out.
 	Entries(ctx context.Context, tenant domain.TenantID, sequences []domain.Sequence) ([]domain.Entry, error)
 }
 
@@ -110,7 +111,8 @@ func (r *Runner) Run(ctx context.Context) error {
 	}
 }
 
-// Round takes one step of each replay that is to go on, and reports whether there are any. It is not for concurrent use.
+// Round takes one step of each replay that is to go on, and reports whether there are any. It is not for concurrent
+// use.
 func (r *Runner) Round(ctx context.Context) (bool, error) {
 	active, err := r.set.State.ActiveReplays(ctx)
 	if err != nil {

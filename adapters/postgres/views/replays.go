@@ -227,7 +227,9 @@ func (r deliveryReader) Replay(ctx context.Context, id domain.UUID) (projections
 }
 
 // Replays implements projections.Reader.
-func (r deliveryReader) Replays(ctx context.Context, as domain.ReplayAs, page projections.Page) ([]projections.Replay, error) {
+func (r deliveryReader) Replays(
+	ctx context.Context, as domain.ReplayAs, page projections.Page,
+) ([]projections.Replay, error) {
 	behind, order := pageSQL(page, "created_sequence", "id", 3)
 	sequence, id := pageArgs(page)
 	return replays(ctx, r.log, r.tx, `tenant = $1 AND asked_as = $2`+behind+order, string(r.tenant), string(as), sequence, id, page.Limit)
