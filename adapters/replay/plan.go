@@ -26,6 +26,7 @@ const (
 	refusedErased    = "event_erased"
 	refusedNotEnded  = "not_ended"
 	refusedDelivered = "has_delivery" // another subscription asked for the same
+	refusedConflict  = "conflict"     // the log has more of the delivery than the views: its first entry can't be read
 )
 
 // step is what a replay comes to next.
@@ -51,18 +52,19 @@ type planner struct {
 	reader  projections.Reader
 	replay  *projections.Replay
 	now     time.Time
-	most    int // to be sent in a step
+	most    int  // to be sent in a step
+	refuse  bool // the first of them, which the log won't have
 	scanned int
 	step    step
 	known   map[domain.UUID]*projections.Endpoint // nil: deleted
 }
 
-// plan plans the next step of a replay, which sends at most so many.
+// plan plans the next step of a replay, which sends at most so many. refuse has the first that it would send refused.
 func plan(
-	ctx context.Context, log Log, reader projections.Reader, replay *projections.Replay, most int, now time.Time,
+	ctx context.Context, log Log, reader projections.Reader, replay *projections.Replay, most int, refuse bool,
 ) (*step, error) {
 	p := &planner{
-		log: log, reader: reader, replay: replay, now: now, most: most,
+		log: log, reader: reader, replay: replay, now: time.Now(), most: most, refuse: refuse,
 		step:  step{through: replay.Through, counts: replay.Counts.Clone()},
 		known: make(map[domain.UUID]*projections.Endpoint),
 	}
@@ -214,6 +216,11 @@ func (p *planner) withheld(event *domain.Entry, endpoint *projections.Endpoint) 
 
 // send adds a fact that sets a delivery off.
 func (p *planner) send(event *domain.Entry, fact *domain.EventAppended, endpoint domain.UUID, draft domain.Draft) {
+	if p.refuse {
+		p.refuse = false
+		p.step.counts.Refuse(refusedConflict)
+		return
+	}
 	draft.Tenant, draft.By, draft.Cause = p.replay.Tenant, p.replay.By, p.replay.Cause
 	p.step.counts.Send()
 	p.step.sent = append(p.step.sent, target{

@@ -2,7 +2,6 @@ package replay
 
 import (
 	"context"
-	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/projections"
@@ -26,7 +25,7 @@ func (p Previewer) Preview(
 			ID: domain.NewUUID(), Tenant: tenant, Config: config, Through: domain.ReplayPlace{Sequence: config.From - 1},
 		}}
 		for {
-			next, err := plan(ctx, p.Log, reader, &replay, maxSent, time.Now())
+			next, err := plan(ctx, p.Log, reader, &replay, maxSent, false)
 			if err != nil {
 				return err
 			}

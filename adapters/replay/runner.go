@@ -25,6 +25,9 @@ const (
 	// busy and idle are the pauses between two looks at the replays, while some go on and while none does.
 	busy = 100 * time.Millisecond
 	idle = time.Second
+	// alone and hopeless are after how many conflicts in a row a replay sends one by one, and passes over what the log won't
+	// have.
+	alone, hopeless = 3, 10
 )
 
 // Log is the log, with a way to read many entries at once.
@@ -69,6 +72,7 @@ type Runner struct {
 	epoch  int64                               // of the lease, while this node holds it; 0: it doesn't
 	reach  map[domain.TenantID]domain.Sequence // up to where this process has appended steps, which the views must have for the next
 	limits map[domain.UUID]*rate.Limiter       // by replay
+	stuck  map[domain.UUID]int                 // by replay: steps in a row that were refused as a conflict
 	gone   map[domain.TenantID]bool            // deleted tenants, whose replays go nowhere
 }
 
@@ -79,7 +83,7 @@ func New(set Settings) *Runner {
 	}
 	return &Runner{
 		set: set, most: maxSent, reach: make(map[domain.TenantID]domain.Sequence), limits: make(map[domain.UUID]*rate.Limiter),
-		gone: make(map[domain.TenantID]bool),
+		stuck: make(map[domain.UUID]int), gone: make(map[domain.TenantID]bool),
 	}
 }
 
@@ -137,7 +141,12 @@ func (r *Runner) Round(ctx context.Context) (bool, error) {
 			return false, nil // another node goes on
 		case errors.Is(err, domain.ErrUnknownTenant):
 			r.gone[active[i].Tenant] = true
-		case errors.Is(err, domain.ErrConflict), errors.Is(err, projections.ErrBehind): // the next look sees what has changed
+		case errors.Is(err, domain.ErrConflict):
+			r.stuck[active[i].ID]++
+			if err := r.catchUp(ctx, active[i].Tenant); err != nil {
+				failed = errors.Join(failed, err)
+			}
+		case errors.Is(err, projections.ErrBehind): // the next look is in time
 		case err != nil:
 			failed = errors.Join(failed, err)
 		}
@@ -152,6 +161,20 @@ func (r *Runner) forget(active []projections.Replay) {
 			delete(r.limits, id)
 		}
 	}
+	for id := range r.stuck {
+		if !slices.ContainsFunc(active, func(row projections.Replay) bool { return row.ID == id }) {
+			delete(r.stuck, id)
+		}
+	}
+}
+
+// catchUp has the next look at a tenant see all that its log has now: what was in the way among it.
+func (r *Runner) catchUp(ctx context.Context, tenant domain.TenantID) error {
+	last, err := domain.Select(ctx, r.set.Log, domain.Query{Tenant: tenant, Descending: true, Limit: 1, HeadersOnly: true})
+	if err == nil && len(last) > 0 {
+		r.reach[tenant] = last[0].Sequence
+	}
+	return err
 }
 
 // hold reports whether this node has the lease, which it takes where it is free.
@@ -218,7 +241,10 @@ func (r *Runner) move(ctx context.Context, replay *projections.Replay) error {
 		if most < 1 {
 			return nil
 		}
-		next, err = plan(ctx, r.set.Log, reader, &row, most, now)
+		if r.stuck[replay.ID] >= alone {
+			most = 1
+		}
+		next, err = plan(ctx, r.set.Log, reader, &row, most, r.stuck[replay.ID] >= hopeless)
 		return err
 	})
 	if err != nil || next == nil {
@@ -228,6 +254,7 @@ func (r *Runner) move(ctx context.Context, replay *projections.Replay) error {
 	if err != nil {
 		return fmt.Errorf("append a step of replay %s: %w", replay.ID, err)
 	}
+	delete(r.stuck, replay.ID)
 	if limit != nil {
 		limit.AllowN(now, len(next.sent))
 	}

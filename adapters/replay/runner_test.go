@@ -455,6 +455,30 @@ func TestRunner_Chooses(t *testing.T) {
 	}
 }
 
+// TestRunner_Conflict: a delivery of which the log has what the views can't show holds nothing else up.
+func TestRunner_Conflict(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var torn domain.Entry
+	for n := range 5 {
+		e := w.event("a", "", nil)
+		if n == 2 {
+			torn = e
+		}
+	}
+	to := w.endpoint()
+	w.append(domain.Draft{ // its making can't be read: the views pass over what follows
+		Tenant: acme, Stream: domain.Stream{Kind: domain.StreamDelivery, ID: domain.DerivedDelivery(torn.Stream.ID, to)},
+		Cause: torn.Sequence, Fact: &domain.AttemptStarted{Number: 1},
+	})
+	id := w.ask(domain.ReplayConfig{As: domain.AsReplay, Walk: domain.WalkEvents, Endpoint: to})
+	w.rounds(w.node(), 100)
+	row := w.replay(id)
+	if row.Status != domain.ReplaySucceeded || row.Counts.Sent != 4 || !slices.Equal(row.Counts.Refused, []domain.ReplayRefusal{{Reason: refusedConflict, Count: 1}}) {
+		t.Errorf("it is %+v", row)
+	}
+}
+
 // TestRunner_Bounds: no more than so many are unfinished, a rate is kept, and what is paused, waits for approval or is
 // cancelled doesn't go on.
 func TestRunner_Bounds(t *testing.T) {
