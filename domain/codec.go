@@ -238,12 +238,25 @@ func (f *AttemptFinished) parts() []partField {
 
 func (f *DeliveryRedriven) parts() []partField  { return decision(f) }
 func (f *DeliveryCancelled) parts() []partField { return decision(f) }
-func (f *ServerStarted) parts() []partField     { return detail(f) }
-func (f *LeaseTaken) parts() []partField        { return detail(f) }
-func (f *FollowerStopped) parts() []partField   { return detail(f) }
-func (f *FormatRaised) parts() []partField      { return detail(f) }
-func (f *LossAccepted) parts() []partField      { return append(detail(&f.Loss), f.Person.part()) }
-func (f *DamageAccepted) parts() []partField    { return append(detail(&f.Damage), f.Person.part()) }
+
+func (f *DeliveryCreated) parts() []partField     { return decision(f) }
+func (f *DeliveryResent) parts() []partField      { return decision(f) }
+func (f *DeliveryRescheduled) parts() []partField { return decision(f) }
+
+func (f *ReplayCreated) parts() []partField   { return config(&f.Replay) }
+func (f *ReplayApproved) parts() []partField  { return decision(f) }
+func (f *ReplayPaused) parts() []partField    { return decision(f) }
+func (f *ReplayResumed) parts() []partField   { return decision(f) }
+func (f *ReplayAdvanced) parts() []partField  { return decision(f) }
+func (f *ReplayFinished) parts() []partField  { return decision(f) }
+func (f *ReplayCancelled) parts() []partField { return decision(f) }
+
+func (f *ServerStarted) parts() []partField   { return detail(f) }
+func (f *LeaseTaken) parts() []partField      { return detail(f) }
+func (f *FollowerStopped) parts() []partField { return detail(f) }
+func (f *FormatRaised) parts() []partField    { return detail(f) }
+func (f *LossAccepted) parts() []partField    { return append(detail(&f.Loss), f.Person.part()) }
+func (f *DamageAccepted) parts() []partField  { return append(detail(&f.Damage), f.Person.part()) }
 
 func (f *ReconciliationCreated) parts() []partField  { return detail(&f.Request) }
 func (f *ReconciliationFinished) parts() []partField { return detail(&f.Result) }

@@ -8,7 +8,7 @@ import (
 // DeliveryStatus is the state of a delivery.
 type DeliveryStatus string
 
-// The statuses of a delivery. The last three are ends, of which only dead can be left again, by a redrive.
+// The statuses of a delivery. The last three are ends. A redrive leaves dead again, a resend any of them.
 const (
 	DeliveryPending   DeliveryStatus = "pending"  // no attempt has ended
 	DeliveryRetrying  DeliveryStatus = "retrying" // the last attempt failed or is unknown; another follows
@@ -120,12 +120,17 @@ type Delivery struct {
 	Subscriptions   []SubscriptionMatch
 	Status          DeliveryStatus
 	Attempts        int
-	ScheduleBase    int          // attempts made before the schedule last began (by a redrive)
+	ScheduleBase    int          // attempts made before the schedule last began (by a redrive or a resend)
 	NextAttemptAt   time.Time    // zero when ended, and while an attempt is under way
 	Open            bool         // an attempt is started and not finished
 	Node            UUID         // that started the open attempt; zero when none is
 	Cancel          CancelReason // why it was cancelled; empty unless Status is DeliveryStatusCancelled
 	Version         int          // of its stream; 0: no entry of its own yet
+	// Asked: somebody asked for this event to go to this endpoint, by name or by a replay. It is for that request that the
+	// delivery exists from then on, so it isn't cancelled for want of subscriptions.
+	Asked bool
+	// Replay is the replay that has the delivery in hand: from when it made or resent the delivery until that has ended.
+	Replay UUID
 	// SubjectKey seals the personal parts of the event and so of everything that is said of the delivery; see Draft. The
 	// views don't keep it: it links all that is about one person.
 	SubjectKey UUID
@@ -133,10 +138,17 @@ type Delivery struct {
 	Retention string
 }
 
-// Routed returns the deliveries that an event.appended or event.routed entry makes, none for other entries.
+// Routed returns the deliveries that an event.appended, event.routed or delivery.created entry makes, none for other
+// entries.
 func Routed(e *Entry) []Delivery {
 	var routing *Routing
 	switch f := e.Fact.(type) {
+	case *DeliveryCreated:
+		return []Delivery{{
+			ID: e.Stream.ID, Tenant: e.Tenant, Event: f.Event, EventSequence: f.EventSequence, Endpoint: f.Endpoint,
+			EndpointVersion: f.EndpointVersion, Status: DeliveryPending, NextAttemptAt: e.RecordedAt,
+			Retention: f.Retention, Asked: true, Replay: f.Replay, Version: e.StreamVersion,
+		}}
 	case *EventAppended:
 		routing = &f.Routing
 	case *EventRouted:
@@ -163,7 +175,8 @@ func Routed(e *Entry) []Delivery {
 // Fold applies an entry of the delivery's stream: the only fold of a delivery, for the views, the dispatcher
 // and an auditor alike. It reports an error, and changes nothing, for an entry that contradicts the state: one that leaves
 // a version out, an attempt that starts or ends out of turn or after the delivery's end, a redrive of a delivery that
-// can't be dead, a second end. Entries that were folded before (by their stream version) are ignored.
+// can't be dead, a second end. Entries that were folded before (by their stream version) are ignored, the one that made
+// the delivery among them.
 func (d *Delivery) Fold(e *Entry) error {
 	if e.StreamVersion <= d.Version {
 		return nil
@@ -196,6 +209,17 @@ func (d *Delivery) Fold(e *Entry) error {
 			return fmt.Errorf("delivery %s: redriven after %d attempts, but it was %s after %d", d.ID, f.Attempts, d.Status, d.Attempts)
 		}
 		d.ScheduleBase, d.Status, d.NextAttemptAt, d.Cancel = f.Attempts, DeliveryRetrying, f.NextAttemptAt, ""
+	case *DeliveryResent:
+		if d.Open || f.Attempts != d.Attempts {
+			return fmt.Errorf("delivery %s: resent after %d attempts, but it was %s after %d", d.ID, f.Attempts, d.Status, d.Attempts)
+		}
+		d.resend(f.NextAttemptAt)
+		d.Replay = f.Replay
+	case *DeliveryRescheduled:
+		if d.Open || d.Status.Ended() {
+			return fmt.Errorf("delivery %s: rescheduled, but it was %s", d.ID, d.Status)
+		}
+		d.NextAttemptAt = f.NextAttemptAt
 	case *DeliveryCancelled: // an attempt under way still ends afterwards
 		if d.Status.Ended() {
 			return fmt.Errorf("delivery %s: cancelled, but it was %s already", d.ID, d.Status)
@@ -205,6 +229,11 @@ func (d *Delivery) Fold(e *Entry) error {
 		if e.Damaged {
 			d.foldDamaged(e)
 		}
+	case *DeliveryCreated:
+		return fmt.Errorf("delivery %s: created again", d.ID)
+	}
+	if d.Status.Ended() && !d.Open {
+		d.Replay = UUID{}
 	}
 	d.Version = e.StreamVersion
 	return nil
@@ -223,8 +252,20 @@ func (d *Delivery) foldDamaged(e *Entry) {
 		}
 	case KindDeliveryRedriven:
 		d.ScheduleBase, d.Status, d.NextAttemptAt, d.Cancel = d.Attempts, DeliveryRetrying, e.RecordedAt, ""
+	case KindDeliveryResent:
+		d.resend(e.RecordedAt)
+	case KindDeliveryRescheduled:
+		d.NextAttemptAt = e.RecordedAt
 	case KindDeliveryCancelled:
 		d.Status, d.NextAttemptAt, d.Cancel = DeliveryStatusCancelled, time.Time{}, ""
+	}
+}
+
+// resend begins the schedule again.
+func (d *Delivery) resend(next time.Time) {
+	d.ScheduleBase, d.Status, d.NextAttemptAt, d.Cancel, d.Asked = d.Attempts, DeliveryRetrying, next, "", true
+	if d.Attempts == 0 {
+		d.Status = DeliveryPending
 	}
 }
 

@@ -23,17 +23,33 @@ func routedOne(started bool) domain.Delivery {
 	})[0]
 }
 
+// askedFor is a delivery that no routing made.
+func askedFor() domain.Delivery {
+	fact := &domain.DeliveryCreated{Event: id(9), EventSequence: 7, Endpoint: id(1), EndpointVersion: 3, Retention: "short", Replay: id(60)}
+	return domain.Routed(&domain.Entry{
+		Tenant: "acme", Sequence: 70, Stream: domain.Stream{Kind: domain.StreamDelivery, ID: domain.DerivedDelivery(id(9), id(1))},
+		StreamVersion: 1, Kind: fact.Kind(), Fact: fact, RecordedAt: noon,
+	})[0]
+}
+
 // TestDelivery_Fold: whatever entries come, in turn or not, an error changes nothing, an entry that was folded already
 // changes nothing, and an attempt is open exactly between its start and its end.
 func TestDelivery_Fold(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		d := routedOne(rapid.Bool().Draw(t, "started"))
+		if rapid.Bool().Draw(t, "asked for") {
+			d = askedFor()
+		}
 		var last *domain.Entry
 		for range rapid.IntRange(0, 20).Draw(t, "entries") {
 			number := d.Attempts + rapid.IntRange(0, 2).Draw(t, "number")
 			var fact domain.Fact
-			switch rapid.IntRange(0, 3).Draw(t, "kind") {
+			switch rapid.IntRange(0, 5).Draw(t, "kind") {
+			case 3:
+				fact = &domain.DeliveryResent{Attempts: number - rapid.IntRange(0, 1).Draw(t, "fewer"), NextAttemptAt: noon, Replay: id(61)}
+			case 4:
+				fact = &domain.DeliveryRescheduled{NextAttemptAt: noon}
 			case 0:
 				fact = &domain.AttemptStarted{Number: number, Node: id(41)}
 			case 1:
@@ -56,9 +72,23 @@ func TestDelivery_Fold(t *testing.T) {
 				continue
 			}
 			last = e
-			if _, redriven := fact.(*domain.DeliveryRedriven); before.Status.Ended() && !before.Open &&
-				(!redriven || before.Status != domain.DeliveryDead) {
+			_, redriven := fact.(*domain.DeliveryRedriven)
+			_, resent := fact.(*domain.DeliveryResent)
+			if before.Status.Ended() && !before.Open && !resent && (!redriven || before.Status != domain.DeliveryDead) {
 				t.Fatalf("%s was folded into a delivery that was %s", e.Kind, before.Status)
+			}
+			if before.Open && (resent || redriven || e.Kind == domain.KindDeliveryRescheduled) {
+				t.Fatalf("%s was folded while an attempt was under way", e.Kind)
+			}
+			if (resent || redriven) && (d.Status.Ended() || d.ScheduleBase != d.Attempts || !d.NextAttemptAt.Equal(noon)) {
+				t.Fatalf("%s made it %+v", e.Kind, d)
+			}
+			if before.Asked && !d.Asked || resent && !d.Asked {
+				t.Fatalf("after %s nobody has asked for it", e.Kind)
+			}
+			if settled := d.Status.Ended() && !d.Open; settled && !d.Replay.IsZero() || resent && d.Replay != id(61) ||
+				!settled && !resent && d.Replay != before.Replay {
+				t.Fatalf("after %s, %s, the replay %q has it in hand; before it was %q", e.Kind, d.Status, d.Replay, before.Replay)
 			}
 			if d.Open && d.Node.IsZero() || !d.Open && !d.Node.IsZero() {
 				t.Fatalf("open %v, by node %s", d.Open, d.Node)
@@ -170,6 +200,11 @@ func TestDelivery_FoldOutOfTurn(t *testing.T) {
 		"a redrive of a cancelled one": {true, 3, redriven, []domain.Fact{cancelled, ended(domain.DeliveryStatusCancelled)}},
 		"a redrive while one is open":  {true, 3, &domain.DeliveryRedriven{Attempts: 2}, []domain.Fact{retrying, &domain.AttemptStarted{Number: 2}}},
 		"a redrive by another count":   {true, 2, &domain.DeliveryRedriven{Attempts: 2}, []domain.Fact{dead}},
+		"a resend while one is open":   {true, 1, &domain.DeliveryResent{Attempts: 1}, nil},
+		"a resend by another count":    {true, 2, &domain.DeliveryResent{Attempts: 2}, []domain.Fact{succeeded}},
+		"a retry while one is open":    {true, 1, &domain.DeliveryRescheduled{}, nil},
+		"a retry after the end":        {true, 2, &domain.DeliveryRescheduled{}, []domain.Fact{dead}},
+		"a creation of a routed one":   {false, 1, &domain.DeliveryCreated{}, nil},
 		"a cancellation after success": {true, 2, cancelled, []domain.Fact{succeeded}},
 		"a cancellation after death":   {true, 2, cancelled, []domain.Fact{dead}},
 		"a cancellation after another": {false, 2, cancelled, []domain.Fact{cancelled}},
@@ -219,7 +254,7 @@ func TestRouted(t *testing.T) {
 		}
 	})
 	for kind, fact := range examples() {
-		if kind == domain.KindEventAppended || kind == domain.KindEventRouted {
+		if kind == domain.KindEventAppended || kind == domain.KindEventRouted || kind == domain.KindDeliveryCreated {
 			continue
 		}
 		if got := domain.Routed(&domain.Entry{Kind: kind, Fact: fact, StreamVersion: 1}); got != nil {
@@ -228,5 +263,23 @@ func TestRouted(t *testing.T) {
 	}
 	if got := domain.Routed(&domain.Entry{Kind: domain.KindEventAppended, Damaged: true, StreamVersion: 1}); got != nil {
 		t.Errorf("an entry that doesn't open makes deliveries: %+v", got)
+	}
+}
+
+// TestRouted_AskedFor: the first entry of its stream makes it, as version 1, and folding that again changes nothing.
+func TestRouted_AskedFor(t *testing.T) {
+	t.Parallel()
+	d := askedFor()
+	if d.ID != domain.DerivedDelivery(id(9), id(1)) || d.Version != 1 || d.Status != domain.DeliveryPending || d.Open ||
+		!d.Asked || d.Replay != id(60) || d.Event != id(9) || d.EventSequence != 7 || d.Endpoint != id(1) ||
+		d.EndpointVersion != 3 || d.Retention != "short" || !d.NextAttemptAt.Equal(noon) || d.Tenant != "acme" {
+		t.Fatalf("it is %+v", d)
+	}
+	before := d
+	if err := d.Fold(&domain.Entry{StreamVersion: 1, Fact: &domain.DeliveryCreated{}}); err != nil || !reflect.DeepEqual(before, d) {
+		t.Errorf("folded again: %v, %+v", err, d)
+	}
+	if err := d.Fold(&domain.Entry{StreamVersion: 2, Fact: &domain.DeliveryCreated{}}); err == nil {
+		t.Error("it was created twice")
 	}
 }

@@ -162,6 +162,15 @@ func exampleEventType() domain.EventTypeConfig {
 }
 
 // examples has one fact of every kind, each with every member set.
+func exampleReplay() domain.ReplayConfig {
+	return domain.ReplayConfig{
+		As: domain.AsRedrive, Walk: domain.WalkDeliveries, From: 3, To: 99, Endpoint: id(1), Subscription: id(4),
+		EventTypes: []domain.Pattern{"offer.*"}, Statuses: []domain.DeliveryStatus{domain.DeliveryDead},
+		SkipReasons: []domain.SkipReason{domain.SkipSubscriptionPaused}, Errors: []string{"timeout", "503"}, PerSecond: 12.5,
+		Approval: true,
+	}
+}
+
 func examples() map[domain.Kind]domain.Fact {
 	facts := []domain.Fact{
 		&domain.TenantCreated{Tenant: exampleTenant()},
@@ -194,6 +203,18 @@ func examples() map[domain.Kind]domain.Fact {
 		exampleEvent(), exampleRouting(), exampleStart(), exampleFinish(),
 		&domain.DeliveryRedriven{Attempts: 10, NextAttemptAt: noon},
 		&domain.DeliveryCancelled{Reason: domain.CancelEndpointDeleted},
+		&domain.DeliveryCreated{
+			Event: id(9), EventSequence: 17, Endpoint: id(1), EndpointVersion: 3, Retention: "short", Replay: id(60),
+		},
+		&domain.DeliveryResent{Attempts: 10, NextAttemptAt: noon, Replay: id(60)},
+		&domain.DeliveryRescheduled{NextAttemptAt: noon},
+		&domain.ReplayCreated{Replay: exampleReplay()},
+		&domain.ReplayApproved{}, &domain.ReplayPaused{}, &domain.ReplayResumed{}, &domain.ReplayCancelled{},
+		&domain.ReplayAdvanced{
+			Through: domain.ReplayPlace{Sequence: 17, ID: id(2)},
+			Counts:  domain.ReplayCounts{Examined: 5, Sent: 3, Refused: []domain.ReplayRefusal{{Reason: "event_erased", Count: 2}}},
+		},
+		&domain.ReplayFinished{Problem: "its endpoint is deleted"},
 		&domain.ServerStarted{Node: id(40), Version: "v1.0.0", ConfigurationDigest: "0a1b", EgressAllow: []string{"10.0.0.0/8"}, EgressDeny: []string{"25"}},
 		&domain.LeaseTaken{Node: id(40), Leases: []domain.LeaseEpoch{{Name: "shard/07", Epoch: 3, Partings: []domain.Parting{
 			{Node: id(41), Epoch: 2, Until: time.Date(2026, 7, 1, 12, 0, 20, 0, time.UTC)},

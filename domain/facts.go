@@ -196,7 +196,8 @@ const (
 	SkipFilterBudget       SkipReason = "filter_budget_spent"
 	SkipOwnEndpoint        SkipReason = "speaks_of_this_endpoint"
 	SkipEndpointUnverified SkipReason = "endpoint_unverified"
-	SkipLoop               SkipReason = "loop" // too many webhooks led to the event: EventClass.Loops
+	SkipOthersTest         SkipReason = "test_of_another_endpoint" // of what is asked for; a routing has no such skip
+	SkipLoop               SkipReason = "loop"                     // too many webhooks led to the event: EventClass.Loops
 )
 
 // ByContent reports whether the reason tells something of the event's content.
@@ -226,6 +227,29 @@ type DeliveryRedriven struct {
 	NextAttemptAt time.Time `json:"next_attempt_at"`
 }
 
+// DeliveryCreated is the first entry of a delivery that no routing made: somebody asked for the event to go to the
+// endpoint. The delivery's id is DerivedDelivery's, so that it is made once.
+type DeliveryCreated struct {
+	Event           UUID     `json:"event"`
+	EventSequence   Sequence `json:"event_sequence"`
+	Endpoint        UUID     `json:"endpoint"`
+	EndpointVersion int      `json:"endpoint_version"`    // at that time
+	Retention       string   `json:"retention,omitempty"` // the event's class; empty: RetentionDefault
+	Replay          UUID     `json:"replay,omitzero"`     // that made it; zero: it was asked for alone
+}
+
+// DeliveryResent sets a delivery going again with its schedule from the start, whatever had become of it.
+type DeliveryResent struct {
+	Attempts      int       `json:"attempts"` // made until now; numbers go on from here
+	NextAttemptAt time.Time `json:"next_attempt_at"`
+	Replay        UUID      `json:"replay,omitzero"` // that resent it; zero: it was asked for alone
+}
+
+// DeliveryRescheduled has a waiting delivery's next attempt be due at another time. Its schedule goes on.
+type DeliveryRescheduled struct {
+	NextAttemptAt time.Time `json:"next_attempt_at"`
+}
+
 // DeliveryCancelled ends a delivery that will not be tried again.
 type DeliveryCancelled struct {
 	Reason CancelReason `json:"reason"`
@@ -241,6 +265,32 @@ const (
 	CancelTenantDeleted        CancelReason = "tenant_deleted"
 	CancelErased               CancelReason = "erased"
 )
+
+// ReplayCreated says what a replay was asked to do. Its actor asked for it.
+type ReplayCreated struct{ Replay ReplayConfig }
+
+// ReplayApproved lets a replay begin. Its actor is another principal than who asked for it.
+type ReplayApproved struct{}
+
+// ReplayPaused has a replay set nothing off until it is resumed. What it has set off goes on.
+type ReplayPaused struct{}
+
+// ReplayResumed ends a pause.
+type ReplayResumed struct{}
+
+// ReplayAdvanced says how far a replay has got, in the group that sets off what it has come to since it advanced last.
+type ReplayAdvanced struct {
+	Through ReplayPlace  `json:"through"`
+	Counts  ReplayCounts `json:"counts"` // from the beginning
+}
+
+// ReplayFinished ends a replay that has come to the end of its range, or can't go on.
+type ReplayFinished struct {
+	Problem string `json:"problem,omitempty"` // why it can't go on; empty: it succeeded
+}
+
+// ReplayCancelled ends a replay before it is through. What it has set off goes on.
+type ReplayCancelled struct{}
 
 // ServerStarted says in the instance's log which program began to serve, and how it was configured.
 type ServerStarted struct {
@@ -365,6 +415,16 @@ func (*AttemptStarted) Kind() Kind            { return KindAttemptStarted }
 func (*AttemptFinished) Kind() Kind           { return KindAttemptFinished }
 func (*DeliveryRedriven) Kind() Kind          { return KindDeliveryRedriven }
 func (*DeliveryCancelled) Kind() Kind         { return KindDeliveryCancelled }
+func (*DeliveryCreated) Kind() Kind           { return KindDeliveryCreated }
+func (*DeliveryResent) Kind() Kind            { return KindDeliveryResent }
+func (*DeliveryRescheduled) Kind() Kind       { return KindDeliveryRescheduled }
+func (*ReplayCreated) Kind() Kind             { return KindReplayCreated }
+func (*ReplayApproved) Kind() Kind            { return KindReplayApproved }
+func (*ReplayPaused) Kind() Kind              { return KindReplayPaused }
+func (*ReplayResumed) Kind() Kind             { return KindReplayResumed }
+func (*ReplayAdvanced) Kind() Kind            { return KindReplayAdvanced }
+func (*ReplayFinished) Kind() Kind            { return KindReplayFinished }
+func (*ReplayCancelled) Kind() Kind           { return KindReplayCancelled }
 func (*ServerStarted) Kind() Kind             { return KindServerStarted }
 func (*LeaseTaken) Kind() Kind                { return KindLeaseTaken }
 func (*FollowerStopped) Kind() Kind           { return KindFollowerStopped }

@@ -41,6 +41,18 @@ const (
 	KindDeliveryRedriven  Kind = "delivery.redriven"
 	KindDeliveryCancelled Kind = "delivery.cancelled"
 
+	KindDeliveryCreated     Kind = "delivery.created"
+	KindDeliveryResent      Kind = "delivery.resent"
+	KindDeliveryRescheduled Kind = "delivery.rescheduled"
+
+	KindReplayCreated   Kind = "replay.created"
+	KindReplayApproved  Kind = "replay.approved"
+	KindReplayPaused    Kind = "replay.paused"
+	KindReplayResumed   Kind = "replay.resumed"
+	KindReplayAdvanced  Kind = "replay.advanced"
+	KindReplayFinished  Kind = "replay.finished"
+	KindReplayCancelled Kind = "replay.cancelled"
+
 	KindEventTypeRegistered Kind = "event_type.registered"
 	KindEventTypeUpdated    Kind = "event_type.updated"
 
@@ -63,6 +75,7 @@ type form struct {
 	formats []int
 	empty   func() Fact
 	// critical kinds must be understood: a program that doesn't know one stops at its entries instead of passing them over.
+	// Steps of a delivery or a replay are: passed over, they would leave a version of its stream out.
 	critical bool
 }
 
@@ -96,6 +109,16 @@ var forms = map[Kind]form{
 	KindAttemptFinished:           {formats: []int{1}, empty: func() Fact { return new(AttemptFinished) }},
 	KindDeliveryRedriven:          {formats: []int{1}, empty: func() Fact { return new(DeliveryRedriven) }},
 	KindDeliveryCancelled:         {formats: []int{1}, empty: func() Fact { return new(DeliveryCancelled) }},
+	KindDeliveryCreated:           {formats: []int{2}, critical: true, empty: func() Fact { return new(DeliveryCreated) }},
+	KindDeliveryResent:            {formats: []int{2}, critical: true, empty: func() Fact { return new(DeliveryResent) }},
+	KindDeliveryRescheduled:       {formats: []int{2}, critical: true, empty: func() Fact { return new(DeliveryRescheduled) }},
+	KindReplayCreated:             {formats: []int{2}, critical: true, empty: func() Fact { return new(ReplayCreated) }},
+	KindReplayApproved:            {formats: []int{2}, critical: true, empty: func() Fact { return new(ReplayApproved) }},
+	KindReplayPaused:              {formats: []int{2}, critical: true, empty: func() Fact { return new(ReplayPaused) }},
+	KindReplayResumed:             {formats: []int{2}, critical: true, empty: func() Fact { return new(ReplayResumed) }},
+	KindReplayAdvanced:            {formats: []int{2}, critical: true, empty: func() Fact { return new(ReplayAdvanced) }},
+	KindReplayFinished:            {formats: []int{2}, critical: true, empty: func() Fact { return new(ReplayFinished) }},
+	KindReplayCancelled:           {formats: []int{2}, critical: true, empty: func() Fact { return new(ReplayCancelled) }},
 	KindEventTypeRegistered:       {formats: []int{1}, empty: func() Fact { return new(EventTypeRegistered) }},
 	KindEventTypeUpdated:          {formats: []int{1}, empty: func() Fact { return new(EventTypeUpdated) }},
 	KindProfileAdded:              {formats: []int{1}, empty: func() Fact { return new(ProfileAdded) }},

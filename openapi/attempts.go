@@ -37,6 +37,7 @@ type attemptOut struct {
 	StartedSequence  int64                 `json:"started_sequence" doc:"The entry of the intent." example:"43"`
 	FinishedSequence int64                 `json:"finished_sequence,omitempty" doc:"The entry of the outcome." example:"44"`
 	NextAttemptAt    rest.Stamp            `json:"next_attempt_at,omitzero" doc:"When the next attempt was decided to be due." example:"2026-07-01T12:05:00Z"`
+	CauseSequence    int64                 `json:"cause_sequence" doc:"The entry that set the attempt off: the one that made the delivery, or a later retry, redrive or resend, which says who asked for it and why." example:"42"`
 	DeliveryStatus   domain.DeliveryStatus `json:"delivery_status,omitempty" doc:"The delivery's status from then on." example:"succeeded"`
 }
 
@@ -131,6 +132,7 @@ func showAttempt(ctx context.Context, c *call, a *projections.Attempt) (attemptO
 		Number: a.Started.Number, StartedAt: rest.Stamp(a.Begun.RecordedAt), StartedSequence: int64(a.Begun.Sequence),
 		KeyIDs:        signedWith(a),
 		ProfileDigest: a.Started.ProfileDigest, EndpointVersion: a.Started.EndpointVersion,
+		CauseSequence: int64(a.Cause),
 	}
 	if len(out.KeyIDs) > 0 {
 		out.KeyID = out.KeyIDs[0]

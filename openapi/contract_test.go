@@ -172,6 +172,25 @@ func TestContract(t *testing.T) {
 	c.do("list-attempts", delivery+"/attempts", "")
 	c.do("get-attempt-body", delivery+"/attempts/1/body", "")
 	c.do("redrive-delivery", delivery+"/redrive", `{}`)
+	c.do("retry-delivery", delivery+"/retry", `{"reason":"now"}`)
+	c.do("resend-event", acme+"/events/a/resend", `{"endpoint_id":"`+endpoint+`","reason":"lost"}`)
+	for _, kind := range []string{"redrive", "replay"} {
+		all := acme + "/" + kind + "s"
+		c.do("create-"+kind, all, `{"reason":"x","dry_run":true}`)
+		c.do("create-"+kind, all, `{"reason":"x","approval":true,"rate_limit":5}`)
+		id := domain.NewUUID() // of one that somebody else asked for
+		f.append(domain.Draft{
+			Tenant: "acme", Stream: domain.Stream{Kind: domain.StreamReplay, ID: id}, By: domain.Actor{Principal: domain.NewUUID()},
+			Fact: &domain.ReplayCreated{Replay: domain.ReplayConfig{As: domain.ReplayAs(kind), Approval: true}},
+		})
+		one := all + "/" + id.String()
+		c.do("list-"+kind+"s", all+"?limit=1", "")
+		c.do("get-"+kind, one, "")
+		c.do("approve-"+kind, one+"/approve", `{"reason":"x"}`)
+		c.do("pause-"+kind, one+"/pause", `{"reason":"x"}`)
+		c.do("resume-"+kind, one+"/resume", "")
+		c.do("cancel-"+kind, one+"?reason=over", "")
+	}
 	c.do("list-log", acme+"/log?limit=1000", "")
 	c.do("list-log", acme+"/log?limit=1&order=desc&kind=endpoint.*", "")
 	c.do("get-log-entry", acme+"/log/0", "")

@@ -2,9 +2,7 @@ package openapi
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
 
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/openapi/internal/rest"
@@ -32,6 +30,7 @@ type deliveryOut struct {
 	UpdatedSequence int64                 `json:"updated_sequence" doc:"The entry that changed it last." example:"44"`
 	EndedAt         rest.Stamp            `json:"ended_at,omitzero" doc:"When it ended." example:"2026-07-01T12:05:00.7Z"`
 	EndedSequence   int64                 `json:"ended_sequence,omitempty" doc:"The entry that ended it." example:"48"`
+	Asked           bool                  `json:"asked,omitempty" doc:"Somebody asked for it to be sent (resend): it isn't cancelled for want of subscriptions." example:"true"`
 }
 
 func showDelivery(d *projections.Delivery, event deliveredEvent) deliveryOut {
@@ -43,7 +42,7 @@ func showDelivery(d *projections.Delivery, event deliveredEvent) deliveryOut {
 		NextAttemptAt: rest.Stamp(d.NextAttemptAt), CancelReason: d.Cancel,
 		CreatedAt: rest.Stamp(d.Created.RecordedAt), CreatedSequence: int64(d.Created.Sequence),
 		UpdatedAt: rest.Stamp(d.Updated.RecordedAt), UpdatedSequence: int64(d.Updated.Sequence),
-		EndedAt: rest.Stamp(d.Ended.RecordedAt), EndedSequence: int64(d.Ended.Sequence),
+		EndedAt: rest.Stamp(d.Ended.RecordedAt), EndedSequence: int64(d.Ended.Sequence), Asked: d.Asked,
 	}
 	for _, s := range d.Subscriptions {
 		out.SubscriptionIDs = append(out.SubscriptionIDs, s.ID)
@@ -192,86 +191,4 @@ func findDelivery(
 		return more(r, as, row)
 	})
 	return row, event, n, err
-}
-
-type redriveIn struct {
-	rest.ThingPath
-	rest.PostHeader
-	Body *rest.ReasonBody
-}
-
-// redrive sets a dead delivery going again, with its schedule from the start.
-func redrive(ctx context.Context, c *call, in *redriveIn) (*rest.Made[deliveryOut], error) {
-	var reason string
-	if in.Body != nil {
-		reason = in.Body.Reason
-	}
-	if err := rest.CheckReason("body.reason", reason); err != nil {
-		return nil, err
-	}
-	return rest.Once(ctx, c.Request, rest.Post[rest.Made[deliveryOut]]{
-		Decide: func(ctx context.Context) (domain.Group, error) { return decideRedrive(ctx, c, in.ThingPath, reason) },
-		Answer: func(ctx context.Context, entries []domain.Entry, replayed bool) (*rest.Made[deliveryOut], error) {
-			e := entries[0]
-			as := rest.AsOfQuery{AsOfSequence: rest.Opt[int64]{Value: int64(e.Sequence), Set: true}}
-			row, event, _, err := findDelivery(ctx, c, in.ThingPath, as, nil)
-			if err != nil {
-				return nil, err
-			}
-			out := rest.NewMade(e, replayed, "/v1/tenants/"+string(c.Tenant)+"/deliveries/"+row.ID.String(),
-				showDelivery(&row, event))
-			out.ETag = ""
-			return out, nil
-		},
-	})
-}
-
-// decideRedrive refuses what isn't dead, and what has no endpoint any more.
-func decideRedrive(ctx context.Context, c *call, in rest.ThingPath, reason string) (domain.Group, error) {
-	id, err := in.UUID()
-	if err != nil {
-		return domain.Group{}, err
-	}
-	stream := domain.Stream{Kind: domain.StreamDelivery, ID: id}
-	// The delivery changes without anybody asking: its version is read first, so that a change in between is a
-	// conflict.
-	last, err := domain.Select(ctx, c.Log,
-		domain.Query{Tenant: c.Tenant, Stream: stream, Descending: true, Limit: 1, HeadersOnly: true})
-	if err != nil {
-		return domain.Group{}, err
-	}
-	var row projections.Delivery
-	_, err = rest.Now(ctx, c.Request, func(r projections.Reader) error {
-		if row, err = r.Delivery(ctx, id, projections.AsOf{}); err != nil {
-			return err
-		}
-		if !c.Opens(row.Endpoint) {
-			return domain.ErrNotFound
-		}
-		_, err = r.Endpoint(ctx, row.Endpoint, projections.AsOf{})
-		if isNotFound(err) {
-			return rest.Refuse(http.StatusConflict, "endpoint_deleted",
-				"The delivery's endpoint is deleted: there is nowhere to send it.")
-		}
-		return err
-	})
-	if err != nil {
-		return domain.Group{}, err
-	}
-	fact, err := row.Redrive(c.Clock())
-	if errors.Is(err, domain.ErrConflict) {
-		return domain.Group{}, rest.Refuse(http.StatusConflict, "not_dead",
-			"Only a dead delivery can be redriven; this one is "+string(row.Status)+".")
-	}
-	if err != nil {
-		return domain.Group{}, err
-	}
-	expected := 0
-	if len(last) > 0 {
-		expected = last[0].StreamVersion
-	}
-	return domain.Group{Drafts: []domain.Draft{{
-		Tenant: c.Tenant, Stream: stream, Expected: expected, By: c.By(), Cause: row.Updated.Sequence, Fact: fact,
-		Reason: reason,
-	}}}, nil
 }

@@ -17,7 +17,7 @@ func TestDelivery_Held(t *testing.T) {
 	const acme = "/v1/tenants/acme"
 	endpoint := f.post(f.operator, acme+"/endpoints", `{"name":"e","url":"https://receiver.example/"}`).want(http.StatusCreated).text("id")
 	event := f.event("acme", "x")
-	id := f.fanOut(event, domain.NewUUID(), endpoint)[0]
+	id := f.deliver(event, endpoint)
 	f.attempt(event, endpoint, id, 1, domain.DeliveryDead)
 	f.settle()
 	path := acme + "/deliveries/" + id.String()

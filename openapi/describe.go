@@ -195,7 +195,8 @@ func descriptions() map[string]string {
 		"get-attempt-body": "The exact bytes, built again from the log and checked against the hash that was " +
 			"recorded. With as_of, 404 unless the attempt had begun by then.",
 		"redrive-delivery": "Sets a dead delivery going again, with its schedule from the start. Attempt " +
-			"numbers go on.",
+			"numbers go on. Refused with 409, and the dead letter stays, where nothing can come of it: " +
+			"endpoint_deleted, subscriptions_deleted, event_erased.",
 		"get-state": "The tenant's whole configuration and the numbers of its deliveries by status, now or as of a " +
 			"moment. The member state follows from the log up to Hooktrail-Sequence alone, so every server and every " +
 			"independent fold of the log has the same one. Its hash, in Hooktrail-State-SHA256 and state_sha256, is " +
@@ -223,6 +224,35 @@ func descriptions() map[string]string {
 		"list-reconciliations": "In the order in which they were asked for. The log is searched in bounded steps: a page " +
 			"can have fewer items than asked for, or none, and a cursor.",
 		"get-reconciliation": "Its status, and its result once it has succeeded.",
+		"retry-delivery": "Has the next attempt of a waiting delivery due now; its schedule goes on from there. Where it is " +
+			"due already nothing changes. While an attempt is under way: 409 attempt_in_progress; after the end: 409 not_waiting.",
+		"resend-event": "Sends one event to one endpoint, whatever became of it before. A delivery that has ended " +
+			"(succeeded, dead or cancelled) goes again, with its schedule from the start; where the event was skipped or " +
+			"never matched, a delivery is made: there is never more than one for an event and an endpoint. It doesn't " +
+			"hang on subscriptions. One that is still under way: 409 not_ended. While the endpoint is paused or disabled, it " +
+			"waits. A receiver's key resends what was sent to its endpoint before.",
+		"create-redrive": "Sends in bulk what the filter chooses: deliveries in a status (dead by default), or what was skipped for a reason, in the order of the log. " +
+			"It goes on in the background, below fresh deliveries, also after the server has died, and sends nothing twice. " +
+			"What can't or may not be sent is refused and counted. With dry_run: 200, and nothing is appended. " +
+			"With approval it waits for another principal. There is one delivery for an event and an endpoint, always.",
+		"list-redrives":  "In order of creation, as they are now.",
+		"get-redrive":    "How far it has got, and what has become of what it sent.",
+		"cancel-redrive": "It sets nothing off any more. What it has set off goes on.",
+		"pause-redrive":  "It sets nothing off until it is resumed. What it has set off goes on.",
+		"resume-redrive": "Ends a pause.",
+		"approve-redrive": "Lets it begin. Who approves is another principal than who asked for it, and neither made the " +
+			"other's key; else 403 own_request.",
+		"create-replay": "Sends in bulk what was sent in a range, whatever became of it; or, with endpoint_id, all events of the range to that one endpoint, which may be new, in the order of the log. " +
+			"It goes on in the background, below fresh deliveries, also after the server has died, and sends nothing twice. " +
+			"What can't or may not be sent is refused and counted. With dry_run: 200, and nothing is appended. " +
+			"With approval it waits for another principal. There is one delivery for an event and an endpoint, always.",
+		"list-replays":  "In order of creation, as they are now.",
+		"get-replay":    "How far it has got, and what has become of what it sent.",
+		"cancel-replay": "It sets nothing off any more. What it has set off goes on.",
+		"pause-replay":  "It sets nothing off until it is resumed. What it has set off goes on.",
+		"resume-replay": "Ends a pause.",
+		"approve-replay": "Lets it begin. Who approves is another principal than who asked for it, and neither made the " +
+			"other's key; else 403 own_request.",
 		"list-log": "The audit query: every entry of the tenant's log, or those that the filters " +
 			"choose. The operator may ask the instance's own log, under the name _instance.",
 		"get-log-entry": "One entry, with the exact bytes that went into the tenant's Merkle tree.",

@@ -20,6 +20,7 @@ import (
 
 	"github.com/hooktrail/hooktrail/adapters/dispatch"
 	"github.com/hooktrail/hooktrail/adapters/reconcile"
+	"github.com/hooktrail/hooktrail/adapters/replay"
 	"github.com/hooktrail/hooktrail/adapters/schema"
 	"github.com/hooktrail/hooktrail/adapters/webhook"
 	"github.com/hooktrail/hooktrail/adapters/webhook/guide"
@@ -71,7 +72,7 @@ func newFixture(t testing.TB) *fixture {
 	f.server = openapi.Server{
 		Log: f.log, Claims: f.log, Views: f.views, Directory: directory, Vault: f.secrets, Fingerprints: f.secrets,
 		Profiles: webhook.Offers{Embedded: profiles, Known: known}, Schemas: schema.NewCache(), Guides: guide.Guides{Known: known},
-		Previewer: dispatch.Previewer{}, Courier: (*courier)(f), Readiness: f, Node: domain.NewUUID(), Webhooks: webhooks(t),
+		Previewer: dispatch.Previewer{}, Courier: (*courier)(f), Replays: replay.Previewer{Log: readable{f.log}, State: f.views}, Readiness: f, Node: domain.NewUUID(), Webhooks: webhooks(t),
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 			_, _ = io.WriteString(w, "up 1\n")
@@ -87,6 +88,22 @@ func newFixture(t testing.TB) *fixture {
 	f.useServer()
 	f.begin()
 	return f
+}
+
+// readable is a log that reads several entries at once.
+type readable struct{ domain.Log }
+
+// Entries implements replay.Log.
+func (l readable) Entries(ctx context.Context, tenant domain.TenantID, sequences []domain.Sequence) (found []domain.Entry, err error) {
+	for _, from := range sequences {
+		to := from + 1
+		entries, err := domain.Select(ctx, l, domain.Query{Tenant: tenant, From: &from, To: &to, Limit: 1})
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, entries...)
+	}
+	return found, nil
 }
 
 // Ready implements openapi.Readiness.

@@ -29,13 +29,17 @@ func (f *fixture) event(tenant, id string) domain.Entry {
 // deliver routes an event to an endpoint and returns the delivery.
 func (f *fixture) deliver(event domain.Entry, endpoint string) domain.UUID {
 	f.t.Helper()
-	return f.fanOut(event, domain.NewUUID(), endpoint)[0]
+	return f.fanOut(event, domain.UUID{}, endpoint)[0]
 }
 
-// fanOut routes an event to endpoints in one entry, by one subscription, and returns the deliveries.
+// fanOut routes an event to endpoints in one entry, by one subscription (zero: by none), and returns the deliveries.
 func (f *fixture) fanOut(event domain.Entry, subscription domain.UUID, endpoints ...string) (ids []domain.UUID) {
 	f.t.Helper()
 	fact := &domain.EventRouted{Routing: domain.Routing{Complete: true}}
+	var matches []domain.SubscriptionMatch
+	if !subscription.IsZero() {
+		matches = []domain.SubscriptionMatch{{ID: subscription, Version: 1}}
+	}
 	for _, endpoint := range endpoints {
 		target, err := domain.ParseUUID(endpoint)
 		if err != nil {
@@ -43,7 +47,7 @@ func (f *fixture) fanOut(event domain.Entry, subscription domain.UUID, endpoints
 		}
 		ids = append(ids, domain.NewUUID())
 		fact.Routing.Deliveries = append(fact.Routing.Deliveries, domain.RoutedDelivery{
-			ID: ids[len(ids)-1], Endpoint: target, EndpointVersion: 1, Subscriptions: []domain.SubscriptionMatch{{ID: subscription, Version: 1}},
+			ID: ids[len(ids)-1], Endpoint: target, EndpointVersion: 1, Subscriptions: matches,
 		})
 	}
 	f.append(domain.Draft{Tenant: event.Tenant, Stream: event.Stream, Expected: domain.AnyVersion, Cause: event.Sequence, Fact: fact})

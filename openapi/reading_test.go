@@ -383,7 +383,11 @@ func TestDelivery(t *testing.T) {
 	endpoint := f.post(f.operator, acme+"/endpoints", `{"name":"e","url":"https://receiver.example/"}`).want(http.StatusCreated).text("id")
 	event := f.event("acme", "x")
 	f.get(f.operator, acme+"/events/x/routing").want(http.StatusOK)
-	subscription := domain.NewUUID()
+	made := f.post(f.operator, acme+"/subscriptions", `{"endpoint_id":"`+endpoint+`","event_types":["other"]}`).want(http.StatusCreated)
+	subscription, err := domain.ParseUUID(made.text("id"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	id := f.fanOut(event, subscription, endpoint)[0]
 	routing := f.get(f.operator, acme+"/events/x/routing").want(http.StatusOK)
 	if routing.value("complete") != true || routing.text("deliveries.0.id") != id.String() || routing.text("deliveries.0.endpoint_id") != endpoint {

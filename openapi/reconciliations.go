@@ -28,11 +28,6 @@ type reconciliationOut struct {
 	Received     *receivedOut     `json:"received,omitempty" doc:"The comparison with the receiver's list."`
 }
 
-type progressOut struct {
-	Done  int64 `json:"done" doc:"Entries of the log that were looked at." example:"2000"`
-	Total int64 `json:"total" doc:"Of so many." example:"4712"`
-}
-
 type receivedListOut struct {
 	SHA256 string `json:"sha256" doc:"Of the list's bytes, in hex." example:"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"`
 	Bytes  int64  `json:"bytes" doc:"Its length." example:"40960"`

@@ -146,6 +146,9 @@ func oneOfEach(f *fixture, tenant string) things {
 	add("registrations", `{"name":"r","event_types":["*"]}`)
 	add("subscriptions", `{"endpoint_id":"`+made.id["endpoints"]+`","event_types":["*"]}`)
 	made.id["reconciliations"] = f.reconciled(f.post(f.operator, path+"/reconciliations", `{}`)).text("id")
+	for _, kind := range []string{"redrives", "replays"} {
+		made.id[kind] = f.post(f.operator, path+"/"+kind, `{"reason":"x"}`).want(http.StatusAccepted).text("id")
+	}
 	event := f.event(tenant, "of-"+tenant)
 	delivery := f.deliver(event, made.id["endpoints"])
 	f.attempt(event, made.id["endpoints"], delivery, 1, domain.DeliveryDead)
@@ -179,8 +182,12 @@ func TestRoles_Foreign(t *testing.T) {
 		if op.Method == http.MethodGet { // so that what isn't found below is there
 			f.get(f.operator, acme.target(op, "acme")).want(http.StatusOK)
 		}
+		body := map[bool]string{true: `{}`}[op.Body != ""]
+		if op.ID == "resend-event" { // which can't do without
+			body = `{"endpoint_id":"` + acme.id["endpoints"] + `","reason":"x"}`
+		}
 		for _, role := range op.Roles {
-			got := f.do(keys[role], op.Method, acme.target(op, "other"), map[bool]string{true: `{}`}[op.Body != ""], "Content-Type", op.Body)
+			got := f.do(keys[role], op.Method, acme.target(op, "other"), body, "Content-Type", op.Body)
 			if got.Code != http.StatusNotFound || got.text("code") != "not_found" {
 				t.Errorf("%s as %s: status %d %s", op.ID, role, got.Code, got.Body)
 			}

@@ -31,6 +31,7 @@ type Server struct {
 	Lanes        Lanes // nil: this process delivers nothing
 	Guides       Guides
 	Reconciler   Reconciler
+	Replays      Replays
 	Readiness    Readiness
 
 	CursorKey []byte      // authenticates cursors of lists, the same in every process; nil: one of this process alone
@@ -126,6 +127,12 @@ type Previewer interface {
 	Preview(
 		ctx context.Context, c *projections.Config, tenant domain.TenantID, e *domain.EventAppended,
 	) (domain.Routing, domain.Verdicts, error)
+}
+
+// Replays says what bulks of deliveries would do.
+type Replays interface {
+	// Preview goes through all that a replay would, and appends nothing.
+	Preview(ctx context.Context, tenant domain.TenantID, config domain.ReplayConfig) (projections.ReplayPreview, error)
 }
 
 // Courier speaks with receivers.

@@ -45,8 +45,14 @@ func apply(s Store, e domain.Entry) error {
 		return applyRouting(s, &e, f.Routing, f.Verdicts)
 	case *domain.EventRouted:
 		return applyRouting(s, &e, f.Routing, f.Verdicts)
-	case *domain.AttemptStarted, *domain.AttemptFinished, *domain.DeliveryRedriven, *domain.DeliveryCancelled:
+	case *domain.DeliveryCreated:
+		return s.PutDelivery(Routed(&e)[0], nil)
+	case *domain.AttemptStarted, *domain.AttemptFinished, *domain.DeliveryRedriven, *domain.DeliveryResent,
+		*domain.DeliveryRescheduled, *domain.DeliveryCancelled:
 		return foldDelivery(s, &e)
+	case *domain.ReplayCreated, *domain.ReplayApproved, *domain.ReplayPaused, *domain.ReplayResumed, *domain.ReplayAdvanced,
+		*domain.ReplayFinished, *domain.ReplayCancelled:
+		return s.FoldReplay(&e)
 	case *domain.ProfileAdded:
 		return s.PutProfile(Profile{ProfileName: f.Profile, ID: e.Stream.ID, Document: f.Document, Added: OriginOf(e)})
 	case *domain.TenantRegistered, *domain.TenantUnregistered, *domain.ServerStarted, *domain.LeaseTaken,
@@ -77,14 +83,22 @@ func applyRouting(s Store, e *domain.Entry, r domain.Routing, v domain.Verdicts)
 }
 
 // foldDelivery folds a step of a delivery. A step of an unknown delivery is a defect, unless the entry that made the
-// delivery can't be read any more.
+// delivery can't be read any more. That is known of an event's entry. Of an entry that began the delivery's own stream it
+// isn't, so steps of a delivery with a derived id are passed over.
 func foldDelivery(s Store, e *domain.Entry) error {
 	err := s.FoldDelivery(e)
-	if !errors.Is(err, domain.ErrNotFound) {
-		return err
+	if !errors.Is(err, domain.ErrNotFound) || domain.Derived(e.Stream.ID) {
+		return ignoreNotFound(err)
 	}
 	if lost, unknown := s.Lost(e.Tenant, e.Cause); unknown != nil || lost {
 		return unknown
+	}
+	return err
+}
+
+func ignoreNotFound(err error) error {
+	if errors.Is(err, domain.ErrNotFound) {
+		return nil
 	}
 	return err
 }
@@ -150,10 +164,9 @@ func applyErased(s Store, e domain.Entry) error {
 		}
 		return s.PutEvent(Event{ID: id, Tenant: e.Tenant, LeafHash: leafHash(e.Leaf), Created: at, Erased: true})
 	case domain.StreamDelivery:
-		if err := s.FoldDelivery(&e); !errors.Is(err, domain.ErrNotFound) {
-			return err
-		}
-		return nil // so was the entry that made it
+		return ignoreNotFound(s.FoldDelivery(&e)) // so was the entry that made it
+	case domain.StreamReplay:
+		return s.FoldReplay(&e)
 	case domain.StreamTenant:
 		return putTenant(s, e, domain.TenantConfig{ID: e.Tenant}, true)
 	case domain.StreamKey:
@@ -179,6 +192,8 @@ func applyDamaged(s Store, e domain.Entry) error {
 		return s.PutEvent(Event{ID: e.Stream.ID, Tenant: e.Tenant, LeafHash: leafHash(e.Leaf), Created: OriginOf(e), Damaged: true})
 	case domain.StreamDelivery:
 		return foldDelivery(s, &e)
+	case domain.StreamReplay:
+		return s.FoldReplay(&e)
 	case domain.StreamTenant, domain.StreamKey, domain.StreamEndpoint, domain.StreamSubscription, domain.StreamEventType,
 		domain.StreamProfile:
 		return fmt.Errorf("the content is damaged: hooktrail verify says more")

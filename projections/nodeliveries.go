@@ -17,5 +17,8 @@ func (noDeliveries) PutDelivery(Delivery, *domain.AttemptStarted) error { return
 // FoldDelivery implements Store.
 func (noDeliveries) FoldDelivery(*domain.Entry) error { return nil }
 
+// FoldReplay implements Store.
+func (noDeliveries) FoldReplay(*domain.Entry) error { return nil }
+
 // Lost implements Store.
 func (noDeliveries) Lost(domain.TenantID, domain.Sequence) (bool, error) { return true, nil }

@@ -115,6 +115,9 @@ type Reader interface {
 	// DeliveryCounts counts the deliveries of the tenant by status. Where many have moved on since the moment, it goes
 	// through the log for each of them.
 	DeliveryCounts(ctx context.Context, as AsOf) (DeliveryCounts, error)
+	// Replay and Replays show replays as they are now, whatever the moment; Replays lists those that were asked for under a name.
+	Replay(ctx context.Context, id domain.UUID) (Replay, error)
+	Replays(ctx context.Context, as domain.ReplayAs, page Page) ([]Replay, error)
 	// Attempts lists a delivery's attempts by number; one not finished by the moment has no Result.
 	Attempts(ctx context.Context, delivery domain.UUID, as AsOf) ([]Attempt, error)
 }

@@ -90,6 +90,75 @@ type Delivery struct {
 	Ended   Origin // zero while it isn't ended
 }
 
+// Replay is a replay and what became of the deliveries that it has set off.
+type Replay struct {
+	domain.Replay
+	Results ReplayResults
+	Created Origin
+	Updated Origin
+}
+
+// ReplayResults counts deliveries that a replay has set off. Those that have ended, with no attempt under way, are counted by
+// how they ended.
+type ReplayResults struct {
+	Succeeded, Dead, Cancelled int
+	Tried                      int // an attempt has ended since they were set off, or they have ended without
+}
+
+// Add adds other counts.
+func (r *ReplayResults) Add(o ReplayResults) {
+	r.Succeeded, r.Dead, r.Cancelled, r.Tried = r.Succeeded+o.Succeeded, r.Dead+o.Dead, r.Cancelled+o.Cancelled, r.Tried+o.Tried
+}
+
+// end counts a delivery that has ended.
+func (r *ReplayResults) end(s domain.DeliveryStatus) {
+	switch s {
+	case domain.DeliverySucceeded:
+		r.Succeeded++
+	case domain.DeliveryDead:
+		r.Dead++
+	case domain.DeliveryStatusCancelled:
+		r.Cancelled++
+	}
+}
+
+// ReplayPreview is what a replay would do.
+type ReplayPreview struct {
+	Counts  domain.ReplayCounts
+	Problem string // why it would fail
+	Sample  []ReplaySample
+}
+
+// ReplaySample is one delivery that a replay would set off.
+type ReplaySample struct {
+	Event    Event
+	Endpoint domain.UUID
+	Delivery domain.UUID
+}
+
+// Unfinished is how many of the deliveries that it has set off haven't ended.
+func (r *Replay) Unfinished() int {
+	return r.Counts.Sent - r.Results.Succeeded - r.Results.Dead - r.Results.Cancelled
+}
+
+// Untried is how many of the deliveries that it has set off haven't been tried since.
+func (r *Replay) Untried() int { return r.Counts.Sent - r.Results.Tried }
+
+// Fold applies an entry of the replay's stream.
+func (r *Replay) Fold(e *domain.Entry) error {
+	if e.StreamVersion <= r.Version {
+		return nil
+	}
+	if err := r.Replay.Fold(e); err != nil {
+		return err
+	}
+	r.Updated = OriginOf(*e)
+	if e.StreamVersion == 1 {
+		r.Created = r.Updated
+	}
+	return nil
+}
+
 // Attempt is one attempt of a delivery. Result is nil until it is finished.
 type Attempt struct {
 	Delivery domain.UUID
@@ -97,7 +166,8 @@ type Attempt struct {
 	Started  domain.AttemptStarted
 	Result   *domain.AttemptResult
 	Begun    Origin
-	Finished Origin // zero until it is finished
+	Cause    domain.Sequence // of the entry that set it off
+	Finished Origin          // zero until it is finished
 	// BodySize is the length of the answer's body as kept; the log has the bytes at Finished.
 	BodySize int
 	// Erased reports that what went over the wire was destroyed: Result has the outcome only.

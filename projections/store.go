@@ -28,6 +28,10 @@ type Store interface {
 	// ends one, to its endpoint's health. A delivery that the Store doesn't know is domain.ErrNotFound.
 	FoldDelivery(e *domain.Entry) error
 
+	// FoldReplay applies an entry of a replay's stream to the replay, which it makes at its first one. Its
+	// results are counted by FoldDelivery (Delivery.FoldOf).
+	FoldReplay(e *domain.Entry) error
+
 	// Lost reports whether some of the routing of the event at a sequence can't be read, so that not all of its
 	// deliveries are known.
 	Lost(tenant domain.TenantID, event domain.Sequence) (bool, error)

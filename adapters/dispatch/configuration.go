@@ -42,18 +42,10 @@ func (c configuration) doom(of *domain.Delivery, endpoint *domain.Endpoint) doma
 	if _, ok := c.Tenant(of.Tenant); !ok {
 		return domain.CancelTenantDeleted
 	}
-	if endpoint == nil {
-		return domain.CancelEndpointDeleted
-	}
-	for _, s := range of.Subscriptions {
-		if _, ok := c.Subscription(of.Tenant, s.ID); ok {
-			return ""
-		}
-	}
-	if len(of.Subscriptions) == 0 { // a test, which no subscription asked for
-		return ""
-	}
-	return domain.CancelSubscriptionsDeleted
+	return of.Doom(endpoint != nil, func(id domain.UUID) bool {
+		_, ok := c.Subscription(of.Tenant, id)
+		return ok
+	})
 }
 
 // wants reports whether a subscription of a tenant asks for operational events of a type.

@@ -1,6 +1,8 @@
 package dispatch_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -375,7 +377,7 @@ func (m *model) step(w *world) {
 			m.gone = append(m.gone, id)
 		}
 	case 4:
-		m.redrive(w)
+		m.sendAgain(w)
 	default:
 		for range 1 + m.random.IntN(12) {
 			w.event("a")
@@ -395,16 +397,42 @@ func (m *model) resume(w *world, id domain.UUID) {
 	m.endpoints = append(m.endpoints, id)
 }
 
-func (m *model) redrive(w *world) {
-	for _, d := range w.deliveries() {
-		if d.Status == domain.DeliveryDead {
-			fact, err := d.Redrive(time.Now())
-			if err != nil {
-				w.t.Fatalf("%v", err)
-			}
-			w.append(acme, domain.Stream{Kind: domain.StreamDelivery, ID: d.ID}, d.Version, d.EventSequence, fact)
+// sendAgain redrives, resends or retries a delivery, or makes one of an event that went to no other endpoint, as far as the
+// log still allows it.
+func (m *model) sendAgain(w *world) {
+	deliveries := w.deliveries()
+	if len(deliveries) == 0 {
+		return
+	}
+	d := deliveries[m.random.IntN(len(deliveries))]
+	draft := domain.Draft{
+		Tenant: acme, Stream: domain.Stream{Kind: domain.StreamDelivery, ID: d.ID}, Expected: d.Version, Cause: d.EventSequence,
+	}
+	switch m.random.IntN(3) {
+	case 0:
+		to := m.endpoints[m.random.IntN(len(m.endpoints))]
+		if slices.ContainsFunc(deliveries, func(o projections.Delivery) bool { return o.Event == d.Event && o.Endpoint == to }) {
 			return
 		}
+		draft.Stream.ID, draft.Expected = domain.DerivedDelivery(d.Event, to), 0
+		draft.Fact = &domain.DeliveryCreated{Event: d.Event, EventSequence: d.EventSequence, Endpoint: to, EndpointVersion: 1}
+	case 1:
+		if fact, err := d.Resend(time.Now(), domain.UUID{}); err == nil {
+			draft.Fact = fact
+		}
+	default:
+		if fact, err := d.RetryNow(time.Now()); err == nil && fact != nil {
+			draft.Fact = fact
+		} else if fact, err := d.Redrive(time.Now()); err == nil {
+			draft.Fact = fact
+		}
+	}
+	if draft.Fact == nil {
+		return
+	}
+	_, err := domain.AppendOne(context.Background(), w.memory, domain.Group{Drafts: []domain.Draft{draft}})
+	if err != nil && !errors.Is(err, domain.ErrConflict) {
+		w.t.Fatalf("%s: %v", draft.Fact.Kind(), err)
 	}
 }
 

@@ -23,7 +23,9 @@
 //	[2] delivery.attempt_started   recorder, for a worker that has claimed the delivery when it was due
 //	[3] delivery.attempt_finished  recorder, for the worker that made the attempt; in the background, for an attempt that
 //	                               nobody has in hand: unknown, or not_sent. It names the next attempt's time (retry.go)
-//	[4] delivery.redriven          the API
+//	[4] delivery.redriven, .resent the API and replays; a resend also leaves succeeded and cancelled. Theirs is also
+//	                               delivery.created, which makes a delivery as [1] does, and delivery.rescheduled, which
+//	                               has one that waits be due now
 //	[5] delivery.cancelled         recorder, in the background, when the endpoint, all subscriptions that matched or the
 //	                               tenant are deleted, or the event was erased
 //
@@ -177,6 +179,9 @@
 // nothing but failures is judged in the background, only when a delivery's schedule has just ended, and by the views as
 // of that entry; a judgement says until when the next one can't differ, so that an endpoint that is down isn't judged
 // at every dead delivery.
+//
+// What a replay has in hand goes when nothing else of its endpoint is due, so a bulk of old deliveries costs a new one at
+// most the time of an attempt. It counts by the delivery's fact, in every owner's memory alike.
 //
 // A receiver that gets too much slows down its whole lane: until the time that it asks for nothing begins, then one
 // attempt goes first, and the others only when the receiver no longer complains. Deliveries that wait count no

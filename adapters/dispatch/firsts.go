@@ -47,7 +47,8 @@ func (f *firsts) reserve(tenant domain.TenantID, drafts []domain.Draft, now time
 }
 
 // prepare occupies a slot for a delivery that is about to be made and prepares its first attempt. It returns nil when
-// that can't begin at once: the shard is another node's, the endpoint has no free slot or something is due before;
+// that can't begin at once: the shard is another node's, the endpoint has no free slot or something is due before, other
+// than by a replay;
 // lanes.mu is held.
 func (f *firsts) prepare(tenant domain.TenantID, r *domain.RoutedDelivery, now time.Time) *attempt {
 	ls := f.lanes
@@ -59,7 +60,7 @@ func (f *firsts) prepare(tenant domain.TenantID, r *domain.RoutedDelivery, now t
 		return nil // another URL or key would be used, or a pause not be seen
 	}
 	l := sh.lane(tenant, r.Endpoint)
-	if next := l.window.first(now); !ls.slots.vacant(l) || next != nil && next.due(now) {
+	if next := l.window.first(now); !ls.slots.vacant(l) || next != nil && next.due(now) && !next.replayed() {
 		return nil
 	}
 	if ok, _ := l.takeToken(now); !ok {

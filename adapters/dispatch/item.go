@@ -60,6 +60,9 @@ func (it *item) key() domain.WaitingKey {
 // fresh reports whether no attempt has ended yet.
 func (it *item) fresh() bool { return it.delivery.Status == domain.DeliveryPending }
 
+// replayed reports whether a replay has the delivery in hand.
+func (it *item) replayed() bool { return !it.delivery.Replay.IsZero() }
+
 // due reports whether an attempt may be made now. A first one always may: its time is the database's, whose clock may
 // be ahead of this one.
 func (it *item) due(now time.Time) bool { return it.fresh() || !it.delivery.NextAttemptAt.After(now) }
@@ -81,7 +84,7 @@ func endedBy(entries []domain.Entry) bool {
 			open = true
 		case *domain.AttemptFinished:
 			ended, open = f.Result.Status.Ended(), false
-		case *domain.DeliveryRedriven:
+		case *domain.DeliveryRedriven, *domain.DeliveryResent:
 			ended = false
 		case *domain.DeliveryCancelled:
 			ended = true

@@ -292,7 +292,7 @@ func (l *lane) ahead() []domain.Sequence {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	var sequences []domain.Sequence
-	for _, h := range []itemHeap{l.window.fresh, l.window.retries} {
+	for _, h := range []itemHeap{l.window.fresh, l.window.retries, l.window.replayed} {
 		for _, it := range h[:min(len(h), 2*contentPage)] { // the first ones of a heap are among the next
 			sequences = append(sequences, it.delivery.EventSequence)
 		}

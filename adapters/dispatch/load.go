@@ -219,14 +219,13 @@ func (ld *loader) fold(e *domain.Entry) error {
 	}
 	switch e.Stream.Kind {
 	case domain.StreamEvent:
-		for _, delivery := range domain.Routed(e) {
-			id := delivery.ID
-			if ld.shards[shardOf(id)] && ld.items[id] == nil && (ld.only.IsZero() || ld.only == delivery.Endpoint) {
-				ld.add(&item{delivery: delivery, position: e.Position})
-			}
-		}
+		ld.create(e)
 	case domain.StreamDelivery:
-		if !ld.shards[shardOf(e.Stream.ID)] {
+		switch {
+		case !ld.shards[shardOf(e.Stream.ID)]:
+			return nil
+		case e.Kind == domain.KindDeliveryCreated: // one that can't be read makes none, as an event's
+			ld.create(e)
 			return nil
 		}
 		it := ld.items[e.Stream.ID]
@@ -242,6 +241,16 @@ func (ld *loader) fold(e *domain.Entry) error {
 		}
 	}
 	return nil
+}
+
+// create adds the deliveries that an entry makes.
+func (ld *loader) create(e *domain.Entry) {
+	for _, delivery := range domain.Routed(e) {
+		id := delivery.ID
+		if ld.shards[shardOf(id)] && ld.items[id] == nil && (ld.only.IsZero() || ld.only == delivery.Endpoint) {
+			ld.add(&item{delivery: delivery, position: e.Position})
+		}
+	}
 }
 
 // add inserts a delivery that was routed after the rows were read, unless it sorts after the horizon. Deliveries before

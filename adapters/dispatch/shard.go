@@ -219,7 +219,12 @@ func (sh *shard) lane(tenant domain.TenantID, endpoint domain.UUID) *lane {
 func (sh *shard) foldDelivery(e *domain.Entry) error {
 	it := sh.items[e.Stream.ID]
 	if it == nil {
-		if _, ok := e.Fact.(*domain.DeliveryRedriven); !ok {
+		made := domain.Routed(e)
+		switch {
+		case len(made) > 0:
+			sh.admit(&item{delivery: made[0], position: e.Position})
+			return nil
+		case e.Fact == nil || !e.Kind.SetsOff():
 			return nil // it lies beyond a window and was ended by somebody else
 		}
 		it = newPlaceholder(e)

@@ -16,17 +16,22 @@ type window struct {
 	// Deliveries that no attempt was made for are kept apart: they are due whatever their time (item.due), and must not
 	// wait behind a retry that isn't.
 	fresh, retries itemHeap
+	// What a replay has in hand is apart, too: it goes when nothing else is due.
+	replayed itemHeap
 	// more: deliveries with keys behind horizon are, or may be, waiting beyond. Those up to horizon are all here.
 	more    bool
 	horizon domain.WaitingKey
 }
 
 // len is how many there are.
-func (w *window) len() int { return len(w.fresh) + len(w.retries) }
+func (w *window) len() int { return len(w.fresh) + len(w.retries) + len(w.replayed) }
 
-// heapOf is the heap of an item. Its status doesn't change while it is there.
+// heapOf is the heap of an item. What it goes by doesn't change while the item is there.
 func (w *window) heapOf(it *item) *itemHeap {
-	if it.fresh() {
+	switch {
+	case it.replayed():
+		return &w.replayed
+	case it.fresh():
 		return &w.fresh
 	}
 	return &w.retries
@@ -41,11 +46,24 @@ func (w *window) put(it *item) bool {
 	return true
 }
 
-// first returns the next item that is due without taking it: the first in the order of keys. When none is, it returns
-// the one that will be due next, and nil when there is none in memory.
+// first returns the next item that is due without taking it: the first in the order of keys, and one that a replay has in
+// hand only when no other is due. When none is, it returns the one that will be due next, and nil when there is none in
+// memory.
 func (w *window) first(now time.Time) *item {
+	it := w.ownFirst(now)
+	if len(w.replayed) == 0 || it != nil && it.due(now) {
+		return it
+	}
+	if r := w.replayed[0]; it == nil || r.due(now) || r.key().Compare(it.key()) < 0 {
+		return r
+	}
+	return it
+}
+
+// ownFirst is first without what replays have in hand.
+func (w *window) ownFirst(now time.Time) *item {
 	switch {
-	case w.len() == 0:
+	case len(w.fresh)+len(w.retries) == 0:
 		return nil
 	case len(w.fresh) == 0:
 		return w.retries[0]
@@ -57,20 +75,20 @@ func (w *window) first(now time.Time) *item {
 
 // due counts the items that are due. Below one that isn't due in a heap, none is.
 func (w *window) due(now time.Time) int {
-	return len(w.fresh) + w.retries.due(0, now)
+	return len(w.fresh) + w.retries.due(0, now) + w.replayed.due(0, now)
 }
 
 // remove takes an item out.
 func (w *window) remove(it *item) { heap.Remove(w.heapOf(it), it.index) }
 
 // all returns the items, in no order.
-func (w *window) all() []*item { return slices.Concat(w.fresh, w.retries) }
+func (w *window) all() []*item { return slices.Concat(w.fresh, w.retries, w.replayed) }
 
 // trim leaves the first n items, at least one, and returns the others, which now lie beyond.
 func (w *window) trim(n int) []*item {
 	items := w.all()
 	slices.SortFunc(items, func(a, b *item) int { return a.key().Compare(b.key()) })
-	w.fresh, w.retries = nil, nil
+	w.fresh, w.retries, w.replayed = nil, nil, nil
 	for _, it := range items[:n] {
 		heap.Push(w.heapOf(it), it) // at the end, and there it stays: they come in order
 	}

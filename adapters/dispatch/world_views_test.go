@@ -244,6 +244,10 @@ func (w *world) story(delivery domain.UUID) []string {
 			story = append(story, text)
 		case *domain.DeliveryRedriven:
 			story = append(story, fmt.Sprintf("redriven after %d", f.Attempts))
+		case *domain.DeliveryResent:
+			story = append(story, fmt.Sprintf("resent after %d", f.Attempts))
+		case *domain.DeliveryCreated, *domain.DeliveryRescheduled:
+			story = append(story, strings.TrimPrefix(string(e.Kind), "delivery."))
 		case *domain.DeliveryCancelled:
 			story = append(story, "cancelled "+string(f.Reason))
 		}

@@ -88,6 +88,11 @@ var layers = []layer{
 		"its working state is the fold in memory; log and sender are ports, so it runs without either",
 	},
 	{
+		"adapters/replay",
+		[]string{"projections", "domain"},
+		"it walks the views and appends; what becomes of its facts is the dispatcher's",
+	},
+	{
 		"adapters/courier",
 		[]string{"adapters/webhook", "domain"},
 		"an attempt is made in the webhook adapter's words: an interface between the two would repeat all of them. The only adapter that knows another",

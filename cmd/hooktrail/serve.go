@@ -26,6 +26,7 @@ import (
 	"github.com/hooktrail/hooktrail/adapters/postgres/seal"
 	"github.com/hooktrail/hooktrail/adapters/postgres/views"
 	"github.com/hooktrail/hooktrail/adapters/reconcile"
+	"github.com/hooktrail/hooktrail/adapters/replay"
 	"github.com/hooktrail/hooktrail/adapters/schema"
 	"github.com/hooktrail/hooktrail/adapters/webhook"
 	"github.com/hooktrail/hooktrail/adapters/webhook/guide"
@@ -225,6 +226,7 @@ func (s *server) work(ctx context.Context, base *errgroup.Group, baseCtx context
 	}
 	work.Go(func() error { return dispatcher.Run(ctx) })
 	work.Go(func() error { return reconciler.Run(ctx) })
+	work.Go(func() error { return s.replays().Run(ctx) })
 	work.Go(func() error { return s.serveHTTP(ctx, dispatcher, reconciler) })
 	work.Go(func() error { return s.Debug.serve(ctx) })
 	work.Go(func() error { return sweeper{s.views.SweepSecrets, s.log}.run(ctx) })
@@ -313,6 +315,14 @@ func (s *server) directoryIsCurrent(ctx context.Context) error {
 	return s.directory.Await(ctx, head)
 }
 
+// replays moves on what is sent again in bulk.
+func (s *server) replays() *replay.Runner {
+	return replay.New(replay.Settings{
+		Log: s.entries, State: s.views, Leases: s.entries.Leases(), Node: s.node.id, Displaced: s.node.displaced,
+		Logger: s.log,
+	})
+}
+
 func (s *server) dispatcher() (*dispatch.Dispatcher, error) {
 	return dispatch.New(dispatch.Settings{
 		Log: s.entries, State: s.views, Leases: s.entries.Leases(), Sender: s.courier, Filter: s.filters.Lazy,
@@ -335,7 +345,8 @@ func (s *server) serveHTTP(
 			Embedded: s.profiles.Embedded(), Known: s.profiles.All, UserAgent: userAgent,
 		},
 		Previewer: dispatch.Previewer{Filter: s.filters.Lazy}, Courier: s.courier,
-		Guides: guide.Guides{Known: s.profiles.All}, Reconciler: reconciler, Readiness: &readiness{check: s.entries.Ready},
+		Replays: replay.Previewer{Log: s.entries, State: s.views}, Reconciler: reconciler,
+		Guides: guide.Guides{Known: s.profiles.All}, Readiness: &readiness{check: s.entries.Ready},
 		CursorKey: s.entries.CursorKey(), Node: s.node.id, Webhooks: webhooks, Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
 		Logger: s.log, Version: version, Limits: openapi.Limits{DataBytes: s.MaxDataBytes, HeldBytes: heldBytes()},
 	})

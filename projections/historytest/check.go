@@ -172,9 +172,10 @@ func (s *Snapshot) searchDeliveries(ctx context.Context, r projections.Reader, a
 
 // Present is what a Reader answers about one tenant that no read shows as of a moment.
 type Present struct {
-	Events []projections.Event
-	Skips  []projections.Skips
-	Health map[domain.UUID]domain.Health // of the endpoints that have deliveries
+	Events  []projections.Event
+	Replays []projections.Replay
+	Skips   []projections.Skips
+	Health  map[domain.UUID]domain.Health // of the endpoints that have deliveries
 }
 
 // TakePresent reads a tenant's Present, lists in pages of a size, and checks filters as Take does.
@@ -187,6 +188,9 @@ func TakePresent(ctx context.Context, r projections.Reader, size int) (p Present
 		return p, err
 	}
 	if p.Skips, err = takeSkips(ctx, r, size); err != nil {
+		return p, err
+	}
+	if p.Replays, err = takeReplays(ctx, r, deliveries, size); err != nil {
 		return p, err
 	}
 	p.Health = make(map[domain.UUID]domain.Health)

@@ -119,10 +119,19 @@ func (h *History) matches(endpoint domain.UUID) []domain.SubscriptionMatch {
 // attempt moves a delivery on: a start, a finish or a redrive, whichever it is ready for.
 func (h *History) attempt() {
 	d, ok := h.anyDelivery()
-	switch {
+	switch again := rapid.IntRange(0, 3).Draw(h.t, "again"); {
 	case !ok:
 	case d.Open:
 		h.finish(d)
+	case d.Status.Ended() && again == 0:
+		fact, err := d.Resend(h.now(), rapid.SampledFrom([]domain.UUID{{}, {1: 1}}).Draw(h.t, "replay"))
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		h.append(h.draft(d.Tenant, domain.StreamDelivery, d.ID, fact))
+		h.open = append(h.open, d.ID)
+	case !d.Status.Ended() && again == 0:
+		h.append(h.draft(d.Tenant, domain.StreamDelivery, d.ID, &domain.DeliveryRescheduled{NextAttemptAt: h.now()}))
 	case d.Status == domain.DeliveryDead:
 		fact, err := d.Redrive(h.now())
 		if err != nil {
@@ -154,6 +163,38 @@ func (h *History) finish(d projections.Delivery) {
 	draft := h.draft(d.Tenant, domain.StreamDelivery, d.ID, &domain.AttemptFinished{Result: r, Body: []byte("answer")})
 	draft.SubjectKey, draft.Retention = d.SubjectKey, d.Retention
 	h.append(draft)
+}
+
+// ask makes a delivery of an event to an endpoint that its routing didn't choose.
+func (h *History) ask() {
+	tenant := h.anyTenant()
+	var event projections.Event
+	var sent []projections.Delivery
+	h.read(tenant, func(r projections.Reader) error {
+		all := projections.Page{Limit: 100}
+		events, err := r.Events(context.Background(), projections.EventFilter{}, all)
+		if len(events) == 0 || err != nil {
+			return err
+		}
+		event = rapid.SampledFrom(events).Draw(h.t, "event")
+		sent, err = r.Deliveries(context.Background(), projections.DeliveryFilter{Event: event.ID}, all, projections.AsOf{})
+		return err
+	})
+	for _, n := range h.endpoints {
+		id := domain.DerivedDelivery(event.ID, n.ID)
+		to := func(d projections.Delivery) bool { return d.Endpoint == n.ID }
+		if n.Tenant != tenant || n.Deleted || event.ID.IsZero() || slices.ContainsFunc(sent, to) {
+			continue
+		}
+		draft := h.draft(tenant, domain.StreamDelivery, id, &domain.DeliveryCreated{
+			Event: event.ID, EventSequence: event.Created.Sequence, Endpoint: n.ID, EndpointVersion: n.Version,
+			Replay: rapid.SampledFrom([]domain.UUID{{}, {1: 1}}).Draw(h.t, "replay"),
+		})
+		draft.Expected, draft.Cause = 0, event.Created.Sequence
+		h.append(draft)
+		h.open, h.owner[id] = append(h.open, id), tenant
+		return
+	}
 }
 
 // end cancels a delivery, also one with an attempt under way.

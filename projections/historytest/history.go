@@ -29,6 +29,7 @@ type History struct {
 	subs      []domain.Subscription
 	keys      []domain.Key
 	types     []domain.EventTypeDefinition
+	replays   []domain.UUID
 	open      []domain.UUID // deliveries, whatever their status
 	owner     map[domain.UUID]domain.TenantID
 }
@@ -47,9 +48,9 @@ func New(t *rapid.T, log domain.Log, views *memorytest.Memory) *History {
 // Step appends one drawn group.
 func (h *History) Step() {
 	steps := []func(){
-		h.event, h.event, h.event, h.event, h.attempt, h.attempt, h.attempt, h.attempt,
+		h.event, h.event, h.event, h.event, h.attempt, h.attempt, h.attempt, h.attempt, h.ask,
 		h.endpoint, h.changeEndpoint, h.subscription, h.changeSubscription, h.key, h.revoke, h.tenant, h.instance, h.end,
-		h.eventType, h.profile, h.registration,
+		h.eventType, h.profile, h.registration, h.replay, h.replay,
 	}
 	steps[rapid.IntRange(0, len(steps)-1).Draw(h.t, "step")]()
 }

@@ -38,7 +38,14 @@ type memoryTenant struct {
 	events        list[projections.Event]
 	byProducer    map[producerID]domain.UUID
 	deliveries    list[projections.Delivery]
-	attempts      map[domain.UUID][]projections.Attempt // by delivery
+	replays       list[replayState]
+	attempts      map[domain.UUID]*projections.Attempts // by delivery
+}
+
+// replayState is a replay from an entry on, of its own stream or of one of its deliveries'.
+type replayState struct {
+	projections.Replay
+	folded projections.Origin
 }
 
 // healthState is an endpoint's health from a sequence on.
@@ -128,7 +135,8 @@ func (m *Memory) tenant(id domain.TenantID) *memoryTenant {
 			events:     newList(func(e *projections.Event) (projections.Origin, projections.Origin) { return e.Created, e.Created }),
 			byProducer: make(map[producerID]domain.UUID),
 			deliveries: newList(func(d *projections.Delivery) (projections.Origin, projections.Origin) { return d.Created, d.Updated }),
-			attempts:   make(map[domain.UUID][]projections.Attempt),
+			replays:    newList(func(r *replayState) (projections.Origin, projections.Origin) { return r.Created, r.folded }),
+			attempts:   make(map[domain.UUID]*projections.Attempts),
 		}
 		m.tenants[id] = t
 	}

@@ -311,7 +311,7 @@ func (r deliveryReader) Ends(
 	defer r.m.mu.RUnlock()
 	ends := make([][]domain.AttemptEnd, len(deliveries))
 	for i := range deliveries {
-		for _, a := range attemptsAt(t.attempts[deliveries[i].ID], r.at(as)) {
+		for _, a := range attemptsAt(t.attempts[deliveries[i].ID].Rows, r.at(as)) {
 			if a.Result != nil {
 				ends[i] = append(ends[i], a.Result.AttemptEnd)
 			}
@@ -320,13 +320,33 @@ func (r deliveryReader) Ends(
 	return ends, nil
 }
 
+func (r deliveryReader) Replay(_ context.Context, id domain.UUID) (projections.Replay, error) {
+	t := r.lock()
+	defer r.m.mu.RUnlock()
+	row := t.replays.at(t.replays.byID[id], r.last)
+	if row == nil {
+		return projections.Replay{}, domain.ErrNotFound
+	}
+	return row.Replay, nil
+}
+
+func (r deliveryReader) Replays(_ context.Context, as domain.ReplayAs, page projections.Page) ([]projections.Replay, error) {
+	t := r.lock()
+	defer r.m.mu.RUnlock()
+	var rows []projections.Replay
+	for _, row := range t.replays.page(page, r.last, func(row *replayState) bool { return row.Config.As == as }) {
+		rows = append(rows, row.Replay)
+	}
+	return rows, nil
+}
+
 func (r deliveryReader) Attempts(_ context.Context, delivery domain.UUID, as projections.AsOf) ([]projections.Attempt, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
 	if t.deliveries.at(t.deliveries.byID[delivery], r.at(as)) == nil {
 		return nil, domain.ErrNotFound
 	}
-	return attemptsAt(t.attempts[delivery], r.at(as)), nil
+	return attemptsAt(t.attempts[delivery].Rows, r.at(as)), nil
 }
 
 // lock takes the lock for reading and returns the tenant's views, empty ones when it has none.

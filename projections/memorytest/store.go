@@ -1,6 +1,7 @@
 package memorytest
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/hooktrail/hooktrail/domain"
@@ -97,9 +98,8 @@ func (m *Memory) PutDelivery(row projections.Delivery, first *domain.AttemptStar
 	defer m.mu.Unlock()
 	t := m.tenant(row.Tenant)
 	t.deliveries.add(row.ID, row)
-	if first != nil {
-		t.attempts[row.ID] = []projections.Attempt{{Delivery: row.ID, Tenant: row.Tenant, Started: *first, Begun: row.Created}}
-	}
+	attempts := projections.AttemptsOf(&row, first)
+	t.attempts[row.ID] = &attempts
 	return nil
 }
 
@@ -113,15 +113,53 @@ func (m *Memory) FoldDelivery(e *domain.Entry) error {
 		return fmt.Errorf("delivery %s: %w", e.Stream.ID, domain.ErrNotFound)
 	}
 	row := *last
-	if err := row.Fold(e); err != nil {
+	of, adds, err := row.FoldOf(e)
+	if err != nil {
 		return err
 	}
+	if replay := t.replays.last(of); replay != nil {
+		replay := *replay
+		replay.Results.Add(adds)
+		replay.folded = projections.OriginOf(*e)
+		t.replays.add(of, replay)
+	}
 	t.deliveries.add(row.ID, row)
-	t.attempts[row.ID] = projections.FoldAttempts(t.attempts[row.ID], e)
+	t.attempts[row.ID].Fold(e)
 	if f, ok := e.Fact.(*domain.AttemptFinished); ok {
 		t.recordHealth(row.Endpoint, f.Result.Outcome, projections.OriginOf(*e))
 	}
 	return nil
+}
+
+// FoldReplay implements Store.
+func (m *Memory) FoldReplay(e *domain.Entry) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := m.tenant(e.Tenant)
+	var row replayState
+	if last := t.replays.last(e.Stream.ID); last != nil {
+		row = *last
+	}
+	if err := row.Fold(e); err != nil {
+		return err
+	}
+	row.folded = projections.OriginOf(*e)
+	t.replays.add(row.ID, row)
+	return nil
+}
+
+// ActiveReplays returns the replays of all tenants that are to go on.
+func (m *Memory) ActiveReplays(context.Context) (active []projections.Replay, err error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for _, t := range m.tenants {
+		for _, h := range t.replays.order {
+			if row := t.replays.last(h.id); row.Status.Active() {
+				active = append(active, row.Replay)
+			}
+		}
+	}
+	return active, nil
 }
 
 // Lost implements Store.

@@ -56,8 +56,12 @@ func (g *formatGate) check(ctx context.Context, log domain.Log, group *domain.Gr
 }
 
 // RaiseFormat says in the instance's log that kinds of facts up to a format, such as domain.Format, may be written. The
-// operator knows that no older program reads the log any more. It reports false when the log was raised as far already.
+// operator knows that no older program reads the log any more. It reports false when the log was raised as far already,
+// or is empty: it is raised when it begins.
 func RaiseFormat(ctx context.Context, log domain.Log, format int, by domain.Actor) (raised bool, err error) {
+	if head, err := log.Head(ctx); err != nil || head == 0 {
+		return false, err
+	}
 	current, err := Format(ctx, log)
 	if err != nil || current >= format {
 		return false, err

@@ -118,13 +118,12 @@ func (r deliveryReader) bySubscription(ctx context.Context, c *conditions, subsc
 	return nil
 }
 
-// byEvent restricts to an event's deliveries. There is no index by event: they were made by its entry or by those right
-// behind it.
+// byEvent restricts to an event's deliveries. Only those that somebody asked for have an index by event: the others were
+// made by its entry or by those right behind it.
 func (r deliveryReader) byEvent(ctx context.Context, c *conditions, event domain.UUID) error {
 	if event.IsZero() {
 		return nil
 	}
-	c.add(`event = $%d`, idOf(event))
 	e, err := eventReader(r).Event(ctx, event)
 	if isNotFound(err) {
 		c.add(`created_sequence < $%d`, 0)
@@ -137,8 +136,8 @@ func (r deliveryReader) byEvent(ctx context.Context, c *conditions, event domain
 	if !e.Whole {
 		last += maxRoutingEntries
 	}
-	c.add(`created_sequence >= $%d`, int64(e.Created.Sequence))
-	c.add(`created_sequence <= $%d`, int64(last))
+	c.add(`event = $%[1]d AND (tenant = $1 AND created_sequence BETWEEN $%[2]d AND $%[3]d OR event = $%[1]d AND asked)`,
+		idOf(event), int64(e.Created.Sequence), int64(last))
 	return nil
 }
 
@@ -181,5 +180,5 @@ func (r deliveryReader) Attempts(
 	if err != nil {
 		return nil, fmt.Errorf("read the attempts of delivery %s: %w", delivery, err)
 	}
-	return projections.AttemptsOf(delivery, entries), nil
+	return projections.ReadAttempts(delivery, entries), nil
 }

@@ -17,6 +17,7 @@ type deliveryPage struct {
 	byID   map[domain.UUID]*deliveryRow
 	order  []*deliveryRow // in which they were first touched
 	health map[domain.UUID]*endpointHealth
+	replayPage
 }
 
 // endpointHealth is how an endpoint's attempts of the page went.
@@ -53,7 +54,9 @@ func (p *deliveryPage) FoldDelivery(e *domain.Entry) error {
 	if f, ok := e.Fact.(*domain.AttemptFinished); ok {
 		p.recordHealth(d, f.Result.Outcome, projections.OriginOf(*e))
 	}
-	return d.Fold(e)
+	replay, adds, err := d.FoldOf(e)
+	p.add(replay, adds)
+	return err
 }
 
 // recordHealth notes the outcome of an attempt at a delivery's endpoint.
@@ -83,24 +86,26 @@ func (p *deliveryPage) loadDeliveries(
 const (
 	insertDeliveriesSQL = `
 		INSERT INTO deliveries (id, updated_position, updated_sequence, updated_at, ended_position, ended_sequence, ended_at,
-		                        next_attempt_at, attempts, schedule_base, version, open, node, status, cancel_reason,
+		                        next_attempt_at, attempts, schedule_base, version, open, node, status, cancel_reason, asked, replay,
 		                        event, endpoint, event_sequence, created_position, created_sequence, created_at, endpoint_version,
 		                        tenant, retention, subscriptions)
 		SELECT unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::bigint[]), unnest($4::timestamptz[]), unnest($5::bigint[]),
 		       unnest($6::bigint[]), unnest($7::timestamptz[]), unnest($8::timestamptz[]), unnest($9::integer[]),
 		       unnest($10::integer[]), unnest($11::integer[]), unnest($12::boolean[]), unnest($13::uuid[]), unnest($14::text[]),
-		       unnest($15::text[]), unnest($16::uuid[]), unnest($17::uuid[]), unnest($18::bigint[]), unnest($19::bigint[]),
-		       unnest($20::bigint[]), unnest($21::timestamptz[]), unnest($22::integer[]), unnest($23::text[]),
-		       unnest($24::text[]), unnest($25::bytea[])`
+		       unnest($15::text[]), unnest($16::boolean[]), unnest($17::uuid[]), unnest($18::uuid[]), unnest($19::uuid[]),
+		       unnest($20::bigint[]), unnest($21::bigint[]), unnest($22::bigint[]), unnest($23::timestamptz[]),
+		       unnest($24::integer[]), unnest($25::text[]), unnest($26::text[]), unnest($27::bytea[])`
 	updateDeliveriesSQL = `
 		UPDATE deliveries SET updated_position = page.updated_position, updated_sequence = page.updated_sequence, updated_at = page.updated_at,
 		       ended_position = page.ended_position, ended_sequence = page.ended_sequence, ended_at = page.ended_at,
 		       next_attempt_at = page.next_attempt_at, attempts = page.attempts, schedule_base = page.schedule_base,
-		       version = page.version, open = page.open, node = page.node, status = page.status, cancel_reason = page.cancel_reason
+		       version = page.version, open = page.open, node = page.node, status = page.status, cancel_reason = page.cancel_reason,
+		       asked = page.asked, replay = page.replay
 		  FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::bigint[], $6::bigint[], $7::timestamptz[],
-		              $8::timestamptz[], $9::integer[], $10::integer[], $11::integer[], $12::boolean[], $13::uuid[], $14::text[], $15::text[])
+		              $8::timestamptz[], $9::integer[], $10::integer[], $11::integer[], $12::boolean[], $13::uuid[], $14::text[], $15::text[],
+		              $16::boolean[], $17::uuid[])
 		    AS page (id, updated_position, updated_sequence, updated_at, ended_position, ended_sequence, ended_at,
-		             next_attempt_at, attempts, schedule_base, version, open, node, status, cancel_reason)
+		             next_attempt_at, attempts, schedule_base, version, open, node, status, cancel_reason, asked, replay)
 		 WHERE deliveries.id = page.id`
 )
 
@@ -153,5 +158,7 @@ func movingColumns(rows []*deliveryRow) []any {
 		columnOf(rows, func(d *row) pgtype.UUID { return idOf((*d).Node) }),
 		columnOf(rows, func(d *row) string { return string((*d).Status) }),
 		columnOf(rows, func(d *row) pgtype.Text { return textOf(string((*d).Cancel)) }),
+		columnOf(rows, func(d *row) bool { return (*d).Asked }),
+		columnOf(rows, func(d *row) pgtype.UUID { return idOf((*d).Replay) }),
 	}
 }

@@ -148,9 +148,10 @@ func (r eventReader) Events(
 		c.add(`recorded_at < $%d`, f.To)
 	}
 	if !f.Endpoint.IsZero() {
-		c.add(`EXISTS (SELECT FROM deliveries AS d WHERE d.endpoint = $%d AND d.event = events.id AND d.created_sequence >= events.sequence
-			AND d.created_sequence <= events.sequence + CASE WHEN events.whole THEN 0 ELSE `+fmt.Sprint(maxRoutingEntries)+` END)`,
-			idOf(f.Endpoint))
+		c.add(`EXISTS (SELECT FROM deliveries AS d WHERE d.endpoint = $%[1]d AND d.event = events.id
+			AND (d.endpoint = $%[1]d AND d.created_sequence >= events.sequence
+				AND d.created_sequence <= events.sequence + CASE WHEN events.whole THEN 0 ELSE `+fmt.Sprint(maxRoutingEntries)+` END
+				OR d.event = events.id AND d.asked))`, idOf(f.Endpoint))
 	}
 	events, err := r.events(ctx, `true`+behind+c.sql()+order, c.args...)
 	if f.Subject == "" || err != nil {
@@ -175,10 +176,14 @@ type conditions struct {
 	args   []any
 }
 
-// add takes a condition in which %d is the number of its parameter.
-func (c *conditions) add(condition string, arg any) {
-	c.args = append(c.args, arg)
-	c.parts = append(c.parts, fmt.Sprintf(condition, c.before+len(c.args)))
+// add takes a condition in which %d, or %[1]d and so on, are the numbers of its parameters.
+func (c *conditions) add(condition string, args ...any) {
+	numbers := make([]any, len(args))
+	for i := range args {
+		c.args = append(c.args, args[i])
+		numbers[i] = c.before + len(c.args)
+	}
+	c.parts = append(c.parts, fmt.Sprintf(condition, numbers...))
 }
 
 func (c *conditions) sql() string {

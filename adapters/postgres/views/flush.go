@@ -27,6 +27,9 @@ func (p *viewsPage) flush(ctx context.Context, log Log, tx pgx.Tx) error {
 	p.queueProfiles(&b)
 	p.queueDeliveries(&b)
 	p.queueHealth(&b)
+	if err := p.queueReplays(&b); err != nil {
+		return err
+	}
 	p.queueReached(&b)
 	return tx.SendBatch(ctx, &b).Close()
 }

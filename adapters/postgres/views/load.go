@@ -24,6 +24,9 @@ func (p *viewsPage) load(ctx context.Context, q postgres.Querier, entries []doma
 			return err
 		}
 	}
+	if err := p.loadReplays(ctx, q, need[domain.StreamReplay]); err != nil {
+		return err
+	}
 	return p.loadConfig(ctx, q, need)
 }
 
@@ -67,6 +70,10 @@ func needed(entries []domain.Entry) map[domain.StreamKind][]pgtype.UUID {
 				seen[d.ID] = true
 			}
 			continue
+		case domain.StreamDelivery:
+			if e.Kind == domain.KindDeliveryCreated && e.Fact != nil {
+				seen[id] = true
+			}
 		case domain.StreamTenant, domain.StreamKey, domain.StreamEndpoint, domain.StreamSubscription, domain.StreamEventType:
 			if e.StreamVersion == 1 {
 				seen[id] = true
@@ -83,19 +90,21 @@ func needed(entries []domain.Entry) map[domain.StreamKind][]pgtype.UUID {
 // deliveryColumns are those that scanDelivery expects.
 const deliveryColumns = `id, event, endpoint, event_sequence, created_position, created_sequence, created_at,
 	updated_position, updated_sequence, updated_at, ended_position, ended_sequence, ended_at, next_attempt_at,
-	endpoint_version, attempts, schedule_base, version, open, node, tenant, status, cancel_reason, retention, subscriptions`
+	endpoint_version, attempts, schedule_base, version, open, asked, node, replay, tenant, status, cancel_reason, retention,
+	subscriptions`
 
 func scanDelivery(row pgx.CollectableRow) (d projections.Delivery, err error) {
-	var id, event, endpoint, node pgtype.UUID
+	var id, event, endpoint, node, replay pgtype.UUID
 	var ended nullOrigin
 	var next pgtype.Timestamptz
 	var cancel, retention pgtype.Text
 	var matches []byte
 	err = row.Scan(&id, &event, &endpoint, &d.EventSequence, &d.Created.Position, &d.Created.Sequence, &d.Created.RecordedAt,
 		&d.Updated.Position, &d.Updated.Sequence, &d.Updated.RecordedAt, &ended.position, &ended.sequence, &ended.at, &next,
-		&d.EndpointVersion, &d.Attempts, &d.ScheduleBase, &d.Version, &d.Open, &node,
+		&d.EndpointVersion, &d.Attempts, &d.ScheduleBase, &d.Version, &d.Open, &d.Asked, &node, &replay,
 		&d.Tenant, &d.Status, &cancel, &retention, &matches)
 	d.ID, d.Event, d.Endpoint, d.Node, d.Retention = id.Bytes, event.Bytes, endpoint.Bytes, node.Bytes, retention.String
+	d.Replay = replay.Bytes
 	d.Created.RecordedAt, d.Updated.RecordedAt = d.Created.RecordedAt.UTC(), d.Updated.RecordedAt.UTC()
 	d.Ended, d.NextAttemptAt, d.Cancel = ended.origin(), timeFrom(next), domain.CancelReason(cancel.String)
 	d.Subscriptions = unpackMatches(matches)

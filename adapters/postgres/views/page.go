@@ -33,7 +33,7 @@ func newViewsPage(after domain.Position) *viewsPage {
 	return &viewsPage{
 		after: after, last: after,
 		configPage:   configPage{created: make(map[domain.UUID]projections.Origin)},
-		deliveryPage: deliveryPage{byID: make(map[domain.UUID]*deliveryRow), health: make(map[domain.UUID]*endpointHealth)},
+		deliveryPage: deliveryPage{byID: make(map[domain.UUID]*deliveryRow), health: make(map[domain.UUID]*endpointHealth), replayPage: newReplayPage()},
 		reached:      make(map[domain.TenantID]projections.Origin),
 		lost:         make(map[placeInLog]bool),
 	}

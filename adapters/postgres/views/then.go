@@ -30,24 +30,23 @@ func (r deliveryReader) takeBack(ctx context.Context, rows []projections.Deliver
 	if err != nil {
 		return err
 	}
-	made := 0
+	made := make(map[domain.UUID]bool)
 	for i := range entries {
 		e := &entries[i]
+		for _, d := range projections.Routed(e) {
+			if row := byID[d.ID]; row != nil && !made[d.ID] {
+				*row, made[d.ID] = d, true
+			}
+		}
 		if e.Stream.Kind == domain.StreamDelivery {
 			if err := byID[e.Stream.ID].Fold(e); err != nil {
 				return err
 			}
-			continue
-		}
-		for _, d := range projections.Routed(e) {
-			if row := byID[d.ID]; row != nil {
-				*row = d
-				made++
-			}
 		}
 	}
-	if made != len(moved) {
-		return fmt.Errorf("%d of %d deliveries aren't in the log where the views have them (%w)", len(moved)-made, len(moved), errViewsApart)
+	if len(made) != len(moved) {
+		return fmt.Errorf("%d of %d deliveries aren't in the log where the views have them (%w)",
+			len(moved)-len(made), len(moved), errViewsApart)
 	}
 	return nil
 }

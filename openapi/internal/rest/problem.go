@@ -174,6 +174,11 @@ func knownErrors() []knownError {
 			domain.ErrStale, unavailable, "busy",
 			"The tenant's configuration changes too fast to route by it. Nothing was appended: try again later.",
 		},
+		{
+			domain.ErrFormat, http.StatusConflict, "format_not_raised",
+			"The log doesn't take such entries yet, since an older program may read it: an operator runs hooktrail migrate " +
+				"--raise-format once every process is of this version. Nothing was appended.",
+		},
 		{domain.ErrBusy, unavailable, "busy", "Too many appends are waiting. Nothing was appended: try again later."},
 		{
 			domain.ErrUnavailable, unavailable, "unavailable",
