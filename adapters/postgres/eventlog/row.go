@@ -42,8 +42,19 @@ func scanEntry(row pgx.CollectableRow) (e sealedEntry, err error) {
 	e.RecordedAt, e.Cause, e.Stream.ID = e.RecordedAt.UTC(), domain.Sequence(cause.Int64), stream.Bytes
 	e.By, e.key = domain.Actor{Principal: principal.Bytes, Credential: credential.Bytes}, key.Bytes
 	e.readLeaf(leaf)
+	for _, id := range []pgtype.UUID{principal, credential, key} {
+		if id.Valid && id.Bytes == [16]byte{} {
+			e.wrong = errZeroColumn
+		}
+	}
+	if cause.Valid && cause.Int64 == 0 {
+		e.wrong = errZeroColumn
+	}
 	return e, nil
 }
+
+// errZeroColumn is for a row that tells its leaf in another way than it was written.
+var errZeroColumn = errors.New("a column is zero that should be null")
 
 // checkLeaf refuses an entry whose columns don't say what its leaf says: folds go by the columns, and the leaf is what
 // was sealed and hashed. It returns what the seals of the content authenticate.
