@@ -99,7 +99,7 @@ func (c *logCheck) all(ctx context.Context) error {
 			d.position, d.damage.Sequence, d.tenant, len(c.damaged), d.problem)
 	}
 	for _, check := range []func(context.Context, *logCheck) error{
-		checkHeads, checkTileCount, checkSecrets, checkClaims, checkLeases, checkInstanceName,
+		checkHeads, checkTileCount, checkSecrets, checkNamedSecrets, checkClaims, checkLeases, checkInstanceName,
 	} {
 		if err := check(ctx, c); err != nil {
 			return err
