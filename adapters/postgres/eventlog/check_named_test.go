@@ -133,7 +133,7 @@ func TestCheckLog_AttackedByTheServersRole(t *testing.T) {
 			}
 			if err == nil {
 				check := newCheck(log, tx, CheckOptions{After: after}) // within the transaction, which is taken back
-				err = check.all(t.Context())
+				err = checkAll(t.Context(), check)
 				check.commitments.close()
 			}
 			if err == nil || !strings.Contains(err.Error(), problem) {

@@ -51,36 +51,14 @@ func shortOrigin(leaf *domain.Leaf, tenant domain.TenantID) (name string, ok boo
 
 var errLeafForm = errors.New("the column leaf doesn't have the form that this program knows")
 
-// readLeaf makes the entry's leaf from the column and the others, which have been read.
-func (e *sealedEntry) readLeaf(column []byte) {
-	if len(column) == 0 || column[0] != shortLeaf {
-		e.Leaf = column
-		if e.leaf, e.wrong = domain.ParseLeaf(e.Leaf); e.wrong == nil {
-			e.wrong = e.matches()
-		}
-		if _, short := shortOrigin(&e.leaf, e.Tenant); short && e.wrong == nil {
-			e.wrong = errLeafForm
-		}
-		return
-	}
-	e.leaf = domain.Leaf{
-		Sequence: e.Sequence, Kind: e.Kind, KindVersion: e.KindVersion, Stream: e.Stream, StreamVersion: e.StreamVersion, By: e.By,
-		RecordedAt: e.RecordedAt, Cause: e.Cause, DataKey: e.key,
-	}
-	if !e.readShortLeaf(column[1:]) {
-		e.leaf, e.wrong = domain.Leaf{}, errLeafForm
-		return
-	}
-	e.Leaf = e.leaf.Append(make([]byte, 0, 384+80*len(e.leaf.Commitments)))
-}
-
-func (e *sealedEntry) readShortLeaf(b []byte) (ok bool) {
+// readShortLeaf reads what the column has behind the form byte into a leaf that has what the other columns tell.
+func readShortLeaf(leaf *domain.Leaf, tenant domain.TenantID, b []byte) (ok bool) {
 	if len(b) == 0 || b[0]&^leafCritical != 0 {
 		return false
 	}
-	e.leaf.Critical = b[0] == leafCritical
+	leaf.Critical = b[0] == leafCritical
 	name, b, ok := cutName(b[1:])
-	e.leaf.Origin = name + "/" + string(e.Tenant)
+	leaf.Origin = name + "/" + string(tenant)
 	previous := ""
 	for ok && len(b) > 0 {
 		var c domain.Commitment
@@ -88,7 +66,7 @@ func (e *sealedEntry) readShortLeaf(b []byte) (ok bool) {
 			return false
 		}
 		b = b[copy(c.Value[:], b):]
-		e.leaf.Commitments = append(e.leaf.Commitments, c)
+		leaf.Commitments = append(leaf.Commitments, c)
 		previous = c.Part
 	}
 	return ok

@@ -344,7 +344,7 @@ func TestCheckLog_Forgeries(t *testing.T) {
 			}
 			check := newCheck(log, tx, options) // within the forger's transaction, which is taken back
 			defer check.commitments.close()
-			err = check.all(t.Context())
+			err = checkAll(t.Context(), check)
 			if err == nil || !strings.Contains(err.Error(), forge.problem) {
 				t.Errorf("noticed %v, want %q", err, forge.problem)
 			}
