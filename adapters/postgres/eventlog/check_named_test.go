@@ -36,7 +36,8 @@ func TestCheckLog_AttackedByTheServersRole(t *testing.T) {
 	config := domain.EndpointConfig{
 		Name: "e", URL: "https://receiver.example/", Profile: "standard-webhooks", Concurrency: 1, Timeout: domain.DefaultTimeout,
 		Keys: []domain.SigningKey{
-			{ID: put(domain.PurposeSigningKey)}, {ID: put(domain.PurposeSigningKey), Until: time.Now().Add(time.Hour)},
+			{ID: put(domain.PurposeSigningKey)},
+			{ID: put(domain.PurposeSigningKey), Until: time.Now().Add(time.Hour)},
 			{ID: domain.NewUUID(), Until: time.Now().Add(-time.Hour)}, // swept
 		},
 		Auth:    &domain.EndpointAuth{Type: "bearer", Secret: put(domain.PurposeAuth)},
