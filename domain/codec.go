@@ -158,6 +158,16 @@ func contains(names []string, name string) bool {
 	return false
 }
 
+// EndpointConfigOf returns the configuration of an endpoint that a fact holds, whatever its kind; nil if it holds none.
+func EndpointConfigOf(f Fact) *EndpointConfig {
+	for _, field := range f.parts() {
+		if c, ok := field.value.(*EndpointConfig); ok {
+			return c
+		}
+	}
+	return nil
+}
+
 func config(v any) []partField   { return []partField{{name: PartConfig, value: v}} }
 func detail(v any) []partField   { return []partField{{name: PartDetail, value: v}} }
 func decision(v any) []partField { return []partField{{name: PartDecision, value: v}} }

@@ -192,6 +192,31 @@ func (c EndpointConfig) SigningKeys(now time.Time) []SigningKey {
 	})
 }
 
+// NamedSecret is a secret that a configuration names, with the purpose that it was stored for.
+type NamedSecret struct {
+	ID      UUID
+	Purpose string
+}
+
+// Secrets returns every secret that attempts at a time or later may need. The keys whose overlap has ended by then aren't
+// among them; the zero time leaves none out.
+func (c EndpointConfig) Secrets(now time.Time) []NamedSecret {
+	var named []NamedSecret
+	for _, key := range c.SigningKeys(now) {
+		named = append(named, NamedSecret{key.ID, PurposeSigningKey})
+	}
+	if c.Query != nil {
+		named = append(named, NamedSecret{c.Query.Secret, PurposeQuery})
+	}
+	if c.Auth != nil {
+		named = append(named, NamedSecret{c.Auth.Secret, PurposeAuth})
+	}
+	for i := range c.Headers {
+		named = append(named, NamedSecret{c.Headers[i].Secret, PurposeHeader})
+	}
+	return named
+}
+
 // Pause decides to let deliveries wait; nil when they do already.
 func (e Endpoint) Pause() (*EndpointPaused, error) {
 	if e.Deleted {

@@ -3,6 +3,7 @@ package openapi
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/openapi/internal/rest"
@@ -174,7 +175,11 @@ func deleteEndpoint(ctx context.Context, c *call, in *deleteEndpointIn) (*rest.G
 	if err != nil {
 		return nil, err
 	}
-	dropSecrets(ctx, c, secretsOf(row.EndpointConfig)...)
+	var unneeded []domain.UUID
+	for _, secret := range row.Secrets(time.Time{}) {
+		unneeded = append(unneeded, secret.ID)
+	}
+	dropSecrets(ctx, c, unneeded...)
 	return &rest.Gone{Sequence: rest.SequenceText(e.Sequence)}, c.Await(ctx, e.Position) // its receiver's keys open no more
 }
 

@@ -137,24 +137,6 @@ func dropRefused(ctx context.Context, c *call, err error, s *credentials) {
 	}
 }
 
-// secretsOf names all secrets of a configuration.
-func secretsOf(config domain.EndpointConfig) []domain.UUID {
-	var ids []domain.UUID
-	for _, k := range config.Keys {
-		ids = append(ids, k.ID)
-	}
-	if config.Query != nil {
-		ids = append(ids, config.Query.Secret)
-	}
-	if config.Auth != nil {
-		ids = append(ids, config.Auth.Secret)
-	}
-	for _, h := range config.Headers {
-		ids = append(ids, h.Secret)
-	}
-	return ids
-}
-
 // dropSecrets destroys secrets that nothing names any more. A failure leaves them sealed and unused: the change itself
 // was made, so the failure is logged and not answered.
 func dropSecrets(ctx context.Context, c *call, ids ...domain.UUID) {

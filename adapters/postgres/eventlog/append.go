@@ -4,99 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
+	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/domain"
 )
-
-// request is one group on its way through the appender.
-type request struct {
-	group   domain.Group
-	drafts  []prepared
-	macs    []claimMAC // of the claims
-	digests [][32]byte // of the claims' requests, keyed
-	given   *given     // what was replaced by a decision under the lock; nil: nothing
-	bytes   int
-	began   time.Time
-	call    *call
-	index   int // of the group in its call
-
-	// The rest belongs to the appender.
-
-	rejected error
-	same     *duplicate // claims what an earlier group of the same batch claims
-}
-
-// given is what a group was given with.
-type given struct {
-	group  domain.Group
-	drafts []prepared
-}
-
-// restore takes back what a decision under the lock has replaced.
-func (r *request) restore() {
-	if r.given != nil {
-		r.group, r.drafts, r.given = r.given.group, r.given.drafts, nil
-	}
-}
-
-// duplicate says which claim of an earlier group of the batch a group repeats.
-type duplicate struct {
-	earlier        *request
-	earlierClaim   int
-	repeatingClaim int
-}
-
-// call is one Append: it is done when each of its groups has an outcome.
-type call struct {
-	done chan struct{}
-
-	mu         sync.Mutex // guards all below
-	outcomes   []domain.Outcome
-	unanswered int  // groups
-	abandoned  bool // nobody waits any more
-}
-
-func newCall(groups int) *call {
-	return &call{done: make(chan struct{}), outcomes: make([]domain.Outcome, groups), unanswered: groups}
-}
-
-func (c *call) answer(index int, outcome domain.Outcome) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.abandoned {
-		return
-	}
-	c.outcomes[index] = outcome
-	if c.unanswered--; c.unanswered == 0 {
-		close(c.done)
-	}
-}
-
-// abandon ends the waiting: what has no outcome gets the error.
-func (c *call) abandon(err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.abandoned = c.unanswered > 0; !c.abandoned {
-		return
-	}
-	for i := range c.outcomes {
-		if c.outcomes[i].Entries == nil && c.outcomes[i].Err == nil {
-			c.outcomes[i].Err = err
-		}
-	}
-}
-
-func (c *call) isAbandoned() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.abandoned
-}
-
-func (r *request) answer(outcome domain.Outcome) { r.call.answer(r.index, outcome) }
-
-func (r *request) fail(err error) { r.answer(domain.Outcome{Err: err}) }
 
 // Append implements domain.Log. It encodes and seals in the caller's goroutine and hands the groups to the appender
 // (Run). The drafts' facts, with all that they point to, are the log's from then on: readers in this process share
@@ -137,7 +49,7 @@ func (l *Log) Append(ctx context.Context, groups ...domain.Group) []domain.Outco
 }
 
 func (l *Log) appendOnce(ctx context.Context, groups []domain.Group) []domain.Outcome {
-	c := newCall(len(groups))
+	c := &call{done: make(chan struct{}), outcomes: make([]domain.Outcome, len(groups)), unanswered: len(groups)}
 	requests := l.prepare(ctx, c, groups)
 	if len(requests) > 0 {
 		if err := l.queue.put(requests); err != nil {
@@ -152,4 +64,60 @@ func (l *Log) appendOnce(ctx context.Context, groups []domain.Group) []domain.Ou
 		c.abandon(fmt.Errorf("append: %w", context.Cause(ctx)))
 	}
 	return c.outcomes
+}
+
+// Settle returns when every append of any process that held the lock has ended: what is recorded from then on carries a
+// later time than the database's clock showed when Settle was called.
+func (l *Log) Settle(ctx context.Context) error {
+	_, err := l.pool.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('hooktrail/log', 0))`)
+	return postgres.DomainError("wait for appends under way", err)
+}
+
+// prepare makes requests of the groups. A group that can't be appended whatever the log holds is answered at once.
+func (l *Log) prepare(ctx context.Context, c *call, groups []domain.Group) []*request {
+	l.queue.awaitBegin(ctx)
+	requests := make([]*request, 0, len(groups))
+	now := time.Now()
+	for i, group := range groups {
+		err := validate(group)
+		if err == nil {
+			err = l.format.check(ctx, l, &group)
+		}
+		if err != nil {
+			c.answer(i, domain.Outcome{Err: err})
+			continue
+		}
+		requests = append(requests, &request{group: group, drafts: newDrafts(group.Drafts), began: now, call: c, index: i})
+	}
+	if err := l.drafter.findOrigins(ctx, l.vital, requests); err != nil {
+		return failAll(requests, err)
+	}
+	known := requests[:0] // no data keys are made for tenants that don't exist
+	for _, r := range requests {
+		if err := r.unknownTenant(); err != nil {
+			r.fail(err)
+			continue
+		}
+		known = append(known, r)
+	}
+	requests = known
+	if err := l.drafter.findKeys(ctx, l.vital, requests, now); err != nil {
+		return failAll(requests, err)
+	}
+	ready := requests[:0]
+	for _, r := range requests {
+		if err := l.drafter.prepareGroup(r); err != nil {
+			r.fail(err)
+			continue
+		}
+		ready = append(ready, r)
+	}
+	return ready
+}
+
+func failAll(requests []*request, err error) []*request {
+	for _, r := range requests {
+		r.fail(err)
+	}
+	return nil
 }

@@ -18,9 +18,6 @@ import (
 // digestBytes of a request's keyed digest are kept with a claim.
 const digestBytes = 16
 
-// claimMAC identifies a claim in the database: what a client sent isn't kept.
-type claimMAC [16]byte
-
 // claimed is a claim that is in the log, as its row has it.
 type claimed struct {
 	mac      claimMAC
@@ -330,11 +327,4 @@ func (r *reader) Claimed(ctx context.Context, claims []domain.Claim) ([]*domain.
 		}
 	}
 	return earlier, nil
-}
-
-// Settle returns when every append of any process that held the lock has ended: what is recorded from then on carries a
-// later time than the database's clock showed when Settle was called.
-func (l *Log) Settle(ctx context.Context) error {
-	_, err := l.pool.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('hooktrail/log', 0))`)
-	return postgres.DomainError("wait for appends under way", err)
 }

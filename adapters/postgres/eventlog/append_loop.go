@@ -11,24 +11,6 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-const (
-	// maxBatchEntries and maxBatchBytes bound a group commit; a larger group is committed by itself.
-	maxBatchEntries = 1_000
-	maxBatchBytes   = 8 << 20
-	// beginTimeout is how long an Append waits for Run to begin.
-	beginTimeout = 2 * time.Second
-	// connectTimeout bounds one try to connect, commitTimeout one transaction with the wait for the lock.
-	connectTimeout = 2 * time.Second
-	commitTimeout  = 12 * time.Second
-	// retryTimeout is how long a batch is tried again, after a lost connection or lock, before its callers hear of it.
-	retryTimeout = 6 * time.Second
-	// minBackoff and maxBackoff bound the pause between tries to connect.
-	minBackoff = 20 * time.Millisecond
-	maxBackoff = time.Second
-	// drainTimeout bounds what is finished after Run's context ends.
-	drainTimeout = 5 * time.Second
-)
-
 // appender is the one writer of a process. All of it belongs to its goroutine.
 type appender struct {
 	log     *Log
@@ -191,16 +173,6 @@ func (a *appender) reject(r *request) {
 	r.fail(r.rejected)
 }
 
-// asError is what the repeating group is answered after the earlier one was committed.
-func (d *duplicate) asError(repeating *request) *domain.ClaimedError {
-	claim := d.earlier.group.Claims[d.earlierClaim]
-	first := &d.earlier.drafts[claim.First]
-	return &domain.ClaimedError{
-		Claim: d.repeatingClaim, Same: d.earlier.digests[d.earlierClaim] == repeating.digests[d.repeatingClaim],
-		Sequence: first.sequence, Count: claim.Count, At: first.recordedAt,
-	}
-}
-
 func (a *appender) fail(requests []*request, err error) {
 	answer := postgres.DomainError("append", err)
 	if a.session.conn == nil {
@@ -232,25 +204,4 @@ func (a *appender) works() {
 	a.log.logger.Info("appends_work_again", slog.Int("refused_groups", a.failing.groups),
 		slog.Duration("after", time.Since(a.failing.since).Round(time.Millisecond)))
 	a.failing = outage{}
-}
-
-func (p *prepared) entry() domain.Entry {
-	return domain.Entry{
-		Position: p.position, Tenant: p.Tenant, Sequence: p.sequence, Stream: p.Stream, StreamVersion: p.streamVersion,
-		Kind: p.kind, KindVersion: p.kindVersion, By: p.By, Cause: p.Cause, RecordedAt: p.recordedAt,
-		Leaf: p.leaf, Fact: p.fact, Reason: p.Reason, Context: p.Context, SubjectKey: p.keys.SubjectID,
-		Critical: p.kind.Critical(), Erased: p.packed != nil && p.packed.Erased,
-	}
-}
-
-// pause waits; false: the context ended first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -20,26 +20,6 @@ import (
 // entryOverhead is what a draft counts for in the bounds of queue and batch besides its content.
 const entryOverhead = 1 << 10
 
-// prepared is a draft with everything done that doesn't need the lock. The appender fills in the second half.
-type prepared struct {
-	*domain.Draft
-	kind        domain.Kind
-	kindVersion int
-	origin      string // under which the content is sealed
-	keys        seal.Keys
-	packed      *seal.Packed // nil: no content
-	fact        domain.Fact  // as it is kept: without what was sealed under a destroyed key
-	content     []byte
-	sealedAs    int // the stream version for which the content is sealed, 0: not yet
-
-	position      domain.Position
-	sequence      domain.Sequence
-	streamVersion int
-	recordedAt    time.Time
-	leaf          []byte
-	leafColumn    []byte
-}
-
 // drafter does with drafts what doesn't need the lock: it finds their origins and keys, encodes, commits, compresses
 // and seals. It is safe for concurrent use.
 type drafter struct {
@@ -50,78 +30,6 @@ type drafter struct {
 	codec    *seal.Codec
 	origins  *originCache
 	contexts sync.Pool // of *[]byte: what seals authenticate, while they are made
-}
-
-// prepare makes requests of the groups. A group that can't be appended whatever the log holds is answered at once.
-func (l *Log) prepare(ctx context.Context, c *call, groups []domain.Group) []*request {
-	l.queue.awaitBegin(ctx)
-	requests := make([]*request, 0, len(groups))
-	now := time.Now()
-	for i, group := range groups {
-		err := validate(group)
-		if err == nil {
-			err = l.format.check(ctx, l, &group)
-		}
-		if err != nil {
-			c.answer(i, domain.Outcome{Err: err})
-			continue
-		}
-		requests = append(requests, &request{group: group, drafts: newDrafts(group.Drafts), began: now, call: c, index: i})
-	}
-	if err := l.drafter.findOrigins(ctx, l.vital, requests); err != nil {
-		return failAll(requests, err)
-	}
-	requests = ofKnownTenants(requests)
-	if err := l.drafter.findKeys(ctx, l.vital, requests, now); err != nil {
-		return failAll(requests, err)
-	}
-	ready := requests[:0]
-	for _, r := range requests {
-		if err := l.drafter.prepareGroup(r); err != nil {
-			r.fail(err)
-			continue
-		}
-		ready = append(ready, r)
-	}
-	return ready
-}
-
-func newDrafts(drafts []domain.Draft) []prepared {
-	made := make([]prepared, len(drafts))
-	for i := range drafts {
-		kind := drafts[i].Fact.Kind()
-		made[i] = prepared{Draft: &drafts[i], kind: kind, kindVersion: kind.Version(), fact: drafts[i].Fact}
-	}
-	return made
-}
-
-func failAll(requests []*request, err error) []*request {
-	for _, r := range requests {
-		r.fail(err)
-	}
-	return nil
-}
-
-// ofKnownTenants answers the requests with drafts whose tenants don't exist, before data keys are made for them.
-func ofKnownTenants(requests []*request) []*request {
-	known := requests[:0]
-	for _, r := range requests {
-		if err := r.unknownTenant(); err != nil {
-			r.fail(err)
-			continue
-		}
-		known = append(known, r)
-	}
-	return known
-}
-
-func (r *request) unknownTenant() error {
-	for i := range r.drafts {
-		if p := &r.drafts[i]; p.origin == "" {
-			return fmt.Errorf("append to %s of tenant %s: %w", p.Stream, p.Tenant, domain.ErrUnknownTenant)
-		}
-	}
-	return nil
 }
 
 func (d *drafter) prepareGroup(r *request) error {
@@ -189,18 +97,6 @@ func (d *drafter) sealDraft(p *prepared, version int) (err error) {
 	p.sealedAs = version
 	d.contexts.Put(buffer)
 	return err
-}
-
-// leafSoFar is the entry's leaf; before it is numbered, without sequence and time.
-func (p *prepared) leafSoFar() domain.Leaf {
-	leaf := domain.Leaf{
-		Origin: p.origin, Sequence: p.sequence, Kind: p.kind, KindVersion: p.kindVersion, Critical: p.kind.Critical(),
-		Stream: p.Stream, StreamVersion: p.streamVersion, By: p.By, RecordedAt: p.recordedAt, Cause: p.Cause,
-	}
-	if p.packed != nil {
-		leaf.DataKey, leaf.Commitments = p.keys.Period.ID, p.packed.Commitments
-	}
-	return leaf
 }
 
 // classConfiguration is the retention class of everything but events and what becomes of them: ending the one must not
@@ -345,4 +241,28 @@ func validateNames(names ...string) error {
 		}
 	}
 	return nil
+}
+
+// originCache knows tenants' origins, which never change. Safe for concurrent use.
+type originCache struct {
+	mu   sync.RWMutex
+	byID map[domain.TenantID]string
+}
+
+func newOriginCache() *originCache { return &originCache{byID: make(map[domain.TenantID]string)} }
+
+func (c *originCache) get(tenant domain.TenantID) (string, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	origin, ok := c.byID[tenant]
+	return origin, ok
+}
+
+func (c *originCache) put(tenant domain.TenantID, origin string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.byID) >= 100_000 {
+		clear(c.byID)
+	}
+	c.byID[tenant] = origin
 }

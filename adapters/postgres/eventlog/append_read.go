@@ -82,7 +82,7 @@ func (t *transaction) lockAndCheck(ctx context.Context, conn *pgx.Conn, requests
 	if err := results.Close(); err != nil {
 		return fmt.Errorf("take the append lock: %w", err)
 	}
-	if err := t.log.checkClock(c.clock); err != nil {
+	if err := checkClock(c.clock, t.log.clockAhead); err != nil {
 		return err
 	}
 	if !t.state.known || t.state.position != head.position {

@@ -4,7 +4,6 @@ package eventlog
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
@@ -25,30 +24,6 @@ type batch struct {
 	made     []*seal.Secret // candidates that the transaction inserts
 	heads    map[domain.TenantID]*tenantHead
 	trees    map[domain.TenantID]*tree
-}
-
-// numberAndClaim decides on every group and claims what the admitted ones claim, a second time without those whose
-// claims turn out to be taken.
-func (t *transaction) numberAndClaim(ctx context.Context, requests []*request) (*batch, error) {
-	for {
-		b, err := t.decide(ctx, requests)
-		if err != nil {
-			return nil, err
-		}
-		free, err := insertClaims(ctx, t.tx, b.admitted, t.checked.clock)
-		if err != nil {
-			return nil, fmt.Errorf("claim: %w", err)
-		}
-		if free {
-			return b, nil
-		}
-		if t.checked.claimed != nil {
-			return nil, errors.New("claim: a claim is taken that isn't there")
-		}
-		if t.checked.claimed, err = lookUpClaims(ctx, t.tx, requests); err != nil {
-			return nil, fmt.Errorf("look up claims: %w", err)
-		}
-	}
 }
 
 // integrate finishes the leaves and adds them to their tenants' trees.

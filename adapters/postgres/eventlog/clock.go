@@ -13,11 +13,11 @@ const defaultClockAhead = 10 * time.Second
 // errClock: recorded_at only ever grows. One entry recorded in a far future would have every later one recorded there.
 var errClock = fmt.Errorf("nothing is appended (hint: set the clocks of both machines by NTP): %w", domain.ErrUnavailable)
 
-// checkClock refuses to record by a clock that is far ahead of this machine's.
-func (l *Log) checkClock(database time.Time) error {
-	if ahead := time.Until(database); ahead > l.clockAhead {
+// checkClock refuses to record by a database's clock that is further ahead of this machine's than most.
+func checkClock(database time.Time, most time.Duration) error {
+	if ahead := time.Until(database); ahead > most {
 		return fmt.Errorf("the database's clock is %v ahead of this machine's, more than %v: %w",
-			ahead.Round(time.Millisecond), l.clockAhead, errClock)
+			ahead.Round(time.Millisecond), most, errClock)
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ func TestLog_ClockAhead(t *testing.T) {
 		t.Fatal(err)
 	}
 	for ahead, refused := range map[time.Duration]bool{-time.Hour: false, 9 * time.Second: false, 11 * time.Second: true} {
-		if err := log.checkClock(time.Now().Add(ahead)); (err != nil) != refused {
+		if err := checkClock(time.Now().Add(ahead), log.clockAhead); (err != nil) != refused {
 			t.Errorf("%v ahead: %v", ahead, err)
 		}
 	}

@@ -13,7 +13,9 @@ import (
 func (t *transaction) decide(ctx context.Context, requests []*request) (*batch, error) {
 	b := &batch{stage: newStage(t.state, t.checked, t.log.drafter.sealDraft)}
 	for _, r := range requests {
-		r.restore()
+		if r.given != nil { // what an earlier decision under the lock has replaced
+			r.group, r.drafts, r.given = r.given.group, r.given.drafts, nil
+		}
 		r.rejected = b.stage.admit(r)
 		if errors.Is(r.rejected, errDecide) {
 			var err error
@@ -117,4 +119,28 @@ func (t *transaction) newer(ctx context.Context, b *batch, basis *domain.Basis) 
 		}
 	}
 	return newer, nil
+}
+
+// numberAndClaim decides on every group and claims what the admitted ones claim, a second time without those whose
+// claims turn out to be taken.
+func (t *transaction) numberAndClaim(ctx context.Context, requests []*request) (*batch, error) {
+	for {
+		b, err := t.decide(ctx, requests)
+		if err != nil {
+			return nil, err
+		}
+		free, err := insertClaims(ctx, t.tx, b.admitted, t.checked.clock)
+		if err != nil {
+			return nil, fmt.Errorf("claim: %w", err)
+		}
+		if free {
+			return b, nil
+		}
+		if t.checked.claimed != nil {
+			return nil, errors.New("claim: a claim is taken that isn't there")
+		}
+		if t.checked.claimed, err = lookUpClaims(ctx, t.tx, requests); err != nil {
+			return nil, fmt.Errorf("look up claims: %w", err)
+		}
+	}
 }

@@ -4,12 +4,15 @@
 // # The life of an append
 //
 // Log.Append (append.go, append_prepare.go) encodes, commits to, compresses and seals in the caller's goroutine and
-// queues the groups (append_queue.go). The one appender (append_loop.go) takes what has queued up while the last commit
+// queues the groups (request.go, append_queue.go). The one appender (append_loop.go) takes what has queued up while the last commit
 // was in flight and has its session commit it (append_session.go), in one transaction: lock and check (append_read.go),
 // decide and number (decide.go, append_check.go), claim (append_claims.go), finish leaves and trees (batch.go, tree.go,
 // tiles.go), write all with the COMMIT (batch.go, schema.go). Then it answers the callers, keeps the entries for this
 // process's followers (recent.go) and wakes them (listen.go). What the log holds is read by the reader (reader.go,
 // page.go, select.go, streams.go).
+//
+// The package's files depend on one another in one direction: rows, leaves, tiles, trees and heads know nothing of those
+// that read, which know nothing of Log (log.go) and of those that append; open.go knows all of them.
 //
 // # Decisions
 //
@@ -26,7 +29,7 @@
 // up is looked for in the partitions that hadn't ended when its id was made (starts.go). Partitions are wide, because a
 // statement locks each of them: a hundred for 10 G entries.
 //
-// Look-ups by a tenant's sequences say between which positions the entries are (span.go): each tile has the position of
+// Look-ups by a tenant's sequences say between which positions the entries are (tiles.go): each tile has the position of
 // its last entry, 8 bytes for 256 entries. So Postgres locks the partitions that can have them, not a hundred with
 // their indexes.
 //

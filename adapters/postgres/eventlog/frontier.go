@@ -11,9 +11,6 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// errHead: what is appended to a head that isn't that of the entries makes a tree that proves nothing.
-var errHead = fmt.Errorf("the head doesn't fit the tiles and entries (hint: `hooktrail verify` says more): %w", domain.ErrUnavailable)
-
 // checkHead compares a tenant's head with its last tiles and leaves, in a time that doesn't grow with the log. A
 // process does so before it first appends to the tenant's log.
 func checkHead(ctx context.Context, db postgres.Querier, heads headKey, tenant domain.TenantID) error {

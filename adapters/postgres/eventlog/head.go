@@ -86,3 +86,9 @@ func (k headKey) scan(row pgx.Row) (tenant domain.TenantID, h *tenantHead, err e
 	}
 	return tenant, h, nil
 }
+
+// claimMAC identifies a claim in the database: what a client sent isn't kept.
+type claimMAC [16]byte
+
+// errHead: what is appended to a head that isn't that of the entries makes a tree that proves nothing.
+var errHead = fmt.Errorf("the head doesn't fit the tiles and entries (hint: `hooktrail verify` says more): %w", domain.ErrUnavailable)

@@ -130,16 +130,6 @@ func (k *known) check(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// CheckKnown holds a new connection to what this process knows: ErrReplaced where the database lacks it. What the
-// process remembers of another state of the database isn't read any more then.
-func (l *Log) CheckKnown(ctx context.Context, conn *pgx.Conn) error {
-	err := l.known.check(ctx, conn)
-	if errors.Is(err, ErrReplaced) {
-		l.recent.clear()
-	}
-	return err
-}
-
 // run writes the file while the log grows, and once more at the end.
 func (k *known) run(ctx context.Context, logger *slog.Logger) {
 	if k.file == "" {

@@ -12,15 +12,21 @@ import (
 // length and bytes, then each commitment as the part's length and name and 32 bytes. From these and the columns the
 // exact bytes are made again. A leaf that can't be told so, since a newer program gave it members that this one doesn't
 // know, is stored as it is. Whole leaves took a third of the table, all but the commitments for the second time.
+//
+// Each leaf has one column, and reading refuses all others: unknown flags, lengths in more bytes than they need,
+// commitments that aren't in order of their parts' names, and a whole leaf where the short form would do. A column that
+// was rewritten to tell the same leaf is damage like any other, and readers find it without writing the column again to
+// compare, which only `hooktrail verify` could afford.
 const (
 	shortLeaf    = 1
 	leafCritical = 1 // flag
 )
 
-// appendLeafColumn appends what the column leaf has of an entry's leaf.
+// appendLeafColumn appends what the column leaf has of an entry's leaf, whose commitments are in order of their parts'
+// names: Append sorts them.
 func appendLeafColumn(b []byte, leaf *domain.Leaf, tenant domain.TenantID) []byte {
-	name, ok := strings.CutSuffix(leaf.Origin, "/"+string(tenant))
-	if !ok || len(leaf.Others) > 0 {
+	name, ok := shortOrigin(leaf, tenant)
+	if !ok {
 		return leaf.Append(b)
 	}
 	var flags byte
@@ -37,49 +43,39 @@ func appendLeafColumn(b []byte, leaf *domain.Leaf, tenant domain.TenantID) []byt
 	return b
 }
 
-var errLeafForm = errors.New("the column leaf doesn't have the form that this program knows")
-
-// readLeaf makes the entry's leaf from the column and the others, which have been read.
-func (e *sealedEntry) readLeaf(column []byte) {
-	if len(column) == 0 || column[0] != shortLeaf {
-		e.Leaf = column
-		if e.leaf, e.wrong = domain.ParseLeaf(e.Leaf); e.wrong == nil {
-			e.wrong = e.matches()
-		}
-		return
-	}
-	e.leaf = domain.Leaf{
-		Sequence: e.Sequence, Kind: e.Kind, KindVersion: e.KindVersion, Stream: e.Stream, StreamVersion: e.StreamVersion, By: e.By,
-		RecordedAt: e.RecordedAt, Cause: e.Cause, DataKey: e.key,
-	}
-	if !e.readShortLeaf(column[1:]) {
-		e.leaf, e.wrong = domain.Leaf{}, errLeafForm
-		return
-	}
-	e.Leaf = e.leaf.Append(make([]byte, 0, 384+80*len(e.leaf.Commitments)))
+// shortOrigin returns the instance's name, and reports whether the short form tells the leaf.
+func shortOrigin(leaf *domain.Leaf, tenant domain.TenantID) (name string, ok bool) {
+	name, ok = strings.CutSuffix(leaf.Origin, "/"+string(tenant))
+	return name, ok && len(leaf.Others) == 0
 }
 
-func (e *sealedEntry) readShortLeaf(b []byte) (ok bool) {
-	if len(b) == 0 {
+var errLeafForm = errors.New("the column leaf doesn't have the form that this program knows")
+
+// readShortLeaf reads what the column has behind the form byte into a leaf that has what the other columns tell.
+func readShortLeaf(leaf *domain.Leaf, tenant domain.TenantID, b []byte) (ok bool) {
+	if len(b) == 0 || b[0]&^leafCritical != 0 {
 		return false
 	}
-	e.leaf.Critical = b[0]&leafCritical != 0
+	leaf.Critical = b[0] == leafCritical
 	name, b, ok := cutName(b[1:])
-	e.leaf.Origin = name + "/" + string(e.Tenant)
+	leaf.Origin = name + "/" + string(tenant)
+	previous := ""
 	for ok && len(b) > 0 {
 		var c domain.Commitment
-		if c.Part, b, ok = cutName(b); !ok || len(b) < len(c.Value) {
+		if c.Part, b, ok = cutName(b); !ok || len(b) < len(c.Value) || c.Part <= previous {
 			return false
 		}
 		b = b[copy(c.Value[:], b):]
-		e.leaf.Commitments = append(e.leaf.Commitments, c)
+		leaf.Commitments = append(leaf.Commitments, c)
+		previous = c.Part
 	}
 	return ok
 }
 
+// cutName cuts a length and as many bytes off. A length whose last byte is zero is longer than it needs to be.
 func cutName(b []byte) (name string, rest []byte, ok bool) {
 	n, size := binary.Uvarint(b)
-	if size <= 0 || n > uint64(len(b)-size) {
+	if size <= 0 || size > 1 && b[size-1] == 0 || n > uint64(len(b)-size) {
 		return "", nil, false
 	}
 	return string(b[size : size+int(n)]), b[size+int(n):], true

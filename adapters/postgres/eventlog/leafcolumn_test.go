@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 	"time"
 
@@ -59,10 +60,43 @@ func TestLeafColumn(t *testing.T) {
 		if len(leaf.Others) == 0 && len(column) > len(want)/2 && len(leaf.Commitments) < 4 {
 			t.Errorf("%d bytes for a leaf of %d", len(column), len(want))
 		}
+		noticed(t, &leaf, tenant, column)
 	})
 }
 
-// FuzzLeafColumn reads what nobody wrote: it is refused, or tells a leaf that is written so.
+// noticed changes a column in every byte, and tells the same leaf in other ways. What isn't refused is another leaf,
+// which the tenant's tree doesn't have.
+func noticed(t *rapid.T, leaf *domain.Leaf, tenant domain.TenantID, column []byte) {
+	want := leaf.Append(nil)
+	try := func(what string, changed []byte) {
+		e := rowOf(leaf, tenant)
+		if e.readLeaf(changed); e.wrong == nil && bytes.Equal(e.Leaf, want) {
+			t.Fatalf("nobody notices %s: %x instead of %x", what, changed, column)
+		}
+	}
+	for i := range column {
+		changed := bytes.Clone(column)
+		changed[i] ^= byte(rapid.IntRange(1, 255).Draw(t, "other bits"))
+		try("a byte", changed)
+	}
+	try("a byte more", append(bytes.Clone(column), 0))
+	try("a byte less", column[:len(column)-1])
+	if column[0] != shortLeaf {
+		return
+	}
+	try("the leaf as it is", want)
+	// The instance's name is shorter than 128 bytes: its length has one byte, and could have two.
+	try("a longer length", slices.Concat(column[:2], []byte{column[2] | 0x80, 0}, column[3:]))
+	if len(leaf.Commitments) > 1 {
+		disordered := *leaf
+		disordered.Commitments = slices.Clone(leaf.Commitments)
+		slices.Reverse(disordered.Commitments)
+		try("commitments in another order", appendLeafColumn(nil, &disordered, tenant))
+	}
+}
+
+// FuzzLeafColumn reads what nobody wrote: it is refused, or it is the column that a leaf is
+// written as.
 func FuzzLeafColumn(f *testing.F) {
 	leaf := domain.Leaf{Origin: "a/b", Kind: "c", Commitments: []domain.Commitment{{Part: "data"}}}
 	f.Add(appendLeafColumn(nil, &leaf, "b"))
@@ -70,8 +104,14 @@ func FuzzLeafColumn(f *testing.F) {
 	f.Add([]byte(`{}`))
 	f.Fuzz(func(t *testing.T, column []byte) {
 		e := rowOf(&leaf, "b")
-		if e.readLeaf(column); e.wrong == nil && !bytes.Equal(e.leaf.Append(nil), e.Leaf) {
+		if e.readLeaf(column); e.wrong != nil {
+			return
+		}
+		if !bytes.Equal(e.leaf.Append(nil), e.Leaf) {
 			t.Errorf("%q tells %q", column, e.Leaf)
+		}
+		if written := appendLeafColumn(nil, &e.leaf, "b"); !bytes.Equal(written, column) {
+			t.Errorf("%q tells the leaf that is written as %q", column, written)
 		}
 	})
 }

@@ -19,9 +19,6 @@ type Leases struct {
 	neighbours *neighbours
 }
 
-// Leases returns those of the log's database.
-func (l *Log) Leases() Leases { return Leases{l.vital, &l.neighbours} }
-
 // heartbeatsKept is how long a node that beats no more is remembered. Its leases have expired long before.
 const heartbeatsKept = "1 day"
 

@@ -86,3 +86,11 @@ func (r *reader) openFirst(
 	}
 	return entries, nil
 }
+
+// firstOf is the position of the first partition in which a stream can have entries, as far as this process knows.
+func (r *reader) firstOf(stream domain.UUID) domain.Position {
+	if s := r.starts.Load(); s != nil {
+		return s.from(stream)
+	}
+	return 0
+}

@@ -42,7 +42,7 @@ func (l *Log) Ready(ctx context.Context) error {
 	case errors.Is(err, context.DeadlineExceeded):
 		return errLockHeld
 	case err == nil:
-		return l.checkClock(clock)
+		return checkClock(clock, l.clockAhead)
 	}
 	return postgres.DomainError("try the append lock", err)
 }

@@ -42,7 +42,41 @@ func scanEntry(row pgx.CollectableRow) (e sealedEntry, err error) {
 	e.RecordedAt, e.Cause, e.Stream.ID = e.RecordedAt.UTC(), domain.Sequence(cause.Int64), stream.Bytes
 	e.By, e.key = domain.Actor{Principal: principal.Bytes, Credential: credential.Bytes}, key.Bytes
 	e.readLeaf(leaf)
+	for _, id := range []pgtype.UUID{principal, credential, key} {
+		if id.Valid && id.Bytes == [16]byte{} {
+			e.wrong = errZeroColumn
+		}
+	}
+	if cause.Valid && cause.Int64 == 0 {
+		e.wrong = errZeroColumn
+	}
 	return e, nil
+}
+
+// errZeroColumn is for a row that tells its leaf in another way than it was written.
+var errZeroColumn = errors.New("a column is zero that should be null")
+
+// readLeaf makes the entry's leaf from the column and the others, which have been read.
+func (e *sealedEntry) readLeaf(column []byte) {
+	if len(column) == 0 || column[0] != shortLeaf {
+		e.Leaf = column
+		if e.leaf, e.wrong = domain.ParseLeaf(e.Leaf); e.wrong == nil {
+			e.wrong = e.matches()
+		}
+		if _, short := shortOrigin(&e.leaf, e.Tenant); short && e.wrong == nil {
+			e.wrong = errLeafForm
+		}
+		return
+	}
+	e.leaf = domain.Leaf{
+		Sequence: e.Sequence, Kind: e.Kind, KindVersion: e.KindVersion, Stream: e.Stream, StreamVersion: e.StreamVersion, By: e.By,
+		RecordedAt: e.RecordedAt, Cause: e.Cause, DataKey: e.key,
+	}
+	if !readShortLeaf(&e.leaf, e.Tenant, column[1:]) {
+		e.leaf, e.wrong = domain.Leaf{}, errLeafForm
+		return
+	}
+	e.Leaf = e.leaf.Append(make([]byte, 0, 384+80*len(e.leaf.Commitments)))
 }
 
 // checkLeaf refuses an entry whose columns don't say what its leaf says: folds go by the columns, and the leaf is what

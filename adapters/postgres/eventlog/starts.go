@@ -35,14 +35,6 @@ func (s starts) from(stream domain.UUID) domain.Position {
 	return domain.Position(sort.Search(len(s), func(i int) bool { return s[i].After(made) })) * partitionWidth
 }
 
-// firstOf is the position of the first partition in which a stream can have entries, as far as this process knows.
-func (r *reader) firstOf(stream domain.UUID) domain.Position {
-	if s := r.starts.Load(); s != nil {
-		return s.from(stream)
-	}
-	return 0
-}
-
 // madeAt is the time in an id of version 7 (RFC 9562 §5.7).
 func madeAt(id domain.UUID) (time.Time, bool) {
 	if id[6]>>4 != 7 {

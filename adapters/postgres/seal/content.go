@@ -451,9 +451,11 @@ func unpack(raw []byte, n int) ([]domain.Part, error) {
 	return parts, nil
 }
 
+// cutCounted cuts a length and as many bytes off. A length whose last byte is zero is longer than it needs to be: nobody
+// wrote it so, and the length of the tenant's section isn't under a seal.
 func cutCounted(b []byte) (head, rest []byte, ok bool) {
 	n, size := binary.Uvarint(b)
-	if size <= 0 || n > uint64(len(b)-size) {
+	if size <= 0 || size > 1 && b[size-1] == 0 || n > uint64(len(b)-size) {
 		return nil, nil, false
 	}
 	b = b[size:]

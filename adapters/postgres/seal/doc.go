@@ -23,11 +23,12 @@
 // seal of a section authenticates the entry's leaf but for its time and sequence, so that no content can be put into
 // another entry.
 //
-// Small contents are compressed by package s2 with a dictionary. It clears a table of 64 KiB on the stack for each
-// content, which costs 5 µs an entry more than an encoder made for contents of some hundred bytes did
-// (BenchmarkAppend/delivery of package eventlog, medians of six alternating runs: 58.7 and 53.7 µs), and 20 bytes an
-// event. That is 10 µs of the 230 µs of processor time that a delivery takes, 4 %. Rejected for it: that encoder, 110
-// lines whose every fault would lose contents for ever. What it wrote has the same form and opens as ever.
+// Small contents are compressed by package s2 with a dictionary. An encoder made for contents of some hundred bytes, 110
+// lines, was replaced by it: every fault in it would have lost contents for ever. What it wrote has the same form and
+// opens as ever. The price: s2 clears a table of 64 KiB on the stack for each content, and finds less to copy. By
+// `go test ./adapters/postgres/eventlog -run '^$' -bench Append/delivery`, medians of six alternating runs, an entry takes
+// 58.7 µs instead of 53.7, and an event with its delivery 2,015 bytes on disk instead of 1,978 (db-bytes/event). That is
+// about 4 % of the 230 µs of processor time that a delivery takes by `hooktrail bench`; another series said 8 %.
 //
 // Claims, subjects and fingerprints are hashed under a tenant's own secret and not under the master key or one of the
 // instance: a tenant can then be moved to another database, and rotating the master key changes no hash.

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
-	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
@@ -24,16 +22,12 @@ const beginFoldSQL = `
 	       (SELECT position FROM cursors WHERE follower = $1 AND tenant = '' ORDER BY position DESC LIMIT 1),
 	       (SELECT position FROM heads WHERE tenant = '' ORDER BY position DESC LIMIT 1)`
 
-// fold folds one page in the message's transaction. It leaves the new cursor in f.page.next.
-func (f *Follower) fold(ctx context.Context, m *message.Message) error {
+// fold folds one page in its message's transaction. It leaves the new cursor in f.page.next.
+func (f *Follower) fold(ctx context.Context, tx pgx.Tx) error {
 	ctx, cancel := context.WithTimeout(ctx, foldTimeout)
 	defer cancel()
 	began := time.Now()
 	f.page.next = 0
-	tx, err := pgxTx(m.Context())
-	if err != nil {
-		return err
-	}
 	var ignored string
 	var position, head pgtype.Int8
 	if err := tx.QueryRow(ctx, beginFoldSQL, viewsFollower).Scan(&ignored, &ignored, &position, &head); err != nil {
@@ -63,18 +57,6 @@ func (f *Follower) fold(ctx context.Context, m *message.Message) error {
 	return nil
 }
 
-// pgxTx finds the transaction in which the Subscriber read the message.
-func pgxTx(ctx context.Context) (pgx.Tx, error) {
-	tx, ok := sql.TxFromContext(ctx)
-	if !ok {
-		return nil, errors.New("fold a page: the message carries no transaction")
-	}
-	if tx, ok := tx.(*sql.PgxTx); ok {
-		return tx.Tx, nil
-	}
-	return nil, fmt.Errorf("fold a page: the message carries a %T", tx)
-}
-
 // gatherEntries reads what follows a position until it has reached another, limit or maxFoldedBytes.
 func gatherEntries(
 	ctx context.Context, log domain.Log, after, to domain.Position, limit int,
@@ -91,23 +73,18 @@ func gatherEntries(
 	return entries, nil
 }
 
+// sizeOf is about what entries take in memory.
 func sizeOf(entries []domain.Entry) (size int) {
 	for i := range entries {
-		size += sizeOfEntry(&entries[i])
-	}
-	return size
-}
-
-// sizeOfEntry is about what an entry takes in memory.
-func sizeOfEntry(e *domain.Entry) int {
-	size := 512 + len(e.Leaf)
-	switch f := e.Fact.(type) {
-	case *domain.EventAppended:
-		size += len(f.Data) + 256*len(f.Routing.Deliveries)
-	case *domain.EventRouted:
-		size += 256 * len(f.Routing.Deliveries)
-	case *domain.AttemptFinished:
-		size += len(f.Body) + 1024
+		size += 512 + len(entries[i].Leaf)
+		switch f := entries[i].Fact.(type) {
+		case *domain.EventAppended:
+			size += len(f.Data) + 256*len(f.Routing.Deliveries)
+		case *domain.EventRouted:
+			size += 256 * len(f.Routing.Deliveries)
+		case *domain.AttemptFinished:
+			size += len(f.Body) + 1024
+		}
 	}
 	return size
 }
@@ -162,28 +139,23 @@ func withoutValues(err error) error {
 func foldPage(
 	ctx context.Context, q postgres.Querier, after domain.Position, entries []domain.Entry,
 ) (*viewsPage, error) {
+pages:
 	for {
 		page := newViewsPage(after)
 		if err := page.load(ctx, q, entries); err != nil {
 			return nil, fmt.Errorf("read what a page of the views goes on from: %w", err)
 		}
-		n, err := applyAll(page, entries)
-		switch {
-		case err == nil:
-			return page, nil
-		case n == 0:
-			return nil, &stopError{at: entries[0].Position, err: err}
+		for i, e := range entries {
+			err := projections.Apply(page, e)
+			if err == nil {
+				continue
+			}
+			if i == 0 {
+				return nil, &stopError{at: e.Position, err: err}
+			}
+			entries = entries[:i] // again without it: it may have left something in the page
+			continue pages
 		}
-		entries = entries[:n] // again without it: it may have left something in the page
+		return page, nil
 	}
-}
-
-// applyAll folds entries and returns how many went well.
-func applyAll(s projections.Store, entries []domain.Entry) (int, error) {
-	for i, e := range entries {
-		if err := projections.Apply(s, e); err != nil {
-			return i, err
-		}
-	}
-	return len(entries), nil
 }

@@ -80,17 +80,8 @@ func namedSecrets(ctx context.Context, log Log, tx pgx.Tx, since time.Time) (map
 		if err != nil {
 			return nil, fmt.Errorf("read endpoint %s: %w", row.id, err)
 		}
-		for _, key := range e.SigningKeys(since) {
-			named[key.ID] = true
-		}
-		for _, header := range e.Headers {
-			named[header.Secret] = true
-		}
-		if e.Auth != nil {
-			named[e.Auth.Secret] = true
-		}
-		if e.Query != nil {
-			named[e.Query.Secret] = true
+		for _, secret := range e.Secrets(since) {
+			named[secret.ID] = true
 		}
 	}
 	return named, nil
