@@ -206,8 +206,9 @@ func descriptions() map[string]string {
 			"updated_sequence, version} of data.config, the sequence of the stream's first entry, the stream's id, " +
 			"the entry's sequence and its stream_version; in an event type's config, schema and examples are replaced " +
 			"by schema_sha256 and examples_sha256. Lists are in order of created_sequence. A delivery is pending from " +
-			"the routing that names it on; delivery.attempt_finished says its status, delivery.redriven makes it " +
-			"retrying, delivery.cancelled cancelled. Names of keys stand beside the state, since an erasure destroys " +
+			"the routing that names it, or its delivery.created, on; delivery.attempt_finished says its status, " +
+			"delivery.redriven and delivery.resent make it retrying (a resend before any attempt: pending), " +
+			"delivery.cancelled cancelled. Names of keys stand beside the state, since an erasure destroys " +
 			"them. Where very many deliveries have moved on since the moment, counting them can take longer than a " +
 			"request may (503).",
 		"diff-state": "What of the configuration differs between the state as of from and that as of to, an item " +

@@ -122,8 +122,15 @@ func (a *auditor) fold(e domain.Entry) {
 		switch what {
 		case "attempt_finished":
 			a.delivery[e.Stream.ID] = part("outcome")["status"].(string)
+		case "created":
+			a.delivery[e.Stream.ID] = "pending"
 		case "redriven":
 			a.delivery[e.Stream.ID] = "retrying"
+		case "resent":
+			a.delivery[e.Stream.ID] = "retrying"
+			if part("decision")["attempts"].(json.Number) == "0" {
+				a.delivery[e.Stream.ID] = "pending"
+			}
 		case "cancelled":
 			a.delivery[e.Stream.ID] = "cancelled"
 		}

@@ -133,7 +133,10 @@ func fold(entries []domain.Entry, upTo domain.Sequence) (fates map[domain.UUID]*
 			if f.Result.Outcome == domain.OutcomeUnknown {
 				d.unknown++
 			}
-		case *domain.DeliveryRedriven:
+		case *domain.DeliveryCreated:
+			fates[e.Stream.ID] = &fate{endpoint: f.Endpoint, status: "pending", created: e.Sequence, name: names[f.Event]}
+			order = append(order, e.Stream.ID)
+		case *domain.DeliveryRedriven, *domain.DeliveryResent:
 			fates[e.Stream.ID].status = "retrying"
 		case *domain.DeliveryCancelled:
 			fates[e.Stream.ID].status = "cancelled"
@@ -155,11 +158,14 @@ func sumsOf(entries []domain.Entry, fates map[domain.UUID]*fate, q domain.Reconc
 	for _, e := range entries[q.From:q.To] {
 		var routing domain.Routing
 		var verdicts domain.Verdicts
+		requested := false
 		switch f := e.Fact.(type) {
 		case *domain.EventAppended:
 			routing, verdicts = f.Routing, f.Verdicts
 		case *domain.EventRouted:
 			routing, verdicts = f.Routing, f.Verdicts
+		case *domain.DeliveryCreated:
+			requested, routing.Deliveries = true, []domain.RoutedDelivery{{ID: e.Stream.ID}}
 		default:
 			continue
 		}
@@ -169,9 +175,13 @@ func sumsOf(entries []domain.Entry, fates map[domain.UUID]*fate, q domain.Reconc
 			if !q.Endpoint.IsZero() && f.endpoint != q.Endpoint {
 				continue
 			}
-			routed++
 			in = append(in, named{d.ID, f})
-			s.Routed++
+			if requested {
+				s.Requested++
+			} else {
+				routed++
+				s.Routed++
+			}
 			s.Attempts += f.ended
 			s.Unknown += f.unknown
 			switch f.status {
@@ -194,7 +204,7 @@ func sumsOf(entries []domain.Entry, fates map[domain.UUID]*fate, q domain.Reconc
 				skipped++
 			}
 		}
-		if e.Kind == domain.KindEventRouted {
+		if requested || e.Kind == domain.KindEventRouted {
 			continue
 		}
 		s.Events++
