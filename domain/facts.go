@@ -321,7 +321,7 @@ func (p *Person) Subject() string {
 }
 
 // Format counts the releases that added kinds of facts, or versions of them. A log without a format.raised has format 1.
-const Format = 1
+const Format = 2
 
 // Kind implements Fact.
 func (*TenantCreated) Kind() Kind             { return KindTenantCreated }
@@ -361,3 +361,9 @@ func (*FollowerStopped) Kind() Kind           { return KindFollowerStopped }
 func (*FormatRaised) Kind() Kind              { return KindFormatRaised }
 func (*LossAccepted) Kind() Kind              { return KindLossAccepted }
 func (*DamageAccepted) Kind() Kind            { return KindDamageAccepted }
+func (*ExportCreated) Kind() Kind             { return KindExportCreated }
+func (*ExportFinished) Kind() Kind            { return KindExportFinished }
+func (*ExportFailed) Kind() Kind              { return KindExportFailed }
+func (*ExportCancelled) Kind() Kind           { return KindExportCancelled }
+func (*ExportDownloaded) Kind() Kind          { return KindExportDownloaded }
+func (*ExportExpired) Kind() Kind             { return KindExportExpired }

@@ -51,6 +51,13 @@ const (
 	KindFormatRaised    Kind = "format.raised" // in the instance's log
 	KindLossAccepted    Kind = "loss.accepted" // in the instance's log
 	KindDamageAccepted  Kind = "damage.accepted"
+
+	KindExportCreated    Kind = "export.created"
+	KindExportFinished   Kind = "export.finished"
+	KindExportFailed     Kind = "export.failed"
+	KindExportCancelled  Kind = "export.cancelled"
+	KindExportDownloaded Kind = "export.downloaded"
+	KindExportExpired    Kind = "export.expired"
 )
 
 // form is how one kind is kept: its versions and the type they are decoded into. Every kind has one; a test holds the table
@@ -102,6 +109,12 @@ var forms = map[Kind]form{
 	KindFormatRaised:              {formats: []int{1}, empty: func() Fact { return new(FormatRaised) }},
 	KindLossAccepted:              {formats: []int{1}, empty: func() Fact { return new(LossAccepted) }},
 	KindDamageAccepted:            {formats: []int{1}, empty: func() Fact { return new(DamageAccepted) }},
+	KindExportCreated:             {formats: []int{2}, empty: func() Fact { return new(ExportCreated) }},
+	KindExportFinished:            {formats: []int{2}, empty: func() Fact { return new(ExportFinished) }},
+	KindExportFailed:              {formats: []int{2}, empty: func() Fact { return new(ExportFailed) }},
+	KindExportCancelled:           {formats: []int{2}, empty: func() Fact { return new(ExportCancelled) }},
+	KindExportDownloaded:          {formats: []int{2}, empty: func() Fact { return new(ExportDownloaded) }},
+	KindExportExpired:             {formats: []int{2}, empty: func() Fact { return new(ExportExpired) }},
 }
 
 // Version is the version in which this program writes facts of the kind, 0 for a kind it doesn't know.

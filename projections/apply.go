@@ -52,6 +52,9 @@ func apply(s Store, e domain.Entry) error {
 	case *domain.TenantRegistered, *domain.TenantUnregistered, *domain.ServerStarted, *domain.LeaseTaken,
 		*domain.FollowerStopped, *domain.FormatRaised, *domain.LossAccepted, *domain.DamageAccepted:
 		return nil // what the instance says of itself makes no row
+	case *domain.ExportCreated, *domain.ExportFinished, *domain.ExportFailed, *domain.ExportCancelled,
+		*domain.ExportDownloaded, *domain.ExportExpired:
+		return applyExport(s, &e)
 	default:
 		return applyConfig(s, e)
 	}
@@ -162,6 +165,8 @@ func applyErased(s Store, e domain.Entry) error {
 		return putSubscription(s, e, domain.SubscriptionConfig{}, true)
 	case domain.StreamEventType:
 		return putEventType(s, e, domain.EventTypeConfig{}, true)
+	case domain.StreamExport:
+		return applyExport(s, &e)
 	}
 	return nil // the instance's own facts make no row
 }
@@ -177,6 +182,8 @@ func applyDamaged(s Store, e domain.Entry) error {
 		return s.PutEvent(Event{ID: e.Stream.ID, Tenant: e.Tenant, LeafHash: leafHash(e.Leaf), Created: OriginOf(e), Damaged: true})
 	case domain.StreamDelivery:
 		return foldDelivery(s, &e)
+	case domain.StreamExport:
+		return applyExport(s, &e)
 	case domain.StreamTenant, domain.StreamKey, domain.StreamEndpoint, domain.StreamSubscription, domain.StreamEventType,
 		domain.StreamProfile:
 		return fmt.Errorf("the content is damaged: hooktrail verify says more")

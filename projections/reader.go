@@ -97,6 +97,9 @@ type Reader interface {
 	// is chosen comes with all that it passed over.
 	Skips(ctx context.Context, filter SkipFilter, page Page) ([]Skips, error)
 
+	// Exports lists exports as they are now.
+	Exports(ctx context.Context, page Page) ([]Export, error)
+
 	Delivery(ctx context.Context, id domain.UUID, as AsOf) (Delivery, error)
 	Deliveries(ctx context.Context, filter DeliveryFilter, page Page, as AsOf) ([]Delivery, error)
 	// Attempts lists a delivery's attempts by number; one not finished by the moment has no Result.

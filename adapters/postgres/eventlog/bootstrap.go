@@ -8,7 +8,8 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// Bootstrap makes the instance's own log and the default tenant unless they are there. Run must be running. Any number of
+// Bootstrap makes the instance's own log and the default tenant unless they are there. No older program has read the new
+// log, so it is raised to the newest format. Run must be running. Any number of
 // processes may call it at once.
 func Bootstrap(ctx context.Context, log domain.Log) error {
 	head, err := log.Head(ctx)
@@ -24,6 +25,7 @@ func Bootstrap(ctx context.Context, log domain.Log) error {
 			Tenant: domain.InstanceTenant, Stream: byDefault, Expected: domain.AnyVersion,
 			Fact: &domain.TenantRegistered{ID: domain.DefaultTenant, Stream: byDefault.ID},
 		},
+		{Tenant: domain.InstanceTenant, Stream: ofInstance(), Fact: &domain.FormatRaised{Format: domain.Format}},
 	}})
 	if errors.Is(err, domain.ErrConflict) { // another process was quicker
 		return nil

@@ -16,7 +16,7 @@ func TestRaiseFormat(t *testing.T) {
 		to     int
 		raised bool
 		then   int
-	}{{domain.Format, false, 1}, {3, true, 3}, {3, false, 3}, {2, false, 3}, {4, true, 4}} {
+	}{{domain.Format, false, domain.Format}, {8, true, 8}, {8, false, 8}, {7, false, 8}, {9, true, 9}} {
 		raised, err := eventlog.RaiseFormat(t.Context(), log, step.to, domain.Actor{})
 		if err != nil || raised != step.raised {
 			t.Errorf("raise to %d: %v, %v", step.to, raised, err)
@@ -34,7 +34,7 @@ func TestLog_FormatGate(t *testing.T) {
 	log := open(t)
 	other := reopen(t, log.db, log.key)
 	for _, l := range []*opened{log, other} {
-		eventlog.Introduce(l.Log, domain.KindEventAppended, 3)
+		eventlog.Introduce(l.Log, domain.KindEventAppended, 9)
 	}
 	refused := func(l *opened) {
 		t.Helper()
@@ -43,7 +43,7 @@ func TestLog_FormatGate(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = domain.AppendOne(t.Context(), l, group(event(`1`)))
-		if !errors.Is(err, domain.ErrFormat) || !strings.Contains(err.Error(), "format 3") || !strings.Contains(err.Error(), "--raise-format") {
+		if !errors.Is(err, domain.ErrFormat) || !strings.Contains(err.Error(), "format 9") || !strings.Contains(err.Error(), "--raise-format") {
 			t.Errorf("append: %v", err)
 		}
 		if after, err := l.Head(t.Context()); err != nil || after != before {
@@ -51,7 +51,7 @@ func TestLog_FormatGate(t *testing.T) {
 		}
 	}
 	refused(log)
-	for _, to := range []int{2, 3} {
+	for _, to := range []int{8, 9} {
 		refused(other)
 		if raised, err := eventlog.RaiseFormat(t.Context(), log, to, domain.Actor{}); err != nil || !raised {
 			t.Fatalf("raise to %d: %v, %v", to, raised, err)

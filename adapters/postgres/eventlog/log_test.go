@@ -126,7 +126,7 @@ func TestLog_Append(t *testing.T) {
 	log.check(t)
 	entries := log.mustAppend(t, group(event(`{"a":1}`), event(`{"a":2}`)), group(event(`{"a":3}`)))
 	log.check(t)
-	if len(entries) != 3 || entries[0].Position != 4 || entries[0].Sequence != 1 || entries[2].Sequence != 3 {
+	if len(entries) != 3 || entries[0].Position != 5 || entries[0].Sequence != 1 || entries[2].Sequence != 3 {
 		t.Errorf("appended %+v", entries)
 	}
 	var many []domain.Group

@@ -62,7 +62,7 @@ func TestLog_OlderCopy(t *testing.T) {
 	}
 	other := connect(t, log.db.AdminURL)
 	var position domain.Position
-	if err := other.QueryRow(t.Context(), `SELECT max(position) FROM entries`).Scan(&position); err != nil || position != 4 {
+	if err := other.QueryRow(t.Context(), `SELECT max(position) FROM entries`).Scan(&position); err != nil || position != 5 {
 		t.Errorf("the copy ends at %d: %v", position, err)
 	}
 
@@ -98,7 +98,7 @@ func TestLog_OlderCopy(t *testing.T) {
 	if err := eventlog.AcceptLoss(t.Context(), accepting.Log, file, *loss, domain.Person{Name: "ann"}, "the disk burned"); err != nil {
 		t.Fatal(err)
 	}
-	said, err := accepting.Entries(t.Context(), domain.InstanceTenant, []domain.Sequence{2})
+	said, err := accepting.Entries(t.Context(), domain.InstanceTenant, []domain.Sequence{3})
 	if err != nil || len(said) != 1 || said[0].Reason != "the disk burned" {
 		t.Fatalf("the instance's log says %+v, %v", said, err)
 	}

@@ -30,6 +30,7 @@ func (p *viewsPage) flush(ctx context.Context, log Log, tx pgx.Tx) error {
 		return err
 	}
 	p.queueProfiles(&b)
+	p.queueExports(&b)
 	p.queueDeliveries(&b)
 	p.queueHealth(&b)
 	p.queueReached(&b)

@@ -26,9 +26,10 @@ type viewsPage struct {
 	order      []*deliveryRow // in which they were first touched
 	profiles   []projections.Profile
 	skips      []projections.Skips
-	health     map[domain.UUID]*endpointHealth
-	reached    map[domain.TenantID]projections.Origin
-	lost       map[placeInLog]bool // events before the page whose routing can't be read, among those that were asked for
+	exportPage
+	health  map[domain.UUID]*endpointHealth
+	reached map[domain.TenantID]projections.Origin
+	lost    map[placeInLog]bool // events before the page whose routing can't be read, among those that were asked for
 }
 
 // placeInLog is the place of an entry in a tenant's log.

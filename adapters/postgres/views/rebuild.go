@@ -15,7 +15,7 @@ import (
 func viewTables() []string {
 	return []string{
 		"tenants", "keys", "endpoints", "subscriptions", "event_types", "profiles",
-		"events", "skips", "deliveries", "undelivered", "endpoint_health",
+		"events", "skips", "deliveries", "undelivered", "endpoint_health", "exports",
 	}
 }
 
