@@ -1,0 +1,45 @@
+package export
+
+import (
+	"context"
+	"time"
+
+	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/projections"
+)
+
+// Written is what Write made of an export.
+type Written struct {
+	domain.ExportFile
+	Erased   int64
+	Erasures []domain.Sequence
+	Path     string
+}
+
+// Write writes an export's file in a directory, from where an earlier call left it. look is called after each page.
+func Write(ctx context.Context, log Log, views projections.Views, x *domain.Export, dir string, size Steps, look func() error) (Written, error) {
+	j := &job{
+		log: log, views: views, export: x, dir: dir, size: size,
+		allow: func(int64) error { return nil },
+		look:  func(context.Context, *state, span) error { return look() },
+		rest:  func(context.Context, time.Duration) {},
+	}
+	f, s, err := j.write(ctx)
+	return Written{f, s.Erased, s.Erasures, dir + "/" + partName}, err
+}
+
+// Steps are the sizes of what is read and written at once.
+type Steps = steps
+
+// Usual are those of a server.
+var Usual = usual
+
+// Small makes steps so small that short histories have many.
+func Small(deliveries, entries, frame int) Steps {
+	s := usual()
+	s.deliveries, s.entries, s.frame, s.checkRows = deliveries, entries, frame, 1
+	return s
+}
+
+// ContentType is the media type of a format.
+var ContentType = contentType
