@@ -130,9 +130,13 @@ func (k Kind) Format() int {
 }
 
 // AfterDeletion reports whether a deleted tenant's log still takes facts of the kind: those that end deliveries, so that no
-// attempt stays without its end. Of anything else a log says ErrUnknownTenant.
+// attempt stays without its end, and exports, so that no file stays. Of anything else a log says ErrUnknownTenant.
 func (k Kind) AfterDeletion() bool {
-	return k == KindAttemptFinished || k == KindDeliveryCancelled
+	switch k {
+	case KindAttemptFinished, KindDeliveryCancelled, KindExportFinished, KindExportFailed, KindExportCancelled, KindExportExpired:
+		return true
+	}
+	return false
 }
 
 // Critical reports whether a program that doesn't know the kind must not pass over its entries. The leaf says it.

@@ -76,6 +76,7 @@ func newFixture(t testing.TB) *fixture {
 		}),
 		Logger: slog.New(slog.NewTextHandler(f.logged, nil)), Version: "0.1.0",
 	}
+	f.server.Exports = newExports(f, f.server.Node)
 	f.useServer()
 	f.begin()
 	return f

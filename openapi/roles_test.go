@@ -145,6 +145,7 @@ func oneOfEach(f *fixture, tenant string) things {
 	add("endpoints", `{"name":"e","url":"https://receiver.example/"}`)
 	add("registrations", `{"name":"r","event_types":["*"]}`)
 	add("subscriptions", `{"endpoint_id":"`+made.id["endpoints"]+`","event_types":["*"]}`)
+	made.id["exports"] = f.post(f.operator, path+"/exports", `{"what":"log","format":"csv"}`).want(http.StatusAccepted).text("id")
 	event := f.event(tenant, "of-"+tenant)
 	delivery := f.deliver(event, made.id["endpoints"])
 	f.attempt(event, made.id["endpoints"], delivery, 1, domain.DeliveryDead)
@@ -168,7 +169,9 @@ func TestRoles_Foreign(t *testing.T) {
 	for n := range 20 { // so that acme's sequences lie beyond the end of the other log
 		f.event("acme", fmt.Sprint(n))
 	}
+	f.writeExports()
 	acme := oneOfEach(f, "acme")
+	f.exported("/v1/tenants/acme/exports/" + acme.id["exports"])
 	f.settle()
 	before := f.head()
 	for _, op := range operations(t, f) {
@@ -177,6 +180,9 @@ func TestRoles_Foreign(t *testing.T) {
 		}
 		if op.Method == http.MethodGet { // so that what isn't found below is there
 			f.get(f.operator, acme.target(op, "acme")).want(http.StatusOK)
+		}
+		if op.ID == "get-export-content" { // which is logged
+			before = f.head()
 		}
 		for _, role := range op.Roles {
 			got := f.do(keys[role], op.Method, acme.target(op, "other"), map[bool]string{true: `{}`}[op.Body != ""], "Content-Type", op.Body)

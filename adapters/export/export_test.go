@@ -40,6 +40,3 @@ func Small(deliveries, entries, frame int) Steps {
 	s.deliveries, s.entries, s.frame, s.checkRows = deliveries, entries, frame, 1
 	return s
 }
-
-// ContentType is the media type of a format.
-var ContentType = contentType

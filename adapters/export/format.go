@@ -45,21 +45,6 @@ func (t *table) of(r *row) ([]cell, error) {
 	return t.cells, nil
 }
 
-// contentTypes are the media types of files, before compression.
-func contentType(f domain.ExportFormat) string {
-	switch f {
-	case domain.FormatNDJSON:
-		return "application/x-ndjson"
-	case domain.FormatCSV:
-		return "text/csv; charset=utf-8; header=present"
-	case domain.FormatParquet:
-		return "application/vnd.apache.parquet"
-	case domain.FormatHTML:
-		return "text/html; charset=utf-8"
-	}
-	return "application/octet-stream"
-}
-
 // fileName is what an export's file is called.
 func fileName(q *domain.ExportQuery) string {
 	name := string(q.What) + "." + string(q.Format)

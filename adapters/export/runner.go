@@ -451,6 +451,7 @@ func (r *Runner) write(ctx context.Context, epoch int64, x *domain.Export, one *
 		return // whoever holds the lease next goes on
 	case errors.As(err, &failed):
 		logger.Warn("export failed", slog.Any("error", err))
+		_ = os.RemoveAll(dir) // before anybody is told; what is left is deleted below, or after the next start
 		err = r.append(ctx, epoch, x, &domain.ExportFailed{Code: failed.code, Text: failed.text})
 	case errors.Is(err, errApart):
 		logger.Error("export failed", slog.Any("error", err))

@@ -50,6 +50,7 @@ var layers = []layer{
 	{"adapters/postgres/seal", []string{"adapters/postgres", "domain"}, "who seals a content doesn't ask where it is kept"},
 	{"adapters/postgres", []string{"domain"}, "what the rooms below share must not depend on any of them"},
 	{"adapters/dispatch", []string{"projections", "domain"}, "its working state is the fold in memory; log and sender are ports, so it runs without either"},
+	{"adapters/export", []string{"projections", "domain"}, "an export is one more fold of the log; log, views and files are ports"},
 	{"adapters/courier", []string{"adapters/webhook", "domain"}, "an attempt is made in the webhook adapter's words: an interface between the two would repeat all of them. The only adapter that knows another"},
 	{"adapters/webhook", []string{"domain"}, "one HTTP attempt needs no log"},
 	{"adapters/localpg", nil, "starting a Postgres knows nothing of what it is for"},

@@ -20,6 +20,7 @@ import (
 
 	"github.com/hooktrail/hooktrail/adapters/courier"
 	"github.com/hooktrail/hooktrail/adapters/dispatch"
+	"github.com/hooktrail/hooktrail/adapters/export"
 	"github.com/hooktrail/hooktrail/adapters/filter"
 	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/adapters/postgres/eventlog"
@@ -38,6 +39,7 @@ type serveCommand struct {
 	Formats profileFlags `embed:""`
 	Log     logFlags     `embed:""`
 	Debug   debugFlags   `embed:""`
+	Exports exportFlags  `embed:""`
 
 	Listen       string `name:"listen" env:"HOOKTRAIL_LISTEN" default:"127.0.0.1:8080" help:"Address of the API."`
 	AdminKey     string `name:"admin-key" env:"HOOKTRAIL_ADMIN_KEY" help:"The first operator key, 32 or more visible characters; give it as the variable. Unset at the first start: one is made, printed once and kept in the data directory."`
@@ -97,6 +99,9 @@ func (c serveCommand) validate() (egress, error) {
 	if err := c.Debug.validate(); err != nil {
 		return egress{}, err
 	}
+	if err := c.Exports.validate(); err != nil {
+		return egress{}, err
+	}
 	if c.MaxDataBytes < 1024 || c.MaxDataBytes > 4<<20 {
 		return egress{}, usagef("HOOKTRAIL_MAX_DATA_BYTES lies between 1024 and 4194304")
 	}
@@ -133,6 +138,7 @@ type server struct {
 	views     *views.Views
 	directory *projections.Directory
 	courier   *courier.Courier
+	exports   *export.Runner
 	profiles  *courier.Profiles
 
 	profileFiles []profileFile
@@ -219,6 +225,7 @@ func (s *server) work(ctx context.Context, base *errgroup.Group, baseCtx context
 	work.Go(func() error { return dispatcher.Run(ctx) })
 	work.Go(func() error { return s.serveHTTP(ctx, dispatcher.Router()) })
 	work.Go(func() error { return s.Debug.serve(ctx) })
+	work.Go(func() error { return s.exports.Run(ctx) })
 	work.Go(func() error { return sweeper{s.views.SweepSecrets, s.log}.run(ctx) })
 	return nil
 }
@@ -286,7 +293,10 @@ func (s *server) wire(ctx context.Context) (err error) {
 		Sender: sender, Profiles: s.profiles, Secrets: s.vault, UserAgent: userAgent,
 		Origin: webhookOrigin(s.Origin),
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return s.openExports()
 }
 
 // directoryIsCurrent returns when the directory knows all that was committed before the call.
@@ -318,9 +328,9 @@ func (s *server) serveHTTP(ctx context.Context, log *dispatch.Router) error {
 			Embedded: s.profiles.Embedded(), Known: s.profiles.All, UserAgent: userAgent,
 		},
 		Previewer: dispatch.Previewer{Filter: s.filters.Lazy}, Courier: s.courier,
-		Guides: guide.Guides{Known: s.profiles.All}, Readiness: &readiness{check: s.entries.Ready},
+		Guides: guide.Guides{Known: s.profiles.All}, Readiness: &readiness{check: s.entries.Ready}, Exports: s.exports,
 		Node: s.node.id, Webhooks: webhooks, Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
-		Logger: s.log, Version: version, Limits: openapi.Limits{DataBytes: s.MaxDataBytes},
+		Logger: s.log, Version: version, Limits: openapi.Limits{DataBytes: s.MaxDataBytes, ExportKeep: s.Exports.Keep},
 	})
 	if err != nil {
 		return err
