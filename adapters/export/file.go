@@ -222,6 +222,9 @@ func newWriter(q *domain.ExportQuery, to *file, size steps) (writer, error) {
 	case domain.FormatCSV:
 		return newTextWriter(to, t, newCSV(t.columns), q.Compression, size.frame)
 	}
+	if q.Format == domain.FormatParquet {
+		return newParquetWriter(to, t), nil
+	}
 	return nil, fmt.Errorf("this program doesn't write %s: upgrade it", q.Format)
 }
 

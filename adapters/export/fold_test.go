@@ -8,11 +8,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/parquet-go/parquet-go"
 	"pgregory.net/rapid"
 
 	"github.com/hooktrail/hooktrail/adapters/export"
@@ -187,6 +190,49 @@ func readCSV(t testing.TB, text []byte) (rows []record) {
 	return rows
 }
 
+// readParquet reads rows back by the library's reader of unknown schemas.
+func readParquet(t testing.TB, b []byte) (rows []record) {
+	t.Helper()
+	f, err := parquet.OpenFile(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	columns := domain.ExportColumns(domain.ExportDeliveries)
+	for i, c := range f.Schema().Columns() {
+		if c[0] != columns[i].Name {
+			t.Fatalf("column %d is %s, want %s", i, c[0], columns[i].Name)
+		}
+	}
+	reader := parquet.NewReader(f)
+	buffer := make([]parquet.Row, 7)
+	for {
+		n, err := reader.ReadRows(buffer)
+		for _, row := range buffer[:n] {
+			r := make(record)
+			for _, v := range row {
+				switch c := columns[v.Column()]; {
+				case v.IsNull():
+				case c.Type == domain.TypeTimestamp:
+					r[c.Name] = domain.FormatTime(time.UnixMicro(v.Int64()))
+				case c.Type == domain.TypeInteger:
+					r[c.Name] = fmt.Sprint(v.Int64())
+				case c.Type == domain.TypeBoolean:
+					r[c.Name] = fmt.Sprint(v.Boolean())
+				default:
+					r[c.Name] = string(v.ByteArray())
+				}
+			}
+			rows = append(rows, r)
+		}
+		if errors.Is(err, io.EOF) {
+			return rows
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func compare(t testing.TB, form string, got, want []record) {
 	t.Helper()
 	if len(got) != len(want) {
@@ -255,7 +301,7 @@ func TestExport_Deliveries(t *testing.T) {
 
 // formats are those that rows are read back of.
 func formats() []domain.ExportFormat {
-	return []domain.ExportFormat{domain.FormatNDJSON, domain.FormatCSV}
+	return []domain.ExportFormat{domain.FormatNDJSON, domain.FormatCSV, domain.FormatParquet}
 }
 
 func readBack(t testing.TB, format domain.ExportFormat, text []byte) []record {
@@ -265,6 +311,8 @@ func readBack(t testing.TB, format domain.ExportFormat, text []byte) []record {
 		return readNDJSON(t, text, len(domain.ExportColumns(domain.ExportDeliveries)))
 	case domain.FormatCSV:
 		return readCSV(t, text)
+	case domain.FormatParquet:
+		return readParquet(t, text)
 	}
 	t.Fatalf("no reader of %s", format)
 	return nil
