@@ -210,8 +210,9 @@ func (w *textWriter) settled() bool { return len(w.pending) == 0 }
 
 func (w *textWriter) close() error { return w.flush() }
 
-// newWriter makes the writer of a query's format.
-func newWriter(q *domain.ExportQuery, to *file, size steps) (writer, error) {
+// newWriter makes the writer of an export's format.
+func newWriter(x *domain.Export, to *file, size steps) (writer, error) {
+	q := &x.Order.Query
 	t, err := newTable(q)
 	if err != nil {
 		return nil, err
@@ -224,6 +225,9 @@ func newWriter(q *domain.ExportQuery, to *file, size steps) (writer, error) {
 	}
 	if q.Format == domain.FormatParquet {
 		return newParquetWriter(to, t), nil
+	}
+	if q.Format == domain.FormatHTML {
+		return newReportWriter(to, x), nil
 	}
 	return nil, fmt.Errorf("this program doesn't write %s: upgrade it", q.Format)
 }
@@ -274,7 +278,7 @@ func (j *job) fill(ctx context.Context, f *file) error {
 	if err != nil {
 		return err
 	}
-	w, err := newWriter(&order.Query, f, j.size)
+	w, err := newWriter(j.export, f, j.size)
 	if err != nil {
 		return err
 	}
