@@ -37,7 +37,7 @@ type deliveries struct {
 func newDeliveries(log Log, views projections.Views, tenant domain.TenantID, order *domain.ExportOrder, s span, size steps) *deliveries {
 	return &deliveries{
 		log: log, views: views, tenant: tenant, query: &order.Query, pinned: order.Sequence, span: s, size: size,
-		window: window{log: log, tenant: tenant, end: order.Sequence + 1, size: size},
+		window: window{scanner: scanner{log: log, tenant: tenant, end: order.Sequence + 1, size: size}},
 	}
 }
 
@@ -101,6 +101,9 @@ func (s *deliveries) next(ctx context.Context, at place) (page, error) {
 	}
 	return p, nil
 }
+
+// close implements source.
+func (s *deliveries) close() { s.window.close() }
 
 // page asks the views which deliveries come next. A filter by status is left to appendRows: the views might have to go
 // through all deliveries to find few.
@@ -288,11 +291,7 @@ func routed(e *domain.Entry) []history {
 
 // window is what one pass over the log has read and is still needed.
 type window struct {
-	log    Log
-	tenant domain.TenantID
-	size   steps
-	end    domain.Sequence // the pass ends before it
-	at     domain.Sequence // the next entry that the pass reads
+	scanner
 	// histories are of the deliveries that the pass came by and no page has had; events of those pages' events.
 	histories map[domain.UUID]*history
 	events    map[domain.Sequence]*eventInfo
@@ -302,7 +301,8 @@ type window struct {
 func (w *window) read(ctx context.Context, rows []projections.Delivery) error {
 	first, last := rows[0].Created.Sequence, rows[len(rows)-1].Created.Sequence
 	if w.histories == nil || w.at < first-domain.Sequence(w.size.deliveries) || w.at > first && w.histories[rows[0].ID] == nil {
-		w.histories, w.events, w.at = make(map[domain.UUID]*history), make(map[domain.Sequence]*eventInfo), first
+		w.histories, w.events = make(map[domain.UUID]*history), make(map[domain.Sequence]*eventInfo)
+		w.seek(first)
 	}
 	behind := func() (n int) {
 		for i := range rows {
@@ -331,17 +331,12 @@ func (w *window) read(ctx context.Context, rows []projections.Delivery) error {
 
 // step reads some entries.
 func (w *window) step(ctx context.Context) error {
-	from, to := w.at, w.end
-	if from >= to {
-		return fmt.Errorf("the log of %s ends before sequence %d: %w", w.tenant, to, errApart)
+	if w.at >= w.end {
+		return fmt.Errorf("the log of %s ends before sequence %d: %w", w.tenant, w.end, errApart)
 	}
-	q := domain.Query{Tenant: w.tenant, From: &from, To: &to, Limit: w.size.entries, Bytes: w.size.bytes}
-	found, next, err := w.log.Scan(ctx, q)
+	found, err := w.next(ctx)
 	if err != nil {
 		return err
-	}
-	if w.at = to; next != nil {
-		w.at = *next
 	}
 	for i := range found {
 		e := &found[i]

@@ -81,6 +81,9 @@ func (s *entries) next(ctx context.Context, at place) (page, error) {
 	return p, nil
 }
 
+// close implements source.
+func (s *entries) close() {}
+
 // changes opens those entries that change configuration, and returns where to go on if there are more than a step takes.
 func (s *entries) changes(ctx context.Context, headers []domain.Entry) (found []domain.Entry, cut *domain.Sequence, err error) {
 	const most = 8 * opened

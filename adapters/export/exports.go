@@ -92,6 +92,7 @@ func (r *Runner) Count(ctx context.Context, tenant domain.TenantID, order *domai
 	if err != nil {
 		return 0, 0, err
 	}
+	defer func() { cancel(); src.close() }()
 	pace := pacer{log: r.Log}
 	for at := (place{}); ; {
 		began := time.Now()

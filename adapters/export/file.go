@@ -283,6 +283,7 @@ func (j *job) fill(ctx context.Context, f *file) error {
 		return err
 	}
 	ctx, stop := context.WithCancel(ctx)
+	defer src.close()
 	pages := make(chan page)
 	var failed error // set before pages is closed
 	go func() {

@@ -34,6 +34,8 @@ type page struct {
 // source reads the rows of an export step by step. It belongs to one goroutine.
 type source interface {
 	next(ctx context.Context, from place) (page, error)
+	// close returns when nothing is being read any more. The context of next must have ended.
+	close()
 }
 
 // span is the range of sequences that an order exports: from inclusive, to exclusive.
