@@ -75,6 +75,7 @@ type keptFile struct {
 	name   string
 	bytes  int64
 	until  time.Time
+	retry  time.Time // before which it isn't tried again to delete it
 }
 
 // NewRunner makes a Runner.
@@ -265,13 +266,23 @@ func (r *Runner) keep(x *domain.Export) {
 	r.kept[x.ID] = k
 }
 
-// drop deletes a file that isn't kept any more. What can't be deleted is tried again at the next tick.
+// deleteRetry is after how long it is tried again to delete a file, which a bucket may have locked.
+const deleteRetry = time.Minute
+
+// drop deletes a file that isn't kept any more. What can't be deleted is tried again later.
 func (r *Runner) drop(ctx context.Context, id domain.UUID) {
 	r.mu.Lock()
 	k := r.kept[id]
 	r.mu.Unlock()
+	if r.Clock().Before(k.retry) {
+		return
+	}
 	if err := r.Store.Delete(ctx, k.name); err != nil {
 		r.Logger.Warn("an export's file can't be deleted yet", slog.String("export", id.String()), slog.Any("error", err))
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		k.retry = r.Clock().Add(deleteRetry)
+		r.kept[id] = k
 		return
 	}
 	r.mu.Lock()

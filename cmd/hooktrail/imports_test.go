@@ -50,6 +50,7 @@ var layers = []layer{
 	{"adapters/postgres/seal", []string{"adapters/postgres", "domain"}, "who seals a content doesn't ask where it is kept"},
 	{"adapters/postgres", []string{"domain"}, "what the rooms below share must not depend on any of them"},
 	{"adapters/dispatch", []string{"projections", "domain"}, "its working state is the fold in memory; log and sender are ports, so it runs without either"},
+	{"adapters/bucket", nil, "where files are kept knows nothing of what is in them"},
 	{"adapters/export", []string{"projections", "domain"}, "an export is one more fold of the log; log, views and files are ports"},
 	{"adapters/courier", []string{"adapters/webhook", "domain"}, "an attempt is made in the webhook adapter's words: an interface between the two would repeat all of them. The only adapter that knows another"},
 	{"adapters/webhook", []string{"domain"}, "one HTTP attempt needs no log"},
@@ -67,6 +68,8 @@ var confined = []struct {
 }{
 	{"github.com/jackc/pgx", []string{"adapters/postgres", "migrations", "cmd"}, "all SQL stands in one place"},
 	{"github.com/ThreeDotsLabs", []string{"adapters/postgres", "migrations", "cmd"}, "Watermill carries the log; the log's meaning must not depend on it"},
+	{"github.com/minio/minio-go", []string{"adapters/bucket"}, "one place speaks with object storage"},
+	{"github.com/parquet-go/parquet-go", []string{"adapters/export"}, "one package writes Parquet"},
 	{"github.com/danielgtaylor/huma", []string{"openapi", "cmd"}, "the HTTP framework can be replaced in one package"},
 }
 

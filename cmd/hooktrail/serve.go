@@ -296,7 +296,7 @@ func (s *server) wire(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return s.openExports()
+	return s.openExports(ctx)
 }
 
 // directoryIsCurrent returns when the directory knows all that was committed before the call.
