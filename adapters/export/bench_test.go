@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,38 +28,7 @@ var benchDeliveries = flag.Int("deliveries", 20_000, "deliveries that BenchmarkE
 //	go test ./adapters/export -run '^$' -bench Export -benchtime 1x -deliveries 1000000 -timeout 30m
 func BenchmarkExport(b *testing.B) {
 	ctx := context.Background()
-	db := migratetest.Open(b)
-	key, err := seal.LoadOrCreateMasterKey(filepath.Join(b.TempDir(), "master.json"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	log, err := eventlog.Open(ctx, eventlog.Config{URL: db.URL, MasterKey: key, InstanceName: "bench", Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		b.Fatal(err)
-	}
-	running, stop := context.WithCancel(ctx)
-	done := make(chan error, 1)
-	go func() { done <- log.Run(running) }()
-	b.Cleanup(func() {
-		stop()
-		if err := <-done; err != nil {
-			b.Error(err)
-		}
-		log.Close()
-	})
-	if err := eventlog.Bootstrap(ctx, log); err != nil {
-		b.Fatal(err)
-	}
-	last := deliver(b, log, *benchDeliveries)
-	pool, err := pgxpool.New(ctx, db.URL)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(pool.Close)
-	tables := views.NewViews(pool, log, nil)
-	if err := tables.Rebuild(ctx, nil); err != nil {
-		b.Fatal(err)
-	}
+	log, tables, last := openBench(b)
 	for _, format := range []domain.ExportFormat{domain.FormatNDJSON, domain.FormatCSV, domain.FormatParquet} {
 		b.Run(string(format), func(b *testing.B) {
 			var rows int64
@@ -78,6 +49,45 @@ func BenchmarkExport(b *testing.B) {
 			b.ReportMetric(float64(rows)/b.Elapsed().Seconds(), "rows/s")
 		})
 	}
+}
+
+// openBench opens a log in Postgres with deliveries, folded into views. last is the log's end.
+func openBench(b *testing.B) (log *eventlog.Log, tables *views.Views, last domain.Sequence) {
+	b.Helper()
+	ctx := context.Background()
+	db := migratetest.Open(b)
+	key, err := seal.LoadOrCreateMasterKey(filepath.Join(b.TempDir(), "master.json"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	log, err = eventlog.Open(ctx, eventlog.Config{URL: db.URL, MasterKey: key, InstanceName: "bench", Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	running, stop := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	go func() { done <- log.Run(running) }()
+	b.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			b.Error(err)
+		}
+		log.Close()
+	})
+	if err := eventlog.Bootstrap(ctx, log); err != nil {
+		b.Fatal(err)
+	}
+	last = deliver(b, log, *benchDeliveries)
+	pool, err := pgxpool.New(ctx, db.URL)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(pool.Close)
+	tables = views.NewViews(pool, log, nil)
+	if err := tables.Rebuild(ctx, nil); err != nil {
+		b.Fatal(err)
+	}
+	return log, tables, last
 }
 
 // deliver appends deliveries, each of which ends some hundreds of entries after its event.
@@ -134,4 +144,75 @@ func deliver(t testing.TB, log domain.Log, deliveries int) (last domain.Sequence
 		last = entries[len(entries)-1].Sequence
 	}
 	return last
+}
+
+var isolation = flag.Duration("isolation", 2*time.Second, "for how long BenchmarkAppend appends without and with an export")
+
+// BenchmarkAppend measures another tenant's appends, one every millisecond, without and with an export beside them, which
+// may at most double the 99th percentile:
+//
+//	go test ./adapters/export -run '^$' -bench Append -benchtime 1x -deliveries 200000 -isolation 20s -timeout 30m
+func BenchmarkAppend(b *testing.B) {
+	ctx := context.Background()
+	log, tables, last := openBench(b)
+	other := domain.TenantID("other")
+	if _, err := domain.AppendOne(ctx, log, domain.Group{Drafts: []domain.Draft{{
+		Tenant: other, Stream: domain.Stream{Kind: domain.StreamTenant, ID: domain.NewUUID()},
+		Fact: &domain.TenantCreated{Tenant: domain.TenantConfig{ID: other, Name: "other", WebhooksEnabled: true}},
+	}}}); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		alone := appendLatency(b, log, other)
+		exporting, stop := context.WithCancel(ctx)
+		done := make(chan error, 1)
+		go func() {
+			for exporting.Err() == nil {
+				x := &domain.Export{ID: domain.NewUUID(), Tenant: domain.DefaultTenant, Order: domain.ExportOrder{
+					Query: domain.ExportQuery{What: domain.ExportDeliveries, Format: domain.FormatNDJSON}, Sequence: last,
+				}}
+				if _, err := export.WritePaced(exporting, log, tables, x, b.TempDir()+x.ID.String()); err != nil && exporting.Err() == nil {
+					done <- err
+					return
+				}
+			}
+			done <- nil
+		}()
+		beside := appendLatency(b, log, other)
+		stop()
+		if err := <-done; err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(alone.Microseconds())/1000, "p99-alone-ms")
+		b.ReportMetric(float64(beside.Microseconds())/1000, "p99-beside-ms")
+	}
+}
+
+// appendLatency is the 99th percentile of appends of single events.
+func appendLatency(b *testing.B, log domain.Log, tenant domain.TenantID) time.Duration {
+	b.Helper()
+	var mu sync.Mutex // guards took
+	var took []time.Duration
+	var appending sync.WaitGroup
+	ticker := time.NewTicker(time.Millisecond)
+	defer ticker.Stop()
+	for began := time.Now(); time.Since(began) < *isolation; {
+		<-ticker.C
+		appending.Go(func() {
+			began := time.Now()
+			_, err := domain.AppendOne(context.Background(), log, domain.Group{Drafts: []domain.Draft{{
+				Tenant: tenant, Stream: domain.Stream{Kind: domain.StreamEvent, ID: domain.NewUUID()},
+				Fact: &domain.EventAppended{Data: []byte("1"), Routing: domain.Routing{Complete: true}},
+			}}})
+			if err != nil {
+				b.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			took = append(took, time.Since(began))
+		})
+	}
+	appending.Wait()
+	slices.Sort(took)
+	return took[len(took)*99/100]
 }

@@ -47,7 +47,7 @@ type history struct {
 	attempts []projections.Attempt
 }
 
-// fold applies a step of the delivery. Steps after one that was left out aren't applied.
+// fold applies a step of the delivery. Steps that are applied already, and those after one that was left out, aren't.
 func (h *history) fold(e *domain.Entry) error {
 	if e.StreamVersion != h.Version+1 {
 		return nil
@@ -340,19 +340,16 @@ func (w *window) step(ctx context.Context) error {
 	}
 	for i := range found {
 		e := &found[i]
-		if e.Stream.Kind == domain.StreamDelivery {
-			if h := w.histories[e.Stream.ID]; h != nil {
-				if err := h.fold(e); err != nil {
-					return err
-				}
-			}
-			continue
-		}
 		if info := infoOf(e); info != nil {
 			w.events[e.Sequence] = info
 		}
 		for _, h := range routed(e) {
 			w.histories[h.ID] = &h
+		}
+		if h := w.histories[e.Stream.ID]; h != nil && e.Stream.Kind == domain.StreamDelivery {
+			if err := h.fold(e); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -28,6 +28,18 @@ func Write(ctx context.Context, log Log, views projections.Views, x *domain.Expo
 	return Written{f, s.Erased, s.Erasures, dir + "/" + partName}, err
 }
 
+// WritePaced writes an export's file at the pace of a server.
+func WritePaced(ctx context.Context, log Log, views projections.Views, x *domain.Export, dir string) (domain.ExportFile, error) {
+	j := &job{
+		log: log, views: views, export: x, dir: dir, size: usual(),
+		allow: func(int64) error { return nil },
+		look:  func(context.Context, *state, span) error { return nil },
+		rest:  (&pacer{log: log}).rest,
+	}
+	f, _, err := j.write(ctx)
+	return f, err
+}
+
 // Steps are the sizes of what is read and written at once.
 type Steps = steps
 
