@@ -24,6 +24,7 @@ const (
 // deliveries is the source of rows that are deliveries with their attempts.
 type deliveries struct {
 	log    Log
+	pacer  *pacer // nil: none
 	views  projections.Views
 	tenant domain.TenantID
 	query  *domain.ExportQuery
@@ -34,9 +35,9 @@ type deliveries struct {
 	events map[domain.Sequence]*eventInfo // of the present page
 }
 
-func newDeliveries(log Log, views projections.Views, tenant domain.TenantID, order *domain.ExportOrder, s span, size steps) *deliveries {
+func newDeliveries(log Log, p *pacer, views projections.Views, tenant domain.TenantID, order *domain.ExportOrder, s span, size steps) *deliveries {
 	return &deliveries{
-		log: log, views: views, tenant: tenant, query: &order.Query, pinned: order.Sequence, span: s, size: size,
+		log: log, pacer: p, views: views, tenant: tenant, query: &order.Query, pinned: order.Sequence, span: s, size: size,
 		window: window{scanner: scanner{log: log, tenant: tenant, end: order.Sequence + 1, size: size}},
 	}
 }
@@ -70,11 +71,15 @@ func (h *history) fold(e *domain.Entry) error {
 
 // next implements source.
 func (s *deliveries) next(ctx context.Context, at place) (page, error) {
-	rows, err := s.page(ctx, at)
+	most := s.size.deliveries
+	if s.pacer != nil {
+		most = s.pacer.pageOf(ctx, most)
+	}
+	rows, err := s.page(ctx, at, most)
 	if err != nil {
 		return page{}, err
 	}
-	p := page{next: at, done: len(rows) < s.size.deliveries, reached: s.span.to}
+	p := page{next: at, done: len(rows) < most, reached: s.span.to}
 	if n := len(rows); n > 0 {
 		last := &rows[n-1]
 		p.next = place{last.Created.Sequence, last.ID}
@@ -107,9 +112,9 @@ func (s *deliveries) close() { s.window.close() }
 
 // page asks the views which deliveries come next. A filter by status is left to appendRows: the views might have to go
 // through all deliveries to find few.
-func (s *deliveries) page(ctx context.Context, at place) (rows []projections.Delivery, err error) {
+func (s *deliveries) page(ctx context.Context, at place, most int) (rows []projections.Delivery, err error) {
 	filter := projections.DeliveryFilter{Endpoint: s.query.Endpoint, Subscription: s.query.Subscription}
-	before := projections.Page{Limit: s.size.deliveries}
+	before := projections.Page{Limit: most}
 	switch {
 	case !at.ID.IsZero():
 		before.After, before.AfterID = &at.Sequence, at.ID
@@ -118,10 +123,17 @@ func (s *deliveries) page(ctx context.Context, at place) (rows []projections.Del
 		before.After = &last
 	}
 	as := projections.AsOf{Sequence: s.pinned, Set: true}
-	err = s.views.Read(ctx, s.tenant, s.pinned, func(r projections.Reader) error {
-		rows, err = r.Deliveries(ctx, filter, before, as)
-		return err
-	})
+	read := func(bool) error {
+		return s.views.Read(ctx, s.tenant, s.pinned, func(r projections.Reader) (err error) {
+			rows, err = r.Deliveries(ctx, filter, before, as)
+			return err
+		})
+	}
+	if s.pacer == nil {
+		err = read(false)
+	} else {
+		err = s.pacer.pace(ctx, read)
+	}
 	return rows, err
 }
 

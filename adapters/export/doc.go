@@ -5,6 +5,7 @@
 //	deliveries.go          rows of deliveries with their attempts
 //	ndjson.go, csv.go, …   the formats
 //	file.go                one export's file, written in steps that a killed process's successor goes on from
+//	pace.go                how fast an export is read
 //	runner.go              who writes which export when, and what becomes of files whose time is over
 //	exports.go             what the API asks for
 //	dir.go                 where files are kept
@@ -24,8 +25,9 @@
 // that needs it, so a log in which deliveries end soon is read once. What comes much later (retries) is read from the
 // deliveries' streams, many at a time. Rejected: a query a delivery, and the views' attempts.
 //
-// One node writes: the one that holds the lease. While others append, it rests as long as each step took, so that it never
-// has more than half of what one connection can ask of the database.
+// One node writes: the one that holds the lease. While others append, it reads one small step at a time and rests twice as
+// long as that took (pace.go); while nobody does, it reads several at once. So how many rows come in a page changes, and nothing
+// of a file depends on it.
 //
 // Files aren't sealed: an auditor's tools must read them. They are in a directory that only the server's account may enter,
 // and they expire.

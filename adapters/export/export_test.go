@@ -2,7 +2,6 @@ package export
 
 import (
 	"context"
-	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/projections"
@@ -22,7 +21,6 @@ func Write(ctx context.Context, log Log, views projections.Views, x *domain.Expo
 		log: log, views: views, export: x, dir: dir, size: size,
 		allow: func(int64) error { return nil },
 		look:  func(context.Context, *state, span) error { return look() },
-		rest:  func(context.Context, time.Duration) {},
 	}
 	f, s, err := j.write(ctx)
 	return Written{f, s.Erased, s.Erasures, dir + "/" + partName}, err
@@ -31,10 +29,9 @@ func Write(ctx context.Context, log Log, views projections.Views, x *domain.Expo
 // WritePaced writes an export's file at the pace of a server.
 func WritePaced(ctx context.Context, log Log, views projections.Views, x *domain.Export, dir string) (domain.ExportFile, error) {
 	j := &job{
-		log: log, views: views, export: x, dir: dir, size: usual(),
+		log: log, pacer: &pacer{log: log}, views: views, export: x, dir: dir, size: usual(),
 		allow: func(int64) error { return nil },
 		look:  func(context.Context, *state, span) error { return nil },
-		rest:  (&pacer{log: log}).rest,
 	}
 	f, _, err := j.write(ctx)
 	return f, err

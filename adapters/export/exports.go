@@ -88,14 +88,12 @@ func (r *Runner) Count(ctx context.Context, tenant domain.TenantID, order *domai
 	if err != nil {
 		return 0, 0, err
 	}
-	src, err := newSource(r.Log, r.Views, tenant, order, s, usual())
+	src, err := newSource(r.Log, &pacer{log: r.Log}, r.Views, tenant, order, s, usual())
 	if err != nil {
 		return 0, 0, err
 	}
 	defer func() { cancel(); src.close() }()
-	pace := pacer{log: r.Log}
 	for at := (place{}); ; {
-		began := time.Now()
 		p, err := src.next(ctx, at)
 		if err != nil {
 			if errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
@@ -108,6 +106,5 @@ func (r *Runner) Count(ctx context.Context, tenant domain.TenantID, order *domai
 			return rows, int64(s.size()), nil
 		}
 		at = p.next
-		pace.rest(ctx, time.Since(began))
 	}
 }

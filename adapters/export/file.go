@@ -12,7 +12,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -24,8 +23,8 @@ import (
 type writer interface {
 	// add writes a page's rows.
 	add(rows []row) error
-	// settled reports whether all that was added is in the file, so that another writer can go on behind it.
-	settled() bool
+	// pending is the text that was added and isn't in the file yet; ok reports whether another writer can go on with that.
+	pending() (text []byte, ok bool)
 	// close writes what remains.
 	close() error
 }
@@ -40,6 +39,7 @@ type state struct {
 	Erasures []domain.Sequence `json:"erasures,omitempty"`
 	Reached  domain.Sequence   `json:"reached"`
 	Complete bool              `json:"complete"`
+	Pending  []byte            `json:"pending,omitempty"` // text of the frame that isn't in the file yet
 }
 
 const (
@@ -96,11 +96,13 @@ func (f *file) Write(b []byte) (int, error) {
 }
 
 // keep makes what was written last, and notes how far it goes.
-func (f *file) keep() error {
+func (f *file) keep(pending []byte) error {
 	if err := f.out.Sync(); err != nil {
 		return err
 	}
-	text, err := json.Marshal(f.state)
+	s := f.state
+	s.Pending = pending
+	text, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}
@@ -162,7 +164,7 @@ type textWriter struct {
 	encoder encoder
 	zstd    *zstd.Encoder // nil: the file isn't compressed
 	least   int           // bytes of text in a frame
-	pending []byte        // of the frame that isn't written yet
+	text    []byte        // of the frame that isn't written yet
 	frame   []byte        // room for a compressed one
 }
 
@@ -175,9 +177,10 @@ func newTextWriter(to *file, t *table, e encoder, c domain.ExportCompression, le
 			return nil, err
 		}
 	}
-	if to.state.Bytes == 0 {
-		w.pending = e.begin(w.pending)
+	if w.text = to.state.Pending; to.state.Bytes == 0 && to.state.Rows == 0 {
+		w.text = e.begin(nil)
 	}
+	to.state.Pending = nil
 	return w, nil
 }
 
@@ -187,26 +190,31 @@ func (w *textWriter) add(rows []row) error {
 		if err != nil {
 			return err
 		}
-		w.pending = w.encoder.row(w.pending, cells)
+		w.text = w.encoder.row(w.text, cells)
+		if w.zstd != nil && len(w.text) >= w.least { // frames end with rows, however these came in pages
+			if err := w.flush(); err != nil {
+				return err
+			}
+		}
 	}
-	if w.zstd != nil && len(w.pending) < w.least {
+	if w.zstd != nil {
 		return nil
 	}
 	return w.flush()
 }
 
 func (w *textWriter) flush() error {
-	text := w.pending
+	text := w.text
 	if w.zstd != nil && len(text) > 0 {
 		w.frame = w.zstd.EncodeAll(text, w.frame[:0])
 		text = w.frame
 	}
-	w.pending = w.pending[:0]
+	w.text = w.text[:0]
 	_, err := w.to.Write(text)
 	return err
 }
 
-func (w *textWriter) settled() bool { return len(w.pending) == 0 }
+func (w *textWriter) pending() ([]byte, bool) { return w.text, true }
 
 func (w *textWriter) close() error { return w.flush() }
 
@@ -238,6 +246,7 @@ func resumable(f domain.ExportFormat) bool { return f == domain.FormatNDJSON || 
 // job is the writing of one export.
 type job struct {
 	log    Log
+	pacer  *pacer // nil: as fast as it goes
 	views  projections.Views
 	export *domain.Export
 	dir    string // for the file and its state
@@ -246,8 +255,6 @@ type job struct {
 	allow func(bytes int64) error
 	// look is called between steps; an error ends the writing.
 	look func(ctx context.Context, s *state, span span) error
-	// rest is called after each step of reading.
-	rest func(ctx context.Context, took time.Duration)
 }
 
 // write writes the file, from where an earlier process left it, and returns what it came to.
@@ -274,7 +281,7 @@ func (j *job) fill(ctx context.Context, f *file) error {
 	if err != nil {
 		return err
 	}
-	src, err := newSource(j.log, j.views, j.export.Tenant, order, s, j.size)
+	src, err := newSource(j.log, j.pacer, j.views, j.export.Tenant, order, s, j.size)
 	if err != nil {
 		return err
 	}
@@ -288,7 +295,7 @@ func (j *job) fill(ctx context.Context, f *file) error {
 	var failed error // set before pages is closed
 	go func() {
 		defer close(pages)
-		failed = readAhead(ctx, src, f.kept.Next, pages, j.rest)
+		failed = readAhead(ctx, src, f.kept.Next, pages)
 	}()
 	defer func() {
 		stop()
@@ -303,8 +310,8 @@ func (j *job) fill(ctx context.Context, f *file) error {
 		if err := j.allow(f.state.Bytes); err != nil {
 			return err
 		}
-		if w.settled() && f.due(j.size) && !p.done {
-			if err := f.keep(); err != nil {
+		if pending, ok := w.pending(); ok && f.due(j.size) && !p.done {
+			if err := f.keep(pending); err != nil {
 				return storeError(err)
 			}
 		}
@@ -322,21 +329,19 @@ func (j *job) fill(ctx context.Context, f *file) error {
 		return err
 	}
 	f.state.Complete = true
-	if err := f.keep(); err != nil {
+	if err := f.keep(nil); err != nil {
 		return storeError(err)
 	}
 	return nil
 }
 
 // readAhead reads all pages behind a place and hands them over, the next one being read meanwhile.
-func readAhead(ctx context.Context, src source, at place, to chan<- page, rest func(context.Context, time.Duration)) error {
+func readAhead(ctx context.Context, src source, at place, to chan<- page) error {
 	for {
-		began := time.Now()
 		p, err := src.next(ctx, at)
 		if err != nil {
 			return err
 		}
-		took := time.Since(began)
 		select {
 		case to <- p:
 		case <-ctx.Done():
@@ -346,7 +351,6 @@ func readAhead(ctx context.Context, src source, at place, to chan<- page, rest f
 			return nil
 		}
 		at = p.next
-		rest(ctx, took)
 	}
 }
 

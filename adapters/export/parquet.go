@@ -101,6 +101,6 @@ func (w *parquetWriter) value(c *cell, typ domain.ExportType, column int) parque
 	return v.Level(0, 1, column)
 }
 
-func (w *parquetWriter) settled() bool { return false }
+func (w *parquetWriter) pending() ([]byte, bool) { return nil, false }
 
 func (w *parquetWriter) close() error { return w.writer.Close() }

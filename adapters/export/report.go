@@ -145,7 +145,7 @@ func causeOf(r *domain.AttemptResult) string {
 	return fmt.Sprint("HTTP ", r.StatusCode)
 }
 
-func (w *reportWriter) settled() bool { return false }
+func (w *reportWriter) pending() ([]byte, bool) { return nil, false }
 
 // line is one line of a table.
 type line struct {

@@ -432,7 +432,7 @@ func (r *Runner) write(ctx context.Context, epoch int64, x *domain.Export, one *
 	logger := r.Logger.With(slog.String("tenant", string(x.Tenant)), slog.String("export", x.ID.String()))
 	looked := time.Now()
 	j := &job{
-		log: r.Log, views: r.Views, export: x, dir: dir, size: usual(),
+		log: r.Log, pacer: &pacer{log: r.Log}, views: r.Views, export: x, dir: dir, size: usual(),
 		allow: func(bytes int64) error { return r.allow(one, bytes) },
 		look: func(ctx context.Context, s *state, span span) error {
 			r.mu.Lock()
@@ -448,7 +448,6 @@ func (r *Runner) write(ctx context.Context, epoch int64, x *domain.Export, one *
 			}
 			return err
 		},
-		rest: (&pacer{log: r.Log}).rest,
 	}
 	made, s, err := j.write(ctx)
 	if err == nil {
@@ -533,29 +532,4 @@ func (r *Runner) allow(one *run, bytes int64) error {
 	}
 	one.bytes = bytes
 	return nil
-}
-
-// pacer keeps an export from slowing down appends: after a step during which others appended, it rests as long as the step
-// took.
-type pacer struct {
-	log  domain.Log
-	head domain.Position
-}
-
-// maxRest bounds a rest.
-const maxRest = 2 * time.Second
-
-func (p *pacer) rest(ctx context.Context, took time.Duration) {
-	head, err := p.log.Head(ctx)
-	idle := err == nil && head == p.head
-	p.head = head
-	if idle {
-		return
-	}
-	timer := time.NewTimer(min(took, maxRest))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }

@@ -93,12 +93,15 @@ func usual() steps {
 	}
 }
 
-// newSource makes the source of an order.
+// newSource makes the source of an order. The pacer may be nil.
 func newSource(
-	log Log, views projections.Views, tenant domain.TenantID, order *domain.ExportOrder, s span, size steps,
+	log Log, p *pacer, views projections.Views, tenant domain.TenantID, order *domain.ExportOrder, s span, size steps,
 ) (source, error) {
+	if p != nil {
+		log = pacedLog{log, p}
+	}
 	if order.Query.What == domain.ExportDeliveries {
-		return newDeliveries(log, views, tenant, order, s, size), nil
+		return newDeliveries(log, p, views, tenant, order, s, size), nil
 	}
 	return newEntries(log, tenant, order, s, size)
 }
