@@ -2,6 +2,7 @@ package domain
 
 import (
 	"cmp"
+	"slices"
 	"time"
 )
 
@@ -43,6 +44,12 @@ type WaitingQuery struct {
 	Limit    int        // at most this many; it is positive
 }
 
+// What holds due deliveries of an endpoint for some time, which only the process knows that delivers them.
+const (
+	HeldByReceiver  = "receiver"   // it gets too much and has said so
+	HeldByRateLimit = "rate_limit" // the endpoint's
+)
+
 // Standing is which nodes are alive and which of them holds what, from one snapshot.
 type Standing struct {
 	Leases []Lease // that were ever taken, in any order, of every name
@@ -52,9 +59,20 @@ type Standing struct {
 // Lease is the right of one node to act for something that only one may act for, such as a shard. It changes hands only by an
 // append (Take).
 type Lease struct {
-	Name  string // "shard/07"
-	Owner UUID
-	Epoch int64
+	Name     string // "shard/07"
+	Owner    UUID
+	Epoch    int64
+	Partings []Parting // of former owners, as of when it was taken; read only
+}
+
+// Holds reports whether a fence is that of the lease's owner, or at a time an ending one of a node that parts with it.
+func (l Lease) Holds(f Fence, at time.Time) bool {
+	if l.Owner == f.Owner && l.Epoch == f.Epoch {
+		return true
+	}
+	return f.Ending && slices.ContainsFunc(l.Partings, func(p Parting) bool {
+		return p.Node == f.Owner && p.Epoch == f.Epoch && at.Before(p.Until)
+	})
 }
 
 // Node is a process as its heartbeat shows it.

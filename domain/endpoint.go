@@ -12,8 +12,8 @@ import (
 // they can be deleted; the log holds their ids and keyed fingerprints.
 type EndpointConfig struct {
 	Name          string            `json:"name"`
-	URL           string            `json:"url"`            // values in its query are redacted
-	Query         *SecretQuery      `json:"query,omitzero"` // nil: the URL has no values in a query
+	URL           string            `json:"url"`            // what looks like a credential is redacted
+	Query         *SecretQuery      `json:"query,omitzero"` // nil: nothing in the URL looks like one
 	Profile       string            `json:"profile"`
 	ProfileDigest string            `json:"profile_digest"` // the exact document: an upgrade never changes what is sent
 	Keys          []SigningKey      `json:"keys,omitempty"` // the current one first, then those still in their overlap
@@ -70,7 +70,8 @@ type SecretHeader struct {
 	Fingerprint string `json:"fingerprint"`
 }
 
-// SecretQuery is the query of an endpoint's URL. Any of its values may be a credential, so it is kept as a secret.
+// SecretQuery is an endpoint's URL from its path on, which is kept as a secret if it has a query or a segment that looks like a
+// credential.
 type SecretQuery struct {
 	Secret      UUID   `json:"secret"`
 	Fingerprint string `json:"fingerprint"`
@@ -123,7 +124,7 @@ func CreateEndpoint(config EndpointConfig, https bool) (*EndpointCreated, error)
 	return &EndpointCreated{config}, nil
 }
 
-// Update decides on a changed configuration. Keys, pause, disabling and handshake have operations of their own and stay.
+// Update decides on a changed configuration; nil where nothing changes. Keys, pause, disabling and handshake have operations of their own and stay.
 // A verified endpoint that newly requires a handshake has to pass it; once it has, its URL changes only by a handshake.
 func (e Endpoint) Update(config EndpointConfig, https bool) (*EndpointUpdated, error) {
 	if e.Deleted {
@@ -141,6 +142,9 @@ func (e Endpoint) Update(config EndpointConfig, https bool) (*EndpointUpdated, e
 	config = config.withDefaults()
 	if err := config.validate(https); err != nil {
 		return nil, err
+	}
+	if sameContent(&EndpointUpdated{config}, &EndpointUpdated{e.EndpointConfig}) {
+		return nil, nil
 	}
 	return &EndpointUpdated{config}, nil
 }

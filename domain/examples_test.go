@@ -195,7 +195,9 @@ func examples() map[domain.Kind]domain.Fact {
 		&domain.DeliveryRedriven{Attempts: 10, NextAttemptAt: noon},
 		&domain.DeliveryCancelled{Reason: domain.CancelEndpointDeleted},
 		&domain.ServerStarted{Node: id(40), Version: "v1.0.0", ConfigurationDigest: "0a1b", EgressAllow: []string{"10.0.0.0/8"}, EgressDeny: []string{"25"}},
-		&domain.LeaseTaken{Node: id(40), Leases: []domain.LeaseEpoch{{Name: "shard/07", Epoch: 3}}},
+		&domain.LeaseTaken{Node: id(40), Leases: []domain.LeaseEpoch{{Name: "shard/07", Epoch: 3, Partings: []domain.Parting{
+			{Node: id(41), Epoch: 2, Until: time.Date(2026, 7, 1, 12, 0, 20, 0, time.UTC)},
+		}}}},
 		&domain.FormatRaised{Format: 2},
 		&domain.DamageAccepted{
 			Damage: domain.Damage{Sequence: 17, Leaf: strings.Repeat("ab", 32), Content: strings.Repeat("cd", 32)},

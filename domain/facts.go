@@ -261,6 +261,16 @@ type LeaseTaken struct {
 type LeaseEpoch struct {
 	Name  string `json:"name"`
 	Epoch int64  `json:"epoch"`
+	// Partings are all whose time wasn't over when the lease was taken.
+	Partings []Parting `json:"partings,omitempty"`
+}
+
+// Parting says of a node that it has given a lease away and still has attempts under way, which it ends itself: until a
+// time it may append ends of attempts, and nothing else, under the epoch in which it held the lease.
+type Parting struct {
+	Node  UUID      `json:"node"`
+	Epoch int64     `json:"epoch"`
+	Until time.Time `json:"until"` // by the log's clock
 }
 
 // FollowerStopped says in the instance's log that a fold failed at an entry and that its follower stopped there.

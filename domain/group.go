@@ -3,6 +3,7 @@ package domain
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Validate refuses a group that no log can append, whatever the log already contains. It is a fault of the program that
@@ -22,6 +23,9 @@ func (g Group) Validate() error {
 	for i, f := range g.Fences {
 		if f.Lease == "" || f.Owner.IsZero() || f.Epoch < 1 {
 			return fmt.Errorf("append: fence %d: has lease, owner and an epoch from 1", i)
+		}
+		if f.Ending && slices.ContainsFunc(g.Drafts, Draft.beyondEnding) {
+			return fmt.Errorf("append: fence %d: an ending one lets nothing but ends of attempts be said of deliveries", i)
 		}
 	}
 	if g.Basis != nil && (g.Basis.Tenant == "" || g.Basis.Configuration < 0) {
@@ -44,6 +48,11 @@ func (d Draft) validate() error {
 		return errors.New("has a negative cause")
 	}
 	return nil
+}
+
+// beyondEnding reports whether a draft says more of a delivery than that an attempt has ended.
+func (d Draft) beyondEnding() bool {
+	return d.Stream.Kind == StreamDelivery && d.Fact.Kind() != KindAttemptFinished
 }
 
 func (g Group) validateClaims() error {
@@ -86,6 +95,11 @@ func (g Group) validateTakes() error {
 		}
 		if seen[t.Lease] {
 			return fmt.Errorf("append: take %d: its lease is a duplicate", i)
+		}
+		if slices.ContainsFunc(t.Partings, func(p Parting) bool {
+			return p.Node.IsZero() || p.Epoch < 1 || p.Epoch >= t.Epoch || p.Until.IsZero()
+		}) {
+			return fmt.Errorf("append: take %d: a parting has a node, an epoch before the take's and a time", i)
 		}
 		seen[t.Lease] = true
 	}

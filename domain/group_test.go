@@ -42,8 +42,13 @@ func TestGroup_Validate(t *testing.T) {
 		"claim 0: names drafts of its": func(g *domain.Group) { g.Claims[0].Count = 3 },
 		"claim 1: is a duplicate":      func(g *domain.Group) { g.Claims[1].Scope = "a" },
 		"fence 0":                      func(g *domain.Group) { g.Fences[0].Epoch = 0 },
-		"take 0: has":                  func(g *domain.Group) { g.Takes[0].Expiry = -1 },
-		"take 1: its lease":            func(g *domain.Group) { g.Takes = append(g.Takes, g.Takes[0]) },
+		"fence 0: an ending one": func(g *domain.Group) {
+			g.Fences[0].Ending = true
+			g.Drafts[0].Stream.Kind, g.Drafts[0].Fact = domain.StreamDelivery, exampleStart()
+		},
+		"take 0: a parting": func(g *domain.Group) { g.Takes[0].Partings = []domain.Parting{{Node: id(1), Epoch: 1, Until: noon}} },
+		"take 0: has":       func(g *domain.Group) { g.Takes[0].Expiry = -1 },
+		"take 1: its lease": func(g *domain.Group) { g.Takes = append(g.Takes, g.Takes[0]) },
 	} {
 		g := good()
 		spoil(&g)

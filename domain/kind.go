@@ -150,12 +150,3 @@ func (k Kind) Configures() bool {
 	}
 	return false
 }
-
-// Kinds returns every kind this program knows, in no order.
-func Kinds() []Kind {
-	kinds := make([]Kind, 0, len(forms))
-	for k := range forms {
-		kinds = append(kinds, k)
-	}
-	return kinds
-}

@@ -53,8 +53,8 @@ type Actor struct {
 type Group struct {
 	Drafts []Draft
 	Claims []Claim
-	// Fences: the append is refused with ErrFenced unless the Owner of each holds its lease at its Epoch at commit. There
-	// are several where a group starts first attempts of several shards.
+	// Fences: the append is refused with ErrFenced unless each holds at commit (Lease.Holds): its Owner has its lease at its
+	// Epoch. There are several where a group starts first attempts of several shards.
 	Fences []Fence
 	// Takes are leases that the append takes over; see Take.
 	Takes []Take
@@ -91,6 +91,9 @@ type Fence struct {
 	Lease string // "shard/07"
 	Owner UUID   // the node
 	Epoch int64
+	// Ending: of deliveries the group says only that attempts have ended. So it is also accepted from a node that has given
+	// the lease away, until the time that its Parting names.
+	Ending bool
 }
 
 // Take is one lease taken over by the append that carries it. The append is refused with ErrFenced unless the lease's
@@ -102,6 +105,9 @@ type Take struct {
 	Epoch     int64
 	Expiry    time.Duration
 	Displaced []UUID // owners known to be dead, such as this node before its restart
+	// Partings are all that hold from then on: that of the former owner, where it gives the lease away with attempts under
+	// way, and those before it whose time isn't over.
+	Partings []Parting
 }
 
 // Entry is a fact as kept in the log.
@@ -180,6 +186,19 @@ func (q *Query) ScanBytes() int {
 	return q.Bytes
 }
 
+// examined is the query's bound on the entries that one Scan examines.
+func (q *Query) examined() Sequence {
+	if q.Examine < 1 || q.Examine > MaxExamined {
+		return MaxExamined
+	}
+	return Sequence(q.Examine)
+}
+
+// OneStep reports whether one Scan examines all that a query whose times are resolved is about, however large the log is.
+func (q *Query) OneStep() bool {
+	return q.Stream != (Stream{}) || q.From != nil && q.To != nil && *q.To-*q.From <= q.examined()
+}
+
 // Step narrows a query whose times are resolved to what one Scan examines of a log with size entries, and returns where the
 // next Scan begins if this one finds less than Limit; nil: there is nothing more. A query for one stream goes by its index and
 // is one step.
@@ -192,10 +211,7 @@ func (q *Query) Step(size Sequence) *Sequence {
 		to = min(to, *q.To)
 	}
 	q.From, q.To = &from, &to
-	examine := Sequence(q.Examine)
-	if examine < 1 || examine > MaxExamined {
-		examine = MaxExamined
-	}
+	examine := q.examined()
 	if q.Stream != (Stream{}) || to-from <= examine {
 		return nil
 	}

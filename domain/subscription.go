@@ -39,7 +39,7 @@ func CreateSubscription(config SubscriptionConfig) (*SubscriptionCreated, error)
 	return &SubscriptionCreated{config}, nil
 }
 
-// Update decides on changed types or filter; endpoint and pause stay.
+// Update decides on changed types or filter; nil where nothing changes. Endpoint and pause stay.
 func (s Subscription) Update(config SubscriptionConfig) (*SubscriptionUpdated, error) {
 	if s.Deleted {
 		return nil, ErrNotFound
@@ -47,6 +47,9 @@ func (s Subscription) Update(config SubscriptionConfig) (*SubscriptionUpdated, e
 	config.Endpoint, config.Paused = s.Endpoint, s.Paused
 	if err := config.validate(); err != nil {
 		return nil, err
+	}
+	if sameContent(&SubscriptionUpdated{config}, &SubscriptionUpdated{s.SubscriptionConfig}) {
+		return nil, nil
 	}
 	return &SubscriptionUpdated{config}, nil
 }

@@ -163,7 +163,7 @@ func CreateTenant(config TenantConfig) (*TenantCreated, error) {
 	return &TenantCreated{config}, nil
 }
 
-// Update decides on a changed configuration; the id stays.
+// Update decides on a changed configuration; nil where nothing changes. The id stays.
 func (t Tenant) Update(config TenantConfig) (*TenantUpdated, error) {
 	if t.Deleted {
 		return nil, ErrNotFound
@@ -171,6 +171,9 @@ func (t Tenant) Update(config TenantConfig) (*TenantUpdated, error) {
 	config.ID = t.ID
 	if err := config.validate(); err != nil {
 		return nil, err
+	}
+	if sameContent(&TenantUpdated{config}, &TenantUpdated{t.TenantConfig}) {
+		return nil, nil
 	}
 	return &TenantUpdated{config}, nil
 }

@@ -195,9 +195,10 @@ COMMENT ON COLUMN instance.name IS 'First half of the origin of every tenant''s 
 COMMENT ON COLUMN instance.secret IS 'Root of the key that heads are authenticated under, sealed by the key-encryption key';
 
 CREATE TABLE leases (
-    owner uuid   NOT NULL,
-    epoch bigint NOT NULL,
-    name  text   NOT NULL,
+    owner    uuid   NOT NULL,
+    epoch    bigint NOT NULL,
+    name     text   NOT NULL,
+    partings jsonb  NOT NULL,
     CONSTRAINT leases_pkey PRIMARY KEY (name),
     CONSTRAINT leases_epoch_from_one CHECK (epoch >= 1)
 );
@@ -206,6 +207,7 @@ COMMENT ON TABLE leases IS 'Who may act for a shard, the router, a follower. Cha
 COMMENT ON COLUMN leases.owner IS 'The node';
 COMMENT ON COLUMN leases.epoch IS 'Raised by one with every take-over: entries under an older one are refused';
 COMMENT ON COLUMN leases.name IS 'Such as shard/07 or router';
+COMMENT ON COLUMN leases.partings IS 'Former owners that still may append ends of attempts, each with its epoch and until when, as lease.taken says';
 
 CREATE TABLE heartbeats (
     node uuid        NOT NULL,

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -145,7 +146,7 @@ func appendEvent(ctx context.Context, c *call, _ *appendEventIn) (*receiptAnswer
 			entries, err = rest.Earlier(ctx, c.Request, c.Tenant, taken)
 		default:
 			status = http.StatusOK
-			entries, err = repeated(ctx, c, taken, "body.id")
+			entries, err = repeated(ctx, c, &e, taken, "body.id")
 		}
 		if err == nil {
 			attrs, err = appendedEvent(entries, 0)
@@ -166,12 +167,12 @@ func appendEvent(ctx context.Context, c *call, _ *appendEventIn) (*receiptAnswer
 	return out, nil
 }
 
-// repeated returns the entry of an event that was appended before under the same name. A producer to whose principal the
-// first one doesn't belong is told the same whatever its own holds: it mustn't learn by guessing what another's does.
-func repeated(ctx context.Context, c *call, taken *domain.ClaimedError, location string) ([]domain.Entry, error) {
-	if c.Key.Role != domain.RoleProducer && !taken.Erased && !taken.Same {
-		return nil, idConflict(location)
-	}
+// repeated returns the entry of an event that was appended before under the same name, if it is the same event. A producer
+// to whose principal the first one doesn't belong is told the same whatever its own holds: it mustn't learn by guessing
+// what another's does.
+func repeated(
+	ctx context.Context, c *call, e *ingest.Event, taken *domain.ClaimedError, location string,
+) ([]domain.Entry, error) {
 	to := taken.Sequence + 1
 	entries, err := domain.Select(ctx, c.Log, domain.Query{Tenant: c.Tenant, From: &taken.Sequence, To: &to, Limit: 1})
 	switch {
@@ -183,7 +184,14 @@ func repeated(ctx context.Context, c *call, taken *domain.ClaimedError, location
 		return nil, idConflict(location)
 	case taken.Erased:
 		return nil, rest.Erased()
-	case !taken.Same:
+	case taken.Same:
+		return entries, nil
+	}
+	found, err := c.Claims.Claimed(ctx, e.Repeats(c.Tenant, &entries[0]))
+	if err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(found, func(f *domain.ClaimedError) bool { return f != nil && f.Same }) {
 		return nil, idConflict(location)
 	}
 	return entries, nil

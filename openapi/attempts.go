@@ -233,7 +233,7 @@ func getAttemptBody(ctx context.Context, c *call, in *getAttemptBodyIn) (*bytesO
 	if err != nil {
 		return nil, err
 	}
-	e, err := rest.Entry(ctx, c.Request, event.Created.Sequence)
+	e, err := rest.HeldEntry(ctx, c.Request, event.Created.Sequence)
 	if err != nil {
 		return nil, err
 	}

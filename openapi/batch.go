@@ -114,11 +114,15 @@ func appendEvents(ctx context.Context, c *call, _ *appendEventsIn) (*receiptAnsw
 // request's Idempotency-Key or by their names, keep those entries; the rest is appended, in one group. The answer's
 // status is 201 if this request, or the one that it repeats, appended any.
 func appendBatch(ctx context.Context, c *call, b *ingest.Batch, out *receiptAnswer) error {
-	for range rest.MaxDecisions {
+	for before := len(b.Events) + 1; ; {
 		missing := b.Missing()
-		if len(missing) == 0 {
+		switch {
+		case len(missing) == 0:
 			return nil
+		case len(missing) == before: // a name is taken, and nothing has it
+			return domain.ErrConflict
 		}
+		before = len(missing)
 		drafts, names := b.Drafts(missing, c.By())
 		group := domain.Group{Drafts: drafts, Claims: names}
 		if c.Repeatable() { // before all other claims, so that a repetition is known as one
@@ -164,7 +168,6 @@ func appendBatch(ctx context.Context, c *call, b *ingest.Batch, out *receiptAnsw
 		}
 		return nil
 	}
-	return domain.ErrConflict
 }
 
 // findAppended looks up which named events were appended before, and refuses the batch if one had other members then.
@@ -181,12 +184,15 @@ func findAppended(ctx context.Context, c *call, b *ingest.Batch) error {
 		return err
 	}
 	for n, taken := range found {
-		switch {
-		case taken == nil:
-		case taken.Erased, !taken.Same:
-			_, err := repeated(ctx, c, taken, b.Path(events[n])+".id")
+		if taken == nil || taken.Same && !taken.Erased {
+			continue
+		}
+		entries, err := repeated(ctx, c, &b.Events[events[n]], taken, b.Path(events[n])+".id")
+		if err != nil {
 			return err
 		}
+		b.SetEntry(events[n], &entries[0]) // the same but for defaults
+		found[n] = nil
 	}
 	for n := 0; n < len(found); {
 		if found[n] == nil {

@@ -16,5 +16,3 @@ type call struct {
 }
 
 func isNotFound(err error) bool { return errors.Is(err, domain.ErrNotFound) }
-
-func isConflict(err error) bool { return errors.Is(err, domain.ErrConflict) }

@@ -2,9 +2,9 @@ package openapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/openapi/internal/rest"
@@ -23,7 +23,8 @@ type deliveryOut struct {
 	Attempts        int                   `json:"attempts" doc:"How many were started." example:"2"`
 	Test            bool                  `json:"test,omitempty" doc:"Of a sample made for this endpoint." example:"true"`
 	InProgress      bool                  `json:"in_progress" doc:"An attempt is under way." example:"false"`
-	NextAttemptAt   rest.Stamp            `json:"next_attempt_at,omitzero" doc:"When the next one is due." example:"2026-07-01T12:05:00Z"`
+	NextAttemptAt   rest.Stamp            `json:"next_attempt_at,omitzero" doc:"When the next one is due; left out while the delivery is held. One that is due waits only for a slot of its endpoint or the server." example:"2026-07-01T12:05:00Z"`
+	Held            *heldOut              `json:"held,omitempty" doc:"What holds it: it isn't tried until that ends."`
 	CancelReason    domain.CancelReason   `json:"cancel_reason,omitempty" doc:"Why it was cancelled; more reasons may be added." example:"endpoint_deleted"`
 	CreatedAt       rest.Stamp            `json:"created_at" doc:"When the event was routed." example:"2026-07-01T12:00:00.125456Z"`
 	CreatedSequence int64                 `json:"created_sequence" doc:"The routing's entry." example:"42"`
@@ -72,16 +73,16 @@ type listDeliveriesIn struct {
 	EndpointID     string              `query:"endpoint_id" format:"uuid" doc:"Those to this endpoint." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
 	SubscriptionID string              `query:"subscription_id" format:"uuid" doc:"Those that this subscription matched." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d71"`
 	Status         string              `query:"status" enum:"pending,retrying,succeeded,dead,cancelled" doc:"Those in this status." example:"dead"`
-	From           rest.Opt[time.Time] `query:"from" doc:"Routed at this time or later." example:"2026-07-01T00:00:00Z"`
-	To             rest.Opt[time.Time] `query:"to" doc:"Routed before this time." example:"2026-08-01T00:00:00Z"`
+	From           rest.Opt[rest.Time] `query:"from" doc:"Routed at this time or later." example:"2026-07-01T00:00:00Z"`
+	To             rest.Opt[rest.Time] `query:"to" doc:"Routed before this time." example:"2026-08-01T00:00:00Z"`
 	rest.AsOfQuery
 }
 
 // filter reads the filters; a receiver sees its own endpoint's deliveries.
 func (in *listDeliveriesIn) filter(c *call) (projections.DeliveryFilter, error) {
 	f := projections.DeliveryFilter{
-		Endpoint: c.Receiver(), Status: domain.DeliveryStatus(in.Status), From: rest.Instant(in.From.Value),
-		To: rest.Instant(in.To.Value),
+		Endpoint: c.Receiver(), Status: domain.DeliveryStatus(in.Status), From: in.From.Value.Std(),
+		To: in.To.Value.Std(),
 	}
 	if in.EndpointID != "" {
 		id, err := rest.ParseID("query.endpoint_id", in.EndpointID)
@@ -112,11 +113,12 @@ func listDeliveries(ctx context.Context, c *call, in *listDeliveriesIn) (*rest.L
 	}
 	l, err := rest.NewWalk(c.Request, in.ListQuery,
 		fmt.Sprintf("%q", []string{in.EventID, in.EndpointID, in.SubscriptionID, in.Status}),
-		[2]rest.Opt[time.Time]{in.From, in.To}, in.AsOf, in.AsOfSequence)
+		[2]rest.Opt[rest.Time]{in.From, in.To}, in.AsOf, in.AsOfSequence)
 	if err != nil {
 		return nil, err
 	}
 	var rows []projections.Delivery
+	var held holds
 	events := make(map[domain.UUID]deliveredEvent)
 	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: in.AsOfQuery, Pinned: l.Pinned()},
 		func(r projections.Reader, as projections.AsOf) error {
@@ -131,6 +133,9 @@ func listDeliveries(ctx context.Context, c *call, in *listDeliveriesIn) (*rest.L
 				filter.Event = event.ID
 			}
 			if rows, err = r.Deliveries(ctx, filter, l.Rows(), as); err != nil {
+				return err
+			}
+			if held, err = readHolds(ctx, c, r, as, rows); err != nil {
 				return err
 			}
 			for i := range rows {
@@ -148,7 +153,11 @@ func listDeliveries(ctx context.Context, c *call, in *listDeliveriesIn) (*rest.L
 	}
 	return rest.NewListed(l, n, rows,
 		func(d *projections.Delivery) []byte { return rest.PlaceOf(d.Created.Sequence, d.ID) },
-		func(d *projections.Delivery) deliveryOut { return showDelivery(d, events[d.Event]) }), nil
+		func(d *projections.Delivery) deliveryOut {
+			out := showDelivery(d, events[d.Event])
+			held.show(d, &out)
+			return out
+		}), nil
 }
 
 type getDeliveryIn struct {
@@ -158,11 +167,18 @@ type getDeliveryIn struct {
 
 // getDelivery waits for a delivery only where the view doesn't have it yet.
 func getDelivery(ctx context.Context, c *call, in *getDeliveryIn) (*rest.One[deliveryOut], error) {
-	row, event, n, err := findDelivery(ctx, c, in.ThingPath, in.AsOfQuery, nil)
+	var held holds
+	row, event, n, err := findDelivery(ctx, c, in.ThingPath, in.AsOfQuery,
+		func(r projections.Reader, as projections.AsOf, row projections.Delivery) (err error) {
+			held, err = readHolds(ctx, c, r, as, []projections.Delivery{row})
+			return err
+		})
 	if err != nil {
 		return nil, err
 	}
-	return &rest.One[deliveryOut]{Sequence: rest.SequenceText(n), Body: showDelivery(&row, event)}, nil
+	out := showDelivery(&row, event)
+	held.show(&row, &out)
+	return &rest.One[deliveryOut]{Sequence: rest.SequenceText(n), Body: out}, nil
 }
 
 // findDelivery finds a delivery that the call may see; more reads on in the same snapshot (nil for nothing).
@@ -254,7 +270,7 @@ func decideRedrive(ctx context.Context, c *call, in rest.ThingPath, reason strin
 		return domain.Group{}, err
 	}
 	fact, err := row.Redrive(c.Clock())
-	if isConflict(err) {
+	if errors.Is(err, domain.ErrConflict) {
 		return domain.Group{}, rest.Refuse(http.StatusConflict, "not_dead",
 			"Only a dead delivery can be redriven; this one is "+string(row.Status)+".")
 	}

@@ -158,7 +158,8 @@ func descriptions() map[string]string {
 			"operation of its own. A receiver changes its url and nothing else. A receiver's new url, and that of an " +
 			"endpoint which has passed the handshake it demands, is asked first, as by handshake-endpoint, and " +
 			"taken over when it passes; else 422 handshake_failed.",
-		"delete-endpoint": "Its waiting deliveries are cancelled and its credentials destroyed.",
+		"delete-endpoint": "Its waiting deliveries are cancelled, its credentials destroyed, and its receivers' keys " +
+			"open nothing any more.",
 		"rotate-endpoint-key": "During the overlap both keys sign where the format can carry two signatures. The " +
 			"new key is shown in this answer and never again.",
 		"pause-endpoint":  "Deliveries wait until it is resumed.",

@@ -56,8 +56,8 @@
 // Profiles that operators added are read from the directory when they are asked for, and named by digest where it
 // matters what is sent. A built-in name is never an operator's.
 //
-// Cursors carry the sequence at which the list began and a checksum over filters and tenant. They aren't secret and
-// grant nothing: the checksum only prevents the use of a cursor with another list.
+// Cursors carry the sequence at which the list began and a MAC over it, filters and tenant. They aren't secret and
+// grant nothing: the MAC prevents their use with another list, and claims that the instance never made.
 //
 // Inputs and answers share members by embedding (rest.TenantPath, rest.AsOfQuery and so on). Those types are exported
 // because Huma ignores embedded types that aren't.

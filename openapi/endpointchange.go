@@ -175,7 +175,7 @@ func deleteEndpoint(ctx context.Context, c *call, in *deleteEndpointIn) (*rest.G
 		return nil, err
 	}
 	dropSecrets(ctx, c, secretsOf(row.EndpointConfig)...)
-	return &rest.Gone{Sequence: rest.SequenceText(e.Sequence)}, nil
+	return &rest.Gone{Sequence: rest.SequenceText(e.Sequence)}, c.Await(ctx, e.Position) // its receiver's keys open no more
 }
 
 // httpsOnly reports whether an endpoint's URL must begin with https.

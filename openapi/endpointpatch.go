@@ -21,7 +21,7 @@ type patchEndpointIn struct {
 
 type endpointPatch struct {
 	Name         rest.Patch[string]             `json:"name,omitzero" minLength:"1" maxLength:"255" doc:"For people." example:"orders at Acme"`
-	URL          rest.Patch[string]             `json:"url,omitzero" maxLength:"2048" doc:"Where requests go. The URL as it is shown, with its redacted values, leaves it as it is." example:"https://receiver.example/hooks"`
+	URL          rest.Patch[string]             `json:"url,omitzero" maxLength:"2048" doc:"Where requests go. The URL as it is shown, with what is redacted, leaves it as it is." example:"https://receiver.example/hooks"`
 	Auth         rest.Patch[authPatch]          `json:"auth,omitzero" doc:"Merged into what there is, unless the type changes; a secret that isn't given stays. null: none."`
 	Headers      rest.Patch[map[string]*string] `json:"headers,omitzero" maxProperties:"16" doc:"Merged by name; null removes a header." example:"{\"X-Team\":\"billing\"}"`
 	RateLimit    rest.Patch[rateLimitPatch]     `json:"rate_limit,omitzero" doc:"null: no limit."`
@@ -78,17 +78,17 @@ func patchEndpoint(ctx context.Context, c *call, in *patchEndpointIn) (*rest.One
 		return moved, err
 	}
 	var secrets credentials
+	var row projections.Endpoint
 	e, err := rest.Change(ctx, c.Request, func(ctx context.Context) (domain.Group, error) {
 		forgetSecrets(ctx, c, &secrets)
-		row, err := endpointNow(ctx, c, id)
-		if err != nil {
+		if row, err = endpointNow(ctx, c, id); err != nil {
 			return domain.Group{}, err
 		}
 		if err := in.Check(row.Version); err != nil {
 			return domain.Group{}, err
 		}
 		fact, err := decidePatch(ctx, c, row, in.Body, &secrets)
-		if err != nil {
+		if fact == nil || err != nil {
 			return domain.Group{}, err
 		}
 		return endpointGroup(c, row.Endpoint, fact, in.Body.Reason), storeSecrets(ctx, c, &secrets)
@@ -97,8 +97,10 @@ func patchEndpoint(ctx context.Context, c *call, in *patchEndpointIn) (*rest.One
 	if err != nil {
 		return nil, err
 	}
-	row, err := endpointOf(ctx, c, e)
-	if err != nil {
+	if rest.Unchanged(e) {
+		return rest.NewOne(row.Updated.Sequence, row.Version, showEndpoint(row)), nil
+	}
+	if row, err = endpointOf(ctx, c, e); err != nil {
 		return nil, err
 	}
 	return rest.NewOne(e.Sequence, e.StreamVersion, showEndpoint(row)), nil
@@ -145,8 +147,11 @@ func moveByHandshake(
 		return nil, err
 	}
 	demanded := row.Handshake != "" && !row.Unverified && !in.Body.Handshake.Set
-	if row.URL == in.Body.URL.Value || c.Key.Role != domain.RoleReceiver && !demanded {
+	if c.Key.Role != domain.RoleReceiver && !demanded {
 		return nil, nil
+	}
+	if same, err := sameURL(ctx, c, row.EndpointConfig, in.Body.URL.Value); same || err != nil {
+		return nil, err
 	}
 	for _, name := range in.Body.members() {
 		if name != "url" {
@@ -169,7 +174,21 @@ func moveByHandshake(
 	return &rest.One[endpointOut]{Sequence: out.Sequence, ETag: out.ETag, Body: out.Body.Endpoint}, nil
 }
 
-// decidePatch decides on the merged configuration. Its new secrets are named and not stored yet.
+// sameURL reports whether a URL is the endpoint's as it is: as it is shown, or whole.
+func sameURL(ctx context.Context, c *call, config domain.EndpointConfig, given string) (bool, error) {
+	if given == config.URL {
+		return true, nil
+	}
+	shown, query, err := splitURL(c, given)
+	if err != nil || shown != config.URL || query == "" || config.Query == nil {
+		return false, err
+	}
+	fingerprint, err := c.Fingerprints.Fingerprint(ctx, c.Tenant, []byte(query))
+	return fingerprint == config.Query.Fingerprint, err
+}
+
+// decidePatch decides on the merged configuration; nil where it is as it was. Its new secrets are named and not stored
+// yet.
 func decidePatch(
 	ctx context.Context, c *call, row projections.Endpoint, p endpointPatch, secrets *credentials,
 ) (*domain.EndpointUpdated, error) {
@@ -186,7 +205,7 @@ func decidePatch(
 	secrets.query = ""
 	if p.URL.Set && p.URL.Value != row.URL { // the URL as it is shown leaves it as it is
 		target.URL, config.Query = p.URL.Value, nil
-		if config.URL, secrets.query, err = splitURL(p.URL.Value); err != nil {
+		if config.URL, secrets.query, err = splitURL(c, p.URL.Value); err != nil {
 			return nil, err
 		}
 	}
@@ -239,6 +258,7 @@ func decidePatch(
 		}
 		config.Headers = append(config.Headers, h.SecretHeader)
 	}
+	secrets.keepSame(row.EndpointConfig, &config)
 	return row.Update(config, https)
 }
 

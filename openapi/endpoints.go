@@ -13,7 +13,7 @@ import (
 type endpointOut struct {
 	ID             domain.UUID          `json:"id" format:"uuid" doc:"The endpoint's id." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
 	Name           string               `json:"name" doc:"For people." example:"orders at Acme"`
-	URL            string               `json:"url" doc:"Where requests go. Values in its query are kept as secrets and shown as [redacted]." example:"https://receiver.example/hooks"`
+	URL            string               `json:"url" doc:"Where requests go. Its query, and segments of its path that look like a secret (16 and more random characters), are kept as secrets and shown as [redacted]." example:"https://receiver.example/hooks"`
 	Profile        string               `json:"profile" doc:"The wire format." example:"standard-webhooks"`
 	ProfileDigest  string               `json:"profile_digest" doc:"SHA-256 of the profile's document, which never changes under an endpoint." example:"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"`
 	Status         string               `json:"status" enum:"active,paused,disabled" doc:"Whether deliveries are attempted." example:"active"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/openapi/internal/rest"
@@ -14,7 +15,7 @@ import (
 // appended: so what is refused was never stored, and a fact never names a secret that isn't there.
 type credentials struct {
 	signingKey, publicKey string
-	query                 string // of the URL; "": it has no values
+	query                 string // of the URL, with its path; "": nothing in it looks like a secret
 	auth                  domain.Auth
 	headers               []domain.Header
 
@@ -68,7 +69,7 @@ func nameSigningKey(ctx context.Context, c *call, s *credentials) (domain.Signin
 	return domain.SigningKey{ID: id, Fingerprint: fingerprint, PublicKey: s.publicKey}, err
 }
 
-// nameQuery names the query of a new URL, if it has values.
+// nameQuery names what of a new URL is a secret, if anything is.
 func nameQuery(ctx context.Context, c *call, config *domain.EndpointConfig, s *credentials) error {
 	if s.query == "" {
 		return nil
@@ -83,6 +84,29 @@ func nameAuth(ctx context.Context, c *call, config *domain.EndpointConfig, a dom
 	id, fingerprint, err := nameSecret(ctx, c, s, domain.PurposeAuth, a.Value)
 	config.Auth = &domain.EndpointAuth{Type: a.Type, In: a.In, Name: a.Name, Secret: id, Fingerprint: fingerprint}
 	return err
+}
+
+// keepSame leaves secrets as they are that a change gives the values which they have already.
+func (s *credentials) keepSame(before domain.EndpointConfig, after *domain.EndpointConfig) {
+	same := func(was, is *domain.UUID, wasPrint, isPrint string) {
+		if wasPrint == isPrint && *was != *is {
+			s.named = slices.DeleteFunc(s.named, func(n namedSecret) bool { return n.id == *is })
+			*is = *was
+		}
+	}
+	if was, is := before.Query, after.Query; was != nil && is != nil {
+		same(&was.Secret, &is.Secret, was.Fingerprint, is.Fingerprint)
+	}
+	if was, is := before.Auth, after.Auth; was != nil && is != nil {
+		same(&was.Secret, &is.Secret, was.Fingerprint, is.Fingerprint)
+	}
+	for i := range after.Headers {
+		for k := range before.Headers {
+			if was, is := &before.Headers[k], &after.Headers[i]; was.Name == is.Name {
+				same(&was.Secret, &is.Secret, was.Fingerprint, is.Fingerprint)
+			}
+		}
+	}
 }
 
 // storeSecrets stores what the decision has named.

@@ -68,28 +68,19 @@ func secretField(kind string) string {
 	return "auth.value"
 }
 
-// redacted replaces each value in the query of an endpoint's URL, of which some receivers make a credential.
+// redacted is in a URL as it is shown in place of what is kept as a secret.
 const redacted = "[redacted]"
 
-// splitURL parts a URL into what the log may hold of it and the query that is kept as a secret, which is empty if no
-// parameter has a value. Whether it is a URL at all is judged elsewhere.
-func splitURL(raw string) (shown, query string, err error) {
-	base, query, _ := strings.Cut(raw, "?")
-	params := strings.Split(query, "&")
-	secret := false
-	for i, param := range params {
-		name, value, ok := strings.Cut(param, "=")
-		if !ok || value == "" {
-			continue
-		}
-		if plain, err := url.QueryUnescape(value); err == nil && plain == redacted {
-			return "", "", domain.Invalid("url",
-				"has the placeholder of a value that isn't shown: give the URL with its values")
-		}
-		params[i], secret = name+"="+url.QueryEscape(redacted), true
+// splitURL parts a URL into what the log may hold of it and what is kept as a secret, which is empty if nothing looks like
+// one. Whether it is a URL at all is judged elsewhere.
+func splitURL(c *call, raw string) (shown, secret string, err error) {
+	plain, err := url.PathUnescape(raw)
+	if err != nil {
+		plain = raw
 	}
-	if !secret {
-		return raw, "", nil
+	if strings.Contains(plain, redacted) {
+		return "", "", domain.Invalid("url", "has the placeholder of what isn't shown: give the whole URL")
 	}
-	return base + "?" + strings.Join(params, "&"), query, nil
+	shown, secret = c.Profiles.SplitURL(raw)
+	return shown, secret, nil
 }

@@ -9,14 +9,14 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// TestEndpoint_URLQuery: values in a URL's query are kept as a secret and shown to nobody; the URL as it is shown can be sent
-// back, and a placeholder never takes a value's place.
+// TestEndpoint_URLQuery: a URL's query and what in its path looks like a credential are kept as a secret and shown to nobody;
+// the URL as it is shown can be sent back, and a placeholder never takes a value's place.
 func TestEndpoint_URLQuery(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	admin := f.key("acme", domain.RoleAdmin)
-	const query, hidden = "flag&empty=&k=" + secretValue + "&k=b%20c", "https://receiver.example/hooks?flag&empty=&k=%5Bredacted%5D&k=%5Bredacted%5D"
-	made := f.post(admin, "/v1/tenants/acme/endpoints", `{"name":"e","url":"https://receiver.example/hooks?`+query+`"}`).want(http.StatusCreated)
+	const query, hidden = "/hooks?flag&empty=&k=" + secretValue + "&k=b%20c", "https://receiver.example/hooks?[redacted]"
+	made := f.post(admin, "/v1/tenants/acme/endpoints", `{"name":"e","url":"https://receiver.example`+query+`"}`).want(http.StatusCreated)
 	path := "/v1/tenants/acme/endpoints/" + made.text("id")
 	shown := func(want string, kept ...string) {
 		t.Helper()
@@ -27,7 +27,7 @@ func TestEndpoint_URLQuery(t *testing.T) {
 		}
 		var queries []string
 		for _, secret := range f.secrets.kept {
-			if strings.Contains(secret, "k=") && !strings.HasPrefix(secret, "whsec_") {
+			if strings.HasPrefix(secret, "/") {
 				queries = append(queries, secret)
 			}
 		}
@@ -44,7 +44,26 @@ func TestEndpoint_URLQuery(t *testing.T) {
 		problem(http.StatusUnprocessableEntity, "validation_failed").names("body.url")
 	shown(hidden, query)
 	f.patch(admin, path, `{"url":"https://receiver.example/?k=new"}`).want(http.StatusOK)
-	shown("https://receiver.example/?k=%5Bredacted%5D", query, "k=new") // the old one until nothing can need it
+	shown("https://receiver.example/?[redacted]", "/?k=new", query) // the old one until nothing can need it
 	f.patch(admin, path, `{"url":"https://receiver.example/?flag"}`).want(http.StatusOK)
-	shown("https://receiver.example/?flag", query, "k=new")
+	shown("https://receiver.example/?[redacted]", "/?flag", "/?k=new", query)
+	f.patch(admin, path, `{"url":"https://receiver.example/plain/v2"}`).want(http.StatusOK)
+	shown("https://receiver.example/plain/v2", "/?flag", "/?k=new", query)
+
+	const segment = "aB3dE5fG7hI9jK1lM3nO5pQ7"
+	f.patch(admin, path, `{"url":"https://receiver.example/services/T0AB1CD2E/`+segment+`"}`).want(http.StatusOK)
+	shown("https://receiver.example/services/T0AB1CD2E/[redacted]", "/?flag", "/?k=new", query, "/services/T0AB1CD2E/"+segment)
+	head := f.head()
+	f.patch(admin, path, `{"url":"https://receiver.example/services/T0AB1CD2E/`+segment+`"}`).want(http.StatusOK)
+	f.patch(admin, path, `{"url":"https://receiver.example/services/T0AB1CD2E/[redacted]"}`).want(http.StatusOK)
+	if f.head() != head {
+		t.Error("the URL as it is changes something")
+	}
+	f.patch(admin, path, `{"url":"https://receiver.example/services/T9/[redacted]"}`).problem(http.StatusUnprocessableEntity, "validation_failed").names("body.url")
+	for _, shown := range []string{path, "/v1/tenants/acme/log?limit=1000", "/v1/tenants/acme/endpoints"} {
+		if got := f.get(admin, shown).want(http.StatusOK); strings.Contains(string(got.Body), segment) || strings.Contains(string(got.Body), secretValue) {
+			t.Errorf("%s shows a secret of the URL", shown)
+		}
+	}
+	f.do(admin, http.MethodDelete, path, "").want(http.StatusNoContent)
 }

@@ -26,7 +26,7 @@ type newEndpoint struct {
 func createEndpoint(ctx context.Context, c *call, in *createEndpointIn) (*rest.Made[endpointOut], error) {
 	n := newEndpoint{in: in.Body}
 	if c.Key.Role == domain.RoleRegistrant {
-		leave, err := c.registrants.lock(ctx, c.Key.ID)
+		leave, err := c.registrants.Take(ctx, c.Key.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -139,7 +139,7 @@ func resolveEndpoint(
 		ExternalID: in.ExternalID, Metadata: in.Metadata, Timeout: profile.Timeout, Retry: profile.Retry,
 		Success: in.Success, DisableAfter: profile.DisableAfter, Handshake: domain.HandshakeKind(in.Handshake),
 	}
-	if config.URL, secrets.query, err = splitURL(in.URL); err != nil {
+	if config.URL, secrets.query, err = splitURL(c, in.URL); err != nil {
 		return config, false, err
 	}
 	if in.RateLimit != nil {

@@ -2,7 +2,6 @@ package openapi
 
 import (
 	"context"
-	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/openapi/internal/rest"
@@ -16,8 +15,8 @@ type listEventsIn struct {
 	Source  string              `query:"source" maxLength:"1024" doc:"With id: the source that it is unique in." example:"/billing"`
 	Type    string              `query:"type" maxLength:"255" doc:"Events of this type." example:"offer.issued"`
 	Subject string              `query:"subject" maxLength:"1024" doc:"Events about this subject." example:"customer-17"`
-	From    rest.Opt[time.Time] `query:"from" doc:"Recorded at this time or later." example:"2026-07-01T00:00:00Z"`
-	To      rest.Opt[time.Time] `query:"to" doc:"Recorded before this time." example:"2026-08-01T00:00:00Z"`
+	From    rest.Opt[rest.Time] `query:"from" doc:"Recorded at this time or later." example:"2026-07-01T00:00:00Z"`
+	To      rest.Opt[rest.Time] `query:"to" doc:"Recorded before this time." example:"2026-08-01T00:00:00Z"`
 	rest.WaitQuery
 }
 
@@ -29,8 +28,8 @@ func listEvents(ctx context.Context, c *call, in *listEventsIn) (*rest.Exact, er
 	if in.Source != "" {
 		return nil, rest.Invalid("query.source", "is given with id")
 	}
-	l, err := rest.NewWalk(c.Request, in.ListQuery, in.Type, "\x00", in.Subject, "\x00", in.From.Value.UnixMicro(),
-		in.To.Value.UnixMicro(), in.From.Set, in.To.Set)
+	l, err := rest.NewWalk(c.Request, in.ListQuery, in.Type, "\x00", in.Subject, "\x00", in.From.Value.Std().UnixMicro(),
+		in.To.Value.Std().UnixMicro(), in.From.Set, in.To.Set)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +38,7 @@ func listEvents(ctx context.Context, c *call, in *listEventsIn) (*rest.Exact, er
 	}
 	filter := projections.EventFilter{
 		Type: domain.EventType(in.Type), Subject: in.Subject, Endpoint: c.Receiver(),
-		From: in.From.Value, To: in.To.Value,
+		From: in.From.Value.Std(), To: in.To.Value.Std(),
 	}
 	var rows []projections.Event
 	m := rest.Moment{AsOfQuery: rest.AsOfQuery{WaitQuery: in.WaitQuery}, Pinned: l.Pinned()}
@@ -100,19 +99,22 @@ func ownEvents(ctx context.Context, c *call, l *rest.Walk, in *listEventsIn) (*r
 	if err := rest.Reached(ctx, c.Request, in.WaitQuery); err != nil {
 		return nil, err
 	}
-	head, err := rest.Head(ctx, c.Request, c.Tenant)
-	if err != nil {
-		return nil, err
-	}
 	leave, err := rest.Scan(c.Request)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	reflected := l.Reflected(head)
+	head, err := rest.Head(ctx, c.Request, c.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	reflected, err := l.Reflected(head)
+	if err != nil {
+		return nil, err
+	}
 	q := domain.Query{
 		Tenant: c.Tenant, Kind: domain.KindEventAppended, Actor: c.Key.PrincipalID,
-		Since: rest.Instant(in.From.Value), Until: rest.Instant(in.To.Value),
+		Since: in.From.Value.Std(), Until: in.To.Value.Std(),
 	}
 	return rest.LogPage(ctx, l, reflected, q, func(e *domain.Entry) bool { return chosen(e, in) }, showEvent)
 }

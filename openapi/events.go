@@ -114,7 +114,7 @@ func getEventBySequence(ctx context.Context, c *call, in *getEventBySequenceIn) 
 
 // exactEvent reads an event that the views have found from the log, which alone has its data.
 func exactEvent(ctx context.Context, c *call, at, reflected domain.Sequence) (*rest.Exact, error) {
-	e, err := rest.Entry(ctx, c.Request, at)
+	e, err := rest.HeldEntry(ctx, c.Request, at)
 	if err != nil {
 		return nil, err
 	}

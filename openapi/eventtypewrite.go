@@ -63,6 +63,7 @@ func documentEventType(op *huma.Operation) {
 type putEventTypeIn struct {
 	EventTypePath
 	rest.MatchHeader
+	rest.NoneMatchHeader
 	DryRun bool `query:"dry_run" doc:"true: tell what the outcome would be, and append nothing." example:"true"`
 }
 
@@ -144,38 +145,42 @@ func putEventType(ctx context.Context, c *call, in *putEventTypeIn) (*eventTypeA
 		return nil, err
 	}
 	wanted.config.Name = name
-	for range rest.MaxDecisions {
+	var out *eventTypeAnswer
+	err = rest.Decide(ctx, c.Request, func(ctx context.Context) (thing domain.UUID, again bool, err error) {
 		if err := c.CatchUp(ctx); err != nil {
-			return nil, err
+			return thing, false, err
 		}
 		row, _ := c.Directory.EventType(c.Tenant, name)
 		d, err := decideType(c, row, wanted.config, "body.")
 		if err != nil {
-			return nil, err
+			return thing, false, err
 		}
-		if err := in.MatchHeader.Check(d.row.Version); err != nil {
-			return nil, err
+		if err := in.Check(d.row.Version); err != nil {
+			return thing, false, err
+		}
+		if err := in.CheckNone(d.row.Version); err != nil {
+			return thing, false, err
 		}
 		switch {
 		case in.DryRun, d.outcome == outcomeUnchanged:
-			return typeUnchanged(ctx, c, d)
+			out, err = typeUnchanged(ctx, c, d)
+			return thing, false, err
 		case d.outcome == outcomeRefused:
-			return nil, incompatible(rest.FaultsAt("body.schema", d.changes))
+			return thing, false, incompatible(rest.FaultsAt("body.schema", d.changes))
 		}
 		var group domain.Group
 		d.add(c, &group, wanted.reason)
 		if err := withinLimits(ctx, c, group); err != nil {
-			return nil, err
+			return thing, false, err
 		}
 		entries, err := rest.Append(ctx, c.Request, group)
-		if err == nil {
-			return typeChanged(ctx, c, d, entries[0])
+		if err != nil {
+			return d.row.ID, rest.Conflicted(err), err
 		}
-		if !rest.Conflicted(err) {
-			return nil, err
-		}
-	}
-	return nil, domain.ErrConflict
+		out, err = typeChanged(ctx, c, d, entries[0])
+		return thing, false, err
+	})
+	return out, err
 }
 
 // incompatible refuses a schema that breaks receivers without a new version.

@@ -352,7 +352,10 @@ func listExports(ctx context.Context, c *call, in *listExportsIn) (*rest.Listed[
 	if err != nil {
 		return nil, err
 	}
-	return rest.NewListed(l, l.Reflected(n), exports,
+	if n, err = l.Reflected(n); err != nil {
+		return nil, err
+	}
+	return rest.NewListed(l, n, exports,
 		func(x *domain.Export) []byte { return rest.PlaceOf(x.Created, x.ID) },
 		func(x *domain.Export) exportOut { return showExport(c, x) }), nil
 }
@@ -395,7 +398,7 @@ func deleteExport(ctx context.Context, c *call, in *getExportIn) (*rest.Gone, er
 			return domain.Group{}, err
 		}
 		fact, err := x.Remove()
-		if isConflict(err) {
+		if errors.Is(err, domain.ErrConflict) {
 			return domain.Group{}, rest.Refuse(http.StatusConflict, "export_ended",
 				fmt.Sprintf("There is nothing to delete: the export %s, and there is no file.", endedAs(x)))
 		}

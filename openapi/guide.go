@@ -36,6 +36,9 @@ func htmlPage(op *huma.Operation) {
 	op.Errors = append(op.Errors, http.StatusConflict)
 }
 
+// guideBytes is what a guide holds while it is made: a type's schema and examples, and the page with them.
+const guideBytes = 1 << 20
+
 // getGuide writes the integration guide of an event type.
 func getGuide(ctx context.Context, c *call, in *getGuideIn) (*guideAnswer, error) {
 	endpoint, err := guidedEndpoint(c, in)
@@ -47,6 +50,9 @@ func getGuide(ctx context.Context, c *call, in *getGuideIn) (*guideAnswer, error
 		return nil, err
 	}
 	defer leave()
+	if !c.Hold.Grow(guideBytes) {
+		return nil, rest.Full()
+	}
 	order := domain.GuideOrder{Tenant: c.Tenant}
 	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: in.AsOfQuery, Fresh: true},
 		func(r projections.Reader, as projections.AsOf) error {

@@ -1,9 +1,11 @@
 package openapi
 
 import (
-	"fmt"
+	"crypto/rand"
+	"crypto/sha256"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/hooktrail/hooktrail/openapi/internal/rest"
@@ -20,39 +22,43 @@ func NewHandler(s Server) (http.Handler, error) {
 	if s.Logger == nil {
 		s.Logger = slog.New(slog.DiscardHandler)
 	}
+	if s.CursorKey == nil {
+		s.CursorKey = make([]byte, sha256.Size)
+		_, _ = rand.Read(s.CursorKey) // never fails
+	}
 	mux := http.NewServeMux()
 	doc, err := registerAll(&s, mux)
 	if err != nil {
 		return nil, err
 	}
-	if err := serveDocument(mux, Document{doc}); err != nil {
-		return nil, err
-	}
+	serveDocument(mux, Document{doc}, s.Logger)
 	if err := serveDocs(mux); err != nil {
 		return nil, err
 	}
 	return rest.Handler(mux, s.Logger), nil
 }
 
-// serveDocument serves the document in all its forms, each written once.
-func serveDocument(mux *http.ServeMux, doc Document) error {
-	forms := []struct {
+// serveDocument serves the document in all its forms, each written when it is first asked for: few processes ever are,
+// and it takes longer than everything else here.
+func serveDocument(mux *http.ServeMux, doc Document, log *slog.Logger) {
+	for _, form := range []struct {
 		path, contentType string
 		write             func() ([]byte, error)
 	}{
 		{"/openapi.json", "application/openapi+json", doc.JSON},
 		{"/openapi.yaml", "application/openapi+yaml", doc.YAML},
 		{"/openapi-3.0.json", "application/openapi+json", doc.JSON30},
-	}
-	for _, form := range forms {
-		text, err := form.write()
-		if err != nil {
-			return fmt.Errorf("write %s: %w", form.path, err)
-		}
-		mux.HandleFunc("GET "+form.path, func(w http.ResponseWriter, _ *http.Request) {
+	} {
+		written := sync.OnceValues(form.write)
+		mux.HandleFunc("GET "+form.path, func(w http.ResponseWriter, r *http.Request) {
+			text, err := written()
+			if err != nil {
+				log.LogAttrs(r.Context(), slog.LevelError, "the document can't be written", slog.Any("error", err))
+				w.WriteHeader(http.StatusInternalServerError)
+				return
+			}
 			w.Header().Set("Content-Type", form.contentType)
 			_, _ = w.Write(text) // the client is gone: nothing is left to do
 		})
 	}
-	return nil
 }

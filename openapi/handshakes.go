@@ -195,7 +195,7 @@ func decideIntent(ctx context.Context, c *call, h *handshake, row projections.En
 	if err := judgeMove(ctx, c, row, target); err != nil || !moves {
 		return err
 	}
-	shown, query, err := splitURL(h.url)
+	shown, query, err := splitURL(c, h.url)
 	if err != nil {
 		return err
 	}

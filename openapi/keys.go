@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/openapi/internal/rest"
@@ -39,7 +38,7 @@ type keyIn struct {
 	Name       string    `json:"name" minLength:"1" maxLength:"255" doc:"For people." example:"billing service"`
 	Principal  string    `json:"principal,omitempty" maxLength:"255" doc:"The person or system behind the key; the name by default. Keys of one principal are one actor." example:"billing"`
 	EndpointID string    `json:"endpoint_id,omitempty" format:"uuid" doc:"A receiver's one endpoint." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
-	ExpiresAt  time.Time `json:"expires_at,omitzero" doc:"The key stops working then; never by default." example:"2027-07-01T00:00:00Z"`
+	ExpiresAt  rest.Time `json:"expires_at,omitzero" doc:"The key stops working then; never by default." example:"2027-07-01T00:00:00Z"`
 	rest.ReasonBody
 }
 
@@ -108,7 +107,7 @@ func decideKey(ctx context.Context, c *call, in keyIn, secret string) (*domain.K
 	config := domain.KeyConfig{
 		KeyNames: domain.KeyNames{Name: in.Name, Principal: in.Principal},
 		KeyRights: domain.KeyRights{
-			ID: domain.NewUUID(), Role: domain.Role(in.Role), ExpiresAt: rest.Instant(in.ExpiresAt),
+			ID: domain.NewUUID(), Role: domain.Role(in.Role), ExpiresAt: in.ExpiresAt.Std(),
 			Hash: hash[:], MadeBy: c.By(), Instance: c.Tenant == domain.InstanceTenant,
 		},
 	}

@@ -3,7 +3,6 @@ package openapi
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/openapi/internal/ingest"
@@ -101,8 +100,8 @@ type listLogIn struct {
 	rest.TenantPath
 	rest.ListQuery
 	LogFilter
-	From rest.Opt[time.Time] `query:"from" doc:"Recorded at this time or later." example:"2026-07-01T00:00:00Z"`
-	To   rest.Opt[time.Time] `query:"to" doc:"Recorded before this time." example:"2026-08-01T00:00:00Z"`
+	From rest.Opt[rest.Time] `query:"from" doc:"Recorded at this time or later." example:"2026-07-01T00:00:00Z"`
+	To   rest.Opt[rest.Time] `query:"to" doc:"Recorded before this time." example:"2026-08-01T00:00:00Z"`
 	rest.WaitQuery
 }
 
@@ -113,19 +112,13 @@ func listLog(ctx context.Context, c *call, in *listLogIn) (*rest.Exact, error) {
 		return nil, err
 	}
 	l, err := rest.NewWalk(c.Request, in.ListQuery,
-		fmt.Sprintf("%v %v", in.LogFilter, [2]rest.Opt[time.Time]{in.From, in.To}))
+		fmt.Sprintf("%v %v", in.LogFilter, [2]rest.Opt[rest.Time]{in.From, in.To}))
 	if err != nil {
 		return nil, err
 	}
 	if err := rest.Reached(ctx, c.Request, in.WaitQuery); err != nil {
 		return nil, err
 	}
-	head, err := rest.Head(ctx, c.Request, c.Tenant)
-	if err != nil {
-		return nil, err
-	}
-	pinned := l.Reflected(head)
-	q.Since, q.Until = rest.Instant(in.From.Value), rest.Instant(in.To.Value)
 	if q.Kind != "" || !q.Actor.IsZero() { // else what is examined is found
 		leave, err := rest.Scan(c.Request)
 		if err != nil {
@@ -133,6 +126,15 @@ func listLog(ctx context.Context, c *call, in *listLogIn) (*rest.Exact, error) {
 		}
 		defer leave()
 	}
+	head, err := rest.Head(ctx, c.Request, c.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	pinned, err := l.Reflected(head)
+	if err != nil {
+		return nil, err
+	}
+	q.Since, q.Until = in.From.Value.Std(), in.To.Value.Std()
 	all := func(*domain.Entry) bool { return true }
 	return rest.LogPage(ctx, l, pinned, q, all, showEntry)
 }
@@ -148,7 +150,7 @@ func getLogEntry(ctx context.Context, c *call, in *getLogEntryIn) (*rest.Exact, 
 	if err := rest.Reached(ctx, c.Request, in.WaitQuery); err != nil {
 		return nil, err
 	}
-	e, err := rest.Entry(ctx, c.Request, domain.Sequence(in.Sequence))
+	e, err := rest.HeldEntry(ctx, c.Request, domain.Sequence(in.Sequence))
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/openapi/internal/rest"
@@ -18,7 +17,7 @@ type previewRoutingIn struct {
 
 type routePreviewIn struct {
 	Event        sentEvent  `json:"event" doc:"The event, as append-event accepts it."`
-	AsOf         *time.Time `json:"as_of,omitempty" doc:"Uses the configuration as of this time. In the future: 422." example:"2026-07-01T12:00:00Z"`
+	AsOf         *rest.Time `json:"as_of,omitempty" doc:"Uses the configuration as of this time. In the future: 422." example:"2026-07-01T12:00:00Z"`
 	AsOfSequence *int64     `json:"as_of_sequence,omitempty" minimum:"0" doc:"Uses the configuration as it was after this entry of the tenant's log. Beyond its end: 422." example:"41"`
 }
 
@@ -47,14 +46,14 @@ func previewRouting(ctx context.Context, c *call, in *previewRoutingIn) (*rest.O
 	defer leave()
 	var as rest.AsOfQuery
 	if at := in.Body.AsOf; at != nil {
-		as.AsOf = rest.Opt[time.Time]{Value: *at, Set: true}
+		as.AsOf = rest.Opt[rest.Time]{Value: *at, Set: true}
 	}
 	if n := in.Body.AsOfSequence; n != nil {
 		as.AsOfSequence = rest.Opt[int64]{Value: *n, Set: true}
 	}
 	config := projections.NewConfig()
 	n, err := rest.View(ctx, c.Request, rest.Moment{AsOfQuery: as, Fresh: true},
-		func(r projections.Reader, as projections.AsOf) error { return fillConfig(ctx, config, r, as) })
+		func(r projections.Reader, as projections.AsOf) error { return fillConfig(ctx, c, config, r, as) })
 	if err != nil {
 		return nil, inBody(err)
 	}
@@ -71,8 +70,19 @@ func previewRouting(ctx context.Context, c *call, in *previewRoutingIn) (*rest.O
 	return &rest.One[routePreviewOut]{Sequence: rest.SequenceText(n), Body: out}, nil
 }
 
-// fillConfig reads a tenant's configuration as of a moment into the form by which events are routed.
-func fillConfig(ctx context.Context, config *projections.Config, r projections.Reader, as projections.AsOf) error {
+// What an endpoint and a subscription of a previewed configuration hold, about, and each byte of a filter once it is
+// compiled.
+const (
+	endpointBytes     = 4 << 10
+	subscriptionBytes = 2 << 10
+	filterFactor      = 45
+)
+
+// fillConfig reads a tenant's configuration as of a moment into the form by which events are routed. It counts what that
+// holds.
+func fillConfig(
+	ctx context.Context, c *call, config *projections.Config, r projections.Reader, as projections.AsOf,
+) error {
 	tenant, err := r.Tenant(ctx, as)
 	if err != nil {
 		return err
@@ -86,6 +96,9 @@ func fillConfig(ctx context.Context, config *projections.Config, r projections.R
 		return r.Endpoints(ctx, page, as)
 	},
 		func(e projections.Endpoint) (domain.Sequence, error) {
+			if !c.Hold.Grow(endpointBytes) {
+				return 0, rest.Full()
+			}
 			return e.Created.Sequence, config.PutEndpoint(e)
 		})
 	if err != nil {
@@ -95,6 +108,9 @@ func fillConfig(ctx context.Context, config *projections.Config, r projections.R
 		return r.Subscriptions(ctx, domain.UUID{}, page, as)
 	},
 		func(s projections.Subscription) (domain.Sequence, error) {
+			if !c.Hold.Grow(subscriptionBytes + filterFactor*len(s.Filter)) {
+				return 0, rest.Full()
+			}
 			return s.Created.Sequence, config.PutSubscription(s)
 		})
 }

@@ -106,7 +106,10 @@ func listProfiles(ctx context.Context, c *call, in *listProfilesIn) (*rest.Exact
 	if err != nil {
 		return nil, err
 	}
-	pinned := l.Reflected(head)
+	pinned, err := l.Reflected(head)
+	if err != nil {
+		return nil, err
+	}
 	rows := c.Profiles.All()
 	slices.SortFunc(rows, func(a, b domain.Profile) int {
 		if in.Order == "desc" {

@@ -187,3 +187,19 @@ func TestProfile_Get(t *testing.T) {
 	mine := strings.Replace(string(profile.Document), `"sparkfly"`, `"mine"`, 1)
 	f.post(f.operator, "/v1/profiles", mine).want(http.StatusCreated)
 }
+
+// TestProfiles_Headers: what an operator's own format sets is refused to its endpoints alone.
+func TestProfiles_Headers(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.post(f.operator, "/v1/profiles", mine).want(http.StatusCreated)
+	for _, header := range []string{"X-Event", "X-Sum"} {
+		endpoint := func(profile string) answer {
+			return f.post(f.operator, "/v1/tenants/acme/endpoints", fmt.Sprintf(
+				`{"name":"e","url":"https://receiver.example/","profile":%q,"headers":{%q:"own"}}`, profile, header))
+		}
+		made := endpoint("standard-webhooks").want(http.StatusCreated)
+		f.patch(f.operator, "/v1/tenants/acme/endpoints/"+made.text("id"), `{"headers":{"`+header+`":"other"}}`).want(http.StatusOK)
+		endpoint("mine").problem(http.StatusUnprocessableEntity, "validation_failed")
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/openapi/internal/rest"
@@ -64,7 +63,7 @@ type registrationIn struct {
 	Quota      int              `json:"quota,omitempty" minimum:"1" maximum:"10000" doc:"How many endpoints may be made; 1 by default." example:"1"`
 	HTTPSOnly  bool             `json:"https_only,omitempty" doc:"true: endpoints with http URLs are refused." example:"true"`
 	Handshake  string           `json:"handshake,omitempty" enum:"ownership,cloudevents" doc:"What every endpoint made with it has to pass; nothing by default." example:"ownership"`
-	ExpiresAt  time.Time        `json:"expires_at,omitzero" doc:"The token stops working then; never by default." example:"2027-07-01T00:00:00Z"`
+	ExpiresAt  rest.Time        `json:"expires_at,omitzero" doc:"The token stops working then; never by default." example:"2027-07-01T00:00:00Z"`
 	rest.ReasonBody
 }
 
@@ -117,7 +116,7 @@ func decideRegistration(ctx context.Context, c *call, in registrationIn, secret 
 	config := domain.KeyConfig{
 		KeyNames: domain.KeyNames{Name: in.Name, Principal: in.Principal},
 		KeyRights: domain.KeyRights{
-			ID: domain.NewUUID(), Role: domain.RoleRegistrant, ExpiresAt: rest.Instant(in.ExpiresAt),
+			ID: domain.NewUUID(), Role: domain.RoleRegistrant, ExpiresAt: in.ExpiresAt.Std(),
 			Hash: hash[:], MadeBy: c.By(), Registration: &domain.Registration{
 				Profiles: profiles, EventTypes: in.EventTypes, Quota: max(in.Quota, 1), HTTPSOnly: in.HTTPSOnly,
 				Handshake: domain.HandshakeKind(in.Handshake),

@@ -272,7 +272,7 @@ func TestReceiver(t *testing.T) {
 	}
 	receiver := f.key("acme", domain.RoleReceiver, `,"endpoint_id":"`+endpoints[0]+`"`)
 	own := f.get(receiver, "/v1/tenants/acme/endpoints/"+endpoints[0]).want(http.StatusOK)
-	if own.text("url") != "https://receiver.example/?k=%5Bredacted%5D" {
+	if own.text("url") != "https://receiver.example/?[redacted]" {
 		t.Errorf("a receiver sees the URL %s", own.text("url"))
 	}
 	f.get(receiver, "/v1/tenants/acme/endpoints/"+endpoints[1]).problem(http.StatusNotFound, "not_found")

@@ -52,6 +52,7 @@ func TestScans(t *testing.T) {
 		problem(http.StatusTooManyRequests, "rate_limited")
 	f.post(f.operator, "/v1/tenants/acme/filters/test", `{"event":{"type":"a","data":1}}`).
 		problem(http.StatusTooManyRequests, "rate_limited")
+	f.get(f.operator, "/v1/tenants/acme/event-types/a.b/guide").problem(http.StatusTooManyRequests, "rate_limited")
 	f.get(f.operator, "/v1/tenants/acme/log").want(http.StatusOK)
 	f.post(f.operator, "/v1/tenants/acme/events", `{"type":"a","data":1}`).want(http.StatusCreated)
 	f.get(f.operator, "/v1/tenants/other/log?kind=none.x").want(http.StatusOK)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
+	"github.com/hooktrail/hooktrail/openapi/internal/rest"
 	"github.com/hooktrail/hooktrail/projections"
 )
 
@@ -26,12 +27,14 @@ type Server struct {
 	Filters      Filters // nil: this program has no filters, and any is refused
 	Previewer    Previewer
 	Courier      Courier
+	Lanes        Lanes // nil: this process delivers nothing
 	Guides       Guides
 	Readiness    Readiness
 	Exports      Exports
 
-	Node     domain.UUID // this process in the log
-	Webhooks []Webhook   // for the document; may be none
+	CursorKey []byte      // authenticates cursors of lists, the same in every process; nil: one of this process alone
+	Node      domain.UUID // this process in the log
+	Webhooks  []Webhook   // for the document; may be none
 
 	Metrics http.Handler     // answers /metrics
 	Clock   func() time.Time // nil: the machine's
@@ -40,7 +43,7 @@ type Server struct {
 	Version string // of the program, for the document: "1.2.3"
 
 	probes      *probes     // made by NewHandler, as is what follows
-	registrants *keyedMutex // by registration, or by the endpoint of a receiver that makes subscriptions
+	registrants *rest.Turns // by registration, or by the endpoint of a receiver that makes subscriptions
 }
 
 // Claims looks claims up without appending.
@@ -86,6 +89,8 @@ type Profiles interface {
 	// CheckTarget refuses a target that doesn't fit its profile, with a *domain.InvalidError on the endpoint's member,
 	// and returns the authentication with the profile's defaults filled in.
 	CheckTarget(t domain.Target) (domain.Auth, error)
+	// SplitURL parts an endpoint's URL into what may be known of it and what is kept as a secret; "": nothing is.
+	SplitURL(raw string) (shown, secret string)
 	// CheckHeader refuses a custom header that endpoints mustn't set. field is the name to put into the error.
 	CheckHeader(field, name, value string) error
 }

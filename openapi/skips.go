@@ -2,7 +2,6 @@ package openapi
 
 import (
 	"context"
-	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/openapi/internal/rest"
@@ -23,14 +22,14 @@ type listSkipsIn struct {
 	rest.ListQuery
 	EndpointID     string              `query:"endpoint_id" format:"uuid" doc:"What didn't go to this endpoint." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d70"`
 	SubscriptionID string              `query:"subscription_id" format:"uuid" doc:"What this subscription skipped." example:"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d71"`
-	From           rest.Opt[time.Time] `query:"from" doc:"Routed at this time or later." example:"2026-07-01T00:00:00Z"`
-	To             rest.Opt[time.Time] `query:"to" doc:"Routed before this time." example:"2026-08-01T00:00:00Z"`
+	From           rest.Opt[rest.Time] `query:"from" doc:"Routed at this time or later." example:"2026-07-01T00:00:00Z"`
+	To             rest.Opt[rest.Time] `query:"to" doc:"Routed before this time." example:"2026-08-01T00:00:00Z"`
 	rest.WaitQuery
 }
 
 // filter reads the filters; a receiver sees what didn't go to its own endpoint.
 func (in *listSkipsIn) filter(c *call) (f projections.SkipFilter, err error) {
-	f = projections.SkipFilter{Endpoint: c.Receiver(), From: rest.Instant(in.From.Value), To: rest.Instant(in.To.Value)}
+	f = projections.SkipFilter{Endpoint: c.Receiver(), From: in.From.Value.Std(), To: in.To.Value.Std()}
 	if in.EndpointID != "" {
 		if f.Endpoint, err = rest.ParseID("query.endpoint_id", in.EndpointID); err != nil {
 			return f, err
@@ -52,7 +51,7 @@ func listSkips(ctx context.Context, c *call, in *listSkipsIn) (*rest.Listed[skip
 		return nil, err
 	}
 	l, err := rest.NewWalk(c.Request, in.ListQuery, in.EndpointID, "\x00", in.SubscriptionID,
-		[2]rest.Opt[time.Time]{in.From, in.To})
+		[2]rest.Opt[rest.Time]{in.From, in.To})
 	if err != nil {
 		return nil, err
 	}

@@ -46,7 +46,7 @@ type subscriptionIn struct {
 // createSubscription subscribes an endpoint to event types.
 func createSubscription(ctx context.Context, c *call, in *createSubscriptionIn) (*rest.Made[subscriptionOut], error) {
 	if c.Key.Role == domain.RoleReceiver { // what it makes is counted
-		leave, err := c.registrants.lock(ctx, c.Receiver())
+		leave, err := c.registrants.Take(ctx, c.Receiver())
 		if err != nil {
 			return nil, err
 		}
@@ -290,7 +290,7 @@ type subscriptionPatch struct {
 
 // patchSubscription merges a patch into the subscription as it is.
 func patchSubscription(ctx context.Context, c *call, in *patchSubscriptionIn) (*rest.One[subscriptionOut], error) {
-	e, err := changeSubscription(ctx, c, in.ThingPath, in.MatchHeader, "body.reason", in.Body.Reason,
+	before, e, err := changeSubscription(ctx, c, in.ThingPath, in.MatchHeader, "body.reason", in.Body.Reason,
 		func(s domain.Subscription) (domain.Fact, error) {
 			config := s.SubscriptionConfig
 			in.Body.EventTypes.Apply(&config.EventTypes, nil)
@@ -301,10 +301,17 @@ func patchSubscription(ctx context.Context, c *call, in *patchSubscriptionIn) (*
 			if err := checkFilter(c, config.Filter); err != nil {
 				return nil, err
 			}
-			return s.Update(config)
+			fact, err := s.Update(config)
+			if fact == nil {
+				return nil, err
+			}
+			return fact, err
 		})
 	if err != nil {
 		return nil, err
+	}
+	if rest.Unchanged(e) {
+		return rest.NewOne(before.Updated.Sequence, before.Version, showSubscription(before)), nil
 	}
 	row, err := subscriptionOf(ctx, c, e)
 	if err != nil {
@@ -321,7 +328,7 @@ type deleteSubscriptionIn struct {
 
 // deleteSubscription ends a subscription.
 func deleteSubscription(ctx context.Context, c *call, in *deleteSubscriptionIn) (*rest.Gone, error) {
-	e, err := changeSubscription(ctx, c, in.ThingPath, in.MatchHeader, "query.reason", in.Reason,
+	_, e, err := changeSubscription(ctx, c, in.ThingPath, in.MatchHeader, "query.reason", in.Reason,
 		func(s domain.Subscription) (domain.Fact, error) {
 			return s.Delete()
 		})
@@ -331,23 +338,25 @@ func deleteSubscription(ctx context.Context, c *call, in *deleteSubscriptionIn) 
 	return &rest.Gone{Sequence: rest.SequenceText(e.Sequence)}, nil
 }
 
-// changeSubscription loads, decides and appends, again if another change was made concurrently.
+// changeSubscription loads, decides and appends, again if another change was made concurrently. Where decide returns no
+// fact, nothing is to be changed. before is the subscription as it was loaded last.
 func changeSubscription(
 	ctx context.Context, c *call, in rest.ThingPath, match rest.MatchHeader, location, reason string,
 	decide func(domain.Subscription) (domain.Fact, error),
-) (domain.Entry, error) {
+) (before projections.Subscription, e domain.Entry, err error) {
 	id, err := in.UUID()
 	if err != nil {
-		return domain.Entry{}, err
+		return before, e, err
 	}
 	if err := rest.CheckReason(location, reason); err != nil {
-		return domain.Entry{}, err
+		return before, e, err
 	}
-	return rest.Change(ctx, c.Request, func(ctx context.Context) (domain.Group, error) {
+	e, err = rest.Change(ctx, c.Request, func(ctx context.Context) (domain.Group, error) {
 		row, err := subscriptionNow(ctx, c, id)
 		if err != nil {
 			return domain.Group{}, err
 		}
+		before = row
 		if err := mayChangeSubscriptions(c); err != nil {
 			return domain.Group{}, err
 		}
@@ -355,12 +364,13 @@ func changeSubscription(
 			return domain.Group{}, err
 		}
 		fact, err := decide(row.Subscription)
-		if err != nil {
+		if fact == nil || err != nil {
 			return domain.Group{}, err
 		}
 		group := subscriptionGroup(c, row.Subscription, fact, reason)
 		return group, withinLimits(ctx, c, group)
 	})
+	return before, e, err
 }
 
 func subscriptionNow(ctx context.Context, c *call, id domain.UUID) (row projections.Subscription, err error) {

@@ -83,7 +83,7 @@ func (t *tail) run(ctx context.Context) {
 	if !t.send([]byte(": the log of " + string(t.c.Tenant) + "\n\n")) {
 		return
 	}
-	for ctx.Err() == nil && t.stillOpens() {
+	for ctx.Err() == nil && t.c.StillOpens() && t.tenantThere() {
 		before, err := t.c.Log.Head(ctx)
 		if err != nil {
 			return
@@ -180,15 +180,8 @@ func (t *tail) send(b []byte) bool {
 	return t.rc.Flush() == nil
 }
 
-// stillOpens asks again whether the key is valid: a stream mustn't outlive a revocation.
-func (t *tail) stillOpens() bool {
-	key, ok := t.c.Directory.KeyByHash([32]byte(t.c.Key.Hash))
-	if !ok || !key.Valid(t.c.Clock()) {
-		return false
-	}
-	if t.c.Tenant == domain.InstanceTenant {
-		return true
-	}
-	_, ok = t.c.Directory.Tenant(t.c.Tenant)
-	return ok
+// tenantThere reports whether the tenant isn't deleted: a key of the instance outlives it.
+func (t *tail) tenantThere() bool {
+	_, ok := t.c.Directory.Tenant(t.c.Tenant)
+	return ok || t.c.Tenant == domain.InstanceTenant
 }

@@ -125,15 +125,15 @@ func createTenant(ctx context.Context, c *call, in *createTenantIn) (*rest.Made[
 	if in.Body.HTTPSOnly != nil {
 		config.HTTPSOnly = *in.Body.HTTPSOnly
 	}
-	out, err := rest.Once(ctx, c.Request, rest.Post[rest.Made[tenantOut]]{
+	return rest.Once(ctx, c.Request, rest.Post[rest.Made[tenantOut]]{
 		Tenant: domain.InstanceTenant,
 		First:  1,
-		Decide: func(context.Context) (domain.Group, error) {
+		Decide: func(ctx context.Context) (domain.Group, error) {
 			fact, err := domain.CreateTenant(config)
 			if err != nil {
 				return domain.Group{}, err
 			}
-			return decideTenant(c, fact, in.Body.Reason)
+			return decideTenant(ctx, c, fact, in.Body.Reason)
 		},
 		Answer: func(ctx context.Context, entries []domain.Entry, replayed bool) (*rest.Made[tenantOut], error) {
 			registered, ok := entries[0].Fact.(*domain.TenantRegistered)
@@ -146,10 +146,6 @@ func createTenant(ctx context.Context, c *call, in *createTenantIn) (*rest.Made[
 			return firstTenant(ctx, c, registered.ID, replayed)
 		},
 	})
-	if isConflict(err) {
-		err = tenantExists() // one that was deleted, or made at the same moment
-	}
-	return out, err
 }
 
 func tenantExists() *rest.Problem {
@@ -157,8 +153,14 @@ func tenantExists() *rest.Problem {
 }
 
 // decideTenant writes into both logs in one group, so that a tenant is never known to one of them only.
-func decideTenant(c *call, fact *domain.TenantCreated, reason string) (domain.Group, error) {
-	if _, taken := c.Directory.Tenant(fact.Tenant.ID); taken {
+func decideTenant(
+	ctx context.Context, c *call, fact *domain.TenantCreated, reason string,
+) (domain.Group, error) {
+	head, err := rest.Head(ctx, c.Request, fact.Tenant.ID)
+	if err != nil {
+		return domain.Group{}, err
+	}
+	if head >= 0 { // also of one that was deleted
 		return domain.Group{}, tenantExists()
 	}
 	if err := rest.CheckReason("body.reason", reason); err != nil {
@@ -268,9 +270,9 @@ func tenantsDown(ctx context.Context, c *call, before domain.TenantID, limit int
 // awaitInstance returns when the views have folded the instance's log up to a sequence, and with it every tenant's
 // beginning.
 func awaitInstance(ctx context.Context, c *call, atLeast domain.Sequence, wait time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	return c.Views.Read(ctx, domain.InstanceTenant, atLeast, func(projections.Reader) error { return nil })
+	return rest.Waiting(ctx, c.Request, wait, func(ctx context.Context) error {
+		return c.Views.Read(ctx, domain.InstanceTenant, atLeast, func(projections.Reader) error { return nil })
+	})
 }
 
 type getTenantIn struct {
@@ -327,10 +329,17 @@ func patchTenant(ctx context.Context, c *call, in *patchTenantIn) (*rest.One[ten
 					return nil, err
 				}
 			}
-			return t.Update(config)
+			fact, err := t.Update(config)
+			if fact == nil {
+				return nil, err
+			}
+			return fact, err
 		})
 	if err != nil {
 		return nil, err
+	}
+	if rest.Unchanged(e) {
+		return rest.NewOne(row.Updated.Sequence, row.Version, showTenant(row)), nil
 	}
 	fact, ok := e.Fact.(*domain.TenantUpdated)
 	if !ok {
@@ -359,7 +368,8 @@ func deleteTenant(ctx context.Context, c *call, in *deleteTenantIn) (*rest.Gone,
 	return &rest.Gone{Sequence: rest.SequenceText(e.Sequence)}, c.Await(ctx, e.Position)
 }
 
-// changeTenant loads, decides and appends, again if another change was made concurrently.
+// changeTenant loads, decides and appends, again if another change was made concurrently. Where decide returns no fact,
+// nothing is to be changed.
 func changeTenant(
 	ctx context.Context, c *call, match rest.MatchHeader, location, reason string,
 	decide func(domain.Tenant) (domain.Fact, error),
@@ -379,7 +389,7 @@ func changeTenant(
 			return domain.Group{}, err
 		}
 		fact, err := decide(row.Tenant)
-		if err != nil {
+		if fact == nil || err != nil {
 			return domain.Group{}, err
 		}
 		return tenantGroup(c, row.Tenant, fact, reason), nil

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -29,11 +30,18 @@ type typeName struct {
 	name   domain.EventType
 }
 
-// tenantUsage is what a tenant has of what is limited.
+// tenantUsage is what a tenant has of what is limited. What belongs to a deleted endpoint isn't in it.
 type tenantUsage struct {
-	domain.TenantUsage
-	endpoints map[domain.UUID]bool
-	filters   map[domain.UUID]int // the length of each subscription's filter
+	eventTypes    int
+	endpoints     map[domain.UUID]bool
+	subscriptions map[domain.UUID]usedSubscription
+	filterBytes   int
+	keys          map[domain.UUID]domain.UUID // each key's endpoint; zero for none
+}
+
+type usedSubscription struct {
+	endpoint    domain.UUID
+	filterBytes int
 }
 
 // typeHistory is an event type's newest definition and, by what they are called, all of its schemas.
@@ -76,14 +84,14 @@ func NewDirectory(rows DirectoryRows, at domain.Position) *Directory {
 	for _, t := range rows.Tenants {
 		d.putTenant(t)
 	}
-	for _, k := range rows.Keys {
-		d.putKey(k)
-	}
 	for _, t := range rows.EventTypes {
 		d.putEventType(t)
 	}
-	for _, e := range rows.Endpoints {
+	for _, e := range rows.Endpoints { // before what belongs to them
 		d.putEndpoint(e)
+	}
+	for _, k := range rows.Keys {
+		d.putKey(k)
 	}
 	for _, s := range rows.Subscriptions {
 		d.putSubscription(s)
@@ -95,10 +103,14 @@ func NewDirectory(rows DirectoryRows, at domain.Position) *Directory {
 func (d *Directory) Usage(tenant domain.TenantID) domain.TenantUsage {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	if u, ok := d.usage[tenant]; ok {
-		return u.TenantUsage
+	u, ok := d.usage[tenant]
+	if !ok {
+		return domain.TenantUsage{}
 	}
-	return domain.TenantUsage{}
+	return domain.TenantUsage{
+		Endpoints: len(u.endpoints), Subscriptions: len(u.subscriptions), FilterBytes: u.filterBytes,
+		EventTypes: u.eventTypes, Keys: len(u.keys),
+	}
 }
 
 // FilterBytes returns the length of a subscription's filter.
@@ -106,7 +118,7 @@ func (d *Directory) FilterBytes(tenant domain.TenantID, subscription domain.UUID
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	if u, ok := d.usage[tenant]; ok {
-		return u.filters[subscription]
+		return u.subscriptions[subscription].filterBytes
 	}
 	return 0
 }
@@ -115,7 +127,10 @@ func (d *Directory) FilterBytes(tenant domain.TenantID, subscription domain.UUID
 func (d *Directory) used(tenant domain.TenantID) *tenantUsage {
 	u, ok := d.usage[tenant]
 	if !ok {
-		u = &tenantUsage{endpoints: make(map[domain.UUID]bool), filters: make(map[domain.UUID]int)}
+		u = &tenantUsage{
+			endpoints: make(map[domain.UUID]bool), subscriptions: make(map[domain.UUID]usedSubscription),
+			keys: make(map[domain.UUID]domain.UUID),
+		}
 		d.usage[tenant] = u
 	}
 	return u
@@ -123,24 +138,34 @@ func (d *Directory) used(tenant domain.TenantID) *tenantUsage {
 
 func (d *Directory) putEndpoint(row Endpoint) {
 	u := d.used(row.Tenant)
-	if row.Deleted {
-		delete(u.endpoints, row.ID)
-	} else {
+	if !row.Deleted {
 		u.endpoints[row.ID] = true
+		return
 	}
-	u.Endpoints = len(u.endpoints)
+	delete(u.endpoints, row.ID)
+	for id, s := range u.subscriptions {
+		if s.endpoint == row.ID {
+			u.forgetSubscription(id)
+		}
+	}
+	maps.DeleteFunc(u.keys, func(_, endpoint domain.UUID) bool { return endpoint == row.ID })
 }
 
 func (d *Directory) putSubscription(row Subscription) {
 	u := d.used(row.Tenant)
-	u.FilterBytes -= u.filters[row.ID]
-	if row.Deleted {
-		delete(u.filters, row.ID)
-	} else {
-		u.filters[row.ID] = len(row.Filter)
-		u.FilterBytes += len(row.Filter)
+	if row.Endpoint.IsZero() { // its content was destroyed
+		row.Endpoint = u.subscriptions[row.ID].endpoint
 	}
-	u.Subscriptions = len(u.filters)
+	u.forgetSubscription(row.ID)
+	if !row.Deleted && u.endpoints[row.Endpoint] {
+		u.subscriptions[row.ID] = usedSubscription{row.Endpoint, len(row.Filter)}
+		u.filterBytes += len(row.Filter)
+	}
+}
+
+func (u *tenantUsage) forgetSubscription(id domain.UUID) {
+	u.filterBytes -= u.subscriptions[id].filterBytes
+	delete(u.subscriptions, id)
 }
 
 // Follow keeps the Directory up to date until ctx ends (nil) or an entry can't be folded. After an
@@ -160,11 +185,19 @@ func (d *Directory) Follow(ctx context.Context, log domain.Log) error {
 	})
 }
 
-// KeyByHash finds a key by its SHA-256. Revoked keys aren't found; Key.Valid reports whether it has expired.
+// KeyByHash finds a key by its SHA-256. Revoked keys aren't found, and neither are those whose tenant or endpoint is
+// deleted; Key.Valid reports whether it has expired.
 func (d *Directory) KeyByHash(hash [32]byte) (Key, bool) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	k, ok := d.keys[hash]
+	if !ok || k.Instance {
+		return k, ok
+	}
+	if _, ok = d.tenants[k.Tenant]; ok && !k.Endpoint.IsZero() {
+		u := d.usage[k.Tenant]
+		ok = u != nil && u.endpoints[k.Endpoint]
+	}
 	return k, ok
 }
 
@@ -287,8 +320,8 @@ func (d *Directory) putKey(row Key) {
 	if row.Created == (Origin{}) {
 		row.Created = d.keys[hash].Created
 	}
-	if _, known := d.keys[hash]; !known {
-		d.used(row.Tenant).Keys++
+	if u := d.used(row.Tenant); row.Endpoint.IsZero() || u.endpoints[row.Endpoint] {
+		u.keys[row.ID] = row.Endpoint
 	}
 	d.keys[hash] = row
 }
@@ -299,7 +332,7 @@ func (d *Directory) putEventType(row EventType) {
 	if row.Deleted {
 		if name, ok := d.typed[row.ID]; ok && d.types[name] != nil {
 			delete(d.types, name)
-			d.used(name.tenant).EventTypes--
+			d.used(name.tenant).eventTypes--
 		}
 		return
 	}
@@ -309,7 +342,7 @@ func (d *Directory) putEventType(row EventType) {
 	if t == nil {
 		t = &typeHistory{schemas: make(map[string]string)}
 		d.types[name] = t
-		d.used(row.Tenant).EventTypes++
+		d.used(row.Tenant).eventTypes++
 	}
 	if row.Created == (Origin{}) {
 		row.Created = t.newest.Created
@@ -328,13 +361,13 @@ func (d *Directory) putEventType(row EventType) {
 func (d *Directory) forget(id domain.UUID, hash [32]byte) {
 	if k, ok := d.keys[hash]; ok && k.ID == id {
 		delete(d.keys, hash)
-		d.used(k.Tenant).Keys--
+		delete(d.used(k.Tenant).keys, id)
 		return
 	}
 	for h, k := range d.keys {
 		if k.ID == id {
 			delete(d.keys, h)
-			d.used(k.Tenant).Keys--
+			delete(d.used(k.Tenant).keys, id)
 		}
 	}
 }

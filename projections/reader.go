@@ -78,6 +78,9 @@ type Reader interface {
 	Endpoints(ctx context.Context, page Page, as AsOf) ([]Endpoint, error)
 	// EndpointVersion returns one version, also of a deleted endpoint.
 	EndpointVersion(ctx context.Context, id domain.UUID, version int) (Endpoint, error)
+	// EndpointVersions returns of each of some endpoints the newest versions as of a moment, at most limit, also of deleted
+	// ones: an endpoint's one after the other, the newest first.
+	EndpointVersions(ctx context.Context, ids []domain.UUID, limit int, as AsOf) ([]Endpoint, error)
 	Subscription(ctx context.Context, id domain.UUID, as AsOf) (Subscription, error)
 	// Subscriptions lists those of one endpoint, or of all when endpoint is zero.
 	Subscriptions(ctx context.Context, endpoint domain.UUID, page Page, as AsOf) ([]Subscription, error)

@@ -69,12 +69,11 @@ func (c *Courier) newTarget(ctx context.Context, e domain.Endpoint, keys []domai
 		config.Keys = append(config.Keys, key)
 	}
 	if e.Query != nil {
-		query, err := c.config.Secrets.Secret(ctx, e.Tenant, e.Query.Secret, domain.PurposeQuery)
+		target, err := c.config.Secrets.Secret(ctx, e.Tenant, e.Query.Secret, domain.PurposeQuery)
 		if err != nil {
-			return nil, fmt.Errorf("open the query of the endpoint's URL: %w", err)
+			return nil, fmt.Errorf("open the path and query of the endpoint's URL: %w", err)
 		}
-		base, _, _ := strings.Cut(e.URL, "?")
-		config.URL = base + "?" + string(query)
+		config.URL = webhook.JoinURL(e.URL, string(target))
 	}
 	if e.Auth != nil {
 		value, err := c.config.Secrets.Secret(ctx, e.Tenant, e.Auth.Secret, domain.PurposeAuth)

@@ -25,6 +25,9 @@ type attempt struct {
 // without the lock.
 func prepare(it *item, node domain.UUID, now time.Time) *attempt {
 	a := &attempt{item: it, delivery: it.delivery, endpoint: *it.lane.config, version: it.delivery.Version}
+	if end := now.Add(time.Duration(a.endpoint.Timeout)); end.After(it.lane.deadline) {
+		it.lane.deadline = end
+	}
 	keys := a.endpoint.SigningKeys(now)
 	ids := make([]domain.UUID, len(keys))
 	for i := range keys {

@@ -67,6 +67,12 @@ func (d *Dispatcher) Router() *Router { return d.router }
 // that what is retried finds the event erased.
 func (d *Dispatcher) Forget(subjectKey domain.UUID) { d.contents.forget(subjectKey) }
 
+// Held returns what of the endpoint's throttle and rate limit holds its due deliveries, and since when; "": nothing, or
+// its shard is another node's.
+func (d *Dispatcher) Held(endpoint domain.UUID) (by string, since time.Time) {
+	return d.lanes.held(endpoint)
+}
+
 // Run delivers until ctx ends, and returns nil then: after it has let the attempts under way finish, within
 // Settings.Grace, and given up its leases. If the log or the views are unreachable, it waits until they are back. At an
 // entry that can't be folded it stops in the same way, since all that came after would be wrong, reports that by metric

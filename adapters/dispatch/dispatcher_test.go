@@ -203,6 +203,9 @@ func TestDispatcher_RateLimit(t *testing.T) {
 		if got := len(w.receiver.seen()); got != 25 {
 			t.Errorf("%d requests in 2 s at 10/s with a burst of 5", got)
 		}
+		if by, since := n.Held(endpoint); by != domain.HeldByRateLimit || since.Sub(began) > 100*time.Millisecond {
+			t.Errorf("what is due is held by %q since %v", by, since.Sub(began))
+		}
 		w.change(endpoint, func(c domain.EndpointConfig) domain.Fact {
 			limit(100, 5)(&c)
 			return &domain.EndpointUpdated{Endpoint: c}

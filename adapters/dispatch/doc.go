@@ -28,7 +28,8 @@
 //	                               tenant are deleted, or the event was erased
 //
 // An attempt that is open when its delivery is cancelled still ends, and the delivery stays cancelled unless the
-// attempt has succeeded.
+// attempt has succeeded. One that is open when its shard is given away is ended [3] by the node that has begun it; see
+// "Parting" below.
 //
 // # The phases of an item
 //
@@ -40,6 +41,8 @@
 //	held      a task has it in hand: a worker, a reservation, or what appends a cancellation or an end in the background.
 //	          Released with the version that the append reached, it is settled if the fold has got there, else stale
 //	stale     the fold is behind. It is settled when the fold catches up
+//	parted    a former owner of the shard, which parts with it, has the attempt under way. It is settled by the next entry
+//	          of its stream, or as an attempt that nobody makes when that node's time is over
 //
 // To settle an item is to put it where it belongs: into the window, or, held, among the facts to be appended, if it is
 // to be cancelled or has an attempt open that nobody makes; or to forget it, if nothing is left to do.
@@ -150,10 +153,20 @@
 // always 64 shards.
 //
 // A lease changes hands only by lease.taken, and a node holds what the fold says that it holds. Handing a shard over is
-// an append by its owner, in the name of the next one, after the last attempt on it has ended: nothing becomes unknown
-// by it, and other shards don't notice. A node that stops gives its shards away in the same way, each as soon as it is
-// idle. A node whose own heartbeat had a gap takes nothing from others until it has beaten for a whole expiry, since
+// an append by its owner, in the name of the next one. A node that stops gives all its shards away in the same way, at
+// once. A node whose own heartbeat had a gap takes nothing from others until it has beaten for a whole expiry, since
 // the gap may have been the database's.
+//
+// Parting: a shard is given away with its attempts under way, so that what hangs at one endpoint holds up nothing else.
+// lease.taken names the node that parts and until when its attempts may end: their latest deadline and a margin, which
+// also bounds by how much the nodes' clocks may differ. Until then the log accepts ends of attempts, and nothing else,
+// under the former owner's epoch as well (domain.Fence.Ending); the stream's version decides between the two nodes, as
+// between all others. The former owner keeps and folds the items that its tasks have in hand (lanes.left), records their
+// ends without the next start, and claims nothing. The new owner begins all other deliveries at once, counts the attempts
+// that it leaves open as the endpoint's, and closes them as unknown at that time, or when the node has retired. Each
+// lease.taken repeats what of earlier partings isn't over, so the newest one of a lease says all. Rejected: to wait for
+// the last attempt of a shard, which stops all its deliveries for as long as one receiver hangs; and ends that every
+// former owner may record for ever, since a node that was deposed may have been closed for long.
 //
 // A first attempt is always due: its time in the log is the database's, whose clock may be ahead of this one. Later
 // ones are due by the local clock of the shard's owner.
@@ -193,16 +206,6 @@
 // The event of a waiting delivery is read when it is claimed, and with it, in one page, those that its lane will ask for
 // next, as far as they lie close together in the log (contents.go): a backlog costs a small part of a read a delivery.
 // One page is read at a time, so that what it takes is bounded, and of the workers of a lane that all miss one reads.
-//
-// Not honoured yet: a shard changes hands only when the last attempt on it has ended, since the fence of an end is the
-// shard's lease. So a node that stops beside receivers that hang keeps what waits in the same shards back for as long as
-// their attempts take, at most Settings.Grace. The form for it: lease.taken names the node that parts and until when its
-// attempts may end (their latest deadline). The log accepts an end, and nothing else, from the former owner and epoch
-// until then, beside the new owner's; the stream's version decides between them, as between all others. The new owner
-// leaves an attempt open whose node is the parting one, and closes it as unknown at that time or when the node has
-// retired, and begins all other deliveries at once. The former owner keeps a lost shard's items that it has in hand,
-// records their ends alone, without the next start, and never claims. It needs a second, ending-only fence in the log
-// and its rule in every adapter.
 //
 // Not honoured yet: an endpoint's "ordered". Deliveries of one endpoint go out in the order in which they are due,
 // as many at once as its concurrency allows.

@@ -97,10 +97,6 @@ func (f *firsts) launch(entries []domain.Entry, submitted, returned time.Time) {
 	defer f.lanes.mu.Unlock()
 	deliveries, of := []domain.Delivery(nil), -1
 	for _, a := range f.attempts {
-		if a.item.lane.shard.lost { // its new owner closes the attempt
-			f.lanes.slots.vacate(a.item.lane)
-			continue
-		}
 		if of != a.namedAt {
 			deliveries, of = domain.Routed(&entries[a.namedAt]), a.namedAt
 		}
@@ -130,6 +126,7 @@ func (f *firsts) unreserve() {
 		f.lanes.slots.vacate(l)
 		switch {
 		case l.shard.lost:
+			delete(l.shard.items, a.item.delivery.ID)
 		case a.item.position > 0:
 			l.shard.settle(a.item)
 		default:

@@ -14,6 +14,8 @@ const (
 	held                 // a task works on it: an attempt, a closing, a cancellation
 	// stale: the log says more about the delivery than the fold has seen. It is settled again when the fold gets there.
 	stale
+	// parted: its attempt is open and a former owner's, which parts with the shard and ends it by itself.
+	parted
 )
 
 // item is one delivery in memory: not ended, or with an open attempt.

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"slices"
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
@@ -16,9 +17,12 @@ type lane struct {
 	config   *domain.Endpoint // in force; nil when it is deleted. Replaced, never changed
 	barred   bool             // by the tenant's rules: nothing begins, everything waits
 	window   window
-	running  int // attempts under way, at most concurrency unless that was lowered meanwhile
+	running  int       // attempts under way, at most concurrency unless that was lowered meanwhile
+	parted   []*item   // whose attempts former owners have under way; they count like running
+	deadline time.Time // by which those under way have ended
 	limiter  *rate.Limiter
 	throttle throttle
+	refused  refusal // what holds deliveries that are due
 
 	// disabling: an endpoint.disabled is on its way, so nothing begins any more. It ends when the fold sees a change.
 	disabling bool
@@ -155,6 +159,7 @@ func (l *lane) pump(now time.Time) {
 	if sh.lost {
 		return
 	}
+	l.closeParted(now)
 	if l.window.more && !l.reading && sh.ready && l.window.len() <= ls.budget.limit()/2 &&
 		len(sh.pending) < maxPending { // else what is read only to be cancelled would pile up; takePending comes back
 		l.reading = true
@@ -170,6 +175,34 @@ func (l *lane) pump(now time.Time) {
 		ls.timers.clear(l)
 		ls.slots.leaveQueue(l)
 		delete(sh.byEndpoint, l.endpoint)
+	}
+}
+
+// part leaves the attempt of an item to the former owner that makes it.
+func (l *lane) part(it *item) {
+	it.phase = parted
+	l.parted = append(l.parted, it)
+	l.touch()
+}
+
+// unpart undoes part.
+func (l *lane) unpart(it *item) {
+	l.parted = slices.DeleteFunc(l.parted, func(other *item) bool { return other == it })
+	l.touch()
+}
+
+// closeParted closes the attempts that former owners had under way and whose time is over, and has the lane looked at
+// again when that of others is.
+func (l *lane) closeParted(now time.Time) {
+	for _, it := range slices.Clone(l.parted) {
+		until := l.shard.partedUntil(it.delivery.Node)
+		if until.After(now) {
+			l.shard.lanes.timers.set(l, until)
+			continue
+		}
+		l.unpart(it)
+		it.delivery.Node = domain.UUID{} // no attempt that this node itself has in hand
+		l.shard.settle(it)
 	}
 }
 
@@ -208,9 +241,11 @@ func (l *lane) claim(now time.Time) *item {
 	for {
 		it := l.window.first(now)
 		if it == nil {
+			l.refused = refusal{}
 			return nil
 		}
 		if !it.due(now) {
+			l.refused = refusal{}
 			ls.timers.set(l, it.delivery.NextAttemptAt)
 			return nil
 		}
@@ -218,7 +253,11 @@ func (l *lane) claim(now time.Time) *item {
 		if reason == "" {
 			if ok, again := l.takeToken(now); !ok {
 				ls.timers.set(l, again)
+				l.refused.note(l.throttle.until.After(now), now)
 				return nil
+			}
+			if l.limiter == nil || l.limiter.TokensAt(now) >= 1 || l.refused.by == domain.HeldByReceiver {
+				l.refused = refusal{} // else the next one is refused as this one was
 			}
 		}
 		l.remove(it)
@@ -325,5 +364,6 @@ func (l *lane) returnToken() {
 // idle reports whether the lane can go: its endpoint is deleted, and no delivery of it is left in memory or in the
 // view. Items in hand may still refer to it, but will only be cancelled.
 func (l *lane) idle() bool {
-	return l.config == nil && l.shard.ready && !l.window.more && !l.reading && l.running == 0 && l.window.len() == 0
+	return l.config == nil && l.shard.ready && !l.window.more && !l.reading && l.running == 0 && len(l.parted) == 0 &&
+		l.window.len() == 0
 }

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"iter"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,6 +27,7 @@ type lanes struct {
 	config  configuration
 	shards  [shardCount]*shard // that this node holds; nil: it doesn't
 	budget  budget
+	left    []*shard // that were lost with tasks under way, until these are over
 	slots   slots
 	timers  timers
 	touched []*lane // to be pumped before mu is released
@@ -144,7 +146,7 @@ func (ls *lanes) reconcile(e *ending) (fate, death) {
 	defer ls.mu.Unlock()
 	it := e.item
 	switch {
-	case it.lane.shard.lost:
+	case it.lane.shard.items[it.delivery.ID] != it: // such as after a halt
 		return fateLost, death{}
 	case it.delivery.Version <= e.version:
 		return fateUnseen, death{}
@@ -187,7 +189,10 @@ func (ls *lanes) fold(entries []domain.Entry) (n int, newer []*projections.Snaps
 			case domain.StreamEvent:
 				ls.foldEvent(e)
 			case domain.StreamDelivery:
-				if sh := ls.shards[shardOf(e.Stream.ID)]; sh != nil && sh.ready {
+				if it := ls.inHand(e.Stream.ID); it != nil {
+					err = it.fold(e)
+				}
+				if sh := ls.shards[shardOf(e.Stream.ID)]; sh != nil && sh.ready && err == nil {
 					err = sh.foldDelivery(e)
 				}
 			case domain.StreamTenant, domain.StreamEndpoint, domain.StreamSubscription:
@@ -216,6 +221,9 @@ func (ls *lanes) foldEvent(e *domain.Entry) {
 		return
 	}
 	for _, delivery := range domain.Routed(e) {
+		if it := ls.inHand(delivery.ID); it != nil {
+			it.created(e, &delivery)
+		}
 		sh := ls.shards[shardOf(delivery.ID)]
 		if sh == nil || !sh.ready {
 			continue // not ours, or the loader sees it
@@ -226,6 +234,16 @@ func (ls *lanes) foldEvent(e *domain.Entry) {
 		}
 		sh.admit(&item{delivery: delivery, position: e.Position})
 	}
+}
+
+// inHand returns the item of a delivery that a task of a lost shard has in hand, nil if none has; mu is held.
+func (ls *lanes) inHand(delivery domain.UUID) *item {
+	for _, sh := range ls.left {
+		if it := sh.items[delivery]; it != nil {
+			return it
+		}
+	}
+	return nil
 }
 
 // reconfigure has lanes follow the configuration, which has just been folded; mu is held.
@@ -277,9 +295,14 @@ func (ls *lanes) foldLease(e *domain.Entry) {
 		if sh := ls.shards[index]; sh != nil {
 			sh.drop()
 		}
-		if f.Node == ls.set.Node && !ls.slots.stopping {
-			ls.shards[index] = newShard(ls, index, domain.Fence{Lease: l.Name, Owner: f.Node, Epoch: l.Epoch})
-			taken = append(taken, ls.shards[index])
+		if f.Node != ls.set.Node {
+			continue
+		}
+		sh := newShard(ls, index, domain.Fence{Lease: l.Name, Owner: f.Node, Epoch: l.Epoch})
+		sh.partings = slices.Clone(l.Partings)
+		ls.shards[index] = sh
+		if !ls.slots.stopping { // else it is passed on at the next beat
+			taken = append(taken, sh)
 		}
 	}
 	if len(taken) > 0 {
@@ -310,16 +333,16 @@ func (ls *lanes) adopt(shards []*shard, reached map[domain.UUID]*reach, items ma
 			l.touch()
 		}
 	}
-	open := 0
+	open, now := 0, time.Now()
 	for id, it := range items {
 		sh := kept[shardOf(id)]
 		if sh == nil || sh.items[id] != nil {
 			continue
 		}
-		if it.delivery.Open {
+		if it.delivery.Open && !sh.partedUntil(it.delivery.Node).After(now) {
 			open++
+			it.delivery.Node = domain.UUID{} // it is a former owner's, which this node itself may have been
 		}
-		it.delivery.Node = domain.UUID{} // an attempt open now is a former owner's, which this node itself may have been
 		sh.admit(it)
 	}
 	if open > 0 {
@@ -328,30 +351,41 @@ func (ls *lanes) adopt(shards []*shard, reached map[domain.UUID]*reach, items ma
 	ls.pump()
 }
 
-// yield stops work on shards that are to go, by their leases' names, and returns those on which nothing is under way
-// any more by the node that gets them.
+// yield has nothing begin any more on shards that are to go, by their leases' names, and returns their leases by the
+// node that gets them. Attempts that are under way go on, and are ended by this node.
 func (ls *lanes) yield(give map[string]domain.UUID) map[domain.UUID][]domain.Lease {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	free := make(map[domain.UUID][]domain.Lease)
+	going, now := make(map[domain.UUID][]domain.Lease), time.Now()
 	for _, sh := range ls.shards {
 		if sh == nil {
 			continue
 		}
-		fence := sh.fences[0]
-		to, going := give[fence.Lease]
-		if sh.giving && !going { // the plan has changed: go on
+		to, gives := give[sh.fences[0].Lease]
+		if sh.giving && !gives { // the plan has changed: go on
 			for _, l := range sh.byEndpoint {
 				l.touch()
 			}
 		}
-		sh.giving = going
-		if going && (sh.ready || ls.slots.stopping) && sh.running == 0 {
-			free[to] = append(free[to], domain.Lease{Name: fence.Lease, Owner: fence.Owner, Epoch: fence.Epoch})
+		sh.giving = gives
+		if gives && (sh.ready || ls.slots.stopping) {
+			going[to] = append(going[to], sh.part(now))
 		}
 	}
 	ls.pump()
-	return free
+	return going
+}
+
+// forsake has attempts closed that a retired node had under way on shards that it has given away.
+func (ls *lanes) forsake(s domain.Standing) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	for _, sh := range ls.shards {
+		if sh != nil {
+			sh.forsake(s)
+		}
+	}
+	ls.pump()
 }
 
 // stop has nothing begin any more, and returns how many attempts are under way.
@@ -400,6 +434,17 @@ func (ls *lanes) measure(value func(ls *lanes) int) int {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	return value(ls)
+}
+
+// held returns what holds an endpoint's due deliveries; see Dispatcher.Held.
+func (ls *lanes) held(endpoint domain.UUID) (by string, since time.Time) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	l := ls.lane(endpoint)
+	if l == nil {
+		return "", time.Time{}
+	}
+	return l.refused.by, l.refused.since
 }
 
 // lane returns the lane of an endpoint, nil when there is none; mu is held.

@@ -79,7 +79,8 @@ func (s *leases) tend(ctx context.Context) error {
 				steady = now
 			}
 			last = now
-		case <-s.lanes.slots.freed:
+			s.lanes.forsake(standing)
+		case <-s.lanes.slots.stopped:
 		case <-ctx.Done(): // what ended last may not be given away yet
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), partingGrace)
 			defer cancel()
@@ -108,17 +109,25 @@ func (s *leases) carryOut(ctx context.Context, p plan) {
 	}
 }
 
-// take has a node hold leases in their next epochs, all or none.
+// take has a node hold leases in their next epochs, all or none. Nodes that part with them go on doing so until their
+// time is over.
 func (s *leases) take(ctx context.Context, node domain.UUID, leases []domain.Lease, displaced []domain.UUID) error {
 	fact := &domain.LeaseTaken{Node: node}
 	group := domain.Group{Drafts: []domain.Draft{{
 		Tenant: domain.InstanceTenant, Stream: domain.Stream{Kind: domain.StreamLease, ID: node},
 		Expected: domain.AnyVersion, Fact: fact,
 	}}}
+	now := time.Now()
 	for _, l := range leases {
-		fact.Leases = append(fact.Leases, domain.LeaseEpoch{Name: l.Name, Epoch: l.Epoch + 1})
+		var partings []domain.Parting
+		for _, p := range l.Partings {
+			if p.Until.After(now) {
+				partings = append(partings, p)
+			}
+		}
+		fact.Leases = append(fact.Leases, domain.LeaseEpoch{Name: l.Name, Epoch: l.Epoch + 1, Partings: partings})
 		group.Takes = append(group.Takes, domain.Take{
-			Lease: l.Name, Owner: node, Epoch: l.Epoch + 1, Expiry: s.set.Expiry, Displaced: displaced,
+			Lease: l.Name, Owner: node, Epoch: l.Epoch + 1, Expiry: s.set.Expiry, Displaced: displaced, Partings: partings,
 		})
 	}
 	if _, err := domain.AppendOne(ctx, s.set.Log, group); err != nil {

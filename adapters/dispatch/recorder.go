@@ -15,7 +15,8 @@ import (
 //
 //	committed     the fold will get there; the item goes back to its lane, which waits for that
 //	conflict      the log says more than the fold has seen: the fold will tell
-//	fenced        another node holds the shard: everything of it is dropped, that node goes on
+//	fenced        another node holds the shard: everything of it is dropped, that node goes on. Ends of attempts are
+//	              still taken from a node that has given the shard away itself
 //	transient     unavailable, busy: the same again, until it is known
 //	anything else the log won't have it: what isn't necessary is left out, and the rest tried again
 type recorder struct {
@@ -43,7 +44,7 @@ func (r *recorder) record(ctx context.Context, sh *shard, last *ending, next *at
 	for {
 		groups := buffer.groups[:0]
 		if last != nil {
-			groups = append(groups, domain.Group{Drafts: last.drafts(buffer.drafts[0:1:1]), Fences: sh.fences})
+			groups = append(groups, domain.Group{Drafts: last.drafts(buffer.drafts[0:1:1]), Fences: sh.ends})
 		}
 		if next != nil {
 			buffer.drafts[1] = draftAbout(&next.delivery, next.version, next.fact)

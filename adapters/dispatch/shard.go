@@ -2,6 +2,8 @@ package dispatch
 
 import (
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
@@ -21,14 +23,18 @@ type shard struct {
 	lanes      *lanes
 	index      int
 	fences     []domain.Fence // the one of its lease; read only
+	ends       []domain.Fence // the same for ends of attempts, which holds on for them when the shard is given away; read only
 	byEndpoint map[domain.UUID]*lane
 	items      map[domain.UUID]*item // every delivery known here, by id
 
 	ready bool // loaded: entries are folded into it and work may start
-	lost  bool // no longer held: whoever still has it in hand drops it
-	// giving: it is to be handed over. Nothing starts any more, and it goes when running is 0.
-	giving  bool
-	running int // tasks: attempts, closings, cancellations
+	// lost: no longer held. Nothing starts any more; items that tasks have in hand are kept and folded (lanes.left) until
+	// the last task is over, since this node ends its attempts by itself.
+	lost    bool
+	giving  bool // it is about to be handed over. Nothing starts any more
+	running int  // tasks: attempts, closings, cancellations
+	// partings are former owners that end attempts here by themselves, until a time.
+	partings []domain.Parting
 
 	pending   []pendingFact // to be appended
 	recording bool          // a task is at it
@@ -38,8 +44,10 @@ type shard struct {
 }
 
 func newShard(ls *lanes, index int, fence domain.Fence) *shard {
+	ending := fence
+	ending.Ending = true
 	return &shard{
-		lanes: ls, index: index, fences: []domain.Fence{fence},
+		lanes: ls, index: index, fences: []domain.Fence{fence}, ends: []domain.Fence{ending},
 		byEndpoint: make(map[domain.UUID]*lane), items: make(map[domain.UUID]*item),
 	}
 }
@@ -152,7 +160,7 @@ func (sh *shard) lose() {
 	sh.drop()
 }
 
-// drop forgets everything that is here. What is under way finds out by lost.
+// drop forgets everything that is here but what tasks have in hand. What is under way finds out by lost.
 func (sh *shard) drop() {
 	if sh.lost {
 		return
@@ -167,7 +175,11 @@ func (sh *shard) drop() {
 		ls.slots.leaveQueue(l)
 		ls.budget.waiting -= l.window.len()
 	}
-	sh.items, sh.byEndpoint = nil, nil
+	maps.DeleteFunc(sh.items, func(_ domain.UUID, it *item) bool { return it.phase != held || it.placeholder })
+	sh.byEndpoint = nil
+	if sh.running > 0 {
+		ls.left = append(ls.left, sh)
+	}
 	ls.set.Logger.Info("shard given up", slog.String("lease", sh.fences[0].Lease), slog.Any("epoch", sh.fences[0].Epoch))
 }
 
@@ -215,8 +227,13 @@ func (sh *shard) foldDelivery(e *domain.Entry) error {
 		sh.lanes.set.Logger.Error("what became of a delivery is damaged in the log: this node sends it no more",
 			slog.Any("tenant", e.Tenant), slog.Any("sequence", e.Sequence), slog.Any("delivery", e.Stream.ID))
 	}
-	if it.phase == waiting && !it.placeholder {
+	switch {
+	case it.placeholder:
+	case it.phase == waiting:
 		it.lane.remove(it)
+		it.phase = stale
+	case it.phase == parted:
+		it.lane.unpart(it)
 		it.phase = stale
 	}
 	if err := it.fold(e); err != nil {
@@ -244,6 +261,7 @@ func (sh *shard) admit(it *item) {
 func (sh *shard) release(it *item, version int) {
 	switch {
 	case sh.lost:
+		delete(sh.items, it.delivery.ID)
 	case it.delivery.Version >= version:
 		sh.settle(it)
 	default:
@@ -261,6 +279,10 @@ func (sh *shard) settle(it *item) {
 	case it.delivery.Open:
 		// No task has the attempt in hand: it is a former owner's, or the answer to its start was lost.
 		now := time.Now().UTC().Truncate(time.Microsecond)
+		if sh.partedUntil(it.delivery.Node).After(now) {
+			l.part(it)
+			return
+		}
 		own := it.delivery.Node == ls.set.Node
 		sh.enqueue(it, closing(&it.delivery, l.config, own, now, ls.set.Random))
 		return
@@ -282,6 +304,50 @@ func (sh *shard) settle(it *item) {
 		}
 	}
 	l.touch()
+}
+
+// partedUntil returns until when a former owner ends its attempts here by itself; zero: it doesn't.
+func (sh *shard) partedUntil(node domain.UUID) (until time.Time) {
+	for _, p := range sh.partings {
+		if p.Node == node && p.Until.After(until) {
+			until = p.Until
+		}
+	}
+	return until
+}
+
+// part returns the shard's lease as it is to be given away: with this node among those that part with it, if it has
+// attempts under way, and the others whose time isn't over.
+func (sh *shard) part(now time.Time) domain.Lease {
+	fence := sh.fences[0]
+	l := domain.Lease{Name: fence.Lease, Owner: fence.Owner, Epoch: fence.Epoch, Partings: slices.Clone(sh.partings)}
+	var last time.Time // by which the attempts under way have ended
+	for _, lane := range sh.byEndpoint {
+		if lane.running > 0 && lane.deadline.After(last) {
+			last = lane.deadline
+		}
+	}
+	if last.IsZero() {
+		return l
+	}
+	if stopped := now.Add(sh.lanes.set.Grace); sh.lanes.slots.stopping && stopped.Before(last) {
+		last = stopped
+	}
+	until := last.Add(recordGrace).UTC().Truncate(time.Microsecond)
+	l.Partings = append(l.Partings, domain.Parting{Node: fence.Owner, Epoch: fence.Epoch, Until: until})
+	return l
+}
+
+// forsake has attempts of nodes that part with the shard closed that have retired: what they could record is recorded.
+func (sh *shard) forsake(s domain.Standing) {
+	n := len(sh.partings)
+	sh.partings = slices.DeleteFunc(sh.partings, func(p domain.Parting) bool { return retired(s, p.Node) })
+	if len(sh.partings) == n {
+		return
+	}
+	for _, l := range sh.byEndpoint {
+		l.touch()
+	}
 }
 
 // cancel ends a delivery that will not be tried any more.

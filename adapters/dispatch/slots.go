@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"container/heap"
+	"slices"
 	"sync"
 
 	"github.com/hooktrail/hooktrail/domain"
@@ -24,9 +25,8 @@ type slots struct {
 	ticket   uint64 // of the lane that came last to wait
 	// tasks is everything that works on items: attempts, and what is spawned beside them.
 	tasks sync.WaitGroup
-	// freed has a shard handed over as soon as nothing is under way on it any more, while the node stops. Its capacity
-	// is 1.
-	freed chan struct{}
+	// stopped has the shards handed over at once when the node stops. Its capacity is 1.
+	stopped chan struct{}
 }
 
 // greed is how many slots a tenant may have for each that is free.
@@ -39,7 +39,7 @@ type share struct {
 }
 
 func newSlots(limit int) slots {
-	return slots{limit: limit, shares: make(map[domain.TenantID]*share), freed: make(chan struct{}, 1)}
+	return slots{limit: limit, shares: make(map[domain.TenantID]*share), stopped: make(chan struct{}, 1)}
 }
 
 // vacant reports whether one more attempt may be under way at a lane's endpoint, whatever is due.
@@ -49,7 +49,7 @@ func (s *slots) vacant(l *lane) bool { return s.wanted(l) && s.affords(l) }
 func (s *slots) wanted(l *lane) bool {
 	sh := l.shard
 	return !s.stopping && sh.ready && !sh.giving && !sh.lost &&
-		l.config != nil && l.config.Active() && !l.barred && !l.disabling && l.running < l.concurrency()
+		l.config != nil && l.config.Active() && !l.barred && !l.disabling && l.running+len(l.parted) < l.concurrency()
 }
 
 // affords reports whether the node has a slot for a lane beside what others have or are to find.
@@ -176,24 +176,18 @@ func (s *slots) enter(sh *shard) {
 // leave counts it off again.
 func (s *slots) leave(sh *shard) {
 	sh.running--
+	if sh.lost && sh.running == 0 {
+		sh.lanes.left = slices.DeleteFunc(sh.lanes.left, func(other *shard) bool { return other == sh })
+	}
 	s.tasks.Done()
-	s.signal()
 }
 
 // stop has nothing begin any more.
 func (s *slots) stop() {
 	s.stopping = true
-	s.signal()
-}
-
-// signal says that a shard may have become free, while the node stops.
-func (s *slots) signal() {
-	if !s.stopping {
-		return
-	}
 	select {
-	case s.freed <- struct{}{}:
-	default:
+	case s.stopped <- struct{}{}:
+	default: // it has stopped before
 	}
 }
 

@@ -21,6 +21,23 @@ type throttle struct {
 	single bool          // one attempt at a time
 }
 
+// refusal is what holds an endpoint's due deliveries: since when they are refused a token. The zero value: nothing does.
+type refusal struct {
+	by    string
+	since time.Time
+}
+
+// note takes notice of a delivery that was refused a token, because of the throttle or the rate limit.
+func (h *refusal) note(throttled bool, now time.Time) {
+	by := domain.HeldByRateLimit
+	if throttled {
+		by = domain.HeldByReceiver
+	}
+	if h.by != by {
+		*h = refusal{by, now}
+	}
+}
+
 // observation is what the outcome of an attempt says about its receiver.
 type observation struct {
 	began     time.Time // when the attempt's start was submitted

@@ -35,7 +35,8 @@ func (r *receiver) times(began time.Time) (at []int) {
 func TestDispatcher_RetryAfter(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, w *world) {
-		w.subscribe(w.endpoint(func(c *domain.EndpointConfig) { c.Concurrency = 3 }), "a")
+		throttled := w.endpoint(func(c *domain.EndpointConfig) { c.Concurrency = 3 })
+		w.subscribe(throttled, "a")
 		w.subscribe(w.endpoint(nil), "b")
 		w.receiver.took = time.Second
 		w.receiver.answer = complains(30 * time.Second)
@@ -50,11 +51,17 @@ func TestDispatcher_RetryAfter(t *testing.T) {
 		if got := valueOf(t, registry, "hooktrail_dispatch_throttled"); got != 1 {
 			t.Errorf("%d endpoints are throttled", got)
 		}
+		if by, since := n.Held(throttled); by != domain.HeldByReceiver || since.Sub(began).Round(time.Second) != time.Second {
+			t.Errorf("what is due is held by %q since %v", by, since.Sub(began))
+		}
 		w.receiver.set(succeeds)
 		w.event("b") // another endpoint, which isn't
 		time.Sleep(time.Hour)
 		if got := valueOf(t, registry, "hooktrail_dispatch_throttled"); got != 0 {
 			t.Errorf("%d endpoints are throttled at the end", got)
+		}
+		if by, _ := n.Held(throttled); by != "" {
+			t.Errorf("at the end something is held by %q", by)
 		}
 		n.end(t)
 		want := []int{0, 0, 0, 10, 31, 32, 32, 32, 33, 33, 33, 34, 34, 34}

@@ -79,6 +79,17 @@ func (w *world) tenant(id domain.TenantID) {
 
 // endpoint makes an endpoint with defaults, changed by f, and returns its id.
 func (w *world) endpoint(f func(*domain.EndpointConfig)) domain.UUID {
+	return w.endpointAs(domain.NewUUID(), f)
+}
+
+// endpointBeside makes an endpoint in the shard of another.
+func (w *world) endpointBeside(other domain.UUID) domain.UUID {
+	id := domain.NewUUID()
+	id[15] = other[15]
+	return w.endpointAs(id, nil)
+}
+
+func (w *world) endpointAs(id domain.UUID, f func(*domain.EndpointConfig)) domain.UUID {
 	config := domain.EndpointConfig{
 		Name: "receiver", URL: "https://receiver.example/hooks", Profile: "standard-webhooks", ProfileDigest: "d1",
 		Concurrency: domain.DefaultConcurrency, Timeout: domain.DefaultTimeout, Retry: domain.DefaultSchedule(),
@@ -86,7 +97,6 @@ func (w *world) endpoint(f func(*domain.EndpointConfig)) domain.UUID {
 	if f != nil {
 		f(&config)
 	}
-	id := domain.NewUUID()
 	w.append(acme, endpointStream(id), 0, 0, &domain.EndpointCreated{Endpoint: config})
 	return id
 }
@@ -358,7 +368,7 @@ func (h *heartbeats) Standing(ctx context.Context) (domain.Standing, error) {
 			h.after = e.Position
 			if f, ok := e.Fact.(*domain.LeaseTaken); ok {
 				for _, l := range f.Leases {
-					h.held[l.Name] = domain.Lease{Name: l.Name, Owner: f.Node, Epoch: l.Epoch}
+					h.held[l.Name] = domain.Lease{Name: l.Name, Owner: f.Node, Epoch: l.Epoch, Partings: l.Partings}
 				}
 			}
 		}
@@ -373,6 +383,9 @@ func (h *heartbeats) Standing(ctx context.Context) (domain.Standing, error) {
 func (h *heartbeats) Retire(_ context.Context, node domain.UUID) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.mute[node] {
+		return domain.ErrUnavailable
+	}
 	delete(h.beats, node)
 	h.log.Retire(node)
 	return nil

@@ -344,6 +344,7 @@ func (w *world) check() {
 	}
 	started, unsent := make(map[key]bool), make(map[key]bool)
 	holders, nodes := make(map[string]domain.UUID), make(map[key]domain.UUID)
+	partings := make(map[string][]domain.Parting)
 	for _, e := range w.entries() {
 		for _, s := range startsOf(&e) {
 			started[key{s.delivery, s.Number}] = true
@@ -356,10 +357,14 @@ func (w *world) check() {
 		switch f := e.Fact.(type) {
 		case *domain.LeaseTaken:
 			for _, l := range f.Leases {
-				holders[l.Name] = f.Node
+				holders[l.Name], partings[l.Name] = f.Node, l.Partings
 			}
 		case *domain.AttemptFinished:
-			if nodes[key{e.Stream.ID, f.Result.Number}] != holder && f.Result.Outcome != domain.OutcomeUnknown {
+			node := nodes[key{e.Stream.ID, f.Result.Number}]
+			parts := slices.ContainsFunc(partings[shardLease(e.Stream.ID)], func(p domain.Parting) bool {
+				return p.Node == node && e.RecordedAt.Before(p.Until)
+			})
+			if node != holder && !parts && f.Result.Outcome != domain.OutcomeUnknown {
 				w.t.Errorf("position %d: an attempt ends as %s after its node lost the shard", e.Position, f.Result.Outcome)
 			}
 			if f.Result.Error == "not_sent" || f.Result.Error == "too_late" || f.Result.Outcome == domain.OutcomeUnknown {

@@ -20,7 +20,8 @@
 // interrupted first start repairs itself.
 //
 // Whoever holds owner.lock may stop a server still running in data/: its parent is dead. A leftover is stopped, never
-// adopted, so that no session of an earlier process is alive once Start has returned (see [Server.SoleOwner]).
+// adopted, so that no session of an earlier process is alive once Start has returned: whatever an earlier
+// owner leased in this database may be taken over at once.
 //
 // As root the server runs as the owner of an existing data directory, else as user postgres, else as nobody: Postgres
 // refuses root.

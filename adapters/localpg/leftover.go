@@ -36,19 +36,6 @@ func readPostmaster(data string) (postmaster, error) {
 	return postmaster{pid: max(pid, -pid), ready: len(lines) > 7 && strings.TrimSpace(lines[7]) == "ready"}, nil
 }
 
-// StopLeftover stops the server that a dead process left running in dir, if any. [ErrOwned] means that its owner lives.
-func StopLeftover(ctx context.Context, dir string) error {
-	dir, err := filepath.EvalSymlinks(dir)
-	if err != nil {
-		return err
-	}
-	lock, err := lockDir(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(stopLeftover(ctx, filepath.Join(dir, "data"), slog.New(slog.DiscardHandler)), unlock(lock))
-}
-
 // stopLeftover stops the server that a dead process left running in data. The caller holds the directory's lock.
 func stopLeftover(ctx context.Context, data string, log *slog.Logger) error {
 	left, err := readPostmaster(data)

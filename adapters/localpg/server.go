@@ -186,18 +186,6 @@ func (s *Server) RolePassword(role string) (string, error) {
 	return password(s.dir, role, s.as)
 }
 
-// SoleOwner reports whether this process alone holds the data: true from Start until Stop or the server's own end.
-// While it is true no session of an earlier process is alive, since Start ended every server it had, and no other
-// process can become owner. So whatever an earlier owner leased in this database may be taken over at once.
-func (s *Server) SoleOwner() bool {
-	select {
-	case <-s.Done():
-		return false
-	default:
-		return true
-	}
-}
-
 // Done is closed when the server has ended, through [Server.Stop] or by itself. In the latter case [Server.Restart] starts
 // it again; after that, Done is another channel.
 func (s *Server) Done() <-chan struct{} {

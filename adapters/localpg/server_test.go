@@ -27,17 +27,8 @@ func TestStart_again(t *testing.T) {
 	if _, err := Start(t.Context(), cfg); !errors.Is(err, ErrOwned) {
 		t.Fatalf("a second owner: got %v, expected ErrOwned", err)
 	}
-	if err := StopLeftover(t.Context(), cfg.Dir); !errors.Is(err, ErrOwned) {
-		t.Fatalf("stopping a living owner's server: got %v, expected ErrOwned", err)
-	}
-	if !first.SoleOwner() {
-		t.Fatal("the owner doesn't know that it is")
-	}
 	stopped(t, first)
 	stopped(t, first) // again: no more to do
-	if first.SoleOwner() {
-		t.Fatal("still the owner after Stop")
-	}
 
 	kept := func(t *testing.T, s *Server) {
 		t.Helper()
@@ -62,15 +53,6 @@ func TestStart_again(t *testing.T) {
 		}
 		kept(t, s)
 	})
-	t.Run("after StopLeftover", func(t *testing.T) {
-		pid := leaveBehind(t, first, cfg)
-		if err := StopLeftover(t.Context(), cfg.Dir); err != nil {
-			t.Fatalf("stop it: %v", err)
-		}
-		if command, err := commandLine(t.Context(), pid); err == nil && serves(command, data) {
-			t.Error("the leftover still runs")
-		}
-	})
 	t.Run("beside a process that got a dead server's id", func(t *testing.T) {
 		pidFile := filepath.Join(data, "postmaster.pid")
 		write(t, pidFile, strconv.Itoa(os.Getpid())+"\n"+data+"\n")
@@ -85,9 +67,6 @@ func TestStart_again(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-s.Done()
-		if s.SoleOwner() {
-			t.Error("the owner of a dead server may not rely on it")
-		}
 		if err := s.Stop(); !errors.Is(err, errEnded) {
 			t.Errorf("stop: got %v, expected that it had ended by itself", err)
 		}

@@ -30,8 +30,8 @@ func Connection(base *pgx.ConnConfig, name string, settings map[string]string) *
 
 // NewPool makes a pool of at most conns connections for reads and short transactions, which the server shows under the
 // name. It ends statements of more than a minute, and transactions that are idle for half of one. Each of the checks is
-// made on every new connection; one that fails keeps the connection from being used. Nothing is connected yet; the caller
-// closes the pool.
+// made on every new connection; one that fails keeps the connection from being used. Nothing is connected yet; the
+// caller closes the pool.
 func NewPool(
 	ctx context.Context, url, name string, conns int, checks ...func(context.Context, *pgx.Conn) error,
 ) (*pgxpool.Pool, error) {
@@ -45,7 +45,6 @@ func NewPool(
 	config.ConnConfig = Connection(config.ConnConfig, name, readSettings)
 	config.MaxConns = int32(conns)
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		RegisterColumns(conn)
 		for _, check := range checks {
 			if err := check(ctx, conn); err != nil {
 				return err

@@ -22,7 +22,8 @@ func SQLState(err error) string {
 	return ""
 }
 
-// Refused reports whether the database refused values: class 22 (data exception) or 23 (integrity constraint violation).
+// Refused reports whether the database refused values: class 22 (data exception) or 23 (integrity constraint
+// violation).
 func Refused(err error) bool {
 	state := SQLState(err)
 	return strings.HasPrefix(state, "22") || strings.HasPrefix(state, "23")

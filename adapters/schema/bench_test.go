@@ -84,7 +84,13 @@ func BenchmarkCache_Compile(b *testing.B) {
 
 func BenchmarkBreaks(b *testing.B) {
 	document := catalogue(b, "sparkbox")[0].Schema
-	old, new := compile(b, string(document)), compile(b, string(bytes.Replace(document, []byte(`"uuid"]`), []byte(`"uuid","sku_id"]`), 1)))
+	old, new := compile(
+		b,
+		string(document),
+	), compile(
+		b,
+		string(bytes.Replace(document, []byte(`"uuid"]`), []byte(`"uuid","sku_id"]`), 1)),
+	)
 	b.ReportAllocs()
 	for b.Loop() {
 		if changes := Breaks(old, new); len(changes) > 0 {

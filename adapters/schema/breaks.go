@@ -24,10 +24,10 @@ const (
 // changed is said of what isn't compared but for being the same.
 const changed = "is changed: what is beneath it isn't compared, so this counts as breaking; a new version overrides that"
 
-// Breaks reports what breaks for a receiver that reads events by the old schema when they follow the new one. It returns
-// nothing only if every value that is valid under the new schema is valid under the old one and no member went that the
-// old one names. The comparison is structural and errs on the side of breaking: the caller may override it. Changes are
-// ordered by place, at most 100.
+// Breaks reports what breaks for a receiver that reads events by the old schema when they follow the new one. It
+// returns nothing only if every value that is valid under the new schema is valid under the old one and no member went
+// that the old one names. The comparison is structural and errs on the side of breaking: the caller may override it.
+// Changes are ordered by place, at most 100.
 func Breaks(old, new *Schema) []Change {
 	c := comparison{seen: map[pair]bool{}, left: maxComparisons}
 	c.compare(old.root, parts(nil, new.root))
@@ -91,7 +91,8 @@ func parts(with []*node, nodes ...*node) []*node {
 }
 
 // compare reports what o demands and the parts, which all hold, don't ensure. What was compared before isn't again: it
-// was reported, or is assumed while it is being shown, which is sound because each way round goes deeper into the value.
+// was reported, or is assumed while it is being shown, which is sound because each way round goes deeper into the
+// value.
 func (c *comparison) compare(o *node, n []*node) {
 	if c.left -= 1 + len(n); c.left < 0 {
 		return
@@ -137,17 +138,10 @@ func (c *comparison) rules(o *node, n []*node) {
 	for _, keyword := range sortedKeys(o.rules) {
 		c.rule(o, n, keyword, allowed)
 	}
-	for _, group := range [][]string{{"not"}, {"if", "then", "else"}, {"anyOf"}, {"oneOf"}, {"contains"}, {"dependentSchemas"}} {
+	for _, group := range [][]string{{"not"}, {"if", "then", "else"}, {"anyOf"}, {"oneOf"}, {"contains"}, {"dependentSchemas"}, {"propertyNames"}} {
 		if o.has(group[0]) && !slices.ContainsFunc(n, func(q *node) bool { return c.sameGroup(o, q, group) }) {
 			c.change(o, group[0], changed)
 		}
-	}
-	if names := o.one["propertyNames"]; names != nil && allowed&objects != 0 {
-		var now []*node
-		for _, q := range n {
-			now = append(now, one(q.one["propertyNames"])...)
-		}
-		c.compare(names, parts(nil, now...))
 	}
 	if allowed&objects != 0 {
 		c.members(o, n)
@@ -178,30 +172,26 @@ func (c *comparison) sameGroup(o, n *node, group []string) bool {
 			return false
 		}
 	}
-	return group[0] != "contains" || sameRule(o, n, "minContains") && sameRule(o, n, "maxContains")
-}
-
-func sameRule(o, n *node, keyword string) bool {
-	a, had := o.rules[keyword]
-	b, has := n.rules[keyword]
-	return had == has && canonical(a) == canonical(b)
+	return group[0] != "contains" ||
+		canonical(o.rules["minContains"]) == canonical(n.rules["minContains"]) &&
+			canonical(o.rules["maxContains"]) == canonical(n.rules["maxContains"])
 }
 
 // values compares type, enum and const, and returns the types that the new schema allows.
 func (c *comparison) values(o *node, n []*node) types {
 	allowed := types(everyType)
-	var listed []any
+	var now []any
 	lists := false
 	for _, q := range n {
 		allowed &= q.ruled()
 		if values, ok := q.listed(); ok && !lists {
-			listed, lists = values, true
+			now, lists = values, true
 		}
 	}
 	if lists {
-		c.left -= len(listed) / 4
+		c.left -= len(now) / 4
 		var of types
-		for _, v := range listed {
+		for _, v := range now {
 			of |= typeOf(v)
 		}
 		allowed &= of
@@ -210,7 +200,7 @@ func (c *comparison) values(o *node, n []*node) types {
 		c.change(o, "type", "is widened: the new schema also allows %s", more)
 	}
 	for _, keyword := range []string{"enum", "const"} {
-		v, ok := o.rules[keyword]
+		rule, ok := o.rules[keyword]
 		if !ok {
 			continue
 		}
@@ -218,98 +208,82 @@ func (c *comparison) values(o *node, n []*node) types {
 			c.change(o, keyword, "is dropped: the new schema doesn't list its values")
 			continue
 		}
-		before := []any{v}
-		if list, ok := v.([]any); ok && keyword == "enum" {
-			before = list
+		was, ok := rule.([]any)
+		if !ok || keyword == "const" {
+			was = []any{rule}
 		}
-		known := make(map[string]bool, len(before))
-		for _, v := range before {
+		known, added := make(map[string]bool, len(was)), 0
+		for _, v := range was {
 			known[canonical(v)] = true
 		}
-		added := 0
-		for _, v := range listed {
+		for _, v := range now {
 			if !known[canonical(v)] {
 				added++
 			}
 		}
-		if c.left -= (len(before) + len(listed)) / 8; added > 0 {
+		if c.left -= (len(was) + len(now)) / 8; added > 0 {
 			c.change(o, keyword, "doesn't allow %d of the values that the new schema lists", added)
 		}
 	}
 	return allowed
 }
 
-// rule compares one keyword that holds no schema, unless it is about types that the new schema doesn't allow.
-func (c *comparison) rule(o *node, n []*node, keyword string, allowed types) {
-	kept := func(by func(q *node) bool) bool { return slices.ContainsFunc(n, by) }
+// about are the types that a rule bears on; none for rules that are compared elsewhere.
+func about(keyword string) types {
 	switch keyword {
 	case "minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum", "multipleOf":
-		if allowed&(integers|fractions) != 0 && !kept(func(q *node) bool { return q.atLeastAsTight(keyword, o.rules[keyword]) }) {
-			c.change(o, keyword, "is loosened")
-		}
-	case "minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties":
-		about := map[string]types{"Length": stringsType, "Items": arrays, "Properties": objects}[keyword[3:]]
-		if allowed&about != 0 && !kept(func(q *node) bool { return q.atLeastAsTight(keyword, o.rules[keyword]) }) {
-			c.change(o, keyword, "is loosened")
-		}
-	case "pattern", "format", "contentEncoding", "contentMediaType":
-		if allowed&stringsType != 0 && !kept(func(q *node) bool { return sameRule(o, q, keyword) }) {
-			c.change(o, keyword, "is dropped or changed")
-		}
-	case "uniqueItems":
-		wanted, _ := o.rules[keyword].(bool)
-		if wanted && allowed&arrays != 0 && !kept(func(q *node) bool { return sameRule(o, q, keyword) }) {
-			c.change(o, keyword, "is dropped")
-		}
-	case "required":
-		for i, name := range o.texts(keyword) {
-			if allowed&objects != 0 && !kept(func(q *node) bool { return slices.Contains(q.texts(keyword), name) }) {
+		return integers | fractions
+	case "minLength", "maxLength", "pattern", "format", "contentEncoding", "contentMediaType":
+		return stringsType
+	case "minItems", "maxItems", "uniqueItems":
+		return arrays
+	case "minProperties", "maxProperties", "required", "dependentRequired":
+		return objects
+	}
+	return 0
+}
+
+// rule compares one keyword that holds no schema, unless it is about types that the new schema doesn't allow.
+func (c *comparison) rule(o *node, n []*node, keyword string, allowed types) {
+	was := o.rules[keyword]
+	if allowed&about(keyword) == 0 || was == false { // uniqueItems: false demands nothing
+		return
+	}
+	if keyword == "required" {
+		for i, name := range texts(was) {
+			if !slices.ContainsFunc(n, func(q *node) bool { return slices.Contains(q.texts(keyword), name) }) {
 				c.change(o, "required/"+strconv.Itoa(i), "is dropped: the member %s may be missing", quoted(name))
 			}
 		}
-	case "dependentRequired":
-		before, _ := o.rules[keyword].(map[string]any)
-		for _, name := range sortedKeys(before) {
-			for i, needed := range texts(before[name]) {
-				if allowed&objects != 0 && !kept(func(q *node) bool {
-					now, _ := q.rules[keyword].(map[string]any)
-					return slices.Contains(q.texts("required"), needed) || slices.Contains(texts(now[name]), needed)
-				}) {
-					c.change(o, "dependentRequired/"+escaped(name)+"/"+strconv.Itoa(i), "is dropped: the member %s may be missing",
-						quoted(needed))
-				}
-			}
+		return
+	}
+	exclusive := "exclusive" + strings.ToUpper(keyword[:1]) + keyword[1:] // bounds no less than minimum or maximum itself
+	if !slices.ContainsFunc(n, func(q *node) bool {
+		return implies(keyword, q.rules[keyword], was) || implies(keyword, q.rules[exclusive], was)
+	}) {
+		done := "changed"
+		if _, bound := was.(json.Number); bound {
+			done = "loosened"
 		}
+		c.change(o, keyword, "is dropped or %s", done)
 	}
 }
 
-// atLeastAsTight reports whether a bound of the node allows no more than the given one.
-func (n *node) atLeastAsTight(keyword string, bound any) bool {
-	want, ok := bound.(json.Number)
-	if !ok {
-		return false
+// implies reports whether a rule of the new schema allows no more than the old one of the same keyword. Numbers are
+// compared; of other rules this is only known if they are the same.
+func implies(keyword string, now, was any) bool {
+	have, isNumber := now.(json.Number)
+	want, wasNumber := was.(json.Number)
+	switch {
+	case !isNumber || !wasNumber:
+		return now != nil && canonical(now) == canonical(was)
+	case keyword == "multipleOf":
+		return new(big.Rat).Quo(rational(have), rational(want)).IsInt()
+	case strings.HasPrefix(keyword, "min"), keyword == "exclusiveMinimum":
+		return rational(have).Cmp(rational(want)) >= 0
+	default:
+		return rational(have).Cmp(rational(want)) <= 0
 	}
-	by := func(keyword string, fits func(order int) bool) bool {
-		have, ok := n.rules[keyword].(json.Number)
-		return ok && fits(rational(have).Cmp(rational(want)))
-	}
-	switch keyword {
-	case "minimum":
-		return by("minimum", func(o int) bool { return o >= 0 }) || by("exclusiveMinimum", func(o int) bool { return o >= 0 })
-	case "exclusiveMinimum":
-		return by("minimum", func(o int) bool { return o > 0 }) || by("exclusiveMinimum", func(o int) bool { return o >= 0 })
-	case "maximum":
-		return by("maximum", func(o int) bool { return o <= 0 }) || by("exclusiveMaximum", func(o int) bool { return o <= 0 })
-	case "exclusiveMaximum":
-		return by("maximum", func(o int) bool { return o < 0 }) || by("exclusiveMaximum", func(o int) bool { return o <= 0 })
-	case "multipleOf":
-		have, ok := n.rules[keyword].(json.Number)
-		return ok && new(big.Rat).Quo(rational(have), rational(want)).IsInt()
-	}
-	if strings.HasPrefix(keyword, "min") {
-		return by(keyword, func(o int) bool { return o >= 0 })
-	}
-	return by(keyword, func(o int) bool { return o <= 0 })
 }
 
 // members compares properties, patternProperties and additionalProperties.
@@ -346,27 +320,24 @@ func (c *comparison) further(o, before *node, n []*node) {
 		c.change(o, "additionalProperties", "is opened: the new schema allows members that the old one doesn't name")
 		return
 	}
-	// One of the new parts says what further members are; those which it names itself are looked at singly.
-	q := n[i]
-	if now := parts(nil, q.one["additionalProperties"]); before.nothing() && !c.empty(now) {
-		c.change(o, "additionalProperties", "doesn't allow what the new schema has as further members")
-	} else {
+	admit := func(now []*node, as string) {
+		if before.nothing() && !c.empty(now) {
+			c.change(o, "additionalProperties", "doesn't allow what the new schema has as %s", as)
+			return
+		}
 		c.compare(before, now)
 	}
+	// One of the new parts says what further members are; those which it names itself are looked at singly.
+	q := n[i]
+	admit(parts(nil, q.one["additionalProperties"]), "further members")
 	for _, pattern := range sortedKeys(q.named["patternProperties"]) {
 		if o.named["patternProperties"][pattern] == nil {
-			c.change(o, "additionalProperties", "doesn't allow what the new schema has as members by a pattern")
-			break
+			admit(parts(nil, q.named["patternProperties"][pattern]), "members by a pattern")
 		}
 	}
 	for _, name := range sortedKeys(q.named["properties"]) {
-		if c.left--; o.named["properties"][name] != nil || o.matches(name, &c.left) {
-			continue
-		}
-		if now := c.member(n, name); before.nothing() && !c.empty(now) {
-			c.change(o, "additionalProperties", "doesn't allow what the new schema has as the member %s", quoted(name))
-		} else {
-			c.compare(before, now)
+		if c.left--; o.named["properties"][name] == nil && !o.matches(name, &c.left) {
+			admit(c.member(n, name), "the member "+quoted(name))
 		}
 	}
 }

@@ -30,7 +30,13 @@ func TestBreaks_isSound(t *testing.T) {
 			}
 			telling++
 			if found := old.violations(data); len(found) > 0 {
-				t.Fatalf("nothing breaks, but %s is valid only under the new schema: %v\nold %s\nnew %s", data, found, text(oldDoc), text(newDoc))
+				t.Fatalf(
+					"nothing breaks, but %s is valid only under the new schema: %v\nold %s\nnew %s",
+					data,
+					found,
+					text(oldDoc),
+					text(newDoc),
+				)
 			}
 		}
 	})
@@ -115,15 +121,53 @@ func addKeyword(t *rapid.T, s map[string]any, depth int) {
 	names := func() []any { return []any{name()} }
 	small := func() any { return rapid.IntRange(0, 2).Draw(t, "small") }
 	keyword := rapid.SampledFrom([]string{
-		"type", "enum", "const", "minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength",
-		"pattern", "format", "minItems", "maxItems", "uniqueItems", "minContains", "maxContains", "minProperties", "maxProperties",
-		"required", "dependentRequired", "dependentSchemas", "properties", "properties", "properties", "patternProperties",
-		"additionalProperties", "additionalProperties", "propertyNames", "unevaluatedProperties", "items", "items", "prefixItems",
-		"contains", "unevaluatedItems", "allOf", "anyOf", "anyOf", "oneOf", "not", "if", "$ref",
+		"type",
+		"enum",
+		"const",
+		"minimum",
+		"exclusiveMinimum",
+		"maximum",
+		"exclusiveMaximum",
+		"multipleOf",
+		"minLength",
+		"maxLength",
+		"pattern",
+		"format",
+		"minItems",
+		"maxItems",
+		"uniqueItems",
+		"minContains",
+		"maxContains",
+		"minProperties",
+		"maxProperties",
+		"required",
+		"dependentRequired",
+		"dependentSchemas",
+		"properties",
+		"properties",
+		"properties",
+		"patternProperties",
+		"additionalProperties",
+		"additionalProperties",
+		"propertyNames",
+		"unevaluatedProperties",
+		"items",
+		"items",
+		"prefixItems",
+		"contains",
+		"unevaluatedItems",
+		"allOf",
+		"anyOf",
+		"anyOf",
+		"oneOf",
+		"not",
+		"if",
+		"$ref",
 	}).Draw(t, "keyword")
 	switch keyword {
 	case "type":
-		s[keyword] = rapid.SampledFrom([]any{"object", "array", "string", "number", "integer", []any{"object", "null"}, []any{"string", "array"}}).Draw(t, "type")
+		s[keyword] = rapid.SampledFrom([]any{"object", "array", "string", "number", "integer", []any{"object", "null"}, []any{"string", "array"}}).
+			Draw(t, "type")
 	case "enum":
 		s[keyword] = rapid.SliceOfN(rapid.SampledFrom(scalars()), 1, 4).Draw(t, "values")
 	case "const":

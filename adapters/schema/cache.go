@@ -26,8 +26,9 @@ const (
 type digest = [sha256.Size]byte
 
 // Cache compiles schemas and keeps those used last: at most 16 MiB of a tenant's and 64 MiB of all. When all take too
-// much, the tenant that takes most loses its oldest, so no tenant displaces another's few. The cache also bounds how many
-// compilations, validations and comparisons run at once, for the process and per tenant. It is safe for concurrent use.
+// much, the tenant that takes most loses its oldest, so no tenant displaces another's few. The cache also bounds how
+// many compilations, validations and comparisons run at once, for the process and per tenant. It is safe for concurrent
+// use.
 type Cache struct {
 	slots chan struct{} // one per compilation or validation under way
 
@@ -60,8 +61,8 @@ func (c *Cache) Compile(ctx context.Context, tenant string, document []byte) (*S
 	return c.compile(tenant, document)
 }
 
-// Breaks compiles two versions of a tenant's schema, both of which Check has accepted, and compares them as the package's
-// Breaks does, which takes well below a second.
+// Breaks compiles two versions of a tenant's schema, both of which Check has accepted, and compares them as the
+// package's Breaks does, which takes well below a second.
 func (c *Cache) Breaks(ctx context.Context, tenant domain.TenantID, older, newer string) ([]domain.Fault, error) {
 	release, err := c.acquire(ctx, string(tenant))
 	if err != nil {
@@ -224,8 +225,8 @@ func (c *Cache) Session(tenant string, budget *Budget) *Session {
 	return &Session{c, tenant, budget, map[string]*Schema{}}
 }
 
-// Validate compiles the schema if the session hasn't and returns where data violates it, as Schema.Validate does.
-// What compiling a schema takes is charged once, whether or not the cache had it, so that a verdict doesn't depend on the
+// Validate compiles the schema if the session hasn't and returns where data violates it, as Schema.Validate does. What
+// compiling a schema takes is charged once, whether or not the cache had it, so that a verdict doesn't depend on the
 // cache.
 func (s *Session) Validate(ctx context.Context, document string, data []byte) ([]Violation, error) {
 	release, err := s.cache.acquire(ctx, s.tenant)

@@ -29,7 +29,10 @@ func TestCache_shares(t *testing.T) {
 	}
 	for i := range 6 { // each fills its share, together more than the cache
 		for j := range 32 {
-			compileFor(fmt.Sprint("large", i), fmt.Sprintf(`{"const":%d,"x-i":"%s"}`, j, strings.Repeat("i", MaxSchemaBytes-100)))
+			compileFor(
+				fmt.Sprint("large", i),
+				fmt.Sprintf(`{"const":%d,"x-i":"%s"}`, j, strings.Repeat("i", MaxSchemaBytes-100)),
+			)
 		}
 	}
 	if compileFor("small", `{"const":0}`) != first {
@@ -68,7 +71,9 @@ func TestCache_slots(t *testing.T) {
 		_, err := c.Session("greedy", NewBudget(RequestSteps)).Validate(gone, `true`, []byte(`1`))
 		waiting <- err
 	}()
-	if found, err := c.Session("other", NewBudget(RequestSteps)).Validate(t.Context(), `true`, []byte(`1`)); err != nil || found != nil {
+	if found, err := c.Session("other", NewBudget(RequestSteps)).
+		Validate(t.Context(), `true`, []byte(`1`)); err != nil ||
+		found != nil {
 		t.Error(found, err)
 	}
 	cancel()
@@ -101,7 +106,8 @@ func TestSession_budget(t *testing.T) {
 	}
 }
 
-// A request that names many schemas, each as costly to compile as can be, ends soon: a schema's compilation counts, once.
+// A request that names many schemas, each as costly to compile as can be, ends soon: a schema's compilation counts,
+// once.
 func TestSession_hostile(t *testing.T) {
 	schemas := make([]string, 200)
 	for i := range schemas {
@@ -155,7 +161,8 @@ func TestSession_compilesOnce(t *testing.T) {
 		}
 		took = append(took, before-budget.left)
 	}
-	if compiling := session.schemas[document].steps; took[0] != took[1]+compiling || took[1] != took[2] || compiling < 2*stepsPerNode {
+	if compiling := session.schemas[document].steps; took[0] != took[1]+compiling || took[1] != took[2] ||
+		compiling < 2*stepsPerNode {
 		t.Errorf("validations took %v steps, compiling %d", took, compiling)
 	}
 }

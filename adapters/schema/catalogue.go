@@ -66,9 +66,9 @@ func Catalogue(name string) ([]byte, error) {
 	return document, nil
 }
 
-// ParseCatalogue reads a catalogue, compiles its schemas and validates its examples, one after the other, so that no more
-// than one compiled schema is in memory. A bad one is refused with a *DocumentError that names the places that are wrong,
-// and so is one that takes more steps than the budget has, such as CatalogueSteps. Any other error is ctx's.
+// ParseCatalogue reads a catalogue, compiles its schemas and validates its examples, one after the other, so that no
+// more than one compiled schema is in memory. A bad one is refused with a *DocumentError that names the places that are
+// wrong, and so is one that takes more steps than the budget has, such as CatalogueSteps. Any other error is ctx's.
 func ParseCatalogue(ctx context.Context, document []byte, budget *Budget) ([]EventType, error) {
 	if len(document) > MaxCatalogueBytes {
 		return nil, &DocumentError{[]Fault{{Pointer: "", Text: fmt.Sprintf("has more than %d bytes", MaxCatalogueBytes)}}}
@@ -117,7 +117,10 @@ func (p *catalogueParser) document(ctx context.Context, document []byte) []Event
 		}
 		pointer := "/event_types/" + strconv.Itoa(i)
 		t := p.eventType(ctx, pointer, item)
-		if slices.ContainsFunc(types, func(have EventType) bool { return have.Name == t.Name && have.Version == t.Version && t.Name != "" }) {
+		if slices.ContainsFunc(
+			types,
+			func(have EventType) bool { return have.Name == t.Name && have.Version == t.Version && t.Name != "" },
+		) {
 			p.fault(pointer, "has the name and version of an earlier one")
 		}
 		types = append(types, t)
@@ -208,7 +211,12 @@ func (p *catalogueParser) example(ctx context.Context, pointer string, s *Schema
 }
 
 // object splits an object and checks its members' names.
-func (p *catalogueParser) object(pointer string, document []byte, required []string, optional ...string) map[string][]byte {
+func (p *catalogueParser) object(
+	pointer string,
+	document []byte,
+	required []string,
+	optional ...string,
+) map[string][]byte {
 	members, err := domain.SplitObject(document)
 	if err != nil {
 		p.unreadable(pointer, err)

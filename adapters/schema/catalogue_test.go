@@ -26,7 +26,14 @@ func TestCatalogues(t *testing.T) {
 	for _, name := range names {
 		for _, e := range catalogue(t, name) {
 			if len(e.Examples) == 0 || e.Description == "" || e.Version != "v1" || e.Deprecated != "" {
-				t.Errorf("%s: %s has %d examples, description %q, version %q", name, e.Name, len(e.Examples), e.Description, e.Version)
+				t.Errorf(
+					"%s: %s has %d examples, description %q, version %q",
+					name,
+					e.Name,
+					len(e.Examples),
+					e.Description,
+					e.Version,
+				)
 			}
 			if found := compile(t, string(e.Schema)).violations([]byte(`"no such data"`)); len(found) == 0 {
 				t.Errorf("%s: the schema of %s accepts anything", name, e.Name)
@@ -88,7 +95,10 @@ func TestCatalogues_sparkboxFields(t *testing.T) {
 		if err := json.Unmarshal(e.Schema, &s); err != nil || !slices.Equal(sortedKeys(s.Defs.Model.Properties), want) {
 			t.Errorf("%s has %v, %v", e.Name, sortedKeys(s.Defs.Model.Properties), err)
 		}
-		found := compile(t, string(e.Schema)).violations([]byte(`[{"uuid":"6f0c2f5e-9a1b-4a57-8f43-0d6f3f1b7c21","units_to_md":"12"}]`))
+		found := compile(
+			t,
+			string(e.Schema),
+		).violations([]byte(`[{"uuid":"6f0c2f5e-9a1b-4a57-8f43-0d6f3f1b7c21","units_to_md":"12"}]`))
 		if len(found) != 1 || found[0] != (Violation{"/0/units_to_md", "must be null or an integer"}) {
 			t.Errorf("%s: a fault in an array gives %v", e.Name, found)
 		}
@@ -100,7 +110,11 @@ func TestCatalogues_coherentSparkMembers(t *testing.T) {
 	t.Parallel()
 	for _, e := range catalogue(t, "coherent-spark") {
 		for _, name := range []string{"FolderName", "ServiceName", "EntityId", "AuditType", "FileName", "ServiceVersionId"} {
-			if found := compile(t, string(e.Schema)).violations([]byte(`{"` + name + `":{}}`)); len(found) != 1 || found[0].Pointer != "/"+name {
+			if found := compile(
+				t,
+				string(e.Schema),
+			).violations([]byte(`{"` + name + `":{}}`)); len(found) != 1 ||
+				found[0].Pointer != "/"+name {
 				t.Errorf("%s: an object as %s gives %v", e.Name, name, found)
 			}
 		}
@@ -125,10 +139,13 @@ func TestParseCatalogue(t *testing.T) {
 		t.Fatal(types, err)
 	}
 	first := types[0]
-	if first.Name != "a.b" || first.Version != "v1" || first.Deprecated != "Use c.d." || string(first.Schema) != `{"minimum": 1.50}` || string(first.Examples[0]) != "2.00" {
+	if first.Name != "a.b" || first.Version != "v1" || first.Deprecated != "Use c.d." ||
+		string(first.Schema) != `{"minimum": 1.50}` ||
+		string(first.Examples[0]) != "2.00" {
 		t.Errorf("%+v", first)
 	}
-	if len(types[1].Examples) != 0 || types[1].Deprecated != "" || compile(t, string(types[1].Schema)).violations([]byte("1")) != nil {
+	if len(types[1].Examples) != 0 || types[1].Deprecated != "" ||
+		compile(t, string(types[1].Schema)).violations([]byte("1")) != nil {
 		t.Errorf("%+v", types[1])
 	}
 }
@@ -160,7 +177,8 @@ func TestParseCatalogue_refused(t *testing.T) {
 	} {
 		_, err := ParseCatalogue(t.Context(), []byte(document), NewBudget(CatalogueSteps))
 		var bad *DocumentError
-		if !errors.As(err, &bad) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "42") {
+		if !errors.As(err, &bad) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") ||
+			strings.Contains(err.Error(), "42") {
 			t.Errorf("%.100s\ngives %v\nwant  %s", document, err, want)
 		}
 	}

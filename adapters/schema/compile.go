@@ -25,15 +25,18 @@ type Schema struct {
 	steps int // what compiling it took
 }
 
-// Compile checks and compiles a document of JSON Schema in the dialect that its $schema names, 2020-12 by default. A bad
-// one is refused with a *DocumentError that names every place that is wrong.
+// Compile checks and compiles a document of JSON Schema in the dialect that its $schema names, 2020-12 by default. A
+// bad one is refused with a *DocumentError that names every place that is wrong.
 func Compile(document []byte) (*Schema, error) {
 	doc, err := parse(document)
 	if err != nil {
 		return nil, err
 	}
 	r := reader{
-		nodes: map[string]*node{}, resources: map[string]*node{}, anchors: map[string]*node{}, patterns: map[string]*pattern{},
+		nodes:     map[string]*node{},
+		resources: map[string]*node{},
+		anchors:   map[string]*node{},
+		patterns:  map[string]*pattern{},
 	}
 	if r.dialect, err = dialectOf(doc); err != nil {
 		return nil, err
@@ -86,7 +89,14 @@ func checkJSON(document []byte) error {
 	err := domain.CheckJSON("", document)
 	var bad *domain.JSONError
 	if errors.As(err, &bad) {
-		return &DocumentError{[]Fault{{Pointer: "", Text: fmt.Sprintf("is not JSON that every parser reads alike: %s at byte %d", bad.Problem, bad.Offset)}}}
+		return &DocumentError{
+			[]Fault{
+				{
+					Pointer: "",
+					Text:    fmt.Sprintf("is not JSON that every parser reads alike: %s at byte %d", bad.Problem, bad.Offset),
+				},
+			},
+		}
 	}
 	return err
 }

@@ -28,8 +28,10 @@ func dialectOf(doc any) (dialect, error) {
 		d = draft7 // is often written with https
 	}
 	if !slices.Contains(dialects(), d) {
-		return "", &DocumentError{[]Fault{{Pointer: "/$schema", Text: "must be " + string(draft2020) + ", " + string(draft2019) + " or " +
-			string(draft7) + "#"}}}
+		return "", &DocumentError{
+			[]Fault{{Pointer: "/$schema", Text: "must be " + string(draft2020) + ", " + string(draft2019) + " or " +
+				string(draft7) + "#"}},
+		}
 	}
 	return d, nil
 }

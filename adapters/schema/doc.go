@@ -1,5 +1,5 @@
-// Package schema checks events' data against the JSON Schema of their type, reports what a new version of a schema breaks
-// for receivers of the old one, and contains catalogues of event types.
+// Package schema checks events' data against the JSON Schema of their type, reports what a new version of a schema
+// breaks for receivers of the old one, and contains catalogues of event types.
 //
 // [Compile] checks a schema and reports every place of a bad one that is wrong; a [Cache] keeps what was compiled.
 // [Schema.Validate] reports where data doesn't conform; a [Session] does so for the events of one request. [Breaks]
@@ -8,9 +8,10 @@
 //
 // # Schemas
 //
-// A schema is one document, at most [MaxSchemaBytes] long, of JSON Schema 2020-12, 2019-09 or draft 7. $schema at the top
-// decides; without it, 2020-12. Unknown keywords and unknown formats are annotations. Formats are asserted. Each of these
-// differs from the standard on purpose; the cases of the official test suite that it concerns are listed at the end:
+// A schema is one document, at most [MaxSchemaBytes] long, of JSON Schema 2020-12, 2019-09 or draft 7. $schema at the
+// top decides; without it, 2020-12. Unknown keywords and unknown formats are annotations. Formats are asserted. Each of
+// these differs from the standard on purpose; the cases of the official test suite that it concerns are listed at the
+// end:
 //
 //   - $ref leads to a place in the same document, by pointer, anchor or an $id within it. Nothing is loaded, not even a
 //     metaschema, and nothing beneath an unknown keyword or an annotation is a schema (refRemote, refOfUnknownKeyword,
@@ -45,8 +46,8 @@
 //
 // # Decisions
 //
-// The library's loader is replaced by one that refuses: its own reads files, and a schema would then say different things
-// on different machines. References are resolved here first, so that a fault has its place.
+// The library's loader is replaced by one that refuses: its own reads files, and a schema would then say different
+// things on different machines. References are resolved here first, so that a fault has its place.
 //
 // Unknown keywords are annotations, as the standard has it, and so are unknown formats. Superseded: to refuse them, so
 // that "requierd" is found at once. Documents in use carry keywords of their own, and were turned away.
@@ -61,9 +62,9 @@
 // at most 250,000 steps, a step being one subschema tried on one value, or what takes as long. Beyond that the data is
 // refused as too much. The library can't be interrupted, and a schema of a few lines takes 2^64 steps on data nested 64
 // deep; the context is looked at while the steps are counted, and between one event and the next. Rejected: a deadline,
-// which can't stop the library and depends on the machine; refusing recursion, which trees need. Consequence: uniqueItems
-// goes to some 1,000 elements, because the library compares elements each with each if their hashes are the same.
-// Ordinary data of the largest size takes a tenth of the steps.
+// which can't stop the library and depends on the machine; refusing recursion, which trees need. Consequence:
+// uniqueItems goes to some 1,000 elements, because the library compares elements each with each if their hashes are the
+// same. Ordinary data of the largest size takes a tenth of the steps.
 //
 // The events of a request share [RequestSteps]. A schema's compilation counts too, by its subschemas and regular
 // expressions, once a request, whether or not the cache had it: a verdict mustn't depend on what others did before. A
@@ -80,11 +81,12 @@
 //
 // Breaks is sound: when it returns nothing, what is valid under the new schema is valid under the old one. It compares
 // the old schema keyword by keyword with the new one, through $ref and allOf. What is beneath anyOf, oneOf, not, if,
-// contains, dependentSchemas, unevaluatedProperties or unevaluatedItems must be the same, or counts as breaking; the
-// answer says which place, and that a new version of the schema overrides that. Other false alarms: a pattern or format
-// that is narrower but differs, and a rule that the new schema keeps only by another of its keywords. Rejected: a proof
-// over alternatives, which took a thousand lines for few changes. Beyond validity, a member that is no longer named has
-// been removed, and that breaks: a receiver may rely on it even if it was optional.
+// contains, dependentSchemas, propertyNames, unevaluatedProperties or unevaluatedItems must be the same, or counts as
+// breaking; the answer says which place, and that a new version of the schema overrides that. Other false alarms: a
+// rule that isn't a number's bound, such as a pattern, and is narrower but differs, and a rule that the new schema
+// keeps only by another of its keywords. Rejected: a proof over alternatives, which took a thousand lines for few
+// changes. Beyond validity, a member that is no longer named has been removed, and that breaks: a receiver may rely on
+// it even if it was optional.
 //
 // # Official test suite
 //

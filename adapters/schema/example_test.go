@@ -7,8 +7,8 @@ import (
 	"github.com/hooktrail/hooktrail/adapters/schema"
 )
 
-// Receivers read events by the old schema while producers send them by the new one: each change says what a receiver can
-// no longer rely on.
+// Receivers read events by the old schema while producers send them by the new one: each change says what a receiver
+// can no longer rely on.
 func ExampleBreaks() {
 	old, err := schema.Compile([]byte(`{
 		"type": "object", "required": ["amount"],
@@ -37,7 +37,9 @@ func ExampleBreaks() {
 
 // Data that doesn't conform is answered with places and with what the schema wants there, never with a value.
 func ExampleSchema_Validate() {
-	s, err := schema.Compile([]byte(`{"properties": {"amount": {"type": "number", "minimum": 0}}, "required": ["currency"]}`))
+	s, err := schema.Compile(
+		[]byte(`{"properties": {"amount": {"type": "number", "minimum": 0}}, "required": ["currency"]}`),
+	)
 	if err != nil {
 		fmt.Println(err)
 		return

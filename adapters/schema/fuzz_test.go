@@ -16,11 +16,18 @@ import (
 // documents are schemas to start from: those of the catalogues, and what the tests look at.
 func documents(f *testing.F) []string {
 	all := []string{
-		`{"$ref":"#/$defs/a~1b%20","$defs":{"a/b ":{"$anchor":"m"}}}`, `{"$id":"urn:x","$ref":"urn:x#/a"}`, `{"$ref":"#"}`, `{"$anchor":""}`,
-		`{"format":"date","minimum":1e400,"pattern":"(a{9}){9}"}`, `{"items":{"items":{"propertyNames":{"maxLength":1}}}}`, doubling(5),
+		`{"$ref":"#/$defs/a~1b%20","$defs":{"a/b ":{"$anchor":"m"}}}`,
+		`{"$id":"urn:x","$ref":"urn:x#/a"}`,
+		`{"$ref":"#"}`,
+		`{"$anchor":""}`,
+		`{"format":"date","minimum":1e400,"pattern":"(a{9}){9}"}`,
+		`{"items":{"items":{"propertyNames":{"maxLength":1}}}}`,
+		doubling(5),
 		`{"unevaluatedProperties":false,"anyOf":[{"properties":{"a":true}},{"required":["b"]}],"uniqueItems":true}`,
 		`{"oneOf":[{"const":1},{"enum":[1,"a"]}],"not":{"type":"string"},"if":{"type":"number"},"then":{"multipleOf":0.1}}`,
-		`{"items":{"$ref":"#"},"contains":{"$ref":"#"},"prefixItems":[{"$ref":"#"}]}`, `{"":{},"~":1,"x-/":2}`, `{"const":{"$ref":"http://a/"}}`,
+		`{"items":{"$ref":"#"},"contains":{"$ref":"#"},"prefixItems":[{"$ref":"#"}]}`,
+		`{"":{},"~":1,"x-/":2}`,
+		`{"const":{"$ref":"http://a/"}}`,
 	}
 	for _, name := range []string{"coherent-spark", "sparkbox", "sparkfly", "stashfin"} {
 		for _, e := range catalogue(f, name)[:1] {
@@ -40,7 +47,8 @@ func FuzzCompile(f *testing.F) {
 		s, err := Compile(document)
 		var bad *DocumentError
 		if err != nil {
-			if !errors.As(err, &bad) || len(bad.Faults) == 0 || len(bad.Faults) > maxFaults || strings.Contains(err.Error(), "library") {
+			if !errors.As(err, &bad) || len(bad.Faults) == 0 || len(bad.Faults) > maxFaults ||
+				strings.Contains(err.Error(), "library") {
 				t.Fatalf("%q: %v", document, err)
 			}
 			checkPlaces(t, bad.Faults)
@@ -58,7 +66,8 @@ func FuzzCompile(f *testing.F) {
 
 func checkPlaces(t *testing.T, faults []Fault) {
 	for _, f := range faults {
-		if f.Text == "" || f.Pointer != "" && f.Pointer[0] != '/' || !utf8.ValidString(f.Pointer+f.Text) || len(f.Pointer)+len(f.Text) > 2000 {
+		if f.Text == "" || f.Pointer != "" && f.Pointer[0] != '/' || !utf8.ValidString(f.Pointer+f.Text) ||
+			len(f.Pointer)+len(f.Text) > 2000 {
 			t.Fatalf("%+v", f)
 		}
 	}

@@ -53,19 +53,25 @@ func hostile() map[string][2]string {
 		"patterns of names":      {`{"patternProperties":{` + `"a{300}x":true,"a{400}y":true` + `}}`, object},
 		"exponential descent":    {`{"items":{"$ref":"#"},"contains":{"$ref":"#"},"allOf":[{"items":{"$ref":"#"}}]}`, deep},
 		"hidden descent":         {`{"minItems":9,"not":{"minItems":9,"items":{"$ref":"#"},"contains":{"$ref":"#"}}}`, deep},
-		"unevaluated":            {`{"unevaluatedProperties":{"type":"string"},"allOf":[` + list(20, `{"patternProperties":{"^x":true}}`) + `]}`, object},
-		"names":                  {`{"propertyNames":{"pattern":"^[0-9]+$"}}`, object},
-		"members":                {`{"additionalProperties":false,"properties":{` + strings.TrimSuffix(members.String(), ",") + `}}`, object},
-		"many required":          {`{"items":{"required":[` + strings.TrimSuffix(required.String(), ",") + `]}}`, fill("{}")},
-		"exact fractions":        {`{"items":{"multipleOf":1e-400}}`, fill("123456789e-399")},
-		"large exponents":        {`{"items":{"multipleOf":3}}`, fill("1e400")},
-		"huge exponent":          {`{"items":{"minimum":3}}`, fill("1e999999")},
-		"many digits":            {`{"minimum":3}`, strings.Repeat("9", domain.MaxDataBytes)},
-		"formats":                {`{"allOf":[` + list(400, `{"format":"uri"}`) + `]}`, text},
-		"lengths":                {`{"allOf":[` + list(900, `{"minLength":1}`) + `]}`, text},
-		"deep and wide":          {`{"items":{"$ref":"#"},"type":["array","null"]}`, fill(deep)},
-		"conditions":             {`{"items":{"if":{"type":"string"},"then":false,"else":{"minimum":2}}}`, fill("1")},
-		"dependents":             {`{"items":{"dependentSchemas":{"a":{"required":["b"]}}}}`, fill(`{"a":1}`)},
+		"unevaluated": {
+			`{"unevaluatedProperties":{"type":"string"},"allOf":[` + list(20, `{"patternProperties":{"^x":true}}`) + `]}`,
+			object,
+		},
+		"names": {`{"propertyNames":{"pattern":"^[0-9]+$"}}`, object},
+		"members": {
+			`{"additionalProperties":false,"properties":{` + strings.TrimSuffix(members.String(), ",") + `}}`,
+			object,
+		},
+		"many required":   {`{"items":{"required":[` + strings.TrimSuffix(required.String(), ",") + `]}}`, fill("{}")},
+		"exact fractions": {`{"items":{"multipleOf":1e-400}}`, fill("123456789e-399")},
+		"large exponents": {`{"items":{"multipleOf":3}}`, fill("1e400")},
+		"huge exponent":   {`{"items":{"minimum":3}}`, fill("1e999999")},
+		"many digits":     {`{"minimum":3}`, strings.Repeat("9", domain.MaxDataBytes)},
+		"formats":         {`{"allOf":[` + list(400, `{"format":"uri"}`) + `]}`, text},
+		"lengths":         {`{"allOf":[` + list(900, `{"minLength":1}`) + `]}`, text},
+		"deep and wide":   {`{"items":{"$ref":"#"},"type":["array","null"]}`, fill(deep)},
+		"conditions":      {`{"items":{"if":{"type":"string"},"then":false,"else":{"minimum":2}}}`, fill("1")},
+		"dependents":      {`{"items":{"dependentSchemas":{"a":{"required":["b"]}}}}`, fill(`{"a":1}`)},
 	}
 }
 
@@ -105,7 +111,14 @@ func TestSchema_Validate_hostile(t *testing.T) {
 		if len(found) > 0 {
 			verdict = found[0].Text
 		}
-		t.Logf("%-24s compiled in %-12s took %-14s %4d MB %s", name, compiling, took, (after.TotalAlloc-before.TotalAlloc)>>20, verdict)
+		t.Logf(
+			"%-24s compiled in %-12s took %-14s %4d MB %s",
+			name,
+			compiling,
+			took,
+			(after.TotalAlloc-before.TotalAlloc)>>20,
+			verdict,
+		)
 		if took > 3*time.Second || compiling > 3*time.Second {
 			t.Errorf("%s: compiled in %s, validated in %s", name, compiling, took)
 		}
@@ -134,21 +147,47 @@ func hostileChanges() map[string][2]string {
 	}
 	halves := func(leaf string) string {
 		return `{"$ref":"#/$defs/d0","$defs":{"d40":` + leaf + `,` + list(40, func(i int) string {
-			return fmt.Sprintf(`"d%d":{"properties":{"a":{"$ref":"#/$defs/d%d"},"b":{"anyOf":[{"$ref":"#/$defs/d%d"},{"type":"null"}]}}}`, i, i+1, i+1)
+			return fmt.Sprintf(
+				`"d%d":{"properties":{"a":{"$ref":"#/$defs/d%d"},"b":{"anyOf":[{"$ref":"#/$defs/d%d"},{"type":"null"}]}}}`,
+				i,
+				i+1,
+				i+1,
+			)
 		}) + `}}`
 	}
 	deep := func(leaf string) string {
 		return strings.Repeat(`{"anyOf":[{"items":`, 20) + leaf + strings.Repeat(`},{"type":"null"}]}`, 20)
 	}
 	return map[string][2]string{
-		"alternatives":    {`{"anyOf":[` + list(900, consts(0)) + `]}`, `{"anyOf":[` + list(900, consts(500)) + `]}`},
-		"kinds":           {kinds(""), kinds(`,"a":{"type":"string"}`)},
-		"enums":           {numbers(0), numbers(3000)},
-		"enum of many":    {`{"allOf":[` + list(500, func(i int) string { return fmt.Sprintf(`{"maximum":%d}`, 9000+i) }) + `]}`, numbers(0)},
-		"shared halves":   {halves(`{"type":"string"}`), halves(`{"type":"integer"}`)},
-		"deep":            {deep(`{"type":"string"}`), deep(`{"type":"integer"}`)},
-		"all of":          {`{"allOf":[` + list(900, func(i int) string { return fmt.Sprintf(`{"properties":{"a%d":{"minimum":1}}}`, i) }) + `]}`, `{"allOf":[` + list(900, func(i int) string { return fmt.Sprintf(`{"properties":{"a%d":{"minimum":0}}}`, i) }) + `]}`},
-		"pattern members": {`{"additionalProperties":false,"patternProperties":{` + list(900, func(i int) string { return fmt.Sprintf(`"a%d":true`, i) }) + `}}`, `{"additionalProperties":false,"properties":{` + list(900, func(i int) string { return fmt.Sprintf(`"a%d":{}`, i) }) + `}}`},
+		"alternatives": {`{"anyOf":[` + list(900, consts(0)) + `]}`, `{"anyOf":[` + list(900, consts(500)) + `]}`},
+		"kinds":        {kinds(""), kinds(`,"a":{"type":"string"}`)},
+		"enums":        {numbers(0), numbers(3000)},
+		"enum of many": {
+			`{"allOf":[` + list(500, func(i int) string { return fmt.Sprintf(`{"maximum":%d}`, 9000+i) }) + `]}`,
+			numbers(0),
+		},
+		"shared halves": {halves(`{"type":"string"}`), halves(`{"type":"integer"}`)},
+		"deep":          {deep(`{"type":"string"}`), deep(`{"type":"integer"}`)},
+		"all of": {
+			`{"allOf":[` + list(
+				900,
+				func(i int) string { return fmt.Sprintf(`{"properties":{"a%d":{"minimum":1}}}`, i) },
+			) + `]}`,
+			`{"allOf":[` + list(
+				900,
+				func(i int) string { return fmt.Sprintf(`{"properties":{"a%d":{"minimum":0}}}`, i) },
+			) + `]}`,
+		},
+		"pattern members": {
+			`{"additionalProperties":false,"patternProperties":{` + list(
+				900,
+				func(i int) string { return fmt.Sprintf(`"a%d":true`, i) },
+			) + `}}`,
+			`{"additionalProperties":false,"properties":{` + list(
+				900,
+				func(i int) string { return fmt.Sprintf(`"a%d":{}`, i) },
+			) + `}}`,
+		},
 	}
 }
 

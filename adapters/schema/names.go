@@ -11,7 +11,16 @@ import (
 // subschemas are all that a compiled schema leads to; some may be nil.
 func subschemas(s *jsonschema.Schema) []*jsonschema.Schema {
 	list := []*jsonschema.Schema{
-		s.Ref, s.Not, s.If, s.Then, s.Else, s.PropertyNames, s.UnevaluatedProperties, s.Contains, s.Items2020, s.UnevaluatedItems,
+		s.Ref,
+		s.Not,
+		s.If,
+		s.Then,
+		s.Else,
+		s.PropertyNames,
+		s.UnevaluatedProperties,
+		s.Contains,
+		s.Items2020,
+		s.UnevaluatedItems,
 	}
 	if additional, ok := s.AdditionalProperties.(*jsonschema.Schema); ok {
 		list = append(list, additional)

@@ -15,8 +15,8 @@ const (
 	maxNameBytes  = 256
 )
 
-// reader turns a decoded document into nodes and collects what is wrong on the way. What has the wrong JSON type is left
-// to the metaschema, which is asked too.
+// reader turns a decoded document into nodes and collects what is wrong on the way. What has the wrong JSON type is
+// left to the metaschema, which is asked too.
 type reader struct {
 	dialect   dialect
 	faults    []Fault

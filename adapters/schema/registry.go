@@ -36,7 +36,11 @@ func (c *Cache) Validator(tenant domain.TenantID) domain.Validator {
 }
 
 // Catalogue reads a catalogue as ParseCatalogue does, or returns where it is wrong. It takes one of the tenant's slots.
-func (c *Cache) Catalogue(ctx context.Context, tenant domain.TenantID, document []byte) ([]domain.EventTypeConfig, []domain.Fault, error) {
+func (c *Cache) Catalogue(
+	ctx context.Context,
+	tenant domain.TenantID,
+	document []byte,
+) ([]domain.EventTypeConfig, []domain.Fault, error) {
 	release, err := c.acquire(ctx, string(tenant))
 	if err != nil {
 		return nil, nil, err

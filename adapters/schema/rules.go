@@ -98,8 +98,8 @@ const (
 	maxExponent = 400
 )
 
-// computable reports whether a number of JSON is small enough to be computed with exactly, which takes memory by its value
-// and not by its length.
+// computable reports whether a number of JSON is small enough to be computed with exactly, which takes memory by its
+// value and not by its length.
 func computable(text string) bool {
 	e := strings.IndexAny(text, "eE")
 	if e < 0 {

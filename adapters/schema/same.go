@@ -74,13 +74,18 @@ func (t *sameShape) same(a, b *node) bool {
 	if a.anything() && b.anything() {
 		return true
 	}
-	return a.nothing() == b.nothing() && a.anything() == b.anything() && a.digest == b.digest && t.same(a.ref, b.ref) && t.sameParts(a, b)
+	return a.nothing() == b.nothing() && a.anything() == b.anything() && a.digest == b.digest && t.same(a.ref, b.ref) &&
+		t.sameParts(a, b)
 }
 
 func (t *sameShape) sameParts(a, b *node) bool {
 	return maps.EqualFunc(a.one, b.one, t.same) &&
 		maps.EqualFunc(a.many, b.many, t.sameLists) &&
-		maps.EqualFunc(bearing(a.named), bearing(b.named), func(x, y map[string]*node) bool { return maps.EqualFunc(x, y, t.same) })
+		maps.EqualFunc(
+			bearing(a.named),
+			bearing(b.named),
+			func(x, y map[string]*node) bool { return maps.EqualFunc(x, y, t.same) },
+		)
 }
 
 func (t *sameShape) sameLists(a, b []*node) bool { return slices.EqualFunc(a, b, t.same) }

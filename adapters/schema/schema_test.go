@@ -136,7 +136,10 @@ func TestSchema_Validate_concurrently(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for range 200 {
-				if found := s.violations([]byte(`{"a":1,"b":"x","A":2}`)); len(found) != 2 || found[0].Pointer != "/A" || found[1].Pointer != "/b" {
+				if found := s.violations(
+					[]byte(`{"a":1,"b":"x","A":2}`),
+				); len(found) != 2 || found[0].Pointer != "/A" ||
+					found[1].Pointer != "/b" {
 					t.Errorf("%v", found)
 				}
 			}

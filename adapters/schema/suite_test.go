@@ -129,7 +129,8 @@ func suiteFile(t *testing.T, file, name string, d dialect, seen map[suiteCase]bo
 	for _, g := range groups {
 		document := g.Schema
 		var object map[string]json.RawMessage
-		if json.Unmarshal(document, &object) == nil && object["$schema"] == nil && !strings.HasSuffix(name, "no-schema.json") {
+		if json.Unmarshal(document, &object) == nil && object["$schema"] == nil &&
+			!strings.HasSuffix(name, "no-schema.json") {
 			object["$schema"] = json.RawMessage(`"` + string(d) + `"`)
 			if document, err = json.Marshal(object); err != nil {
 				t.Fatal(err)

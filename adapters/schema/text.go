@@ -28,10 +28,16 @@ func (f *firsts) add(e *jsonschema.ValidationError) {
 		f.missing(e, k.Missing)
 	case *kind.AdditionalProperties:
 		for _, name := range k.Properties {
-			f.keep(append(slices.Clone(e.InstanceLocation), name), func() string { return "isn't allowed here: the schema names all members" })
+			f.keep(
+				append(slices.Clone(e.InstanceLocation), name),
+				func() string { return "isn't allowed here: the schema names all members" },
+			)
 		}
 	case *kind.PropertyNames:
-		f.keep(append(slices.Clone(e.InstanceLocation), k.Property), func() string { return "has a name that the schema doesn't allow" })
+		f.keep(
+			append(slices.Clone(e.InstanceLocation), k.Property),
+			func() string { return "has a name that the schema doesn't allow" },
+		)
 	case *kind.Schema, *kind.Group, *kind.AllOf, *kind.Reference:
 		for _, cause := range e.Causes {
 			f.add(cause)
@@ -59,7 +65,10 @@ func (f *firsts) alternatives(e *jsonschema.ValidationError) {
 		f.add(fitting[0])
 		return
 	}
-	f.keep(e.InstanceLocation, func() string { return fmt.Sprintf("must match one of the %d alternatives", len(e.Causes)) })
+	f.keep(
+		e.InstanceLocation,
+		func() string { return fmt.Sprintf("must match one of the %d alternatives", len(e.Causes)) },
+	)
 }
 
 // wrongType reports whether a value was refused for its type, at this depth.

@@ -62,7 +62,8 @@ func (p *Profile) CheckAuth(a Auth) error {
 	case "api_key":
 		return p.checkAPIKey(p.WithDefaults(a))
 	case "basic":
-		if strings.Contains(a.Name, ":") || domain.ValidateText("", a.Name, 0, 255) != nil || domain.ValidateText("", a.Value, 1, maxHeaderValue) != nil {
+		if strings.Contains(a.Name, ":") || domain.ValidateText("", a.Name, 0, 255) != nil ||
+			domain.ValidateText("", a.Value, 1, maxHeaderValue) != nil {
 			return domain.Invalid("auth.username", "holds no colon, and neither user name nor password holds control characters")
 		}
 	case "bearer":

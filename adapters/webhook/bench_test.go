@@ -14,7 +14,12 @@ import (
 // kibEvent is an event with 1 KiB of data that every embedded format can carry.
 func kibEvent() *Event {
 	e := sampleEvent()
-	e.Data = []byte(`{"FolderName":"Pricing","ServiceName":"motor-quote","EntityId":"0f3c","AuditType":"ProductEngine","FileName":"motor quote.xlsx","ServiceVersionId":"7d1e","pad":"` + strings.Repeat("0123456789abcdef", 53) + `"}`)
+	e.Data = []byte(
+		`{"FolderName":"Pricing","ServiceName":"motor-quote","EntityId":"0f3c","AuditType":"ProductEngine","FileName":"motor quote.xlsx","ServiceVersionId":"7d1e","pad":"` + strings.Repeat(
+			"0123456789abcdef",
+			53,
+		) + `"}`,
+	)
 	return e
 }
 
@@ -47,7 +52,11 @@ func BenchmarkBody(b *testing.B) {
 	e := kibEvent()
 	for _, p := range set.All() {
 		b.Run(p.Name, func(b *testing.B) {
-			w := writer{target: sampleTarget(b, p, "https://r.example/hook"), event: e, attempt: Attempt{Number: 1, At: time.Unix(1700137999, 0)}}
+			w := writer{
+				target:  sampleTarget(b, p, "https://r.example/hook"),
+				event:   e,
+				attempt: Attempt{Number: 1, At: time.Unix(1700137999, 0)},
+			}
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := w.body(); err != nil {

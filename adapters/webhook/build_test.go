@@ -33,7 +33,11 @@ func TestBuild_idIsNeverAmbiguous(t *testing.T) {
 			e := sampleEvent()
 			e.ID, e.Source = tt.id, tt.source
 			ce := build(t, "cloudevents", e).Header
-			got := []string{build(t, "standard-webhooks", e).Header.Get("webhook-id"), ce.Get("ce-id"), member(t, build(t, "sparkfly", e).Body, "event_id")}
+			got := []string{
+				build(t, "standard-webhooks", e).Header.Get("webhook-id"),
+				ce.Get("ce-id"),
+				member(t, build(t, "sparkfly", e).Body, "event_id"),
+			}
 			if diff := cmp.Diff([]string{tt.webhookID, tt.ceID, tt.sparkfly}, got); diff != "" {
 				t.Error(diff)
 			}
@@ -44,7 +48,12 @@ func TestBuild_idIsNeverAmbiguous(t *testing.T) {
 // build writes a request of an embedded profile.
 func build(t *testing.T, profile string, e *Event) *Request {
 	t.Helper()
-	return mustBuild(t, sampleTarget(t, embeddedProfile(t, profile), "https://r.example/hook"), e, Attempt{Number: 1, At: time.Unix(1700137999, 0)})
+	return mustBuild(
+		t,
+		sampleTarget(t, embeddedProfile(t, profile), "https://r.example/hook"),
+		e,
+		Attempt{Number: 1, At: time.Unix(1700137999, 0)},
+	)
 }
 
 // member reads a string out of a body.
@@ -150,10 +159,16 @@ func TestBuild_cloudEventsTypes(t *testing.T) {
 func TestBuild_cloudEventsStructuredLeavesEmptyAttributesOut(t *testing.T) {
 	t.Parallel()
 	e := sampleEvent()
-	e.Subject, e.Extensions = "", map[string]domain.Extension{"b": domain.ExtensionText("2"), "a": domain.ExtensionText(`x"y`), "type": domain.ExtensionText("never replaces")}
+	e.Subject, e.Extensions = "", map[string]domain.Extension{
+		"b":    domain.ExtensionText("2"),
+		"a":    domain.ExtensionText(`x"y`),
+		"type": domain.ExtensionText("never replaces"),
+	}
 	body := string(build(t, "cloudevents-structured", e).Body)
 	want := `{"specversion":"1.0","id":"order-7","source":"/tenants/acme","type":"order.paid","time":"2023-11-16T12:30:45.12Z",` +
-		`"datacontenttype":"application/json","a":"x\"y","b":"2","data":` + string(e.Data) + `}`
+		`"datacontenttype":"application/json","a":"x\"y","b":"2","data":` + string(
+		e.Data,
+	) + `}`
 	if body != want {
 		t.Errorf("body\n got %s\nwant %s", body, want)
 	}
@@ -180,7 +195,13 @@ func TestBuild_marks(t *testing.T) {
 func TestBuild_repeatsToTheByte(t *testing.T) {
 	t.Parallel()
 	e := sampleEvent()
-	e.Extensions = map[string]domain.Extension{"c": domain.ExtensionText("3"), "a": domain.ExtensionText("1"), "b": domain.ExtensionText("2"), "d": domain.ExtensionText("4"), "e": domain.ExtensionText("5")}
+	e.Extensions = map[string]domain.Extension{
+		"c": domain.ExtensionText("3"),
+		"a": domain.ExtensionText("1"),
+		"b": domain.ExtensionText("2"),
+		"d": domain.ExtensionText("4"),
+		"e": domain.ExtensionText("5"),
+	}
 	at := Attempt{Number: 3, At: time.Unix(1700137999, 0)}
 	set, err := Embedded()
 	if err != nil {
@@ -194,7 +215,10 @@ func TestBuild_repeatsToTheByte(t *testing.T) {
 		first := mustBuild(t, target, e, at)
 		for range 20 {
 			again := mustBuild(t, target, e, at)
-			if diff := cmp.Diff(map[string]any{"h": first.Header, "b": string(first.Body)}, map[string]any{"h": again.Header, "b": string(again.Body)}); diff != "" {
+			if diff := cmp.Diff(
+				map[string]any{"h": first.Header, "b": string(first.Body)},
+				map[string]any{"h": again.Header, "b": string(again.Body)},
+			); diff != "" {
 				t.Fatalf("%s: %s", p.Name, diff)
 			}
 		}
@@ -247,7 +271,12 @@ func TestRequest_recordsNoCredentials(t *testing.T) {
 	if want := "https://r.example/a?[redacted]"; r.URL != want {
 		t.Errorf("records %s, want %s", r.URL, want)
 	}
-	want := []domain.Header{{Name: "content-type", Value: "application/json"}, {Name: "hooktrail-hops", Value: "1"}, {Name: "user-agent", Value: userAgent}, {Name: "x-custom", Value: redacted}}
+	want := []domain.Header{
+		{Name: "content-type", Value: "application/json"},
+		{Name: "hooktrail-hops", Value: "1"},
+		{Name: "user-agent", Value: userAgent},
+		{Name: "x-custom", Value: redacted},
+	}
 	if diff := cmp.Diff(want, r.LogHeader()); diff != "" {
 		t.Error(diff)
 	}

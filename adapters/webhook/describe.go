@@ -82,15 +82,15 @@ func (p *Profile) Describe(s Sample) (Description, error) {
 	if err != nil {
 		return Description{}, err // it was parsed before
 	}
-	s = p.completed(s)
-	request, err := p.sampleRequest(s)
+	s = completed(p, s)
+	request, err := sampleRequest(p, s)
 	if err != nil {
 		return Description{}, err
 	}
 	d := Description{
 		Name: p.Name, Version: p.Version, Text: p.Description, HTTPSOnly: p.HTTPSOnly, Transport: "https or http",
 		ContentType: p.ContentType, BodySchema: bodySchema(p, root.member("envelope")), Body: string(request.Body),
-		Identity: p.identity(root), Success: s.Success.String(), Timeout: FormatDuration(s.Timeout),
+		Identity: identityOf(root), Success: s.Success.String(), Timeout: FormatDuration(s.Timeout),
 		Retries: DescribeRetries(s.Retry), Honours: p.HonoursRetryAfter, EventTypes: p.EventTypes,
 	}
 	if p.HTTPSOnly {
@@ -103,16 +103,16 @@ func (p *Profile) Describe(s Sample) (Description, error) {
 	if len(d.Auth.Types) == 0 {
 		d.Auth.Types = authTypes()
 	}
-	if d.Signature, err = p.describeSignature(root.member("signature")); err != nil {
+	if d.Signature, err = describeSignature(p, root.member("signature")); err != nil {
 		return Description{}, err
 	}
-	d.Headers = p.describeHeaders(root, request)
-	d.Answers = p.describeAnswers(s.Success)
+	d.Headers = describeHeaders(p, root, request)
+	d.Answers = describeAnswers(p, s.Success)
 	return d, nil
 }
 
 // describeHeaders lists what every request has first, and what only some have last.
-func (p *Profile) describeHeaders(root *node, sample *Request) []DescribedHeader {
+func describeHeaders(p *Profile, root *node, sample *Request) []DescribedHeader {
 	list := []DescribedHeader{
 		{Name: "content-type", Text: "The body's media type.", Example: p.ContentType, Required: true},
 		{Name: "user-agent", Text: "The sender and its version.", Example: sample.Header.Get("User-Agent"), Required: true},
@@ -142,8 +142,10 @@ func (p *Profile) describeHeaders(root *node, sample *Request) []DescribedHeader
 	hops := sample.Header.Get(domain.HeaderHops)
 	return append(list,
 		DescribedHeader{
-			Name: strings.ToLower(domain.HeaderHops), Example: hops, Required: true,
-			Text: "How many webhooks led to this one, itself included. Pass it on with events that you append because of it, so that loops end.",
+			Name:     strings.ToLower(domain.HeaderHops),
+			Example:  hops,
+			Required: true,
+			Text:     "How many webhooks led to this one, itself included. Pass it on with events that you append because of it, so that loops end.",
 		},
 		DescribedHeader{Name: "hooktrail-test", Text: "A test that somebody asked for, not a real event.", Example: "true"},
 		DescribedHeader{
@@ -167,7 +169,7 @@ func describeHeader(written, value string, sample *Request) DescribedHeader {
 	return h
 }
 
-func (p *Profile) describeAnswers(success Statuses) []DescribedAnswer {
+func describeAnswers(p *Profile, success Statuses) []DescribedAnswer {
 	var list []DescribedAnswer
 	for _, status := range success.List() {
 		list = append(list, DescribedAnswer{
@@ -176,9 +178,13 @@ func (p *Profile) describeAnswers(success Statuses) []DescribedAnswer {
 		})
 	}
 	if p.HonoursRetryAfter {
-		list = append(list,
+		list = append(
+			list,
 			DescribedAnswer{"410", "The receiver wants nothing more: the endpoint is disabled."},
-			DescribedAnswer{"429", "Too many requests: the attempt has failed, the endpoint gets fewer for a while, and Retry-After (at most 24 h) is respected."},
+			DescribedAnswer{
+				"429",
+				"Too many requests: the attempt has failed, the endpoint gets fewer for a while, and Retry-After (at most 24 h) is respected.",
+			},
 			DescribedAnswer{"503", "Overloaded: as 429."},
 		)
 	}
@@ -189,8 +195,8 @@ func (p *Profile) describeAnswers(success Statuses) []DescribedAnswer {
 	return append(list, DescribedAnswer{"default", other + ", whatever Retry-After says."})
 }
 
-// identity looks for an event's id where it is a whole value, the best one first.
-func (p *Profile) identity(root *node) Identity {
+// identityOf looks for an event's id where it is a whole value, the best one first.
+func identityOf(root *node) Identity {
 	for _, f := range []field{fieldWebhookID, fieldID, fieldInternalID, fieldSequence, fieldProducerID} {
 		at := placeOf(root, f)
 		at.Number = f == fieldSequence && at != Identity{}

@@ -145,7 +145,9 @@ func TestDescribe_sampleVerifies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	edOnly, err := ParseProfile([]byte(strings.NewReplacer(`{"hmac-sha256": ""}`, `{"ed25519": ""}`, `"text"`, `"whsec"`).Replace(valid)))
+	edOnly, err := ParseProfile(
+		[]byte(strings.NewReplacer(`{"hmac-sha256": ""}`, `{"ed25519": ""}`, `"text"`, `"whsec"`).Replace(valid)),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,10 +185,12 @@ func TestDescribe_sample(t *testing.T) {
 		EndpointID: "e1", Type: "model.approved", SchemaVersion: "v7", Data: []byte(`{"price":19.90}`), Success: success,
 		Timeout: 1500 * time.Millisecond, Retry: domain.Schedule{Gaps: []domain.Duration{domain.Duration(90 * time.Second)}},
 	})
-	if !strings.Contains(d.Body, `"event_type":"model.approved"`) || !strings.Contains(d.Body, `"api_version":"v7"`) || !strings.HasSuffix(d.Body, `"data":[{"price":19.90}]}`) {
+	if !strings.Contains(d.Body, `"event_type":"model.approved"`) || !strings.Contains(d.Body, `"api_version":"v7"`) ||
+		!strings.HasSuffix(d.Body, `"data":[{"price":19.90}]}`) {
 		t.Errorf("body %s", d.Body)
 	}
-	if d.Success != "200 or 202" || d.Answers[1].Status != "202" || d.Timeout != "1.5 s" || d.Retries.Gaps[0] != "1 min 30 s" {
+	if d.Success != "200 or 202" || d.Answers[1].Status != "202" || d.Timeout != "1.5 s" ||
+		d.Retries.Gaps[0] != "1 min 30 s" {
 		t.Errorf("%s, %v, %s, %v", d.Success, d.Answers, d.Timeout, d.Retries)
 	}
 	_, err = embeddedProfile(t, "coherent-spark").Describe(Sample{Data: []byte(`{"FolderName":{}}`)})

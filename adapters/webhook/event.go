@@ -50,18 +50,17 @@ const (
 	CodeHeaderRefused = "header_not_representable"
 )
 
-// tenantSource is an event's source where the producer named none.
-func (e *Event) tenantSource() bool {
-	const prefix = "/tenants/"
-	return e.Source == "" || len(e.Source) == len(prefix)+len(e.Tenant) && e.Source[:len(prefix)] == prefix &&
-		e.Source[len(prefix):] == e.Tenant
-}
-
 // text returns a textual field. Numbers and times are made by appendText.
 func (e *Event) text(f field) string {
 	switch f {
 	case fieldID, fieldWebhookID:
-		return e.id(f == fieldWebhookID)
+		// The producer's id where it is unique without its source, else the event's UUID. Standard Webhooks signs
+		// id.timestamp.body, so there a dot in the id would make one signature valid for two texts.
+		own := e.Source == "" || e.Source == "/tenants/"+e.Tenant
+		if e.ID == "" || !own || f == fieldWebhookID && strings.Contains(e.ID, ".") {
+			return e.InternalID.String()
+		}
+		return e.ID
 	case fieldProducerID:
 		if e.ID != "" {
 			return e.ID
@@ -91,13 +90,4 @@ func (e *Event) text(f field) string {
 		return cmp.Or(e.DataContentType, domain.DefaultDataContentType)
 	}
 	return ""
-}
-
-// id is the producer's id where that is unique without its source, else the event's UUID. Standard Webhooks signs
-// id.timestamp.body, so there a dot in the id would make one signature valid for two texts.
-func (e *Event) id(signed bool) string {
-	if e.ID == "" || !e.tenantSource() || signed && strings.Contains(e.ID, ".") {
-		return e.InternalID.String()
-	}
-	return e.ID
 }

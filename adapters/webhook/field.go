@@ -32,9 +32,27 @@ const (
 // fieldNames are the names by which documents know the fields, in the order of the constants.
 func fieldNames() []string {
 	return []string{
-		"", "id", "producer_id", "internal_id", "webhook_id", "sequence", "tenant", "source", "type", "subject",
-		"schema_version", "data_schema", "data_content_type", "occurred_at", "endpoint_id", "attempt", "timestamp", "data", "data.NAME",
-		"extensions", "body",
+		"",
+		"id",
+		"producer_id",
+		"internal_id",
+		"webhook_id",
+		"sequence",
+		"tenant",
+		"source",
+		"type",
+		"subject",
+		"schema_version",
+		"data_schema",
+		"data_content_type",
+		"occurred_at",
+		"endpoint_id",
+		"attempt",
+		"timestamp",
+		"data",
+		"data.NAME",
+		"extensions",
+		"body",
 	}
 }
 

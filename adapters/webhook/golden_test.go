@@ -46,11 +46,21 @@ func TestBuild_golden(t *testing.T) {
 	for _, p := range set.All() {
 		e := sampleEvent()
 		e.DataSchema = "https://schemas.example/order"
-		e.Extensions = map[string]domain.Extension{"traceparent": domain.ExtensionText("00-ab-cd-01"), "comexample": domain.ExtensionText("ü 100%")}
-		if p.Name == "coherent-spark" {
-			e.Data = []byte(`{"FolderName":"Pricing \u00e9\"x\"","ServiceName":19.90,"EntityId":true,"AuditType":null,"other":[1]}`)
+		e.Extensions = map[string]domain.Extension{
+			"traceparent": domain.ExtensionText("00-ab-cd-01"),
+			"comexample":  domain.ExtensionText("ü 100%"),
 		}
-		r := mustBuild(t, sampleTarget(t, p, "https://r.example/hook?x=1"), e, Attempt{Number: 2, At: time.Unix(1700137999, 0), ReplayID: "rp-1"})
+		if p.Name == "coherent-spark" {
+			e.Data = []byte(
+				`{"FolderName":"Pricing \u00e9\"x\"","ServiceName":19.90,"EntityId":true,"AuditType":null,"other":[1]}`,
+			)
+		}
+		r := mustBuild(
+			t,
+			sampleTarget(t, p, "https://r.example/hook?x=1"),
+			e,
+			Attempt{Number: 2, At: time.Unix(1700137999, 0), ReplayID: "rp-1"},
+		)
 		var out strings.Builder
 		fmt.Fprintf(&out, "%s %s\n", r.Method, r.URL)
 		for _, h := range r.LogHeader() {

@@ -51,7 +51,10 @@ func ParseAllowRule(text string) (EgressRule, error) {
 	}
 	exact, err := netip.ParseAddrPort(text)
 	if err != nil || exact.Port() == 0 || exact.Addr().Zone() != "" {
-		return EgressRule{}, fmt.Errorf("%q is neither a CIDR such as 10.0.0.0/8 nor an address with its port such as 127.0.0.1:8080", text)
+		return EgressRule{}, fmt.Errorf(
+			"%q is neither a CIDR such as 10.0.0.0/8 nor an address with its port such as 127.0.0.1:8080",
+			text,
+		)
 	}
 	addr := exact.Addr().Unmap()
 	return EgressRule{Prefix: netip.PrefixFrom(addr, addr.BitLen()), From: exact.Port(), To: exact.Port()}, nil
@@ -137,8 +140,12 @@ func (g *Guard) Check(target netip.AddrPort) error {
 		}
 	}
 	if own {
-		return fmt.Errorf("%w: %s is this instance's own API or database (hint: HOOKTRAIL_EGRESS_ALLOW=%s can allow exactly it)",
-			ErrAddressRefused, target, netip.AddrPortFrom(plain, target.Port()))
+		return fmt.Errorf(
+			"%w: %s is this instance's own API or database (hint: HOOKTRAIL_EGRESS_ALLOW=%s can allow exactly it)",
+			ErrAddressRefused,
+			target,
+			netip.AddrPortFrom(plain, target.Port()),
+		)
 	}
 	if embedded {
 		plain = inner

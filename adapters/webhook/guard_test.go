@@ -134,7 +134,12 @@ func countingReceiver(t *testing.T) (port string, count *atomic.Int32) {
 // send sends the sample event to a URL.
 func send(t *testing.T, s *Sender, url string) Result {
 	t.Helper()
-	r := mustBuild(t, sampleTarget(t, embeddedProfile(t, "standard-webhooks"), url), sampleEvent(), Attempt{Number: 1, At: time.Now()})
+	r := mustBuild(
+		t,
+		sampleTarget(t, embeddedProfile(t, "standard-webhooks"), url),
+		sampleEvent(),
+		Attempt{Number: 1, At: time.Now()},
+	)
 	return s.Send(context.Background(), r, 10*time.Second)
 }
 
@@ -220,7 +225,10 @@ func TestGuard_denyList(t *testing.T) {
 		"8.8.8.8:53": false, "8.8.8.8:443": true, "[::ffff:8.8.8.8]:53": false, "[64:ff9b::808:808]:53": false, "[2a00:1450::1]:85": false,
 		"[2a00:1450::1]:443": true, "10.1.3.1:80": true, "10.1.2.1:80": false, "10.9.9.9:25": false,
 	} {
-		if err := guard.Check(netip.MustParseAddrPort(addr)); (err == nil) != want || err != nil && !errors.Is(err, ErrAddressRefused) {
+		if err := guard.Check(
+			netip.MustParseAddrPort(addr),
+		); (err == nil) != want ||
+			err != nil && !errors.Is(err, ErrAddressRefused) {
 			t.Errorf("%s: %v, want it let through: %v", addr, err, want)
 		}
 	}
@@ -236,8 +244,16 @@ func TestGuard_denyList(t *testing.T) {
 func TestGuard_ownAddresses(t *testing.T) {
 	t.Parallel()
 	own := []netip.AddrPort{
-		netip.MustParseAddrPort("127.0.0.1:8080"), netip.MustParseAddrPort("[::]:9090"), netip.MustParseAddrPort("10.0.0.5:5432"),
-		netip.MustParseAddrPort("8.8.8.8:443"), netip.MustParseAddrPort("[::ffff:10.0.0.6]:5432"), netip.MustParseAddrPort("0.0.0.0:7070"),
+		netip.MustParseAddrPort(
+			"127.0.0.1:8080",
+		),
+		netip.MustParseAddrPort("[::]:9090"),
+		netip.MustParseAddrPort("10.0.0.5:5432"),
+		netip.MustParseAddrPort(
+			"8.8.8.8:443",
+		),
+		netip.MustParseAddrPort("[::ffff:10.0.0.6]:5432"),
+		netip.MustParseAddrPort("0.0.0.0:7070"),
 	}
 	wide := []string{"0.0.0.0/0", "::/0"}
 	check := func(allow []string, deny []EgressRule, want map[string]bool) {
@@ -246,19 +262,52 @@ func TestGuard_ownAddresses(t *testing.T) {
 		config.Deny, config.Own = deny, own
 		guard := NewGuard(config)
 		for addr, passes := range want {
-			if err := guard.Check(netip.MustParseAddrPort(addr)); (err == nil) != passes || err != nil && !errors.Is(err, ErrAddressRefused) {
+			if err := guard.Check(
+				netip.MustParseAddrPort(addr),
+			); (err == nil) != passes ||
+				err != nil && !errors.Is(err, ErrAddressRefused) {
 				t.Errorf("%v allowed, %s: %v, want it let through: %v", allow, addr, err, passes)
 			}
 		}
 	}
-	check(nil, nil, map[string]bool{"8.8.8.8:443": false, "8.8.8.8:80": true, "[::ffff:8.8.8.8]:443": false, "[64:ff9b::808:808]:443": false, "8.8.4.4:443": true})
+	check(
+		nil,
+		nil,
+		map[string]bool{
+			"8.8.8.8:443":            false,
+			"8.8.8.8:80":             true,
+			"[::ffff:8.8.8.8]:443":   false,
+			"[64:ff9b::808:808]:443": false,
+			"8.8.4.4:443":            true,
+		},
+	)
 	check(wide, nil, map[string]bool{
-		"127.0.0.1:8080": false, "[::ffff:127.0.0.1]:8080": false, "0.0.0.0:8080": false, "127.0.0.1:9099": true, "127.0.0.2:8080": true,
-		"127.0.0.1:9090": false, "127.9.9.9:9090": false, "[::1]:9090": false, "0.0.0.0:9090": false, "10.0.0.5:9090": true,
-		"10.0.0.5:5432": false, "10.0.0.6:5432": false, "10.0.0.7:5432": true, "127.0.0.1:7070": false, "127.0.0.1:7071": true,
+		"127.0.0.1:8080":          false,
+		"[::ffff:127.0.0.1]:8080": false,
+		"0.0.0.0:8080":            false,
+		"127.0.0.1:9099":          true,
+		"127.0.0.2:8080":          true,
+		"127.0.0.1:9090":          false,
+		"127.9.9.9:9090":          false,
+		"[::1]:9090":              false,
+		"0.0.0.0:9090":            false,
+		"10.0.0.5:9090":           true,
+		"10.0.0.5:5432":           false,
+		"10.0.0.6:5432":           false,
+		"10.0.0.7:5432":           true,
+		"127.0.0.1:7070":          false,
+		"127.0.0.1:7071":          true,
 	})
-	check([]string{"127.0.0.0/8", "127.0.0.1:8080", "127.0.0.1/32"}, nil, map[string]bool{"127.0.0.1:8080": true, "127.0.0.1:9090": false})
-	check([]string{"127.0.0.1:9099"}, nil, map[string]bool{"127.0.0.1:9099": true, "127.0.0.1:9098": false, "127.0.0.2:9099": false})
+	check(
+		[]string{"127.0.0.0/8", "127.0.0.1:8080", "127.0.0.1/32"},
+		nil,
+		map[string]bool{"127.0.0.1:8080": true, "127.0.0.1:9090": false},
+	)
+	check(
+		[]string{"127.0.0.1:9099"},
+		nil,
+		map[string]bool{"127.0.0.1:9099": true, "127.0.0.1:9098": false, "127.0.0.2:9099": false},
+	)
 	check([]string{"127.0.0.1:8080"}, []EgressRule{{From: 8080, To: 8080}}, map[string]bool{"127.0.0.1:8080": false})
 
 	addresses, err := net.InterfaceAddrs()

@@ -204,7 +204,9 @@ func (h Handshake) checkConsent(a handshakeAnswer) HandshakeVerdict {
 	}
 	rate, err := strconv.Atoi(a.rate)
 	if err != nil || rate < 1 {
-		return HandshakeVerdict{Reason: "the answer's header WebHook-Allowed-Rate is neither * nor a number of requests per minute"}
+		return HandshakeVerdict{
+			Reason: "the answer's header WebHook-Allowed-Rate is neither * nor a number of requests per minute",
+		}
 	}
 	return HandshakeVerdict{Passed: true, AllowedRate: rate}
 }

@@ -95,7 +95,10 @@ func TestHandshake_cloudEventsRequest(t *testing.T) {
 			Profile: embeddedProfile(t, "cloudevents"), URL: server.URL + "/hook?token=t0psecret",
 			Auth: Auth{Type: "bearer", Value: "bearer-secret"}, Headers: []domain.Header{{Name: "X-Custom", Value: "cust0m"}},
 		})
-		request, err := target.BuildHandshake(Handshake{Kind: domain.HandshakeCloudEvents, Origin: ourOrigin, RatePerMinute: 90}, time.Now())
+		request, err := target.BuildHandshake(
+			Handshake{Kind: domain.HandshakeCloudEvents, Origin: ourOrigin, RatePerMinute: 90},
+			time.Now(),
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,7 +106,9 @@ func TestHandshake_cloudEventsRequest(t *testing.T) {
 		if r := s.Send(t.Context(), request, 10*time.Second); r.StatusCode != 200 || (got.ProtoMajor == 2) != h2 {
 			t.Fatalf("%+v over %s", r, got.Proto)
 		}
-		if got.Method != http.MethodOptions || got.RequestURI != "/hook?token=t0psecret" || len(body) > 0 || len(got.TransferEncoding) > 0 || got.Header.Get("Content-Type") != "" {
+		if got.Method != http.MethodOptions || got.RequestURI != "/hook?token=t0psecret" || len(body) > 0 ||
+			len(got.TransferEncoding) > 0 ||
+			got.Header.Get("Content-Type") != "" {
 			t.Errorf("%s %s arrived with %q and %v", got.Method, got.RequestURI, body, got.Header)
 		}
 		for name, want := range map[string]string{
@@ -125,7 +130,9 @@ func TestHandshake_cloudEventsRequest(t *testing.T) {
 // The CloudEvents SDK's own receiver grants permission, and withholds it from an origin that it wasn't told of.
 func TestHandshake_cloudEventsSDKGrants(t *testing.T) {
 	t.Parallel()
-	protocol, err := cehttp.New(cehttp.WithDefaultOptionsHandlerFunc([]string{http.MethodPost}, 120, []string{ourOrigin}, false))
+	protocol, err := cehttp.New(
+		cehttp.WithDefaultOptionsHandlerFunc([]string{http.MethodPost}, 120, []string{ourOrigin}, false),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +141,12 @@ func TestHandshake_cloudEventsSDKGrants(t *testing.T) {
 	if !v.Passed || v.AllowedRate != 120 {
 		t.Errorf("%+v", v)
 	}
-	if _, v := shake(t, target, Handshake{Kind: domain.HandshakeCloudEvents, Origin: "other.example"}); v.Passed || v.Reason == "" {
+	if _, v := shake(
+		t,
+		target,
+		Handshake{Kind: domain.HandshakeCloudEvents, Origin: "other.example"},
+	); v.Passed ||
+		v.Reason == "" {
 		t.Errorf("another origin: %+v", v)
 	}
 }
@@ -161,7 +173,14 @@ func TestHandshake_isNeverSentTwice(t *testing.T) {
 	first := s.Send(t.Context(), request, 10*time.Second)
 	second := s.Send(t.Context(), request, 10*time.Second)
 	if first.StatusCode != 200 || second.ErrorCode != ConnectionReset || arrived.Load() != 2 {
-		t.Errorf("%d requests arrived: %d %s, then %d %s", arrived.Load(), first.StatusCode, first.ErrorCode, second.StatusCode, second.ErrorCode)
+		t.Errorf(
+			"%d requests arrived: %d %s, then %d %s",
+			arrived.Load(),
+			first.StatusCode,
+			first.ErrorCode,
+			second.StatusCode,
+			second.ErrorCode,
+		)
 	}
 	if v := h.Check(&second); v.Passed || v.Reason == "" {
 		t.Errorf("without an answer: %+v", v)
@@ -265,7 +284,8 @@ func TestHandshake_ownershipRequest(t *testing.T) {
 // What only events have can't be signed without one.
 func TestHandshake_ownershipOfAFormatThatSignsItsEvents(t *testing.T) {
 	t.Parallel()
-	document := strings.NewReplacer(`"X-Time": "${timestamp}"`, `"X-Time": "${sequence}"`, `${timestamp}:${body}`, `${sequence}:${body}`).Replace(valid)
+	document := strings.NewReplacer(`"X-Time": "${timestamp}"`, `"X-Time": "${sequence}"`, `${timestamp}:${body}`, `${sequence}:${body}`).
+		Replace(valid)
 	p, err := ParseProfile([]byte(document))
 	if err != nil {
 		t.Fatal(err)
@@ -298,8 +318,18 @@ func TestBuildHandshake_refuses(t *testing.T) {
 // After a handshake every delivery names the origin that was let in.
 func TestBuild_origin(t *testing.T) {
 	t.Parallel()
-	target := mustTarget(t, TargetConfig{Profile: embeddedProfile(t, "cloudevents"), URL: "https://r.example/", Origin: ourOrigin})
-	if got := mustBuild(t, target, sampleEvent(), Attempt{Number: 1}).Header.Get("WebHook-Request-Origin"); got != ourOrigin {
+	target := mustTarget(
+		t,
+		TargetConfig{Profile: embeddedProfile(t, "cloudevents"), URL: "https://r.example/", Origin: ourOrigin},
+	)
+	if got := mustBuild(
+		t,
+		target,
+		sampleEvent(),
+		Attempt{Number: 1},
+	).Header.Get(
+		"WebHook-Request-Origin",
+	); got != ourOrigin {
 		t.Errorf("origin %q", got)
 	}
 }

@@ -45,7 +45,8 @@ func (s *Profiles) CheckHeader(fieldName, name, value string) error {
 
 // reservedHeader says why neither a profile nor an endpoint may set a header; "" if it may.
 func reservedHeader(canonical string) string {
-	if canonical == "" || len(canonical) > 128 || strings.ContainsFunc(canonical, func(r rune) bool { return !tokenRune(r) }) {
+	if canonical == "" || len(canonical) > 128 ||
+		strings.ContainsFunc(canonical, func(r rune) bool { return !tokenRune(r) }) {
 		return "is not a valid header name"
 	}
 	switch canonical {
@@ -65,7 +66,8 @@ func reservedHeader(canonical string) string {
 
 // tokenRune reports whether a character is allowed in a header's name (RFC 9110 §5.6.2).
 func tokenRune(r rune) bool {
-	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r < 0x80 && strings.ContainsRune("!#$%&'*+-.^_`|~", r)
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' ||
+		r < 0x80 && strings.ContainsRune("!#$%&'*+-.^_`|~", r)
 }
 
 // headerText reports whether a text is a valid header value: visible ASCII and spaces.

@@ -19,10 +19,23 @@ func echoes(secret string) map[string]string {
 	quoted, _ := json.Marshal(secret)
 	b64 := base64.StdEncoding.EncodeToString
 	return map[string]string{
-		"plain": "you sent " + secret + "!", "json": string(quoted), "json slashes": strings.ReplaceAll(string(quoted), "/", `\/`),
-		"query": url.QueryEscape(secret), "path": url.PathEscape(secret), "lower percent": lowerEscapes(url.QueryEscape(secret)),
-		"base64": b64([]byte(secret)), "base64 shifted by 1": b64([]byte("x" + secret + "yz")), "base64 shifted by 2": b64([]byte("user:" + secret + "!")),
-		"base64 address": base64.RawURLEncoding.EncodeToString([]byte("a" + secret)), "hex": hex.EncodeToString([]byte(secret)),
+		"plain":        "you sent " + secret + "!",
+		"json":         string(quoted),
+		"json slashes": strings.ReplaceAll(string(quoted), "/", `\/`),
+		"query": url.QueryEscape(
+			secret,
+		),
+		"path":          url.PathEscape(secret),
+		"lower percent": lowerEscapes(url.QueryEscape(secret)),
+		"base64": b64(
+			[]byte(secret),
+		),
+		"base64 shifted by 1": b64([]byte("x" + secret + "yz")),
+		"base64 shifted by 2": b64([]byte("user:" + secret + "!")),
+		"base64 address": base64.RawURLEncoding.EncodeToString(
+			[]byte("a" + secret),
+		),
+		"hex": hex.EncodeToString([]byte(secret)),
 	}
 }
 
@@ -97,7 +110,12 @@ func TestMasks_keyBytes(t *testing.T) {
 // A receiver that sends back all that it was sent, in every encoding, leaves no secret in what is recorded.
 func TestSend_echoingReceiver(t *testing.T) {
 	t.Parallel()
-	secrets := map[string]string{"api key": "k3y/with+odd=chars", "signing key": "sk_sparkbox/secret token", "custom header": "cust0m-header-value", "query": "t0ken-in-url"}
+	secrets := map[string]string{
+		"api key":       "k3y/with+odd=chars",
+		"signing key":   "sk_sparkbox/secret token",
+		"custom header": "cust0m-header-value",
+		"query":         "t0ken-in-url",
+	}
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var body strings.Builder
 		for name, secret := range secrets {
@@ -116,8 +134,16 @@ func TestSend_echoingReceiver(t *testing.T) {
 	t.Cleanup(receiver.Close)
 	p := embeddedProfile(t, "sparkbox")
 	target := mustTarget(t, TargetConfig{
-		Profile: p, URL: receiver.URL + "/?token=" + secrets["query"], Keys: []*Key{mustKey(t, p, secrets["signing key"])},
-		Auth: Auth{Type: "api_key", In: "query", Name: "key", Value: secrets["api key"]}, Headers: []domain.Header{{Name: "X-Custom", Value: secrets["custom header"]}},
+		Profile: p,
+		URL:     receiver.URL + "/?token=" + secrets["query"],
+		Keys:    []*Key{mustKey(t, p, secrets["signing key"])},
+		Auth: Auth{
+			Type:  "api_key",
+			In:    "query",
+			Name:  "key",
+			Value: secrets["api key"],
+		},
+		Headers: []domain.Header{{Name: "X-Custom", Value: secrets["custom header"]}},
 	})
 	request := mustBuild(t, target, sampleEvent(), Attempt{Number: 1})
 	r := newSender(loopback(), nil, nil).Send(t.Context(), request, 1e10)

@@ -74,7 +74,9 @@ func readNode(dec *jsontext.Decoder) (*node, error) {
 	}
 	n := &node{pointer: string(dec.StackPointer())}
 	if dec.StackDepth() > maxDepth {
-		return nil, &DocumentError{[]Fault{{Pointer: n.pointer, Text: fmt.Sprintf("is nested deeper than %d levels", maxDepth)}}}
+		return nil, &DocumentError{
+			[]Fault{{Pointer: n.pointer, Text: fmt.Sprintf("is nested deeper than %d levels", maxDepth)}},
+		}
 	}
 	switch token.Kind() {
 	case 'n':

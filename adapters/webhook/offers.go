@@ -121,3 +121,6 @@ func (o Offers) known(digest string) (*Profile, error) {
 func (o Offers) CheckHeader(field, name, value string) error {
 	return o.Known().CheckHeader(field, name, value)
 }
+
+// SplitURL parts a URL into what may be known of it and what is kept as a secret.
+func (Offers) SplitURL(raw string) (shown, secret string) { return SplitURL(raw) }

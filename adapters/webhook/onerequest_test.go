@@ -65,7 +65,16 @@ func (w *wireReceiver) check(t *testing.T, path string, r *Result, alone bool) {
 	does, came := w.does(path), w.count(path)
 	report := func(text string) {
 		t.Helper()
-		t.Errorf("%s: attempt %s, the receiver %s: %d requests, status %d, %s: %s", text, path, does, came, r.StatusCode, r.ErrorCode, r.Error)
+		t.Errorf(
+			"%s: attempt %s, the receiver %s: %d requests, status %d, %s: %s",
+			text,
+			path,
+			does,
+			came,
+			r.StatusCode,
+			r.ErrorCode,
+			r.Error,
+		)
 	}
 	redirected := r.ErrorCode == Redirect
 	switch {
@@ -96,7 +105,8 @@ func TestSend_refusedStreamEndsTheAttempt(t *testing.T) {
 	s := newSender(loopback(), nil, roots)
 	defer s.Close()
 	r := send(t, s, url+"/")
-	if r.ErrorCode != RequestRefused || !strings.Contains(r.Error, "REFUSED_STREAM") || w.count("/") != 1 || r.Duration() > 2*time.Second {
+	if r.ErrorCode != RequestRefused || !strings.Contains(r.Error, "REFUSED_STREAM") || w.count("/") != 1 ||
+		r.Duration() > 2*time.Second {
 		t.Errorf("%d requests in %s: %s: %s", w.count("/"), r.Duration(), r.ErrorCode, r.Error)
 	}
 }
@@ -188,7 +198,14 @@ func TestSend_handshakeIsOneRequest(t *testing.T) {
 					t.Fatal(err)
 				}
 				if r := s.Send(t.Context(), request, 5*time.Second); w.count("/") != sent {
-					t.Errorf("HTTP/2 %v, the receiver %s: %d handshakes are %d requests (%s)", two, does, sent, w.count("/"), r.ErrorCode)
+					t.Errorf(
+						"HTTP/2 %v, the receiver %s: %d handshakes are %d requests (%s)",
+						two,
+						does,
+						sent,
+						w.count("/"),
+						r.ErrorCode,
+					)
 				}
 			}
 		}
@@ -278,7 +295,8 @@ func TestSend_cutOffAnswers(t *testing.T) {
 	} {
 		url := rawReceiver(t, func(c net.Conn) { _, _ = io.WriteString(c, text) })
 		r := send(t, newSender(loopback(), nil, nil), url)
-		if r.StatusCode != 200 || r.ErrorCode != "" || string(r.Body) != want.body || r.Incomplete != want.incomplete || (r.BodyError != "") != want.incomplete {
+		if r.StatusCode != 200 || r.ErrorCode != "" || string(r.Body) != want.body || r.Incomplete != want.incomplete ||
+			(r.BodyError != "") != want.incomplete {
 			t.Errorf("%.70q: status %d, %d bytes, incomplete %v, %q", text, r.StatusCode, len(r.Body), r.Incomplete, r.BodyError)
 		}
 	}
@@ -287,7 +305,10 @@ func TestSend_cutOffAnswers(t *testing.T) {
 func TestSend_headerLinesStayApart(t *testing.T) {
 	t.Parallel()
 	url := rawReceiver(t, func(c net.Conn) {
-		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nX-B: 1\r\nSet-Cookie: b=2; Expires=Sat, 28 Nov 2026\r\nset-cookie: a=1\r\nX-Raw: \xff\xfe!\r\nContent-Length: 0\r\n\r\n")
+		_, _ = io.WriteString(
+			c,
+			"HTTP/1.1 200 OK\r\nX-B: 1\r\nSet-Cookie: b=2; Expires=Sat, 28 Nov 2026\r\nset-cookie: a=1\r\nX-Raw: \xff\xfe!\r\nContent-Length: 0\r\n\r\n",
+		)
 	})
 	r := send(t, newSender(loopback(), nil, nil), url)
 	var got []string
@@ -300,8 +321,8 @@ func TestSend_headerLinesStayApart(t *testing.T) {
 	}
 }
 
-// Answers without a body free their connections for the next request before Send returns: none may be taken for one that came
-// before its request.
+// Answers without a body free their connections for the next request before Send returns: none may be taken for one
+// that came before its request.
 func TestSender_kept(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))

@@ -27,7 +27,8 @@ func TestParseProfile_anOperatorsOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !p.HTTPSOnly || p.Timeout != 20*time.Second || len(p.Retry.Gaps) != 2 || !p.HonoursRetryAfter || !p.KeyGenerated || len(p.EventTypes) != 1 {
+	if !p.HTTPSOnly || p.Timeout != 20*time.Second || len(p.Retry.Gaps) != 2 || !p.HonoursRetryAfter || !p.KeyGenerated ||
+		len(p.EventTypes) != 1 {
 		t.Errorf("read as %+v", p)
 	}
 	if !p.Succeeded(200) || p.Succeeded(201) || !p.Succeeded(204) || p.Succeeded(302) || p.Succeeded(0) {
@@ -35,14 +36,23 @@ func TestParseProfile_anOperatorsOwn(t *testing.T) {
 	}
 	e := sampleEvent()
 	r := mustBuild(t, sampleTarget(t, p, "https://r.example/"), e, Attempt{Number: 2, At: time.Unix(1700137999, 0)})
-	want := `{"id":"order-7","subject":"member/42","n":[1,true,null,"4711"],"t":"at 2023-11-16T12:30:45.12Z ${x}","data":` + string(e.Data) + `}`
+	want := `{"id":"order-7","subject":"member/42","n":[1,true,null,"4711"],"t":"at 2023-11-16T12:30:45.12Z ${x}","data":` + string(
+		e.Data,
+	) + `}`
 	if string(r.Body) != want {
 		t.Errorf("body\n got %s\nwant %s", r.Body, want)
 	}
 	if got := r.Header.Get("X-Note"); got != "event order.paid no. 2" {
 		t.Errorf("X-Note is %q", got)
 	}
-	if err := Verify(p, []*Key{mustKey(t, p, sampleKey(p))}, r.Header, r.Body, time.Unix(1700137999, 0), time.Minute); err != nil {
+	if err := Verify(
+		p,
+		[]*Key{mustKey(t, p, sampleKey(p))},
+		r.Header,
+		r.Body,
+		time.Unix(1700137999, 0),
+		time.Minute,
+	); err != nil {
 		t.Error(err)
 	}
 }
@@ -92,7 +102,11 @@ func TestParseProfile_saysWhereItIsWrong(t *testing.T) {
 		{`[1, true, null, "${sequence|string}"]`, `[1, "${data.}"]`, "/envelope/n/1"},
 		{`"data": "${data}"`, `"...": "${data}"`, "/envelope/..."},
 		{`"data": "${data}"`, `"data": ["${data}", "${data}", "${data}", "${data|array}", "${data}"]`, "/envelope"},
-		{`"data": "${data}"`, `"data": ["${data.a}", "${data.b}", "${data.a}", "${data.a}", "${data.a}", "${data.a}"]`, "/envelope"},
+		{
+			`"data": "${data}"`,
+			`"data": ["${data.a}", "${data.b}", "${data.a}", "${data.a}", "${data.a}", "${data.a}"]`,
+			"/envelope",
+		},
 		{`"X-Id": "${id}"`, `"Content-Length": "1"`, "/headers/Content-Length"},
 		{`"X-Id": "${id}"`, `"Idempotency-Key": "${id}"`, "/headers/Idempotency-Key"},
 		{`"X-Id": "${id}"`, `"X-Id": "a\nb"`, "/headers/X-Id"},
@@ -108,7 +122,11 @@ func TestParseProfile_saysWhereItIsWrong(t *testing.T) {
 		{`"hex"`, `"base32"`, "/signature/encoding"},
 		{`{"hmac-sha256": ""}`, `{"md5": ""}`, "/signature/algorithms/md5"},
 		{`"encoding": "hex"`, `"encoding": "hex", "separator": "0"`, "/signature/separator"},
-		{`"algorithms": {"hmac-sha256": ""}`, `"separator": ",", "algorithms": {"hmac-sha256": "v1,"}`, "/signature/algorithms/hmac-sha256"},
+		{
+			`"algorithms": {"hmac-sha256": ""}`,
+			`"separator": ",", "algorithms": {"hmac-sha256": "v1,"}`,
+			"/signature/algorithms/hmac-sha256",
+		},
 		{`{"hmac-sha256": ""}`, `{}`, "/signature/algorithms"},
 		{`{"hmac-sha256": ""}`, `{"hmac-sha256": "", "ed25519": "e"}`, "/signature/algorithms"},
 		{`"key": {"format": "text", "generated": true},`, ``, "/key"},

@@ -96,9 +96,18 @@ type vector struct {
 
 func (v *vector) event() *Event {
 	return &Event{
-		ID: v.Event.ID, InternalID: v.Event.InternalID, Sequence: v.Event.Sequence, Tenant: v.Event.Tenant, Type: v.Event.Type,
-		Source: v.Event.Source, Subject: v.Event.Subject, SchemaVersion: v.Event.SchemaVersion, DataSchema: v.Event.DataSchema,
-		OccurredAt: v.Event.OccurredAt, Extensions: v.Event.Extensions, Data: []byte(v.Data),
+		ID:            v.Event.ID,
+		InternalID:    v.Event.InternalID,
+		Sequence:      v.Event.Sequence,
+		Tenant:        v.Event.Tenant,
+		Type:          v.Event.Type,
+		Source:        v.Event.Source,
+		Subject:       v.Event.Subject,
+		SchemaVersion: v.Event.SchemaVersion,
+		DataSchema:    v.Event.DataSchema,
+		OccurredAt:    v.Event.OccurredAt,
+		Extensions:    v.Event.Extensions,
+		Data:          []byte(v.Data),
 	}
 }
 
@@ -140,7 +149,12 @@ func checkVector(t *testing.T, v vector) {
 		config.Auth = Auth{Type: a.Type, In: a.In, Name: a.Name, Value: a.Value}
 	}
 	target := mustTarget(t, config)
-	r := mustBuild(t, target, v.event(), Attempt{Number: v.Attempt, At: time.Unix(v.AttemptedAt, 0), Test: v.Test, ReplayID: v.ReplayID})
+	r := mustBuild(
+		t,
+		target,
+		v.event(),
+		Attempt{Number: v.Attempt, At: time.Unix(v.AttemptedAt, 0), Test: v.Test, ReplayID: v.ReplayID},
+	)
 	if string(r.Body) != v.Expect.Body {
 		t.Errorf("body\n got %s\nwant %s", r.Body, v.Expect.Body)
 	}

@@ -13,6 +13,36 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
+// TestSplitURL: what is parted comes together again to the byte, and nothing that looks like a credential is shown.
+func TestSplitURL(t *testing.T) {
+	t.Parallel()
+	const segment = "aB3dE5fG7hI9jK1lM3nO5pQ7"
+	for raw, want := range map[string]string{
+		"https://r.example":                             "",
+		"https://r.example/":                            "",
+		"https://r.example/a%2Fb?":                      "",
+		"https://r.example/incoming-webhook/v2":         "",
+		"https://r.example?token":                       "https://r.example?[redacted]",
+		"https://r.example:8443/a%2fb?x=y;z&?":          "https://r.example:8443/a%2fb?[redacted]",
+		"http://[2001:db8::1]/services/" + segment:      "http://[2001:db8::1]/services/[redacted]",
+		"https://r.example/" + segment + "/a?/b=" + "c": "https://r.example/[redacted]/a?[redacted]",
+	} {
+		shown, secret := SplitURL(raw)
+		if want == "" {
+			if shown != raw || secret != "" {
+				t.Errorf("%s is parted into %s and %s", raw, shown, secret)
+			}
+			continue
+		}
+		if shown != want || JoinURL(shown, secret) != raw {
+			t.Errorf("%s is shown as %s, want %s, and joined to %s", raw, shown, want, JoinURL(shown, secret))
+		}
+	}
+	if got := JoinURL("https://r.example/a?k=%5Bredacted%5D", "k=v"); got != "https://r.example/a?k=v" {
+		t.Errorf("what an earlier build kept becomes %s", got)
+	}
+}
+
 func TestRedactURL(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]string{
@@ -124,8 +154,10 @@ func TestProfiles_CheckHeader_operatorsProfile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	own, err := ParseProfile([]byte(`{"name":"own","version":1,"transport":"http_or_https","content_type":"application/json",
-		"envelope":{"data":"${data}"},"headers":{"X-Api-Key":"fixed","Authorization":"${id}"},"success":["2xx"],"retry":"default","honours_retry_after":false}`))
+	own, err := ParseProfile(
+		[]byte(`{"name":"own","version":1,"transport":"http_or_https","content_type":"application/json",
+		"envelope":{"data":"${data}"},"headers":{"X-Api-Key":"fixed","Authorization":"${id}"},"success":["2xx"],"retry":"default","honours_retry_after":false}`),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +168,14 @@ func TestProfiles_CheckHeader_operatorsProfile(t *testing.T) {
 		if err := set.CheckHeader("headers", name, "v"); err != nil {
 			t.Errorf("an endpoint of another profile can't set %s: %v", name, err)
 		}
-		_, err := NewTarget(TargetConfig{Profile: own, URL: "https://r.example/", UserAgent: userAgent, Headers: []domain.Header{{Name: name, Value: "v"}}})
+		_, err := NewTarget(
+			TargetConfig{
+				Profile:   own,
+				URL:       "https://r.example/",
+				UserAgent: userAgent,
+				Headers:   []domain.Header{{Name: name, Value: "v"}},
+			},
+		)
 		var invalid *domain.InvalidError
 		if !errors.As(err, &invalid) || invalid.Field != "headers" {
 			t.Errorf("an endpoint of the profile itself sets %s: %v", name, err)
@@ -174,7 +213,10 @@ func TestMasks_utf16(t *testing.T) {
 	const secret = "s3cret-ключ"
 	big, little := utf16Forms(secret)
 	for _, text := range []string{"\xfe\xff" + big + "\x00!", "\xff\xfe" + little + "!\x00"} {
-		if got, hit := newMasks([]string{secret}).text(text); !hit || strings.Contains(got, big[2:8]) || strings.Contains(got, little[2:8]) {
+		if got, hit := newMasks(
+			[]string{secret},
+		).text(text); !hit || strings.Contains(got, big[2:8]) ||
+			strings.Contains(got, little[2:8]) {
 			t.Errorf("%q stays in %q", secret, got)
 		}
 	}

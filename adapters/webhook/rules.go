@@ -99,7 +99,10 @@ func (r *reader) algorithms(s *signatureRule, n *node) {
 	if len(s.prefixes) == 0 {
 		r.fault(n.pointer, "must name at least one algorithm and the prefix of its signatures")
 	}
-	if prefixes := slices.Collect(maps.Values(s.prefixes)); len(prefixes) == 2 && (prefixes[0] == prefixes[1] || prefixes[0] == "" || prefixes[1] == "") {
+	if prefixes := slices.Collect(
+		maps.Values(s.prefixes),
+	); len(prefixes) == 2 &&
+		(prefixes[0] == prefixes[1] || prefixes[0] == "" || prefixes[1] == "") {
 		r.fault(n.pointer, "must give each algorithm a prefix of its own, by which a receiver tells them apart")
 	}
 }

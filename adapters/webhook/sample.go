@@ -19,7 +19,7 @@ const (
 )
 
 // completed fills in what a sample leaves open.
-func (p *Profile) completed(s Sample) Sample {
+func completed(p *Profile, s Sample) Sample {
 	if s.EndpointID == "" {
 		s.EndpointID = exampleEndpoint
 	}
@@ -33,7 +33,7 @@ func (p *Profile) completed(s Sample) Sample {
 		s.SchemaVersion = "v1"
 	}
 	if s.Data == nil {
-		s.Data = p.exampleData()
+		s.Data = exampleData(p)
 	}
 	if s.Success == (Statuses{}) {
 		s.Success = p.success
@@ -51,7 +51,7 @@ func (p *Profile) completed(s Sample) Sample {
 }
 
 // exampleData makes up an event's data, with the members that the envelope takes from it.
-func (p *Profile) exampleData() []byte {
+func exampleData(p *Profile) []byte {
 	if len(p.members) == 0 {
 		return []byte(`{"order_id":"1001","amount":19.90,"currency":"EUR"}`)
 	}
@@ -66,7 +66,7 @@ func (p *Profile) exampleData() []byte {
 }
 
 // exampleKey is a public key to sign samples with.
-func (p *Profile) exampleKey() string {
+func exampleKey(p *Profile) string {
 	secret := base64.StdEncoding.EncodeToString([]byte(exampleSecret))
 	if !p.signsWith(hmacSHA256) {
 		return prefixPrivate + secret
@@ -78,7 +78,7 @@ func (p *Profile) exampleKey() string {
 }
 
 // sampleRequest really builds the request that a description shows.
-func (p *Profile) sampleRequest(s Sample) (*Request, error) {
+func sampleRequest(p *Profile, s Sample) (*Request, error) {
 	id, err := domain.ParseUUID(exampleEvent)
 	if err != nil {
 		return nil, err
@@ -87,7 +87,7 @@ func (p *Profile) sampleRequest(s Sample) (*Request, error) {
 		"Content-Type": {p.ContentType}, "User-Agent": {"Hooktrail/1.0.0"},
 	}}
 	if p.signature != nil {
-		key, err := p.ParseKey(id, p.exampleKey())
+		key, err := p.ParseKey(id, exampleKey(p))
 		if err != nil {
 			return nil, err
 		}

@@ -133,8 +133,8 @@ func (x *exchange) untouched() bool {
 // written, so that it answers nothing, or the request before once more. net/http drops such connections, unless a
 // request is given to one a moment before it looks. HTTP/2 numbers its answers.
 //
-// It is to be asked when the answer begins: net/http gives a connection whose answer has no body to the next request before
-// Send hears of the answer.
+// It is to be asked when the answer begins: net/http gives a connection whose answer has no body to the next request
+// before Send hears of the answer.
 func (x *exchange) unasked() bool {
 	c := x.conn
 	return c != nil && !x.first && !c.http2 && (c.unwritten.Load() || c.received.Load() == c.receivedBefore.Load())
@@ -163,7 +163,11 @@ func (s *Sender) Send(ctx context.Context, r *Request, timeout time.Duration) Re
 	}
 	answered := time.Now()
 	if x.conn != nil {
-		result.connected(x, answered)
+		result.RemoteAddr, result.TLS = x.conn.remote, x.conn.tls
+		if x.first {
+			result.Timings = x.conn.timings
+		}
+		result.Timings.FirstByte = max(answered.Sub(x.got).Microseconds(), 1)
 	}
 	switch {
 	case err == nil && x.early:
@@ -180,15 +184,6 @@ func (s *Sender) Send(ctx context.Context, r *Request, timeout time.Duration) Re
 	}
 	result.Finished = time.Now()
 	return result
-}
-
-// connected records the connection that the request went over.
-func (r *Result) connected(x *exchange, answered time.Time) {
-	r.RemoteAddr, r.TLS = x.conn.remote, x.conn.tls
-	if x.first {
-		r.Timings = x.conn.timings
-	}
-	r.Timings.FirstByte = max(answered.Sub(x.got).Microseconds(), 1)
 }
 
 // fail records what went wrong; asked as classify has it.

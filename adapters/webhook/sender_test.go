@@ -62,10 +62,13 @@ func TestSend_whatArrives(t *testing.T) {
 	p := embeddedProfile(t, "standard-webhooks")
 	request := mustBuild(t, sampleTarget(t, p, url+"/a?b=c"), sampleEvent(), Attempt{Number: 1, At: time.Now()})
 	r := s.Send(t.Context(), request, 10*time.Second)
-	if r.StatusCode != 204 || r.ErrorCode != "" || r.Error != "" || r.Body != nil || r.BodySHA256 != "" || r.Truncated || r.Masked {
+	if r.StatusCode != 204 || r.ErrorCode != "" || r.Error != "" || r.Body != nil || r.BodySHA256 != "" || r.Truncated ||
+		r.Masked {
 		t.Fatalf("result %+v", r)
 	}
-	if got.Method != http.MethodPost || got.RequestURI != "/a?b=c" || string(body) != string(request.Body) || got.ContentLength != int64(len(body)) || len(got.TransferEncoding) > 0 {
+	if got.Method != http.MethodPost || got.RequestURI != "/a?b=c" || string(body) != string(request.Body) ||
+		got.ContentLength != int64(len(body)) ||
+		len(got.TransferEncoding) > 0 {
 		t.Errorf("%s %s arrived with %d bytes, %v", got.Method, got.RequestURI, len(body), got.TransferEncoding)
 	}
 	if err := Verify(p, []*Key{mustKey(t, p, sampleKey(p))}, got.Header, body, time.Now(), time.Minute); err != nil {
@@ -75,10 +78,17 @@ func TestSend_whatArrives(t *testing.T) {
 	if len(got.Header) != len(request.Header) {
 		t.Errorf("arrived with headers %v, built with %v", got.Header, request.Header)
 	}
-	if r.RemoteAddr != strings.TrimPrefix(url, "http://") || r.TLS != nil || r.Timings.Connect <= 0 || r.Timings.FirstByte <= 0 || r.Duration() <= 0 {
+	if r.RemoteAddr != strings.TrimPrefix(url, "http://") || r.TLS != nil || r.Timings.Connect <= 0 ||
+		r.Timings.FirstByte <= 0 ||
+		r.Duration() <= 0 {
 		t.Errorf("recorded %s %v %+v", r.RemoteAddr, r.TLS, r.Timings)
 	}
-	if again := s.Send(t.Context(), request, 10*time.Second); again.Timings.Connect != 0 || again.Timings.FirstByte <= 0 || again.RemoteAddr != r.RemoteAddr {
+	if again := s.Send(
+		t.Context(),
+		request,
+		10*time.Second,
+	); again.Timings.Connect != 0 || again.Timings.FirstByte <= 0 ||
+		again.RemoteAddr != r.RemoteAddr {
 		t.Errorf("over the kept connection: %s %+v", again.RemoteAddr, again.Timings)
 	}
 }
@@ -104,8 +114,21 @@ func TestSend_answersBody(t *testing.T) {
 		if n == 0 {
 			want = ""
 		}
-		if r.StatusCode != 202 || string(r.Body) != string(whole[:min(len(whole), KeptBodyBytes)]) || r.BodySHA256 != want || r.BodyBytes != int64(len(whole)) || r.Incomplete || r.Truncated != (n > KeptBodyBytes) || r.BodyError != "" {
-			t.Errorf("%d bytes: status %d, kept %d of %d, hash right: %v, truncated %v, %q", n, r.StatusCode, len(r.Body), r.BodyBytes, r.BodySHA256 == want, r.Truncated, r.BodyError)
+		if r.StatusCode != 202 || string(r.Body) != string(whole[:min(len(whole), KeptBodyBytes)]) || r.BodySHA256 != want ||
+			r.BodyBytes != int64(len(whole)) ||
+			r.Incomplete ||
+			r.Truncated != (n > KeptBodyBytes) ||
+			r.BodyError != "" {
+			t.Errorf(
+				"%d bytes: status %d, kept %d of %d, hash right: %v, truncated %v, %q",
+				n,
+				r.StatusCode,
+				len(r.Body),
+				r.BodyBytes,
+				r.BodySHA256 == want,
+				r.Truncated,
+				r.BodyError,
+			)
 		}
 	}
 }
@@ -120,8 +143,16 @@ func TestSend_endlessBodyIsBounded(t *testing.T) {
 		}
 	})
 	r := send(t, newSender(loopback(), nil, nil), url)
-	if r.StatusCode != 200 || r.ErrorCode != "" || !r.Truncated || r.BodyBytes != ReadBodyBytes || len(r.Body) != KeptBodyBytes {
-		t.Errorf("status %d %s, %d bytes read, %d kept, truncated %v", r.StatusCode, r.ErrorCode, r.BodyBytes, len(r.Body), r.Truncated)
+	if r.StatusCode != 200 || r.ErrorCode != "" || !r.Truncated || r.BodyBytes != ReadBodyBytes ||
+		len(r.Body) != KeptBodyBytes {
+		t.Errorf(
+			"status %d %s, %d bytes read, %d kept, truncated %v",
+			r.StatusCode,
+			r.ErrorCode,
+			r.BodyBytes,
+			len(r.Body),
+			r.Truncated,
+		)
 	}
 }
 
@@ -147,7 +178,13 @@ func TestSend_endlessBodyIsNotTakenIn(t *testing.T) {
 	roots.AddCert(server.Certificate())
 	r := send(t, newSender(loopback(), nil, roots), server.URL)
 	if total := <-wrote; total > 256<<10 || r.BodyBytes != ReadBodyBytes || !r.Truncated || r.Incomplete {
-		t.Errorf("the receiver could send %d bytes; %d were read, truncated %v, incomplete %v", total, r.BodyBytes, r.Truncated, r.Incomplete)
+		t.Errorf(
+			"the receiver could send %d bytes; %d were read, truncated %v, incomplete %v",
+			total,
+			r.BodyBytes,
+			r.Truncated,
+			r.Incomplete,
+		)
 	}
 }
 
@@ -170,10 +207,20 @@ func TestSend_slowReceivers(t *testing.T) {
 	build := func(path string) *Request {
 		return mustBuild(t, sampleTarget(t, embeddedProfile(t, "sparkfly"), url+path), sampleEvent(), Attempt{Number: 1})
 	}
-	if r := s.Send(t.Context(), build("/header"), 100*time.Millisecond); r.ErrorCode != Timeout || r.StatusCode != 0 || r.RemoteAddr == "" || r.Duration() > 5*time.Second {
+	if r := s.Send(
+		t.Context(),
+		build("/header"),
+		100*time.Millisecond,
+	); r.ErrorCode != Timeout || r.StatusCode != 0 || r.RemoteAddr == "" ||
+		r.Duration() > 5*time.Second {
 		t.Errorf("no answer: %+v", r)
 	}
-	if r := s.Send(t.Context(), build("/body"), 200*time.Millisecond); r.ErrorCode != "" || r.StatusCode != 200 || string(r.Body) != "begun" || r.BodyError != string(Timeout) || !r.Incomplete || r.Truncated {
+	if r := s.Send(
+		t.Context(),
+		build("/body"),
+		200*time.Millisecond,
+	); r.ErrorCode != "" || r.StatusCode != 200 || string(r.Body) != "begun" || r.BodyError != string(Timeout) || !r.Incomplete ||
+		r.Truncated {
 		t.Errorf("half a body: %+v", r)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -236,12 +283,27 @@ func TestSend_brokenReceivers(t *testing.T) {
 		{"not HTTP", answer("SSH-2.0-OpenSSH_9.2 whsec_AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=\r\n"), ProtocolError, 0},
 		{"bad status", answer("HTTP/1.1 abc\r\n\r\n"), ProtocolError, 0},
 		{"bad length", answer("HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n"), ProtocolError, 0},
-		{"huge header", answer("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("a", 2*maxHeaderBytes) + "\r\n\r\n"), ProtocolError, 0},
-		{"another protocol", answer("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"), "", 101},
+		{
+			"huge header",
+			answer("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("a", 2*maxHeaderBytes) + "\r\n\r\n"),
+			ProtocolError,
+			0,
+		},
+		{
+			"another protocol",
+			answer("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"),
+			"",
+			101,
+		},
 		{"status 000", answer("HTTP/1.1 000 Nothing\r\nContent-Length: 0\r\n\r\n"), ProtocolError, 0},
 		{"status 042", answer("HTTP/1.1 042 Nothing\r\nContent-Length: 0\r\n\r\n"), ProtocolError, 0},
 		{"cut off in the body", answer("HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nabc"), "", 200},
-		{"TLS spoken by nobody", strings.Replace(answer("HTTP/1.1 400 Bad Request\r\n\r\n"), "http:", "https:", 1), TLSFailed, 0},
+		{
+			"TLS spoken by nobody",
+			strings.Replace(answer("HTTP/1.1 400 Bad Request\r\n\r\n"), "http:", "https:", 1),
+			TLSFailed,
+			0,
+		},
 	}
 	s := newSender(loopback(), nil, nil)
 	for _, tt := range tests {
@@ -262,7 +324,9 @@ func TestSend_TLS(t *testing.T) {
 	t.Parallel()
 	var proto atomic.Int32
 	start := func(h2 bool) *httptest.Server {
-		s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { proto.Store(int32(r.ProtoMajor)) }))
+		s := httptest.NewUnstartedServer(
+			http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { proto.Store(int32(r.ProtoMajor)) }),
+		)
 		s.EnableHTTP2 = h2
 		s.StartTLS()
 		t.Cleanup(s.Close)
@@ -271,7 +335,12 @@ func TestSend_TLS(t *testing.T) {
 	two, one := start(true), start(false)
 	roots := x509.NewCertPool()
 	roots.AddCert(two.Certificate())
-	if r := send(t, newSender(loopback(), nil, nil), two.URL); r.ErrorCode != TLSFailed || !strings.Contains(r.Error, "unknown authority") {
+	if r := send(
+		t,
+		newSender(loopback(), nil, nil),
+		two.URL,
+	); r.ErrorCode != TLSFailed ||
+		!strings.Contains(r.Error, "unknown authority") {
 		t.Errorf("self-signed: %+v", r)
 	}
 	s := newSender(loopback(), nameServer(t, func(int) []string { return []string{"127.0.0.1"} }), roots)
@@ -279,13 +348,20 @@ func TestSend_TLS(t *testing.T) {
 	for version, server := range map[int32]*httptest.Server{2: two, 1: one} {
 		for range 2 { // the second request goes over the same connection
 			r := send(t, s, server.URL)
-			if r.StatusCode != 200 || proto.Load() != version || r.TLS == nil || r.TLS.Version != "TLS 1.3" || r.TLS.CertificateSHA256 != hex.EncodeToString(sum[:]) || r.RemoteAddr != server.Listener.Addr().String() {
+			if r.StatusCode != 200 || proto.Load() != version || r.TLS == nil || r.TLS.Version != "TLS 1.3" ||
+				r.TLS.CertificateSHA256 != hex.EncodeToString(sum[:]) ||
+				r.RemoteAddr != server.Listener.Addr().String() {
 				t.Errorf("HTTP/%d spoken, want %d: %+v %+v", proto.Load(), version, r, r.TLS)
 			}
 		}
 	}
 	_, port, _ := net.SplitHostPort(two.Listener.Addr().String())
-	if r := send(t, s, "https://other.test:"+port); r.ErrorCode != TLSFailed || !strings.Contains(r.Error, "another host") {
+	if r := send(
+		t,
+		s,
+		"https://other.test:"+port,
+	); r.ErrorCode != TLSFailed ||
+		!strings.Contains(r.Error, "another host") {
 		t.Errorf("another host's certificate: %+v", r)
 	}
 }

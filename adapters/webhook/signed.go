@@ -34,17 +34,17 @@ type SignedAlgorithm struct {
 }
 
 // describeSignature writes out the rule that a document's node was compiled to; nil if the format signs nothing.
-func (p *Profile) describeSignature(n *node) (*DescribedSignature, error) {
+func describeSignature(p *Profile, n *node) (*DescribedSignature, error) {
 	if p.signature == nil {
 		return nil, nil
 	}
-	key, err := p.ParseKey(domain.UUID{}, p.exampleKey())
+	key, err := p.ParseKey(domain.UUID{}, exampleKey(p))
 	if err != nil {
 		return nil, err
 	}
 	s := &DescribedSignature{
 		Header: n.member("header").text, Encoding: "base64", Separator: p.signature.separator,
-		KeyFormat: string(p.keyFormat), ExampleKey: cmp.Or(key.PublicKey(), p.exampleKey()),
+		KeyFormat: string(p.keyFormat), ExampleKey: cmp.Or(key.PublicKey(), exampleKey(p)),
 	}
 	if p.signature.hex {
 		s.Encoding = "hex"

@@ -53,7 +53,9 @@ func checkHost(host string, brackets bool) error {
 	for _, label := range labels {
 		if label == "" || len(label) > 63 || strings.ContainsFunc(label, func(r rune) bool { return !hostRune(r) }) ||
 			strings.HasPrefix(label, "-") || strings.HasSuffix(label, "-") {
-			return refuse("has a host of labels with 1 to 63 letters, digits and hyphens, in punycode where needed, and no dot at its end")
+			return refuse(
+				"has a host of labels with 1 to 63 letters, digits and hyphens, in punycode where needed, and no dot at its end",
+			)
 		}
 	}
 	// A name whose last label is a number is an address in somebody's eyes (inet_aton takes octal, hexadecimal and
@@ -102,6 +104,50 @@ func RedactURL(raw string) string {
 		shown += "?" + redacted
 	}
 	return shown
+}
+
+// SplitURL parts a URL into what may be known of it and what is kept as a secret, "" if nothing is: everything from the
+// path on, if it has a query or a segment that looks like a secret. Whether it is a URL at all is judged elsewhere.
+func SplitURL(raw string) (shown, secret string) {
+	base, target := cutTarget(raw)
+	path, query, _ := strings.Cut(target, "?")
+	segments := strings.Split(path, "/")
+	for i, segment := range segments {
+		if looksSecret(segment) {
+			segments[i] = redacted
+		}
+	}
+	shown = base + strings.Join(segments, "/")
+	if query != "" {
+		shown += "?" + redacted
+	}
+	if query == "" && strings.Join(segments, "/") == path {
+		return raw, ""
+	}
+	return shown, target
+}
+
+// JoinURL puts together what SplitURL parted. Earlier builds kept the query alone.
+func JoinURL(shown, secret string) string {
+	if !strings.HasPrefix(secret, "/") && !strings.HasPrefix(secret, "?") {
+		base, _, _ := strings.Cut(shown, "?")
+		return base + "?" + secret
+	}
+	base, _ := cutTarget(shown)
+	return base + secret
+}
+
+// cutTarget cuts a URL where its path or query begins.
+func cutTarget(raw string) (base, target string) {
+	begin := strings.Index(raw, "://") + len("://")
+	if begin < len("://") {
+		return raw, ""
+	}
+	i := strings.IndexAny(raw[begin:], "/?")
+	if i < 0 {
+		return raw, ""
+	}
+	return raw[:begin+i], raw[begin+i:]
 }
 
 // Of what looks like a secret in a URL's path.

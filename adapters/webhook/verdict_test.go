@@ -112,7 +112,11 @@ func TestTarget_Judge_retryAfterIsBounded(t *testing.T) {
 		w.WriteHeader(http.StatusTooManyRequests)
 	})
 	target := sampleTarget(t, embeddedProfile(t, "standard-webhooks"), url)
-	r := newSender(loopback(), nil, nil).Send(t.Context(), mustBuild(t, target, sampleEvent(), Attempt{Number: 1, At: time.Now()}), 10*time.Second)
+	r := newSender(
+		loopback(),
+		nil,
+		nil,
+	).Send(t.Context(), mustBuild(t, target, sampleEvent(), Attempt{Number: 1, At: time.Now()}), 10*time.Second)
 	if v := target.Judge(&r); !v.Throttle || !v.NotBefore.Equal(r.Finished.Add(24*time.Hour)) {
 		t.Errorf("%+v after %s", v, r.Finished)
 	}

@@ -25,7 +25,12 @@ func TestVerify(t *testing.T) {
 			t.Parallel()
 			p := embeddedProfile(t, name)
 			key, other := mustKey(t, p, p.NewSigningKey()), mustKey(t, p, p.NewSigningKey())
-			r := mustBuild(t, mustTarget(t, TargetConfig{Profile: p, URL: "https://r.example/", Keys: []*Key{key}}), sampleEvent(), Attempt{Number: 1, At: now})
+			r := mustBuild(
+				t,
+				mustTarget(t, TargetConfig{Profile: p, URL: "https://r.example/", Keys: []*Key{key}}),
+				sampleEvent(),
+				Attempt{Number: 1, At: now},
+			)
 			check := func(what string, want error, keys []*Key, h http.Header, body []byte, at time.Time) {
 				if err := Verify(p, keys, h, body, at, 5*time.Minute); !errors.Is(err, want) {
 					t.Errorf("%s: %v, want %v", what, err, want)
@@ -66,7 +71,12 @@ func TestVerify_ed25519(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := mustBuild(t, mustTarget(t, TargetConfig{Profile: p, URL: "https://r.example/", Keys: []*Key{key}}), sampleEvent(), Attempt{Number: 1, At: now})
+	r := mustBuild(
+		t,
+		mustTarget(t, TargetConfig{Profile: p, URL: "https://r.example/", Keys: []*Key{key}}),
+		sampleEvent(),
+		Attempt{Number: 1, At: now},
+	)
 	if !strings.HasPrefix(r.Header.Get("webhook-signature"), "v1a,") {
 		t.Errorf("signature %q", r.Header.Get("webhook-signature"))
 	}
@@ -76,7 +86,9 @@ func TestVerify_ed25519(t *testing.T) {
 	if err := Verify(p, []*Key{public}, r.Header, r.Body[1:], now, time.Minute); !errors.Is(err, ErrBadSignature) {
 		t.Errorf("a changed body: %v", err)
 	}
-	if _, err := NewTarget(TargetConfig{Profile: p, URL: "https://r.example/", Keys: []*Key{public}, UserAgent: userAgent}); err == nil {
+	if _, err := NewTarget(
+		TargetConfig{Profile: p, URL: "https://r.example/", Keys: []*Key{public}, UserAgent: userAgent},
+	); err == nil {
 		t.Error("a target signs with a public key")
 	}
 }
@@ -112,7 +124,12 @@ func TestStandardWebhooksLibraryVerifies(t *testing.T) {
 		p := embeddedProfile(t, name)
 		texts := []string{p.NewSigningKey(), p.NewSigningKey()}
 		keys := []*Key{mustKey(t, p, texts[0]), mustKey(t, p, texts[1])}
-		r := mustBuild(t, mustTarget(t, TargetConfig{Profile: p, URL: "https://r.example/", Keys: keys}), sampleEvent(), Attempt{Number: 1, At: time.Now()})
+		r := mustBuild(
+			t,
+			mustTarget(t, TargetConfig{Profile: p, URL: "https://r.example/", Keys: keys}),
+			sampleEvent(),
+			Attempt{Number: 1, At: time.Now()},
+		)
 		for _, text := range texts {
 			library, err := standardwebhooks.NewWebhook(text)
 			if err != nil {
@@ -134,7 +151,10 @@ func TestCloudEventsSDKReceives(t *testing.T) {
 	t.Parallel()
 	e := sampleEvent()
 	e.Source, e.Subject, e.DataSchema = "/shop/a", "Größe \"1\" 100%", "https://schemas.example/order"
-	e.Extensions = map[string]domain.Extension{"comexample": domain.ExtensionText("a b ü"), "partitionkey": domain.ExtensionText("7")}
+	e.Extensions = map[string]domain.Extension{
+		"comexample":   domain.ExtensionText("a b ü"),
+		"partitionkey": domain.ExtensionText("7"),
+	}
 	for _, name := range []string{"cloudevents", "cloudevents-structured"} {
 		r := build(t, name, e)
 		in, err := http.NewRequest(r.Method, "https://r.example/", bytes.NewReader(r.Body))
@@ -156,10 +176,18 @@ func checkCloudEvent(t *testing.T, name string, got *cloudevents.Event, want *Ev
 		t.Errorf("%s: %v", name, err)
 	}
 	pairs := map[string][2]string{
-		"id": {got.ID(), want.ID}, "source": {got.Source(), want.Source}, "type": {got.Type(), want.Type},
-		"subject": {got.Subject(), want.Subject}, "dataschema": {got.DataSchema(), want.DataSchema},
-		"time": {domain.FormatTime(got.Time()), domain.FormatTime(want.OccurredAt)}, "specversion": {got.SpecVersion(), "1.0"},
-		"datacontenttype": {got.DataContentType(), "application/json"}, "data": {string(got.Data()), string(want.Data)},
+		"id":         {got.ID(), want.ID},
+		"source":     {got.Source(), want.Source},
+		"type":       {got.Type(), want.Type},
+		"subject":    {got.Subject(), want.Subject},
+		"dataschema": {got.DataSchema(), want.DataSchema},
+		"time": {
+			domain.FormatTime(got.Time()),
+			domain.FormatTime(want.OccurredAt),
+		},
+		"specversion":     {got.SpecVersion(), "1.0"},
+		"datacontenttype": {got.DataContentType(), "application/json"},
+		"data":            {string(got.Data()), string(want.Data)},
 	}
 	for extension, value := range want.Extensions {
 		text, _ := got.Extensions()[extension].(string)
@@ -178,13 +206,20 @@ func checkCloudEvent(t *testing.T, name string, got *cloudevents.Event, want *Ev
 // A format may sign with Ed25519 alone, and then needs no prefix to tell it from HMAC.
 func TestProfile_ed25519Alone(t *testing.T) {
 	t.Parallel()
-	p, err := ParseProfile([]byte(strings.NewReplacer(`{"hmac-sha256": ""}`, `{"ed25519": ""}`, `"text"`, `"whsec"`).Replace(valid)))
+	p, err := ParseProfile(
+		[]byte(strings.NewReplacer(`{"hmac-sha256": ""}`, `{"ed25519": ""}`, `"text"`, `"whsec"`).Replace(valid)),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	now := time.Now()
 	key := mustKey(t, p, p.NewSigningKey())
-	r := mustBuild(t, mustTarget(t, TargetConfig{Profile: p, URL: "https://r.example/", Keys: []*Key{key}}), sampleEvent(), Attempt{Number: 1, At: now})
+	r := mustBuild(
+		t,
+		mustTarget(t, TargetConfig{Profile: p, URL: "https://r.example/", Keys: []*Key{key}}),
+		sampleEvent(),
+		Attempt{Number: 1, At: now},
+	)
 	public, err := p.ParseVerifyingKey(key.PublicKey())
 	if err != nil {
 		t.Fatal(err)

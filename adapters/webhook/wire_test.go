@@ -109,7 +109,11 @@ func startWire(t *testing.T, w *wireReceiver) (string, *x509.CertPool) {
 	if w.http2 {
 		protocol = "h2"
 	}
-	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: donor.TLS.Certificates, NextProtos: []string{protocol}})
+	listener, err := tls.Listen(
+		"tcp",
+		"127.0.0.1:0",
+		&tls.Config{Certificates: donor.TLS.Certificates, NextProtos: []string{protocol}},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

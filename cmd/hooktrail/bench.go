@@ -1,31 +1,18 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
-	"strings"
-	"syscall"
 	"text/tabwriter"
 	"time"
-
-	"github.com/jackc/pgx/v5"
-
-	"github.com/hooktrail/hooktrail/adapters/localpg"
-	"github.com/hooktrail/hooktrail/migrations"
-	"github.com/hooktrail/hooktrail/openapi"
 )
 
 type benchCommand struct {
@@ -72,7 +59,8 @@ type singleFigures struct {
 	AppendedPerS  float64 `json:"appended_per_s"`
 	DeliveredPerS float64 `json:"delivered_per_s"`
 	CallP99MS     float64 `json:"call_p99_ms"` // of the append
-	// DBBytesPerEvent is the database's growth where no delivery waits for another: each attempt's start is part of its event.
+	// DBBytesPerEvent is the database's growth where no delivery waits for another: each attempt's start is part of its
+	// event.
 	DBBytesPerEvent float64 `json:"db_bytes_per_event"`
 }
 
@@ -97,11 +85,12 @@ func (c benchCommand) Run(ctx context.Context, p process) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, benchBound, errors.New("the measurement took too long"))
 	defer cancel()
 	started := time.Now()
-	b, err := startBench(ctx, c, p)
+	r, err := startRig(ctx, p.stderr)
 	if err != nil {
 		return err
 	}
-	defer b.stop()
+	defer r.stop()
+	b := &bench{benchCommand: c, rig: r}
 	if err := b.measure(ctx); err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			err = fmt.Errorf("%w: %w", cause, err)
@@ -115,108 +104,6 @@ func (c benchCommand) Run(ctx context.Context, p process) error {
 		return encoder.Encode(b.figures)
 	}
 	return b.figures.print(p.stdout)
-}
-
-// bench is one run under way.
-type bench struct {
-	benchCommand
-	dir       string
-	postgres  *localpg.Server
-	children  []*exec.Cmd
-	server    *exec.Cmd
-	receiving *exec.Cmd
-	api       *apiClient
-	receiver  *apiClient
-	db        *pgx.Conn
-	log       io.Writer
-	figures   benchFigures
-}
-
-func startBench(ctx context.Context, c benchCommand, p process) (b *bench, err error) {
-	b = &bench{benchCommand: c, log: p.stderr}
-	defer func() {
-		if err != nil {
-			b.stop()
-		}
-	}()
-	if b.dir, err = os.MkdirTemp("", "hooktrail-bench-"); err != nil {
-		return b, err
-	}
-	// Postgres may run as another account, which must be able to pass through.
-	if err = os.Chmod(b.dir, 0o755); err != nil { //nolint:gosec // holds nothing but two directories of mode 0700
-		return b, err
-	}
-	if b.postgres, err = localpg.Start(ctx, localpg.Config{Dir: filepath.Join(b.dir, postgresDir)}); err != nil {
-		return b, err
-	}
-	adminURL, err := makeDatabase(ctx, b.postgres.URL())
-	if err != nil {
-		return b, err
-	}
-	if b.db, err = pgx.Connect(ctx, adminURL); err != nil {
-		return b, err
-	}
-	address, err := b.startReceiver(ctx)
-	if err != nil {
-		return b, err
-	}
-	b.receiver = newClient("http://"+address, "")
-	return b, b.startServer(ctx, adminURL)
-}
-
-// startReceiver returns the address that the child printed.
-func (b *bench) startReceiver(ctx context.Context) (string, error) {
-	child, err := b.command(ctx, "bench-receiver")
-	if err != nil {
-		return "", err
-	}
-	b.receiving = child
-	out, err := child.StdoutPipe()
-	if err != nil {
-		return "", err
-	}
-	if err := b.start(child); err != nil {
-		return "", err
-	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		return "", fmt.Errorf("the receiver didn't start: %w", err)
-	}
-	return strings.TrimSpace(line), nil
-}
-
-func (b *bench) startServer(ctx context.Context, adminURL string) error {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	address := listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		return err
-	}
-	key := openapi.NewKey()
-	child, err := b.command(ctx, "serve")
-	if err != nil {
-		return err
-	}
-	b.server = child
-	password, err := b.postgres.RolePassword(serverRole)
-	if err != nil {
-		return err
-	}
-	serverURL, err := migrations.ServerURL(adminURL, serverRole, password)
-	if err != nil {
-		return err
-	}
-	child.Env = append(os.Environ(), "HOOKTRAIL_LISTEN="+address, "HOOKTRAIL_ADMIN_KEY="+key,
-		"HOOKTRAIL_DATA_DIR="+filepath.Join(b.dir, "server"), "HOOKTRAIL_EGRESS_ALLOW=127.0.0.0/8",
-		"HOOKTRAIL_MIGRATE_URL="+adminURL, "HOOKTRAIL_DATABASE_URL="+serverURL, "HOOKTRAIL_LOG_LEVEL=WARN")
-	child.Stderr = b.log
-	if err := b.start(child); err != nil {
-		return err
-	}
-	b.api = newClient("http://"+address, key)
-	return b.api.awaitReady(ctx)
 }
 
 // awaitReady asks /readyz until it is green.
@@ -237,46 +124,12 @@ func (c *apiClient) awaitReady(ctx context.Context) error {
 	}
 }
 
-func (b *bench) command(ctx context.Context, name string) (*exec.Cmd, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	child := exec.CommandContext(ctx, self, name)
-	child.Cancel = func() error { return child.Process.Signal(syscall.SIGTERM) }
-	child.WaitDelay = 10 * time.Second
-	return child, nil
+// bench is one run under way.
+type bench struct {
+	benchCommand
+	*rig
+	figures benchFigures
 }
-
-func (b *bench) start(child *exec.Cmd) error {
-	if err := child.Start(); err != nil {
-		return err
-	}
-	b.children = append(b.children, child)
-	return nil
-}
-
-// stop ends the children, the server first, and removes what they wrote.
-func (b *bench) stop() {
-	slices.Reverse(b.children)
-	for _, child := range b.children {
-		_ = child.Process.Signal(syscall.SIGTERM)
-		_ = child.Wait()
-	}
-	if b.db != nil {
-		_ = b.db.Close(context.Background())
-	}
-	if b.postgres != nil {
-		if err := b.postgres.Stop(); err != nil {
-			fmt.Fprintln(b.log, "hooktrail: stop Postgres:", err)
-		}
-	}
-	if err := os.RemoveAll(b.dir); err != nil {
-		fmt.Fprintln(b.log, "hooktrail: remove the measurement's directory:", err)
-	}
-}
-
-func (b *bench) say(format string, args ...any) { fmt.Fprintf(b.log, format+"\n", args...) }
 
 // measure runs the measurements one after the other.
 func (b *bench) measure(ctx context.Context) (err error) {
@@ -346,47 +199,6 @@ func (b *bench) subscribe(ctx context.Context, eventType string) error {
 	}, nil)
 }
 
-// arrivals waits until the receiver has got n events since its last reset.
-func (b *bench) arrivals(ctx context.Context, n int) (benchStatistics, error) {
-	for {
-		var seen benchStatistics
-		if err := b.receiver.call(ctx, http.MethodGet, "/statistics", nil, &seen); err != nil {
-			return seen, err
-		}
-		if seen.Count >= int64(n) {
-			return seen, nil
-		}
-		select {
-		case <-ctx.Done():
-			return seen, fmt.Errorf("only %d of %d events arrived: %w", seen.Count, n, ctx.Err())
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
-}
-
-// settle waits until nothing in the database changes any more: routing, views and deliveries have caught up.
-func (b *bench) settle(ctx context.Context) error {
-	const query = `SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint FROM pg_stat_user_tables`
-	var last int64 = -1
-	quiet := 0
-	for quiet < 3 {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(400 * time.Millisecond):
-		}
-		var changes int64
-		if err := b.db.QueryRow(ctx, query).Scan(&changes); err != nil {
-			return err
-		}
-		if quiet++; changes-last > 20 { // heartbeats go on
-			quiet = 0
-		}
-		last = changes
-	}
-	return nil
-}
-
 func (f benchFigures) print(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	fmt.Fprintf(table, "machine\t%s, hooktrail %s\n", f.Machine, f.Version)
@@ -397,8 +209,14 @@ func (f benchFigures) print(w io.Writer) error {
 	fmt.Fprintf(table, "delivered/limit\t%.2f\n", f.DeliveryRatio)
 	for _, callers := range slices.Sorted(maps.Keys(f.SingleDelivered)) {
 		s := f.SingleDelivered[callers]
-		fmt.Fprintf(table, "delivered, appended one by one by %s callers\t%.0f/s, p99 of the call %.1f ms, %.0f bytes an event\n",
-			callers, s.DeliveredPerS, s.CallP99MS, s.DBBytesPerEvent)
+		fmt.Fprintf(
+			table,
+			"delivered, appended one by one by %s callers\t%.0f/s, p99 of the call %.1f ms, %.0f bytes an event\n",
+			callers,
+			s.DeliveredPerS,
+			s.CallP99MS,
+			s.DBBytesPerEvent,
+		)
 	}
 	fmt.Fprintf(table, "delivered, ten endpoints an event\t%.0f/s\n", f.FanOutPerS)
 	fmt.Fprintf(table, "delivered, a subject an event\t%.0f/s, %.2f of that without\n", f.SubjectPerS, f.SubjectRatio)

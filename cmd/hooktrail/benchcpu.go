@@ -11,7 +11,8 @@ import (
 // userTick is the unit of processor times in /proc: USER_HZ is 100 on every Linux that Go runs on.
 const userTick = 10 * time.Millisecond
 
-// processorTime is what a process and those it started have used so far, ended ones included; 0 where /proc doesn't tell.
+// processorTime is what a process and those it started have used so far, ended ones included; 0 where /proc doesn't
+// tell.
 func processorTime(pid int) time.Duration {
 	used, _ := processStat(pid)
 	children, err := filepath.Glob("/proc/[0-9]*")
@@ -30,7 +31,8 @@ func processorTime(pid int) time.Duration {
 	return used
 }
 
-// processStat reads the processor time of one process, with that of children it has waited for, and its parent (proc(5)).
+// processStat reads the processor time of one process, with that of children it has waited for, and its parent
+// (proc(5)).
 func processStat(pid int) (used time.Duration, parent int) {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
@@ -62,14 +64,6 @@ func postmaster(dir string) int {
 
 // processors are the processor times of everything that takes part in a delivery.
 type processors struct{ Server, Postgres, Receiver, Generator time.Duration }
-
-func (b *bench) processors() processors {
-	own, _ := processStat(os.Getpid())
-	return processors{
-		Server: processorTime(b.server.Process.Pid), Postgres: processorTime(postmaster(filepath.Join(b.dir, postgresDir))),
-		Receiver: processorTime(b.receiving.Process.Pid), Generator: own,
-	}
-}
 
 // perDelivery is what was used since earlier, in microseconds a delivery.
 func (p processors) perDelivery(earlier processors, deliveries int) map[string]float64 {

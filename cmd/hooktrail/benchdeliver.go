@@ -1,15 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"fmt"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // benchRounds is how often deliveries and the limit take turns: the speed of a shared machine drifts, and what is to be
@@ -18,23 +12,6 @@ const benchRounds = 4
 
 // limitSlice is how long the limit is measured in each round.
 const limitSlice = 2500 * time.Millisecond
-
-// usage is what the database and the processes have used so far.
-type usage struct {
-	bytes            int64
-	tables           map[string]int64
-	cpu              processors
-	entries, commits float64
-}
-
-func (b *bench) usage(ctx context.Context) (u usage, err error) {
-	if u.bytes, u.tables, err = b.databaseBytes(ctx); err != nil {
-		return u, err
-	}
-	u.cpu = b.processors()
-	u.entries, u.commits, err = b.commits(ctx)
-	return u, err
-}
 
 // measureDeliveries measures deliveries and the limit in turns.
 func (b *bench) measureDeliveries(ctx context.Context) error {
@@ -143,8 +120,9 @@ func (b *bench) measureFanOut(ctx context.Context) error {
 // feedAhead is how many deliveries may be outstanding while events are fed.
 const feedAhead = 2000
 
-// deliver has events appended, feedBatch/times in a request, each of which arrives so many times, and counts at the receiver: the clock runs from the first
-// append to the last arrival. What is used is counted until nothing is left to be done.
+// deliver has events appended, feedBatch/times in a request, each of which arrives so many times, and counts at the
+// receiver: the clock runs from the first append to the last arrival. What is used is counted until nothing is left to
+// be done.
 func (b *bench) deliver(ctx context.Context, bodies [][]byte, events, times int, total *usage) (time.Duration, error) {
 	if err := b.receiver.call(ctx, http.MethodDelete, "/statistics", nil, nil); err != nil {
 		return 0, err
@@ -156,7 +134,15 @@ func (b *bench) deliver(ctx context.Context, bodies [][]byte, events, times int,
 	counting, stop := context.WithCancel(ctx)
 	defer stop()
 	started := time.Now()
-	if err := feed(ctx, b.api, bodies, feedBatch/times, events, feedAhead/times, b.countArrivals(counting, times)); err != nil {
+	if err := feed(
+		ctx,
+		b.api,
+		bodies,
+		feedBatch/times,
+		events,
+		feedAhead/times,
+		b.countArrivals(counting, times),
+	); err != nil {
 		return 0, err
 	}
 	seen, err := b.arrivals(ctx, events*times)
@@ -187,46 +173,4 @@ func (u *usage) add(before, after usage) {
 	for table, size := range after.tables {
 		u.tables[table] += size - before.tables[table]
 	}
-}
-
-// commits reads from the server's metrics how many entries it has appended in how many commits.
-func (b *bench) commits(ctx context.Context) (entries, commits float64, err error) {
-	resp, err := b.api.send(ctx, http.MethodGet, "/metrics", nil)
-	if err != nil {
-		return 0, 0, err
-	}
-	defer resp.Body.Close()
-	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
-		name, value, _ := strings.Cut(lines.Text(), " ")
-		switch name {
-		case "hooktrail_log_batch_entries_sum":
-			entries, err = strconv.ParseFloat(value, 64)
-		case "hooktrail_log_batch_entries_count":
-			commits, err = strconv.ParseFloat(value, 64)
-		}
-		if err != nil {
-			return 0, 0, fmt.Errorf("read the server's metrics: %w", err)
-		}
-	}
-	return entries, commits, nil
-}
-
-// databaseBytes is the size of the whole database, and of its tables with their indexes; partitions count as their parent.
-func (b *bench) databaseBytes(ctx context.Context) (whole int64, tables map[string]int64, err error) {
-	const query = `
-		SELECT coalesce(i.inhparent::regclass::text, c.relname), sum(pg_total_relation_size(c.oid))::bigint
-		  FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid
-		 WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace GROUP BY 1`
-	rows, err := b.db.Query(ctx, query) //nolint:rowserrcheck // pgx.ForEachRow checks it
-	if err != nil {
-		return 0, nil, err
-	}
-	tables = map[string]int64{}
-	var table string
-	var size int64
-	if _, err := pgx.ForEachRow(rows, []any{&table, &size}, func() error { tables[table] = size; return nil }); err != nil {
-		return 0, nil, err
-	}
-	err = b.db.QueryRow(ctx, `SELECT pg_database_size(current_database())`).Scan(&whole)
-	return whole, tables, err
 }

@@ -33,7 +33,9 @@ func (b *bench) measureLimit(ctx context.Context, d time.Duration) (requests int
 	if err != nil {
 		return 0, 0, err
 	}
-	guard := webhook.NewGuard(webhook.GuardConfig{Allow: []webhook.EgressRule{{Prefix: netip.MustParsePrefix("127.0.0.0/8")}}})
+	guard := webhook.NewGuard(
+		webhook.GuardConfig{Allow: []webhook.EgressRule{{Prefix: netip.MustParsePrefix("127.0.0.0/8")}}},
+	)
 	sender, err := webhook.NewSender(webhook.SenderConfig{Guard: guard})
 	if err != nil {
 		return 0, 0, err

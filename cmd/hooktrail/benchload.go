@@ -22,8 +22,13 @@ const benchEventBytes = 1024
 // benchData makes one event's data: an order as a shop would send it, exactly benchEventBytes long, so that compression
 // meets what it meets in use. sentAt, in nanoseconds, lets the receiver tell the latency.
 func benchData(random *rand.Rand, sentAt int64) []byte {
-	b := fmt.Appendf(make([]byte, 0, benchEventBytes), `{"sent_ns":%d,"order_id":"%016x","customer":"%08x","currency":"EUR","lines":[`,
-		sentAt, random.Uint64(), random.Uint32())
+	b := fmt.Appendf(
+		make([]byte, 0, benchEventBytes),
+		`{"sent_ns":%d,"order_id":"%016x","customer":"%08x","currency":"EUR","lines":[`,
+		sentAt,
+		random.Uint64(),
+		random.Uint32(),
+	)
 	for len(b) < benchEventBytes-180 {
 		b = fmt.Appendf(b, `{"sku":"%08X","description":"%s","quantity":%d,"unit_price":%d.%02d},`,
 			random.Uint32(), benchWords[random.IntN(len(benchWords))], 1+random.IntN(9), random.IntN(500), random.IntN(100))
@@ -142,8 +147,8 @@ func appendBodies(eventType string, perBody int) (path string, bodies [][]byte) 
 // feedBatch is how many deliveries a request of feed leads to.
 const feedBatch = 100
 
-// feedBodies makes the requests of perBody events that feed sends in turn: before the clock runs, since a producer's work
-// isn't measured.
+// feedBodies makes the requests of perBody events that feed sends in turn: before the clock runs, since a producer's
+// work isn't measured.
 func feedBodies(eventType string, perBody int) [][]byte {
 	random := rand.New(rand.NewPCG(4, 5)) //nolint:gosec // the same events in every run
 	bodies := make([][]byte, 10_000/perBody)

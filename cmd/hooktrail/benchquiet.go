@@ -46,27 +46,6 @@ func (b *bench) measureQuiet(ctx context.Context) (err error) {
 	return nil
 }
 
-// activity is what processes and database have done so far.
-type activity struct {
-	cpu                processors
-	transactions, rows float64
-}
-
-func (b *bench) activity(ctx context.Context) (a activity, err error) {
-	// Backends report their counts at most once a second.
-	select {
-	case <-ctx.Done():
-		return a, ctx.Err()
-	case <-time.After(1500 * time.Millisecond):
-	}
-	const query = `
-		SELECT xact_commit, tup_inserted + tup_updated + tup_deleted FROM pg_stat_database
-		 WHERE datname = current_database()`
-	a.cpu = b.processors()
-	err = b.db.QueryRow(ctx, query).Scan(&a.transactions, &a.rows)
-	return a, err
-}
-
 // measureLatency appends at a steady pace and asks the receiver when the events came: p50 and p99, in milliseconds.
 func (b *bench) measureLatency(ctx context.Context, perSecond, seconds int) (p50, p99 float64, err error) {
 	if err := b.receiver.call(ctx, http.MethodDelete, "/statistics", nil, nil); err != nil {

@@ -36,7 +36,10 @@ func (f apiFlags) client() (*apiClient, error) {
 		}
 		b, err := os.ReadFile(filepath.Join(dir, operatorKeyFile))
 		if err != nil {
-			return nil, usagef("no API key: set HOOKTRAIL_API_KEY, or HOOKTRAIL_DATA_DIR to the server's data directory (%v)", err)
+			return nil, usagef(
+				"no API key: set HOOKTRAIL_API_KEY, or HOOKTRAIL_DATA_DIR to the server's data directory (%v)",
+				err,
+			)
 		}
 		key = strings.TrimSpace(string(b))
 	}

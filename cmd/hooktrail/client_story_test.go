@@ -34,10 +34,13 @@ type clientStory struct {
 // as is a client with the key of a role.
 func (s *clientStory) as(role string) *client.ClientWithResponses {
 	s.t.Helper()
-	c, err := client.NewClientWithResponses("http://"+s.address, client.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
-		r.Header.Set("Authorization", "Bearer "+s.keys[role])
-		return nil
-	}))
+	c, err := client.NewClientWithResponses(
+		"http://"+s.address,
+		client.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
+			r.Header.Set("Authorization", "Bearer "+s.keys[role])
+			return nil
+		}),
+	)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -55,7 +58,12 @@ func must[T answered](t testing.TB, status int) func(T, error) T {
 			t.Fatal(err)
 		}
 		if answer.StatusCode() != status {
-			t.Fatalf("status %d, want %d: %s", answer.StatusCode(), status, reflect.ValueOf(answer).Elem().FieldByName("Body").Bytes())
+			t.Fatalf(
+				"status %d, want %d: %s",
+				answer.StatusCode(),
+				status,
+				reflect.ValueOf(answer).Elem().FieldByName("Body").Bytes(),
+			)
 		}
 		return answer
 	}
@@ -64,7 +72,7 @@ func must[T answered](t testing.TB, status int) func(T, error) T {
 // TestStory_GeneratedClient does what a tenant's first day holds, and looks at the end whether a secret got out.
 func TestStory_GeneratedClient(t *testing.T) {
 	t.Parallel()
-	s := &clientStory{program: newProgram(t), tenant: "acme", secrets: map[string]string{}, keys: map[string]string{}}
+	s := &clientStory{program: newStandalone(t), tenant: "acme", secrets: map[string]string{}, keys: map[string]string{}}
 	s.receiver = newReceiver(t, func(int) int {
 		if s.refuse() {
 			return http.StatusBadGateway
@@ -96,12 +104,31 @@ func TestStory_GeneratedClient(t *testing.T) {
 // makeTenant makes a tenant and a key of each role.
 func (s *clientStory) makeTenant() {
 	t, ctx, operator := s.t, s.t.Context(), s.as("operator")
-	must[*client.CreateTenantResponse](t, 201)(operator.CreateTenantWithResponse(ctx, nil, client.TenantRequest{Id: s.tenant}))
+	must[*client.CreateTenantResponse](
+		t,
+		201,
+	)(
+		operator.CreateTenantWithResponse(ctx, nil, client.TenantRequest{Id: s.tenant}),
+	)
 	for _, role := range []string{"admin", "producer", "auditor", "privacy"} {
-		made := must[*client.CreateKeyResponse](t, 201)(operator.CreateKeyWithResponse(ctx, s.tenant, nil, client.KeyRequest{Role: role, Name: role}))
+		made := must[*client.CreateKeyResponse](
+			t,
+			201,
+		)(
+			operator.CreateKeyWithResponse(ctx, s.tenant, nil, client.KeyRequest{Role: role, Name: role}),
+		)
 		s.keys[role] = *made.JSON201.Key
 	}
-	made := must[*client.CreateInstanceKeyResponse](t, 201)(operator.CreateInstanceKeyWithResponse(ctx, nil, client.CreateInstanceKeyJSONRequestBody{Role: "monitor", Name: "monitor"}))
+	made := must[*client.CreateInstanceKeyResponse](
+		t,
+		201,
+	)(
+		operator.CreateInstanceKeyWithResponse(
+			ctx,
+			nil,
+			client.CreateInstanceKeyJSONRequestBody{Role: "monitor", Name: "monitor"},
+		),
+	)
 	s.keys["monitor"] = *made.JSON201.Key
 }
 
@@ -114,12 +141,32 @@ func (s *clientStory) configure() client.Endpoint {
 	}
 	s.secrets["header's value"] = "header-secret-4fd1b08c"
 	must[*client.CreateEndpointResponse](t, 403)(s.as("producer").CreateEndpointWithResponse(ctx, s.tenant, nil, request))
-	endpoint := must[*client.CreateEndpointResponse](t, 201)(admin.CreateEndpointWithResponse(ctx, s.tenant, nil, request)).JSON201
+	endpoint := must[*client.CreateEndpointResponse](
+		t,
+		201,
+	)(
+		admin.CreateEndpointWithResponse(ctx, s.tenant, nil, request),
+	).JSON201
 	s.secrets["signing key"] = *endpoint.SigningKey
-	must[*client.CreateSubscriptionResponse](t, 201)(admin.CreateSubscriptionWithResponse(ctx, s.tenant, nil, client.SubscriptionRequest{
-		EndpointId: endpoint.Id, EventTypes: []string{"offer.*"},
-	}))
-	made := must[*client.CreateKeyResponse](t, 201)(admin.CreateKeyWithResponse(ctx, s.tenant, nil, client.KeyRequest{Role: "receiver", Name: "receiver", EndpointId: &endpoint.Id}))
+	must[*client.CreateSubscriptionResponse](
+		t,
+		201,
+	)(
+		admin.CreateSubscriptionWithResponse(ctx, s.tenant, nil, client.SubscriptionRequest{
+			EndpointId: endpoint.Id, EventTypes: []string{"offer.*"},
+		}),
+	)
+	made := must[*client.CreateKeyResponse](
+		t,
+		201,
+	)(
+		admin.CreateKeyWithResponse(
+			ctx,
+			s.tenant,
+			nil,
+			client.KeyRequest{Role: "receiver", Name: "receiver", EndpointId: &endpoint.Id},
+		),
+	)
 	s.keys["receiver"] = *made.JSON201.Key
 	for role, key := range s.keys {
 		s.secrets[role+" key"] = key
@@ -136,13 +183,23 @@ func (s *clientStory) appendEvents() int64 {
 		if key != "" {
 			params.IdempotencyKey = &key
 		}
-		return must[*client.AppendEventResponse](t, status)(producer.AppendEventWithBodyWithResponse(ctx, s.tenant, params, "application/json", strings.NewReader(body)))
+		return must[*client.AppendEventResponse](
+			t,
+			status,
+		)(
+			producer.AppendEventWithBodyWithResponse(ctx, s.tenant, params, "application/json", strings.NewReader(body)),
+		)
 	}
 	const once, other = `{"type":"offer.issued","data":{"n":1}}`, `{"type":"offer.issued","data":{"n":2}}`
 	first := post(201, "once", once)
 	again := post(201, "once", once)
 	if again.HTTPResponse.Header.Get("Idempotency-Replayed") != "true" || !bytes.Equal(first.Body, again.Body) {
-		t.Errorf("the repetition got %s (replayed %q), the first %s", again.Body, again.HTTPResponse.Header.Get("Idempotency-Replayed"), first.Body)
+		t.Errorf(
+			"the repetition got %s (replayed %q), the first %s",
+			again.Body,
+			again.HTTPResponse.Header.Get("Idempotency-Replayed"),
+			first.Body,
+		)
 	}
 	if p := post(409, "once", other).ApplicationproblemJSON409; p.Code != "idempotency_mismatch" {
 		t.Errorf("another body under the same key: %s", p.Code)
@@ -153,13 +210,25 @@ func (s *clientStory) appendEvents() int64 {
 	}
 	post(409, "", strings.Replace(own, `"n":3`, `"n":4`, 1))
 
-	batch := client.EventsRequest{Events: []client.EventRequest{{Type: "offer.issued", Data: 5}, {Type: "offer.issued", Data: "six"}}}
-	made := must[*client.AppendEventsResponse](t, 201)(producer.AppendEventsWithResponse(ctx, s.tenant, nil, batch)).JSON201.Items
+	batch := client.EventsRequest{
+		Events: []client.EventRequest{{Type: "offer.issued", Data: 5}, {Type: "offer.issued", Data: "six"}},
+	}
+	made := must[*client.AppendEventsResponse](
+		t,
+		201,
+	)(
+		producer.AppendEventsWithResponse(ctx, s.tenant, nil, batch),
+	).JSON201.Items
 	if len(made) != 2 || made[1].Sequence != made[0].Sequence+1 {
 		t.Errorf("a batch got %+v", made)
 	}
 	lines := other + "\n" + strings.Replace(other, "issued", "withdrawn", 1) + "\n"
-	made = must[*client.AppendEventsResponse](t, 201)(producer.AppendEventsWithBodyWithResponse(ctx, s.tenant, nil, "application/x-ndjson", strings.NewReader(lines))).JSON201.Items
+	made = must[*client.AppendEventsResponse](
+		t,
+		201,
+	)(
+		producer.AppendEventsWithBodyWithResponse(ctx, s.tenant, nil, "application/x-ndjson", strings.NewReader(lines)),
+	).JSON201.Items
 	return made[len(made)-1].Sequence
 }
 
@@ -179,13 +248,24 @@ func (s *clientStory) walkPages(endpoint client.Endpoint, last int64) {
 			break
 		}
 	}
-	if len(sequences) != storyEvents || !slices.IsSorted(sequences) || len(slices.Compact(slices.Clone(sequences))) != storyEvents {
+	if len(sequences) != storyEvents || !slices.IsSorted(sequences) ||
+		len(slices.Compact(slices.Clone(sequences))) != storyEvents {
 		t.Errorf("pages of two yield the events %v", sequences)
 	}
-	eventually(t, 20*time.Second, "all is delivered", func() bool { return len(s.deliveriesIn("succeeded")) == storyEvents })
+	eventually(
+		t,
+		20*time.Second,
+		"all is delivered",
+		func() bool { return len(s.deliveriesIn("succeeded")) == storyEvents },
+	)
 	var ids []string
 	for params := (client.ListDeliveriesParams{Limit: &limit, EndpointId: &endpoint.Id}); ; {
-		page := must[*client.ListDeliveriesResponse](t, 200)(auditor.ListDeliveriesWithResponse(ctx, s.tenant, &params)).JSON200
+		page := must[*client.ListDeliveriesResponse](
+			t,
+			200,
+		)(
+			auditor.ListDeliveriesWithResponse(ctx, s.tenant, &params),
+		).JSON200
 		for _, d := range page.Items {
 			ids = append(ids, d.Id.String())
 		}
@@ -203,7 +283,12 @@ func (s *clientStory) deliveriesIn(status string) []client.Delivery {
 	s.t.Helper()
 	in, limit := client.ListDeliveriesParamsStatus(status), int64(100)
 	params := &client.ListDeliveriesParams{Status: &in, Limit: &limit}
-	return must[*client.ListDeliveriesResponse](s.t, 200)(s.as("auditor").ListDeliveriesWithResponse(s.t.Context(), s.tenant, params)).JSON200.Items
+	return must[*client.ListDeliveriesResponse](
+		s.t,
+		200,
+	)(
+		s.as("auditor").ListDeliveriesWithResponse(s.t.Context(), s.tenant, params),
+	).JSON200.Items
 }
 
 // readAttempts finds for each delivery the body that the receiver got.
@@ -214,11 +299,21 @@ func (s *clientStory) readAttempts() {
 		got[r.ID] = r.Body
 	}
 	for _, d := range s.deliveriesIn("succeeded") {
-		attempts := must[*client.ListAttemptsResponse](t, 200)(auditor.ListAttemptsWithResponse(ctx, s.tenant, d.Id, nil)).JSON200.Items
+		attempts := must[*client.ListAttemptsResponse](
+			t,
+			200,
+		)(
+			auditor.ListAttemptsWithResponse(ctx, s.tenant, d.Id, nil),
+		).JSON200.Items
 		if len(attempts) != 1 || attempts[0].Request == nil || *attempts[0].Outcome != "succeeded" {
 			t.Fatalf("delivery %s has the attempts %+v", d.Id, attempts)
 		}
-		body := must[*client.GetAttemptBodyResponse](t, 200)(auditor.GetAttemptBodyWithResponse(ctx, s.tenant, d.Id, 1, nil)).Body
+		body := must[*client.GetAttemptBodyResponse](
+			t,
+			200,
+		)(
+			auditor.GetAttemptBodyWithResponse(ctx, s.tenant, d.Id, 1, nil),
+		).Body
 		sum := sha256.Sum256(body)
 		if hex.EncodeToString(sum[:]) != attempts[0].Request.BodySha256 || string(body) != got[d.EventId] {
 			t.Errorf("delivery %s: the body is told as %s, was received as %s", d.Id, body, got[d.EventId])
@@ -229,7 +324,13 @@ func (s *clientStory) readAttempts() {
 // deadLetter appends an event that the receiver refuses to the end of the schedule.
 func (s *clientStory) deadLetter() client.Delivery {
 	t := s.t
-	must[*client.AppendEventResponse](t, 201)(s.as("producer").AppendEventWithResponse(t.Context(), s.tenant, nil, client.EventRequest{Type: "offer.expired", Data: true}))
+	must[*client.AppendEventResponse](
+		t,
+		201,
+	)(
+		s.as("producer").
+			AppendEventWithResponse(t.Context(), s.tenant, nil, client.EventRequest{Type: "offer.expired", Data: true}),
+	)
 	eventually(t, 20*time.Second, "a delivery is dead", func() bool { return len(s.deliveriesIn("dead")) == 1 })
 	dead := s.deliveriesIn("dead")[0]
 	if dead.Attempts != 2 {
@@ -241,13 +342,34 @@ func (s *clientStory) deadLetter() client.Delivery {
 // redrive sets the dead delivery going again, which only a dead one can be.
 func (s *clientStory) redrive(dead client.Delivery) {
 	t, ctx, admin := s.t, s.t.Context(), s.as("admin")
-	redriven, err := admin.RedriveDeliveryWithResponse(ctx, s.tenant, dead.Id, nil, client.RedriveDeliveryJSONRequestBody{})
+	redriven, err := admin.RedriveDeliveryWithResponse(
+		ctx,
+		s.tenant,
+		dead.Id,
+		nil,
+		client.RedriveDeliveryJSONRequestBody{},
+	)
 	if err != nil || redriven.StatusCode()/100 != 2 {
 		t.Fatalf("redrive: %v %s", err, redriven.Body)
 	}
-	eventually(t, 20*time.Second, "the redriven delivery succeeded", func() bool { return len(s.deliveriesIn("succeeded")) == storyEvents+1 })
-	must[*client.RedriveDeliveryResponse](t, 409)(admin.RedriveDeliveryWithResponse(ctx, s.tenant, dead.Id, nil, client.RedriveDeliveryJSONRequestBody{}))
-	then := must[*client.GetDeliveryResponse](t, 200)(admin.GetDeliveryWithResponse(ctx, s.tenant, dead.Id, &client.GetDeliveryParams{AsOfSequence: &dead.UpdatedSequence}))
+	eventually(
+		t,
+		20*time.Second,
+		"the redriven delivery succeeded",
+		func() bool { return len(s.deliveriesIn("succeeded")) == storyEvents+1 },
+	)
+	must[*client.RedriveDeliveryResponse](
+		t,
+		409,
+	)(
+		admin.RedriveDeliveryWithResponse(ctx, s.tenant, dead.Id, nil, client.RedriveDeliveryJSONRequestBody{}),
+	)
+	then := must[*client.GetDeliveryResponse](
+		t,
+		200,
+	)(
+		admin.GetDeliveryWithResponse(ctx, s.tenant, dead.Id, &client.GetDeliveryParams{AsOfSequence: &dead.UpdatedSequence}),
+	)
 	if then.JSON200.Status != "dead" {
 		t.Errorf("as of %d the delivery was %s", dead.UpdatedSequence, then.JSON200.Status)
 	}
@@ -259,11 +381,27 @@ func (s *clientStory) changeEndpoint(before client.Endpoint) {
 	now := must[*client.GetEndpointResponse](t, 200)(admin.GetEndpointWithResponse(ctx, s.tenant, before.Id, nil))
 	tag, name, other := now.HTTPResponse.Header.Get("ETag"), "renamed", "lost"
 	patch := func(status int, name *string) *client.UpdateEndpointResponse {
-		return must[*client.UpdateEndpointResponse](t, status)(admin.UpdateEndpointWithApplicationMergePatchPlusJSONBodyWithResponse(ctx, s.tenant, before.Id, &client.UpdateEndpointParams{IfMatch: &tag}, client.EndpointPatch{Name: name}))
+		return must[*client.UpdateEndpointResponse](
+			t,
+			status,
+		)(
+			admin.UpdateEndpointWithApplicationMergePatchPlusJSONBodyWithResponse(
+				ctx,
+				s.tenant,
+				before.Id,
+				&client.UpdateEndpointParams{IfMatch: &tag},
+				client.EndpointPatch{Name: name},
+			),
+		)
 	}
 	changed := patch(200, &name).JSON200
 	patch(412, &other)
-	rotated := must[*client.RotateEndpointKeyResponse](t, 200)(admin.RotateEndpointKeyWithResponse(ctx, s.tenant, before.Id, nil, client.RotateEndpointKeyJSONRequestBody{}))
+	rotated := must[*client.RotateEndpointKeyResponse](
+		t,
+		200,
+	)(
+		admin.RotateEndpointKeyWithResponse(ctx, s.tenant, before.Id, nil, client.RotateEndpointKeyJSONRequestBody{}),
+	)
 	s.secrets["rotated signing key"] = *rotated.JSON200.SigningKey
 	for at, want := range map[string]string{
 		fmt.Sprint("sequence ", changed.UpdatedSequence-1): before.Name, fmt.Sprint("sequence ", changed.UpdatedSequence): name,
@@ -277,7 +415,12 @@ func (s *clientStory) changeEndpoint(before client.Endpoint) {
 			moment, _ := time.Parse(time.RFC3339Nano, strings.TrimPrefix(at, "time "))
 			params.AsOf = &moment
 		}
-		if got := must[*client.GetEndpointResponse](t, 200)(admin.GetEndpointWithResponse(ctx, s.tenant, before.Id, params)).JSON200; got.Name != want {
+		if got := must[*client.GetEndpointResponse](
+			t,
+			200,
+		)(
+			admin.GetEndpointWithResponse(ctx, s.tenant, before.Id, params),
+		).JSON200; got.Name != want {
 			t.Errorf("as of %s the endpoint is %q, want %q", at, got.Name, want)
 		}
 	}
@@ -352,8 +495,8 @@ func (s *clientStory) readMetrics() {
 	}
 }
 
-// noSecretGotOut looks for every secret where none may be: in what the process printed, in what it answers to every kind of
-// reading, and in its Postgres' log.
+// noSecretGotOut looks for every secret where none may be: in what the process printed, in what it answers to every
+// kind of reading, and in its Postgres' log.
 func (s *clientStory) noSecretGotOut() {
 	t := s.t
 	master, err := os.ReadFile(filepath.Join(s.dir, masterKeyFile))
@@ -399,13 +542,29 @@ func (s *clientStory) readings() []string {
 	s.t.Helper()
 	base := "/v1/tenants/" + s.tenant
 	paths := []string{
-		"/metrics", "/readyz", "/v1/keys?limit=1000", "/v1/tenants", "/v1/whoami", base, base + "/keys", base + "/events?limit=1000",
-		base + "/endpoints", base + "/subscriptions", base + "/deliveries?limit=1000", base + "/log?limit=1000",
+		"/metrics",
+		"/readyz",
+		"/v1/keys?limit=1000",
+		"/v1/tenants",
+		"/v1/whoami",
+		base,
+		base + "/keys",
+		base + "/events?limit=1000",
+		base + "/endpoints",
+		base + "/subscriptions",
+		base + "/deliveries?limit=1000",
+		base + "/log?limit=1000",
 	}
 	for _, d := range s.deliveriesIn("succeeded") {
-		paths = append(paths, base+"/deliveries/"+d.Id.String(), base+"/deliveries/"+d.Id.String()+"/attempts",
-			base+"/deliveries/"+d.Id.String()+"/attempts/1/body", base+"/events/"+d.EventId, base+"/events/"+d.EventId+"/routing",
-			base+"/endpoints/"+d.EndpointId.String())
+		paths = append(
+			paths,
+			base+"/deliveries/"+d.Id.String(),
+			base+"/deliveries/"+d.Id.String()+"/attempts",
+			base+"/deliveries/"+d.Id.String()+"/attempts/1/body",
+			base+"/events/"+d.EventId,
+			base+"/events/"+d.EventId+"/routing",
+			base+"/endpoints/"+d.EndpointId.String(),
+		)
 	}
 	return paths
 }

@@ -16,17 +16,21 @@ import (
 // reopenEvery is how often a closed server looks whether the newest copy of its database is back.
 const reopenEvery = time.Second
 
-// openWhole opens the log. While the database is an older copy of the one that this node knows, nothing is appended, routed,
-// folded, delivered or signed: the server answers every request with 503, as it does where the copy is put under it while it
-// runs, and goes on when the newest copy is back or the loss is accepted.
-// baseEnded is closed when what the log needs has ended.
+// openWhole opens the log. While the database is an older copy of the one that this node knows, nothing is appended,
+// routed, folded, delivered or signed: the server answers every request with 503, as it does where the copy is put
+// under it while it runs, and goes on when the newest copy is back or the loss is accepted. baseEnded is closed when
+// what the log needs has ended.
 func (s *server) openWhole(ctx context.Context, baseEnded <-chan struct{}) error {
 	err := s.open(ctx)
 	if !errors.Is(err, eventlog.ErrReplaced) {
 		return err
 	}
-	s.log.ErrorContext(ctx, "closed: put the newest copy of the database back, or stop this server and run hooktrail recover",
-		slog.String("address", "http://"+s.listener.Addr().String()), slog.Any("error", err))
+	s.log.ErrorContext(
+		ctx,
+		"closed: put the newest copy of the database back, or stop this server and run hooktrail recover",
+		slog.String("address", "http://"+s.listener.Addr().String()),
+		slog.Any("error", err),
+	)
 	web := &http.Server{Handler: closedHandler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute}
 	ended := make(chan error, 1)
 	go func() { ended <- web.Serve(s.listener) }()
@@ -61,7 +65,12 @@ func closedHandler() http.Handler {
 			w.Header().Set("Retry-After", "1")
 			w.WriteHeader(http.StatusServiceUnavailable)
 			_ = json.NewEncoder(w).Encode(map[string]any{ // who doesn't read the answer misses it
-				"title": http.StatusText(http.StatusServiceUnavailable), "status": http.StatusServiceUnavailable, "code": code, "detail": detail,
+				"title": http.StatusText(
+					http.StatusServiceUnavailable,
+				),
+				"status": http.StatusServiceUnavailable,
+				"code":   code,
+				"detail": detail,
 			})
 		}
 	}
@@ -71,6 +80,9 @@ func closedHandler() http.Handler {
 		_, _ = w.Write([]byte(`{"status":"ok"}` + "\n"))
 	})
 	mux.Handle("GET /readyz", refuse("not_ready", "This node can't append or serve: its log says why, and what to do."))
-	mux.Handle("/", refuse("unavailable", "The log can't be reached at the moment. Try again later, with the same Idempotency-Key."))
+	mux.Handle(
+		"/",
+		refuse("unavailable", "The log can't be reached at the moment. Try again later, with the same Idempotency-Key."),
+	)
 	return mux
 }

@@ -34,12 +34,16 @@ func newCloudReceiver(t testing.TB) *cloudReceiver {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler, err := cloudevents.NewHTTPReceiveHandler(t.Context(), protocol, func(_ context.Context, e cloudevents.Event) error {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.events[e.ID()] = e
-		return e.Validate()
-	})
+	handler, err := cloudevents.NewHTTPReceiveHandler(
+		t.Context(),
+		protocol,
+		func(_ context.Context, e cloudevents.Event) error {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.events[e.ID()] = e
+			return e.Validate()
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,8 +58,8 @@ func (r *cloudReceiver) all() map[string]cloudevents.Event {
 	return maps.Clone(r.events)
 }
 
-// TestStory_CloudEventsSDK: what the CloudEvents SDK's client sends in each mode arrives at the SDK's receiver, in binary
-// and in structured mode, with the same attributes, extensions and data.
+// TestStory_CloudEventsSDK: what the CloudEvents SDK's client sends in each mode arrives at the SDK's receiver, in
+// binary and in structured mode, with the same attributes, extensions and data.
 func TestStory_CloudEventsSDK(t *testing.T) {
 	t.Parallel()
 	p := newProgram(t)
@@ -92,8 +96,8 @@ func TestStory_CloudEventsSDK(t *testing.T) {
 	})
 }
 
-// cloudStoryEvents have what a mode could lose: other scripts, spaces, percent signs and quotes in attributes, extensions of
-// all types that CloudEvents has, data of every JSON type, and no data.
+// cloudStoryEvents have what a mode could lose: other scripts, spaces, percent signs and quotes in attributes,
+// extensions of all types that CloudEvents has, data of every JSON type, and no data.
 func cloudStoryEvents(t testing.TB) []cloudevents.Event {
 	t.Helper()
 	var events []cloudevents.Event
@@ -131,7 +135,10 @@ func (p *program) sendCloudEvents(events []cloudevents.Event) {
 	t := p.t
 	t.Helper()
 	target := "http://" + p.address + "/v1/tenants/default/events"
-	protocol, err := cloudevents.NewHTTP(cloudevents.WithTarget(target), cehttp.WithHeader("Authorization", "Bearer "+p.key))
+	protocol, err := cloudevents.NewHTTP(
+		cloudevents.WithTarget(target),
+		cehttp.WithHeader("Authorization", "Bearer "+p.key),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +196,14 @@ func sameCloudEvent(t testing.TB, mode string, got, want cloudevents.Event) {
 	t.Helper()
 	attributes := func(e cloudevents.Event) [8]string {
 		return [8]string{
-			e.SpecVersion(), e.ID(), e.Source(), e.Type(), e.Subject(), e.DataSchema(), e.DataContentType(), e.Time().UTC().Format(time.RFC3339Nano),
+			e.SpecVersion(),
+			e.ID(),
+			e.Source(),
+			e.Type(),
+			e.Subject(),
+			e.DataSchema(),
+			e.DataContentType(),
+			e.Time().UTC().Format(time.RFC3339Nano),
 		}
 	}
 	if attributes(got) != attributes(want) {

@@ -5,18 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"net"
-	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/jackc/pgx/v5"
-
-	"github.com/hooktrail/hooktrail/migrations/migratetest"
 )
 
 // TestRun_Mistakes: what is wrong with a command line is said in a sentence that tells what to do, with the exit code for
@@ -122,154 +116,26 @@ func TestRun_OpenAPIAndVersion(t *testing.T) {
 	}
 }
 
-// TestStory_FirstDay: an operator starts without configuration, uses the key that is printed once, and meets the egress
-// guard; a second server on the same directory is refused.
-func TestStory_FirstDay(t *testing.T) {
+// TestAnnounceKey: only a terminal is shown the key.
+func TestAnnounceKey(t *testing.T) {
 	t.Parallel()
-	p := newProgram(t, "HOOKTRAIL_ADMIN_KEY=", "HOOKTRAIL_EGRESS_ALLOW=")
-	p.start()
-	kept := filepath.Join(p.dir, operatorKeyFile)
-	text, err := os.ReadFile(kept)
+	var log bytes.Buffer
+	if err := announceKey(&log, "/data/operator.key", "ht_secret"); err != nil || strings.Contains(log.String(), "ht_secret") ||
+		!strings.Contains(log.String(), "/data/operator.key") {
+		t.Errorf("a log is told %q, %v", log.String(), err)
+	}
+	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.key = strings.TrimSpace(string(text))
-	if strings.Count(p.output.String(), p.key) != 1 {
-		t.Errorf("the operator key isn't printed once:\n%s", p.output.String())
-	}
-	for _, name := range []string{operatorKeyFile, masterKeyFile} {
-		if info, err := os.Stat(filepath.Join(p.dir, name)); err != nil || info.Mode().Perm() != 0o600 {
-			t.Errorf("%s: %v, %v", name, info.Mode(), err)
-		}
-	}
-
-	second := binary(t.Context(), "serve", "--data-dir", p.dir, "--listen", "127.0.0.1:0")
-	if out, err := second.CombinedOutput(); second.ProcessState.ExitCode() != exitFailed || !strings.Contains(string(out), "HOOKTRAIL_DATA_DIR") {
-		t.Errorf("a second server on the directory: %v\n%s", err, out)
-	}
-	p.keysAndTail()
-	p.refusedAddress()
-
-	before := len(p.output.String())
-	p.stop()
-	p.start()
-	if again := p.output.String()[before:]; strings.Contains(again, p.key) || strings.Contains(again, "operator key") {
-		t.Errorf("the second start tells of the operator key:\n%s", again)
-	}
-	p.do("GET", "/v1/whoami", nil, nil)
-}
-
-// keysAndTail uses the tools of an operator against the running server, with the key that they find in the directory.
-func (p *program) keysAndTail() {
-	t := p.t
-	server := []string{"--url", "http://" + p.address, "--data-dir", p.dir}
-	with := func(args ...string) []string { return append(args, server...) }
-	made := strings.TrimSpace(tool(t, with("keys", "create", "--role", "producer", "--name", "billing")...))
-	producer := newClient("http://"+p.address, made)
-	var who struct{ ID, Role string }
-	if err := producer.call(t.Context(), "GET", "/v1/whoami", nil, &who); err != nil || who.Role != "producer" {
-		t.Fatalf("the key that was made: %+v, %v", who, err)
-	}
-	list := tool(t, with("keys", "list")...)
-	row := regexp.MustCompile(`(?m)^(\S+)\s+producer\s+billing\s`).FindStringSubmatch(list)
-	if row == nil || strings.Contains(list, made) {
-		t.Fatalf("hooktrail keys list prints\n%s", list)
-	}
-	var event struct{ Sequence int64 }
-	if err := producer.call(t.Context(), "POST", "/v1/tenants/default/events", map[string]any{"type": "first.event", "data": 1}, &event); err != nil {
-		t.Fatal(err)
-	}
-	tool(t, with("keys", "revoke", row[1])...)
-	eventually(t, 10*time.Second, "the revoked key opens nothing", func() bool {
-		return producer.call(t.Context(), "GET", "/v1/whoami", nil, nil) != nil
-	})
-
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	var out, said lockedBuffer
-	ended := make(chan int, 1)
-	go func() { ended <- run(ctx, with("tail", "--from", "0"), process{stdout: &out, stderr: &said}) }()
-	eventually(t, 15*time.Second, "tail prints the whole log", func() bool { return strings.Contains(out.String(), `"key.revoked"`) })
-	cancel()
-	if code := <-ended; code != exitOK {
-		t.Errorf("an interrupted tail ends with %d: %s", code, said.String())
-	}
-	for i, line := range strings.Split(strings.TrimSpace(out.String()), "\n") {
-		var entry logEntry
-		if err := json.Unmarshal([]byte(line), &entry); err != nil || entry.Sequence != int64(i) {
-			t.Errorf("tail's line %d: %v: %s", i, err, line)
-		}
-	}
-}
-
-// refusedAddress: without HOOKTRAIL_EGRESS_ALLOW nothing reaches a receiver on this machine, and the attempt says why.
-func (p *program) refusedAddress() {
-	t := p.t
-	receiver := newReceiver(t, nil)
-	p.endpointTo(receiver.server.URL, map[string]any{"retry": map[string]any{"schedule": []string{"1h"}}})
-	p.do("POST", "/v1/tenants/default/events", map[string]any{"type": "second.event", "data": 2}, nil)
-	var page struct {
-		Items []struct{ Outcome, Error string }
-	}
-	eventually(t, 15*time.Second, "an attempt is recorded", func() bool {
-		all := p.deliveries()
-		if len(all) != 1 || all[0].Status != "retrying" {
-			return false
-		}
-		p.do("GET", "/v1/tenants/default/deliveries/"+all[0].ID+"/attempts", nil, &page)
-		return true
-	})
-	if len(page.Items) != 1 || page.Items[0].Outcome != "failed" || page.Items[0].Error != "address_refused" {
-		t.Errorf("the attempt is recorded as %+v", page.Items)
-	}
-	if n := len(receiver.all()); n != 0 {
-		t.Errorf("%d requests reached loopback", n)
-	}
-}
-
-// TestStory_Migrate: an empty database is refused with what to do, made ready by a role that may, and found ready by the
-// server's own role from then on.
-func TestStory_Migrate(t *testing.T) {
-	t.Parallel()
-	beside := migratetest.Open(t)
-	name := beside.Name + "_empty"
-	conn, err := pgx.Connect(t.Context(), beside.AdminURL)
+	defer r.Close()
+	defer w.Close()
+	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if _, err := conn.Exec(context.Background(), "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)"); err != nil {
-			t.Error(err)
-		}
-		_ = conn.Close(context.Background())
-	})
-	if _, err := conn.Exec(t.Context(), "CREATE DATABASE "+name); err != nil {
-		t.Fatal(err)
+	defer terminal.Close()
+	if isTerminal(w) || !isTerminal(terminal) {
+		t.Errorf("a pipe is a terminal: %v; a terminal is one: %v", isTerminal(w), isTerminal(terminal))
 	}
-	server, admin := named(t, beside.URL, name), named(t, beside.AdminURL, name)
-	migrate := []string{"migrate", "--data-dir", t.TempDir(), "--database-url", server}
-
-	var stdout, stderr bytes.Buffer
-	if code := run(t.Context(), migrate, process{stdout: &stdout, stderr: &stderr}); code != exitFailed || !strings.Contains(stderr.String(), "HOOKTRAIL_MIGRATE_URL") {
-		t.Errorf("migrate as the server's role: exit code %d: %s", code, &stderr)
-	}
-	for _, args := range [][]string{append(slices.Clone(migrate), "--migrate-url", admin), migrate} {
-		if out := tool(t, args...); out != "the schema is up to date\n" {
-			t.Errorf("hooktrail migrate prints %q", out)
-		}
-	}
-	if out := tool(t, append(slices.Clone(migrate), "--raise-format")...); !strings.Contains(out, "the log has format 1 already") {
-		t.Errorf("hooktrail migrate --raise-format prints %q", out)
-	}
-}
-
-// named is the URL of another database in the same cluster.
-func named(t testing.TB, databaseURL, name string) string {
-	t.Helper()
-	u, err := url.Parse(databaseURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	u.Path = "/" + name
-	return u.String()
 }

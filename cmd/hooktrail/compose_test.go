@@ -70,8 +70,12 @@ func TestCompose_PasswordsHaveNoDefault(t *testing.T) {
 func TestCompose_Postgres(t *testing.T) {
 	t.Parallel()
 	postgres := composeProject(t).Services["postgres"]
-	if len(postgres.Volumes) != 1 || postgres.Volumes[0].Target != "/var/lib/postgresql" || postgres.Volumes[0].Type != "volume" {
-		t.Errorf("volumes %v, want one at /var/lib/postgresql: below that the image chooses a folder by version", postgres.Volumes)
+	if len(postgres.Volumes) != 1 || postgres.Volumes[0].Target != "/var/lib/postgresql" ||
+		postgres.Volumes[0].Type != "volume" {
+		t.Errorf(
+			"volumes %v, want one at /var/lib/postgresql: below that the image chooses a folder by version",
+			postgres.Volumes,
+		)
 	}
 	if len(postgres.Ports) > 0 {
 		t.Errorf("publishes ports %v: only the server needs the database", postgres.Ports)
@@ -86,7 +90,10 @@ func TestCompose_Server(t *testing.T) {
 
 	t.Run("waits for the database and its migrations", func(t *testing.T) {
 		t.Parallel()
-		want := map[string]string{"postgres": types.ServiceConditionHealthy, "migrate": types.ServiceConditionCompletedSuccessfully}
+		want := map[string]string{
+			"postgres": types.ServiceConditionHealthy,
+			"migrate":  types.ServiceConditionCompletedSuccessfully,
+		}
 		for name, condition := range want {
 			if got := server.DependsOn[name].Condition; got != condition {
 				t.Errorf("depends on %s with condition %q, want %q", name, got, condition)
@@ -116,10 +123,14 @@ func TestCompose_Server(t *testing.T) {
 	t.Run("keeps its data directory and runs as nobody's superior", func(t *testing.T) {
 		t.Parallel()
 		dir := *server.Environment["HOOKTRAIL_DATA_DIR"]
-		if !slices.ContainsFunc(server.Volumes, func(v types.ServiceVolumeConfig) bool { return v.Target == dir && v.Type == "volume" }) {
+		if !slices.ContainsFunc(
+			server.Volumes,
+			func(v types.ServiceVolumeConfig) bool { return v.Target == dir && v.Type == "volume" },
+		) {
 			t.Errorf("no volume at %s: the operator key would be lost with the container", dir)
 		}
-		if !server.ReadOnly || !slices.Contains(server.CapDrop, "ALL") || !strings.Contains(server.Build.DockerfileInline, "\nUSER 10001\n") {
+		if !server.ReadOnly || !slices.Contains(server.CapDrop, "ALL") ||
+			!strings.Contains(server.Build.DockerfileInline, "\nUSER 10001\n") {
 			t.Error("want a read-only file system, no capabilities and a user of its own")
 		}
 	})

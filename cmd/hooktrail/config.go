@@ -47,7 +47,9 @@ func dataDir(asked string) (string, error) {
 // validate refuses what can't be put together.
 func (f storageFlags) validate() error {
 	if f.MigrateURL != "" && f.DatabaseURL == "" {
-		return usagef("HOOKTRAIL_MIGRATE_URL is set without HOOKTRAIL_DATABASE_URL: set both, or neither for a private Postgres")
+		return usagef(
+			"HOOKTRAIL_MIGRATE_URL is set without HOOKTRAIL_DATABASE_URL: set both, or neither for a private Postgres",
+		)
 	}
 	if f.DatabaseWait < 0 || f.DatabaseWait > time.Hour {
 		return usagef("HOOKTRAIL_DATABASE_WAIT lies between 0s and 1h")
@@ -66,13 +68,15 @@ func validateInstanceName(name string) error {
 		ok = ok && (c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '.')
 	}
 	if !ok || strings.HasPrefix(name, "-") || strings.HasPrefix(name, ".") {
-		return usagef("HOOKTRAIL_INSTANCE_NAME holds at most 100 of a-z, 0-9, - and ., and begins with a letter or digit (such as log.bank.example)")
+		return usagef(
+			"HOOKTRAIL_INSTANCE_NAME holds at most 100 of a-z, 0-9, - and ., and begins with a letter or digit (such as log.bank.example)",
+		)
 	}
 	return nil
 }
 
-// egressFlags say which addresses endpoints may reach although the guard refuses them, which they may not reach although it
-// lets them through, and whom receivers' certificates may be from.
+// egressFlags say which addresses endpoints may reach although the guard refuses them, which they may not reach
+// although it lets them through, and whom receivers' certificates may be from.
 type egressFlags struct {
 	EgressAllow  []string `name:"egress-allow" env:"HOOKTRAIL_EGRESS_ALLOW" help:"CIDRs that endpoints may reach although they are loopback, private or link-local, and addresses with their port that they may reach although this server or its database is there, comma-separated."`
 	EgressDeny   []string `name:"egress-deny" env:"HOOKTRAIL_EGRESS_DENY" help:"CIDRs, ports and CIDR:port that endpoints may not reach, even if they are public or allowed, comma-separated."`
@@ -115,16 +119,28 @@ func (f egressFlags) authorities() ([]*x509.Certificate, error) {
 			break
 		}
 		if block.Type != "CERTIFICATE" {
-			return nil, usagef("HOOKTRAIL_EGRESS_CA_FILE: %s holds a %s: only certificates belong there", f.EgressCAFile, block.Type)
+			return nil, usagef(
+				"HOOKTRAIL_EGRESS_CA_FILE: %s holds a %s: only certificates belong there",
+				f.EgressCAFile,
+				block.Type,
+			)
 		}
 		certificate, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, usagef("HOOKTRAIL_EGRESS_CA_FILE: certificate %d of %s can't be read: %v", len(found)+1, f.EgressCAFile, err)
+			return nil, usagef(
+				"HOOKTRAIL_EGRESS_CA_FILE: certificate %d of %s can't be read: %v",
+				len(found)+1,
+				f.EgressCAFile,
+				err,
+			)
 		}
 		found = append(found, certificate)
 	}
 	if len(found) == 0 || bytes.Contains(rest, []byte("-----BEGIN")) {
-		return nil, usagef("HOOKTRAIL_EGRESS_CA_FILE: %s must hold certificates in PEM, each from -----BEGIN CERTIFICATE----- to its end", f.EgressCAFile)
+		return nil, usagef(
+			"HOOKTRAIL_EGRESS_CA_FILE: %s must hold certificates in PEM, each from -----BEGIN CERTIFICATE----- to its end",
+			f.EgressCAFile,
+		)
 	}
 	return found, nil
 }
@@ -146,7 +162,10 @@ func (f egressFlags) denials() ([]webhook.EgressRule, error) {
 	for _, text := range f.EgressDeny {
 		rule, err := webhook.ParseEgressRule(strings.TrimSpace(text))
 		if err != nil {
-			return nil, usagef("HOOKTRAIL_EGRESS_DENY: %v: write networks, ports or both, such as 10.0.0.0/8,25,203.0.113.0/24:8000-8999", err)
+			return nil, usagef(
+				"HOOKTRAIL_EGRESS_DENY: %v: write networks, ports or both, such as 10.0.0.0/8,25,203.0.113.0/24:8000-8999",
+				err,
+			)
 		}
 		rules = append(rules, rule)
 	}

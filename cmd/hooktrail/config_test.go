@@ -36,7 +36,10 @@ func TestEgressFlags_CAFile(t *testing.T) {
 		"a private key": {certificate + string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("x")})), "holds a PRIVATE KEY"},
 		"damaged":       {certificate + string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")})), "certificate 2"},
 	} {
-		if _, err := read(c.text); err == nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "HOOKTRAIL_EGRESS_CA_FILE") {
+		if _, err := read(
+			c.text,
+		); err == nil || !strings.Contains(err.Error(), c.says) ||
+			!strings.Contains(err.Error(), "HOOKTRAIL_EGRESS_CA_FILE") {
 			t.Errorf("%s: error %v, want one with %q", name, err, c.says)
 		}
 	}
@@ -45,7 +48,10 @@ func TestEgressFlags_CAFile(t *testing.T) {
 // TestEgressFlags_deny: networks, ports and both are taken, and what is denied is denied although it is allowed.
 func TestEgressFlags_deny(t *testing.T) {
 	t.Parallel()
-	read, err := egressFlags{EgressAllow: []string{"10.0.0.0/8"}, EgressDeny: []string{"10.1.0.0/16", " 25", "203.0.113.0/24:8000-8999"}}.egress()
+	read, err := egressFlags{
+		EgressAllow: []string{"10.0.0.0/8"},
+		EgressDeny:  []string{"10.1.0.0/16", " 25", "203.0.113.0/24:8000-8999"},
+	}.egress()
 	if err != nil {
 		t.Fatal(err)
 	}

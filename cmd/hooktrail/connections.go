@@ -11,13 +11,14 @@ import (
 // writeBound is how long a client may leave what was written to it unread: less than a second's worth of an answer.
 const writeBound = 10 * time.Second
 
-// clientListener accepts the API's connections, so many at a time. Whoever comes beyond waits, and those that keep a place
-// without reading what they asked for lose it.
+// clientListener accepts the API's connections, so many at a time. Whoever comes beyond waits, and those that keep a
+// place without reading what they asked for lose it.
 func clientListener(l net.Listener, connections int) net.Listener {
 	return netutil.LimitListener(impatient{l}, connections)
 }
 
-// impatient makes connections whose writes each end within writeBound, or by the deadline that was set if that comes first.
+// impatient makes connections whose writes each end within writeBound, or by the deadline that was set if that comes
+// first.
 type impatient struct{ net.Listener }
 
 // Accept implements net.Listener.

@@ -76,8 +76,13 @@ func narrowDataDir(dir string, most fs.FileMode, log *slog.Logger) error {
 			slog.String("mode", fmt.Sprintf("%04o", info.Mode().Perm())))
 		return nil
 	}
-	return usagef("other accounts have rights to the data directory %s (mode %04o), which holds or may hold something else: "+
-		"choose one of Hooktrail's own (HOOKTRAIL_DATA_DIR), or chmod %04o it", dir, info.Mode().Perm(), most)
+	return usagef(
+		"other accounts have rights to the data directory %s (mode %04o), which holds or may hold something else: "+
+			"choose one of Hooktrail's own (HOOKTRAIL_DATA_DIR), or chmod %04o it",
+		dir,
+		info.Mode().Perm(),
+		most,
+	)
 }
 
 // isOurs reports whether this account may change the rights to a file.

@@ -22,7 +22,9 @@ func (f debugFlags) validate() error {
 	}
 	address, err := netip.ParseAddrPort(f.DebugListen)
 	if err != nil || !address.Addr().IsLoopback() {
-		return usagef("HOOKTRAIL_DEBUG_LISTEN must be a loopback address such as 127.0.0.1:6060: profiles tell what goes through the process")
+		return usagef(
+			"HOOKTRAIL_DEBUG_LISTEN must be a loopback address such as 127.0.0.1:6060: profiles tell what goes through the process",
+		)
 	}
 	return nil
 }

@@ -27,14 +27,29 @@ func TestStory_GoneReceiver(t *testing.T) {
 	var watching struct{ ID string }
 	p.do("POST", "/v1/tenants/default/endpoints", map[string]any{"name": "watcher", "url": watcher.server.URL}, &watching)
 	for _, id := range []string{watching.ID, endpoint} { // the endpoint itself asks in vain
-		p.do("POST", "/v1/tenants/default/subscriptions", map[string]any{"endpoint_id": id, "event_types": []string{"hooktrail.*"}}, nil)
+		p.do(
+			"POST",
+			"/v1/tenants/default/subscriptions",
+			map[string]any{"endpoint_id": id, "event_types": []string{"hooktrail.*"}},
+			nil,
+		)
 	}
 	event := func(id string) {
 		t.Helper()
-		p.do("POST", "/v1/tenants/default/events", map[string]any{"id": id, "type": "order.placed", "subject": "ann", "data": map[string]int{"n": 1}}, nil)
+		p.do(
+			"POST",
+			"/v1/tenants/default/events",
+			map[string]any{"id": id, "type": "order.placed", "subject": "ann", "data": map[string]int{"n": 1}},
+			nil,
+		)
 	}
 	event("order-1")
-	eventually(t, 20*time.Second, "the watcher is told of the delivery and of the endpoint", func() bool { return len(watcher.all()) == 2 })
+	eventually(
+		t,
+		20*time.Second,
+		"the watcher is told of the delivery and of the endpoint",
+		func() bool { return len(watcher.all()) == 2 },
+	)
 
 	var state struct {
 		Status         string
@@ -92,7 +107,8 @@ func (p *program) checkTold(endpoint string, requests []receivedRequest) {
 	of := slices.IndexFunc(p.deliveries(), func(d deliveryRow) bool { return d.EventID == "order-1" })
 	dead, disabled := told["hooktrail.delivery.dead"], told["hooktrail.endpoint.disabled"]
 	if dead["endpoint_id"] != endpoint || dead["event_id"] != "order-1" || dead["event_type"] != "order.placed" || dead["reason"] != "gone" ||
-		dead["attempts"] != 1.0 || dead["status_code"] != 410.0 || dead["delivery_id"] != p.deliveries()[of].ID {
+		dead["attempts"] != 1.0 || dead["status_code"] != 410.0 ||
+		dead["delivery_id"] != p.deliveries()[of].ID {
 		p.t.Errorf("of the delivery it is told %v", dead)
 	}
 	if disabled["endpoint_id"] != endpoint || disabled["reason"] != "gone" || disabled["status_code"] != 410.0 {

@@ -53,7 +53,13 @@ func (c eventTypesImportCommand) Run(ctx context.Context, p process) error {
 	if err := json.NewDecoder(resp.Body).Decode(&done); err != nil {
 		return fmt.Errorf("decode the answer: %w", err)
 	}
-	_, err = fmt.Fprintf(p.stdout, "%d created, %d changed, %d unchanged\n", len(done.Created), len(done.Changed), len(done.Unchanged))
+	_, err = fmt.Fprintf(
+		p.stdout,
+		"%d created, %d changed, %d unchanged\n",
+		len(done.Created),
+		len(done.Changed),
+		len(done.Unchanged),
+	)
 	return err
 }
 

@@ -46,7 +46,12 @@ func TestStory_PostgresGone(t *testing.T) {
 	}
 
 	line.mend()
-	eventually(t, 30*time.Second, "an append is accepted again", func() bool { return work.append() == http.StatusCreated })
+	eventually(
+		t,
+		30*time.Second,
+		"an append is accepted again",
+		func() bool { return work.append() == http.StatusCreated },
+	)
 	inLog := 0
 	for _, e := range p.logEntries("&kind=event.appended") {
 		var event struct{ ID string }
@@ -91,7 +96,8 @@ type outage struct {
 func (o *outage) append() int {
 	t := o.program.t
 	t.Helper()
-	resp, err := o.program.client().send(t.Context(), "POST", "/v1/tenants/default/events", strings.NewReader(`{"type":"story.event","data":{}}`))
+	resp, err := o.program.client().
+		send(t.Context(), "POST", "/v1/tenants/default/events", strings.NewReader(`{"type":"story.event","data":{}}`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,21 +38,61 @@ type layer struct {
 
 // layers holds the most particular part first. Imports within a part are always allowed.
 var layers = []layer{
-	{"cmd", []string{"adapters", "openapi", "migrations", "projections", "domain"}, "only the binary knows all parts: it wires them by hand"},
-	{"openapi/internal/ingest", []string{"domain"}, "what a producer's event is doesn't depend on requests, keys or views"},
-	{"openapi/internal/rest", []string{"projections", "domain"}, "the kit knows no resource, so that none can grow into it"},
+	{
+		"cmd",
+		[]string{"adapters", "openapi", "migrations", "projections", "domain"},
+		"only the binary knows all parts: it wires them by hand",
+	},
+	{
+		"openapi/internal/ingest",
+		[]string{"domain"},
+		"what a producer's event is doesn't depend on requests, keys or views",
+	},
+	{
+		"openapi/internal/rest",
+		[]string{"projections", "domain"},
+		"the kit knows no resource, so that none can grow into it",
+	},
 	{"openapi", []string{"projections", "domain"}, "the HTTP surface must not depend on how the log is stored or sent"},
-	{"migrations/migratetest", []string{"migrations", "adapters/localpg"}, "a test's database is a private Postgres with the migrations applied"},
+	{
+		"migrations/migratetest",
+		[]string{"migrations", "adapters/localpg"},
+		"a test's database is a private Postgres with the migrations applied",
+	},
 	{"migrations", nil, "released SQL must not change because Go code did"},
-	{"adapters/postgres/views", []string{"adapters/postgres", "projections", "domain"}, "the tables are one more store of the same fold"},
-	{"adapters/postgres/eventlog", []string{"adapters/postgres", "adapters/postgres/seal", "domain"}, "the log is the truth: it knows nothing of what is folded from it"},
+	{
+		"adapters/postgres/views",
+		[]string{"adapters/postgres", "projections", "domain"},
+		"the tables are one more store of the same fold",
+	},
+	{
+		"adapters/postgres/eventlog",
+		[]string{"adapters/postgres", "adapters/postgres/seal", "domain"},
+		"the log is the truth: it knows nothing of what is folded from it",
+	},
 	{"adapters/postgres/seal/sealtest", []string{"migrations", "domain"}, "a test destroys secrets by the role that will"},
-	{"adapters/postgres/seal", []string{"adapters/postgres", "domain"}, "who seals a content doesn't ask where it is kept"},
+	{
+		"adapters/postgres/seal",
+		[]string{"adapters/postgres", "domain"},
+		"who seals a content doesn't ask where it is kept",
+	},
 	{"adapters/postgres", []string{"domain"}, "what the rooms below share must not depend on any of them"},
-	{"adapters/dispatch", []string{"projections", "domain"}, "its working state is the fold in memory; log and sender are ports, so it runs without either"},
 	{"adapters/bucket", nil, "where files are kept knows nothing of what is in them"},
-	{"adapters/export", []string{"projections", "domain"}, "an export is one more fold of the log; log, views and files are ports"},
-	{"adapters/courier", []string{"adapters/webhook", "domain"}, "an attempt is made in the webhook adapter's words: an interface between the two would repeat all of them. The only adapter that knows another"},
+	{
+		"adapters/export",
+		[]string{"projections", "domain"},
+		"an export is one more fold of the log; log, views and files are ports",
+	},
+	{
+		"adapters/dispatch",
+		[]string{"projections", "domain"},
+		"its working state is the fold in memory; log and sender are ports, so it runs without either",
+	},
+	{
+		"adapters/courier",
+		[]string{"adapters/webhook", "domain"},
+		"an attempt is made in the webhook adapter's words: an interface between the two would repeat all of them. The only adapter that knows another",
+	},
 	{"adapters/webhook", []string{"domain"}, "one HTTP attempt needs no log"},
 	{"adapters/localpg", nil, "starting a Postgres knows nothing of what it is for"},
 	{"adapters", []string{"domain"}, "one package per technology: adapters never import one another, cmd joins them"},
@@ -67,15 +107,20 @@ var confined = []struct {
 	why    string
 }{
 	{"github.com/jackc/pgx", []string{"adapters/postgres", "migrations", "cmd"}, "all SQL stands in one place"},
-	{"github.com/ThreeDotsLabs", []string{"adapters/postgres", "migrations", "cmd"}, "Watermill carries the log; the log's meaning must not depend on it"},
+	{
+		"github.com/ThreeDotsLabs",
+		[]string{"adapters/postgres", "migrations", "cmd"},
+		"Watermill carries the log; the log's meaning must not depend on it",
+	},
 	{"github.com/minio/minio-go", []string{"adapters/bucket"}, "one place speaks with object storage"},
 	{"github.com/parquet-go/parquet-go", []string{"adapters/export"}, "one package writes Parquet"},
 	{"github.com/danielgtaylor/huma", []string{"openapi", "cmd"}, "the HTTP framework can be replaced in one package"},
 }
 
-// TestImports holds the project to its dependency rule. Test files are freer: nothing that they import reaches the binary,
-// and a test that wires real parts beats one that fakes them. So they may import any package of the project but cmd, and
-// any module, except that domain and projections are tested without an adapter: what needs one is not theirs to test.
+// TestImports holds the project to its dependency rule. Test files are freer: nothing that they import reaches the
+// binary, and a test that wires real parts beats one that fakes them. So they may import any package of the project but
+// cmd, and any module, except that domain and projections are tested without an adapter: what needs one is not theirs
+// to test.
 func TestImports(t *testing.T) {
 	t.Parallel()
 	for _, p := range listPackages(t) {
@@ -99,7 +144,9 @@ func checkName(t *testing.T, p goPackage) {
 		switch elem {
 		case "internal":
 			if !inPart(p.rel(), "openapi/internal") {
-				t.Error("internal is allowed below openapi only: its rooms need walls against one another, and nobody outside needs them")
+				t.Error(
+					"internal is allowed below openapi only: its rooms need walls against one another, and nobody outside needs them",
+				)
 			}
 		case "util", "utils", "common", "helpers", "models", "pkg":
 			t.Errorf("%q is no name: a package is called after what it provides", elem)
@@ -168,9 +215,9 @@ func checkTests(t *testing.T, p goPackage) {
 	}
 }
 
-// checkStandardOnly goes by the import path: only the standard library's first element has no dot.
-// jsonModule is the one module that the domain may import: the standard library's encoding/json/v2 of Go 1.27, until that
-// is the Go that everybody has. Facts are kept for ever in what it writes.
+// checkStandardOnly goes by the import path: only the standard library's first element has no dot. jsonModule is the
+// one module that the domain may import: the standard library's encoding/json/v2 of Go 1.27, until that is the Go that
+// everybody has. Facts are kept for ever in what it writes.
 const jsonModule = "github.com/go-json-experiment/json"
 
 func checkStandardOnly(t *testing.T, p goPackage) {
@@ -187,7 +234,13 @@ func checkStandardOnly(t *testing.T, p goPackage) {
 func listPackages(t *testing.T) []goPackage {
 	t.Helper()
 	sourceFiles(t) // a cached result is good while the files opened here are unchanged; go list's own reads don't count
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Name,Imports,TestImports,XTestImports", "./...")
+	cmd := exec.CommandContext(
+		t.Context(),
+		"go",
+		"list",
+		"-json=ImportPath,Name,Imports,TestImports,XTestImports",
+		"./...",
+	)
 	cmd.Dir = root
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

@@ -16,9 +16,9 @@ import (
 	"time"
 )
 
-// TestStory_KillInMidDelivery: kill -9 at random moments, with appends in flight and with requests whose answer is still
-// out, loses nothing accepted, marks what is unknown, and afterwards the receiver's own list of requests equals the log's
-// attempts in both directions.
+// TestStory_KillInMidDelivery: kill -9 at random moments, with appends in flight and with requests whose answer is
+// still out, loses nothing accepted, marks what is unknown, and afterwards the receiver's own list of requests equals
+// the log's attempts in both directions.
 func TestStory_KillInMidDelivery(t *testing.T) {
 	t.Parallel()
 	const kills, producers = 3, 4
@@ -26,7 +26,7 @@ func TestStory_KillInMidDelivery(t *testing.T) {
 	t.Logf("seed %d", seed)
 	moments := rand.New(rand.NewPCG(seed, 2))
 
-	p := newProgram(t)
+	p := newStandalone(t)
 	p.start()
 	holder := &holdingReceiver{}
 	holder.received = newReceiver(t, func(n int) int {
@@ -37,9 +37,14 @@ func TestStory_KillInMidDelivery(t *testing.T) {
 	})
 	holder.server.Config.Handler = holder
 	holder.hold.Store(2)
-	p.endpointTo(holder.server.URL, map[string]any{ // what is held must not time out before the kill, on a slow machine either
-		"concurrency": 16, "timeout": "120s", "retry": map[string]any{"schedule": []string{"200ms", "200ms", "200ms", "1s", "2s", "4s"}},
-	})
+	p.endpointTo(
+		holder.server.URL,
+		map[string]any{ // what is held must not time out before the kill, on a slow machine either
+			"concurrency": 16,
+			"timeout":     "120s",
+			"retry":       map[string]any{"schedule": []string{"200ms", "200ms", "200ms", "1s", "2s", "4s"}},
+		},
+	)
 
 	work := newProducers(p.client())
 	appending, stop := context.WithCancel(t.Context())
@@ -49,7 +54,9 @@ func TestStory_KillInMidDelivery(t *testing.T) {
 	}
 	for range kills {
 		enough := work.accepted.Load() + int64(20+moments.IntN(60))
-		work.limit.Store(enough + 50) // however long the take-over takes: every tenth delivery is refused at first, which slows down
+		work.limit.Store(
+			enough + 50,
+		) // however long the take-over takes: every tenth delivery is refused at first, which slows down
 		eventually(t, 30*time.Second, "requests are held and events accepted", func() bool {
 			return holder.held.Load() > 0 && work.accepted.Load() >= enough
 		})
@@ -228,9 +235,9 @@ type attemptRow struct {
 	}
 }
 
-// checkAttempts compares the receiver's list with the log's attempts: each attempt with an outcome reached the receiver as
-// exactly that request, and what the receiver got besides is no more than the event's unknown attempts. It returns how many
-// are unknown.
+// checkAttempts compares the receiver's list with the log's attempts: each attempt with an outcome reached the receiver
+// as exactly that request, and what the receiver got besides is no more than the event's unknown attempts. It returns
+// how many are unknown.
 func (p *program) checkAttempts(requests []receivedRequest) (unknown int) {
 	p.t.Helper()
 	got := map[request]int{}
@@ -264,7 +271,12 @@ func (p *program) checkAttempts(requests []receivedRequest) (unknown int) {
 	}
 	for event, left := range beyond {
 		if left < 0 {
-			p.t.Errorf("the receiver got %d requests of %s that the log doesn't know (%d are unknown)", unknowns[event]-left, event, unknowns[event])
+			p.t.Errorf(
+				"the receiver got %d requests of %s that the log doesn't know (%d are unknown)",
+				unknowns[event]-left,
+				event,
+				unknowns[event],
+			)
 		}
 	}
 	for r, n := range logged {

@@ -2,25 +2,26 @@ package main
 
 import (
 	"log/slog"
+	"math"
 	"os"
 	"runtime/debug"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 )
 
-// gcPercent trades memory for processor time: what lives is bounded (queues, windows, caches) and small beside what passes
-// through. GOGC overrides it.
+// gcPercent trades memory for processor time: what lives is bounded (queues, windows, caches) and small beside what
+// passes through. GOGC overrides it.
 const gcPercent = 400
 
-// The share of a container's memory that this process's Go heap may take: less where its private Postgres is in the container
-// as well.
+// The share of a container's memory that this process's Go heap may take: less where its private Postgres is in the
+// container as well.
 const (
 	memoryShare        = 0.9
 	memorySharePrivate = 0.6
 )
 
-// limitMemory has the collector work harder as the process comes near to what its cgroup allows, rather than be killed there.
-// GOMEMLIMIT overrides it. Without a cgroup's limit there is none.
+// limitMemory has the collector work harder as the process comes near to what its cgroup allows, rather than be killed
+// there. GOMEMLIMIT overrides it. Without a cgroup's limit there is none.
 func limitMemory(log *slog.Logger, private bool) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
@@ -30,7 +31,12 @@ func limitMemory(log *slog.Logger, private bool) {
 		share = memorySharePrivate
 	}
 	limit, err := memlimit.SetGoMemLimitWithOpts(
-		memlimit.WithRatio(share), memlimit.WithProvider(memlimit.FromCgroup), memlimit.WithLogger(slog.New(slog.DiscardHandler)))
+		memlimit.WithRatio(
+			share,
+		),
+		memlimit.WithProvider(memlimit.FromCgroup),
+		memlimit.WithLogger(slog.New(slog.DiscardHandler)),
+	)
 	switch {
 	case err != nil:
 		log.Debug("no limit of memory was found", slog.Any("error", err))
@@ -39,8 +45,26 @@ func limitMemory(log *slog.Logger, private bool) {
 	}
 }
 
-// descriptors shares out the files and connections that the process may have open, so that no user of them can take those of
-// another: clients that keep the API's connections leave webhooks and Postgres theirs, and slow receivers leave the API its own.
+// The share of the memory limit that requests under way hold together, and its least: a page, a body and a preview have to
+// fit into a tenant's half.
+const (
+	heldShare = 8
+	leastHeld = 64 << 20
+)
+
+// heldBytes is how much requests under way may hold, by the limit that is in force (GOMEMLIMIT or the cgroup's); 0: the
+// API's default, where there is none.
+func heldBytes() int {
+	limit := debug.SetMemoryLimit(-1)
+	if limit == math.MaxInt64 {
+		return 0
+	}
+	return int(max(limit/heldShare, leastHeld))
+}
+
+// descriptors shares out the files and connections that the process may have open, so that no user of them can take
+// those of another: clients that keep the API's connections leave webhooks and Postgres theirs, and slow receivers
+// leave the API its own.
 type descriptors struct {
 	api      int // connections of clients
 	attempts int // webhooks under way, each with a connection
@@ -59,8 +83,12 @@ const (
 // shareDescriptors shares out a limit on open files.
 func shareDescriptors(limit uint64) (descriptors, error) {
 	if limit < leastDescriptors {
-		return descriptors{}, usagef("the process may open %d files only: it needs %d, better %d (raise `ulimit -n`, or LimitNOFILE= of the service)",
-			limit, leastDescriptors, reservedDescriptors+maxAPIConnections+2*maxAttempts)
+		return descriptors{}, usagef(
+			"the process may open %d files only: it needs %d, better %d (raise `ulimit -n`, or LimitNOFILE= of the service)",
+			limit,
+			leastDescriptors,
+			reservedDescriptors+maxAPIConnections+2*maxAttempts,
+		)
 	}
 	left := int(min(limit, 1<<20)) - reservedDescriptors
 	// A connection to a receiver stays open for a while after its attempt: attempts get half of theirs.

@@ -66,7 +66,11 @@ func (c listenCommand) listener(out io.Writer) (*listener, error) {
 		}
 	}
 	if l.profile == nil {
-		return nil, usagef("there is no profile %q: name one of %s, or the file of one of your own", c.Profile, strings.Join(names(profiles), ", "))
+		return nil, usagef(
+			"there is no profile %q: name one of %s, or the file of one of your own",
+			c.Profile,
+			strings.Join(names(profiles), ", "),
+		)
 	}
 	for _, text := range c.SigningKey {
 		key, err := l.profile.ParseVerifyingKey(text)

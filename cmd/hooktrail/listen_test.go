@@ -57,10 +57,16 @@ func TestListen_OwnProfile(t *testing.T) {
 	if err := os.WriteFile(file, []byte(`{"name":"mine"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := (listenCommand{Profile: file, Status: 200}).listener(io.Discard); err == nil || !strings.Contains(err.Error(), "/envelope") {
+	if _, err := (listenCommand{Profile: file, Status: 200}).listener(
+		io.Discard,
+	); err == nil ||
+		!strings.Contains(err.Error(), "/envelope") {
 		t.Errorf("a document that is wrong: %v", err)
 	}
-	if _, err := (listenCommand{Profile: "morse", Status: 200}).listener(io.Discard); err == nil || !strings.Contains(err.Error(), "sparkfly") {
+	if _, err := (listenCommand{Profile: "morse", Status: 200}).listener(
+		io.Discard,
+	); err == nil ||
+		!strings.Contains(err.Error(), "sparkfly") {
 		t.Errorf("a name that isn't there: %v", err)
 	}
 }

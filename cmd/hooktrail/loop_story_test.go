@@ -18,7 +18,8 @@ const looping = `{
   "success": ["2xx"], "retry": "default", "honours_retry_after": false
 }`
 
-// TestStory_Loop: endpoints that append each event they get to the instance itself come to an end, and the log says why.
+// TestStory_Loop: endpoints that append each event they get to the instance itself come to an end, and the log says
+// why.
 func TestStory_Loop(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "looping.json")

@@ -11,9 +11,9 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// node is this process as an owner of leases. Its data directory is locked, so the ids that the directory's former owners
-// used belong to processes that have ended, and their leases can be taken over at once: also those of one that ended before
-// its successor, which ended as well, had taken them all.
+// node is this process as an owner of leases. Its data directory is locked, so the ids that the directory's former
+// owners used belong to processes that have ended, and their leases can be taken over at once: also those of one that
+// ended before its successor, which ended as well, had taken them all.
 type node struct {
 	id        domain.UUID
 	displaced []domain.UUID
@@ -32,7 +32,10 @@ func newNode(dir string) (*node, error) {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = lock.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("another hooktrail runs on %s: stop it, or give this one a directory of its own (HOOKTRAIL_DATA_DIR)", dir)
+			return nil, fmt.Errorf(
+				"another hooktrail runs on %s: stop it, or give this one a directory of its own (HOOKTRAIL_DATA_DIR)",
+				dir,
+			)
 		}
 		return nil, fmt.Errorf("lock %s: %w", dir, err)
 	}

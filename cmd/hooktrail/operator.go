@@ -7,17 +7,20 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"golang.org/x/term"
 
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/openapi"
 )
 
 // operatorKey makes sure that there is a key with which the instance can be operated: the one that was given, or, on a
-// new instance, one that is made, printed once and kept in the data directory.
+// new instance, one that is made and kept in the data directory; a terminal is shown it once.
 func (s *server) operatorKey(ctx context.Context) error {
 	if s.AdminKey != "" {
 		return s.importOperatorKey(ctx)
@@ -40,8 +43,23 @@ func (s *server) operatorKey(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(s.process.stdout, "operator key (shown this once, kept in %s): %s\n", path, key)
+	return announceKey(s.process.stdout, path, key)
+}
+
+// announceKey shows a new operator key to who sits at a terminal. Anything else may be kept, as a log is: it is told
+// where the key is.
+func announceKey(w io.Writer, path, key string) error {
+	text := fmt.Sprintf("the operator key was made and is kept in %s\n", path)
+	if isTerminal(w) {
+		text = fmt.Sprintf("operator key (shown this once, kept in %s): %s\n", path, key)
+	}
+	_, err := io.WriteString(w, text)
 	return err
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // importOperatorKey makes the given key valid, once for ever: after its revocation it is refused.

@@ -40,8 +40,8 @@ type captured struct {
 	Headers map[string]string `json:"headers"`
 }
 
-// TestStory_StandardWebhooksLibraries has the libraries of the standard's own authors verify deliveries: before a rotation,
-// during it, when two signatures stand in the header, and after it.
+// TestStory_StandardWebhooksLibraries has the libraries of the standard's own authors verify deliveries: before a
+// rotation, during it, when two signatures stand in the header, and after it.
 func TestStory_StandardWebhooksLibraries(t *testing.T) {
 	t.Parallel()
 	p := newProgram(t)
@@ -95,7 +95,13 @@ func TestStory_StandardWebhooksLibraries(t *testing.T) {
 	mu.Lock()
 	defer mu.Unlock()
 	spoiled := captured{strings.Replace(requests[0].Body, "19.90", "19.9", 1), requests[0].Headers}
-	want := [][]bool{{true, false, false}, {true, true, false}, {true, true, false}, {false, false, true}, {false, false, false}}
+	want := [][]bool{
+		{true, false, false},
+		{true, true, false},
+		{true, true, false},
+		{false, false, true},
+		{false, false, false},
+	}
 	all := append(slices.Clone(requests), spoiled)
 	if got := verifiedInGo(t, keys, all); !reflect.DeepEqual(got, want) {
 		t.Errorf("the library for Go verifies %v, want %v", got, want)
@@ -141,7 +147,19 @@ func verifiedInNode(t testing.TB, keys []string, requests []captured) [][]bool {
 		lacking("there is no npm", err)
 		return nil
 	}
-	install := exec.CommandContext(t.Context(), npm, "install", "--prefix", dir, "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", npmLibrary)
+	install := exec.CommandContext(
+		t.Context(),
+		npm,
+		"install",
+		"--prefix",
+		dir,
+		"--no-save",
+		"--ignore-scripts",
+		"--no-audit",
+		"--no-fund",
+		"--loglevel=error",
+		npmLibrary,
+	)
 	if out, err := install.CombinedOutput(); err != nil {
 		lacking("npm install: "+string(out), err)
 		return nil

@@ -12,7 +12,7 @@ import (
 // receivers there, and neither of the two, unless one is allowed by its address and port.
 func TestStory_OwnAddresses(t *testing.T) {
 	t.Parallel()
-	p := newProgram(t)
+	p := newStandalone(t)
 	p.start()
 	pid, err := os.ReadFile(filepath.Join(p.dir, postgresDir, "data", "postmaster.pid"))
 	if err != nil {
@@ -21,8 +21,10 @@ func TestStory_OwnAddresses(t *testing.T) {
 	receiver := newReceiver(t, nil)
 	once := map[string]any{"profile": "sparkfly", "retry": map[string]any{"schedule": []string{"1h"}}}
 	urls := map[string]string{
-		"its own API": "http://" + p.address + "/v1/tenants/default/events", "its own name": "http://localhost" + p.address[strings.IndexByte(p.address, ':'):] + "/",
-		"its database": "http://127.0.0.1:" + strings.Split(string(pid), "\n")[3] + "/", "a receiver": receiver.server.URL,
+		"its own API":  "http://" + p.address + "/v1/tenants/default/events",
+		"its own name": "http://localhost" + p.address[strings.IndexByte(p.address, ':'):] + "/",
+		"its database": "http://127.0.0.1:" + strings.Split(string(pid), "\n")[3] + "/",
+		"a receiver":   receiver.server.URL,
 	}
 	endpoints := map[string]string{}
 	for what, url := range urls {

@@ -13,8 +13,8 @@ import (
 	"github.com/hooktrail/hooktrail/migrations/migratetest"
 )
 
-// TestStory_DatabaseComesLater: a server that is started before its database waits for it, says so once, and serves when
-// it is there.
+// TestStory_DatabaseComesLater: a server that is started before its database waits for it, says so once, and serves
+// when it is there.
 func TestStory_DatabaseComesLater(t *testing.T) {
 	t.Parallel()
 	line := newBrokenLine(t, migratetest.Open(t).URL)
@@ -38,7 +38,7 @@ func TestStory_DatabaseComesLater(t *testing.T) {
 // TestStory_PrivatePostgresDies: a private Postgres that is killed is started again, and the server goes on.
 func TestStory_PrivatePostgresDies(t *testing.T) {
 	t.Parallel()
-	p := newProgram(t)
+	p := newStandalone(t)
 	p.start()
 	receiver := newReceiver(t, nil)
 	p.endpointTo(receiver.server.URL, nil)

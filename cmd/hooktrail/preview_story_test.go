@@ -32,8 +32,8 @@ func (r routing) parts() []string {
 	return parts
 }
 
-// TestStory_PreviewIsTheRouting previews events, appends them, and finds that they were routed so; and that the test of a
-// filter says of them what the routing said.
+// TestStory_PreviewIsTheRouting previews events, appends them, and finds that they were routed so; and that the test of
+// a filter says of them what the routing said.
 func TestStory_PreviewIsTheRouting(t *testing.T) {
 	t.Parallel()
 	p := newProgram(t)
@@ -41,7 +41,12 @@ func TestStory_PreviewIsTheRouting(t *testing.T) {
 	const tenant = "/v1/tenants/default"
 	receiver := newReceiver(t, nil)
 	subscribe := func(endpoint, filter string, types ...string) {
-		p.do("POST", tenant+"/subscriptions", map[string]any{"endpoint_id": endpoint, "event_types": types, "filter": filter}, nil)
+		p.do(
+			"POST",
+			tenant+"/subscriptions",
+			map[string]any{"endpoint_id": endpoint, "event_types": types, "filter": filter},
+			nil,
+		)
 	}
 	one, _ := p.endpointTo(receiver.server.URL, nil)
 	two, _ := p.endpointTo(receiver.server.URL, nil)

@@ -93,8 +93,8 @@ func (f profileFlags) paths() ([]string, error) {
 	return slices.Compact(paths), nil
 }
 
-// addBuiltIn puts the wire formats that the program brings along into the instance's log, unless they are there: a start of a
-// newer program adds those that are new.
+// addBuiltIn puts the wire formats that the program brings along into the instance's log, unless they are there: a
+// start of a newer program adds those that are new.
 func (s *server) addBuiltIn(ctx context.Context) error {
 	if err := s.profiles.Current(ctx); err != nil {
 		return err
@@ -113,8 +113,8 @@ func (s *server) addBuiltIn(ctx context.Context) error {
 	return nil
 }
 
-// builtInProfiles are the groups that add those of the program's wire formats whose digests aren't there. Their claim is the
-// digest's: an operator may have added another format of the name, before the program took it.
+// builtInProfiles are the groups that add those of the program's wire formats whose digests aren't there. Their claim
+// is the digest's: an operator may have added another format of the name, before the program took it.
 func builtInProfiles(embedded *webhook.Profiles, added map[string]bool) []domain.Group {
 	var groups []domain.Group
 	for _, p := range embedded.All() {
@@ -140,11 +140,18 @@ func (s *server) addProfiles(ctx context.Context) error {
 		if s.profiles.All().ByDigest(file.profile.Digest) != nil {
 			continue
 		}
-		_, err := domain.AppendOne(ctx, s.entries, openapi.AddProfile(file.profile.Offer(), domain.Actor{}, "HOOKTRAIL_PROFILES"))
+		_, err := domain.AppendOne(
+			ctx,
+			s.entries,
+			openapi.AddProfile(file.profile.Offer(), domain.Actor{}, "HOOKTRAIL_PROFILES"),
+		)
 		taken := new(domain.ClaimedError)
 		switch {
 		case errors.As(err, &taken) && !taken.Same:
-			return usagef("HOOKTRAIL_PROFILES: %s: /version is taken by another document of this name that was added before: a change needs a new version", file.path)
+			return usagef(
+				"HOOKTRAIL_PROFILES: %s: /version is taken by another document of this name that was added before: a change needs a new version",
+				file.path,
+			)
 		case err != nil && !errors.As(err, &taken): // taken: another node was quicker
 			return fmt.Errorf("add the profile of %s: %w", file.path, err)
 		}

@@ -49,7 +49,8 @@ func TestProfileFlags(t *testing.T) {
 	write("good/readme.txt", "no profile")
 	other := write("other.json", strings.Replace(ours, `"ours"`, `"others"`, 1))
 	files, err := profileFlags{Profiles: []string{filepath.Join(dir, "good"), other}}.read()
-	if err != nil || len(files) != 2 || files[0].profile.Name != "ours" || files[1].profile.Name != "others" || files[0].path != file {
+	if err != nil || len(files) != 2 || files[0].profile.Name != "ours" || files[1].profile.Name != "others" ||
+		files[0].path != file {
 		t.Fatalf("%v %v", files, err)
 	}
 	if err := os.Mkdir(filepath.Join(dir, "bad"), 0o700); err != nil {
@@ -77,7 +78,9 @@ func TestProfileFlags(t *testing.T) {
 		}
 		_, err := profileFlags{Profiles: []string{file, path}}.read()
 		var usage *usageError
-		if !errors.As(err, &usage) || !strings.Contains(err.Error(), "HOOKTRAIL_PROFILES") || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), test.want) {
+		if !errors.As(err, &usage) || !strings.Contains(err.Error(), "HOOKTRAIL_PROFILES") ||
+			!strings.Contains(err.Error(), path) ||
+			!strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -86,8 +89,8 @@ func TestProfileFlags(t *testing.T) {
 	}
 }
 
-// TestStory_OperatorsProfile delivers in formats that the operator added, one by a file and one through the API, on this
-// node and after a restart, and holds the events to a catalogue that the command line imports.
+// TestStory_OperatorsProfile delivers in formats that the operator added, one by a file and one through the API, on
+// this node and after a restart, and holds the events to a catalogue that the command line imports.
 func TestStory_OperatorsProfile(t *testing.T) {
 	t.Parallel()
 	receiver := newReceiver(t, func(int) int { return http.StatusOK })
@@ -106,7 +109,8 @@ func TestStory_OperatorsProfile(t *testing.T) {
 	p.refusesFaults()
 	p.importCatalogue()
 	p.enforceSchemas()
-	bad := p.client().call(t.Context(), "POST", "/v1/tenants/default/events", map[string]any{"type": "points.accrued", "data": map[string]any{"points": "many"}}, nil)
+	bad := p.client().
+		call(t.Context(), "POST", "/v1/tenants/default/events", map[string]any{"type": "points.accrued", "data": map[string]any{"points": "many"}}, nil)
 	if bad == nil || !strings.Contains(bad.Error(), "body.data/points") || strings.Contains(bad.Error(), "many") {
 		t.Errorf("an event that breaks its schema: %v", bad)
 	}
@@ -119,7 +123,12 @@ func TestStory_OperatorsProfile(t *testing.T) {
 	p.stop()
 	p.start()
 	p.do("POST", "/v1/tenants/default/events", map[string]any{"type": "a.b", "data": map[string]any{"n": 2}}, nil)
-	eventually(t, time.Minute, "both endpoints got the event after the restart", func() bool { return len(receiver.all()) == 4 })
+	eventually(
+		t,
+		time.Minute,
+		"both endpoints got the event after the restart",
+		func() bool { return len(receiver.all()) == 4 },
+	)
 	for _, request := range receiver.all() {
 		mac := hmac.New(sha256.New, []byte(keys[request.Path]))
 		mac.Write([]byte(request.Body))
@@ -176,7 +185,13 @@ func (p *program) importCatalogue() {
 		}
 		return string(out)
 	}
-	if got := command("import", "stashfin", "--reason", "pilot"); !strings.HasSuffix(got, " created, 0 changed, 0 unchanged\n") || strings.HasPrefix(got, "0") {
+	if got := command(
+		"import",
+		"stashfin",
+		"--reason",
+		"pilot",
+	); !strings.HasSuffix(got, " created, 0 changed, 0 unchanged\n") ||
+		strings.HasPrefix(got, "0") {
 		p.t.Errorf("the first import: %s", got)
 	}
 	if got := command("import", "stashfin"); !strings.HasPrefix(got, "0 created, 0 changed, ") {
@@ -186,7 +201,11 @@ func (p *program) importCatalogue() {
 	if err := os.WriteFile(exported, []byte(command("export")), 0o600); err != nil {
 		p.t.Fatal(err)
 	}
-	if got := command("import", exported); !strings.HasPrefix(got, "0 created, 0 changed, ") || strings.Contains(got, " 0 unchanged") {
+	if got := command(
+		"import",
+		exported,
+	); !strings.HasPrefix(got, "0 created, 0 changed, ") ||
+		strings.Contains(got, " 0 unchanged") {
 		p.t.Errorf("the import of what was exported: %s", got)
 	}
 }
@@ -194,7 +213,12 @@ func (p *program) importCatalogue() {
 // enforceSchemas has the default tenant refuse events that break their types' schemas.
 func (p *program) enforceSchemas() {
 	p.t.Helper()
-	r, err := http.NewRequestWithContext(p.t.Context(), http.MethodPatch, "http://"+p.address+"/v1/tenants/default", strings.NewReader(`{"schema_validation":"enforce"}`))
+	r, err := http.NewRequestWithContext(
+		p.t.Context(),
+		http.MethodPatch,
+		"http://"+p.address+"/v1/tenants/default",
+		strings.NewReader(`{"schema_validation":"enforce"}`),
+	)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -245,8 +269,8 @@ func (p *program) addedOnce(more ...string) {
 	}
 }
 
-// TestStory_BuiltInProfiles: nodes that start at once on a new database put the program's wire formats into its log once, and
-// what began to serve, with its egress rules.
+// TestStory_BuiltInProfiles: nodes that start at once on a new database put the program's wire formats into its log
+// once, and what began to serve, with its egress rules.
 func TestStory_BuiltInProfiles(t *testing.T) {
 	t.Parallel()
 	db := migratetest.Open(t)

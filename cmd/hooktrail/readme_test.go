@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// TestReadme runs what the README tells a newcomer to paste into the second terminal, word for word but for the addresses,
-// the key, and the binary, which is this one instead of a fresh build.
+// TestReadme runs what the README tells a newcomer to paste into the second terminal, word for word but for the
+// addresses, the key, and the binary, which is this one instead of a fresh build.
 func TestReadme(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
@@ -31,7 +31,7 @@ func TestReadme(t *testing.T) {
 	listenAt := freeAddress(t)
 	for pattern, instead := range map[string]string{
 		`127.0.0.1:8080`: p.address, `127.0.0.1:9099`: listenAt,
-		`go run ./cmd/hooktrail listen`: os.Args[0] + " listen --listen " + listenAt,
+		`go run ./cmd/hooktrail listen`: "hooktrail listen --listen " + listenAt,
 	} {
 		if !strings.Contains(block, pattern) {
 			t.Fatalf("the README's block has no %s any more:\n%s", pattern, block)
@@ -42,7 +42,7 @@ func TestReadme(t *testing.T) {
 
 	var output lockedBuffer
 	shell := exec.CommandContext(t.Context(), "bash", "-c", block) // the README's own words
-	shell.Dir, shell.Env = t.TempDir(), append(os.Environ(), actAsBinary+"=1")
+	shell.Dir = t.TempDir()
 	shell.Stdout, shell.Stderr = &output, &output
 	shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the receiver stays in the background: it goes with the group
 	shell.WaitDelay = 30 * time.Second
@@ -80,17 +80,18 @@ func TestReadme_LifeOfAnEvent(t *testing.T) {
 	_, life, _ := strings.Cut(string(text), "### The life of an event\n")
 	life, _, _ = strings.Cut(life, "\n## ")
 	defines := map[string][]string{
-		"openapi/internal/rest/gate.go":             {"func (g *Gate) Handle("},
-		"openapi/internal/ingest/envelope.go":       {"func parseEvent("},
-		"openapi/append.go":                         {"func appendEvent("},
-		"adapters/dispatch/router.go":               {"func (r *Router) Append("},
-		"adapters/dispatch/route.go":                {"func routesOf("},
-		"adapters/postgres/eventlog/append_loop.go": {"func (a *appender) run(", "func (a *appender) append("},
-		"adapters/dispatch/worker.go":               {"func (w *worker) run("},
-		"adapters/courier/courier.go":               {"func (c *Courier) Send("},
-		"adapters/webhook/sender.go":                {"func (s *Sender) Send("},
-		"adapters/postgres/views/follower.go":       {"func (f *Follower) Run("},
-		"projections/apply.go":                      {"func Apply("},
+		"openapi/internal/rest/gate.go":                {"func (g *Gate) Handle("},
+		"openapi/internal/ingest/envelope.go":          {"func parseEvent("},
+		"openapi/append.go":                            {"func appendEvent("},
+		"adapters/dispatch/router.go":                  {"func (r *Router) Append("},
+		"adapters/dispatch/route.go":                   {"func routesOf("},
+		"adapters/postgres/eventlog/append_loop.go":    {"func (a *appender) run(", "func (a *appender) commitAndAnswer("},
+		"adapters/postgres/eventlog/append_session.go": {"func (s *session) commit("},
+		"adapters/dispatch/worker.go":                  {"func (w *worker) run("},
+		"adapters/courier/courier.go":                  {"func (c *Courier) Send("},
+		"adapters/webhook/sender.go":                   {"func (s *Sender) Send("},
+		"adapters/postgres/views/follower.go":          {"func (f *Follower) Run("},
+		"projections/apply.go":                         {"func Apply("},
 	}
 	for _, named := range regexp.MustCompile("`([a-z/_]+\\.go)`").FindAllStringSubmatch(life, -1) {
 		path := named[1]

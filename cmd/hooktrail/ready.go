@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// readiness answers whoever asks, without a key, whether this node can append. The check waits for the append lock, so it
-// is made once a second at most, however many ask. Safe for concurrent use.
+// readiness answers whoever asks, without a key, whether this node can append. The check waits for the append lock, so
+// it is made once a second at most, however many ask. Safe for concurrent use.
 type readiness struct {
 	check func(context.Context) error
 

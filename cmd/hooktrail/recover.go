@@ -24,10 +24,12 @@ type recoverCommand struct {
 }
 
 // errLoss is what is left to decide.
-var errLoss = errors.New("put the newest copy of the database back or, if there is none, run hooktrail recover --accept-loss")
+var errLoss = errors.New(
+	"put the newest copy of the database back or, if there is none, run hooktrail recover --accept-loss",
+)
 
-// Run says what the database lacks of what this node knows was committed, and with the operator's word has the node go on
-// without it. Views that reflect more than the log has are to be rebuilt then.
+// Run says what the database lacks of what this node knows was committed, and with the operator's word has the node go
+// on without it. Views that reflect more than the log has are to be rebuilt then.
 func (c recoverCommand) Run(ctx context.Context, p process) error {
 	dir, err := dataDir(c.Storage.DataDir)
 	if err != nil {
@@ -46,10 +48,21 @@ func (c recoverCommand) Run(ctx context.Context, p process) error {
 			_, err := fmt.Fprintln(p.stdout, "the database has everything that this node knows of: nothing is to be recovered")
 			return err
 		}
-		fmt.Fprintf(p.stdout, "this node knows an entry at position %d that the database doesn't have: its log ends at position %d,\n"+
-			"or holds other entries\n", loss.Known, loss.Head)
+		fmt.Fprintf(
+			p.stdout,
+			"this node knows an entry at position %d that the database doesn't have: its log ends at position %d,\n"+
+				"or holds other entries\n",
+			loss.Known,
+			loss.Head,
+		)
 		if loss.Known > loss.Head {
-			fmt.Fprintf(p.stdout, "lost at least: the %d entries of the positions %d to %d\n", loss.Known-loss.Head, loss.Head+1, loss.Known)
+			fmt.Fprintf(
+				p.stdout,
+				"lost at least: the %d entries of the positions %d to %d\n",
+				loss.Known-loss.Head,
+				loss.Head+1,
+				loss.Known,
+			)
 		}
 		if !c.AcceptLoss {
 			return errLoss
@@ -62,7 +75,10 @@ func (c recoverCommand) Run(ctx context.Context, p process) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintln(p.stdout, "accepted: the next start goes on with the database as it is (hooktrail rebuild makes the views anew)")
+		_, err = fmt.Fprintln(
+			p.stdout,
+			"accepted: the next start goes on with the database as it is (hooktrail rebuild makes the views anew)",
+		)
 		return err
 	})
 }

@@ -5,83 +5,14 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/migrations/migratetest"
 )
-
-// TestStory_OlderCopy: an older copy of the database is put back while the server is down. The next start serves nothing
-// from it, says what to do, and goes on only when an operator has accepted what was lost.
-func TestStory_OlderCopy(t *testing.T) {
-	t.Parallel()
-	p := newProgram(t)
-	p.start()
-	event := func(id string) {
-		p.do("POST", "/v1/tenants/default/events", map[string]any{"id": id, "type": "order.paid", "data": 1}, nil)
-	}
-	event("kept")
-	p.stop()
-	data, older := filepath.Join(p.dir, postgresDir, "data"), filepath.Join(p.dir, "older")
-	shell(t, "cp", "-a", data, older)
-
-	p.start()
-	event("lost")
-	p.stop()
-	shell(t, "rm", "-r", data)
-	shell(t, "mv", older, data)
-
-	p.launch()
-	p.closed()
-	if said := p.output.String(); !strings.Contains(said, "hooktrail recover") {
-		t.Errorf("the server doesn't say what to do: %s", said)
-	}
-	p.stop()
-
-	var stdout bytes.Buffer
-	if code := run(t.Context(), []string{"recover", "--data-dir", p.dir}, process{stdout: &stdout, stderr: io.Discard}); code != exitFailed {
-		t.Errorf("recover without a decision exits %d: %s", code, &stdout)
-	}
-	if !strings.Contains(stdout.String(), "lost at least") {
-		t.Errorf("recover doesn't say what is lost: %s", &stdout)
-	}
-	out := tool(t, "recover", "--data-dir", p.dir, "--accept-loss", "--by", "ann", "--reason", "the disk burned")
-	if !strings.Contains(out, "accepted") {
-		t.Errorf("recover --accept-loss prints %s", out)
-	}
-	p.start()
-	event("lost") // its id is free again
-	var accepted struct {
-		Items []struct {
-			Reason string
-			Data   struct {
-				Detail domain.Loss
-				Names  domain.Person
-			}
-		}
-	}
-	p.do("GET", "/v1/tenants/_instance/log?kind=loss.accepted", nil, &accepted)
-	if len(accepted.Items) != 1 || accepted.Items[0].Reason != "the disk burned" || accepted.Items[0].Data.Names.Name != "ann" {
-		t.Fatalf("the instance's log says %+v", accepted)
-	}
-	if loss := accepted.Items[0].Data.Detail; loss.Known <= loss.Head || len(loss.KnownLeaf) != 64 || len(loss.HeadLeaf) != 64 {
-		t.Errorf("what was lost is accepted to be %+v", loss)
-	}
-	p.stop()
-	if out := tool(t, "recover", "--data-dir", p.dir); !strings.Contains(out, "nothing is to be recovered") {
-		t.Errorf("recover prints %s", out)
-	}
-	p.verify()
-	if out := tool(t, "verify", "--data-dir", p.dir, "--after", "5"); !strings.Contains(out, "the log is whole") {
-		t.Errorf("a check that goes on prints %s", out)
-	}
-}
 
 // closed waits until the server serves nothing, and says so.
 func (p *program) closed() {
@@ -113,8 +44,8 @@ func (p *program) closed() {
 	}
 }
 
-// TestStory_OlderCopyWhileRunning: an older copy is put under a running server, which serves nothing from it, also after it was
-// started again. When the newest copy is back it goes on by itself.
+// TestStory_OlderCopyWhileRunning: an older copy is put under a running server, which serves nothing from it, also
+// after it was started again. When the newest copy is back it goes on by itself.
 func TestStory_OlderCopyWhileRunning(t *testing.T) {
 	t.Parallel()
 	db := migratetest.Open(t)
@@ -192,8 +123,8 @@ func TestStory_OlderCopyWhileRunning(t *testing.T) {
 	p.verify()
 }
 
-// TestStory_Damage: an entry whose content was damaged is shown as such, and hooktrail verify passes once the log says who goes
-// on without it.
+// TestStory_Damage: an entry whose content was damaged is shown as such, and hooktrail verify passes once the log says
+// who goes on without it.
 func TestStory_Damage(t *testing.T) {
 	t.Parallel()
 	db := migratetest.Open(t)
@@ -221,13 +152,19 @@ func TestStory_Damage(t *testing.T) {
 	p.stop()
 	at := []string{"--data-dir", p.dir, "--database-url", db.URL}
 	var stderr bytes.Buffer
-	if code := run(t.Context(), append([]string{"verify"}, at...), process{stdout: io.Discard, stderr: &stderr}); code != exitFailed {
+	if code := run(
+		t.Context(),
+		append([]string{"verify"}, at...),
+		process{stdout: io.Discard, stderr: &stderr},
+	); code != exitFailed {
 		t.Errorf("verify exits %d: %s", code, &stderr)
 	}
 	if !strings.Contains(stderr.String(), "sequence 1 of tenant default") {
 		t.Errorf("verify says %s", &stderr)
 	}
-	out := tool(t, append([]string{"recover", "--accept-damage", "default/1", "--by", "ann", "--reason", "a disk"}, at...)...)
+	out := tool(
+		t,
+		append([]string{"recover", "--accept-damage", "default/1", "--by", "ann", "--reason", "a disk"}, at...)...)
 	if !strings.Contains(out, "accepted") {
 		t.Errorf("recover prints %s", out)
 	}
@@ -237,12 +174,5 @@ func TestStory_Damage(t *testing.T) {
 	p.start()
 	if said := p.logEntries("&kind=damage.accepted"); len(said) != 1 {
 		t.Errorf("the log says %+v", said)
-	}
-}
-
-func shell(t testing.TB, name string, args ...string) {
-	t.Helper()
-	if out, err := exec.CommandContext(t.Context(), name, args...).CombinedOutput(); err != nil {
-		t.Fatalf("%s %v: %v\n%s", name, args, err, out)
 	}
 }

@@ -90,8 +90,8 @@ func (r *keyedReceiver) signedBy(keys ...string) (n int) {
 	return n
 }
 
-// TestStory_RotationUnderTraffic: keys are rotated twice while events flow, receivers take the new ones over at a moment of
-// their own within the overlap, and no request is rejected. The attempts name the keys that really signed.
+// TestStory_RotationUnderTraffic: keys are rotated twice while events flow, receivers take the new ones over at a
+// moment of their own within the overlap, and no request is rejected. The attempts name the keys that really signed.
 func TestStory_RotationUnderTraffic(t *testing.T) {
 	t.Parallel()
 	p := newProgram(t)

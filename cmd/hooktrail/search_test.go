@@ -99,11 +99,18 @@ func (s *search) deep(text []byte) []string {
 // formsOf writes a secret down in all ways.
 func formsOf(secret string) map[string]string {
 	forms := map[string]string{
-		"plain": secret, "as a query": url.QueryEscape(secret), "as a path": url.PathEscape(secret),
-		"percent-encoded": strings.ReplaceAll(url.QueryEscape(secret), "+", "%20"),
-		"hex":             hex.EncodeToString([]byte(secret)), "HEX": strings.ToUpper(hex.EncodeToString([]byte(secret))),
+		"plain":                  secret,
+		"as a query":             url.QueryEscape(secret),
+		"as a path":              url.PathEscape(secret),
+		"percent-encoded":        strings.ReplaceAll(url.QueryEscape(secret), "+", "%20"),
+		"hex":                    hex.EncodeToString([]byte(secret)),
+		"HEX":                    strings.ToUpper(hex.EncodeToString([]byte(secret))),
 		"where UTF-8 was needed": strings.ToValidUTF8(secret, "\uFFFD"),
-		"in Go's quotes":         strings.Trim(strconv.Quote(secret), `"`), "in ASCII quotes": strings.Trim(strconv.QuoteToASCII(secret), `"`),
+		"in Go's quotes": strings.Trim(
+			strconv.Quote(secret),
+			`"`,
+		),
+		"in ASCII quotes": strings.Trim(strconv.QuoteToASCII(secret), `"`),
 	}
 	if quoted, err := json.Marshal(secret); err == nil {
 		inner := string(quoted[1 : len(quoted)-1])

@@ -17,8 +17,8 @@ import (
 	"testing"
 )
 
-// echoes are receivers that send back everything that they were sent and what else they know of their endpoint, in every
-// encoding that they can think of.
+// echoes are receivers that send back everything that they were sent and what else they know of their endpoint, in
+// every encoding that they can think of.
 type echoes struct {
 	t      testing.TB
 	story  *secretStory
@@ -97,9 +97,17 @@ func echoForms(value string) map[string]string {
 	quoted, _ := json.Marshal(value) // of a text it can't fail
 	b64 := base64.StdEncoding.EncodeToString
 	return map[string]string{
-		"plain": value, "query": url.QueryEscape(value), "path": url.PathEscape(value), "json": string(quoted), "hex": hex.EncodeToString([]byte(value)),
-		"base64": b64([]byte(value)), "base64 at 1": b64([]byte("u" + value + "!!")), "base64 at 2": b64([]byte("u:" + value + "!")),
-		"base64url": base64.RawURLEncoding.EncodeToString([]byte(value)),
+		"plain": value,
+		"query": url.QueryEscape(value),
+		"path":  url.PathEscape(value),
+		"json":  string(quoted),
+		"hex":   hex.EncodeToString([]byte(value)),
+		"base64": b64(
+			[]byte(value),
+		),
+		"base64 at 1": b64([]byte("u" + value + "!!")),
+		"base64 at 2": b64([]byte("u:" + value + "!")),
+		"base64url":   base64.RawURLEncoding.EncodeToString([]byte(value)),
 	}
 }
 
@@ -128,5 +136,9 @@ func answerRaw(conn net.Conn, answer string) {
 	if err != nil {
 		return
 	}
-	_, _ = fmt.Fprintf(conn, answer, strings.ReplaceAll(strings.Join(sent(r), "|"), " ", "|")) // a sender that has gone needs no answer
+	_, _ = fmt.Fprintf(
+		conn,
+		answer,
+		strings.ReplaceAll(strings.Join(sent(r), "|"), " ", "|"),
+	) // a sender that has gone needs no answer
 }

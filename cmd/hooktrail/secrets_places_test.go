@@ -47,7 +47,8 @@ func (s *secretStory) checkMasked() {
 				if plain, err := base64.StdEncoding.DecodeString(a.Response.Body); a.Response.Base64 && err == nil {
 					a.Response.Body = string(plain)
 				}
-				marked := a.Response.Masked && strings.Contains(a.Response.Body, "[masked]") && strings.Contains(a.Response.Headers["x-echo-0"], "[masked]")
+				marked := a.Response.Masked && strings.Contains(a.Response.Body, "[masked]") &&
+					strings.Contains(a.Response.Headers["x-echo-0"], "[masked]")
 				if strings.HasPrefix(name, "bad ") {
 					marked = strings.Contains(a.Detail, "[masked]")
 				}
@@ -232,14 +233,21 @@ func (s *secretStory) lookEverywhere(tables map[string][][]byte) {
 			if places++; places > 20 {
 				return
 			}
-			t.Errorf("%s holds %d of %d secrets: %s", place, len(found), len(secrets), strings.Join(found[:min(len(found), 12)], "; "))
+			t.Errorf(
+				"%s holds %d of %d secrets: %s",
+				place,
+				len(found),
+				len(secrets),
+				strings.Join(found[:min(len(found), 12)], "; "),
+			)
 		}
 	}
 	marked := map[string]bool{}
 	for what, answer := range s.answers {
 		report(what, look.deep(answer))
 		marked["answers"] = marked["answers"] || bytes.Contains(answer, []byte(marker))
-		marked["metrics"] = marked["metrics"] || strings.HasPrefix(what, "GET /metrics") && bytes.Contains(answer, []byte("hooktrail_"))
+		marked["metrics"] = marked["metrics"] ||
+			strings.HasPrefix(what, "GET /metrics") && bytes.Contains(answer, []byte("hooktrail_"))
 	}
 	output := []byte(s.output.String())
 	report("the output", look.deep(output))

@@ -67,7 +67,14 @@ func (s *secretStory) all() map[string]string {
 func TestStory_NoSecretAnywhere(t *testing.T) {
 	t.Parallel()
 	s := &secretStory{
-		program: newProgram(t), secrets: map[string]string{}, signing: map[string][]string{}, keys: map[string]string{}, endpoints: map[string]string{}, answers: map[string][]byte{},
+		program: newStandalone(
+			t,
+		),
+		secrets:   map[string]string{},
+		signing:   map[string][]string{},
+		keys:      map[string]string{},
+		endpoints: map[string]string{},
+		answers:   map[string][]byte{},
 	}
 	s.key = s.word("operator key") + s.word("operator key's end")
 	s.start()
@@ -77,7 +84,12 @@ func TestStory_NoSecretAnywhere(t *testing.T) {
 	for _, e := range s.secretEndpoints(receivers) {
 		s.create(e)
 	}
-	s.ask("an event type", "PUT", "/v1/tenants/default/event-types/AddProduct", `{"description":"a product","schema":{"type":"object"}}`)
+	s.ask(
+		"an event type",
+		"PUT",
+		"/v1/tenants/default/event-types/AddProduct",
+		`{"description":"a product","schema":{"type":"object"}}`,
+	)
 	s.register(receivers)
 	s.sendAndWait()
 	s.changeSecrets(receivers)
@@ -203,24 +215,74 @@ func (s *secretStory) secretEndpoints(r *echoes) []secretEndpoint {
 			"url": r.url("/error/given") + query("given query"), "signing_key": whsec("given signing key"),
 			"auth": map[string]any{"type": "basic", "username": "hooktrail", "password": s.odd("password ü")},
 		}},
-		{"ed25519", map[string]any{
-			"url": r.url("/redirect/ed25519") + query("ed25519 query"), "signing_key": s.keep("ed25519 signing key", "whsk_"+base64.StdEncoding.EncodeToString(private)),
-			"auth": map[string]any{"type": "api_key", "name": "X-Api-Key", "value": s.odd("API key in a header")},
-		}},
-		{"sparkfly", map[string]any{
-			"url": r.url("/ok/sparkfly") + query("sparkfly query"), "profile": "sparkfly", "signing_key": s.odd("sparkfly key ключ"),
-			"auth": map[string]any{"type": "api_key", "in": "query", "name": "key", "value": s.odd("API key in a query ü")},
-		}},
-		{"sparkbox", map[string]any{"url": r.url("/error/sparkbox"), "profile": "sparkbox", "signing_key": s.odd("sparkbox secret")}},
-		{"coherent", map[string]any{
-			"url": r.url("/ok/coherent"), "profile": "coherent-spark", "auth": map[string]any{"type": "api_key", "value": s.odd("coherent key")},
-		}},
-		{"bad status line", map[string]any{"url": r.raw("HTTP/1.1 %s\r\n\r\n") + query("status query"), "auth": bearer("status token")}},
-		{"bad header line", map[string]any{"url": r.raw("HTTP/1.1 200 OK\r\n%s\r\n\r\n") + query("line query"), "auth": bearer("line token")}},
-		{"bad length", map[string]any{"url": r.raw("HTTP/1.1 200 OK\r\nContent-Length: %s\r\n\r\n") + query("length query"), "auth": bearer("length token")}},
+		{
+			"ed25519",
+			map[string]any{
+				"url": r.url(
+					"/redirect/ed25519",
+				) + query(
+					"ed25519 query",
+				),
+				"signing_key": s.keep("ed25519 signing key", "whsk_"+base64.StdEncoding.EncodeToString(private)),
+				"auth":        map[string]any{"type": "api_key", "name": "X-Api-Key", "value": s.odd("API key in a header")},
+			},
+		},
+		{
+			"sparkfly",
+			map[string]any{
+				"url": r.url(
+					"/ok/sparkfly",
+				) + query(
+					"sparkfly query",
+				),
+				"profile":     "sparkfly",
+				"signing_key": s.odd("sparkfly key ключ"),
+				"auth": map[string]any{
+					"type":  "api_key",
+					"in":    "query",
+					"name":  "key",
+					"value": s.odd("API key in a query ü"),
+				},
+			},
+		},
+		{
+			"sparkbox",
+			map[string]any{"url": r.url("/error/sparkbox"), "profile": "sparkbox", "signing_key": s.odd("sparkbox secret")},
+		},
+		{
+			"coherent",
+			map[string]any{
+				"url": r.url(
+					"/ok/coherent",
+				),
+				"profile": "coherent-spark",
+				"auth":    map[string]any{"type": "api_key", "value": s.odd("coherent key")},
+			},
+		},
+		{
+			"bad status line",
+			map[string]any{"url": r.raw("HTTP/1.1 %s\r\n\r\n") + query("status query"), "auth": bearer("status token")},
+		},
+		{
+			"bad header line",
+			map[string]any{"url": r.raw("HTTP/1.1 200 OK\r\n%s\r\n\r\n") + query("line query"), "auth": bearer("line token")},
+		},
+		{
+			"bad length",
+			map[string]any{
+				"url":  r.raw("HTTP/1.1 200 OK\r\nContent-Length: %s\r\n\r\n") + query("length query"),
+				"auth": bearer("length token"),
+			},
+		},
 		{"refused", map[string]any{"url": "http://127.0.0.1:1/" + query("refused query"), "auth": bearer("refused token")}},
 		{"no such host", map[string]any{"url": "https://nowhere.invalid/" + query("nowhere query"), "timeout": "1s"}},
-		{"no TLS", map[string]any{"url": strings.Replace(r.url("/ok/plain"), "http:", "https:", 1) + query("plain query"), "auth": bearer("plain token")}},
+		{
+			"no TLS",
+			map[string]any{
+				"url":  strings.Replace(r.url("/ok/plain"), "http:", "https:", 1) + query("plain query"),
+				"auth": bearer("plain token"),
+			},
+		},
 	}
 }
 
@@ -239,8 +301,17 @@ func (s *secretStory) create(e secretEndpoint) {
 	s.once("POST", "/v1/tenants/default/endpoints", string(text), &made)
 	s.signs(e.name, made.SigningKey, false)
 	s.endpoints[e.name] = made.ID
-	s.do("POST", "/v1/tenants/default/subscriptions", map[string]any{"endpoint_id": made.ID, "event_types": []string{"*"}}, nil)
-	s.makeKey(e.name+" receiver", "/v1/tenants/default/keys", map[string]any{"role": "receiver", "name": e.name, "endpoint_id": made.ID})
+	s.do(
+		"POST",
+		"/v1/tenants/default/subscriptions",
+		map[string]any{"endpoint_id": made.ID, "event_types": []string{"*"}},
+		nil,
+	)
+	s.makeKey(
+		e.name+" receiver",
+		"/v1/tenants/default/keys",
+		map[string]any{"role": "receiver", "name": e.name, "endpoint_id": made.ID},
+	)
 }
 
 // signs notes a signing key as it was shown, beside or instead of the endpoint's older ones.
@@ -263,8 +334,12 @@ func (s *secretStory) register(r *echoes) {
 	var registration struct{ Token string }
 	s.once("POST", "/v1/tenants/default/registrations", `{"name":"a partner","event_types":["AddProduct"]}`, &registration)
 	s.keep("registration's token", registration.Token)
-	body := fmt.Sprintf(`{"name":%q,"url":%q,"profile":"standard-webhooks","event_types":["AddProduct"],"retry":{"schedule":["100ms"]},"auth":{"type":"bearer","token":%q}}`,
-		marker+"registered", r.url("/error/registered")+"?state="+s.word("registered query"), s.word("registered token"))
+	body := fmt.Sprintf(
+		`{"name":%q,"url":%q,"profile":"standard-webhooks","event_types":["AddProduct"],"retry":{"schedule":["100ms"]},"auth":{"type":"bearer","token":%q}}`,
+		marker+"registered",
+		r.url("/error/registered")+"?state="+s.word("registered query"),
+		s.word("registered token"),
+	)
 	var made struct {
 		ID          string
 		SigningKey  string `json:"signing_key"`
@@ -297,7 +372,12 @@ func (s *secretStory) probe(r *echoes) {
 func (s *secretStory) sendAndWait() {
 	s.t.Helper()
 	s.expected += len(s.endpoints)
-	s.do("POST", "/v1/tenants/default/events", map[string]any{"type": "AddProduct", "data": map[string]any{"FolderName": s.expected}}, nil)
+	s.do(
+		"POST",
+		"/v1/tenants/default/events",
+		map[string]any{"type": "AddProduct", "data": map[string]any{"FolderName": s.expected}},
+		nil,
+	)
 	eventually(s.t, 30*time.Second, "every delivery ended", func() bool {
 		all := s.deliveries()
 		return len(all) == s.expected && !slices.ContainsFunc(all, func(d deliveryRow) bool {
@@ -348,7 +428,8 @@ func (s *secretStory) redriveOne() {
 	s.t.Error("no delivery is dead")
 }
 
-// refusals are requests with secrets in the wrong places. Whoever made the mistake knows the secret; answers and logs don't.
+// refusals are requests with secrets in the wrong places. Whoever made the mistake knows the secret; answers and logs
+// don't.
 func (s *secretStory) refusals() {
 	const endpoints = "/v1/tenants/default/endpoints"
 	type refusal struct{ what, method, path, body string }
@@ -373,10 +454,24 @@ func (s *secretStory) refusals() {
 			s.t.Errorf("%s is answered with %d", c.what, status)
 		}
 	}
-	if status := s.ask("an unknown key", "GET", "/v1/whoami", "", "Authorization", "Bearer "+s.word("unknown API key")); status != http.StatusUnauthorized {
+	if status := s.ask(
+		"an unknown key",
+		"GET",
+		"/v1/whoami",
+		"",
+		"Authorization",
+		"Bearer "+s.word("unknown API key"),
+	); status != http.StatusUnauthorized {
 		s.t.Errorf("an unknown key is answered with %d", status)
 	}
-	s.ask("a password as a key", "GET", "/v1/whoami", "", "Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte("u:"+s.word("password as a key"))))
+	s.ask(
+		"a password as a key",
+		"GET",
+		"/v1/whoami",
+		"",
+		"Authorization",
+		"Basic "+base64.StdEncoding.EncodeToString([]byte("u:"+s.word("password as a key"))),
+	)
 }
 
 // readOwnSecrets adds what the program keeps for itself in files.

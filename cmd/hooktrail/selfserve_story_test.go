@@ -67,7 +67,12 @@ func (h *holder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (h *holder) check(w http.ResponseWriter, a arrival, challenge string) {
 	want := a.header.Get("X-Hmac-Sha256-Signature")
 	signed := arrival{header: a.header, body: a.body}
-	if _, err := readSparkfly(h.signingKey)(&signed); want == "" || err == errUnsigned { //nolint:errorlint // the reading returns it as it is
+	if _, err := readSparkfly(
+		h.signingKey,
+	)(
+		&signed,
+	); want == "" ||
+		err == errUnsigned { //nolint:errorlint // the reading returns it as it is
 		h.refused = append(h.refused, "an ownership check without a signature")
 	}
 	if h.challenge != "give" {
@@ -168,7 +173,13 @@ func TestStory_SelfService(t *testing.T) {
 	if fetched.Type != "offer.issued" || string(fetched.Data) != `{"price":19.90}` {
 		t.Errorf("fetched %+v", fetched)
 	}
-	h.do(h.key, http.StatusNotFound, "GET", fmt.Sprintf("%s/events/by-sequence/%d", selfTenant, p.appendOne(t, `{"type":"secret.thing","data":1}`)), "")
+	h.do(
+		h.key,
+		http.StatusNotFound,
+		"GET",
+		fmt.Sprintf("%s/events/by-sequence/%d", selfTenant, p.appendOne(t, `{"type":"secret.thing","data":1}`)),
+		"",
+	)
 
 	h.rotate(path)
 	p.appendOne(t, `{"type":"order.paid","data":"signed anew"}`)
@@ -181,20 +192,30 @@ func TestStory_SelfService(t *testing.T) {
 	}
 }
 
-// TestStory_Quota: against the real log as many endpoints are made as the quota lets, whoever asks at once, and who is refused
-// leaves nothing behind.
+// TestStory_Quota: against the real log as many endpoints are made as the quota lets, whoever asks at once, and who is
+// refused leaves nothing behind.
 func TestStory_Quota(t *testing.T) {
 	t.Parallel()
 	p := newProgram(t)
 	p.start()
 	var made struct{ Token string }
-	p.do("POST", selfTenant+"/registrations", json.RawMessage(`{"name":"crowd","event_types":["offer.*"],"quota":10}`), &made)
+	p.do(
+		"POST",
+		selfTenant+"/registrations",
+		json.RawMessage(`{"name":"crowd","event_types":["offer.*"],"quota":10}`),
+		&made,
+	)
 	holder := newClient("http://"+p.address, made.Token)
 	statuses := make(chan int, 50)
 	group, ctx := errgroup.WithContext(t.Context())
 	for range cap(statuses) {
 		group.Go(func() error {
-			resp, err := holder.send(ctx, "POST", selfTenant+"/endpoints", strings.NewReader(`{"name":"e","url":"http://127.0.0.1:1/","event_types":["offer.*"]}`))
+			resp, err := holder.send(
+				ctx,
+				"POST",
+				selfTenant+"/endpoints",
+				strings.NewReader(`{"name":"e","url":"http://127.0.0.1:1/","event_types":["offer.*"]}`),
+			)
 			if err != nil {
 				return err
 			}
@@ -235,8 +256,20 @@ func (p *program) appendOne(t testing.TB, body string) int64 {
 func (h *holder) signUp(url string) (path string) {
 	h.t.Helper()
 	const endpoints = selfTenant + "/endpoints"
-	h.do(h.token, http.StatusUnprocessableEntity, "POST", endpoints, `{"name":"spark","url":"`+url+`","profile":"coherent-spark","auth":{"type":"api_key","value":"v"}}`)
-	h.do(h.token, http.StatusUnprocessableEntity, "POST", endpoints, `{"name":"greedy","url":"`+url+`","profile":"sparkfly","event_types":["*"]}`)
+	h.do(
+		h.token,
+		http.StatusUnprocessableEntity,
+		"POST",
+		endpoints,
+		`{"name":"spark","url":"`+url+`","profile":"coherent-spark","auth":{"type":"api_key","value":"v"}}`,
+	)
+	h.do(
+		h.token,
+		http.StatusUnprocessableEntity,
+		"POST",
+		endpoints,
+		`{"name":"greedy","url":"`+url+`","profile":"sparkfly","event_types":["*"]}`,
+	)
 	made := into[struct {
 		ID          string
 		SigningKey  string `json:"signing_key"`
@@ -272,11 +305,19 @@ func (h *holder) passHandshake(path string) {
 		StatusCode int `json:"status_code"`
 		Endpoint   struct{ Verified bool }
 	}
-	if got := into[result](h.t, h.do(h.key, http.StatusOK, "POST", path+"/handshake", "")); got.Passed || got.StatusCode != http.StatusNotFound || got.Endpoint.Verified {
+	if got := into[result](
+		h.t,
+		h.do(h.key, http.StatusOK, "POST", path+"/handshake", ""),
+	); got.Passed || got.StatusCode != http.StatusNotFound ||
+		got.Endpoint.Verified {
 		h.t.Fatalf("without an answer: %+v", got)
 	}
 	h.set(func() { h.challenge = "give" })
-	if got := into[result](h.t, h.do(h.key, http.StatusOK, "POST", path+"/handshake", "")); !got.Passed || !got.Endpoint.Verified {
+	if got := into[result](
+		h.t,
+		h.do(h.key, http.StatusOK, "POST", path+"/handshake", ""),
+	); !got.Passed ||
+		!got.Endpoint.Verified {
 		h.t.Fatalf("with the challenge: %+v", got)
 	}
 }
@@ -285,8 +326,20 @@ func (h *holder) passHandshake(path string) {
 func (h *holder) chooseTypes(path string) {
 	h.t.Helper()
 	id := path[strings.LastIndexByte(path, '/')+1:]
-	h.do(h.key, http.StatusCreated, "POST", selfTenant+"/subscriptions", `{"endpoint_id":"`+id+`","event_types":["order.paid"]}`)
-	h.do(h.key, http.StatusUnprocessableEntity, "POST", selfTenant+"/subscriptions", `{"endpoint_id":"`+id+`","event_types":["secret.*"]}`)
+	h.do(
+		h.key,
+		http.StatusCreated,
+		"POST",
+		selfTenant+"/subscriptions",
+		`{"endpoint_id":"`+id+`","event_types":["order.paid"]}`,
+	)
+	h.do(
+		h.key,
+		http.StatusUnprocessableEntity,
+		"POST",
+		selfTenant+"/subscriptions",
+		`{"endpoint_id":"`+id+`","event_types":["secret.*"]}`,
+	)
 }
 
 func (h *holder) rotate(path string) {
@@ -304,7 +357,10 @@ func (h *holder) test(path string) {
 		EventID    string `json:"event_id"`
 		Deliveries string
 	}](h.t, h.do(h.key, http.StatusCreated, "POST", path+"/test", `{"type":"offer.issued","data":"only a test"}`))
-	if a := h.arrives(`"only a test"`); a.header.Get("Hooktrail-Test") != "true" || a.event.kind != "offer.issued" || a.event.id != made.EventID {
+	if a := h.arrives(
+		`"only a test"`,
+	); a.header.Get("Hooktrail-Test") != "true" || a.event.kind != "offer.issued" ||
+		a.event.id != made.EventID {
 		h.t.Errorf("the test came as %v %+v", a.header, a.event)
 	}
 	eventually(h.t, 10*time.Second, "the test's delivery is listed", func() bool {
@@ -326,7 +382,10 @@ func (h *holder) redrive(p *program) {
 	var dead struct{ Items []deliveryRow }
 	eventually(h.t, 15*time.Second, "the delivery is dead", func() bool {
 		dead.Items = nil
-		dead = into[struct{ Items []deliveryRow }](h.t, h.do(h.key, http.StatusOK, "GET", selfTenant+"/deliveries?status=dead", ""))
+		dead = into[struct{ Items []deliveryRow }](
+			h.t,
+			h.do(h.key, http.StatusOK, "GET", selfTenant+"/deliveries?status=dead", ""),
+		)
 		return len(dead.Items) == 1
 	})
 	h.set(func() { h.fail = false })
@@ -350,7 +409,7 @@ func (h *holder) move(p *program, path, from string) {
 	h.set(func() { h.challenge = "give" })
 	h.do(h.key, http.StatusForbidden, "PATCH", path, `{"url":"`+target+`","timeout":"1s"}`)
 	h.do(h.key, http.StatusOK, "PATCH", path, `{"url":"`+target+`"}`)
-	if got, want := shown(), there.URL+"/new?token=%5Bredacted%5D"; got != want {
+	if got, want := shown(), there.URL+"/new?[redacted]"; got != want {
 		h.t.Errorf("moved to %s, want %s", got, want)
 	}
 	p.appendOne(h.t, `{"type":"offer.issued","data":"at the new place"}`)
@@ -358,7 +417,12 @@ func (h *holder) move(p *program, path, from string) {
 	if a.url.String() != "/new?token=s3cret-query" || a.header.Get("Host") != strings.TrimPrefix(there.URL, "http://") {
 		h.t.Errorf("it went to %s%s", a.header.Get("Host"), a.url)
 	}
-	if text := string(h.do(p.key, http.StatusOK, "GET", selfTenant+"/log?limit=1000", "")); strings.Contains(text, "s3cret-query") {
+	if text := string(
+		h.do(p.key, http.StatusOK, "GET", selfTenant+"/log?limit=1000", ""),
+	); strings.Contains(
+		text,
+		"s3cret-query",
+	) {
 		h.t.Error("the log shows the query of the new URL")
 	}
 }

@@ -42,7 +42,7 @@ type serveCommand struct {
 	Exports exportFlags  `embed:""`
 
 	Listen       string `name:"listen" env:"HOOKTRAIL_LISTEN" default:"127.0.0.1:8080" help:"Address of the API."`
-	AdminKey     string `name:"admin-key" env:"HOOKTRAIL_ADMIN_KEY" help:"The first operator key, 32 or more visible characters; give it as the variable. Unset at the first start: one is made, printed once and kept in the data directory."`
+	AdminKey     string `name:"admin-key" env:"HOOKTRAIL_ADMIN_KEY" help:"The first operator key, 32 or more visible characters; give it as the variable. Unset at the first start: one is made and kept in operator.key in the data directory; a terminal is shown it, once."`
 	Origin       string `name:"webhook-origin" env:"HOOKTRAIL_WEBHOOK_ORIGIN" help:"DNS name by which receivers know this instance in CloudEvents handshakes (such as hooks.bank.example); the machine's name by default."`
 	MaxDataBytes int    `name:"max-data-bytes" env:"HOOKTRAIL_MAX_DATA_BYTES" default:"262144" help:"Largest event data that is accepted."`
 }
@@ -84,7 +84,7 @@ func (c serveCommand) Run(ctx context.Context, p process) error {
 		return fmt.Errorf("listen on %s (HOOKTRAIL_LISTEN chooses another address): %w", c.Listen, err)
 	}
 	defer listener.Close()
-	store, err := c.Storage.open(ctx, dir, log)
+	store, err := c.Storage.start(ctx, dir, log)
 	if err != nil {
 		return err
 	}
@@ -191,7 +191,7 @@ func (s *server) run(ctx context.Context) error {
 // errBaseEnded stops the work when what it needs has ended; the cause is what that ended with.
 var errBaseEnded = errors.New("the log or the views ended")
 
-// onlyEnded says whether nothing but being told to stop ended the server.
+// onlyEnded reports whether nothing but being told to stop ended the server.
 func onlyEnded(err error) bool {
 	return err == nil || errors.Is(err, context.Canceled) && !errors.Is(err, errBaseEnded)
 }
@@ -223,15 +223,19 @@ func (s *server) work(ctx context.Context, base *errgroup.Group, baseCtx context
 		return err
 	}
 	work.Go(func() error { return dispatcher.Run(ctx) })
-	work.Go(func() error { return s.serveHTTP(ctx, dispatcher.Router()) })
+	work.Go(func() error { return s.serveHTTP(ctx, dispatcher) })
 	work.Go(func() error { return s.Debug.serve(ctx) })
 	work.Go(func() error { return s.exports.Run(ctx) })
 	work.Go(func() error { return sweeper{s.views.SweepSecrets, s.log}.run(ctx) })
 	return nil
 }
 
-// open loads the master key and opens the log and what reads it.
+// open migrates, loads the master key and opens the log and what reads it.
 func (s *server) open(ctx context.Context) error {
+	known := filepath.Join(s.dir, knownFile)
+	if err := s.storage.migrate(ctx, known); err != nil {
+		return err
+	}
 	master, err := s.Storage.masterKey(s.dir)
 	if err != nil {
 		return err
@@ -240,7 +244,7 @@ func (s *server) open(ctx context.Context) error {
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s.entries, err = eventlog.Open(ctx, eventlog.Config{
 		URL: s.storage.url, MasterKey: master, InstanceName: s.Storage.InstanceName, Logger: s.log, Registerer: s.registry,
-		KnownFile: filepath.Join(s.dir, knownFile),
+		KnownFile: known,
 	})
 	if err != nil {
 		return err
@@ -316,21 +320,23 @@ func (s *server) dispatcher() (*dispatch.Dispatcher, error) {
 }
 
 // serveHTTP answers until ctx ends, then lets requests under way finish.
-func (s *server) serveHTTP(ctx context.Context, log *dispatch.Router) error {
+func (s *server) serveHTTP(ctx context.Context, dispatcher *dispatch.Dispatcher) error {
 	webhooks, err := webhooksOf(s.profiles.Embedded())
 	if err != nil {
 		return err
 	}
 	handler, err := openapi.NewHandler(openapi.Server{
-		Log: log, Claims: s.entries, Settler: s.entries, Views: s.views, Directory: s.directory,
+		Log: dispatcher.Router(), Lanes: dispatcher, Claims: s.entries, Settler: s.entries, Views: s.views, Directory: s.directory,
 		Vault: s.vault, Fingerprints: s.entries, Schemas: schema.NewCache(), Filters: s.filters,
 		Profiles: webhook.Offers{
 			Embedded: s.profiles.Embedded(), Known: s.profiles.All, UserAgent: userAgent,
 		},
 		Previewer: dispatch.Previewer{Filter: s.filters.Lazy}, Courier: s.courier,
 		Guides: guide.Guides{Known: s.profiles.All}, Readiness: &readiness{check: s.entries.Ready}, Exports: s.exports,
-		Node: s.node.id, Webhooks: webhooks, Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
-		Logger: s.log, Version: version, Limits: openapi.Limits{DataBytes: s.MaxDataBytes, ExportKeep: s.Exports.Keep},
+		CursorKey: s.entries.CursorKey(), Node: s.node.id, Webhooks: webhooks, Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
+		Logger: s.log, Version: version, Limits: openapi.Limits{
+			DataBytes: s.MaxDataBytes, HeldBytes: heldBytes(), ExportKeep: s.Exports.Keep,
+		},
 	})
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,43 +29,66 @@ const (
 	serverRole   = "hooktrail"
 )
 
-// storage is the database that a server works on, migrated.
+// storage is the database that a server works on.
 type storage struct {
-	url     string          // logs in as the server's role
-	private *localpg.Server // nil when the database is somebody else's
+	url      string          // logs in as the server's role
+	private  *localpg.Server // nil when the database is somebody else's
+	adminURL string          // of a private one
+	password string          // of the server's role in a private one
+	flags    storageFlags
+	log      *slog.Logger
 }
 
-// open starts or finds the database and brings its schema up to date.
+// open starts or finds the database and brings its schema up to date, whatever this node knows of the log.
 func (f storageFlags) open(ctx context.Context, dir string, log *slog.Logger) (*storage, error) {
-	if f.DatabaseURL != "" {
-		return &storage{url: f.DatabaseURL}, f.migrateWhenThere(ctx, log)
-	}
-	private, err := localpg.Start(ctx, localpg.Config{Dir: filepath.Join(dir, postgresDir), Logger: log})
+	s, err := f.start(ctx, dir, log)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.migrate(ctx, ""); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// start starts or finds the database.
+func (f storageFlags) start(ctx context.Context, dir string, log *slog.Logger) (*storage, error) {
+	s := &storage{url: f.DatabaseURL, flags: f, log: log}
+	if f.DatabaseURL != "" {
+		return s, nil
+	}
+	var err error
+	if s.private, err = localpg.Start(ctx, localpg.Config{Dir: filepath.Join(dir, postgresDir), Logger: log}); err != nil {
 		return nil, fmt.Errorf("start a private Postgres (to use another one set HOOKTRAIL_DATABASE_URL): %w", err)
 	}
-	serverURL, err := preparePrivate(ctx, private, log)
-	if err != nil {
-		return nil, errors.Join(err, private.Stop())
+	if err := s.preparePrivate(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
-	return &storage{url: serverURL, private: private}, nil
+	return s, nil
 }
 
-// preparePrivate makes and migrates the database, and returns the URL of the server's role.
-func preparePrivate(ctx context.Context, private *localpg.Server, log *slog.Logger) (string, error) {
-	adminURL, err := makeDatabase(ctx, private.URL())
-	if err != nil {
-		return "", err
+// preparePrivate makes the database in a private Postgres, and the URLs of its roles.
+func (s *storage) preparePrivate(ctx context.Context) (err error) {
+	if s.adminURL, err = makeDatabase(ctx, s.private.URL()); err != nil {
+		return err
 	}
-	password, err := private.RolePassword(serverRole)
-	if err != nil {
-		return "", err
+	if s.password, err = s.private.RolePassword(serverRole); err != nil {
+		return err
 	}
-	options := migrations.Options{ServerRole: serverRole, ServerPassword: password, Logger: log}
-	if err := migrations.Up(ctx, adminURL, options); err != nil {
-		return "", err
+	s.url, err = migrations.ServerURL(s.adminURL, serverRole, s.password)
+	return err
+}
+
+// migrate brings the schema up to date, unless the database lacks the last entry that the file of this node names
+// (eventlog.ErrReplaced): an older copy stays as it was put back until somebody has decided on it. An empty name is of no file.
+func (s *storage) migrate(ctx context.Context, knownFile string) error {
+	if s.private == nil {
+		return s.flags.migrateWhenThere(ctx, knownFile, s.log)
 	}
-	return migrations.ServerURL(adminURL, serverRole, password)
+	if err := eventlog.CheckKnownFile(ctx, s.adminURL, knownFile); err != nil {
+		return err
+	}
+	return migrations.Up(ctx, s.adminURL, migrations.Options{ServerRole: serverRole, ServerPassword: s.password, Logger: s.log})
 }
 
 // makeDatabase makes the database if it isn't there and returns its URL.
@@ -97,10 +121,10 @@ const databasePause = time.Second
 
 // migrateWhenThere migrates, and waits for a database that can't be reached yet: it may be starting beside this server.
 // Only that is waited for; a wrong password or schema is the operator's to mend.
-func (f storageFlags) migrateWhenThere(ctx context.Context, log *slog.Logger) error {
+func (f storageFlags) migrateWhenThere(ctx context.Context, knownFile string, log *slog.Logger) error {
 	begin := time.Now()
 	for waited := false; ; waited = true {
-		err := f.migrate(ctx, log)
+		err := f.migrate(ctx, knownFile, log)
 		switch {
 		case !unreachable(err):
 			if waited && err == nil {
@@ -176,7 +200,10 @@ var errPostgresEnded = errors.New(
 	"the private Postgres ended again and again (its server.log in the data directory says why): start again")
 
 // migrate brings somebody else's database up to date or, without the right to, checks that it is.
-func (f storageFlags) migrate(ctx context.Context, log *slog.Logger) error {
+func (f storageFlags) migrate(ctx context.Context, knownFile string, log *slog.Logger) error {
+	if err := eventlog.CheckKnownFile(ctx, cmp.Or(f.MigrateURL, f.DatabaseURL), knownFile); err != nil {
+		return err
+	}
 	if f.MigrateURL == "" {
 		err := migrations.Check(ctx, f.DatabaseURL)
 		if errors.Is(err, migrations.ErrSchemaBehind) {
@@ -230,9 +257,12 @@ func (c migrateCommand) Run(ctx context.Context, p process) (err error) {
 	if err := c.Storage.makeDataDir(dir, log); err != nil {
 		return err
 	}
-	s, err := c.Storage.open(ctx, dir, log)
+	s, err := c.Storage.start(ctx, dir, log)
 	if err != nil {
 		return err
+	}
+	if err := s.migrate(ctx, filepath.Join(dir, knownFile)); err != nil {
+		return errors.Join(err, s.Close())
 	}
 	if _, err := fmt.Fprintln(p.stdout, "the schema is up to date"); err != nil {
 		return errors.Join(err, s.Close())

@@ -24,8 +24,8 @@ const (
 	lastTailGap  = 15 * time.Second
 )
 
-// Run prints one entry a line as JSON until it is interrupted. When the stream ends it says so, once, and goes on where it
-// was as soon as the server is back.
+// Run prints one entry a line as JSON until it is interrupted. When the stream ends it says so, once, and goes on where
+// it was as soon as the server is back.
 func (c tailCommand) Run(ctx context.Context, p process) error {
 	client, err := c.API.client()
 	if err != nil {

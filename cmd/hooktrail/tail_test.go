@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestTail_ServerGone: a tail says once that its server went away, goes on behind the last whole entry when it is back, and
-// fails when it stays away.
+// TestTail_ServerGone: a tail says once that its server went away, goes on behind the last whole entry when it is back,
+// and fails when it stays away.
 func TestTail_ServerGone(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -45,7 +45,12 @@ func TestTail_ServerGone(t *testing.T) {
 	eventually(t, 10*time.Second, "the second stream is printed", func() bool { return out.String() != "" })
 	_ = second.Close()
 	third := serve("id: 8\ndata: {\"sequence\":8}\n\n")
-	eventually(t, 10*time.Second, "the third stream is printed", func() bool { return strings.Contains(out.String(), `:8}`) })
+	eventually(
+		t,
+		10*time.Second,
+		"the third stream is printed",
+		func() bool { return strings.Contains(out.String(), `:8}`) },
+	)
 	_ = third.Close()
 	if code := <-ended; code != exitFailed || !strings.Contains(said.String(), "hasn't come back within 3s") {
 		t.Errorf("exit code %d: %s", code, said.String())

@@ -27,7 +27,12 @@ func (p *program) checkStrangers(vendors map[string]*vendor) {
 		more["profile"], more["retry"] = name, map[string]any{"schedule": []string{"100ms"}}
 		id, _ := p.endpointTo(v.server.URL, more)
 		p.do("POST", "/v1/tenants/default/endpoints/"+v.endpoint+"/pause", map[string]any{}, nil)
-		p.do("POST", "/v1/tenants/default/events", map[string]any{"type": "AddProduct", "data": map[string]any{"stranger": name}}, nil)
+		p.do(
+			"POST",
+			"/v1/tenants/default/events",
+			map[string]any{"type": "AddProduct", "data": map[string]any{"stranger": name}},
+			nil,
+		)
 		var rows struct{ Items []deliveryRow }
 		eventually(t, 20*time.Second, "the stranger's delivery to "+name+" is dead", func() bool {
 			p.do("GET", "/v1/tenants/default/deliveries?status=dead&endpoint_id="+id, nil, &rows)
@@ -105,8 +110,8 @@ func (p *program) checkCoherent(vendors map[string]*vendor, events []storyEvent)
 	}
 }
 
-// checkFirespring: an answer of 204 was a failure; the numeric id fetches the event with a key of the receiver's, and the key
-// of a receiver that wasn't sent the event fetches nothing.
+// checkFirespring: an answer of 204 was a failure; the numeric id fetches the event with a key of the receiver's, and
+// the key of a receiver that wasn't sent the event fetches nothing.
 func (p *program) checkFirespring(v, other *vendor, events []storyEvent) {
 	t := p.t
 	arrivals, _ := v.got()
@@ -114,11 +119,19 @@ func (p *program) checkFirespring(v, other *vendor, events []storyEvent) {
 	keys := map[string]string{}
 	for _, of := range []*vendor{v, other} {
 		var made struct{ Key string }
-		p.do("POST", "/v1/tenants/default/keys", map[string]any{"role": "receiver", "name": of.name, "endpoint_id": of.endpoint}, &made)
+		p.do(
+			"POST",
+			"/v1/tenants/default/keys",
+			map[string]any{"role": "receiver", "name": of.name, "endpoint_id": of.endpoint},
+			&made,
+		)
 		keys[of.name] = made.Key
 	}
 	fetch := func(key, id string, out any) error {
-		return newClient("http://"+p.address, key).call(t.Context(), "GET", "/v1/tenants/default/events/by-sequence/"+id, nil, out)
+		return newClient(
+			"http://"+p.address,
+			key,
+		).call(t.Context(), "GET", "/v1/tenants/default/events/by-sequence/"+id, nil, out)
 	}
 	for _, a := range arrivals {
 		statuses[a.event.kind] = append(statuses[a.event.kind], a.status)
@@ -126,7 +139,12 @@ func (p *program) checkFirespring(v, other *vendor, events []storyEvent) {
 			ID, Type string
 			Data     json.RawMessage
 		}
-		if err := fetch(keys[v.name], a.event.id, &event); err != nil || event.Type != a.event.kind || string(event.Data) != a.event.data {
+		if err := fetch(
+			keys[v.name],
+			a.event.id,
+			&event,
+		); err != nil || event.Type != a.event.kind ||
+			string(event.Data) != a.event.data {
 			t.Errorf("event %s is fetched as %+v, %v", a.event.id, event, err)
 		}
 	}
@@ -139,7 +157,12 @@ func (p *program) checkFirespring(v, other *vendor, events []storyEvent) {
 			t.Errorf("firespring answered %s with %v, want %v", kind, got, want)
 		}
 	}
-	if err := fetch(keys[other.name], strconv.FormatInt(events[0].sequence, 10), nil); err == nil || !strings.Contains(err.Error(), "404") {
+	if err := fetch(
+		keys[other.name],
+		strconv.FormatInt(events[0].sequence, 10),
+		nil,
+	); err == nil ||
+		!strings.Contains(err.Error(), "404") {
 		t.Errorf("a receiver fetches what wasn't sent to it: %v", err)
 	}
 }
@@ -148,11 +171,16 @@ func (p *program) checkFirespring(v, other *vendor, events []storyEvent) {
 func (p *program) checkTransport(stashfin *vendor) {
 	t := p.t
 	plain := map[string]any{"name": "plain", "profile": "stashfin", "url": "http://127.0.0.1:1/"}
-	if err := p.client().call(t.Context(), "POST", "/v1/tenants/default/endpoints", plain, nil); err == nil || !strings.Contains(err.Error(), "422") {
+	if err := p.client().
+		call(t.Context(), "POST", "/v1/tenants/default/endpoints", plain, nil); err == nil ||
+		!strings.Contains(err.Error(), "422") {
 		t.Errorf("stashfin over http: %v", err)
 	}
 	stranger := newVendorReceiver(t, "stranger", (*httptest.Server).StartTLS) // its certificate is httptest's own
-	stranger.knows(func(*arrival) (wireEventSeen, error) { return wireEventSeen{}, nil }, func(string, int) int { return 200 })
+	stranger.knows(
+		func(*arrival) (wireEventSeen, error) { return wireEventSeen{}, nil },
+		func(string, int) int { return 200 },
+	)
 	id, _ := p.endpointTo(stranger.server.URL, map[string]any{"retry": map[string]any{"schedule": []string{"1h"}}})
 	p.do("POST", "/v1/tenants/default/events", map[string]any{"type": "tier.changed", "data": 1}, nil)
 	var rows struct{ Items []deliveryRow }

@@ -165,7 +165,8 @@ func readSparkbox(secret, hook string) reading {
 			return seen, err
 		}
 		number, err := strconv.Atoi(a.header.Get("X-Attempt-Number"))
-		if err != nil || number < 1 || a.header.Get("X-Hook-UUID") != hook || a.header.Get("X-Event-Type") != body.Event.Type {
+		if err != nil || number < 1 || a.header.Get("X-Hook-UUID") != hook ||
+			a.header.Get("X-Event-Type") != body.Event.Type {
 			return seen, fmt.Errorf("headers %v", a.header)
 		}
 		if body.Event.Version != "v1" || !bytes.HasPrefix(body.Data, []byte("[")) {
@@ -257,7 +258,8 @@ func readCloudEventsBinary(key string) reading {
 			return seen, err
 		}
 		h := a.header
-		if h.Get("Content-Type") != "application/json" || h.Get("ce-specversion") != "1.0" || h.Get("ce-source") != "/tenants/default" {
+		if h.Get("Content-Type") != "application/json" || h.Get("ce-specversion") != "1.0" ||
+			h.Get("ce-source") != "/tenants/default" {
 			return seen, fmt.Errorf("headers %v", h)
 		}
 		return wireEventSeen{h.Get("ce-id"), h.Get("ce-type"), h.Get("ce-time"), string(a.body)}, nil

@@ -26,8 +26,15 @@ const folder = `{"EntityId":12345678901234567890,"FolderName":"Prêts \u00e9 日
 
 func vendorEvents() []storyEvent {
 	return []storyEvent{
-		{kind: "offer.issued", data: `{"price":19.90,"big":12345678901234567890,"z":1,"a" : [ 1.0,2E+5 ],"note":"Café \u00e9 日本"}`},
-		{kind: "model.submitted", id: "submission-7", data: `{"uuid":"5c8f","taken":true,"status":"new","sku_id":"Ä-1","division_desc":"","department_desc":null,"sku_desc":"x","current_price":19.90,"opt_price":17.00,"units_to_md":12345678901234567890,"start_date":"2026-07-02","end_date":"2026-07-09","wave_type":"A"}`},
+		{
+			kind: "offer.issued",
+			data: `{"price":19.90,"big":12345678901234567890,"z":1,"a" : [ 1.0,2E+5 ],"note":"Café \u00e9 日本"}`,
+		},
+		{
+			kind: "model.submitted",
+			id:   "submission-7",
+			data: `{"uuid":"5c8f","taken":true,"status":"new","sku_id":"Ä-1","division_desc":"","department_desc":null,"sku_desc":"x","current_price":19.90,"opt_price":17.00,"units_to_md":12345678901234567890,"start_date":"2026-07-02","end_date":"2026-07-09","wave_type":"A"}`,
+		},
 		{kind: "model.approved", data: `[{"uuid":"a","current_price":5.0}, {"uuid":"b"}]`},
 		{kind: "points.accrued", data: `{"member":"42","points":100.00}`},
 		{kind: "tier.changed", data: `"gold"`},
@@ -39,8 +46,8 @@ func vendorEvents() []storyEvent {
 
 const vendorTime = "2026-07-02T08:30:00.12Z"
 
-// TestStory_Vendors: receivers of all formats at once, each written from its vendor's page, accept everything exactly once
-// and to the byte, and refuse what their page says to refuse.
+// TestStory_Vendors: receivers of all formats at once, each written from its vendor's page, accept everything exactly
+// once and to the byte, and refuse what their page says to refuse.
 func TestStory_Vendors(t *testing.T) {
 	t.Parallel()
 	p := newProgram(t)
@@ -57,7 +64,12 @@ func TestStory_Vendors(t *testing.T) {
 	}
 	events := p.appendVendorEvents()
 	for _, v := range vendors {
-		eventually(t, 30*time.Second, v.name+" accepted everything", func() bool { return len(v.accepted()) >= len(v.wanted(events)) })
+		eventually(
+			t,
+			30*time.Second,
+			v.name+" accepted everything",
+			func() bool { return len(v.accepted()) >= len(v.wanted(events)) },
+		)
 	}
 	eventually(t, 10*time.Second, "every delivery succeeded", func() bool {
 		return !slices.ContainsFunc(p.deliveries(), func(d deliveryRow) bool { return d.Status != "succeeded" })

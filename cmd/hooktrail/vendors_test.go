@@ -51,8 +51,12 @@ func newVendors(t *testing.T, trusted tls.Certificate) map[string]*vendor {
 	none := func(string) string { return "" }
 	coherent := []string{"AddProduct", "EventsDataRetentionSucccess"}
 	standard := map[string]func(*arrival){
-		"another body": otherBody, "no signature": without("webhook-signature"), "no id": without("webhook-id"), "another id": set("webhook-id", "x"),
-		"no time": without("webhook-timestamp"), "an old time": set("webhook-timestamp", "1700000000"),
+		"another body":            otherBody,
+		"no signature":            without("webhook-signature"),
+		"no id":                   without("webhook-id"),
+		"another id":              set("webhook-id", "x"),
+		"no time":                 without("webhook-timestamp"),
+		"an old time":             set("webhook-timestamp", "1700000000"),
 		"another key's signature": set("webhook-signature", "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4="),
 	}
 	cloud := map[string]func(*arrival){"another body": otherBody, "no signature": without("webhook-signature")}
@@ -60,14 +64,19 @@ func newVendors(t *testing.T, trusted tls.Certificate) map[string]*vendor {
 		"sparkfly": {
 			reading: func(_, key string) reading { return readSparkfly(key) },
 			spoils: map[string]func(*arrival){
-				"another body": otherBody, "no signature": without("x-hmac-sha256-signature"), "another signature": set("x-hmac-sha256-signature", "K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4="),
+				"another body":      otherBody,
+				"no signature":      without("x-hmac-sha256-signature"),
+				"another signature": set("x-hmac-sha256-signature", "K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4="),
 			},
 		},
 		"sparkbox": {
 			body: map[string]any{"signing_key": ownSecret}, data: array,
 			reading: func(id, _ string) reading { return readSparkbox(ownSecret, id) },
 			spoils: map[string]func(*arrival){
-				"another body": otherBody, "no signature": without("X-Sparkbox-Signature"), "another hook": set("X-Hook-UUID", "x"), "another signature": set("X-Sparkbox-Signature", "sha256=00"),
+				"another body":      otherBody,
+				"no signature":      without("X-Sparkbox-Signature"),
+				"another hook":      set("X-Hook-UUID", "x"),
+				"another signature": set("X-Sparkbox-Signature", "sha256=00"),
 			},
 		},
 		"sparkbox unsigned": {
@@ -85,7 +94,9 @@ func newVendors(t *testing.T, trusted tls.Certificate) map[string]*vendor {
 		},
 		"coherent-spark query": {
 			body: map[string]any{
-				"profile": "coherent-spark", "url": "/spark?region=eu", "auth": map[string]any{"type": "api_key", "in": "query", "value": queryKey},
+				"profile": "coherent-spark",
+				"url":     "/spark?region=eu",
+				"auth":    map[string]any{"type": "api_key", "in": "query", "value": queryKey},
 			},
 			catalog: coherent, data: none, id: func(storyEvent) string { return "" },
 			reading: func(string, string) reading {
@@ -100,11 +111,18 @@ func newVendors(t *testing.T, trusted tls.Certificate) map[string]*vendor {
 		"stashfin":          {reading: func(_, key string) reading { return readStandard(key) }, spoils: standard},
 		"standard-webhooks": {reading: func(_, key string) reading { return readStandard(key) }, spoils: standard},
 		"standard-webhooks ed25519": {
-			body:    map[string]any{"profile": "standard-webhooks", "signing_key": "whsk_" + base64.StdEncoding.EncodeToString(private)},
-			reading: func(_, key string) reading { return readStandard(key) }, spoils: standard,
+			body: map[string]any{
+				"profile":     "standard-webhooks",
+				"signing_key": "whsk_" + base64.StdEncoding.EncodeToString(private),
+			},
+			reading: func(_, key string) reading { return readStandard(key) },
+			spoils:  standard,
 		},
-		"cloudevents":            {reading: func(_, key string) reading { return readCloudEventsBinary(key) }, spoils: cloud},
-		"cloudevents-structured": {reading: func(_, key string) reading { return readCloudEventsStructured(key) }, spoils: cloud},
+		"cloudevents": {reading: func(_, key string) reading { return readCloudEventsBinary(key) }, spoils: cloud},
+		"cloudevents-structured": {
+			reading: func(_, key string) reading { return readCloudEventsStructured(key) },
+			spoils:  cloud,
+		},
 	}
 	for name, v := range all {
 		start := (*httptest.Server).Start
@@ -126,8 +144,8 @@ func newVendors(t *testing.T, trusted tls.Certificate) map[string]*vendor {
 	return all
 }
 
-// answersOf is how a receiver answers: sparkbox fails once, and everybody answers one type with 204, which is a success for
-// all but firespring.
+// answersOf is how a receiver answers: sparkbox fails once, and everybody answers one type with 204, which is a success
+// for all but firespring.
 func answersOf(name string) func(kind string, attempt int) int {
 	return func(kind string, attempt int) int {
 		switch {
@@ -158,11 +176,21 @@ func newAuthority(t testing.TB) (tls.Certificate, []byte) {
 		}
 		return der, key
 	}
-	root := &x509.Certificate{SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	root := &x509.Certificate{
+		SerialNumber:          big.NewInt(1),
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+		KeyUsage:              x509.KeyUsageCertSign,
+	}
 	rootDER, rootKey := make1(root, nil, nil)
 	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(2), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		SerialNumber: big.NewInt(
+			2,
+		),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	leafDER, leafKey := make1(leaf, root, rootKey)
-	return tls.Certificate{Certificate: [][]byte{leafDER}, PrivateKey: leafKey}, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: rootDER})
+	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: rootDER})
+	return tls.Certificate{Certificate: [][]byte{leafDER}, PrivateKey: leafKey}, authority
 }

@@ -43,7 +43,7 @@ func (c verifyCommand) Run(ctx context.Context, p process) error {
 			fmt.Fprintf(p.stdout, "%s: %d rows that the log doesn't yield, %d missing\n", d.Table, d.Wrong, d.Missing)
 		}
 		if len(differences) > 0 {
-			return errors.New("the views differ from the log (hooktrail rebuild makes them anew)")
+			return errors.New("the views differ from the log (hint: run `hooktrail rebuild`)")
 		}
 		_, err = fmt.Fprintln(p.stdout, "the views are what the log yields")
 		return err
@@ -55,7 +55,7 @@ type rebuildCommand struct {
 	Log     logFlags     `embed:""`
 }
 
-// Run makes the views anew; a server that runs on the same database goes on reading the old ones until then.
+// Run rebuilds the views; a server that runs on the same database goes on reading the old ones until then.
 func (c rebuildCommand) Run(ctx context.Context, p process) error {
 	return c.Storage.withLog(ctx, c.Log, func(log *eventlog.Log, views *views.Views) error {
 		head, err := log.Head(ctx)
@@ -86,9 +86,13 @@ func folded(p process, head domain.Position) func(domain.Position) {
 	return func(at domain.Position) { fmt.Fprintf(p.stderr, "folded %d of %d entries\n", at, head) }
 }
 
-// withLog opens the log for reading, without appending to it, and calls f. A private Postgres is started for it, which a
-// running server must have given up.
-func (f storageFlags) withLog(ctx context.Context, logs logFlags, do func(*eventlog.Log, *views.Views) error) (err error) {
+// withLog opens the log for reading, without appending to it, and calls f. A private Postgres is started for it, which
+// a running server must have given up.
+func (f storageFlags) withLog(
+	ctx context.Context,
+	logs logFlags,
+	do func(*eventlog.Log, *views.Views) error,
+) (err error) {
 	if err := f.validate(); err != nil {
 		return err
 	}

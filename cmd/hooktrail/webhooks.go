@@ -32,7 +32,10 @@ func webhookOf(d webhook.Description) openapi.Webhook {
 		case h.Prefix: // no parameter has a name that is open
 			text = append(text, "`"+h.Name+"…`: "+h.Text)
 		case h.Name != "content-type": // OpenAPI says it elsewhere
-			w.Headers = append(w.Headers, openapi.WebhookHeader{Name: h.Name, Text: h.Text, Example: h.Example, Required: h.Required})
+			w.Headers = append(
+				w.Headers,
+				openapi.WebhookHeader{Name: h.Name, Text: h.Text, Example: h.Example, Required: h.Required},
+			)
 		}
 	}
 	for _, a := range d.Answers {

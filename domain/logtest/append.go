@@ -30,6 +30,9 @@ func (m *Memory) appendGroup(ctx context.Context, group domain.Group) ([]domain.
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if err := m.checkFormat(group); err != nil {
+		return nil, err
+	}
 	if err := m.checkLeases(group); err != nil {
 		return nil, err
 	}
@@ -74,12 +77,27 @@ func (m *Memory) decide(group *domain.Group) error {
 	if err := group.Validate(); err != nil {
 		return err
 	}
+	if err := m.checkFormat(*group); err != nil {
+		return err
+	}
 	return m.checkLeases(*group)
+}
+
+// checkFormat refuses kinds, and versions of them, that came with a later format than the log is raised to.
+func (m *Memory) checkFormat(group domain.Group) error {
+	for i := range group.Drafts {
+		kind := group.Drafts[i].Fact.Kind()
+		if need := m.introduced(kind); need > m.format {
+			return fmt.Errorf("append: draft %d: %s version %d came with format %d, the log has format %d: %w",
+				i, kind, kind.Version(), need, m.format, domain.ErrFormat)
+		}
+	}
+	return nil
 }
 
 func (m *Memory) checkLeases(group domain.Group) error {
 	for _, f := range group.Fences {
-		if m.leases[f.Lease] != (lease{f.Owner, f.Epoch}) {
+		if !m.leases[f.Lease].Holds(f, m.now()) {
 			return fmt.Errorf("append under %s epoch %d: %w", f.Lease, f.Epoch, domain.ErrFenced)
 		}
 	}
@@ -93,16 +111,16 @@ func (m *Memory) checkLeases(group domain.Group) error {
 
 func (m *Memory) mayTake(t domain.Take) bool {
 	held := m.leases[t.Lease]
-	if held.epoch != t.Epoch-1 {
+	if held.Epoch != t.Epoch-1 {
 		return false
 	}
-	if held.owner.IsZero() {
+	if held.Owner.IsZero() {
 		return true
 	}
-	if slices.Contains(t.Displaced, held.owner) {
+	if slices.Contains(t.Displaced, held.Owner) {
 		return true
 	}
-	beat, ok := m.heartbeats[held.owner]
+	beat, ok := m.heartbeats[held.Owner]
 	return !ok || m.now().Sub(beat) > t.Expiry
 }
 
@@ -139,6 +157,9 @@ func (m *Memory) commit(group domain.Group, s *staged) {
 		}
 		log := m.tenants[e.Tenant]
 		log.positions = append(log.positions, e.Position)
+		if raised, ok := e.Fact.(*domain.FormatRaised); ok && e.Tenant == domain.InstanceTenant {
+			m.format = max(m.format, raised.Format)
+		}
 		log.deleted = log.deleted || e.Kind == domain.KindTenantDeleted
 		if e.Kind.Configures() {
 			log.configuration = append(log.configuration, e.Position)
@@ -152,7 +173,7 @@ func (m *Memory) commit(group domain.Group, s *staged) {
 		m.claims[claimKey{c.Tenant, c.Scope, c.Key}] = claimed{c.Digest, first.Sequence, c.Count, first.RecordedAt}
 	}
 	for _, t := range group.Takes {
-		m.leases[t.Lease] = lease{t.Owner, t.Epoch}
+		m.leases[t.Lease] = domain.Lease{Name: t.Lease, Owner: t.Owner, Epoch: t.Epoch, Partings: slices.Clone(t.Partings)}
 	}
 	close(m.grown)
 	m.grown = make(chan struct{})

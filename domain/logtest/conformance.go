@@ -15,6 +15,8 @@ type Hooks struct {
 	Open func(t *testing.T) domain.Log
 	// Heartbeat says to a log that Open returned that a node lives now.
 	Heartbeat func(t *testing.T, log domain.Log, node domain.UUID)
+	// Introduce has a log that Open returned take a kind for one that came with a format.
+	Introduce func(t *testing.T, log domain.Log, kind domain.Kind, format int)
 	// Check verifies what Verify can't see of a log, such as roots and tiles. Nil: there is no more.
 	Check func(t *testing.T, log domain.Log)
 }
@@ -42,6 +44,7 @@ func Conformance(t *testing.T, hooks Hooks) {
 		{"subject", testSubject},
 		{"claim", testClaim},
 		{"basis", testBasis},
+		{"format", testFormat},
 		{"lease", testLease},
 		{"page", testPage},
 		{"await", testAwait},
@@ -81,10 +84,14 @@ func (f *fixture) step(name string, run func(f *fixture)) {
 
 func (f *fixture) create(tenant domain.TenantID) {
 	f.Helper()
-	f.append(domain.Group{Drafts: []domain.Draft{{
+	f.append(group(creation(tenant)))
+}
+
+func creation(tenant domain.TenantID) domain.Draft {
+	return domain.Draft{
 		Tenant: tenant, Stream: domain.Stream{Kind: domain.StreamTenant, ID: domain.NewUUID()},
 		Fact: &domain.TenantCreated{Tenant: domain.TenantConfig{ID: tenant, Name: "A tenant"}},
-	}}})
+	}
 }
 
 // append appends one group, which must succeed.

@@ -20,11 +20,13 @@ type Memory struct {
 	tenants    map[domain.TenantID]*tenantLog
 	versions   map[streamKey]int
 	claims     map[claimKey]claimed
-	leases     map[string]lease
+	leases     map[string]domain.Lease
 	heartbeats map[domain.UUID]time.Time
 	keys       map[keyName]domain.UUID
 	destroyed  map[domain.UUID]bool
-	grown      chan struct{} // closed by the next append
+	format     int                   // that the log is raised to
+	introduced func(domain.Kind) int // the format with which a kind came
+	grown      chan struct{}         // closed by the next append
 }
 
 type tenantLog struct {
@@ -56,14 +58,9 @@ type claimed struct {
 	at       time.Time
 }
 
-type lease struct {
-	owner domain.UUID
-	epoch int64
-}
-
 var _ domain.Log = (*Memory)(nil)
 
-// NewMemory returns an empty log: no tenant exists, not even the instance's. now is the clock of entries and
+// NewMemory returns an empty log of the newest format: no tenant exists, not even the instance's. now is the clock of entries and
 // heartbeats; nil is time.Now.
 func NewMemory(now func() time.Time) *Memory {
 	if now == nil {
@@ -74,11 +71,26 @@ func NewMemory(now func() time.Time) *Memory {
 		tenants:    make(map[domain.TenantID]*tenantLog),
 		versions:   make(map[streamKey]int),
 		claims:     make(map[claimKey]claimed),
-		leases:     make(map[string]lease),
+		leases:     make(map[string]domain.Lease),
 		heartbeats: make(map[domain.UUID]time.Time),
 		keys:       make(map[keyName]domain.UUID),
 		destroyed:  make(map[domain.UUID]bool),
+		format:     domain.Format,
+		introduced: domain.Kind.Format,
 		grown:      make(chan struct{}),
+	}
+}
+
+// Introduce has the log take a kind for one that came with a format, as kinds to come will.
+func (m *Memory) Introduce(kind domain.Kind, format int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	before := m.introduced
+	m.introduced = func(k domain.Kind) int {
+		if k == kind {
+			return format
+		}
+		return before(k)
 	}
 }
 

@@ -17,6 +17,9 @@ func TestMemory_Conformance(t *testing.T) {
 		Heartbeat: func(_ *testing.T, log domain.Log, node domain.UUID) {
 			log.(*logtest.Memory).Heartbeat(node)
 		},
+		Introduce: func(_ *testing.T, log domain.Log, kind domain.Kind, format int) {
+			log.(*logtest.Memory).Introduce(kind, format)
+		},
 	})
 }
 

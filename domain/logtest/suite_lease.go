@@ -101,6 +101,7 @@ func testLease(f *fixture) {
 		f.refused(domain.ErrConflict, take)
 		f.append(f.taking("nothing", owner, 1))
 	})
+	f.step("who gives a lease away with attempts under way ends them, and does nothing else", testParting)
 	f.step("many nodes, one winner", testTakeRace)
 }
 
@@ -117,6 +118,64 @@ func (f *fixture) displace(lease string, owner domain.UUID, allow func(*domain.T
 	f.outcomes(outcomes, nil, nil, domain.ErrFenced, nil)
 	f.refused(domain.ErrFenced, f.under(old))
 	f.append(f.under(next))
+}
+
+func testParting(f *fixture) {
+	first, second, third := f.node(), f.node(), f.node()
+	f.append(f.taking("parting", first, 1))
+	ending := func(owner domain.UUID, epoch int64) domain.Group {
+		g := group(domain.Draft{
+			Tenant: f.tenant, Stream: domain.Stream{Kind: domain.StreamDelivery, ID: domain.NewUUID()},
+			Fact: &domain.AttemptFinished{Result: domain.AttemptResult{AttemptEnd: domain.AttemptEnd{
+				Number: 1, Outcome: domain.OutcomeSucceeded, Status: domain.DeliverySucceeded,
+			}}},
+		})
+		g.Fences = []domain.Fence{{Lease: "parting", Owner: owner, Epoch: epoch, Ending: true}}
+		return g
+	}
+	handing := func(from, to domain.UUID, epoch int64, partings ...domain.Parting) domain.Group {
+		g := f.taking("parting", to, epoch)
+		g.Takes[0].Displaced, g.Takes[0].Partings = []domain.UUID{from}, partings
+		g.Drafts[0].Fact.(*domain.LeaseTaken).Leases[0].Partings = partings
+		return g
+	}
+	f.append(ending(first, 1)) // of the owner it is a fence like others
+	until := time.Now().Add(time.Hour).UTC().Truncate(time.Microsecond)
+	early := domain.Parting{Node: first, Epoch: 1, Until: until}
+	// In the same call and after it.
+	outcomes := f.log.Append(f.Context(), handing(first, second, 2, early), ending(first, 1),
+		f.under(domain.Fence{Lease: "parting", Owner: first, Epoch: 1}))
+	f.outcomes(outcomes, nil, nil, domain.ErrFenced)
+	f.append(ending(first, 1))
+	f.append(ending(second, 2))
+	f.refused(domain.ErrFenced, f.under(domain.Fence{Lease: "parting", Owner: first, Epoch: 1}))
+	f.refused(domain.ErrFenced, ending(third, 1))
+	f.refused(domain.ErrFenced, ending(first, 2))
+	for name, fact := range map[string]domain.Fact{
+		"a start":        &domain.AttemptStarted{Number: 2, Node: first, At: until},
+		"a cancellation": &domain.DeliveryCancelled{Reason: domain.CancelErased},
+		"a redrive":      &domain.DeliveryRedriven{Attempts: 3, NextAttemptAt: until},
+	} {
+		g := ending(first, 1)
+		g.Drafts = append(g.Drafts, g.Drafts[0])
+		g.Drafts[1].Expected, g.Drafts[1].Fact = 1, fact
+		if _, err := domain.AppendOne(f.Context(), f.log, g); err == nil {
+			f.Errorf("an ending fence lets %s pass", name)
+		}
+	}
+	// A later owner keeps whose time isn't over, and the log forgets whom it leaves out.
+	late := domain.Parting{Node: second, Epoch: 2, Until: until}
+	f.append(handing(second, third, 3, early, late))
+	f.append(ending(first, 1))
+	f.append(ending(second, 2))
+	f.append(handing(third, second, 4, late))
+	f.refused(domain.ErrFenced, ending(first, 1))
+	f.append(ending(second, 2))
+	f.append(ending(second, 4))
+	over := domain.Parting{Node: second, Epoch: 4, Until: time.Now().Add(-time.Hour).UTC().Truncate(time.Microsecond)}
+	f.append(handing(second, first, 5, over))
+	f.refused(domain.ErrFenced, ending(second, 4))
+	f.refused(domain.ErrFenced, ending(second, 2))
 }
 
 func testTakeRace(f *fixture) {

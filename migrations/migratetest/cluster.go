@@ -121,9 +121,14 @@ func removeAbandoned(ctx context.Context) {
 		if err != nil || time.Since(info.ModTime()) < unusedAfter {
 			continue
 		}
-		if localpg.StopLeftover(ctx, dir) == nil {
-			_ = os.RemoveAll(dir)
+		if _, err := os.Stat(filepath.Join(dir, "data", "postmaster.pid")); err == nil {
+			// A start is refused while the owner lives, and ends the server that a dead one left running.
+			left, err := localpg.Start(ctx, localpg.Config{Dir: dir, Settings: settings()})
+			if err != nil || left.Stop() != nil {
+				continue
+			}
 		}
+		_ = os.RemoveAll(dir)
 	}
 }
 

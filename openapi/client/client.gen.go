@@ -1042,6 +1042,9 @@ type Delivery struct {
 	// Examples: 41
 	EventSequence int64 `json:"event_sequence"`
 
+	// Held What holds it: it isn't tried until that ends.
+	Held *Held `json:"held,omitempty"`
+
 	// Id The delivery's id.
 	//
 	// Examples: 01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d73
@@ -1052,7 +1055,7 @@ type Delivery struct {
 	// Examples: false
 	InProgress bool `json:"in_progress"`
 
-	// NextAttemptAt When the next one is due.
+	// NextAttemptAt When the next one is due; left out while the delivery is held. One that is due waits only for a slot of its endpoint or the server.
 	//
 	// Examples: 2026-07-01T12:05:00Z
 	NextAttemptAt *time.Time `json:"next_attempt_at,omitempty"`
@@ -1224,7 +1227,7 @@ type Endpoint struct {
 	// Examples: 12
 	UpdatedSequence int64 `json:"updated_sequence"`
 
-	// Url Where requests go. Values in its query are kept as secrets and shown as [redacted].
+	// Url Where requests go. Its query, and segments of its path that look like a secret (16 and more random characters), are kept as secrets and shown as [redacted].
 	//
 	// Examples: https://receiver.example/hooks
 	Url string `json:"url"`
@@ -1415,7 +1418,7 @@ type EndpointPatch struct {
 	// Examples: 15s
 	Timeout *string `json:"timeout,omitempty"`
 
-	// Url Where requests go. The URL as it is shown, with its redacted values, leaves it as it is.
+	// Url Where requests go. The URL as it is shown, with what is redacted, leaves it as it is.
 	//
 	// Examples: https://receiver.example/hooks
 	Url *string `json:"url,omitempty"`
@@ -2317,6 +2320,19 @@ type Health struct {
 //
 // Examples: ok
 type HealthStatus string
+
+// Held defines model for Held.
+type Held struct {
+	// By endpoint_disabled, endpoint_paused, endpoint_unverified; webhooks_disabled or https_only: the tenant's rules; receiver: it has asked for fewer requests; rate_limit: the endpoint's. More may be added.
+	//
+	// Examples: endpoint_paused
+	By string `json:"by"`
+
+	// Since Since when, or when the delivery was made, if that was later; left out where it isn't known.
+	//
+	// Examples: 2026-07-01T12:00:00Z
+	Since *time.Time `json:"since,omitempty"`
+}
 
 // Import defines model for Import.
 type Import struct {
@@ -3798,6 +3814,9 @@ type GetTenantParams struct {
 
 	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
+
+	// IfNoneMatch ETags of what the client has; if one is the thing's: 304. The ETag is the version of what is configured: it says nothing of an endpoint's health.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // UpdateTenantParams defines parameters for UpdateTenant.
@@ -3867,6 +3886,9 @@ type GetDeliveryParams struct {
 
 	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
+
+	// IfNoneMatch ETags of what the client has; if one is the thing's: 304. The ETag is the version of what is configured: it says nothing of an endpoint's health.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // ListAttemptsParams defines parameters for ListAttempts.
@@ -3960,6 +3982,9 @@ type GetEndpointParams struct {
 
 	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
+
+	// IfNoneMatch ETags of what the client has; if one is the thing's: 304. The ETag is the version of what is configured: it says nothing of an endpoint's health.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // UpdateEndpointParams defines parameters for UpdateEndpoint.
@@ -4050,6 +4075,9 @@ type GetEventTypeParams struct {
 
 	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
+
+	// IfNoneMatch ETags of what the client has; if one is the thing's: 304. The ETag is the version of what is configured: it says nothing of an endpoint's health.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // PutEventTypeParams defines parameters for PutEventType.
@@ -4059,6 +4087,9 @@ type PutEventTypeParams struct {
 
 	// IfMatch The ETag that the thing must still have; else 412.
 	IfMatch *string `json:"If-Match,omitempty"`
+
+	// IfNoneMatch *: only if there is none yet; an ETag: only if the thing has another version. Else 412.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // GetEventTypeGuideParams defines parameters for GetEventTypeGuide.
@@ -4164,6 +4195,9 @@ type GetEventRoutingBySequenceParams struct {
 
 	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
+
+	// IfNoneMatch ETags of what the client has; if one is the thing's: 304. The ETag is the version of what is configured: it says nothing of an endpoint's health.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // GetEventParams defines parameters for GetEvent.
@@ -4194,6 +4228,9 @@ type GetEventRoutingParams struct {
 
 	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
+
+	// IfNoneMatch ETags of what the client has; if one is the thing's: 304. The ETag is the version of what is configured: it says nothing of an endpoint's health.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // ListExportsParams defines parameters for ListExports.
@@ -4221,6 +4258,12 @@ type ListExportsParamsOrder string
 type CreateExportParams struct {
 	// IdempotencyKey Makes a repetition harmless: the same request under the same key gets the first answer again, for as long as the log exists.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// GetExportParams defines parameters for GetExport.
+type GetExportParams struct {
+	// IfNoneMatch ETags of what the client has; if one is the thing's: 304. The ETag is the version of what is configured: it says nothing of an endpoint's health.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // GetExportContentParams defines parameters for GetExportContent.
@@ -4401,6 +4444,9 @@ type GetRegistrationParams struct {
 
 	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
+
+	// IfNoneMatch ETags of what the client has; if one is the thing's: 304. The ETag is the version of what is configured: it says nothing of an endpoint's health.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // ListSkipsParams defines parameters for ListSkips.
@@ -4494,6 +4540,9 @@ type GetSubscriptionParams struct {
 
 	// Prefer wait=<seconds>: how long to wait for min_sequence, 5 by default, at most 30. What is malformed or unknown is ignored (RFC 7240).
 	Prefer *string `json:"Prefer,omitempty"`
+
+	// IfNoneMatch ETags of what the client has; if one is the thing's: 304. The ETag is the version of what is configured: it says nothing of an endpoint's health.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // UpdateSubscriptionParams defines parameters for UpdateSubscription.
@@ -5863,7 +5912,7 @@ type ClientInterface interface {
 
 	// DeleteEndpoint Delete an endpoint
 	//
-	// Its waiting deliveries are cancelled and its credentials destroyed.
+	// Its waiting deliveries are cancelled, its credentials destroyed, and its receivers' keys open nothing any more.
 	//
 	// Roles: admin, operator.
 	//
@@ -6240,7 +6289,7 @@ type ClientInterface interface {
 	// Roles: admin, auditor, operator.
 	//
 	// Corresponds with GET /v1/tenants/{tenant}/exports/{id} (the `GetExport` operationId).
-	GetExport(ctx context.Context, tenant string, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetExport(ctx context.Context, tenant string, id openapi_types.UUID, params *GetExportParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetExportContent Download an export
 	//
@@ -7110,7 +7159,7 @@ func (c *Client) CreateEndpoint(ctx context.Context, tenant string, params *Crea
 
 // DeleteEndpoint Delete an endpoint
 //
-// Its waiting deliveries are cancelled and its credentials destroyed.
+// Its waiting deliveries are cancelled, its credentials destroyed, and its receivers' keys open nothing any more.
 //
 // Roles: admin, operator.
 //
@@ -7847,8 +7896,8 @@ func (c *Client) DeleteExport(ctx context.Context, tenant string, id openapi_typ
 // Roles: admin, auditor, operator.
 //
 // Corresponds with GET /v1/tenants/{tenant}/exports/{id} (the `GetExport` operationId).
-func (c *Client) GetExport(ctx context.Context, tenant string, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetExportRequest(c.Server, tenant, id)
+func (c *Client) GetExport(ctx context.Context, tenant string, id openapi_types.UUID, params *GetExportParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetExportRequest(c.Server, tenant, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -9339,6 +9388,17 @@ func NewGetTenantRequest(server string, tenant string, params *GetTenantParams) 
 			req.Header.Set("Prefer", headerParam0)
 		}
 
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -9714,6 +9774,17 @@ func NewGetDeliveryRequest(server string, tenant string, id openapi_types.UUID, 
 			}
 
 			req.Header.Set("Prefer", headerParam0)
+		}
+
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
 		}
 
 	}
@@ -10392,6 +10463,17 @@ func NewGetEndpointRequest(server string, tenant string, id openapi_types.UUID, 
 			}
 
 			req.Header.Set("Prefer", headerParam0)
+		}
+
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
 		}
 
 	}
@@ -11151,6 +11233,17 @@ func NewGetEventTypeRequest(server string, tenant string, name string, params *G
 			req.Header.Set("Prefer", headerParam0)
 		}
 
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -11245,6 +11338,17 @@ func NewPutEventTypeRequestWithBody(server string, tenant string, name string, p
 			}
 
 			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
 		}
 
 	}
@@ -11920,6 +12024,17 @@ func NewGetEventRoutingBySequenceRequest(server string, tenant string, sequence 
 			req.Header.Set("Prefer", headerParam0)
 		}
 
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -12132,6 +12247,17 @@ func NewGetEventRoutingRequest(server string, tenant string, id string, params *
 			}
 
 			req.Header.Set("Prefer", headerParam0)
+		}
+
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
 		}
 
 	}
@@ -12355,7 +12481,7 @@ func NewDeleteExportRequest(server string, tenant string, id openapi_types.UUID)
 }
 
 // NewGetExportRequest constructs an http.Request for the GetExport method
-func NewGetExportRequest(server string, tenant string, id openapi_types.UUID) (*http.Request, error) {
+func NewGetExportRequest(server string, tenant string, id openapi_types.UUID, params *GetExportParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -12390,6 +12516,21 @@ func NewGetExportRequest(server string, tenant string, id openapi_types.UUID) (*
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -13572,6 +13713,17 @@ func NewGetRegistrationRequest(server string, tenant string, id openapi_types.UU
 			req.Header.Set("Prefer", headerParam0)
 		}
 
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -14177,6 +14329,17 @@ func NewGetSubscriptionRequest(server string, tenant string, id openapi_types.UU
 			}
 
 			req.Header.Set("Prefer", headerParam0)
+		}
+
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
 		}
 
 	}
@@ -14787,7 +14950,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteEndpointWithResponse Delete an endpoint
 	//
-	// Its waiting deliveries are cancelled and its credentials destroyed.
+	// Its waiting deliveries are cancelled, its credentials destroyed, and its receivers' keys open nothing any more.
 	//
 	// Roles: admin, operator.
 	//
@@ -15190,7 +15353,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/tenants/{tenant}/exports/{id} (the `GetExport` operationId).
-	GetExportWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetExportResponse, error)
+	GetExportWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, params *GetExportParams, reqEditors ...RequestEditorFn) (*GetExportResponse, error)
 
 	// GetExportContentWithResponse Download an export
 	//
@@ -16672,6 +16835,12 @@ type GetTenantResponse200Headers struct {
 	HooktrailSequence *string
 }
 
+// GetTenantResponse304Headers the declared response headers of an HTTP 304 response for GetTenant
+type GetTenantResponse304Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
 type GetTenantResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -16693,6 +16862,8 @@ type GetTenantResponse struct {
 	ApplicationproblemJSON503 *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetTenantResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetTenantResponse304Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -16994,6 +17165,12 @@ type GetDeliveryResponse200Headers struct {
 	HooktrailSequence *string
 }
 
+// GetDeliveryResponse304Headers the declared response headers of an HTTP 304 response for GetDelivery
+type GetDeliveryResponse304Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
 type GetDeliveryResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -17015,6 +17192,8 @@ type GetDeliveryResponse struct {
 	ApplicationproblemJSON503 *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetDeliveryResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetDeliveryResponse304Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -17725,6 +17904,12 @@ type GetEndpointResponse200Headers struct {
 	HooktrailSequence *string
 }
 
+// GetEndpointResponse304Headers the declared response headers of an HTTP 304 response for GetEndpoint
+type GetEndpointResponse304Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
 type GetEndpointResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -17746,6 +17931,8 @@ type GetEndpointResponse struct {
 	ApplicationproblemJSON503 *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetEndpointResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetEndpointResponse304Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -18785,6 +18972,12 @@ type GetEventTypeResponse200Headers struct {
 	HooktrailSequence *string
 }
 
+// GetEventTypeResponse304Headers the declared response headers of an HTTP 304 response for GetEventType
+type GetEventTypeResponse304Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
 type GetEventTypeResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -18806,6 +18999,8 @@ type GetEventTypeResponse struct {
 	ApplicationproblemJSON503 *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetEventTypeResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetEventTypeResponse304Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -19614,6 +19809,12 @@ type GetEventRoutingBySequenceResponse200Headers struct {
 	HooktrailSequence *string
 }
 
+// GetEventRoutingBySequenceResponse304Headers the declared response headers of an HTTP 304 response for GetEventRoutingBySequence
+type GetEventRoutingBySequenceResponse304Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
 type GetEventRoutingBySequenceResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -19635,6 +19836,8 @@ type GetEventRoutingBySequenceResponse struct {
 	ApplicationproblemJSON503 *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetEventRoutingBySequenceResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetEventRoutingBySequenceResponse304Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -19810,6 +20013,12 @@ type GetEventRoutingResponse200Headers struct {
 	HooktrailSequence *string
 }
 
+// GetEventRoutingResponse304Headers the declared response headers of an HTTP 304 response for GetEventRouting
+type GetEventRoutingResponse304Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
 type GetEventRoutingResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -19831,6 +20040,8 @@ type GetEventRoutingResponse struct {
 	ApplicationproblemJSON503 *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetEventRoutingResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetEventRoutingResponse304Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -20246,6 +20457,12 @@ type GetExportResponse200Headers struct {
 	HooktrailSequence *string
 }
 
+// GetExportResponse304Headers the declared response headers of an HTTP 304 response for GetExport
+type GetExportResponse304Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
 type GetExportResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -20267,6 +20484,8 @@ type GetExportResponse struct {
 	ApplicationproblemJSON503 *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetExportResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetExportResponse304Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -21499,6 +21718,12 @@ type GetRegistrationResponse200Headers struct {
 	HooktrailSequence *string
 }
 
+// GetRegistrationResponse304Headers the declared response headers of an HTTP 304 response for GetRegistration
+type GetRegistrationResponse304Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
 type GetRegistrationResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -21520,6 +21745,8 @@ type GetRegistrationResponse struct {
 	ApplicationproblemJSON503 *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetRegistrationResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetRegistrationResponse304Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -22151,6 +22378,12 @@ type GetSubscriptionResponse200Headers struct {
 	HooktrailSequence *string
 }
 
+// GetSubscriptionResponse304Headers the declared response headers of an HTTP 304 response for GetSubscription
+type GetSubscriptionResponse304Headers struct {
+	ETag              *string
+	HooktrailSequence *string
+}
+
 type GetSubscriptionResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -22172,6 +22405,8 @@ type GetSubscriptionResponse struct {
 	ApplicationproblemJSON503 *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetSubscriptionResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetSubscriptionResponse304Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -23181,7 +23416,7 @@ func (c *ClientWithResponses) CreateEndpointWithResponse(ctx context.Context, te
 
 // DeleteEndpointWithResponse Delete an endpoint
 //
-// Its waiting deliveries are cancelled and its credentials destroyed.
+// Its waiting deliveries are cancelled, its credentials destroyed, and its receivers' keys open nothing any more.
 //
 // Roles: admin, operator.
 //
@@ -23800,8 +24035,8 @@ func (c *ClientWithResponses) DeleteExportWithResponse(ctx context.Context, tena
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/tenants/{tenant}/exports/{id} (the `GetExport` operationId).
-func (c *ClientWithResponses) GetExportWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetExportResponse, error) {
-	rsp, err := c.GetExport(ctx, tenant, id, reqEditors...)
+func (c *ClientWithResponses) GetExportWithResponse(ctx context.Context, tenant string, id openapi_types.UUID, params *GetExportParams, reqEditors ...RequestEditorFn) (*GetExportResponse, error) {
+	rsp, err := c.GetExport(ctx, tenant, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -25449,6 +25684,9 @@ func ParseGetTenantResponse(rsp *http.Response) (*GetTenantResponse, error) {
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -25518,6 +25756,23 @@ func ParseGetTenantResponse(rsp *http.Response) (*GetTenantResponse, error) {
 			headers.HooktrailSequence = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetTenantResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers304 = &headers
 	}
 
 	return response, nil
@@ -25762,6 +26017,9 @@ func ParseGetDeliveryResponse(rsp *http.Response) (*GetDeliveryResponse, error) 
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -25831,6 +26089,23 @@ func ParseGetDeliveryResponse(rsp *http.Response) (*GetDeliveryResponse, error) 
 			headers.HooktrailSequence = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetDeliveryResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers304 = &headers
 	}
 
 	return response, nil
@@ -26493,6 +26768,9 @@ func ParseGetEndpointResponse(rsp *http.Response) (*GetEndpointResponse, error) 
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -26562,6 +26840,23 @@ func ParseGetEndpointResponse(rsp *http.Response) (*GetEndpointResponse, error) 
 			headers.HooktrailSequence = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetEndpointResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers304 = &headers
 	}
 
 	return response, nil
@@ -27586,6 +27881,9 @@ func ParseGetEventTypeResponse(rsp *http.Response) (*GetEventTypeResponse, error
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -27655,6 +27953,23 @@ func ParseGetEventTypeResponse(rsp *http.Response) (*GetEventTypeResponse, error
 			headers.HooktrailSequence = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetEventTypeResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers304 = &headers
 	}
 
 	return response, nil
@@ -28505,6 +28820,9 @@ func ParseGetEventRoutingBySequenceResponse(rsp *http.Response) (*GetEventRoutin
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -28574,6 +28892,23 @@ func ParseGetEventRoutingBySequenceResponse(rsp *http.Response) (*GetEventRoutin
 			headers.HooktrailSequence = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetEventRoutingBySequenceResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers304 = &headers
 	}
 
 	return response, nil
@@ -28695,6 +29030,9 @@ func ParseGetEventRoutingResponse(rsp *http.Response) (*GetEventRoutingResponse,
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -28764,6 +29102,23 @@ func ParseGetEventRoutingResponse(rsp *http.Response) (*GetEventRoutingResponse,
 			headers.HooktrailSequence = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetEventRoutingResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers304 = &headers
 	}
 
 	return response, nil
@@ -29137,6 +29492,9 @@ func ParseGetExportResponse(rsp *http.Response) (*GetExportResponse, error) {
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -29206,6 +29564,23 @@ func ParseGetExportResponse(rsp *http.Response) (*GetExportResponse, error) {
 			headers.HooktrailSequence = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetExportResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers304 = &headers
 	}
 
 	return response, nil
@@ -30348,6 +30723,9 @@ func ParseGetRegistrationResponse(rsp *http.Response) (*GetRegistrationResponse,
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -30417,6 +30795,23 @@ func ParseGetRegistrationResponse(rsp *http.Response) (*GetRegistrationResponse,
 			headers.HooktrailSequence = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetRegistrationResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers304 = &headers
 	}
 
 	return response, nil
@@ -30991,6 +31386,9 @@ func ParseGetSubscriptionResponse(rsp *http.Response) (*GetSubscriptionResponse,
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -31060,6 +31458,23 @@ func ParseGetSubscriptionResponse(rsp *http.Response) (*GetSubscriptionResponse,
 			headers.HooktrailSequence = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetSubscriptionResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Hooktrail-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Hooktrail-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.HooktrailSequence = &value
+		}
+		response.Headers304 = &headers
 	}
 
 	return response, nil

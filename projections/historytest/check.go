@@ -16,6 +16,7 @@ type Snapshot struct {
 	Tenant        *projections.Tenant
 	Keys          []projections.Key
 	Endpoints     []projections.Endpoint
+	Versions      []projections.Endpoint // the newest two of each endpoint
 	Subscriptions []projections.Subscription
 	EventTypes    []projections.EventType
 	Deliveries    []projections.Delivery
@@ -40,6 +41,14 @@ func Take(ctx context.Context, r projections.Reader, as projections.AsOf, size i
 	s.Endpoints, err = all(size, func(p projections.Page) ([]projections.Endpoint, error) { return r.Endpoints(ctx, p, as) },
 		func(e projections.Endpoint) (domain.UUID, projections.Origin) { return e.ID, e.Created },
 		func(id domain.UUID) (projections.Endpoint, error) { return r.Endpoint(ctx, id, as) })
+	if err != nil {
+		return s, err
+	}
+	ids := []domain.UUID{domain.NewUUID()} // of none
+	for i := range s.Endpoints {
+		ids = append(ids, s.Endpoints[i].ID)
+	}
+	s.Versions, err = r.EndpointVersions(ctx, ids, 2, as)
 	if err != nil {
 		return s, err
 	}

@@ -22,7 +22,7 @@ func (m *Memory) PutExport(row projections.Export) error {
 	return nil
 }
 
-func (r *memoryReader) Exports(_ context.Context, page projections.Page) ([]projections.Export, error) {
+func (r deliveryReader) Exports(_ context.Context, page projections.Page) ([]projections.Export, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
 	rows := slices.Clone(t.exports)

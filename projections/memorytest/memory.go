@@ -79,14 +79,14 @@ func (m *Memory) Cursor() domain.Position {
 func (m *Memory) Read(ctx context.Context, tenant domain.TenantID, atLeast domain.Sequence, f func(projections.Reader) error) error {
 	for {
 		m.mu.RLock()
-		r := &memoryReader{m: m, tenant: m.tenants[tenant], id: tenant, last: -1}
+		r := &tenantSnapshot{m: m, tenant: m.tenants[tenant], id: tenant, last: -1}
 		moved := m.moved
 		if r.tenant != nil {
 			r.last = domain.Sequence(len(r.tenant.recorded) - 1)
 		}
 		m.mu.RUnlock()
 		if r.last >= atLeast {
-			return f(r)
+			return f(newReader(r))
 		}
 		select {
 		case <-ctx.Done():

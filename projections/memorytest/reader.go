@@ -10,25 +10,42 @@ import (
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// memoryReader answers as of the sequence at which it was opened. Rows are never changed once they are in a history,
-// but for an attempt's result, which is hidden until its sequence.
+// memoryReader is a projections.Reader on one snapshot.
 type memoryReader struct {
+	*tenantSnapshot
+	configReader
+	deliveryReader
+}
+
+func newReader(s *tenantSnapshot) memoryReader {
+	return memoryReader{s, configReader{s}, deliveryReader{s}}
+}
+
+// configReader reads tenants, keys, endpoints, subscriptions and event types.
+type configReader struct{ *tenantSnapshot }
+
+// deliveryReader reads events, what became of them, and how endpoints fare.
+type deliveryReader struct{ *tenantSnapshot }
+
+// tenantSnapshot is a tenant's views as of the sequence at which it was opened. Rows are never changed once they are in a
+// history, but for an attempt's result, which is hidden until its sequence.
+type tenantSnapshot struct {
 	m      *Memory
 	tenant *memoryTenant // nil: the tenant has no log yet
 	id     domain.TenantID
 	last   domain.Sequence
 }
 
-func (r *memoryReader) Sequence() domain.Sequence { return r.last }
+func (r *tenantSnapshot) Sequence() domain.Sequence { return r.last }
 
-func (r *memoryReader) SequenceAt(_ context.Context, at time.Time) (domain.Sequence, error) {
+func (r *tenantSnapshot) SequenceAt(_ context.Context, at time.Time) (domain.Sequence, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
 	n := sort.Search(int(r.last)+1, func(i int) bool { return t.recorded[i].After(at) })
 	return domain.Sequence(n - 1), nil
 }
 
-func (r *memoryReader) Tenant(_ context.Context, as projections.AsOf) (projections.Tenant, error) {
+func (r configReader) Tenant(_ context.Context, as projections.AsOf) (projections.Tenant, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
 	for i := len(t.versions) - 1; i >= 0; i-- {
@@ -39,33 +56,33 @@ func (r *memoryReader) Tenant(_ context.Context, as projections.AsOf) (projectio
 	return projections.Tenant{}, domain.ErrNotFound
 }
 
-func (r *memoryReader) Key(_ context.Context, id domain.UUID, as projections.AsOf) (projections.Key, error) {
+func (r configReader) Key(_ context.Context, id domain.UUID, as projections.AsOf) (projections.Key, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
 	row := t.keys.at(t.keys.byID[id], r.at(as))
 	return found(row, row != nil && !row.Revoked)
 }
 
-func (r *memoryReader) Keys(_ context.Context, page projections.Page, as projections.AsOf) ([]projections.Key, error) {
+func (r configReader) Keys(_ context.Context, page projections.Page, as projections.AsOf) ([]projections.Key, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
 	return t.keys.page(page, r.at(as), func(k *projections.Key) bool { return !k.Revoked }), nil
 }
 
-func (r *memoryReader) Endpoint(_ context.Context, id domain.UUID, as projections.AsOf) (projections.Endpoint, error) {
+func (r configReader) Endpoint(_ context.Context, id domain.UUID, as projections.AsOf) (projections.Endpoint, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
 	row := t.endpoints.at(t.endpoints.byID[id], r.at(as))
 	return found(row, row != nil && !row.Deleted)
 }
 
-func (r *memoryReader) Endpoints(_ context.Context, page projections.Page, as projections.AsOf) ([]projections.Endpoint, error) {
+func (r configReader) Endpoints(_ context.Context, page projections.Page, as projections.AsOf) ([]projections.Endpoint, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
 	return t.endpoints.page(page, r.at(as), func(e *projections.Endpoint) bool { return !e.Deleted }), nil
 }
 
-func (r *memoryReader) EndpointVersion(_ context.Context, id domain.UUID, version int) (projections.Endpoint, error) {
+func (r configReader) EndpointVersion(_ context.Context, id domain.UUID, version int) (projections.Endpoint, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
 	h := t.endpoints.byID[id]
@@ -75,14 +92,35 @@ func (r *memoryReader) EndpointVersion(_ context.Context, id domain.UUID, versio
 	return h.states[version-1], nil
 }
 
-func (r *memoryReader) Subscription(_ context.Context, id domain.UUID, as projections.AsOf) (projections.Subscription, error) {
+func (r configReader) EndpointVersions(
+	_ context.Context, ids []domain.UUID, limit int, as projections.AsOf,
+) (versions []projections.Endpoint, err error) {
+	t := r.lock()
+	defer r.m.mu.RUnlock()
+	for _, id := range ids {
+		h := t.endpoints.byID[id]
+		if h == nil {
+			continue
+		}
+		left := limit
+		for i := len(h.states) - 1; i >= 0 && left > 0; i-- {
+			if h.states[i].Updated.Sequence <= r.at(as) {
+				versions = append(versions, h.states[i])
+				left--
+			}
+		}
+	}
+	return versions, nil
+}
+
+func (r configReader) Subscription(_ context.Context, id domain.UUID, as projections.AsOf) (projections.Subscription, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
 	row := t.subscriptions.at(t.subscriptions.byID[id], r.at(as))
 	return found(row, row != nil && !row.Deleted)
 }
 
-func (r *memoryReader) Subscriptions(_ context.Context, endpoint domain.UUID, page projections.Page, as projections.AsOf) ([]projections.Subscription, error) {
+func (r configReader) Subscriptions(_ context.Context, endpoint domain.UUID, page projections.Page, as projections.AsOf) ([]projections.Subscription, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
 	return t.subscriptions.page(page, r.at(as), func(s *projections.Subscription) bool {
@@ -90,7 +128,7 @@ func (r *memoryReader) Subscriptions(_ context.Context, endpoint domain.UUID, pa
 	}), nil
 }
 
-func (r *memoryReader) Health(_ context.Context, endpoint domain.UUID) (h domain.Health, err error) {
+func (r deliveryReader) Health(_ context.Context, endpoint domain.UUID) (h domain.Health, err error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
 	for _, state := range t.health[endpoint] {
@@ -102,7 +140,7 @@ func (r *memoryReader) Health(_ context.Context, endpoint domain.UUID) (h domain
 	return h, nil
 }
 
-func (r *memoryReader) EventType(_ context.Context, name domain.EventType, as projections.AsOf) (projections.EventType, error) {
+func (r configReader) EventType(_ context.Context, name domain.EventType, as projections.AsOf) (projections.EventType, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
 	named := t.eventTypes.page(projections.Page{Limit: 1}, r.at(as), func(d *projections.EventType) bool { return !d.Deleted && d.Name == name })
@@ -112,13 +150,13 @@ func (r *memoryReader) EventType(_ context.Context, name domain.EventType, as pr
 	return named[0], nil
 }
 
-func (r *memoryReader) EventTypes(_ context.Context, page projections.Page, as projections.AsOf) ([]projections.EventType, error) {
+func (r configReader) EventTypes(_ context.Context, page projections.Page, as projections.AsOf) ([]projections.EventType, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
 	return t.eventTypes.page(page, r.at(as), func(d *projections.EventType) bool { return !d.Deleted }), nil
 }
 
-func (r *memoryReader) Skips(_ context.Context, f projections.SkipFilter, page projections.Page) ([]projections.Skips, error) {
+func (r deliveryReader) Skips(_ context.Context, f projections.SkipFilter, page projections.Page) ([]projections.Skips, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
 	var rows []projections.Skips
@@ -134,13 +172,13 @@ func (r *memoryReader) Skips(_ context.Context, f projections.SkipFilter, page p
 	return rows, nil
 }
 
-func (r *memoryReader) Event(_ context.Context, id domain.UUID) (projections.Event, error) {
+func (r deliveryReader) Event(_ context.Context, id domain.UUID) (projections.Event, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
 	return found(t.events.at(t.events.byID[id], r.last), true)
 }
 
-func (r *memoryReader) EventByProducerID(ctx context.Context, source, id string) (projections.Event, error) {
+func (r deliveryReader) EventByProducerID(ctx context.Context, source, id string) (projections.Event, error) {
 	t := r.lock()
 	event, ok := t.byProducer[producerID{source, id}]
 	r.m.mu.RUnlock()
@@ -150,7 +188,7 @@ func (r *memoryReader) EventByProducerID(ctx context.Context, source, id string)
 	return r.Event(ctx, event)
 }
 
-func (r *memoryReader) EventBySequence(_ context.Context, sequence domain.Sequence) (projections.Event, error) {
+func (r deliveryReader) EventBySequence(_ context.Context, sequence domain.Sequence) (projections.Event, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
 	before := sequence - 1
@@ -161,7 +199,7 @@ func (r *memoryReader) EventBySequence(_ context.Context, sequence domain.Sequen
 	return rows[0], nil
 }
 
-func (r *memoryReader) Events(_ context.Context, f projections.EventFilter, page projections.Page) ([]projections.Event, error) {
+func (r deliveryReader) Events(_ context.Context, f projections.EventFilter, page projections.Page) ([]projections.Event, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
 	var sentTo map[domain.UUID]bool
@@ -179,13 +217,13 @@ func (r *memoryReader) Events(_ context.Context, f projections.EventFilter, page
 	}), nil
 }
 
-func (r *memoryReader) Delivery(_ context.Context, id domain.UUID, as projections.AsOf) (projections.Delivery, error) {
+func (r deliveryReader) Delivery(_ context.Context, id domain.UUID, as projections.AsOf) (projections.Delivery, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
 	return found(t.deliveries.at(t.deliveries.byID[id], r.at(as)), true)
 }
 
-func (r *memoryReader) Deliveries(_ context.Context, f projections.DeliveryFilter, page projections.Page, as projections.AsOf) ([]projections.Delivery, error) {
+func (r deliveryReader) Deliveries(_ context.Context, f projections.DeliveryFilter, page projections.Page, as projections.AsOf) ([]projections.Delivery, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
 	return t.deliveries.page(page, r.at(as), func(d *projections.Delivery) bool {
@@ -195,7 +233,7 @@ func (r *memoryReader) Deliveries(_ context.Context, f projections.DeliveryFilte
 	}), nil
 }
 
-func (r *memoryReader) Attempts(_ context.Context, delivery domain.UUID, as projections.AsOf) ([]projections.Attempt, error) {
+func (r deliveryReader) Attempts(_ context.Context, delivery domain.UUID, as projections.AsOf) ([]projections.Attempt, error) {
 	t := r.lock()
 	defer r.m.mu.RUnlock()
 	if t.deliveries.at(t.deliveries.byID[delivery], r.at(as)) == nil {
@@ -205,7 +243,7 @@ func (r *memoryReader) Attempts(_ context.Context, delivery domain.UUID, as proj
 }
 
 // lock takes the lock for reading and returns the tenant's views, empty ones when it has none.
-func (r *memoryReader) lock() *memoryTenant {
+func (r *tenantSnapshot) lock() *memoryTenant {
 	r.m.mu.RLock()
 	if r.tenant == nil {
 		return &memoryTenant{}
@@ -214,7 +252,7 @@ func (r *memoryReader) lock() *memoryTenant {
 }
 
 // at is the sequence that a read shows, never one after the snapshot.
-func (r *memoryReader) at(as projections.AsOf) domain.Sequence {
+func (r *tenantSnapshot) at(as projections.AsOf) domain.Sequence {
 	if as.Set {
 		return min(as.Sequence, r.last)
 	}

@@ -52,14 +52,14 @@ type duplicate struct {
 type call struct {
 	done chan struct{}
 
-	mu        sync.Mutex // guards all below
-	outcomes  []domain.Outcome
-	open      int  // groups without an outcome
-	abandoned bool // nobody waits any more
+	mu         sync.Mutex // guards all below
+	outcomes   []domain.Outcome
+	unanswered int  // groups
+	abandoned  bool // nobody waits any more
 }
 
 func newCall(groups int) *call {
-	return &call{done: make(chan struct{}), outcomes: make([]domain.Outcome, groups), open: groups}
+	return &call{done: make(chan struct{}), outcomes: make([]domain.Outcome, groups), unanswered: groups}
 }
 
 func (c *call) answer(index int, outcome domain.Outcome) {
@@ -69,7 +69,7 @@ func (c *call) answer(index int, outcome domain.Outcome) {
 		return
 	}
 	c.outcomes[index] = outcome
-	if c.open--; c.open == 0 {
+	if c.unanswered--; c.unanswered == 0 {
 		close(c.done)
 	}
 }
@@ -78,7 +78,7 @@ func (c *call) answer(index int, outcome domain.Outcome) {
 func (c *call) abandon(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.abandoned = c.open > 0; !c.abandoned {
+	if c.abandoned = c.unanswered > 0; !c.abandoned {
 		return
 	}
 	for i := range c.outcomes {
@@ -98,11 +98,12 @@ func (r *request) answer(outcome domain.Outcome) { r.call.answer(r.index, outcom
 
 func (r *request) fail(err error) { r.answer(domain.Outcome{Err: err}) }
 
-// Append implements domain.Log. It encodes and seals in the caller's goroutine and hands the groups to the appender (Run).
-// The drafts' facts, with all that they point to, are the log's from then on: readers in this process share them.
+// Append implements domain.Log. It encodes and seals in the caller's goroutine and hands the groups to the appender
+// (Run). The drafts' facts, with all that they point to, are the log's from then on: readers in this process share
+// them.
 //
-// Errors: those of package domain; ErrBusy when the queue is full, ErrUnavailable when the appender doesn't run or the database
-// doesn't commit, within a few seconds.
+// Errors: those of package domain; ErrBusy when the queue is full, ErrUnavailable when the appender doesn't run or the
+// database doesn't commit, within a few seconds.
 func (l *Log) Append(ctx context.Context, groups ...domain.Group) []domain.Outcome {
 	if len(groups) == 0 {
 		return nil

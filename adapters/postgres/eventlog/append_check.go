@@ -21,7 +21,7 @@ type stage struct {
 	recordedAt time.Time
 	versions   map[streamKey]int
 	tenants    map[domain.TenantID]tenantStage
-	leases     map[string]leaseRow
+	leases     map[string]domain.Lease
 	claims     map[claimMAC]claimant
 	undo       undoLog // of the group being decided
 }
@@ -45,15 +45,15 @@ func newStage(base *state, c *checked, seal func(*prepared, int) error) *stage {
 		base: base, seal: seal, checked: c, clock: c.clock,
 		position: base.position, recordedAt: base.recordedAt,
 		versions: make(map[streamKey]int), tenants: make(map[domain.TenantID]tenantStage),
-		leases: make(map[string]leaseRow), claims: make(map[claimMAC]claimant),
+		leases: make(map[string]domain.Lease), claims: make(map[claimMAC]claimant),
 	}
 }
 
 // errDecide: the group is to be decided again under the lock (domain.Basis.Decide).
 var errDecide = errors.New("decided by an older configuration")
 
-// admit decides on a group. An error rejects it alone, but for errDecide; domain.ErrRefused and the like aside it is one of
-// the port's.
+// admit decides on a group. An error rejects it alone, but for errDecide; domain.ErrRefused and the like aside it is
+// one of the port's.
 func (s *stage) admit(r *request) error {
 	position, recordedAt := s.position, s.recordedAt
 	s.undo.clear()
@@ -78,12 +78,12 @@ func (s *stage) decide(r *request) error {
 			return fmt.Errorf("append to %s: %w", r.drafts[i].Stream, err)
 		}
 	}
-	return s.claim(r)
+	return s.checkClaims(r)
 }
 
 func (s *stage) checkLeases(g domain.Group) error {
 	for _, f := range g.Fences {
-		if s.lease(f.Lease) != (leaseRow{f.Owner, f.Epoch}) {
+		if !s.lease(f.Lease).Holds(f, s.clock) {
 			return fmt.Errorf("append under %s epoch %d: %w", f.Lease, f.Epoch, domain.ErrFenced)
 		}
 	}
@@ -93,7 +93,7 @@ func (s *stage) checkLeases(g domain.Group) error {
 		}
 	}
 	for _, t := range g.Takes {
-		set(&s.undo.leases, s.leases, t.Lease, leaseRow{t.Owner, t.Epoch})
+		set(&s.undo.leases, s.leases, t.Lease, leaseOf(t))
 	}
 	return nil
 }
@@ -115,7 +115,12 @@ func (s *stage) checkBasis(basis *domain.Basis) error {
 	return errDecide
 }
 
-func (s *stage) lease(name string) leaseRow {
+// leaseOf returns a lease as a take makes it.
+func leaseOf(t domain.Take) domain.Lease {
+	return domain.Lease{Name: t.Lease, Owner: t.Owner, Epoch: t.Epoch, Partings: slices.Clone(t.Partings)}
+}
+
+func (s *stage) lease(name string) domain.Lease {
 	if row, ok := s.leases[name]; ok {
 		return row
 	}
@@ -124,13 +129,13 @@ func (s *stage) lease(name string) leaseRow {
 
 func (s *stage) mayTake(t domain.Take) bool {
 	held := s.lease(t.Lease)
-	if held.epoch != t.Epoch-1 {
+	if held.Epoch != t.Epoch-1 {
 		return false
 	}
-	if held.owner.IsZero() || slices.Contains(t.Displaced, held.owner) {
+	if held.Owner.IsZero() || slices.Contains(t.Displaced, held.Owner) {
 		return true
 	}
-	beat, ok := s.checked.heartbeats[held.owner]
+	beat, ok := s.checked.heartbeats[held.Owner]
 	return !ok || s.clock.Sub(beat) > t.Expiry
 }
 
@@ -217,9 +222,9 @@ func (s *stage) nextTime() time.Time {
 	return s.recordedAt.Add(time.Microsecond)
 }
 
-// claim finds out whether the group's claims were made before: in the log, or by a group of this batch, whose outcome
+// checkClaims finds out whether the group's claims were made before: in the log, or by a group of this batch, whose outcome
 // then decides.
-func (s *stage) claim(r *request) error {
+func (s *stage) checkClaims(r *request) error {
 	for i, mac := range r.macs {
 		if earlier, ok := s.checked.claimed[mac]; ok {
 			return &takenError{claim: i, request: r.group.Claims[i], earlier: earlier}
@@ -239,7 +244,7 @@ func (s *stage) claim(r *request) error {
 type undoLog struct {
 	versions []change[streamKey, int]
 	tenants  []change[domain.TenantID, tenantStage]
-	leases   []change[string, leaseRow]
+	leases   []change[string, domain.Lease]
 }
 
 // change is what a map held before it was set.

@@ -51,8 +51,8 @@ func scanClaims(rows pgx.Rows) ([]claimed, error) {
 	})
 }
 
-// takenError says that a claim of a group was made before. The appender leaves the comparison of the requests to the caller's
-// goroutine, because it has to open what the earlier append made.
+// takenError says that a claim of a group was made before. The appender leaves the comparison of the requests to the
+// caller's goroutine, because it has to open what the earlier append made.
 type takenError struct {
 	claim   int // index into the group's
 	request domain.Claim
@@ -69,8 +69,9 @@ func macOf(tenant *seal.Secret, c *domain.Claim) (mac claimMAC, err error) {
 	return mac, err
 }
 
-// digestOf puts a request's digest under the tenant's secret and those of the subjects: a request may hold little that isn't
-// known, and who can't use the secrets can't confirm a guess of the rest, after an erasure not even by asking the server.
+// digestOf puts a request's digest under the tenant's secret and those of the subjects: a request may hold little that
+// isn't known, and who can't use the secrets can't confirm a guess of the rest, after an erasure not even by asking the
+// server.
 func digestOf(tenant *seal.Secret, subjects []*seal.Secret, c *domain.Claim) ([32]byte, error) {
 	digest, err := seal.HashUnder(tenant, "claim digest", c.Scope, c.Key, string(c.Digest[:]))
 	for _, s := range subjects {
@@ -108,12 +109,14 @@ func (r *request) keyClaims() (err error) {
 // compareBatch is how many claims are compared together: what their appends made is in memory meanwhile.
 const compareBatch = 100
 
-// compare answers a caller whose claims of one tenant were made before: for each, in order, it tells a repetition of the earlier
-// request from another one.
-func (l *Log) compare(ctx context.Context, tenant domain.TenantID, taken []*takenError) ([]*domain.ClaimedError, error) {
+// compare answers a caller whose claims of one tenant were made before: for each, in order, it tells a repetition of
+// the earlier request from another one.
+func (r *reader) compare(
+	ctx context.Context, tenant domain.TenantID, taken []*takenError,
+) ([]*domain.ClaimedError, error) {
 	answers := make([]*domain.ClaimedError, 0, len(taken))
 	for some := range slices.Chunk(taken, compareBatch) {
-		more, err := l.compareSome(ctx, tenant, some)
+		more, err := r.compareSome(ctx, tenant, some)
 		if err != nil {
 			return nil, fmt.Errorf("compare with an earlier request: %w", err)
 		}
@@ -122,14 +125,16 @@ func (l *Log) compare(ctx context.Context, tenant domain.TenantID, taken []*take
 	return answers, nil
 }
 
-func (l *Log) compareSome(ctx context.Context, tenant domain.TenantID, taken []*takenError) ([]*domain.ClaimedError, error) {
+func (r *reader) compareSome(
+	ctx context.Context, tenant domain.TenantID, taken []*takenError,
+) ([]*domain.ClaimedError, error) {
 	var sequences []domain.Sequence
 	for _, t := range taken {
 		for i := range t.earlier.count {
 			sequences = append(sequences, t.earlier.sequence+domain.Sequence(i))
 		}
 	}
-	list, err := l.Entries(ctx, tenant, sequences)
+	list, err := r.Entries(ctx, tenant, sequences)
 	if err != nil {
 		return nil, err
 	}
@@ -140,11 +145,11 @@ func (l *Log) compareSome(ctx context.Context, tenant domain.TenantID, taken []*
 			ids = append(ids, key)
 		}
 	}
-	found, err := l.keys.Read(ctx, l.pool, ids, nil)
+	found, err := r.keys.Read(ctx, r.vital, ids, nil)
 	if err != nil {
 		return nil, err
 	}
-	secret := func() (*seal.Secret, error) { return l.keys.Tenant(ctx, tenant) }
+	secret := func() (*seal.Secret, error) { return r.keys.Tenant(ctx, tenant) }
 	answers := make([]*domain.ClaimedError, len(taken))
 	for i, t := range taken {
 		if answers[i], err = t.answer(secret, entries, found); err != nil {
@@ -154,8 +159,8 @@ func (l *Log) compareSome(ctx context.Context, tenant domain.TenantID, taken []*
 	return answers, nil
 }
 
-// answer compares one claim. What became of the entries' subjects decides first, so that nothing can be learned about what was
-// erased; so the tenant's secret is asked for only then.
+// answer compares one claim. What became of the entries' subjects decides first, so that nothing can be learned about
+// what was erased; so the tenant's secret is asked for only then.
 func (e *takenError) answer(
 	tenant func() (*seal.Secret, error), entries map[domain.Sequence]*domain.Entry, found *seal.Found,
 ) (*domain.ClaimedError, error) {
@@ -203,8 +208,14 @@ func (e *takenError) answer(
 	return answer, nil
 }
 
-// insertClaims inserts what the admitted groups claim and reports whether all of it was free. It is one statement under a
-// savepoint: a look-up first would cost every append what only a repetition needs (facts: a fifth of the rate).
+const insertClaimsSQL = `
+	INSERT INTO claims (mac, digest, sequence, count, tenant, proof, day)
+	SELECT c.*, $7::date
+	  FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::integer[], $5::text[], $6::bigint[]) AS c
+	ON CONFLICT DO NOTHING`
+
+// insertClaims inserts what the admitted groups claim and reports whether all of it was free. It is one statement under
+// a savepoint: a look-up first would cost every append what only a repetition needs (facts: a fifth of the rate).
 func insertClaims(ctx context.Context, tx pgx.Tx, admitted []*request, now time.Time) (free bool, err error) {
 	var macs, digests [][]byte
 	var sequences, proofs []int64
@@ -232,14 +243,9 @@ func insertClaims(ctx context.Context, tx pgx.Tx, admitted []*request, now time.
 	if len(macs) == 0 {
 		return true, nil
 	}
-	const insert = `
-		INSERT INTO claims (mac, digest, sequence, count, tenant, proof, day)
-		SELECT c.*, $7::date
-		  FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::integer[], $5::text[], $6::bigint[]) AS c
-		ON CONFLICT DO NOTHING`
 	var batch pgx.Batch
 	batch.Queue(`SAVEPOINT claims`)
-	batch.Queue(insert, macs, digests, sequences, counts, tenants, proofs, now.UTC())
+	batch.Queue(insertClaimsSQL, macs, digests, sequences, counts, tenants, proofs, now.UTC())
 	results := tx.SendBatch(ctx, &batch)
 	defer func() { _ = results.Close() }() // again, after an error; the first close is checked
 	if _, err := results.Exec(); err != nil {
@@ -285,10 +291,10 @@ func readClaims(ctx context.Context, db postgres.Querier, macs [][]byte) (map[cl
 
 // Claimed looks claims up without appending: for each, in order, who made it before, or nil. An append may make a claim
 // right after, so an answer of nil promises nothing.
-func (l *Log) Claimed(ctx context.Context, claims []domain.Claim) ([]*domain.ClaimedError, error) {
+func (r *reader) Claimed(ctx context.Context, claims []domain.Claim) ([]*domain.ClaimedError, error) {
 	macs, known := make([][]byte, 0, len(claims)), make([]claimMAC, len(claims))
 	for i := range claims {
-		tenant, err := l.keys.Tenant(ctx, claims[i].Tenant)
+		tenant, err := r.keys.Tenant(ctx, claims[i].Tenant)
 		if errors.Is(err, domain.ErrUnknownTenant) {
 			continue
 		}
@@ -304,7 +310,7 @@ func (l *Log) Claimed(ctx context.Context, claims []domain.Claim) ([]*domain.Cla
 	if len(macs) == 0 {
 		return earlier, nil
 	}
-	found, err := readClaims(ctx, l.vital, macs)
+	found, err := readClaims(ctx, r.vital, macs)
 	if err != nil {
 		return nil, postgres.DomainError("look up claims", err)
 	}
@@ -315,7 +321,7 @@ func (l *Log) Claimed(ctx context.Context, claims []domain.Claim) ([]*domain.Cla
 		}
 	}
 	for tenant, some := range taken {
-		answers, err := l.compare(ctx, tenant, some)
+		answers, err := r.compare(ctx, tenant, some)
 		if err != nil {
 			return nil, err
 		}

@@ -1,7 +1,6 @@
 package eventlog
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/domain"
-	"github.com/jackc/pgx/v5"
 )
 
 const (
@@ -33,10 +31,8 @@ const (
 
 // appender is the one writer of a process. All of it belongs to its goroutine.
 type appender struct {
-	log   *Log
-	conn  *pgx.Conn // nil: not connected
-	state *state
-
+	log     *Log
+	session session
 	failing outage
 }
 
@@ -50,7 +46,7 @@ type outage struct {
 
 // run appends what is queued until the queue is closed and empty.
 func (a *appender) run(ctx context.Context) {
-	defer a.disconnect()
+	defer a.session.disconnect()
 	for a.reconnect(ctx) {
 		requests := a.log.queue.take(maxBatchEntries, maxBatchBytes)
 		if len(requests) == 0 {
@@ -59,7 +55,7 @@ func (a *appender) run(ctx context.Context) {
 		entries, _ := a.log.queue.depth()
 		a.log.metrics.queued.Set(float64(entries))
 		if requests = waiting(requests); len(requests) > 0 {
-			a.append(ctx, requests)
+			a.commitAndAnswer(ctx, requests)
 		}
 	}
 }
@@ -75,9 +71,9 @@ func waiting(requests []*request) []*request {
 	return kept
 }
 
-// append commits the requests and answers each. A batch that the database refuses is split until the one at fault is
+// commitAndAnswer commits the requests and answers each. A batch that the database refuses is split until the one at fault is
 // alone; one whose connection is lost is tried again for a while.
-func (a *appender) append(ctx context.Context, requests []*request) {
+func (a *appender) commitAndAnswer(ctx context.Context, requests []*request) {
 	deadline := time.Now().Add(retryTimeout)
 	backoff := minBackoff
 	for {
@@ -89,8 +85,8 @@ func (a *appender) append(ctx context.Context, requests []*request) {
 			return
 		case postgres.Refused(err) && len(requests) > 1:
 			a.log.metrics.bisected.Inc()
-			a.append(ctx, requests[:len(requests)/2])
-			a.append(ctx, requests[len(requests)/2:])
+			a.commitAndAnswer(ctx, requests[:len(requests)/2])
+			a.commitAndAnswer(ctx, requests[len(requests)/2:])
 			return
 		case !errors.Is(err, errAgain) || time.Now().After(deadline):
 			a.fail(requests, err)
@@ -108,27 +104,27 @@ func (a *appender) append(ctx context.Context, requests []*request) {
 // errAgain: nothing was appended, for a reason that may pass. The batch may be tried again.
 var errAgain = errors.New("nothing was appended")
 
-// tryCommit connects if need be and commits once. After a commit of unknown outcome it looks for the batch in the log, so
-// that an error means that nothing was appended, unless it is errUnknownOutcome because the database stays away.
+// tryCommit connects if need be and commits once. After a commit of unknown outcome it looks for the batch in the log,
+// so that an error means that nothing was appended, unless it is errUnknownOutcome because the database stays away.
 func (a *appender) tryCommit(ctx context.Context, requests []*request) (*batch, error) {
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
-	if err := a.connect(ctx); err != nil {
+	if err := a.session.connect(ctx); err != nil {
 		return nil, fmt.Errorf("%w: %w", errAgain, err)
 	}
-	b, err := a.commit(ctx, requests)
+	b, err := a.session.commit(ctx, requests)
 	switch {
 	case err == nil:
 		return b, nil
-	case !errors.Is(err, errUnknownOutcome) && a.conn == nil:
+	case !errors.Is(err, errUnknownOutcome) && a.session.conn == nil:
 		return nil, fmt.Errorf("%w: %w", errAgain, err)
 	case postgres.SQLState(err) == postgres.LockNotAvailable:
-		return nil, fmt.Errorf("%w: %w", errAgain, errors.Join(err, a.evict(ctx)))
+		return nil, fmt.Errorf("%w: %w", errAgain, errors.Join(err, a.session.evict(ctx)))
 	case !errors.Is(err, errUnknownOutcome):
 		return nil, err
 	}
 	a.log.metrics.unknown.Inc()
-	found, lookErr := a.find(ctx, b)
+	found, lookErr := a.session.find(ctx, b)
 	switch {
 	case lookErr != nil:
 		return nil, fmt.Errorf("%w; look for it: %w", err, lookErr)
@@ -138,59 +134,10 @@ func (a *appender) tryCommit(ctx context.Context, requests []*request) (*batch, 
 	return nil, fmt.Errorf("%w: %w", errAgain, err)
 }
 
-// evict ends the session of a process that was stopped while it held the append lock, in the middle of sending its
-// statements: then the server waits for the rest of them, and idle_in_transaction_session_timeout doesn't count.
-func (a *appender) evict(ctx context.Context) error {
-	const sql = `
-		SELECT count(pg_terminate_backend(l.pid)) FROM pg_locks l JOIN pg_stat_activity s USING (pid)
-		 WHERE l.locktype = 'advisory' AND l.granted AND l.mode = 'ExclusiveLock' AND l.objsubid = 1
-		   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-		   AND l.classid::bigint << 32 | l.objid::bigint = hashtextextended('hooktrail/log', 0)
-		   AND s.wait_event = 'ClientRead' AND s.query_start < clock_timestamp() - interval '2 seconds'`
-	var evicted int
-	if err := a.conn.QueryRow(ctx, sql).Scan(&evicted); err != nil {
-		a.drop()
-		return fmt.Errorf("end the session that holds the append lock: %w", err)
-	}
-	if evicted > 0 {
-		a.log.logger.WarnContext(ctx, "append_lock_holder_evicted")
-	}
-	return nil
-}
-
-// find says whether a batch is in the log. It takes the lock: a commit that is still under way holds it. The leaf is
-// compared, because another process may have appended at the same position.
-func (a *appender) find(ctx context.Context, b *batch) (found bool, err error) {
-	for backoff := minBackoff; ; backoff = min(2*backoff, maxBackoff) {
-		if err = a.connect(ctx); err == nil {
-			found, err = a.look(ctx, &b.admitted[0].drafts[0])
-		}
-		if err == nil {
-			return found, nil
-		}
-		a.drop()
-		if !pause(ctx, backoff) {
-			return false, err
-		}
-	}
-}
-
-func (a *appender) look(ctx context.Context, first *prepared) (found bool, err error) {
-	err = pgx.BeginFunc(ctx, a.conn, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, lockSQL); err != nil {
-			return err
-		}
-		leaf, err := leafAt(ctx, tx, first.position)
-		found = leaf != nil && bytes.Equal(leaf, first.leaf)
-		return err
-	})
-	return found, err
-}
-
 // reconnect tries to connect until it succeeds; what is queued meanwhile fails. False: the queue was closed.
 func (a *appender) reconnect(ctx context.Context) bool {
 	for backoff := minBackoff; ; backoff = min(2*backoff, maxBackoff) {
-		err := a.connect(ctx)
+		err := a.session.connect(ctx)
 		if err == nil {
 			if !a.failing.connected {
 				a.works()
@@ -203,55 +150,6 @@ func (a *appender) reconnect(ctx context.Context) bool {
 			return false
 		}
 	}
-}
-
-func (a *appender) connect(ctx context.Context) error {
-	if a.conn != nil && !a.conn.IsClosed() {
-		return nil
-	}
-	a.drop()
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
-	defer cancel()
-	conn, err := pgx.ConnectConfig(ctx, a.log.appendConfig)
-	if err != nil {
-		err = fmt.Errorf("connect to append: %w", err)
-		a.log.queue.setDown(postgres.DomainError("append", err))
-		return err
-	}
-	if err := a.log.CheckKnown(ctx, conn); err != nil {
-		_ = conn.Close(ctx) // what was asked is answered
-		a.log.queue.setDown(postgres.DomainError("append", err))
-		return err
-	}
-	postgres.RegisterColumns(conn)
-	a.conn, a.state = conn, newState()
-	a.log.appending.Store(conn.PgConn().PID())
-	a.log.queue.setDown(nil)
-	return nil
-}
-
-// drop gives the connection up, and with it all that is known.
-func (a *appender) drop() {
-	if a.conn == nil {
-		return
-	}
-	a.log.recent.clear() // another state of the database may be there next
-	closed, cancel := context.WithTimeout(context.Background(), time.Millisecond)
-	defer cancel()
-	_ = a.conn.Close(closed) // broken: nothing can be said to the server
-	a.conn = nil
-}
-
-func (a *appender) disconnect() {
-	if a.conn == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
-	defer cancel()
-	if err := a.conn.Close(ctx); err != nil {
-		a.log.logger.Warn("append_connection_close_failed", slog.Any("error", err))
-	}
-	a.conn = nil
 }
 
 // answer tells the callers of a committed batch, wakes the followers and keeps the entries for them.
@@ -305,7 +203,7 @@ func (d *duplicate) asError(repeating *request) *domain.ClaimedError {
 
 func (a *appender) fail(requests []*request, err error) {
 	answer := postgres.DomainError("append", err)
-	if a.conn == nil {
+	if a.session.conn == nil {
 		requests = append(requests, a.log.queue.drain()...) // bounded time for those behind, too
 	}
 	if !postgres.Refused(err) && len(requests) > 0 {
@@ -319,7 +217,7 @@ func (a *appender) fail(requests []*request, err error) {
 // fails notes that appends fail, and says so if they didn't before.
 func (a *appender) fails(err error, groups int) {
 	a.failing.groups += groups
-	a.failing.connected = a.failing.connected || a.conn != nil
+	a.failing.connected = a.failing.connected || a.session.conn != nil
 	if a.failing.since.IsZero() {
 		a.failing.since = time.Now()
 		a.log.logger.Error("appends_fail", slog.Any("error", err))

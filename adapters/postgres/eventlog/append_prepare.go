@@ -40,8 +40,8 @@ type prepared struct {
 	leafColumn    []byte
 }
 
-// drafter does with drafts what doesn't need the lock: it finds their origins and keys, encodes, commits, compresses and seals.
-// It is safe for concurrent use.
+// drafter does with drafts what doesn't need the lock: it finds their origins and keys, encodes, commits, compresses
+// and seals. It is safe for concurrent use.
 type drafter struct {
 	pool     *pgxpool.Pool
 	name     string // of the instance, for tenants made from now on
@@ -203,8 +203,8 @@ func (p *prepared) leafSoFar() domain.Leaf {
 	return leaf
 }
 
-// classConfiguration is the retention class of everything but events and what becomes of them: ending the one must not blind
-// the other.
+// classConfiguration is the retention class of everything but events and what becomes of them: ending the one must not
+// blind the other.
 const classConfiguration = "configuration"
 
 func classOf(d *domain.Draft) string {
@@ -244,8 +244,8 @@ func (d *drafter) findKeys(ctx context.Context, db postgres.Querier, requests []
 	return nil
 }
 
-// findOrigins gives each draft its tenant's origin, an empty one if there is no such tenant; that of a tenant which one of
-// the groups creates is known before it is there. The appender checks under the lock that it came out so.
+// findOrigins gives each draft its tenant's origin, an empty one if there is no such tenant; that of a tenant which one
+// of the groups creates is known before it is there. The appender checks under the lock that it came out so.
 func (d *drafter) findOrigins(ctx context.Context, db postgres.Querier, requests []*request) error {
 	var unknown []string
 	var waiting []*prepared

@@ -37,15 +37,24 @@ func (c *checked) holds(keys *seal.Keys) bool {
 // evaluated from left to right.
 const lockSQL = `SELECT pg_advisory_xact_lock(hashtextextended('hooktrail/log', 0)), clock_timestamp()`
 
+// transaction is the one of a batch, from the lock on.
+type transaction struct {
+	log     *Log
+	state   *state // of the session
+	tx      pgx.Tx
+	checked *checked
+}
+
 // lockAndCheck begins the transaction, takes the lock and reads what the batch is to be checked against: one round trip
 // while nobody else appends, else two. Statements of one pipeline run one after the other, each with a snapshot of its
 // own: those behind the lock's see all that was committed before it was granted.
-func (a *appender) lockAndCheck(ctx context.Context, requests []*request) (pgx.Tx, *checked, error) {
+func (t *transaction) lockAndCheck(ctx context.Context, conn *pgx.Conn, requests []*request) error {
 	c := &checked{
 		keys: make(map[domain.UUID]bool), heartbeats: make(map[domain.UUID]time.Time),
 		versions: make(map[streamKey]int),
 		free:     make(map[*seal.Secret]bool), existing: make(map[seal.Purpose]*seal.Secret),
 	}
+	t.checked = c
 	var batch pgx.Batch
 	batch.BeginTx(pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
 	batch.Queue(lockSQL).QueryRow(func(row pgx.Row) error {
@@ -57,52 +66,53 @@ func (a *appender) lockAndCheck(ctx context.Context, requests []*request) (pgx.T
 	head := new(tenantHead) // of an empty log
 	const headSQL = `SELECT ` + headColumns + ` FROM heads h WHERE tenant = '' ORDER BY position DESC LIMIT 1`
 	batch.Queue(headSQL).QueryRow(func(row pgx.Row) error {
-		_, found, err := a.log.heads.scan(row)
+		_, found, err := t.log.heads.scan(row)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}
 		head = found
 		return err
 	})
-	if !a.state.known {
-		a.queueFloor(&batch)
+	if !t.state.known {
+		t.queueFloor(&batch)
 	}
-	a.queueChecks(&batch, requests, c)
-	results := a.conn.SendBatch(ctx, &batch)
-	tx := results.Tx()
+	t.queueChecks(&batch, requests)
+	results := conn.SendBatch(ctx, &batch)
+	t.tx = results.Tx()
 	if err := results.Close(); err != nil {
-		return tx, nil, fmt.Errorf("take the append lock: %w", err)
+		return fmt.Errorf("take the append lock: %w", err)
 	}
-	if err := a.log.checkClock(c.clock); err != nil {
-		return tx, nil, err
+	if err := t.log.checkClock(c.clock); err != nil {
+		return err
 	}
-	if !a.state.known || a.state.position != head.position {
-		if err := a.catchUp(ctx, tx, requests, c, head); err != nil {
-			return tx, nil, err
+	if !t.state.known || t.state.position != head.position {
+		if err := t.catchUp(ctx, requests, head); err != nil {
+			return err
 		}
 	}
-	return tx, c, a.adopt(ctx, tx, requests, c)
+	return t.adopt(ctx, requests)
 }
 
-// adopt seals again what was sealed under candidates that lost: for whose purposes another process, or an earlier batch, has
-// made a secret.
-func (a *appender) adopt(ctx context.Context, tx pgx.Tx, requests []*request, c *checked) error {
+// adopt seals again what was sealed under candidates that lost: for whose purposes another process, or an earlier
+// batch, has made a secret.
+func (t *transaction) adopt(ctx context.Context, requests []*request) error {
+	c := t.checked
 	for range 3 { // the tenant's secret decides on the purposes of its subjects'
 		lost := slices.DeleteFunc(slices.Clone(requests), func(r *request) bool { return !c.lost(r) })
 		if len(lost) == 0 {
 			return nil
 		}
-		if err := a.log.drafter.findKeys(ctx, tx, lost, c.clock); err != nil {
+		if err := t.log.drafter.findKeys(ctx, t.tx, lost, c.clock); err != nil {
 			return fmt.Errorf("adopt data keys: %w", err)
 		}
 		for _, r := range lost {
-			if r.rejected = a.log.drafter.prepareGroup(r); r.rejected != nil {
+			if r.rejected = t.log.drafter.prepareGroup(r); r.rejected != nil {
 				return fmt.Errorf("adopt data keys: %w", r.rejected)
 			}
 		}
 		var batch pgx.Batch
-		a.queueKeys(&batch, lost, c)
-		if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
+		t.queueKeys(&batch, lost)
+		if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
 			return fmt.Errorf("adopt data keys: %w", err)
 		}
 	}
@@ -126,20 +136,19 @@ func (c *checked) lost(r *request) bool {
 }
 
 // catchUp brings the state to a head that it isn't at: because others appended, or because nothing is known yet.
-func (a *appender) catchUp(ctx context.Context, tx pgx.Tx, requests []*request, c *checked, to *tenantHead) error {
-	s, head := a.state, to.position
+func (t *transaction) catchUp(ctx context.Context, requests []*request, to *tenantHead) error {
+	s, head := t.state, to.position
 	from, wasKnown := s.position, s.known
 	s.forgetHeads()
 	if wasKnown && head < from {
-		a.drop() // the next connection is refused
 		return fmt.Errorf("the log ends at position %d, but this process saw %d committed: %w", head, from, ErrReplaced)
 	}
-	// Unknown until all is read: what there is of streams, and the floor, is about to change, so that none may pass for new
-	// and every one is asked for.
+	// Unknown until all is read: what there is of streams, and the floor, is about to change, so that none may pass for
+	// new and every one is asked for.
 	s.known = false
 	var batch pgx.Batch
 	switch {
-	case wasKnown && head-from <= domain.Position(a.log.maxCatchUp):
+	case wasKnown && head-from <= domain.Position(t.log.maxCatchUp):
 		const sql = `
 			SELECT tenant, stream_kind, stream, stream_version FROM entries
 			 WHERE position > $1 AND position <= $2 ORDER BY position`
@@ -148,16 +157,16 @@ func (a *appender) catchUp(ctx context.Context, tx pgx.Tx, requests []*request, 
 		})
 	case wasKnown:
 		s.versions = newVersions()
-		a.queueFloor(&batch)
+		t.queueFloor(&batch)
 	}
-	clear(c.versions)
+	clear(t.checked.versions)
 	last := head
 	if !wasKnown { // the head isn't taken as it is
 		const sql = `SELECT coalesce((SELECT position FROM entries ORDER BY position DESC LIMIT 1), 0)`
 		batch.Queue(sql).QueryRow(func(row pgx.Row) error { return row.Scan(&last) })
 	}
-	a.queueChecks(&batch, requests, c)
-	if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
+	t.queueChecks(&batch, requests)
+	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
 		*s = *newState() // half caught up is worth nothing
 		return fmt.Errorf("catch up with the log: %w", err)
 	}
@@ -166,25 +175,25 @@ func (a *appender) catchUp(ctx context.Context, tx pgx.Tx, requests []*request, 
 		return fmt.Errorf("the instance's head says position %d, the last entry is %d: %w", head, last, errHead)
 	}
 	var err error
-	if s.starts, err = s.starts.extend(ctx, tx, head); err != nil {
+	if s.starts, err = s.starts.extend(ctx, t.tx, head); err != nil {
 		*s = *newState()
 		return fmt.Errorf("catch up with the log: %w", err)
 	}
 	known := s.starts
-	a.log.starts.Store(&known)
+	t.log.starts.Store(&known)
 	s.known, s.position, s.recordedAt = true, head, to.recordedAt
 	return nil
 }
 
 // queueFloor reads the greatest stream: whatever is above it doesn't exist.
-func (a *appender) queueFloor(batch *pgx.Batch) {
+func (t *transaction) queueFloor(batch *pgx.Batch) {
 	batch.Queue(`SELECT stream FROM entries ORDER BY stream DESC LIMIT 1`).QueryRow(func(row pgx.Row) error {
 		var id [16]byte
 		err := row.Scan(&id)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}
-		a.state.versions.raise(id)
+		t.state.versions.raise(id)
 		return err
 	})
 }
@@ -198,36 +207,40 @@ const versionsSQL = `
 	                 ORDER BY stream_version DESC LIMIT 1) v`
 
 // queueChecks asks for what the batch needs and the state doesn't know.
-func (a *appender) queueChecks(batch *pgx.Batch, requests []*request, c *checked) {
-	need := a.needs(requests)
+func (t *transaction) queueChecks(batch *pgx.Batch, requests []*request) {
+	c := t.checked
+	need := t.needs(requests)
 	if len(need.tenants) > 0 {
 		const sql = `
 			SELECT ` + headColumns + `
 			  FROM unnest($1::text[]) AS w (tenant),
 			       LATERAL (SELECT * FROM heads WHERE tenant = w.tenant ORDER BY position DESC LIMIT 1) h`
-		batch.Queue(sql, need.tenants).Query(a.readHeads)
+		batch.Queue(sql, need.tenants).Query(t.readHeads)
 	}
 	if n := len(need.streams); n > 0 {
 		tenants, kinds, ids, from := make([]string, n), make([]string, n), make([][16]byte, n), make([]int64, n)
 		for i, key := range need.streams {
 			tenants[i], kinds[i], ids[i] = string(key.tenant), string(key.stream.Kind), key.stream.ID
-			from[i] = int64(a.state.starts.from(key.stream.ID))
+			from[i] = int64(t.state.starts.from(key.stream.ID))
 			c.versions[key] = 0
 		}
 		batch.Queue(versionsSQL, tenants, kinds, ids, from).Query(func(rows pgx.Rows) error {
 			return eachVersion(rows, func(key streamKey, version int) { c.versions[key] = version })
 		})
 	}
-	a.queueKeys(batch, requests, c)
+	t.queueKeys(batch, requests)
 	if len(need.leases) > 0 {
-		const sql = `SELECT l.name, l.owner, l.epoch, h.at FROM leases l LEFT JOIN heartbeats h ON h.node = l.owner WHERE l.name = ANY ($1)`
-		batch.Queue(sql, need.leases).Query(func(rows pgx.Rows) error { return a.readLeases(rows, c) })
+		const sql = `
+			SELECT l.name, l.owner, l.epoch, l.partings, h.at
+			  FROM leases l LEFT JOIN heartbeats h ON h.node = l.owner WHERE l.name = ANY ($1)`
+		batch.Queue(sql, need.leases).Query(t.readLeases)
 	}
 }
 
-// queueKeys asks which of the secrets there are under which the requests are sealed, and whether the purposes of candidates
-// are free.
-func (a *appender) queueKeys(batch *pgx.Batch, requests []*request, c *checked) {
+// queueKeys asks which of the secrets there are under which the requests are sealed, and whether the purposes of
+// candidates are free.
+func (t *transaction) queueKeys(batch *pgx.Batch, requests []*request) {
+	c := t.checked
 	var ids [][16]byte
 	var candidates []*seal.Secret
 	seen := make(map[*seal.Secret]bool)
@@ -259,7 +272,7 @@ func (a *appender) queueKeys(batch *pgx.Batch, requests []*request, c *checked) 
 	if len(candidates) > 0 {
 		sql, args := seal.ExistingSQL(candidates)
 		batch.Queue(sql, args...).Query(func(rows pgx.Rows) error {
-			if err := a.log.keys.ReadExisting(rows, candidates, c.existing); err != nil {
+			if err := t.log.keys.ReadExisting(rows, candidates, c.existing); err != nil {
 				return err
 			}
 			for _, s := range candidates {
@@ -282,12 +295,12 @@ type needs struct {
 	streams         []streamKey
 }
 
-func (a *appender) needs(requests []*request) needs {
+func (t *transaction) needs(requests []*request) needs {
 	var n needs
 	tenants, leases := make(map[domain.TenantID]bool), make(map[string]bool)
 	streams := make(map[streamKey]bool)
 	needTenant := func(tenant domain.TenantID) {
-		if _, known := a.state.heads[tenant]; !known && !tenants[tenant] {
+		if _, known := t.state.heads[tenant]; !known && !tenants[tenant] {
 			tenants[tenant] = true
 			n.tenants = append(n.tenants, string(tenant))
 		}
@@ -300,13 +313,13 @@ func (a *appender) needs(requests []*request) needs {
 			d := &r.drafts[i]
 			needTenant(d.Tenant)
 			key := streamKey{d.Tenant, d.Stream}
-			if _, known := a.state.versions.get(key); (!known || !a.state.known) && !streams[key] {
+			if _, known := t.state.versions.get(key); (!known || !t.state.known) && !streams[key] {
 				streams[key] = true
 				n.streams = append(n.streams, key)
 			}
 		}
 		for _, f := range r.group.Fences {
-			if _, known := a.state.leases[f.Lease]; !known && !leases[f.Lease] {
+			if _, known := t.state.leases[f.Lease]; !known && !leases[f.Lease] {
 				leases[f.Lease] = true
 				n.leases = append(n.leases, f.Lease)
 			}
@@ -321,29 +334,30 @@ func (a *appender) needs(requests []*request) needs {
 	return n
 }
 
-func (a *appender) readHeads(rows pgx.Rows) error {
+func (t *transaction) readHeads(rows pgx.Rows) error {
 	for rows.Next() {
-		tenant, h, err := a.log.heads.scan(rows)
+		tenant, h, err := t.log.heads.scan(rows)
 		if err != nil {
 			return err
 		}
-		a.state.heads[tenant] = h
+		t.state.heads[tenant] = h
 	}
 	return rows.Err()
 }
 
-func (a *appender) readLeases(rows pgx.Rows, c *checked) error {
+func (t *transaction) readLeases(rows pgx.Rows) error {
 	for rows.Next() {
 		var name string
 		var owner [16]byte
 		var epoch int64
+		var partings []domain.Parting
 		var beat *time.Time
-		if err := rows.Scan(&name, &owner, &epoch, &beat); err != nil {
+		if err := rows.Scan(&name, &owner, &epoch, &partings, &beat); err != nil {
 			return err
 		}
-		a.state.leases[name] = leaseRow{owner, epoch}
+		t.state.leases[name] = domain.Lease{Name: name, Owner: owner, Epoch: epoch, Partings: partings}
 		if beat != nil {
-			c.heartbeats[owner] = *beat
+			t.checked.heartbeats[owner] = *beat
 		}
 	}
 	return rows.Err()

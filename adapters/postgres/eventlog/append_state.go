@@ -12,7 +12,8 @@ const (
 	maxKnownVersions = 100_000
 	// maxKnownHeads bounds the tenants whose heads are in memory, up to 16 KiB each.
 	maxKnownHeads = 2_000
-	// maxCatchUp is by default how many entries of other processes are read to keep what is known; with more it is forgotten.
+	// maxCatchUp is by default how many entries of other processes are read to keep what is known; with more it is
+	// forgotten.
 	maxCatchUp = 20_000
 )
 
@@ -22,12 +23,6 @@ type streamKey struct {
 	stream domain.Stream
 }
 
-// leaseRow is a lease as the database has it.
-type leaseRow struct {
-	owner domain.UUID
-	epoch int64
-}
-
 // state is what the appender knows of the log as of its last commit. It holds good only if the instance's head still is
 // at position when the lock is taken; else the appender catches up first. Owned by the appender's goroutine.
 type state struct {
@@ -35,13 +30,13 @@ type state struct {
 	position   domain.Position
 	recordedAt time.Time
 	heads      map[domain.TenantID]*tenantHead
-	leases     map[string]leaseRow
+	leases     map[string]domain.Lease
 	versions   versions
 	starts     starts
 }
 
 func newState() *state {
-	return &state{heads: make(map[domain.TenantID]*tenantHead), leases: make(map[string]leaseRow), versions: newVersions()}
+	return &state{heads: make(map[domain.TenantID]*tenantHead), leases: make(map[string]domain.Lease), versions: newVersions()}
 }
 
 // forgetHeads drops what entries of others may have changed and catching up doesn't restore.

@@ -52,8 +52,8 @@ func TestLog_DecideSeesTheBatch(t *testing.T) {
 	log.check(t)
 }
 
-// TestLog_BasisOfManyProcesses has processes configure and append at random: what each event says of the configuration that
-// decided it is the last one before it.
+// TestLog_BasisOfManyProcesses has processes configure and append at random: what each event says of the configuration
+// that decided it is the last one before it.
 func TestLog_BasisOfManyProcesses(t *testing.T) {
 	t.Parallel()
 	first := open(t)

@@ -1,3 +1,5 @@
+// Watermill is here by decision, for its Publisher (see schema.go): it inserts the entries in the batch's transaction.
+
 package eventlog
 
 import (
@@ -7,7 +9,6 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
 	"github.com/ThreeDotsLabs/watermill/message"
-	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/adapters/postgres/seal"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/jackc/pgx/v5"
@@ -26,68 +27,25 @@ type batch struct {
 	trees    map[domain.TenantID]*tree
 }
 
-var errUnknownOutcome = errors.New("the connection was lost during the commit")
-
-// commit appends what may be appended of the requests, in one transaction, and answers nobody. An error means that nothing was
-// appended, except errUnknownOutcome: then the batch returned with it may or may not be in the log.
-func (a *appender) commit(ctx context.Context, requests []*request) (*batch, error) {
-	a.state.prune()
-	tx, c, err := a.lockAndCheck(ctx, requests)
-	if err != nil {
-		return nil, a.rollback(ctx, tx, err)
-	}
-	b, err := a.numberAndClaim(ctx, tx, requests, c)
-	if err != nil {
-		return nil, a.rollback(ctx, tx, err)
-	}
-	if b.entries == 0 {
-		return b, a.rollback(ctx, tx, nil)
-	}
-	if err := b.integrate(ctx, tx, a.state); err != nil {
-		return nil, a.rollback(ctx, tx, err)
-	}
-	if err := a.write(ctx, tx, b); err != nil {
-		if postgres.Answered(err) {
-			return nil, a.rollback(ctx, tx, err)
-		}
-		a.drop()
-		return b, fmt.Errorf("%w: %w", errUnknownOutcome, err)
-	}
-	a.settle(b)
-	return b, nil
-}
-
-// rollback ends the transaction; a connection on which that fails is dropped.
-func (a *appender) rollback(ctx context.Context, tx pgx.Tx, cause error) error {
-	if tx == nil || a.conn.IsClosed() {
-		a.drop()
-		return cause
-	}
-	if err := tx.Rollback(ctx); err != nil {
-		a.drop()
-	}
-	return cause
-}
-
 // numberAndClaim decides on every group and claims what the admitted ones claim, a second time without those whose
 // claims turn out to be taken.
-func (a *appender) numberAndClaim(ctx context.Context, tx pgx.Tx, requests []*request, c *checked) (*batch, error) {
+func (t *transaction) numberAndClaim(ctx context.Context, requests []*request) (*batch, error) {
 	for {
-		b, err := a.decide(ctx, tx, requests, c)
+		b, err := t.decide(ctx, requests)
 		if err != nil {
 			return nil, err
 		}
-		free, err := insertClaims(ctx, tx, b.admitted, c.clock)
+		free, err := insertClaims(ctx, t.tx, b.admitted, t.checked.clock)
 		if err != nil {
 			return nil, fmt.Errorf("claim: %w", err)
 		}
 		if free {
 			return b, nil
 		}
-		if c.claimed != nil {
+		if t.checked.claimed != nil {
 			return nil, errors.New("claim: a claim is taken that isn't there")
 		}
-		if c.claimed, err = lookUpClaims(ctx, tx, requests); err != nil {
+		if t.checked.claimed, err = lookUpClaims(ctx, t.tx, requests); err != nil {
 			return nil, fmt.Errorf("look up claims: %w", err)
 		}
 	}
@@ -163,11 +121,12 @@ func (b *batch) tree(tenant domain.TenantID, base *state) (*tree, error) {
 	return t, nil
 }
 
-// write sends everything that the batch adds, and the COMMIT, in one pipeline. Entries go through Watermill's Publisher.
-func (a *appender) write(ctx context.Context, tx pgx.Tx, b *batch) error {
+// write sends everything that the batch adds, and the COMMIT, in one pipeline. Entries go through Watermill's
+// Publisher.
+func (t *transaction) write(ctx context.Context, b *batch) error {
 	var pipeline pgx.Batch
 	b.queueSecrets(&pipeline)
-	b.queueHeads(&pipeline, a.log.heads) // before the entries, which the database takes only if they lead to these heads
+	b.queueHeads(&pipeline, t.log.heads) // before the entries, which the database takes only if they lead to these heads
 	publisher, err := sql.NewPublisher(pipelined{&pipeline}, sql.PublisherConfig{SchemaAdapter: entrySchema{}}, nil)
 	if err != nil {
 		return err
@@ -182,13 +141,13 @@ func (a *appender) write(ctx context.Context, tx pgx.Tx, b *batch) error {
 		return err
 	}
 	b.queueTiles(&pipeline)
-	b.queueOldHeads(&pipeline, a.state)
+	b.queueOldHeads(&pipeline, t.state)
 	b.queueLeases(&pipeline)
-	if !a.log.neighbours.none() {
+	if !t.log.neighbours.none() {
 		pipeline.Queue(`SELECT pg_notify($1, $2::bigint::text)`, notifyChannel, int64(b.position))
 	}
 	pipeline.Queue(`COMMIT`)
-	return tx.SendBatch(ctx, &pipeline).Close()
+	return t.tx.SendBatch(ctx, &pipeline).Close()
 }
 
 func (b *batch) queueTiles(pipeline *pgx.Batch) {
@@ -301,27 +260,15 @@ func (b *batch) queueLeases(pipeline *pgx.Batch) {
 		return
 	}
 	names, owners, epochs := make([]string, 0, n), make([][16]byte, 0, n), make([]int64, 0, n)
-	for name, row := range b.stage.leases {
-		names, owners, epochs = append(names, name), append(owners, row.owner), append(epochs, row.epoch)
+	partings := make([]any, 0, n)
+	for name, l := range b.stage.leases {
+		names, owners, epochs = append(names, name), append(owners, l.Owner), append(epochs, l.Epoch)
+		partings = append(partings, append([]domain.Parting{}, l.Partings...)) // never null
 	}
 	const sql = `
-		INSERT INTO leases (name, owner, epoch) SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[])
-		ON CONFLICT (name) DO UPDATE SET owner = EXCLUDED.owner, epoch = EXCLUDED.epoch`
-	pipeline.Queue(sql, names, owners, epochs)
-}
-
-// settle takes a committed batch into the state.
-func (a *appender) settle(b *batch) {
-	s := a.state
-	a.log.keys.Settle(b.made)
-	s.position, s.recordedAt = b.position, b.stage.recordedAt
-	for tenant, h := range b.heads {
-		s.heads[tenant] = h
-	}
-	for name, row := range b.stage.leases {
-		s.leases[name] = row
-	}
-	for key, version := range b.stage.versions {
-		s.versions.put(key, version)
-	}
+		INSERT INTO leases (name, owner, epoch, partings)
+		SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::jsonb[])
+		ON CONFLICT (name) DO UPDATE
+		   SET owner = EXCLUDED.owner, epoch = EXCLUDED.epoch, partings = EXCLUDED.partings`
+	pipeline.Queue(sql, names, owners, epochs, partings)
 }

@@ -33,8 +33,8 @@ func payloads() [][]byte {
 	return all
 }
 
-// cpu is what this process has used, and the database's session that appends (0 where there is no /proc). Rates scatter on
-// a shared machine; these don't.
+// cpu is what this process has used, and the database's session that appends (0 where there is no /proc). Rates scatter
+// on a shared machine; these don't.
 func cpu(b *testing.B, log *opened) (here, there time.Duration) {
 	b.Helper()
 	var usage syscall.Rusage

@@ -16,17 +16,19 @@ import (
 
 // CheckOptions are those of CheckLog. The zero value checks everything.
 type CheckOptions struct {
-	// After is a position up to which an earlier check has found everything right: this one goes on behind it. Tables beside the
-	// entries are checked whole. That a commitment occurs once is only checked among the entries behind the position.
+	// After is a position up to which an earlier check has found everything right: this one goes on behind it. Tables
+	// beside the entries are checked whole. That a commitment occurs once is only checked among the entries behind the
+	// position.
 	After domain.Position
-	// Progress is called now and then with the position up to which everything is right, and that of the last entry. Nil: no.
+	// Progress is called now and then with the position up to which everything is right, and that of the last entry.
+	// Nil: no.
 	Progress func(checked, last domain.Position)
 }
 
-// CheckLog reads the log, as it is when the check begins, and computes everything again: positions, sequences, stream versions,
-// times, leaves, contents against their commitments, tiles, roots, and what the tables beside the entries say. The error names
-// the first thing that is wrong. It returns the position of the last entry that it checked. What it keeps in memory doesn't grow
-// with the log.
+// CheckLog reads the log, as it is when the check begins, and computes everything again: positions, sequences, stream
+// versions, times, leaves, contents against their commitments, tiles, roots, and what the tables beside the entries
+// say. The error names the first thing that is wrong. It returns the position of the last entry that it checked. What
+// it keeps in memory doesn't grow with the log.
 func CheckLog(ctx context.Context, l *Log, options CheckOptions) (domain.Position, error) {
 	tx, err := l.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
@@ -44,7 +46,7 @@ func CheckLog(ctx context.Context, l *Log, options CheckOptions) (domain.Positio
 func newCheck(l *Log, tx pgx.Tx, options CheckOptions) *logCheck {
 	return &logCheck{
 		log: l, tx: tx, options: options, trees: make(map[domain.TenantID]*treeCheck),
-		leases: make(map[string]leaseRow), commitments: newUniqueCheck(),
+		leases: make(map[string]domain.Lease), commitments: newUniqueCheck(),
 	}
 }
 
@@ -57,7 +59,7 @@ type logCheck struct {
 	position    domain.Position
 	recordedAt  time.Time
 	trees       map[domain.TenantID]*treeCheck
-	leases      map[string]leaseRow // as the facts say
+	leases      map[string]domain.Lease // as the facts say
 	commitments *uniqueCheck
 	damaged     []damagedEntry // of which the log hasn't said yet that somebody goes on without their contents
 }
@@ -191,8 +193,8 @@ func (c *logCheck) resume(ctx context.Context) error {
 	return c.earlierLeases(ctx)
 }
 
-// earlierLeases notes what the log up to where the check begins says of leases. The instance's own log is short beside the
-// tenants'.
+// earlierLeases notes what the log up to where the check begins says of leases. The instance's own log is short beside
+// the tenants'.
 func (c *logCheck) earlierLeases(ctx context.Context) error {
 	for after := int64(-1); ; {
 		const sql = `
@@ -415,13 +417,15 @@ func (c *logCheck) note(e *sealedEntry, content *seal.Content) error {
 
 func (c *logCheck) noteLeases(taken *domain.LeaseTaken) {
 	for _, lease := range taken.Leases {
-		c.leases[lease.Name] = leaseRow{taken.Node, lease.Epoch}
+		c.leases[lease.Name] = domain.Lease{
+			Name: lease.Name, Owner: taken.Node, Epoch: lease.Epoch, Partings: lease.Partings,
+		}
 	}
 }
 
 // versions checks that each entry of a page has the next version of its stream: the one before it is there, at a lower
-// position, and the version itself only once. So no stream has to be remembered. The tenant is compared in a form that no index
-// serves: Postgres, as long as it has no statistics, would go along the tenant's sequences for each entry.
+// position, and the version itself only once. So no stream has to be remembered. The tenant is compared in a form that
+// no index serves: Postgres, as long as it has no statistics, would go along the tenant's sequences for each entry.
 func (c *logCheck) versions(ctx context.Context, before domain.Position) error {
 	const sql = `
 		SELECT e.position, e.stream_version FROM entries e

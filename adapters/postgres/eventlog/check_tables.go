@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/jackc/pgx/v5"
@@ -69,8 +70,8 @@ func checkHeads(ctx context.Context, c *logCheck) error {
 	return err
 }
 
-// checkSecrets checks that every secret opens, which tells that its row is as it was made, and that destroyed ones say by which
-// entry.
+// checkSecrets checks that every secret opens, which tells that its row is as it was made, and that destroyed ones say
+// by which entry.
 func checkSecrets(ctx context.Context, c *logCheck) error {
 	if err := c.log.keys.CheckAll(ctx, c.tx); err != nil {
 		return err
@@ -148,16 +149,23 @@ func findNone(ctx context.Context, c *logCheck, sql, problem string) error {
 
 // checkLeases checks that leases are held as the log says.
 func checkLeases(ctx context.Context, c *logCheck) error {
-	rows, err := c.tx.Query(ctx, `SELECT name, owner, epoch FROM leases`) //nolint:rowserrcheck // pgx.ForEachRow checks it
+	rows, err := c.tx.Query(ctx, `SELECT name, owner, epoch, partings FROM leases`) //nolint:rowserrcheck // pgx.ForEachRow checks it
 	if err != nil {
 		return err
 	}
 	var name string
 	var owner [16]byte
 	var epoch int64
-	_, err = pgx.ForEachRow(rows, []any{&name, &owner, &epoch}, func() error {
-		if said := c.leases[name]; said != (leaseRow{owner, epoch}) {
-			return fmt.Errorf("lease %s isn't held as the log says: epoch %d, expected %d", name, epoch, said.epoch)
+	var partings []domain.Parting
+	_, err = pgx.ForEachRow(rows, []any{&name, &owner, &epoch, &partings}, func() error {
+		said := c.leases[name]
+		if said.Owner != owner || said.Epoch != epoch {
+			return fmt.Errorf("lease %s isn't held as the log says: epoch %d, expected %d", name, epoch, said.Epoch)
+		}
+		if !slices.EqualFunc(said.Partings, partings, func(a, b domain.Parting) bool {
+			return a.Node == b.Node && a.Epoch == b.Epoch && a.Until.Equal(b.Until)
+		}) {
+			return fmt.Errorf("lease %s isn't parted with as the log says", name)
 		}
 		delete(c.leases, name)
 		return nil

@@ -49,8 +49,8 @@ func TestLog_Claimed(t *testing.T) {
 	}
 }
 
-// TestLog_ClaimedMany looks up more claims than are compared together: each is answered for itself, whomever it is about and
-// whatever is asked beside it.
+// TestLog_ClaimedMany looks up more claims than are compared together: each is answered for itself, whomever it is
+// about and whatever is asked beside it.
 func TestLog_ClaimedMany(t *testing.T) {
 	t.Parallel()
 	log := open(t)

@@ -3,6 +3,7 @@ package eventlog_test
 import (
 	"testing"
 
+	"github.com/hooktrail/hooktrail/adapters/postgres/eventlog"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/domain/logtest"
 )
@@ -16,6 +17,9 @@ func TestConformance(t *testing.T) {
 			if err := log.(*opened).Leases().Heartbeat(t.Context(), node); err != nil {
 				t.Fatal(err)
 			}
+		},
+		Introduce: func(_ *testing.T, log domain.Log, kind domain.Kind, format int) {
+			eventlog.Introduce(log.(*opened).Log, kind, format)
 		},
 		Check: func(t *testing.T, log domain.Log) {
 			t.Helper()

@@ -9,8 +9,8 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// TestLog_AcceptDamage: an entry whose content was damaged is shown as damaged, a check refuses the log for it until the log
-// says that somebody goes on without it, and then only for that damage.
+// TestLog_AcceptDamage: an entry whose content was damaged is shown as damaged, a check refuses the log for it until
+// the log says that somebody goes on without it, and then only for that damage.
 func TestLog_AcceptDamage(t *testing.T) {
 	t.Parallel()
 	log := open(t)

@@ -10,14 +10,14 @@ import (
 )
 
 // decide decides, group by group and in order, what of the requests may be appended.
-func (a *appender) decide(ctx context.Context, tx pgx.Tx, requests []*request, c *checked) (*batch, error) {
-	b := &batch{stage: newStage(a.state, c, a.log.drafter.sealDraft)}
+func (t *transaction) decide(ctx context.Context, requests []*request) (*batch, error) {
+	b := &batch{stage: newStage(t.state, t.checked, t.log.drafter.sealDraft)}
 	for _, r := range requests {
 		r.restore()
 		r.rejected = b.stage.admit(r)
 		if errors.Is(r.rejected, errDecide) {
 			var err error
-			if r.rejected, err = a.decideAgain(ctx, tx, b, r, c); err != nil {
+			if r.rejected, err = t.decideAgain(ctx, b, r); err != nil {
 				return nil, err
 			}
 			if r.rejected == nil {
@@ -38,11 +38,11 @@ func (a *appender) decide(ctx context.Context, tx pgx.Tx, requests []*request, c
 	return b, nil
 }
 
-// decideAgain has a group decided by the newest configuration, and prepares what was decided, all of it under the lock. refusal
-// refuses the group alone.
-func (a *appender) decideAgain(ctx context.Context, tx pgx.Tx, b *batch, r *request, c *checked) (refusal, err error) {
+// decideAgain has a group decided by the newest configuration, and prepares what was decided, all of it under the lock.
+// refusal refuses the group alone.
+func (t *transaction) decideAgain(ctx context.Context, b *batch, r *request) (refusal, err error) {
 	basis := r.group.Basis
-	newer, err := a.newer(ctx, tx, b, basis)
+	newer, err := t.newer(ctx, b, basis)
 	if err != nil {
 		return nil, fmt.Errorf("read the newer configuration of tenant %s: %w", basis.Tenant, err)
 	}
@@ -54,42 +54,42 @@ func (a *appender) decideAgain(ctx context.Context, tx pgx.Tx, b *batch, r *requ
 	if refusal := validate(r.group); refusal != nil {
 		return refusal, nil
 	}
-	if refusal := a.log.format.check(ctx, a.log, &r.group); refusal != nil {
+	if refusal := t.log.format.check(ctx, t.log, &r.group); refusal != nil {
 		return refusal, nil
 	}
 	r.drafts = newDrafts(r.group.Drafts)
 	alone := []*request{r}
-	if err := a.log.drafter.findOrigins(ctx, tx, alone); err != nil {
+	if err := t.log.drafter.findOrigins(ctx, t.tx, alone); err != nil {
 		return nil, err
 	}
 	if refusal := r.unknownTenant(); refusal != nil {
 		return refusal, nil
 	}
-	if err := a.log.drafter.findKeys(ctx, tx, alone, c.clock); err != nil {
+	if err := t.log.drafter.findKeys(ctx, t.tx, alone, t.checked.clock); err != nil {
 		if errors.Is(err, domain.ErrKeyDestroyed) {
 			return err, nil
 		}
 		return nil, err
 	}
-	if refusal := a.log.drafter.prepareGroup(r); refusal != nil {
+	if refusal := t.log.drafter.prepareGroup(r); refusal != nil {
 		return refusal, nil
 	}
 	var checks pgx.Batch
-	a.queueChecks(&checks, alone, c)
-	if err := tx.SendBatch(ctx, &checks).Close(); err != nil {
+	t.queueChecks(&checks, alone)
+	if err := t.tx.SendBatch(ctx, &checks).Close(); err != nil {
 		return nil, fmt.Errorf("check what was decided again: %w", err)
 	}
-	return nil, a.adopt(ctx, tx, alone, c)
+	return nil, t.adopt(ctx, alone)
 }
 
-// newer reads the entries of a tenant that configure routing after those that a group was decided by, with those that the
-// batch would add before the group.
-func (a *appender) newer(ctx context.Context, tx pgx.Tx, b *batch, basis *domain.Basis) ([]domain.Entry, error) {
+// newer reads the entries of a tenant that configure routing after those that a group was decided by, with those that
+// the batch would add before the group.
+func (t *transaction) newer(ctx context.Context, b *batch, basis *domain.Basis) ([]domain.Entry, error) {
 	const sql = `
 		SELECT ` + entryColumnsSQL + ` FROM entries
 		 WHERE tenant = $1 AND sequence > $2 AND stream_kind IN ('tenant', 'endpoint', 'subscription') AND position > $2
 		 ORDER BY sequence`
-	rows, err := tx.Query(ctx, sql, string(basis.Tenant), int64(basis.Configuration))
+	rows, err := t.tx.Query(ctx, sql, string(basis.Tenant), int64(basis.Configuration))
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func (a *appender) newer(ctx context.Context, tx pgx.Tx, b *batch, basis *domain
 	if err != nil {
 		return nil, err
 	}
-	entries, err := a.log.openEntries(ctx, tx, sealed)
+	entries, err := t.log.openEntries(ctx, t.tx, sealed)
 	if err != nil {
 		return nil, err
 	}

@@ -102,8 +102,8 @@ func TestLog_EraseKnownElsewhere(t *testing.T) {
 	log.check(t)
 }
 
-// TestLog_CandidatesRace has processes make secrets for the same subjects at once: one wins, and what the others sealed is
-// sealed again.
+// TestLog_CandidatesRace has processes make secrets for the same subjects at once: one wins, and what the others sealed
+// is sealed again.
 func TestLog_CandidatesRace(t *testing.T) {
 	t.Parallel()
 	first := open(t)

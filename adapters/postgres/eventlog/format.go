@@ -8,8 +8,8 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// Format is the format that the instance's log was last raised to: kinds of facts, and versions of them, that came with a later
-// one must not be written yet, because a program that runs beside this one may not know them. 1: it never was.
+// Format is the format that the instance's log was last raised to: kinds of facts, and versions of them, that came with
+// a later one must not be written yet, because a program that runs beside this one may not know them. 1: it never was.
 func Format(ctx context.Context, log domain.Log) (int, error) {
 	entries, err := domain.Select(ctx, log, domain.Query{
 		Tenant: domain.InstanceTenant, Kind: domain.KindFormatRaised, Descending: true, Limit: 1,
@@ -27,8 +27,8 @@ func Format(ctx context.Context, log domain.Log) (int, error) {
 	return raised.Format, nil
 }
 
-// formatGate keeps kinds and versions out of the log that older programs don't know, as long as the log isn't raised to the
-// format that introduced them. Safe for concurrent use.
+// formatGate keeps kinds and versions out of the log that older programs don't know, as long as the log isn't raised to
+// the format that introduced them. Safe for concurrent use.
 type formatGate struct {
 	introduced func(domain.Kind) int
 	raised     atomic.Int64 // as far as this process knows; it only ever grows
@@ -55,8 +55,8 @@ func (g *formatGate) check(ctx context.Context, log domain.Log, group *domain.Gr
 	return nil
 }
 
-// RaiseFormat says in the instance's log that kinds of facts up to a format, such as domain.Format, may be written. The operator
-// knows that no older program reads the log any more. It reports false when the log was raised as far already.
+// RaiseFormat says in the instance's log that kinds of facts up to a format, such as domain.Format, may be written. The
+// operator knows that no older program reads the log any more. It reports false when the log was raised as far already.
 func RaiseFormat(ctx context.Context, log domain.Log, format int, by domain.Actor) (raised bool, err error) {
 	current, err := Format(ctx, log)
 	if err != nil || current >= format {

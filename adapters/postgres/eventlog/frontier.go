@@ -14,8 +14,8 @@ import (
 // errHead: what is appended to a head that isn't that of the entries makes a tree that proves nothing.
 var errHead = fmt.Errorf("the head doesn't fit the tiles and entries (hint: `hooktrail verify` says more): %w", domain.ErrUnavailable)
 
-// checkHead compares a tenant's head with its last tiles and leaves, in a time that doesn't grow with the log. A process does so
-// before it first appends to the tenant's log.
+// checkHead compares a tenant's head with its last tiles and leaves, in a time that doesn't grow with the log. A
+// process does so before it first appends to the tenant's log.
 func checkHead(ctx context.Context, db postgres.Querier, heads headKey, tenant domain.TenantID) error {
 	const sql = `SELECT ` + headColumns + ` FROM heads h WHERE tenant = $1 ORDER BY position DESC LIMIT 1`
 	_, head, err := heads.scan(db.QueryRow(ctx, sql, string(tenant)))
@@ -34,9 +34,11 @@ func checkHead(ctx context.Context, db postgres.Querier, heads headKey, tenant d
 
 const positionSQL = `SELECT position FROM entries WHERE tenant = $1 AND sequence = $2 AND position > $3 AND position <= $4`
 
-// sizeAt is how many entries a tenant has up to a position, of those that it has in all. It bisects: positions grow with
-// sequences.
-func sizeAt(ctx context.Context, db postgres.Querier, tenant domain.TenantID, size int64, at domain.Position) (int64, error) {
+// sizeAt is how many entries a tenant has up to a position, of those that it has in all. It bisects: positions grow
+// with sequences.
+func sizeAt(
+	ctx context.Context, db postgres.Querier, tenant domain.TenantID, size int64, at domain.Position,
+) (int64, error) {
 	from, to := int64(0), size
 	for from < to {
 		middle := from + (to-from)/2
@@ -60,8 +62,8 @@ func sizeAt(ctx context.Context, db postgres.Querier, tenant domain.TenantID, si
 
 var errTreeIncomplete = errors.New("tiles or leaves of the tree are missing")
 
-// frontierOf computes the frontier of a tree of a size from its tiles and, where they aren't full, from what is below: of each
-// level at most 255 tiles or leaves, however large the tree is.
+// frontierOf computes the frontier of a tree of a size from its tiles and, where they aren't full, from what is below:
+// of each level at most 255 tiles or leaves, however large the tree is.
 func frontierOf(ctx context.Context, db postgres.Querier, tenant domain.TenantID, size int64) ([]byte, error) {
 	var frontier []byte
 	for level := tileLevels - 1; level >= 0; level-- {

@@ -24,8 +24,9 @@ type tenantHead struct {
 	tails         *tails // nil: unknown
 }
 
-// claimTally tells whether any claim of a tenant is missing: who deletes one can't put another in its place without the
-// tenant's secret, and can't make a head that says so. Erasing claims is an append, whose head has the tally of those left.
+// claimTally shows whether any claim of a tenant is missing: who deletes one can't put another in its place without the
+// tenant's secret, and can't make a head that says so. Erasing claims is an append, whose head has the tally of those
+// left.
 type claimTally struct {
 	number int64
 	sum    uint64 // of the first 8 bytes of their MACs, modulo 2^64
@@ -36,8 +37,8 @@ func (t *claimTally) add(mac claimMAC) {
 	t.sum += binary.BigEndian.Uint64(mac[:8])
 }
 
-// headKey authenticates heads. Nothing that only has the database can make a head, so that neither the entries nor what a head
-// says of them can be rewritten; an older head can be put back together with all of the database only.
+// headKey authenticates heads. Nothing that only has the database can make a head, so that neither the entries nor what
+// a head says of them can be rewritten; an older head can be put back together with all of the database only.
 type headKey []byte
 
 // mac is what a head's row is authenticated by.

@@ -16,22 +16,22 @@ import (
 // instanceContext is the associated data of the instance's sealed value.
 const instanceContext = "hooktrail instance secret"
 
-// openInstance reads the database's instance row and makes it at the first start. It returns the instance's name for tenants
-// made from now on, which is the configured one or, if that is empty, the one in the database, at the first start a random one;
-// and the key that heads are authenticated under.
+// openInstance reads the database's instance row and makes it at the first start. It returns the instance's name for
+// tenants made from now on, which is the configured one or, if that is empty, the one in the database, at the first
+// start a random one; and the keys that heads and cursors are authenticated under.
 func openInstance(
 	ctx context.Context, pool *pgxpool.Pool, master *seal.MasterKey, configured string,
-) (name string, heads headKey, err error) {
+) (name string, heads headKey, cursors []byte, err error) {
 	if err := makeInstance(ctx, pool, master, configured); err != nil {
-		return "", nil, fmt.Errorf("make the instance: %w", err)
+		return "", nil, nil, fmt.Errorf("make the instance: %w", err)
 	}
 	var sealed []byte
 	if err := pool.QueryRow(ctx, `SELECT name, secret FROM instance`).Scan(&name, &sealed); err != nil {
-		return "", nil, fmt.Errorf("read the instance: %w", err)
+		return "", nil, nil, fmt.Errorf("read the instance: %w", err)
 	}
 	secret, err := master.Open(sealed, []byte(instanceContext))
 	if err != nil {
-		return "", nil, errors.New("the master key doesn't open this database" +
+		return "", nil, nil, errors.New("the master key doesn't open this database" +
 			" (hint: HOOKTRAIL_MASTER_KEY_FILE must hold the key that the database was made with)")
 	}
 	if configured != "" {
@@ -39,9 +39,13 @@ func openInstance(
 	}
 	heads, err = hkdf.Key(sha256.New, secret, nil, "hooktrail heads", sha256.Size)
 	if err != nil {
-		return "", nil, fmt.Errorf("derive the key of heads: %w", err)
+		return "", nil, nil, fmt.Errorf("derive the key of heads: %w", err)
 	}
-	return name, heads, nil
+	cursors, err = hkdf.Key(sha256.New, secret, nil, "hooktrail cursors", sha256.Size)
+	if err != nil {
+		return "", nil, nil, fmt.Errorf("derive the key of cursors: %w", err)
+	}
+	return name, heads, cursors, nil
 }
 
 func makeInstance(ctx context.Context, pool *pgxpool.Pool, master *seal.MasterKey, name string) error {

@@ -14,22 +14,23 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/jackc/pgx/v5"
 )
 
-// ErrReplaced: the database isn't the one that this process knows, or an older copy of it. Nothing is appended, and nothing
-// read, until the newest copy is back or an operator has accepted what was lost.
+// ErrReplaced: the database isn't the one that this process knows, or an older copy of it. Nothing is appended, and
+// nothing read, until the newest copy is back or an operator has accepted what was lost.
 var ErrReplaced = fmt.Errorf("the database doesn't hold the last entry that this process knows: an older copy of it, or another"+
 	" database, was put in its place (hint: put the newest copy back, or run `hooktrail recover`): %w", domain.ErrUnavailable)
 
-// knownEvery is how often the file is written while the log grows. An older entry than the last one does as well: it must
-// still be there.
+// knownEvery is how often the file is written while the log grows. An older entry than the last one does as well: it
+// must still be there.
 const knownEvery = time.Second
 
-// known is the last entry that this process knows to be in the log. A database that doesn't have it was put back to an earlier
-// state, and must not be appended to: positions would be given out a second time, and what the views and the receivers already
-// have would be contradicted. Safe for concurrent use.
+// known is the last entry that this process knows to be in the log. A database that doesn't have it was put back to an
+// earlier state, and must not be appended to: positions would be given out a second time, and what the views and the
+// receivers already have would be contradicted. Safe for concurrent use.
 type known struct {
 	file string // empty: none
 
@@ -61,6 +62,40 @@ func openKnown(file string) (*known, error) {
 	}
 	k.written = k.last.Position
 	return k, nil
+}
+
+// SQLSTATEs of a database whose entries can't be looked at.
+const (
+	undefinedTable        = "42P01"
+	undefinedColumn       = "42703"
+	insufficientPrivilege = "42501"
+)
+
+// CheckKnownFile compares a database with the last entry that a node keeps in a file, before anything in it is changed,
+// as by a migration: ErrReplaced where it lacks the entry. Where the role mustn't look at entries, or the schema is too
+// different, Open compares later. A file that doesn't exist, or an empty name, says nothing.
+func CheckKnownFile(ctx context.Context, url, file string) error {
+	k, err := openKnown(file)
+	if err != nil || k.last.Position == 0 {
+		return err
+	}
+	config, err := postgres.ParseURL(url)
+	if err != nil {
+		return err
+	}
+	conn, err := pgx.ConnectConfig(ctx, postgres.Connection(config.ConnConfig, "hooktrail known entry", nil))
+	if err != nil {
+		return fmt.Errorf("connect to look for the last known entry: %w", err)
+	}
+	defer closeConn(ctx, conn)
+	err = k.check(ctx, conn)
+	switch postgres.SQLState(err) {
+	case undefinedTable:
+		return fmt.Errorf("position %d: %w", k.last.Position, ErrReplaced)
+	case undefinedColumn, insufficientPrivilege:
+		return nil
+	}
+	return err
 }
 
 // see takes notice of an entry that is committed.
@@ -95,8 +130,8 @@ func (k *known) check(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// CheckKnown holds a new connection to what this process knows: ErrReplaced where the database lacks it. What the process
-// remembers of another state of the database isn't read any more then.
+// CheckKnown holds a new connection to what this process knows: ErrReplaced where the database lacks it. What the
+// process remembers of another state of the database isn't read any more then.
 func (l *Log) CheckKnown(ctx context.Context, conn *pgx.Conn) error {
 	err := l.known.check(ctx, conn)
 	if errors.Is(err, ErrReplaced) {

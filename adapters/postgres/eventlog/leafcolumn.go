@@ -1,7 +1,6 @@
 package eventlog
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"strings"
@@ -9,10 +8,10 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// The column leaf has what the other columns don't tell of an entry's leaf: a form byte, flags, the instance's name as length and
-// bytes, then each commitment as the part's length and name and 32 bytes. From these and the columns the exact bytes are made
-// again. A leaf that can't be told so, since a newer program gave it members that this one doesn't know, stands there as it is.
-// Whole leaves took a third of the table, all but the commitments for the second time.
+// The column leaf has what the other columns don't tell of an entry's leaf: a form byte, flags, the instance's name as
+// length and bytes, then each commitment as the part's length and name and 32 bytes. From these and the columns the
+// exact bytes are made again. A leaf that can't be told so, since a newer program gave it members that this one doesn't
+// know, is stored as it is. Whole leaves took a third of the table, all but the commitments for the second time.
 const (
 	shortLeaf    = 1
 	leafCritical = 1 // flag
@@ -43,7 +42,7 @@ var errLeafForm = errors.New("the column leaf doesn't have the form that this pr
 // readLeaf makes the entry's leaf from the column and the others, which have been read.
 func (e *sealedEntry) readLeaf(column []byte) {
 	if len(column) == 0 || column[0] != shortLeaf {
-		e.Leaf = bytes.Clone(column)
+		e.Leaf = column
 		if e.leaf, e.wrong = domain.ParseLeaf(e.Leaf); e.wrong == nil {
 			e.wrong = e.matches()
 		}

@@ -45,9 +45,9 @@ func (l Leases) Heartbeat(ctx context.Context, node domain.UUID) error {
 // Standing returns every lease that was ever taken and every node that is remembered, from one snapshot.
 func (l Leases) Standing(ctx context.Context) (domain.Standing, error) {
 	const sql = `
-		SELECT name, owner, epoch, 0::bigint FROM leases
+		SELECT name, owner, epoch, partings, 0::bigint FROM leases
 		UNION ALL
-		SELECT '', node, 0, (extract(epoch FROM clock_timestamp() - at) * 1000000)::bigint FROM heartbeats`
+		SELECT '', node, 0, NULL, (extract(epoch FROM clock_timestamp() - at) * 1000000)::bigint FROM heartbeats`
 	rows, err := l.pool.Query(ctx, sql) //nolint:rowserrcheck // pgx.ForEachRow checks it
 	var standing domain.Standing
 	if err != nil {
@@ -56,11 +56,14 @@ func (l Leases) Standing(ctx context.Context) (domain.Standing, error) {
 	var name string
 	var id [16]byte
 	var epoch, micros int64
-	_, err = pgx.ForEachRow(rows, []any{&name, &id, &epoch, &micros}, func() error {
+	var partings []domain.Parting
+	_, err = pgx.ForEachRow(rows, []any{&name, &id, &epoch, &partings, &micros}, func() error {
 		if name == "" {
 			standing.Nodes = append(standing.Nodes, domain.Node{ID: id, Age: time.Duration(micros) * time.Microsecond})
 		} else {
-			standing.Leases = append(standing.Leases, domain.Lease{Name: name, Owner: id, Epoch: epoch})
+			standing.Leases = append(standing.Leases, domain.Lease{
+				Name: name, Owner: id, Epoch: epoch, Partings: slices.Clone(partings),
+			})
 		}
 		return nil
 	})

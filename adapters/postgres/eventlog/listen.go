@@ -20,7 +20,8 @@ const (
 	maxAwait = time.Second
 )
 
-// growth knows the greatest position that this process heard of, and wakes those who wait for more. Safe for concurrent use.
+// growth knows the greatest position that this process heard of, and wakes those who wait for more. Safe for concurrent
+// use.
 type growth struct {
 	mu    sync.Mutex // guards all below
 	head  domain.Position
@@ -55,21 +56,6 @@ func (g *growth) look() (domain.Position, <-chan struct{}) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.head, g.grown
-}
-
-// Await implements domain.Log.
-func (l *Log) Await(ctx context.Context, after domain.Position) {
-	head, grown := l.growth.look()
-	if head > after {
-		return
-	}
-	timer := time.NewTimer(maxAwait)
-	defer timer.Stop()
-	select {
-	case <-grown:
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }
 
 // listener hears what other processes append. While it isn't connected, readers look once a second.

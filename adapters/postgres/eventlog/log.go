@@ -18,9 +18,10 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Settings of the sessions, by the server's names. idle_in_transaction_session_timeout frees the append lock of a process
-// that was stopped; keepalives do so of one whose machine is gone. The appender's statements look rows up along an index, and
-// nothing else: a plan made while a table was small must not scan it when it has grown, or bloated under a foreign snapshot.
+// Settings of the sessions, by the server's names. idle_in_transaction_session_timeout frees the append lock of a
+// process that was stopped; keepalives do so of one whose machine is gone. The appender's statements look rows up along
+// an index, and nothing else: a plan made while a table was small must not scan it when it has grown, or bloated under
+// a foreign snapshot.
 var (
 	appendSettings = map[string]string{
 		"idle_in_transaction_session_timeout": "2s", "lock_timeout": "2500ms", "statement_timeout": "10s",
@@ -42,15 +43,16 @@ type Config struct {
 	InstanceName string
 	// Logger gets one line a change of state. Nil: slog.Default().
 	Logger *slog.Logger
-	// KnownFile is where the process keeps the last entry that it knows of, so that it notices after its next start if an older
-	// copy of the database was put back. Empty: it only notices while it runs.
+	// KnownFile is where the process keeps the last entry that it knows of, so that it notices after its next start if
+	// an older copy of the database was put back. Empty: it only notices while it runs.
 	KnownFile string
-	// ClockAhead is by how much the database's clock may be ahead of this machine's; with more nothing is appended. Zero: 10 s.
+	// ClockAhead is by how much the database's clock may be ahead of this machine's; with more nothing is appended.
+	// Zero: 10 s.
 	ClockAhead time.Duration
 	// Registerer takes the metrics. Nil: none are kept.
 	Registerer prometheus.Registerer
-	// ReadConnections bounds the pool of reads. What appends, authentication and readiness look up has a few connections
-	// of its own. Zero: 8.
+	// ReadConnections bounds the pool of reads. What appends, authentication and readiness look up has a few
+	// connections of its own. Zero: 8.
 	ReadConnections int
 	// QueuedEntries and QueuedBytes bound what waits to be appended; beyond, Append answers domain.ErrBusy. Zero:
 	// 20,000 entries, 64 MiB.
@@ -60,27 +62,21 @@ type Config struct {
 
 // Log is the log in Postgres, a domain.Log. Appends need Run to be running, once; reads don't. Safe for concurrent use.
 type Log struct {
-	pool         *pgxpool.Pool
-	vital        *pgxpool.Pool // for the short look-ups that mustn't wait for reads
+	reader
 	appendConfig *pgx.ConnConfig
 	listenConfig *pgx.ConnConfig
 	logger       *slog.Logger
 	metrics      *logMetrics
 	name         string // of the instance, for tenants made from now on
 	heads        headKey
-	keys         *seal.Keyring
+	cursors      []byte // key
 	vault        *seal.Vault
-	codec        *seal.Codec
-	known        *known
 	clockAhead   time.Duration
 	drafter      *drafter
 	format       formatGate
 	queue        *queue
-	recent       *recent
-	growth       *growth
 	partitions   *partitions
 	maxCatchUp   int
-	starts       atomic.Pointer[starts]
 	appending    atomic.Uint32 // process id of the session that this process appends by
 	neighbours   neighbours
 }
@@ -100,9 +96,10 @@ func Open(ctx context.Context, config Config) (*Log, error) {
 	}
 	l := &Log{
 		logger: config.Logger, metrics: newLogMetrics(config.Registerer),
-		clockAhead: config.ClockAhead, maxCatchUp: maxCatchUp, recent: newRecent(), growth: newGrowth(),
+		clockAhead: config.ClockAhead, maxCatchUp: maxCatchUp,
 		queue: newQueue(orDefault(config.QueuedEntries, 20_000), orDefault(config.QueuedBytes, 64<<20)),
 	}
+	l.recent, l.growth = newRecent(), newGrowth()
 	l.format.introduced = domain.Kind.Format
 	if l.clockAhead <= 0 {
 		l.clockAhead = defaultClockAhead
@@ -114,8 +111,8 @@ func Open(ctx context.Context, config Config) (*Log, error) {
 	return l, nil
 }
 
-// vitalConnections bounds the pool of what appends, authentication and readiness look up.
-const vitalConnections = 4
+// vitalConnections bounds the pool of what appends, authentication, followers and readiness look up.
+const vitalConnections = 8
 
 func orDefault(n, byDefault int) int {
 	if n > 0 {
@@ -140,7 +137,7 @@ func (l *Log) open(ctx context.Context, config Config) (err error) {
 	if l.vital, err = postgres.NewPool(ctx, config.URL, "hooktrail look-ups", vitalConnections, l.CheckKnown); err != nil {
 		return err
 	}
-	if l.name, l.heads, err = openInstance(ctx, l.pool, config.MasterKey, config.InstanceName); err != nil {
+	if l.name, l.heads, l.cursors, err = openInstance(ctx, l.pool, config.MasterKey, config.InstanceName); err != nil {
 		return err
 	}
 	l.vault = seal.NewVault(l.pool, config.MasterKey)
@@ -170,9 +167,9 @@ func (l *Log) Close() {
 	}
 }
 
-// Run appends what Append queues, listens for what others append, and makes partitions ahead of need. It returns nil some
-// time after ctx ends, at most five seconds, when everything queued until then has been appended or answered. It can
-// be called once. A database that goes away doesn't end it.
+// Run appends what Append queues, listens for what others append, and makes partitions ahead of need. It returns nil
+// some time after ctx ends, at most five seconds, when everything queued until then has been appended or answered. It
+// can be called once. A database that goes away doesn't end it.
 func (l *Log) Run(ctx context.Context) error {
 	if err := l.queue.begin(); err != nil {
 		return err
@@ -182,7 +179,7 @@ func (l *Log) Run(ctx context.Context) error {
 	var group errgroup.Group
 	group.Go(func() error {
 		defer stop() // ends what only lasts as long as the appender
-		(&appender{log: l, state: newState()}).run(lasting)
+		(&appender{log: l, session: session{log: l, state: newState()}}).run(lasting)
 		return nil
 	})
 	group.Go(func() error {
@@ -204,17 +201,6 @@ func (l *Log) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// Head implements domain.Log.
-func (l *Log) Head(ctx context.Context) (domain.Position, error) {
-	const sql = `SELECT coalesce((SELECT position FROM heads WHERE tenant = '' ORDER BY position DESC LIMIT 1), 0)`
-	var head domain.Position
-	if err := l.vital.QueryRow(ctx, sql).Scan(&head); err != nil {
-		return 0, postgres.DomainError("read the log's head", err)
-	}
-	l.growth.grow(head)
-	return head, nil
-}
-
 // InstanceName is the first half of the origin of tenants made from now on.
 func (l *Log) InstanceName() string { return l.name }
 
@@ -229,11 +215,14 @@ func (l *Log) Hash(ctx context.Context, tenant domain.TenantID, purpose string, 
 	return l.keys.Hash(ctx, tenant, purpose, texts...)
 }
 
-// Fingerprint tells a tenant's secrets apart: 16 characters against which nobody without the tenant's own secret can check a
-// guess.
+// Fingerprint tells a tenant's secrets apart: 16 characters against which nobody without the tenant's own secret can
+// check a guess.
 func (l *Log) Fingerprint(ctx context.Context, tenant domain.TenantID, secret []byte) (string, error) {
 	return l.keys.Fingerprint(ctx, tenant, secret)
 }
+
+// CursorKey is the key that the cursors of lists are authenticated under: the same one in every process of the instance.
+func (l *Log) CursorKey() []byte { return l.cursors }
 
 // originCache knows tenants' origins, which never change. Safe for concurrent use.
 type originCache struct {

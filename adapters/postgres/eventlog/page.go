@@ -14,9 +14,9 @@ const maxPage = 50_000
 // maxPageBytes bounds the leaves and contents of a page that is read from the database, by at most one entry more.
 const maxPageBytes = 32 << 20
 
-// logPageSQL reads the entries after a position: up to a number of them, which bounds the positions as well ($4), and up to a
-// number of bytes, at least one entry. Their sizes are read first: that touches no content that is stored out of line, and
-// doesn't carry the others through the sum.
+// logPageSQL reads the entries after a position: up to a number of them, which bounds the positions as well ($4), and
+// up to a number of bytes, at least one entry. Their sizes are read first: that touches no content that is stored out
+// of line, and doesn't carry the others through the sum.
 const logPageSQL = `
 	SELECT ` + entryColumnsSQL + ` FROM entries
 	 WHERE position > $1 AND position <= $4 AND position <= (
@@ -27,16 +27,16 @@ const logPageSQL = `
 
 // Page implements domain.Log. What this process appended lately comes from memory; else a page ends
 // before maxPageBytes.
-func (l *Log) Page(ctx context.Context, after domain.Position, limit int) ([]domain.Entry, error) {
+func (r *reader) Page(ctx context.Context, after domain.Position, limit int) ([]domain.Entry, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("read a page of the log: %w", err)
 	}
 	limit = min(max(limit, 1), maxPage)
 	after = max(after, 0)
-	if page := l.recent.page(after, limit); len(page) > 0 {
+	if page := r.recent.page(after, limit); len(page) > 0 {
 		return page, nil
 	}
-	rows, err := l.pool.Query(ctx, logPageSQL, int64(after), limit, maxPageBytes, int64(after)+int64(limit))
+	rows, err := r.vital.Query(ctx, logPageSQL, int64(after), limit, maxPageBytes, int64(after)+int64(limit))
 	if err != nil {
 		return nil, postgres.DomainError("read a page of the log", err)
 	}
@@ -51,7 +51,7 @@ func (l *Log) Page(ctx context.Context, after domain.Position, limit int) ([]dom
 			return nil, fmt.Errorf("the log has a hole at position %d (hint: restore the database; nothing goes on behind a hole)", want)
 		}
 	}
-	entries, err := l.openEntries(ctx, l.pool, sealed)
+	entries, err := r.openEntries(ctx, r.vital, sealed)
 	if err != nil {
 		return nil, fmt.Errorf("read a page of the log: %w", err)
 	}
@@ -60,13 +60,13 @@ func (l *Log) Page(ctx context.Context, after domain.Position, limit int) ([]dom
 		return nil, nil
 	}
 	last := &entries[n-1]
-	l.known.see(last.Position, last.Leaf)
+	r.known.see(last.Position, last.Leaf)
 	head := last.Position
 	if n < limit && size > maxPageBytes/2 { // perhaps its bytes ended it: whoever waits for more mustn't wait for an append
-		if head, err = l.Head(ctx); err != nil {
+		if head, err = r.Head(ctx); err != nil {
 			return nil, err
 		}
 	}
-	l.growth.grow(head)
+	r.growth.grow(head)
 	return entries, nil
 }

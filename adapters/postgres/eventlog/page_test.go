@@ -8,7 +8,8 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// A page of big events that is read from the database ends long before its number of entries does, and the next goes on.
+// A page of big events that is read from the database ends long before its number of entries does, and the next goes
+// on.
 func TestLog_PageOfBigEvents(t *testing.T) {
 	t.Parallel()
 	log := open(t)

@@ -18,8 +18,9 @@ var (
 	errLockHeld = fmt.Errorf("the append lock isn't free (hint: pg_locks says who holds the advisory lock): %w", domain.ErrUnavailable)
 )
 
-// Ready says why this process can't append now; nil if nothing is known to stand in the way. It answers within three seconds
-// and writes nothing: it takes the append lock, which it shares for the moment of one statement, and reads the log's end.
+// Ready returns why this process can't append now; nil if nothing is known to stand in the way. It answers within three
+// seconds and writes nothing: it takes the append lock, which it shares for the moment of one statement, and reads the
+// log's end.
 func (l *Log) Ready(ctx context.Context) error {
 	if err := l.queue.refusal(); err != nil {
 		return err

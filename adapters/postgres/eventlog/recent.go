@@ -13,8 +13,8 @@ const (
 	maxRecentBytes   = 64 << 20
 )
 
-// recent keeps the last batches that this process committed, as long as no other process appended between them. Safe for
-// concurrent use.
+// recent keeps the last batches that this process committed, as long as no other process appended between them. Safe
+// for concurrent use.
 type recent struct {
 	mu      sync.RWMutex // guards all below
 	batches []recentBatch

@@ -11,8 +11,8 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// Replaced reports what the database lacks of what the process with a KnownFile knew of it, nil where it lacks nothing. The Log
-// must have been opened without that file.
+// Replaced reports what the database lacks of what the process with a KnownFile knew of it, nil where it lacks nothing.
+// The Log must have been opened without that file.
 func Replaced(ctx context.Context, l *Log, file string) (*domain.Loss, error) {
 	k, err := openKnown(file)
 	if err != nil {
@@ -39,9 +39,9 @@ func Replaced(ctx context.Context, l *Log, file string) (*domain.Loss, error) {
 	return loss, nil
 }
 
-// AcceptLoss says in the instance's log what was lost and who goes on without it, and then has the process with the KnownFile
-// know that entry as the last one. Run must be running, on a Log that was opened without the file; no server may run in the
-// file's directory, for it would go on by what it knows.
+// AcceptLoss says in the instance's log what was lost and who goes on without it, and then has the process with the
+// KnownFile know that entry as the last one. Run must be running, on a Log that was opened without the file; no server
+// may run in the file's directory, for it would go on by what it knows.
 func AcceptLoss(ctx context.Context, l *Log, file string, loss domain.Loss, by domain.Person, reason string) error {
 	entries, err := domain.AppendOne(ctx, l, domain.Group{Drafts: []domain.Draft{{
 		Tenant: domain.InstanceTenant, Stream: ofInstance(), Reason: reason, Subject: by.Subject(),
@@ -58,8 +58,8 @@ func AcceptLoss(ctx context.Context, l *Log, file string, loss domain.Loss, by d
 	return nil
 }
 
-// AcceptDamage says in a tenant's log that the content of an entry can't be opened, and who goes on without it: CheckLog then
-// takes the entry as it is. Run must be running.
+// AcceptDamage says in a tenant's log that the content of an entry can't be opened, and who goes on without it:
+// CheckLog then takes the entry as it is. Run must be running.
 func AcceptDamage(
 	ctx context.Context, l *Log, tenant domain.TenantID, sequence domain.Sequence, by domain.Person, reason string,
 ) error {

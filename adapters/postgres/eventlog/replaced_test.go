@@ -23,8 +23,8 @@ func shut(t *testing.T, admin *pgx.Conn, name string, change func()) {
 	mustExec(t, admin, `ALTER DATABASE `+name+` ALLOW_CONNECTIONS true`)
 }
 
-// TestLog_OlderCopy puts an older copy of the database under a running process, and before a start of it: nothing is appended
-// and nothing read, until the newest one is back.
+// TestLog_OlderCopy puts an older copy of the database under a running process, and before a start of it: nothing is
+// appended and nothing read, until the newest one is back.
 func TestLog_OlderCopy(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "known.json")
@@ -110,8 +110,30 @@ func TestLog_OlderCopy(t *testing.T) {
 	reopen(t, log.db, log.key, func(c *eventlog.Config) { c.KnownFile = file }).mustAppend(t, group(event(`7`)))
 }
 
-// TestLog_Stray adds entries as the server's role could: the database refuses those that don't follow on the heads, and so none
-// can stop the log.
+// TestLog_HeadGoesBack: the log ends earlier than this process saw, while its connection lasts. Appends fail until what
+// was there is back, and the process goes on.
+func TestLog_HeadGoesBack(t *testing.T) {
+	t.Parallel()
+	log := open(t)
+	last := log.mustAppend(t, group(event(`1`)))[0]
+	admin := connect(t, log.db.AdminURL)
+	setHead := func(position domain.Position) {
+		mac := eventlog.InstanceHeadMAC(log.Log, position, last.RecordedAt)
+		mustExec(t, admin, `UPDATE heads SET position = $1, size = $1, mac = $2 WHERE tenant = ''`, int64(position), mac)
+	}
+	setHead(last.Position - 1)
+	if _, err := domain.AppendOne(t.Context(), log, group(event(`2`))); !errors.Is(err, domain.ErrUnavailable) {
+		t.Errorf("append behind a head that went back: %v", err)
+	}
+	setHead(last.Position)
+	if next := log.mustAppend(t, group(event(`3`)))[0]; next.Position != last.Position+1 {
+		t.Errorf("goes on at position %d, want %d", next.Position, last.Position+1)
+	}
+	log.check(t)
+}
+
+// TestLog_Stray adds entries as the server's role could: the database refuses those that don't follow on the heads, and
+// so none can stop the log.
 func TestLog_Stray(t *testing.T) {
 	t.Parallel()
 	log := open(t)

@@ -1,19 +1,14 @@
 package eventlog
 
 import (
-	"bytes"
-	"context"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"math"
 	"strings"
-	"time"
 
-	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/adapters/postgres/seal"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // headerColumnsSQL are those of entryColumnsSQL with the content left out.
@@ -33,103 +28,25 @@ type sealedEntry struct {
 	content []byte
 }
 
-// readRows reads rows in the wire's binary format by hand: pages of 20,000 entries make Scan's reflection and a string
-// a name show.
-func readRows(rows pgx.Rows) ([]sealedEntry, error) {
-	defer rows.Close()
-	var found []sealedEntry
-	names := make(map[string]string)
-	for rows.Next() {
-		var e sealedEntry
-		if err := e.read(rows.RawValues(), names); err != nil {
-			return nil, err
-		}
-		found = append(found, e)
-	}
-	return found, rows.Err()
-}
+func readRows(rows pgx.Rows) ([]sealedEntry, error) { return pgx.CollectRows(rows, scanEntry) }
 
-var errRowForm = errors.New("a row of the log doesn't have the form that this program knows")
-
-// read takes a row's values, which are good only until the next row.
-func (e *sealedEntry) read(values [][]byte, names map[string]string) error {
-	for i, width := range []int{8, 8, 8, -8, 16, -16, -16, -16, 4, 2} { // negative: may be null
-		if len(values[i]) != max(width, -width) && (width > 0 || values[i] != nil) {
-			return errRowForm
-		}
-	}
-	e.Position = domain.Position(binary.BigEndian.Uint64(values[0]))
-	e.Sequence = domain.Sequence(binary.BigEndian.Uint64(values[1]))
-	e.RecordedAt = timestamp(values[2])
-	if values[3] != nil {
-		e.Cause = domain.Sequence(binary.BigEndian.Uint64(values[3]))
-	}
-	copy(e.Stream.ID[:], values[4])
-	copy(e.By.Principal[:], values[5])
-	copy(e.By.Credential[:], values[6])
-	copy(e.key[:], values[7])
-	e.StreamVersion = int(binary.BigEndian.Uint32(values[8]))
-	e.KindVersion = int(binary.BigEndian.Uint16(values[9]))
-	e.Tenant = domain.TenantID(intern(names, values[10]))
-	e.Stream.Kind = domain.StreamKind(intern(names, values[11]))
-	e.Kind = domain.Kind(intern(names, values[12]))
-	e.readLeaf(values[13])
-	e.content = bytes.Clone(values[14])
-	return nil
-}
-
-// timestamp reads microseconds since the year 2000.
-func timestamp(b []byte) time.Time {
-	return time.UnixMicro(postgres.UnixOf2000*1_000_000 + int64(binary.BigEndian.Uint64(b))).UTC()
-}
-
-func intern(names map[string]string, b []byte) string {
-	name, ok := names[string(b)]
-	if !ok {
-		name = string(b)
-		names[name] = name
-	}
-	return name
-}
-
-// openEntries opens the contents of entries. What can't be opened is marked as erased or damaged.
-func (l *Log) openEntries(ctx context.Context, db postgres.Querier, sealed []sealedEntry) ([]domain.Entry, error) {
-	return l.openFirst(ctx, db, sealed, math.MaxInt)
-}
-
-// openFirst opens the first entries, as openEntries does, until their contents have most bytes together: at least one.
-func (l *Log) openFirst(
-	ctx context.Context, db postgres.Querier, sealed []sealedEntry, most int,
-) ([]domain.Entry, error) {
-	entries := make([]domain.Entry, len(sealed))
-	contents, of := make([]seal.Content, 0, len(sealed)), make([]int, 0, len(sealed))
-	for i := range sealed {
-		e := &sealed[i]
-		context, err := e.checkLeaf()
-		entries[i] = e.Entry
-		switch {
-		case err != nil:
-			entries[i].Damaged = true
-		case e.content != nil:
-			contents = append(contents, seal.Content{Tenant: e.Tenant, Period: e.key, LeafContext: context, Sealed: e.content})
-			of = append(of, i)
-		}
-	}
-	open, err := l.codec.OpenFirst(ctx, db, contents, most)
+func scanEntry(row pgx.CollectableRow) (e sealedEntry, err error) {
+	var cause pgtype.Int8
+	var stream, principal, credential, key pgtype.UUID
+	var leaf []byte
+	err = row.Scan(&e.Position, &e.Sequence, &e.RecordedAt, &cause, &stream, &principal, &credential, &key,
+		&e.StreamVersion, &e.KindVersion, &e.Tenant, &e.Stream.Kind, &e.Kind, &leaf, &e.content)
 	if err != nil {
-		return nil, err
+		return e, err
 	}
-	for n := range contents[:open] {
-		take(&entries[of[n]], &contents[n])
-	}
-	if open < len(contents) {
-		entries = entries[:of[open]]
-	}
-	return entries, nil
+	e.RecordedAt, e.Cause, e.Stream.ID = e.RecordedAt.UTC(), domain.Sequence(cause.Int64), stream.Bytes
+	e.By, e.key = domain.Actor{Principal: principal.Bytes, Credential: credential.Bytes}, key.Bytes
+	e.readLeaf(leaf)
+	return e, nil
 }
 
-// checkLeaf refuses an entry whose columns don't say what its leaf says: folds go by the columns, and the leaf is what was
-// sealed and hashed. It returns what the seals of the content authenticate.
+// checkLeaf refuses an entry whose columns don't say what its leaf says: folds go by the columns, and the leaf is what
+// was sealed and hashed. It returns what the seals of the content authenticate.
 func (e *sealedEntry) checkLeaf() (leafContext []byte, err error) {
 	if e.wrong != nil {
 		return nil, e.wrong
@@ -155,7 +72,8 @@ func (e *sealedEntry) matches() error {
 	return nil
 }
 
-// take takes what was found in an entry's content. Of a kind or version that this program doesn't know the fact stays nil.
+// take takes what was found in an entry's content. Of a kind or version that this program doesn't know the fact stays
+// nil.
 func take(e *domain.Entry, c *seal.Content) {
 	e.SubjectKey = c.SubjectKey
 	switch c.State {

@@ -8,7 +8,8 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// A scan over events that are small on disk and large when they are open ends by what it opened, and the next one goes on.
+// A scan over events that are small on disk and large when they are open ends by what it opened, and the next one goes
+// on.
 func TestLog_ScanOfCompressibleEvents(t *testing.T) {
 	t.Parallel()
 	log := open(t)

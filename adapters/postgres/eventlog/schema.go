@@ -1,5 +1,5 @@
-// Watermill is here by decision: entries are published by watermill-sql's Publisher, in the transaction of their append, so that
-// what is built on Watermill works on the log.
+// Watermill is here by decision: entries are published by watermill-sql's Publisher, in the transaction of their
+// append, so that what is built on Watermill works on the log.
 
 package eventlog
 
@@ -7,10 +7,11 @@ import (
 	"context"
 	stdsql "database/sql"
 	"errors"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
 	"github.com/ThreeDotsLabs/watermill/message"
-	"github.com/hooktrail/hooktrail/adapters/postgres"
+	"github.com/hooktrail/hooktrail/domain"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 )
@@ -29,7 +30,8 @@ func entryMessage(ctx context.Context, p *prepared) *message.Message {
 }
 
 // entrySchema is watermill-sql's SchemaAdapter for the table entries: one statement for all messages of a call, rows by
-// unnest (doc.go says why in the select list), positions assigned before. Reading isn't by it: followers read pages (Log.Page).
+// unnest (doc.go says why in the select list), positions assigned before. Reading isn't by it: followers read pages
+// (Log.Page).
 type entrySchema struct{}
 
 const insertEntriesSQL = `
@@ -49,11 +51,7 @@ func (entrySchema) InsertQuery(params sql.InsertQueryParams) (sql.Query, error) 
 		}
 		entries[i] = p
 	}
-	c := newEntryColumns(entries)
-	for _, p := range entries {
-		c.add(p)
-	}
-	return sql.Query{Query: insertEntriesSQL, Args: c.args()}, nil
+	return sql.Query{Query: insertEntriesSQL, Args: entryColumns(entries)}, nil
 }
 
 // SelectQuery implements sql.SchemaAdapter; it refuses.
@@ -75,75 +73,35 @@ func (entrySchema) SchemaInitializingQueries(sql.SchemaInitializingQueriesParams
 func (entrySchema) SubscribeIsolationLevel() stdsql.IsolationLevel { return stdsql.LevelReadCommitted }
 
 // entryColumns are the rows of one insert, by column.
-type entryColumns struct {
-	positions, sequences, times, causes           *postgres.Column
-	streams, principals, credentials, dataKeys    *postgres.Column
-	versions, kindVersions                        *postgres.Column
-	tenants, streamKinds, kinds, leaves, contents *postgres.Column
-}
-
-// newEntryColumns makes columns for these entries, large enough for all they hold.
-func newEntryColumns(entries []*prepared) *entryColumns {
+func entryColumns(entries []*prepared) []any {
 	n := len(entries)
-	tenants, streamKinds, kinds, leaves, contents := 0, 0, 0, 0, 0
-	for _, p := range entries {
-		tenants += len(p.Tenant)
-		streamKinds += len(p.Stream.Kind)
-		kinds += len(p.kind)
-		leaves += len(p.leafColumn)
-		contents += len(p.content)
+	positions, sequences, causes := make([]int64, n), make([]int64, n), make([]pgtype.Int8, n)
+	times, versions, kindVersions := make([]time.Time, n), make([]int32, n), make([]int16, n)
+	streams, principals, credentials, dataKeys := make([][16]byte, n), make([]pgtype.UUID, n), make([]pgtype.UUID, n), make([]pgtype.UUID, n)
+	tenants, streamKinds, kinds := make([]string, n), make([]string, n), make([]string, n)
+	leaves, contents := make([][]byte, n), make([][]byte, n)
+	for i, p := range entries {
+		positions[i], sequences[i], times[i] = int64(p.position), int64(p.sequence), p.recordedAt
+		causes[i] = pgtype.Int8{Int64: int64(p.Cause), Valid: p.Cause != 0}
+		streams[i], principals[i], credentials[i] = p.Stream.ID, orNull(p.By.Principal), orNull(p.By.Credential)
+		if p.packed != nil {
+			dataKeys[i] = orNull(p.keys.Period.ID)
+		}
+		versions[i], kindVersions[i] = int32(p.streamVersion), int16(p.kindVersion)
+		tenants[i], streamKinds[i], kinds[i] = string(p.Tenant), string(p.Stream.Kind), string(p.kind)
+		leaves[i], contents[i] = p.leafColumn, p.content
 	}
-	int64s := func() *postgres.Column { return postgres.NewColumn(pgtype.Int8OID, n, 8*n) }
-	uuids := func() *postgres.Column { return postgres.NewColumn(pgtype.UUIDOID, n, 16*n) }
-	return &entryColumns{
-		positions: int64s(), sequences: int64s(), causes: int64s(), times: postgres.NewColumn(pgtype.TimestamptzOID, n, 8*n),
-		streams: uuids(), principals: uuids(), credentials: uuids(), dataKeys: uuids(),
-		versions: postgres.NewColumn(pgtype.Int4OID, n, 4*n), kindVersions: postgres.NewColumn(pgtype.Int2OID, n, 2*n),
-		tenants: postgres.NewColumn(pgtype.TextOID, n, tenants), streamKinds: postgres.NewColumn(pgtype.TextOID, n, streamKinds),
-		kinds: postgres.NewColumn(pgtype.TextOID, n, kinds), leaves: postgres.NewColumn(pgtype.ByteaOID, n, leaves),
-		contents: postgres.NewColumn(pgtype.ByteaOID, n, contents),
-	}
-}
-
-func (c *entryColumns) add(p *prepared) {
-	c.positions.Int64(int64(p.position))
-	c.sequences.Int64(int64(p.sequence))
-	c.times.Time(p.recordedAt)
-	if p.Cause == 0 {
-		c.causes.Null()
-	} else {
-		c.causes.Int64(int64(p.Cause))
-	}
-	c.streams.UUID(p.Stream.ID)
-	c.principals.UUID(p.By.Principal)
-	c.credentials.UUID(p.By.Credential)
-	if p.packed == nil {
-		c.dataKeys.Null()
-	} else {
-		c.dataKeys.UUID(p.keys.Period.ID)
-	}
-	c.versions.Int32(p.streamVersion)
-	c.kindVersions.Int16(p.kindVersion)
-	c.tenants.Text(string(p.Tenant))
-	c.streamKinds.Text(string(p.Stream.Kind))
-	c.kinds.Text(string(p.kind))
-	c.leaves.Bytea(p.leafColumn)
-	if p.content == nil {
-		c.contents.Null()
-	} else {
-		c.contents.Bytea(p.content)
-	}
-}
-
-func (c *entryColumns) args() []any {
 	return []any{
-		c.positions, c.sequences, c.times, c.causes, c.streams, c.principals, c.credentials, c.dataKeys,
-		c.versions, c.kindVersions, c.tenants, c.streamKinds, c.kinds, c.leaves, c.contents,
+		positions, sequences, times, causes, streams, principals, credentials, dataKeys,
+		versions, kindVersions, tenants, streamKinds, kinds, leaves, contents,
 	}
 }
 
-// pipelined is a watermill-sql executor that puts statements into a pipeline instead of sending each by itself: the insert travels
-// with the tiles, the heads and the COMMIT in one round trip. What fails shows when the pipeline's results are read.
+func orNull(id domain.UUID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: !id.IsZero()} }
+
+// pipelined is a watermill-sql executor that puts statements into a pipeline instead of sending each by itself: the
+// insert travels with the tiles, the heads and the COMMIT in one round trip. What fails shows when the pipeline's
+// results are read.
 type pipelined struct{ batch *pgx.Batch }
 
 type queued struct{}

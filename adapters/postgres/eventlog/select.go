@@ -14,22 +14,23 @@ import (
 )
 
 // Scan implements domain.Log. It goes along the tenant's sequences, or along one stream. Times become sequences first.
-func (l *Log) Scan(ctx context.Context, q domain.Query) (found []domain.Entry, next *domain.Sequence, err error) {
+func (r *reader) Scan(ctx context.Context, q domain.Query) (found []domain.Entry, next *domain.Sequence, err error) {
 	if q.Limit < 1 {
 		return nil, nil, errors.New("select: the limit must be positive")
 	}
-	if err := l.resolveTimes(ctx, &q); err != nil {
+	if err := r.resolveTimes(ctx, &q); err != nil {
 		return nil, nil, postgres.DomainError("select from the log", err)
 	}
 	var step *domain.Sequence
-	if filters := q.Kind != "" || !q.Actor.IsZero(); filters || q.Examine > 0 { // else what is examined is found
-		size, err := sizeOf(ctx, l.pool, q.Tenant)
+	filters := q.Kind != "" || !q.Actor.IsZero() // without, what is examined is found
+	if (filters || q.Examine > 0) && !q.OneStep() {
+		size, err := sizeOf(ctx, r.pool, q.Tenant)
 		if err != nil {
 			return nil, nil, postgres.DomainError("select from the log", err)
 		}
 		step = q.Step(size)
 	}
-	after, upTo := l.firstOf(q.Stream.ID)-1, domain.Position(math.MaxInt64)
+	after, upTo := r.firstOf(q.Stream.ID)-1, domain.Position(math.MaxInt64)
 	if q.Stream == (domain.Stream{}) {
 		from, to := int64(0), int64(math.MaxInt64)
 		if q.From != nil {
@@ -38,12 +39,16 @@ func (l *Log) Scan(ctx context.Context, q domain.Query) (found []domain.Entry, n
 		if q.To != nil {
 			to = int64(*q.To)
 		}
-		if after, upTo, err = l.span(ctx, q.Tenant, from, to); err != nil {
+		if after, upTo, err = r.span(ctx, q.Tenant, from, to); err != nil {
 			return nil, nil, postgres.DomainError("select from the log", err)
 		}
 	}
+	db := r.pool
+	if isLookup(&q) {
+		db = r.vital
+	}
 	sql, args := selectSQL(q, after, upTo)
-	rows, err := l.pool.Query(ctx, sql, args)
+	rows, err := db.Query(ctx, sql, args)
 	if err != nil {
 		return nil, nil, postgres.DomainError("select from the log", err)
 	}
@@ -59,11 +64,17 @@ func (l *Log) Scan(ctx context.Context, q domain.Query) (found []domain.Entry, n
 	for i := range sealed {
 		size += len(sealed[i].content)
 	}
-	if found, err = l.openFirst(ctx, l.pool, sealed, q.ScanBytes()); err != nil {
+	if found, err = r.openFirst(ctx, r.pool, sealed, q.ScanBytes()); err != nil {
 		return nil, nil, fmt.Errorf("select from the log: %w", err)
 	}
 	cut := len(found) < len(sealed) || len(found) > 0 && size >= q.ScanBytes()
 	return found, q.After(found, step, cut), nil
+}
+
+// isLookup reports whether a query asks for the end of a log or of a stream: what decides, waits and answers asks that all
+// the time, and mustn't wait for the pages of others.
+func isLookup(q *domain.Query) bool {
+	return q.HeadersOnly && q.Limit == 1 && q.Kind == "" && q.Actor.IsZero() && q.Since.IsZero() && q.Until.IsZero()
 }
 
 func headers(sealed []sealedEntry) []domain.Entry {
@@ -80,7 +91,9 @@ const entriesSQL = `
 	 WHERE tenant = $1 AND sequence = ANY ($2) AND position > $3 AND position <= $4 ORDER BY sequence`
 
 // Entries returns a tenant's entries at sequences, opened, in order of sequence; those that there aren't are left out.
-func (l *Log) Entries(ctx context.Context, tenant domain.TenantID, sequences []domain.Sequence) ([]domain.Entry, error) {
+func (r *reader) Entries(
+	ctx context.Context, tenant domain.TenantID, sequences []domain.Sequence,
+) ([]domain.Entry, error) {
 	if len(sequences) == 0 {
 		return nil, nil
 	}
@@ -88,11 +101,11 @@ func (l *Log) Entries(ctx context.Context, tenant domain.TenantID, sequences []d
 	for i, s := range sequences {
 		list[i] = int64(s)
 	}
-	after, upTo, err := l.span(ctx, tenant, slices.Min(list), slices.Max(list)+1)
+	after, upTo, err := r.span(ctx, tenant, slices.Min(list), slices.Max(list)+1)
 	if err != nil {
 		return nil, postgres.DomainError("read entries", err)
 	}
-	rows, err := l.pool.Query(ctx, entriesSQL, string(tenant), list, int64(after), int64(upTo))
+	rows, err := r.pool.Query(ctx, entriesSQL, string(tenant), list, int64(after), int64(upTo))
 	if err != nil {
 		return nil, postgres.DomainError("read entries", err)
 	}
@@ -100,15 +113,15 @@ func (l *Log) Entries(ctx context.Context, tenant domain.TenantID, sequences []d
 	if err != nil {
 		return nil, postgres.DomainError("read entries", err)
 	}
-	entries, err := l.openEntries(ctx, l.pool, sealed)
+	entries, err := r.openEntries(ctx, r.pool, sealed)
 	if err != nil {
 		return nil, fmt.Errorf("read entries: %w", err)
 	}
 	return entries, nil
 }
 
-// selectSQL writes a query's statement. Only what the query restricts is in it, so that the planner sees it plainly. The entries
-// are behind one position and not behind the other.
+// selectSQL writes a query's statement. Only what the query restricts is in it, so that the planner sees it plainly.
+// The entries are behind one position and not behind the other.
 func selectSQL(q domain.Query, after, upTo domain.Position) (string, pgx.NamedArgs) {
 	args := pgx.NamedArgs{"tenant": string(q.Tenant), "limit": q.Limit, "after": int64(after), "up_to": int64(upTo)}
 	where := []string{"tenant = @tenant", "position > @after", "position <= @up_to"}

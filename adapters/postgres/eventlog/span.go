@@ -9,10 +9,13 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// span is where a tenant's entries of the sequences from one up to another, exclusive, are: behind one position and not behind
-// the other. Look-ups by sequence say so to Postgres, which then needn't lock and look into the other partitions. The tiles are
-// the map: each says where the last of its 256 entries is. Entries that are appended after the call may be beyond.
-func span(ctx context.Context, db postgres.Querier, tenant domain.TenantID, from, to int64) (after, upTo domain.Position, err error) {
+// span is where a tenant's entries of the sequences from one up to another, exclusive, are: behind one position and not
+// behind the other. Look-ups by sequence say so to Postgres, which then needn't lock and look into the other
+// partitions. The tiles are the map: each says where the last of its 256 entries is. Entries that are appended after
+// the call may be beyond.
+func span(
+	ctx context.Context, db postgres.Querier, tenant domain.TenantID, from, to int64,
+) (after, upTo domain.Position, err error) {
 	const sql = `
 		SELECT coalesce((SELECT position FROM tiles WHERE tenant = $1 AND level = 0 AND index = $2), 0),
 		       coalesce((SELECT position FROM tiles WHERE tenant = $1 AND level = 0 AND index = $3),
@@ -37,9 +40,11 @@ func floorTile(sequence int64) int64 {
 }
 
 // span is the same where the log has many partitions. It spares a log of few the look-up.
-func (l *Log) span(ctx context.Context, tenant domain.TenantID, from, to int64) (after, upTo domain.Position, err error) {
-	if head, _ := l.growth.look(); head > 0 && head < 4*partitionWidth {
+func (r *reader) span(
+	ctx context.Context, tenant domain.TenantID, from, to int64,
+) (after, upTo domain.Position, err error) {
+	if head, _ := r.growth.look(); head > 0 && head < 4*partitionWidth {
 		return domain.Position(max(from, 0)), math.MaxInt64, nil
 	}
-	return span(ctx, l.pool, tenant, from, to)
+	return span(ctx, r.pool, tenant, from, to)
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hooktrail/hooktrail/adapters/postgres/seal"
 	"github.com/hooktrail/hooktrail/domain"
@@ -87,6 +88,22 @@ func TestLog_ManyPartitions(t *testing.T) {
 			t.Errorf("by %s: %d entries, %v", name, len(entries), err)
 		}
 	}
+	for _, sequence := range []domain.Sequence{0, 255, 599, 600, 899} {
+		entry, err := wide.Entries(t.Context(), domain.DefaultTenant, []domain.Sequence{sequence})
+		if err != nil || len(entry) != 1 {
+			t.Fatal(entry, err)
+		}
+		for at, want := range map[time.Time]domain.Sequence{
+			entry[0].RecordedAt: sequence, entry[0].RecordedAt.Add(-time.Microsecond): sequence - 1,
+		} {
+			if found, err := wide.SequenceAt(t.Context(), domain.DefaultTenant, 899, at); err != nil || found != want {
+				t.Errorf("sequence %d at %v: %d, %v", want, at, found, err)
+			}
+		}
+		if found, err := wide.SequenceAt(t.Context(), domain.DefaultTenant, 300, entry[0].RecordedAt); err != nil || found != min(sequence, 300) {
+			t.Errorf("sequence at %v of the first 300: %d, %v", entry[0].RecordedAt, found, err)
+		}
+	}
 	if err := checkHead(t.Context(), wide.pool, wide.heads, domain.DefaultTenant); err != nil {
 		t.Error(err)
 	}
@@ -104,7 +121,8 @@ func TestLog_ManyPartitions(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		// Once, Postgres makes a plan for all values to compare its cost with those of plans for each. That locks all partitions.
+		// Once, Postgres makes a plan for all values to compare its cost with those of plans for each. That locks all
+		// partitions.
 		over := 0
 		for range 10 {
 			tx, err := conn.Begin(t.Context())
@@ -145,7 +163,8 @@ func TestLog_ManyPartitions(t *testing.T) {
 		}
 		return int64(a), int64(u)
 	}
-	// The entries that one tile has may be in several partitions: sequences 512 to 767 are in two here, with what is between.
+	// The entries that one tile has may be in several partitions: sequences 512 to 767 are in two here, with what is
+	// between.
 	after, upTo := bounds(100, 101)
 	locks("entries by sequence", 1, nil, entriesSQL, tenant, []int64{100}, after, upTo)
 	locks("a time", 1, nil, timeSQL, tenant, int64(100), after, upTo)
@@ -156,13 +175,15 @@ func TestLog_ManyPartitions(t *testing.T) {
 	locks("a selection", 1, nil, sql, args)
 	late := int64(99 * partitionWidth)
 	locks("a late stream", 2, nil, streamsSQL, [][16]byte{made[0].Stream.ID}, tenant, "event", int64(math.MaxInt64), late)
-	// The appender's statements have plans for all values: they lock every partition, and look into those that can have rows.
+	// The appender's statements have plans for all values: they lock every partition, and look into those that can have
+	// rows.
 	locks("versions", partitions+1, appendSettings, versionsSQL, []string{tenant}, []string{"event"}, [][16]byte{made[0].Stream.ID}, []int64{late})
 	locks("the greatest stream", partitions+1, appendSettings, `SELECT stream FROM entries ORDER BY stream DESC LIMIT 1`)
 	locks("the last position", partitions+1, appendSettings, `SELECT position FROM entries ORDER BY position DESC LIMIT 1`)
 }
 
-// spread moves the default tenant's entries to every fortieth partition, so many at a time, and has the log end beyond the last.
+// spread moves the default tenant's entries to every fortieth partition, so many at a time, and has the log end beyond
+// the last.
 func spread(t *testing.T, admin *pgx.Conn, log *Log, each, partitions int) {
 	t.Helper()
 	err := pgx.BeginFunc(t.Context(), admin, func(tx pgx.Tx) error {

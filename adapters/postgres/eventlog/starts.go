@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// partitionWidth is how many positions a partition of entries has; make_entries_partitions makes them so. A log of 10 G
-	// entries has a hundred, which a statement can lock without using up the table of locks.
+	// partitionWidth is how many positions a partition of entries has; make_entries_partitions makes them so. A log of
+	// 10 G entries has a hundred, which a statement can lock without using up the table of locks.
 	partitionWidth = 100_000_000
 	// maxIDAhead is by how much the time in a stream's id may be ahead of its first entry; more is refused.
 	maxIDAhead = 24 * time.Hour
@@ -21,8 +21,8 @@ const (
 
 var errIDAhead = fmt.Errorf("the stream's id is of the future (hint: set this machine's clock by NTP): %w", domain.ErrRefused)
 
-// starts knows when the first entry of each partition was recorded, in order; the first partition's is left out. A stream's id
-// tells when it was made, so it has no entry in a partition that ended before: Postgres needn't look there.
+// starts knows when the first entry of each partition was recorded, in order; the first partition's is left out. A
+// stream's id tells when it was made, so it has no entry in a partition that ended before: Postgres needn't look there.
 type starts []time.Time
 
 // from is the position of the first partition in which a stream can have entries.
@@ -36,8 +36,8 @@ func (s starts) from(stream domain.UUID) domain.Position {
 }
 
 // firstOf is the position of the first partition in which a stream can have entries, as far as this process knows.
-func (l *Log) firstOf(stream domain.UUID) domain.Position {
-	if s := l.starts.Load(); s != nil {
+func (r *reader) firstOf(stream domain.UUID) domain.Position {
+	if s := r.starts.Load(); s != nil {
 		return s.from(stream)
 	}
 	return 0

@@ -16,9 +16,9 @@ const streamsSQL = `
 	 WHERE stream = ANY ($1) AND tenant = $2 AND stream_kind = $3 AND sequence <= $4 AND position >= $5
 	 ORDER BY sequence`
 
-// Streams returns all entries of streams of one tenant up to a sequence, opened, in order of sequence. The streams must be
-// of one kind.
-func (l *Log) Streams(
+// Streams returns all entries of streams of one tenant up to a sequence, opened, in order of sequence. The streams must
+// be of one kind.
+func (r *reader) Streams(
 	ctx context.Context, tenant domain.TenantID, streams []domain.Stream, upTo domain.Sequence,
 ) ([]domain.Entry, error) {
 	if len(streams) == 0 {
@@ -30,9 +30,9 @@ func (l *Log) Streams(
 			return nil, fmt.Errorf("read streams: %s and %s are of different kinds", streams[0], s)
 		}
 		ids[i] = pgtype.UUID{Bytes: s.ID, Valid: true}
-		first = min(first, l.firstOf(s.ID))
+		first = min(first, r.firstOf(s.ID))
 	}
-	rows, err := l.pool.Query(ctx, streamsSQL, ids, string(tenant), string(streams[0].Kind), int64(upTo), int64(first))
+	rows, err := r.pool.Query(ctx, streamsSQL, ids, string(tenant), string(streams[0].Kind), int64(upTo), int64(first))
 	if err != nil {
 		return nil, postgres.DomainError("read streams", err)
 	}
@@ -40,7 +40,7 @@ func (l *Log) Streams(
 	if err != nil {
 		return nil, postgres.DomainError("read streams", err)
 	}
-	entries, err := l.openEntries(ctx, l.pool, sealed)
+	entries, err := r.openEntries(ctx, r.pool, sealed)
 	if err != nil {
 		return nil, fmt.Errorf("read streams: %w", err)
 	}

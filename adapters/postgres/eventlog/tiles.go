@@ -131,7 +131,9 @@ func leafAt(ctx context.Context, db postgres.Querier, position domain.Position) 
 }
 
 // tileRoots computes the roots of a level's tiles from an index up to another, exclusive.
-func tileRoots(ctx context.Context, db postgres.Querier, tenant domain.TenantID, level int, from, to int64) ([]tlog.Hash, error) {
+func tileRoots(
+	ctx context.Context, db postgres.Querier, tenant domain.TenantID, level int, from, to int64,
+) ([]tlog.Hash, error) {
 	const sql = `SELECT hashes FROM tiles WHERE tenant = $1 AND level = $2 AND index >= $3 AND index < $4 ORDER BY index`
 	rows, err := db.Query(ctx, sql, string(tenant), level, from, to)
 	if err != nil {

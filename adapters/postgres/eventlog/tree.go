@@ -9,8 +9,8 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// tree is a tenant's Merkle tree while a batch is integrated: the frontier, and the hashes of tiles that aren't full yet.
-// Its nodes are those of RFC 6962 §2.1, computed by package tlog.
+// tree is a tenant's Merkle tree while a batch is integrated: the frontier, and the hashes of tiles that aren't full
+// yet. Its nodes are those of RFC 6962 §2.1, computed by package tlog.
 type tree struct {
 	frontier *compact.Range
 	tails    *tails

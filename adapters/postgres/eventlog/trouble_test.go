@@ -182,7 +182,7 @@ func holder(t testing.TB, admin *pgx.Conn) (pid int) {
 	return pid
 }
 
-// stillHeld says whether the lock's holder waits for its stopped client rather than finishing by itself.
+// stillHeld reports whether the lock's holder waits for its stopped client rather than finishing by itself.
 func stillHeld(t testing.TB, admin *pgx.Conn) bool {
 	t.Helper()
 	pid := holder(t, admin)
@@ -308,12 +308,12 @@ func TestLog_Restart(t *testing.T) {
 	log.check(t)
 }
 
-// snapshotFor is how long the foreign snapshot stays open: .ci/run sets a minute.
+// snapshotFor is how long the foreign snapshot stays open: .ci/run sets a longer while.
 var snapshotFor = flag.Duration("foreign-snapshot", 6*time.Second, "how long TestLog_ForeignSnapshot keeps a foreign snapshot open")
 
-// TestLog_ForeignSnapshot appends with a foreign snapshot open, as pg_dump's: that must not slow appends by more than a fifth.
-// Between its short turns it appends to another log without one, before and after each, so that whatever else the machine
-// does slows both alike, and a drift cancels out.
+// TestLog_ForeignSnapshot appends with a foreign snapshot open, as pg_dump's: that must not slow appends by more than a
+// fifth. Between its short turns it appends to another log without one, before and after each, so that whatever else
+// the machine does slows both alike, and a drift cancels out.
 func TestLog_ForeignSnapshot(t *testing.T) {
 	t.Parallel()
 	free, held := open(t), open(t)

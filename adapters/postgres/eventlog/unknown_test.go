@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// lossyProxy passes bytes to the database until it sees a COMMIT, of which it takes either the request or the answer away.
+// lossyProxy passes bytes to the database until it sees a COMMIT, of which it takes either the request or the answer
+// away.
 type lossyProxy struct {
 	net.Listener
 	target  string

@@ -58,8 +58,8 @@ func (f *forger) rewrite(sequence int, old, text string) {
 	f.exec(`UPDATE entries SET leaf = $2 WHERE tenant = 'default' AND sequence = $1`, sequence, changed)
 }
 
-// recompute makes the trees again from the leaves. authenticated has the heads say so as well as if the forger could make
-// their MACs, which shows that the entries alone give a forgery away.
+// recompute makes the trees again from the leaves. authenticated has the heads say so as well as if the forger could
+// make their MACs, which shows that the entries alone give a forgery away.
 func (f *forger) recompute(authenticated bool) {
 	f.Helper()
 	const sql = `SELECT tenant, leaf FROM entries ORDER BY position`
@@ -101,8 +101,8 @@ func (f *forger) recompute(authenticated bool) {
 	}
 }
 
-// TestCheckLog_Forgeries changes the database in every way that somebody might who has all of it but the master key. The
-// check notices each.
+// TestCheckLog_Forgeries changes the database in every way that somebody might who has all of it but the master key.
+// The check notices each.
 func TestCheckLog_Forgeries(t *testing.T) {
 	t.Parallel()
 	key, err := seal.LoadOrCreateMasterKey(filepath.Join(t.TempDir(), "master.json"))
@@ -273,8 +273,11 @@ func TestCheckLog_Forgeries(t *testing.T) {
 		"a lease deleted":          {do: func(f *forger) { f.exec(`DELETE FROM leases`) }, problem: "lease shard/00"},
 		"an earlier lease's epoch": {do: func(f *forger) { f.exec(`UPDATE leases SET epoch = 7`) }, problem: "lease shard/00", resumed: true},
 		"an earlier lease deleted": {do: func(f *forger) { f.exec(`DELETE FROM leases`) }, problem: "lease shard/00", resumed: true},
+		"a parting that the log doesn't tell": {do: func(f *forger) {
+			f.exec(`UPDATE leases SET partings = '[{"node":"01939f2e-8a00-7c3d-9d4e-1f2a3b4c5d28","epoch":1,"until":"2100-01-01T00:00:00Z"}]'`)
+		}, problem: "isn't parted with"},
 		"a lease that was never taken": {do: func(f *forger) {
-			f.exec(`INSERT INTO leases (name, owner, epoch) VALUES ('shard/01', gen_random_uuid(), 1)`)
+			f.exec(`INSERT INTO leases (name, owner, epoch, partings) VALUES ('shard/01', gen_random_uuid(), 1, '[]')`)
 		}, problem: "lease shard/01"},
 		"a head's flag":           {do: func(f *forger) { f.exec(`UPDATE heads SET deleted = true WHERE tenant = 'default'`) }, problem: "was changed"},
 		"a head's configuration":  {do: func(f *forger) { f.exec(`UPDATE heads SET configuration = 1 WHERE tenant = 'default'`) }, problem: "was changed"},

@@ -1,9 +1,9 @@
 package seal
 
-// contentDictionary holds what the sections of the most frequent facts have in common, what comes last in a section last: S2
-// finds these texts there instead of storing them with every entry (content.go says when it serves). It is a format for
-// ever: a changed text is another dictionary, with a form of its own, and this one stays for as long as there are logs. The
-// one profile digest is that of standard-webhooks, the default.
+// contentDictionary holds what the sections of the most frequent facts have in common, what comes last in a section
+// last: S2 finds these texts there instead of storing them with every entry (content.go says when it serves). It is a
+// format for ever: a changed text is another dictionary, with a form of its own, and this one stays for as long as
+// there are logs. The one profile digest is that of standard-webhooks, the default.
 const contentDictionary = "\x08identity" + `{"id":"01a20","source":"/tenants/default","subject":"","occurred_at":"2026-01-01T00:00:00Z"}` +
 	"\x08exchange" + `{"request":{"method":"POST","url":"https://","headers":[{"name":"content-type","value":"application/json"},` +
 	`{"name":"user-agent","value":"Hooktrail/0.1.0"},{"name":"webhook-id","value":"01a2"},` +

@@ -22,7 +22,9 @@ func NewVault(pool *pgxpool.Pool, master *MasterKey) *Vault { return &Vault{pool
 
 // PutSecret stores a secret that a fact will name by id; store it before the fact is appended. purpose says what it is
 // for, such as "endpoint.signing_key", and must be given again to read it. Storing the same id again is refused.
-func (v *Vault) PutSecret(ctx context.Context, tenant domain.TenantID, id domain.UUID, purpose string, secret []byte) error {
+func (v *Vault) PutSecret(
+	ctx context.Context, tenant domain.TenantID, id domain.UUID, purpose string, secret []byte,
+) error {
 	sealed, err := v.master.aead.Encrypt(secret, secretContext(tenant, id, purpose))
 	if err != nil {
 		return fmt.Errorf("store a secret: %w", err)

@@ -31,8 +31,8 @@ const (
 	xaesSaltBytes = 12
 )
 
-// Keyring finds the secrets of contents, makes missing ones, and keeps the most recently used ones in memory, opened. Safe for
-// concurrent use.
+// Keyring finds the secrets of contents, makes missing ones, and keeps the most recently used ones in memory, opened.
+// Safe for concurrent use.
 type Keyring struct {
 	pool    *pgxpool.Pool
 	master  *MasterKey
@@ -74,9 +74,9 @@ type Keys struct {
 	Problem error
 }
 
-// Find gives each want its keys. Those that aren't known are looked up, those that don't exist are made as candidates: the
-// append that uses them inserts them. The subject's alone aren't looked up by their purpose, because the append lock shows
-// whether there is one. db is asked where the memory doesn't suffice.
+// Find gives each want its keys. Those that aren't known are looked up, those that don't exist are made as candidates:
+// the append that uses them inserts them. The subject's alone aren't looked up by their purpose, because the append
+// lock shows whether there is one. db is asked where the memory doesn't suffice.
 func (k *Keyring) Find(ctx context.Context, db postgres.Querier, wants []Want) ([]Keys, error) {
 	keys := make([]Keys, len(wants))
 	var missing []Purpose
@@ -185,8 +185,8 @@ func (k *Keyring) subject(tenant *Secret, subject string) (*Secret, error) {
 	return k.propose(p, candidate), nil
 }
 
-// existing reads which secrets there are for the purposes of tenants and periods, and keeps them for sealing. A destroyed one
-// is domain.ErrKeyDestroyed.
+// existing reads which secrets there are for the purposes of tenants and periods, and keeps them for sealing. A
+// destroyed one is domain.ErrKeyDestroyed.
 func (k *Keyring) existing(ctx context.Context, db postgres.Querier, purposes []Purpose) (map[Purpose]*Secret, error) {
 	wanted := make([]*Secret, len(purposes))
 	for i, p := range purposes {
@@ -209,8 +209,8 @@ func (k *Keyring) existing(ctx context.Context, db postgres.Querier, purposes []
 	return found, nil
 }
 
-// ExistingSQL is the statement that reads which secrets there are for the same purposes as candidates are for. Its rows are for
-// ReadExisting. A subject whose secret was destroyed has none, and gets a new one.
+// ExistingSQL is the statement that reads which secrets there are for the same purposes as candidates are for. Its rows
+// are for ReadExisting. A subject whose secret was destroyed has none, and gets a new one.
 func ExistingSQL(candidates []*Secret) (sql string, args []any) {
 	var ns [2][]int32 // of what has no subject, and of subjects
 	var tenants, kinds, classes, months []string
@@ -243,8 +243,8 @@ func ExistingSQL(candidates []*Secret) (sql string, args []any) {
 // secretColumns are those that scanSecret takes, in its order.
 const secretColumns = `k.id, k.tenant, k.kind, k.subject_hash, k.class, k.month, k.wrapped`
 
-// ReadExisting takes the rows of ExistingSQL for the same candidates into found, nil for a destroyed secret. What is there is
-// kept for sealing, in place of the candidates.
+// ReadExisting takes the rows of ExistingSQL for the same candidates into found, nil for a destroyed secret. What is
+// there is kept for sealing, in place of the candidates.
 func (k *Keyring) ReadExisting(rows pgx.Rows, candidates []*Secret, found map[Purpose]*Secret) error {
 	defer rows.Close()
 	for rows.Next() {
@@ -258,7 +258,7 @@ func (k *Keyring) ReadExisting(rows pgx.Rows, candidates []*Secret, found map[Pu
 			found[p] = nil
 			continue
 		}
-		if s, err = k.open(s, wrapped); err != nil {
+		if s, err = k.unwrap(s, wrapped); err != nil {
 			return err
 		}
 		found[p] = s
@@ -276,8 +276,8 @@ func scanSecret(rows pgx.Rows, before ...any) (s *Secret, wrapped []byte, err er
 	return s, wrapped, err
 }
 
-// open unwraps a secret, or returns the one that is in memory.
-func (k *Keyring) open(s *Secret, wrapped []byte) (*Secret, error) {
+// unwrap unwraps a secret, or returns the one that is in memory.
+func (k *Keyring) unwrap(s *Secret, wrapped []byte) (*Secret, error) {
 	if known, ok := k.opened.Get(s.ID); ok {
 		return known, nil
 	}
@@ -288,8 +288,8 @@ func (k *Keyring) open(s *Secret, wrapped []byte) (*Secret, error) {
 	return s, nil
 }
 
-// Settle says that candidates are committed: from now on they are found by their ids.
-func (k *Keyring) Settle(candidates []*Secret) {
+// MarkStored says that candidates are committed: from now on they are found by their ids.
+func (k *Keyring) MarkStored(candidates []*Secret) {
 	for _, s := range candidates {
 		s.MarkStored()
 		k.opened.Add(s.ID, s)
@@ -302,9 +302,11 @@ type Found struct {
 	tenants map[domain.TenantID]*Secret
 }
 
-// Read reads secrets by their ids, and those of tenants. It asks the database each time, so that what was sealed under a
-// destroyed secret stays closed from then on.
-func (k *Keyring) Read(ctx context.Context, db postgres.Querier, ids []domain.UUID, tenants []domain.TenantID) (*Found, error) {
+// Read reads secrets by their ids, and those of tenants. It asks the database each time, so that what was sealed under
+// a destroyed secret stays closed from then on.
+func (k *Keyring) Read(
+	ctx context.Context, db postgres.Querier, ids []domain.UUID, tenants []domain.TenantID,
+) (*Found, error) {
 	f := &Found{byID: make(map[domain.UUID]*Secret, len(ids)), tenants: make(map[domain.TenantID]*Secret, len(tenants))}
 	if len(ids) == 0 && len(tenants) == 0 {
 		return f, nil
@@ -339,7 +341,7 @@ func (k *Keyring) Read(ctx context.Context, db postgres.Querier, ids []domain.UU
 			}
 			continue
 		default:
-			if s, err = k.open(s, wrapped); err != nil {
+			if s, err = k.unwrap(s, wrapped); err != nil {
 				return nil, err
 			}
 		}
@@ -391,7 +393,8 @@ func (s *Secret) ofSubject(tenant domain.TenantID) error {
 	return nil
 }
 
-// Forget drops secrets from memory, one of which was destroyed: the next sealing for a subject's purpose makes a new one.
+// Forget drops secrets from memory, one of which was destroyed: the next sealing for a subject's purpose makes a new
+// one.
 func (k *Keyring) Forget(keys Keys) {
 	for _, s := range []*Secret{keys.Tenant, keys.Period, keys.Subject} {
 		if s == nil {
@@ -439,7 +442,9 @@ func (k *Keyring) section(owner, period *Secret) (tink.AEAD, error) {
 
 // Hash is an HMAC over texts under the tenant's own secret, for one purpose, such as "subject". The same texts have
 // different hashes in two tenants. domain.ErrUnknownTenant: nothing was appended for the tenant yet.
-func (k *Keyring) Hash(ctx context.Context, tenant domain.TenantID, purpose string, texts ...string) (sum [sha256.Size]byte, err error) {
+func (k *Keyring) Hash(
+	ctx context.Context, tenant domain.TenantID, purpose string, texts ...string,
+) (sum [sha256.Size]byte, err error) {
 	s, err := k.Tenant(ctx, tenant)
 	if err != nil {
 		return sum, err
@@ -468,8 +473,8 @@ func HashUnder(tenant *Secret, purpose string, texts ...string) ([sha256.Size]by
 	return tenant.hash(purpose, texts...)
 }
 
-// Fingerprint tells a tenant's secrets apart: 16 characters against which nobody without the tenant's own secret can check a
-// guess.
+// Fingerprint tells a tenant's secrets apart: 16 characters against which nobody without the tenant's own secret can
+// check a guess.
 func (k *Keyring) Fingerprint(ctx context.Context, tenant domain.TenantID, secret []byte) (string, error) {
 	sum, err := k.Hash(ctx, tenant, "fingerprint", string(secret))
 	return base64.RawURLEncoding.EncodeToString(sum[:12]), err

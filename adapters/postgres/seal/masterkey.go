@@ -14,8 +14,8 @@ import (
 	"github.com/tink-crypto/tink-go/v2/tink"
 )
 
-// MasterKey is the key-encryption key: it seals data keys and secrets and never stands in the database. The file may hold
-// several keys (a Tink keyset in JSON): the primary one seals, all of them open. Safe for concurrent use.
+// MasterKey is the key-encryption key: it seals data keys and secrets and is never in the database. The file may
+// hold several keys (a Tink keyset in JSON): the primary one seals, all of them open. Safe for concurrent use.
 type MasterKey struct{ aead tink.AEAD }
 
 // Seal seals what is to be kept in the database, for one context only.
@@ -80,7 +80,8 @@ func createMasterKey(path string) (err error) {
 	return syncDir(filepath.Dir(path))
 }
 
-// syncDir makes a directory's names last through a loss of power: whatever is sealed under a master key is lost with it.
+// syncDir makes a directory's names last through a loss of power: whatever is sealed under a master key is lost with
+// it.
 func syncDir(path string) error {
 	dir, err := os.Open(path)
 	if err != nil {

@@ -39,7 +39,8 @@ type Purpose struct {
 	Month   string      // such as "2026-11", of KindPeriod
 }
 
-// Secret is one from which content keys are made. It is a candidate until a row of it is committed. Safe for concurrent use.
+// Secret is one from which content keys are made. It is a candidate until a row of it is committed. Safe for concurrent
+// use.
 type Secret struct {
 	ID          domain.UUID
 	Purpose     Purpose // Subject is empty where the secret was read by its id

@@ -105,7 +105,7 @@ func attacked(t *testing.T) *folded {
 		Fact: &domain.SubscriptionCreated{Subscription: domain.SubscriptionConfig{Endpoint: endpoint.ID, EventTypes: []domain.Pattern{"test.*"}}},
 	}
 	entries := f.mustAppend(t, group(key), group(revoked), group(gone), group(made), group(changed), group(subscription))
-	settle(t, f, entries[len(entries)-1])
+	awaitFold(t, f, entries[len(entries)-1])
 	err := f.views.Read(t.Context(), domain.DefaultTenant, -1, func(r projections.Reader) error {
 		keys, err := r.Keys(t.Context(), projections.Page{Limit: 10}, projections.AsOf{})
 		if len(keys) != 1 || keys[0].Name != "k" {

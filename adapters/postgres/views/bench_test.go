@@ -35,8 +35,8 @@ func BenchmarkViews_FoldRetries(b *testing.B) {
 	benchmarkRebuild(b, log, deliveries)
 }
 
-// failInRounds appends deliveries that fail three times each, in rounds, as they do when a receiver is away: so no page of the
-// views holds the whole of a delivery.
+// failInRounds appends deliveries that fail three times each, in rounds, as they do when a receiver is away: so no page
+// of the views holds the whole of a delivery.
 func failInRounds(t testing.TB, log *opened, deliveries int) (last domain.Entry) {
 	t.Helper()
 	const batch = 500
@@ -68,8 +68,8 @@ func failInRounds(t testing.TB, log *opened, deliveries int) (last domain.Entry)
 
 var failing = flag.Int("failing", 3000, "deliveries of TestFollower_KeepsUpWithFailures")
 
-// TestFollower_KeepsUpWithFailures appends as fast as the log takes it what deliveries that fail three times each come to. The
-// views are at the end soon after the log is: they aren't behind by what was appended meanwhile.
+// TestFollower_KeepsUpWithFailures appends as fast as the log takes it what deliveries that fail three times each come
+// to. The views are at the end soon after the log is: they aren't behind by what was appended meanwhile.
 func TestFollower_KeepsUpWithFailures(t *testing.T) {
 	t.Parallel()
 	f := openFolded(t, nil)

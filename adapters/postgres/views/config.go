@@ -29,15 +29,15 @@ type configRow struct {
 	mac      []byte
 }
 
-// asInTheLog has rows encoded as facts are: the same, whether an entry was read from the log or is still in memory as it was
-// appended. (Where one has no list and the other an empty one, both have an empty one here.)
+// asInTheLog has rows encoded as facts are: the same, whether an entry was read from the log or is still in memory as
+// it was appended. (Where one has no list and the other an empty one, both have an empty one here.)
 var asInTheLog = json.JoinOptions(json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
 
 // macBytes are kept of a row's MAC.
 const macBytes = 16
 
-// seal is the MAC of a row under its tenant's own secret: the server's database role can write rows, and what the server
-// acts by must come from the log.
+// seal is the MAC of a row under its tenant's own secret: the server's database role can write rows, and what the
+// server acts by must come from the log.
 func (c *configRow) seal(ctx context.Context, log Log, table string) ([]byte, error) {
 	numbers := make([]byte, 0, 64)
 	for _, n := range []int64{
@@ -63,57 +63,6 @@ func (c *configRow) check(ctx context.Context, log Log, table string) error {
 			c.version, table, c.id, errViewsApart)
 	}
 	return nil
-}
-
-// PutTenant implements projections.Store.
-func (p *viewsPage) PutTenant(t projections.Tenant) (err error) {
-	row := configRow{id: t.Stream, tenant: t.ID, version: t.Version, deleted: t.Deleted, created: t.Created, from: t.Updated}
-	p.tenants, err = p.putConfig(p.tenants, row, t.TenantConfig)
-	return err
-}
-
-// PutKey implements projections.Store.
-func (p *viewsPage) PutKey(k projections.Key) (err error) {
-	row := configRow{id: k.ID, tenant: k.Tenant, version: k.Version, deleted: k.Revoked, created: k.Created, from: k.Updated}
-	p.keys, err = p.putConfig(p.keys, row, k.KeyRights)
-	return err
-}
-
-// PutEndpoint implements projections.Store.
-func (p *viewsPage) PutEndpoint(e projections.Endpoint) (err error) {
-	row := configRow{id: e.ID, tenant: e.Tenant, version: e.Version, deleted: e.Deleted, created: e.Created, from: e.Updated}
-	p.endpoints, err = p.putConfig(p.endpoints, row, e.EndpointConfig)
-	return err
-}
-
-// PutSubscription implements projections.Store.
-func (p *viewsPage) PutSubscription(s projections.Subscription) (err error) {
-	row := configRow{
-		id: s.ID, endpoint: s.Endpoint, tenant: s.Tenant, version: s.Version, deleted: s.Deleted, created: s.Created, from: s.Updated,
-	}
-	p.subscriptions, err = p.putConfig(p.subscriptions, row, s.SubscriptionConfig)
-	return err
-}
-
-// PutEventType implements projections.Store.
-func (p *viewsPage) PutEventType(t projections.EventType) (err error) {
-	row := configRow{id: t.ID, name: t.Name, tenant: t.Tenant, version: t.Version, deleted: t.Deleted, created: t.Created, from: t.Updated}
-	p.eventTypes, err = p.putConfig(p.eventTypes, row, t.EventTypeConfig)
-	return err
-}
-
-func (p *viewsPage) putConfig(rows []configRow, row configRow, config any) ([]configRow, error) {
-	if row.version == 1 {
-		p.created[row.id] = row.created
-	}
-	first, ok := p.created[row.id]
-	if !ok {
-		return nil, fmt.Errorf("version %d follows none: %w", row.version, domain.ErrNotFound)
-	}
-	row.created = first
-	var err error
-	row.config, err = json.Marshal(config, asInTheLog)
-	return append(rows, row), err
 }
 
 // The statements of the five tables differ only in names. Every version that another follows gets its end: those of
@@ -179,8 +128,8 @@ func queueConfig(ctx context.Context, log Log, b *pgx.Batch, table string, rows 
 	return nil
 }
 
-// configColumns are those that scanConfig expects. The subscriptions' endpoint stands in their configuration, and so does
-// an event type's name.
+// configColumns are those that scanConfig expects. The subscriptions' endpoint is in their configuration, and so
+// does an event type's name.
 const configColumns = `id, tenant, version, deleted, created_position, created_sequence, created_at, from_position, from_sequence, from_at, config, mac`
 
 func scanConfig(row pgx.CollectableRow) (c configRow, err error) {
@@ -230,7 +179,9 @@ func (c configRow) decode(into any) error {
 }
 
 // decodeOne turns a scanned row, once it is checked, into a row of the projections.
-func decodeOne[T any](ctx context.Context, log Log, table string, row configRow, as func(configRow) (T, error)) (T, error) {
+func decodeOne[T any](
+	ctx context.Context, log Log, table string, row configRow, as func(configRow) (T, error),
+) (T, error) {
 	if err := row.check(ctx, log, table); err != nil {
 		var none T
 		return none, err
@@ -239,7 +190,9 @@ func decodeOne[T any](ctx context.Context, log Log, table string, row configRow,
 }
 
 // decodeAll does so with all rows.
-func decodeAll[T any](ctx context.Context, log Log, table string, rows []configRow, as func(configRow) (T, error)) ([]T, error) {
+func decodeAll[T any](
+	ctx context.Context, log Log, table string, rows []configRow, as func(configRow) (T, error),
+) ([]T, error) {
 	if len(rows) == 0 {
 		return nil, nil
 	}

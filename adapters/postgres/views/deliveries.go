@@ -12,8 +12,14 @@ import (
 	"github.com/hooktrail/hooktrail/projections"
 )
 
+// deliveryReader reads the tables of deliveries and of endpoints' health. What a delivery was before, and its attempts,
+// the log has under the delivery's stream.
+type deliveryReader struct{ *tenantSnapshot }
+
 // Delivery implements projections.Reader.
-func (r *viewReader) Delivery(ctx context.Context, id domain.UUID, as projections.AsOf) (projections.Delivery, error) {
+func (r deliveryReader) Delivery(
+	ctx context.Context, id domain.UUID, as projections.AsOf,
+) (projections.Delivery, error) {
 	rows, err := r.deliveries(ctx, as, ` AND id = $3`, idOf(id))
 	if err == nil && len(rows) == 0 {
 		err = domain.ErrNotFound
@@ -25,7 +31,9 @@ func (r *viewReader) Delivery(ctx context.Context, id domain.UUID, as projection
 }
 
 // Deliveries implements projections.Reader.
-func (r *viewReader) Deliveries(ctx context.Context, f projections.DeliveryFilter, page projections.Page, as projections.AsOf) ([]projections.Delivery, error) {
+func (r deliveryReader) Deliveries(
+	ctx context.Context, f projections.DeliveryFilter, page projections.Page, as projections.AsOf,
+) ([]projections.Delivery, error) {
 	then := f.Status != "" && r.at(as) < r.last // where rows have moved on since, only the log knows their status of then
 	var found []projections.Delivery
 	for {
@@ -46,7 +54,9 @@ func (r *viewReader) Deliveries(ctx context.Context, f projections.DeliveryFilte
 	}
 }
 
-func (r *viewReader) deliveriesPage(ctx context.Context, f projections.DeliveryFilter, page projections.Page, as projections.AsOf, then bool) ([]projections.Delivery, error) {
+func (r deliveryReader) deliveriesPage(
+	ctx context.Context, f projections.DeliveryFilter, page projections.Page, as projections.AsOf, then bool,
+) ([]projections.Delivery, error) {
 	behind, order := pageSQL(page, "created_sequence", "id", 3)
 	sequence, id := pageArgs(page)
 	c := conditions{args: []any{sequence, id, page.Limit}, before: 2}
@@ -76,9 +86,9 @@ func (r *viewReader) deliveriesPage(ctx context.Context, f projections.DeliveryF
 	return r.deliveries(ctx, as, behind+c.sql()+order, c.args...)
 }
 
-// byStatus restricts to deliveries of one status of those that undelivered has. When nothing else restricts them, that they
-// are enough of the list is decided there.
-func (r *viewReader) byStatus(c *conditions, f projections.DeliveryFilter, page projections.Page) {
+// byStatus restricts to deliveries of one status of those that undelivered has. When nothing else restricts them, that
+// they are enough of the list is decided there.
+func (r deliveryReader) byStatus(c *conditions, f projections.DeliveryFilter, page projections.Page) {
 	sql := `id = ANY (ARRAY(SELECT delivery FROM undelivered WHERE tenant = $1 AND status = $%d`
 	if f.Event.IsZero() && f.Endpoint.IsZero() && f.Subscription.IsZero() && f.From.IsZero() && f.To.IsZero() {
 		behind, order := pageSQL(page, "created_sequence", "delivery", 3)
@@ -88,7 +98,7 @@ func (r *viewReader) byStatus(c *conditions, f projections.DeliveryFilter, page 
 }
 
 // bySubscription restricts to deliveries that a subscription matched. It goes to one endpoint, which has an index.
-func (r *viewReader) bySubscription(ctx context.Context, c *conditions, subscription domain.UUID) error {
+func (r deliveryReader) bySubscription(ctx context.Context, c *conditions, subscription domain.UUID) error {
 	if subscription.IsZero() {
 		return nil
 	}
@@ -110,12 +120,12 @@ func (r *viewReader) bySubscription(ctx context.Context, c *conditions, subscrip
 
 // byEvent restricts to an event's deliveries. There is no index by event: they were made by its entry or by those right
 // behind it.
-func (r *viewReader) byEvent(ctx context.Context, c *conditions, event domain.UUID) error {
+func (r deliveryReader) byEvent(ctx context.Context, c *conditions, event domain.UUID) error {
 	if event.IsZero() {
 		return nil
 	}
 	c.add(`event = $%d`, idOf(event))
-	e, err := r.Event(ctx, event)
+	e, err := eventReader(r).Event(ctx, event)
 	if isNotFound(err) {
 		c.add(`created_sequence < $%d`, 0)
 		return nil
@@ -133,7 +143,9 @@ func (r *viewReader) byEvent(ctx context.Context, c *conditions, event domain.UU
 }
 
 // deliveries reads rows and takes those that moved on since back to how they were.
-func (r *viewReader) deliveries(ctx context.Context, as projections.AsOf, more string, args ...any) ([]projections.Delivery, error) {
+func (r deliveryReader) deliveries(
+	ctx context.Context, as projections.AsOf, more string, args ...any,
+) ([]projections.Delivery, error) {
 	at := r.at(as)
 	sql := `SELECT ` + deliveryColumns + ` FROM deliveries WHERE tenant = $1 AND created_sequence <= $2` + more
 	rows, err := r.tx.Query(ctx, sql, append([]any{string(r.tenant), int64(at)}, args...)...)
@@ -153,8 +165,11 @@ func (r *viewReader) deliveries(ctx context.Context, as projections.AsOf, more s
 	return all, nil
 }
 
-// Attempts implements projections.Reader. The log has them: in the entry that made the delivery and in those of its stream.
-func (r *viewReader) Attempts(ctx context.Context, delivery domain.UUID, as projections.AsOf) ([]projections.Attempt, error) {
+// Attempts implements projections.Reader. The log has them: in the entry that made the delivery and in those of its
+// stream.
+func (r deliveryReader) Attempts(
+	ctx context.Context, delivery domain.UUID, as projections.AsOf,
+) ([]projections.Attempt, error) {
 	d, err := r.Delivery(ctx, delivery, as)
 	if err != nil {
 		return nil, err

@@ -37,7 +37,9 @@ func (l *changedLog) Page(ctx context.Context, after domain.Position, limit int)
 	return l.all(l.Log.Page(ctx, after, limit))
 }
 
-func (l *changedLog) Entries(ctx context.Context, tenant domain.TenantID, sequences []domain.Sequence) ([]domain.Entry, error) {
+func (l *changedLog) Entries(
+	ctx context.Context, tenant domain.TenantID, sequences []domain.Sequence,
+) ([]domain.Entry, error) {
 	return l.all(l.Log.Entries(ctx, tenant, sequences))
 }
 
@@ -104,8 +106,8 @@ func sameOwn(r *rapid.T, before, after map[domain.TenantID][]answers) {
 	}
 }
 
-// TestViews_ErasureChangesNoFold folds random histories, and folds them again when all that is of persons is destroyed: no
-// delivery's status, endpoint, attempts or health is another, as of any sequence.
+// TestViews_ErasureChangesNoFold folds random histories, and folds them again when all that is of persons is destroyed:
+// no delivery's status, endpoint, attempts or health is another, as of any sequence.
 func TestViews_ErasureChangesNoFold(t *testing.T) {
 	t.Parallel()
 	f := openFolded(t, nil)
@@ -117,7 +119,7 @@ func TestViews_ErasureChangesNoFold(t *testing.T) {
 		for range 40 {
 			h.Step()
 		}
-		settle(t, f, h.Entries[len(h.Entries)-1])
+		awaitFold(t, f, h.Entries[len(h.Entries)-1])
 		before := answersOf(r, h, f.views)
 		erased := &changedLog{f.Log, func(e domain.Entry) domain.Entry {
 			if e.Stream.Kind == domain.StreamEvent || e.Stream.Kind == domain.StreamDelivery {
@@ -133,9 +135,9 @@ func TestViews_ErasureChangesNoFold(t *testing.T) {
 	})
 }
 
-// TestViews_EachErasureChangesNoFold destroys the secrets of a random history's persons one after another, in random order.
-// After each, what is folded by a process that never saw them has the same deliveries, attempts and health as of any
-// sequence, and so have the views as they are; the entries about the erased, and no others, are erased.
+// TestViews_EachErasureChangesNoFold destroys the secrets of a random history's persons one after another, in random
+// order. After each, what is folded by a process that never saw them has the same deliveries, attempts and health as of
+// any sequence, and so have the views as they are; the entries about the erased, and no others, are erased.
 func TestViews_EachErasureChangesNoFold(t *testing.T) {
 	t.Parallel()
 	f := openFolded(t, nil)
@@ -148,7 +150,7 @@ func TestViews_EachErasureChangesNoFold(t *testing.T) {
 		for range 40 {
 			h.Step()
 		}
-		settle(t, f, h.Entries[len(h.Entries)-1])
+		awaitFold(t, f, h.Entries[len(h.Entries)-1])
 		before := answersOf(r, h, f.views)
 		by := make(map[domain.UUID]domain.Sequence) // each person's secret, with an entry to say that it was destroyed
 		var keys []domain.UUID
@@ -190,8 +192,8 @@ func TestViews_EachErasureChangesNoFold(t *testing.T) {
 	}
 }
 
-// TestViews_ErasedEvent: an event of whom it is about was erased is shown as such, without being folded again, isn't found
-// by the subject, and goes on to be delivered.
+// TestViews_ErasedEvent: an event of whom it is about was erased is shown as such, without being folded again, isn't
+// found by the subject, and goes on to be delivered.
 func TestViews_ErasedEvent(t *testing.T) {
 	t.Parallel()
 	f := openFolded(t, nil)
@@ -199,7 +201,7 @@ func TestViews_ErasedEvent(t *testing.T) {
 	draft.Subject = "ann"
 	draft.Fact.(*domain.EventAppended).Event.Subject = "ann"
 	made := f.mustAppend(t, group(draft))[0]
-	settle(t, f, made)
+	awaitFold(t, f, made)
 	about := func(subject string) (rows []projections.Event) {
 		t.Helper()
 		err := f.views.Read(t.Context(), domain.DefaultTenant, -1, func(r projections.Reader) (err error) {
@@ -227,7 +229,7 @@ func TestViews_ErasedEvent(t *testing.T) {
 	}
 	end := finished(delivery, 0, 1, domain.OutcomeSucceeded, domain.DeliverySucceeded)
 	end.SubjectKey = made.SubjectKey
-	settle(t, f, f.mustAppend(t, group(end))[0])
+	awaitFold(t, f, f.mustAppend(t, group(end))[0])
 	err := f.views.Read(t.Context(), domain.DefaultTenant, -1, func(r projections.Reader) error {
 		d, err := r.Delivery(t.Context(), delivery, projections.AsOf{})
 		if err != nil || d.Status != domain.DeliverySucceeded || d.Attempts != 1 {
@@ -247,7 +249,7 @@ func TestViews_ErasedEvent(t *testing.T) {
 	}
 }
 
-// TestViews_NothingPersonal: what identifies a person, or says what was sent, stands in no table of the views.
+// TestViews_NothingPersonal: what identifies a person, or says what was sent, is in no table of the views.
 func TestViews_NothingPersonal(t *testing.T) {
 	t.Parallel()
 	const secret = "pers0nal"
@@ -265,7 +267,7 @@ func TestViews_NothingPersonal(t *testing.T) {
 	config.Name, config.Principal = secret, secret
 	key.Fact, key.Subject = &domain.KeyCreated{Key: config}, config.Subject()
 	f.mustAppend(t, group(draft), group(end))
-	settle(t, f, f.mustAppend(t, group(key))[0])
+	awaitFold(t, f, f.mustAppend(t, group(key))[0])
 	admin := connect(t, f.db.AdminURL)
 	mustExec(t, admin, `ANALYZE`)
 	rows, err := admin.Query(t.Context(), `
@@ -286,8 +288,8 @@ func TestViews_NothingPersonal(t *testing.T) {
 	}
 }
 
-// TestViews_Damaged: an event whose content doesn't open keeps its place in lists and through a rebuild, marked, and so does
-// what follows from it.
+// TestViews_Damaged: an event whose content doesn't open keeps its place in lists and through a rebuild, marked, and so
+// does what follows from it.
 func TestViews_Damaged(t *testing.T) {
 	t.Parallel()
 	log := open(t)
@@ -327,12 +329,13 @@ func TestViews_Damaged(t *testing.T) {
 	}
 }
 
-// TestViews_AheadOfTheLog: views that reflect more than the log has answer nothing, and their follower stops, without ending.
+// TestViews_AheadOfTheLog: views that reflect more than the log has answer nothing, and their follower stops, without
+// ending.
 func TestViews_AheadOfTheLog(t *testing.T) {
 	t.Parallel()
 	f := openFolded(t, nil)
 	made := f.mustAppend(t, group(event(`1`)))[0]
-	settle(t, f, made)
+	awaitFold(t, f, made)
 	f.halt()
 	admin := connect(t, f.db.AdminURL)
 	mustExec(t, admin, `UPDATE cursors SET position = position + 1000`)

@@ -25,8 +25,11 @@ func scanEvent(row pgx.CollectableRow) (e projections.Event, err error) {
 	return e, err
 }
 
+// eventReader reads the tables of events and of what their routings passed over. All that is personal is in the log.
+type eventReader struct{ *tenantSnapshot }
+
 // events reads rows and adds the events' attributes, which only the log has. What was erased since the fold is marked.
-func (r *viewReader) events(ctx context.Context, condition string, args ...any) ([]projections.Event, error) {
+func (r eventReader) events(ctx context.Context, condition string, args ...any) ([]projections.Event, error) {
 	sql := `SELECT ` + eventColumnsSQL + ` FROM events WHERE tenant = $1 AND ` + condition
 	rows, err := r.tx.Query(ctx, sql, append([]any{string(r.tenant)}, args...)...)
 	if err != nil {
@@ -62,7 +65,7 @@ func (r *viewReader) events(ctx context.Context, condition string, args ...any) 
 	return events, nil
 }
 
-func (r *viewReader) event(ctx context.Context, condition string, args ...any) (projections.Event, error) {
+func (r eventReader) event(ctx context.Context, condition string, args ...any) (projections.Event, error) {
 	events, err := r.events(ctx, condition, args...)
 	if err == nil && len(events) == 0 {
 		err = domain.ErrNotFound
@@ -74,7 +77,7 @@ func (r *viewReader) event(ctx context.Context, condition string, args ...any) (
 }
 
 // Event implements projections.Reader. The log finds an entry by its stream.
-func (r *viewReader) Event(ctx context.Context, id domain.UUID) (projections.Event, error) {
+func (r eventReader) Event(ctx context.Context, id domain.UUID) (projections.Event, error) {
 	upTo := r.last + 1
 	first, err := domain.Select(ctx, r.log, domain.Query{
 		Tenant: r.tenant, Stream: domain.Stream{Kind: domain.StreamEvent, ID: id}, To: &upTo, Limit: 1, HeadersOnly: true,
@@ -88,9 +91,9 @@ func (r *viewReader) Event(ctx context.Context, id domain.UUID) (projections.Eve
 	return r.EventBySequence(ctx, first[0].Sequence)
 }
 
-// EventByProducerID implements projections.Reader. An id that the producer chose was claimed with the append; any other is
-// the event's internal one.
-func (r *viewReader) EventByProducerID(ctx context.Context, source, id string) (e projections.Event, err error) {
+// EventByProducerID implements projections.Reader. An id that the producer chose was claimed with the append; any other
+// is the event's internal one.
+func (r eventReader) EventByProducerID(ctx context.Context, source, id string) (e projections.Event, err error) {
 	claimed, err := r.log.Claimed(ctx, []domain.Claim{{Tenant: r.tenant, Scope: domain.ScopeEvent(source), Key: id}})
 	switch {
 	case err != nil:
@@ -114,12 +117,14 @@ func (r *viewReader) EventByProducerID(ctx context.Context, source, id string) (
 }
 
 // EventBySequence implements projections.Reader.
-func (r *viewReader) EventBySequence(ctx context.Context, sequence domain.Sequence) (projections.Event, error) {
+func (r eventReader) EventBySequence(ctx context.Context, sequence domain.Sequence) (projections.Event, error) {
 	return r.event(ctx, `sequence = $2`, int64(sequence))
 }
 
 // Events implements projections.Reader.
-func (r *viewReader) Events(ctx context.Context, f projections.EventFilter, page projections.Page) ([]projections.Event, error) {
+func (r eventReader) Events(
+	ctx context.Context, f projections.EventFilter, page projections.Page,
+) ([]projections.Event, error) {
 	if r.last < 0 { // nor has the tenant a secret to hash a subject by
 		return nil, nil
 	}

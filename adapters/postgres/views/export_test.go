@@ -1,4 +1,4 @@
 package views
 
 // RebuildBy sets how many entries a page of a rebuild has.
-func (v *Views) RebuildBy(entries int) { v.refolded = entries }
+func (v *Views) RebuildBy(entries int) { v.refold.entries = entries }

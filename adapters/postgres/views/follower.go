@@ -28,14 +28,15 @@ const (
 	maxFolded = 20_000
 	// maxFoldedBytes is where a page ends before: what entries take in memory.
 	maxFoldedBytes = 32 << 20
-	// A reader who waits ends every gathering. Otherwise pages follow one another after gatherApart, so that a page costs a
-	// steady trickle of events little, and later by gatherEach for each entry of the page before, up to gatherFor: pages of a
-	// quarter of a second cut half of the deliveries of a loaded system in two, and each half is a row to write.
+	// A reader who waits ends every gathering. Otherwise pages follow one another after gatherApart, so that a page
+	// costs a steady trickle of events little, and later by gatherEach for each entry of the page before, up to
+	// gatherFor: pages of a quarter of a second cut half of the deliveries of a loaded system in two, and each half is
+	// a row to write.
 	gatherApart = 100 * time.Millisecond
 	gatherEach  = time.Millisecond
 	gatherFor   = time.Second
-	// gatherLeast is how long an idle system waits for what follows from an entry: an event's attempt comes within a few
-	// milliseconds, and folding each by itself would be in their way.
+	// gatherLeast is how long an idle system waits for what follows from an entry: an event's attempt comes within a
+	// few milliseconds, and folding each by itself would be in their way.
 	gatherLeast = 10 * time.Millisecond
 	// foldTimeout bounds one page's statements.
 	foldTimeout = 60 * time.Second
@@ -53,22 +54,22 @@ type FollowerConfig struct {
 	Registerer prometheus.Registerer
 }
 
-// Follower folds the log into the tables of the views. Any number of processes may run one at the same time; each page is
-// folded by whichever gets there first.
+// Follower folds the log into the tables of the views. Any number of processes may run one at the same time; each page
+// is folded by whichever gets there first.
 //
 // # Decisions
 //
 // It reads through watermill-sql's Subscriber, where one message is one page: the message says only that there is
-// something to fold, the entries come from the log's memory or, unsealed, from its pages. Rows and cursor are written in
-// the Subscriber's transaction. Rejected: a message an entry, of which 12,000/s can be folded, and the stock schema, which
-// writes while idle and stalls behind any open transaction.
+// something to fold, the entries come from the log's memory or, unsealed, from its pages. Rows and cursor are written
+// in the Subscriber's transaction. Rejected: a message an entry, of which 12,000/s can be folded, and the stock schema,
+// which writes while idle and stalls behind any open transaction.
 //
 // Every page is acknowledged, also one that failed: the acknowledgement's query then fails with it and rolls it back. A
-// nack would send it again into the same broken transaction. For the same reason there is no acknowledgement deadline: the
-// Subscriber commits what it holds when one passes.
+// nack would send it again into the same broken transaction. For the same reason there is no acknowledgement deadline:
+// the Subscriber commits what it holds when one passes.
 //
-// The lock that lets one process fold is tried in the statement that looks for work, and the cursor is read again behind
-// it: that statement's snapshot may be older than the lock.
+// The lock that lets one process fold is tried in the statement that looks for work, and the cursor is read again
+// behind it: that statement's snapshot may be older than the lock.
 type Follower struct {
 	config  FollowerConfig
 	metrics *followerMetrics
@@ -94,10 +95,10 @@ func NewFollower(config FollowerConfig) *Follower {
 // errFoldStopped wraps what a fold failed with. The follower goes no further in this process.
 var errFoldStopped = errors.New("the fold stopped")
 
-// Run folds until ctx ends, and returns nil then. Trouble with the database is waited out. An entry that can't be folded, or
-// whose rows the database will never take, stops the follower there until the program is started anew, and so does a cursor
-// beyond the end of the log: reads then show what was folded before, a metric and a fact say so, and everything but the views
-// goes on.
+// Run folds until ctx ends, and returns nil then. Trouble with the database is waited out. An entry that can't be
+// folded, or whose rows the database will never take, stops the follower there until the program is started again, and
+// so does a cursor beyond the end of the log: reads then show what was folded before, a metric and a fact say so, and
+// everything but the views goes on.
 func (f *Follower) Run(ctx context.Context) error {
 	// The Subscriber commits what its transaction holds when its context ends, acknowledged or not. So its context ends
 	// only while no page is being folded.

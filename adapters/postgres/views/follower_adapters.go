@@ -15,8 +15,8 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// pageState is what the Subscriber's adapters and the handler of its one message at a time tell each other. The message's
-// channel and its acknowledgement order all access.
+// pageState is what the Subscriber's adapters and the handler of its one message at a time tell each other. The
+// message's channel and its acknowledgement order all access.
 type pageState struct {
 	cursor, head domain.Position // as last seen
 	next         domain.Position // the new cursor; 0: nothing was folded
@@ -29,8 +29,8 @@ type pageState struct {
 // followerSchema is watermill-sql's SchemaAdapter: a message is a page of the log that is to be folded.
 type followerSchema struct{ f *Follower }
 
-// The lock lets one process fold at a time. It is tried, not awaited: who doesn't get it has nothing to do. A cursor beyond
-// the head is the handler's to refuse.
+// The lock lets one process fold at a time. It is tried, not awaited: who doesn't get it has nothing to do. A cursor
+// beyond the head is the handler's to refuse.
 const nextPageSQL = `
 	SELECT cursor, head, CASE WHEN head <> cursor THEN pg_try_advisory_xact_lock(hashtextextended('hooktrail/follower/' || $1, 0)) ELSE false END
 	  FROM (SELECT coalesce((SELECT position FROM cursors WHERE follower = $1 AND tenant = '' ORDER BY position DESC LIMIT 1), 0) AS cursor,

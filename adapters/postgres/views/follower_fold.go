@@ -17,8 +17,8 @@ import (
 )
 
 // beginFoldSQL reads the cursor again, in a statement that begins when the lock is held: the one that took it may have
-// seen a cursor that another process was just moving. The views' rows needn't be on disk when the transaction ends: what a
-// crash loses goes with its cursor and is folded again.
+// seen a cursor that another process was just moving. The views' rows needn't be on disk when the transaction ends:
+// what a crash loses goes with its cursor and is folded again.
 const beginFoldSQL = `
 	SELECT set_config('hooktrail.tenant', '*', true), set_config('synchronous_commit', 'off', true),
 	       (SELECT position FROM cursors WHERE follower = $1 AND tenant = '' ORDER BY position DESC LIMIT 1),
@@ -76,7 +76,9 @@ func pgxTx(ctx context.Context) (pgx.Tx, error) {
 }
 
 // gatherEntries reads what follows a position until it has reached another, limit or maxFoldedBytes.
-func gatherEntries(ctx context.Context, log domain.Log, after, to domain.Position, limit int) (entries []domain.Entry, err error) {
+func gatherEntries(
+	ctx context.Context, log domain.Log, after, to domain.Position, limit int,
+) (entries []domain.Entry, err error) {
 	for size := 0; after < to && len(entries) < limit && size < maxFoldedBytes; {
 		page, err := log.Page(ctx, after, limit-len(entries))
 		if err != nil || len(page) == 0 {
@@ -112,7 +114,9 @@ func sizeOfEntry(e *domain.Entry) int {
 
 // writePage folds entries and writes what they change. What the database will never take is cut off by halves, until it
 // is one entry: then it fails with a *stopError. Each try is under a savepoint.
-func writePage(ctx context.Context, log Log, tx pgx.Tx, after domain.Position, entries []domain.Entry) (page *viewsPage, err error) {
+func writePage(
+	ctx context.Context, log Log, tx pgx.Tx, after domain.Position, entries []domain.Entry,
+) (page *viewsPage, err error) {
 	for {
 		err = pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
 			if page, err = foldPage(ctx, tx, after, entries); err != nil {
@@ -155,7 +159,9 @@ func withoutValues(err error) error {
 }
 
 // foldPage folds entries up to the first that can't be folded. When that is the very first, it fails with a *stopError.
-func foldPage(ctx context.Context, q postgres.Querier, after domain.Position, entries []domain.Entry) (*viewsPage, error) {
+func foldPage(
+	ctx context.Context, q postgres.Querier, after domain.Position, entries []domain.Entry,
+) (*viewsPage, error) {
 	for {
 		page := newViewsPage(after)
 		if err := page.load(ctx, q, entries); err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// Rows that the database will never take stop the fold at their entry, as an entry does that can't be folded: everything
-// before it is there, and the log says so without quoting what was refused.
+// Rows that the database will never take stop the fold at their entry, as an entry does that can't be folded:
+// everything before it is there, and the log says so without quoting what was refused.
 func TestFollower_StopsAtRefusedRows(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct{ spoil, problem string }{

@@ -156,7 +156,7 @@ func TestFollower_KilledConnections(t *testing.T) {
 		_, err := headOfViews(short, f)
 		return err == nil
 	})
-	settle(t, f, last)
+	awaitFold(t, f, last)
 	differences, err := f.views.VerifyViews(t.Context(), nil)
 	if err != nil || len(differences) > 0 {
 		t.Errorf("%+v %v", differences, err)
@@ -218,7 +218,7 @@ func TestFollower_Several(t *testing.T) {
 		})
 	}
 	for range 100 {
-		settle(t, f, f.mustAppend(t, group(event(`1`)))[0])
+		awaitFold(t, f, f.mustAppend(t, group(event(`1`)))[0])
 	}
 	differences, err := f.views.VerifyViews(t.Context(), nil)
 	if err != nil || len(differences) > 0 {

@@ -21,7 +21,7 @@ const upsertHealthSQL = `
 		failing_since = CASE WHEN excluded.last_success IS NULL THEN coalesce(old.failing_since, excluded.failing_since) ELSE excluded.failing_since END,
 		failures = CASE WHEN excluded.last_success IS NULL THEN old.failures ELSE 0 END + excluded.failures`
 
-func (p *viewsPage) queueHealth(b *pgx.Batch) {
+func (p *deliveryPage) queueHealth(b *pgx.Batch) {
 	if len(p.health) == 0 {
 		return
 	}
@@ -40,7 +40,7 @@ func (p *viewsPage) queueHealth(b *pgx.Batch) {
 }
 
 // Health implements projections.Reader.
-func (r *viewReader) Health(ctx context.Context, endpoint domain.UUID) (domain.Health, error) {
+func (r deliveryReader) Health(ctx context.Context, endpoint domain.UUID) (domain.Health, error) {
 	h, err := health(ctx, r.tx, ` AND tenant = $2`, idOf(endpoint), string(r.tenant))
 	return h, postgres.DomainError("read an endpoint's health", err)
 }
@@ -56,9 +56,11 @@ func health(ctx context.Context, q postgres.Querier, more string, args ...any) (
 	return h, err
 }
 
-// Health returns how the attempts at an endpoint went of late, as of the position that it returns. It waits until that is
-// at least a position, or until ctx ends.
-func (v *Views) Health(ctx context.Context, endpoint domain.UUID, atLeast domain.Position) (h domain.Health, as domain.Position, err error) {
+// Health returns how the attempts at an endpoint went of late, as of the position that it returns. It waits until that
+// is at least a position, or until ctx ends.
+func (v *Views) Health(
+	ctx context.Context, endpoint domain.UUID, atLeast domain.Position,
+) (h domain.Health, as domain.Position, err error) {
 	for {
 		err = v.snapshotOfAll(ctx, func(tx pgx.Tx, cursor domain.Position) (err error) {
 			as = cursor

@@ -45,8 +45,8 @@ func readWritten(t *testing.T, admin *pgx.Conn) (w written) {
 	return w
 }
 
-// Idle means idle: a log and a follower that run, and find nothing new, write not a byte of write-ahead log and consume no
-// transaction id. Both counters are those of the whole server, which therefore is the test's own.
+// Idle means idle: a log and a follower that run, and find nothing new, write not a byte of write-ahead log and consume
+// no transaction id. Both counters are those of the whole server, which therefore is the test's own.
 func TestFollower_IdleWritesNothing(t *testing.T) {
 	t.Parallel()
 	var awaits atomic.Int64
@@ -62,7 +62,7 @@ func TestFollower_IdleWritesNothing(t *testing.T) {
 		}
 	}
 	before := readWritten(t, admin)
-	settle(t, f, f.mustAppend(t, group(event(`1`)))[0])
+	awaitFold(t, f, f.mustAppend(t, group(event(`1`)))[0])
 	after := readWritten(t, admin)
 	if after.wal == before.wal || after.xid == before.xid {
 		t.Fatalf("an append moved %+v to %+v: the measure shows nothing", before, after)

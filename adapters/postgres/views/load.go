@@ -11,39 +11,20 @@ import (
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// load reads the rows of earlier pages that the entries will need: deliveries that they move on, and where configuration
-// that they change was made.
+// load reads the rows of earlier pages that the entries will need: deliveries that they move on, and where
+// configuration that they change was made.
 func (p *viewsPage) load(ctx context.Context, q postgres.Querier, entries []domain.Entry) error {
 	need := needed(entries)
 	if len(need[domain.StreamDelivery]) > 0 {
-		rows, err := deliveriesByID(ctx, q, need[domain.StreamDelivery])
+		all, err := p.loadDeliveries(ctx, q, need[domain.StreamDelivery])
+		if err == nil && !all {
+			err = p.loadLost(ctx, q, entries)
+		}
 		if err != nil {
 			return err
 		}
-		for _, d := range rows {
-			p.deliveries[d.ID] = &deliveryRow{Delivery: d, undone: undelivered(&d)}
-		}
-		if len(rows) < len(need[domain.StreamDelivery]) {
-			if err := p.loadLost(ctx, q, entries); err != nil {
-				return err
-			}
-		}
 	}
-	for kind, sql := range map[domain.StreamKind]string{
-		domain.StreamTenant:       `SELECT id, created_position, created_sequence, created_at FROM tenants WHERE version = 1 AND id = ANY ($1)`,
-		domain.StreamKey:          `SELECT id, created_position, created_sequence, created_at FROM keys WHERE version = 1 AND id = ANY ($1)`,
-		domain.StreamEndpoint:     `SELECT id, created_position, created_sequence, created_at FROM endpoints WHERE version = 1 AND id = ANY ($1)`,
-		domain.StreamEventType:    `SELECT id, created_position, created_sequence, created_at FROM event_types WHERE version = 1 AND id = ANY ($1)`,
-		domain.StreamSubscription: `SELECT id, created_position, created_sequence, created_at FROM subscriptions WHERE version = 1 AND id = ANY ($1)`,
-	} {
-		if len(need[kind]) == 0 {
-			continue
-		}
-		if err := p.loadCreated(ctx, q, sql, need[kind]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return p.loadConfig(ctx, q, need)
 }
 
 // loadLost notes which of the events that led to steps of unknown deliveries have a routing that can't be read.
@@ -51,7 +32,7 @@ func (p *viewsPage) loadLost(ctx context.Context, q postgres.Querier, entries []
 	var tenants []string
 	var sequences []int64
 	for i := range entries {
-		if e := &entries[i]; e.Stream.Kind == domain.StreamDelivery && p.deliveries[e.Stream.ID] == nil {
+		if e := &entries[i]; e.Stream.Kind == domain.StreamDelivery && p.byID[e.Stream.ID] == nil {
 			tenants, sequences = append(tenants, string(e.Tenant)), append(sequences, int64(e.Cause))
 		}
 	}
@@ -71,24 +52,6 @@ func (p *viewsPage) loadLost(ctx context.Context, q postgres.Querier, entries []
 		p.lost[at] = true
 	}
 	return err
-}
-
-func (p *viewsPage) loadCreated(ctx context.Context, q postgres.Querier, sql string, ids []pgtype.UUID) error {
-	rows, err := q.Query(ctx, sql, ids)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var id pgtype.UUID
-		var at projections.Origin
-		if err := rows.Scan(&id, &at.Position, &at.Sequence, &at.RecordedAt); err != nil {
-			return err
-		}
-		at.RecordedAt = at.RecordedAt.UTC()
-		p.created[id.Bytes] = at
-	}
-	return rows.Err()
 }
 
 // needed lists, by kind of stream, the things that the entries change and didn't make.

@@ -2,6 +2,7 @@ package views
 
 import (
 	"context"
+	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
 )
@@ -13,6 +14,8 @@ type Log interface {
 	Entries(ctx context.Context, tenant domain.TenantID, sequences []domain.Sequence) ([]domain.Entry, error)
 	// Streams returns all entries of streams of one tenant up to a sequence, in order of sequence.
 	Streams(ctx context.Context, tenant domain.TenantID, streams []domain.Stream, upTo domain.Sequence) ([]domain.Entry, error)
+	// SequenceAt returns the last of a tenant's sequences up to one that was recorded at a time or before, -1 for none.
+	SequenceAt(ctx context.Context, tenant domain.TenantID, upTo domain.Sequence, at time.Time) (domain.Sequence, error)
 	// Claimed looks claims up: for each, in order, who made it, or nil.
 	Claimed(ctx context.Context, claims []domain.Claim) ([]*domain.ClaimedError, error)
 	// Hash is a keyed hash under the tenant's own secret: equal texts under one purpose have equal hashes, which tell

@@ -101,7 +101,9 @@ func sent(endpoint domain.UUID) (draft domain.Draft, delivery domain.UUID) {
 }
 
 // finished drafts the end of an attempt of a delivery.
-func finished(delivery domain.UUID, version, number int, outcome domain.AttemptOutcome, status domain.DeliveryStatus) domain.Draft {
+func finished(
+	delivery domain.UUID, version, number int, outcome domain.AttemptOutcome, status domain.DeliveryStatus,
+) domain.Draft {
 	end := domain.AttemptEnd{Number: number, Outcome: outcome, Status: status, FinishedAt: time.Unix(1e9, 0).UTC()}
 	if status == domain.DeliveryRetrying {
 		end.NextAttemptAt = time.Unix(2e9, 0).UTC()

@@ -36,7 +36,7 @@ func (p *viewsPage) queueProfiles(b *pgx.Batch) {
 }
 
 // loadProfiles reads all added profiles, in the order in which they were, as the log has them: the rows say only where.
-func (v *Views) loadProfiles(ctx context.Context, tx pgx.Tx) ([]projections.Profile, error) {
+func loadProfiles(ctx context.Context, log Log, tx pgx.Tx) ([]projections.Profile, error) {
 	rows, err := tx.Query(ctx, `SELECT sequence FROM profiles ORDER BY position`)
 	if err != nil {
 		return nil, postgres.DomainError("read profiles", err)
@@ -45,7 +45,7 @@ func (v *Views) loadProfiles(ctx context.Context, tx pgx.Tx) ([]projections.Prof
 	if err != nil || len(sequences) == 0 {
 		return nil, postgres.DomainError("read profiles", err)
 	}
-	entries, err := v.log.Entries(ctx, domain.InstanceTenant, sequences)
+	entries, err := log.Entries(ctx, domain.InstanceTenant, sequences)
 	if err != nil {
 		return nil, fmt.Errorf("read profiles: %w", err)
 	}

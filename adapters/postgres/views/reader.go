@@ -9,73 +9,44 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
-	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// viewReader is a projections.Reader on one transaction.
+// viewReader is a projections.Reader on one snapshot: a reader for each group of tables.
 type viewReader struct {
+	*tenantSnapshot
+	configReader
+	eventReader
+	deliveryReader
+}
+
+func newViewReader(s *tenantSnapshot) *viewReader {
+	return &viewReader{s, configReader{s}, eventReader{s}, deliveryReader{s}}
+}
+
+// tenantSnapshot is one tenant's views as one transaction sees them.
+type tenantSnapshot struct {
 	tx     pgx.Tx
 	log    Log
 	tenant domain.TenantID
-	last   domain.Sequence
+	last   domain.Sequence // that the rows reflect; -1: nothing yet
 }
 
 // Sequence implements projections.Reader.
-func (r *viewReader) Sequence() domain.Sequence { return r.last }
+func (s *tenantSnapshot) Sequence() domain.Sequence { return s.last }
 
-// SequenceAt implements projections.Reader: by bisection, for recorded_at only grows. So time needs no index.
-func (r *viewReader) SequenceAt(ctx context.Context, at time.Time) (domain.Sequence, error) {
-	const sql = `
-		WITH RECURSIVE bisection (low, high) AS (
-			SELECT -1::bigint, $2::bigint
-			UNION ALL
-			SELECT CASE WHEN e.recorded_at <= $3 THEN e.sequence ELSE b.low END,
-			       CASE WHEN e.recorded_at <= $3 THEN b.high ELSE e.sequence - 1 END
-			  FROM bisection AS b, LATERAL (
-				SELECT sequence, recorded_at FROM entries WHERE tenant = $1 AND sequence = (b.low + b.high + 1) / 2
-			  ) AS e
-			 WHERE b.low < b.high
-		)
-		SELECT low FROM bisection WHERE low = high`
-	var sequence domain.Sequence
-	err := r.tx.QueryRow(ctx, sql, string(r.tenant), int64(r.last), at).Scan(&sequence)
-	if err != nil {
-		return 0, postgres.DomainError("find the sequence at a time", err)
-	}
-	return sequence, nil
+// SequenceAt implements projections.Reader.
+func (s *tenantSnapshot) SequenceAt(ctx context.Context, at time.Time) (domain.Sequence, error) {
+	return s.log.SequenceAt(ctx, s.tenant, s.last, at)
 }
 
 // at is the sequence that a read shows, never one after the snapshot's.
-func (r *viewReader) at(as projections.AsOf) domain.Sequence {
+func (s *tenantSnapshot) at(as projections.AsOf) domain.Sequence {
 	if as.Set {
-		return min(as.Sequence, r.last)
+		return min(as.Sequence, s.last)
 	}
-	return r.last
-}
-
-// heldSQL selects the versions that held as of sequence $2 in tenant $1.
-const heldSQL = ` WHERE tenant = $1 AND from_sequence <= $2 AND (to_sequence IS NULL OR to_sequence > $2) AND NOT deleted`
-
-// one reads the version of one thing that held as of a moment.
-func (r *viewReader) one(ctx context.Context, table string, id domain.UUID, as projections.AsOf) (configRow, error) {
-	rows, err := queryConfig(ctx, r.tx, `SELECT `+configColumns+` FROM `+table+heldSQL+` AND id = $3`, string(r.tenant), int64(r.at(as)), idOf(id))
-	if err == nil && len(rows) == 0 {
-		err = domain.ErrNotFound
-	}
-	if err != nil {
-		return configRow{}, err
-	}
-	return rows[0], nil
-}
-
-// list reads a page of the versions that held as of a moment. more restricts it further, from $6 on.
-func (r *viewReader) list(ctx context.Context, table string, page projections.Page, as projections.AsOf, more string, args ...any) ([]configRow, error) {
-	behind, order := pageSQL(page, "created_sequence", "id", 3)
-	sql := `SELECT ` + configColumns + ` FROM ` + table + heldSQL + behind + more + order
-	sequence, id := pageArgs(page)
-	return queryConfig(ctx, r.tx, sql, append([]any{string(r.tenant), int64(r.at(as)), sequence, id, page.Limit}, args...)...)
+	return s.last
 }
 
 // pageSQL is the condition and the order that make a list go on behind a page's last row: its sequence and id are
@@ -90,7 +61,7 @@ func pageSQL(page projections.Page, column, id string, n int) (behind, order str
 	return behind, order
 }
 
-// pageArgs are the sequence and id behind which a page goes on. The zero id stands behind all of its sequence.
+// pageArgs are the sequence and id behind which a page goes on. The zero id sorts after all others of its sequence.
 func pageArgs(page projections.Page) (int64, pgtype.UUID) {
 	lowest, highest := pgtype.UUID{Valid: true}, pgtype.UUID{Valid: true}
 	for i := range highest.Bytes {
@@ -107,149 +78,4 @@ func pageArgs(page projections.Page) (int64, pgtype.UUID) {
 		return int64(*page.After), lowest
 	}
 	return int64(*page.After), highest
-}
-
-// Tenant implements projections.Reader.
-func (r *viewReader) Tenant(ctx context.Context, as projections.AsOf) (t projections.Tenant, err error) {
-	rows, err := queryConfig(ctx, r.tx, `SELECT `+configColumns+` FROM tenants`+heldSQL, string(r.tenant), int64(r.at(as)))
-	if err != nil {
-		return t, err
-	}
-	if len(rows) == 0 {
-		return t, domain.ErrNotFound
-	}
-	return decodeOne(ctx, r.log, "tenants", rows[0], configRow.asTenant)
-}
-
-// Key implements projections.Reader.
-func (r *viewReader) Key(ctx context.Context, id domain.UUID, as projections.AsOf) (k projections.Key, err error) {
-	row, err := r.one(ctx, "keys", id, as)
-	if err != nil {
-		return k, err
-	}
-	keys, err := r.named(ctx, []configRow{row})
-	if err != nil {
-		return k, err
-	}
-	return keys[0], nil
-}
-
-// Keys implements projections.Reader.
-func (r *viewReader) Keys(ctx context.Context, page projections.Page, as projections.AsOf) ([]projections.Key, error) {
-	rows, err := r.list(ctx, "keys", page, as, "")
-	if err != nil {
-		return nil, err
-	}
-	return r.named(ctx, rows)
-}
-
-// named decodes keys and adds what they and their principals are called, which only the log has.
-func (r *viewReader) named(ctx context.Context, rows []configRow) ([]projections.Key, error) {
-	keys, err := decodeAll(ctx, r.log, "keys", rows, configRow.asKey)
-	if err != nil {
-		return nil, err
-	}
-	return keys, addNames(ctx, r.log, r.tenant, keys)
-}
-
-// addNames reads from the log what keys of one tenant are called. Those of an erased principal have no names any more.
-func addNames(ctx context.Context, log Log, tenant domain.TenantID, keys []projections.Key) error {
-	sequences := make([]domain.Sequence, len(keys))
-	for i := range keys {
-		sequences[i] = keys[i].Updated.Sequence
-	}
-	entries, err := log.Entries(ctx, tenant, sequences)
-	if err != nil {
-		return fmt.Errorf("read what keys are called: %w", err)
-	}
-	names := make(map[domain.Sequence]domain.KeyNames, len(entries))
-	for _, e := range entries {
-		switch f := e.Fact.(type) {
-		case *domain.KeyCreated:
-			names[e.Sequence] = f.Key.KeyNames
-		case *domain.KeyRevoked:
-			names[e.Sequence] = f.Key.KeyNames
-		case *domain.RegistrationUsed:
-			names[e.Sequence] = f.Key.KeyNames
-		}
-	}
-	for i := range keys {
-		keys[i].KeyNames = names[keys[i].Updated.Sequence]
-	}
-	return nil
-}
-
-// Endpoint implements projections.Reader.
-func (r *viewReader) Endpoint(ctx context.Context, id domain.UUID, as projections.AsOf) (e projections.Endpoint, err error) {
-	row, err := r.one(ctx, "endpoints", id, as)
-	if err != nil {
-		return e, err
-	}
-	return decodeOne(ctx, r.log, "endpoints", row, configRow.asEndpoint)
-}
-
-// Endpoints implements projections.Reader.
-func (r *viewReader) Endpoints(ctx context.Context, page projections.Page, as projections.AsOf) ([]projections.Endpoint, error) {
-	rows, err := r.list(ctx, "endpoints", page, as, "")
-	if err != nil {
-		return nil, err
-	}
-	return decodeAll(ctx, r.log, "endpoints", rows, configRow.asEndpoint)
-}
-
-// EndpointVersion implements projections.Reader.
-func (r *viewReader) EndpointVersion(ctx context.Context, id domain.UUID, version int) (e projections.Endpoint, err error) {
-	const sql = `SELECT ` + configColumns + ` FROM endpoints WHERE tenant = $1 AND id = $2 AND version = $3`
-	rows, err := queryConfig(ctx, r.tx, sql, string(r.tenant), idOf(id), version)
-	if err != nil {
-		return e, err
-	}
-	if len(rows) == 0 {
-		return e, domain.ErrNotFound
-	}
-	return decodeOne(ctx, r.log, "endpoints", rows[0], configRow.asEndpoint)
-}
-
-// Subscription implements projections.Reader.
-func (r *viewReader) Subscription(ctx context.Context, id domain.UUID, as projections.AsOf) (s projections.Subscription, err error) {
-	row, err := r.one(ctx, "subscriptions", id, as)
-	if err != nil {
-		return s, err
-	}
-	return decodeOne(ctx, r.log, "subscriptions", row, configRow.asSubscription)
-}
-
-// Subscriptions implements projections.Reader.
-func (r *viewReader) Subscriptions(ctx context.Context, endpoint domain.UUID, page projections.Page, as projections.AsOf) ([]projections.Subscription, error) {
-	more, args := "", []any(nil)
-	if !endpoint.IsZero() {
-		more, args = " AND endpoint = $6", []any{idOf(endpoint)}
-	}
-	rows, err := r.list(ctx, "subscriptions", page, as, more, args...)
-	if err != nil {
-		return nil, err
-	}
-	return decodeAll(ctx, r.log, "subscriptions", rows, configRow.asSubscription)
-}
-
-// EventType implements projections.Reader.
-func (r *viewReader) EventType(ctx context.Context, name domain.EventType, as projections.AsOf) (t projections.EventType, err error) {
-	sql := `SELECT ` + configColumns + ` FROM event_types` + heldSQL + ` AND name = $3 ORDER BY created_sequence LIMIT 1`
-	rows, err := queryConfig(ctx, r.tx, sql, string(r.tenant), int64(r.at(as)), string(name))
-	if err != nil {
-		return t, err
-	}
-	if len(rows) == 0 {
-		return t, domain.ErrNotFound
-	}
-	return decodeOne(ctx, r.log, "event_types", rows[0], configRow.asEventType)
-}
-
-// EventTypes implements projections.Reader.
-func (r *viewReader) EventTypes(ctx context.Context, page projections.Page, as projections.AsOf) ([]projections.EventType, error) {
-	rows, err := r.list(ctx, "event_types", page, as, "")
-	if err != nil {
-		return nil, err
-	}
-	return decodeAll(ctx, r.log, "event_types", rows, configRow.asEventType)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/domain"
@@ -25,15 +26,15 @@ const lockViewsSQL = `SELECT pg_advisory_xact_lock(hashtextextended('hooktrail/f
 // rebuiltFollower has a cursor while a rebuild isn't done: where the log ended when it began.
 const rebuiltFollower = viewsFollower + "/rebuild"
 
-// Rebuild empties the views and folds the whole log again. It commits page by page: readers see the views grow, and answer
-// that they are behind for what isn't there yet. One that is broken off goes on where it was when Rebuild is called again;
-// until then, running followers go on with it. It reports each page's last position to progress, which may be nil. What
-// can't be folded is an error.
+// Rebuild empties the views and folds the whole log again. It commits page by page: readers see the views grow, and
+// answer that they are behind for what isn't there yet. One that is broken off goes on where it was when Rebuild is
+// called again; until then, running followers go on with it. It reports each page's last position to progress, which
+// may be nil. What can't be folded is an error.
 func (v *Views) Rebuild(ctx context.Context, progress func(domain.Position)) error {
-	until, err := v.beginRebuild(ctx)
+	until, err := v.refold.empty(ctx)
 	for done := false; err == nil && !done; {
 		var at domain.Position
-		if at, err = v.rebuildPage(ctx, until); err != nil {
+		if at, err = v.refold.next(ctx, until); err != nil {
 			break
 		}
 		done = at >= until
@@ -50,14 +51,21 @@ func (v *Views) Rebuild(ctx context.Context, progress func(domain.Position)) err
 	return nil
 }
 
-// beginRebuild empties the views, unless a rebuild is under way, and returns up to where it goes.
-func (v *Views) beginRebuild(ctx context.Context) (until domain.Position, err error) {
-	head, err := v.log.Head(ctx)
+// refold folds the log again from its first entry on.
+type refold struct {
+	pool    *pgxpool.Pool
+	log     Log
+	entries int // in a page
+}
+
+// empty empties the views, unless a rebuild is under way, and returns up to where it goes.
+func (r *refold) empty(ctx context.Context) (until domain.Position, err error) {
+	head, err := r.log.Head(ctx)
 	if err != nil {
 		return 0, err
 	}
-	err = pgx.BeginFunc(ctx, v.pool, func(tx pgx.Tx) error {
-		if err := v.beginRefold(ctx, tx); err != nil {
+	err = pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
+		if err := r.begin(ctx, tx); err != nil {
 			return err
 		}
 		var begun bool
@@ -83,10 +91,10 @@ func (v *Views) beginRebuild(ctx context.Context) (until domain.Position, err er
 	return until, postgres.DomainError("empty the views", err)
 }
 
-// rebuildPage folds the next page, or returns where a follower has gone on to meanwhile.
-func (v *Views) rebuildPage(ctx context.Context, until domain.Position) (at domain.Position, err error) {
-	err = pgx.BeginFunc(ctx, v.pool, func(tx pgx.Tx) error {
-		if err := v.beginRefold(ctx, tx); err != nil {
+// next folds the next page, or returns where a follower has gone on to meanwhile.
+func (r *refold) next(ctx context.Context, until domain.Position) (at domain.Position, err error) {
+	err = pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
+		if err := r.begin(ctx, tx); err != nil {
 			return err
 		}
 		if at, err = viewsCursor(ctx, tx); err != nil {
@@ -94,7 +102,7 @@ func (v *Views) rebuildPage(ctx context.Context, until domain.Position) (at doma
 		}
 		if at < until {
 			before := at
-			if at, err = v.refoldPage(ctx, tx, at, until); err == nil && at == before {
+			if at, err = r.step(ctx, tx, at, until); err == nil && at == before {
 				err = fmt.Errorf("the log ends at position %d, which was at %d", at, until)
 			}
 		}
@@ -106,8 +114,8 @@ func (v *Views) rebuildPage(ctx context.Context, until domain.Position) (at doma
 	return at, err
 }
 
-// beginRefold gives the transaction all the time it needs, whatever the pool's settings are, and makes followers wait.
-func (v *Views) beginRefold(ctx context.Context, tx pgx.Tx) error {
+// begin gives the transaction all the time it needs, whatever the pool's settings are, and makes followers wait.
+func (r *refold) begin(ctx context.Context, tx pgx.Tx) error {
 	if err := postgres.NoTimeout(ctx, tx); err != nil {
 		return err
 	}
@@ -118,10 +126,10 @@ func (v *Views) beginRefold(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
-// refold folds the log into empty tables up to a position. What can't be folded is an error.
-func (v *Views) refold(ctx context.Context, tx pgx.Tx, until domain.Position, progress func(domain.Position)) error {
+// all folds the log into empty tables up to a position. What can't be folded is an error.
+func (r *refold) all(ctx context.Context, tx pgx.Tx, until domain.Position, progress func(domain.Position)) error {
 	for at := domain.Position(0); at < until; {
-		next, err := v.refoldPage(ctx, tx, at, until)
+		next, err := r.step(ctx, tx, at, until)
 		if err != nil || next == at {
 			return err
 		}
@@ -132,21 +140,21 @@ func (v *Views) refold(ctx context.Context, tx pgx.Tx, until domain.Position, pr
 	return nil
 }
 
-// refoldPage folds a page and moves the cursor to where it ends, which it returns.
-func (v *Views) refoldPage(ctx context.Context, tx pgx.Tx, at, until domain.Position) (domain.Position, error) {
-	entries, err := gatherEntries(ctx, v.log, at, until, min(v.refolded, int(until-at)))
+// step folds a page and moves the cursor to where it ends, which it returns.
+func (r *refold) step(ctx context.Context, tx pgx.Tx, at, until domain.Position) (domain.Position, error) {
+	entries, err := gatherEntries(ctx, r.log, at, until, min(r.entries, int(until-at)))
 	if err != nil || len(entries) == 0 {
 		return at, err
 	}
-	page, err := foldPage(ctx, tx, at, entries)
+	folded, err := foldPage(ctx, tx, at, entries)
 	if err != nil {
 		return at, err
 	}
-	if err := page.flush(ctx, v.log, tx); err != nil {
+	if err := folded.flush(ctx, r.log, tx); err != nil {
 		return at, err
 	}
-	_, err = tx.Exec(ctx, moveCursorSQL, viewsFollower, int64(page.last))
-	return page.last, err
+	_, err = tx.Exec(ctx, moveCursorSQL, viewsFollower, int64(folded.last))
+	return folded.last, err
 }
 
 // Difference says by how many rows a table of the views differs from a fresh fold of the log.
@@ -167,7 +175,7 @@ func (v *Views) VerifyViews(ctx context.Context, progress func(domain.Position))
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // the tables go with it
 	var differences []Difference
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		if err := v.beginRefold(ctx, tx); err != nil {
+		if err := v.refold.begin(ctx, tx); err != nil {
 			return err
 		}
 		cursor, err := viewsCursor(ctx, tx)
@@ -179,7 +187,7 @@ func (v *Views) VerifyViews(ctx context.Context, progress func(domain.Position))
 				return fmt.Errorf("make a temporary table: %w", err)
 			}
 		}
-		if err := v.refold(ctx, tx, cursor, progress); err != nil {
+		if err := v.refold.all(ctx, tx, cursor, progress); err != nil {
 			return err
 		}
 		// What was erased since it was folded can't be known any more.

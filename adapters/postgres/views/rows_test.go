@@ -11,8 +11,8 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// TestViews_WrittenOnce: an event that is delivered at the first try within a page of the fold has its rows written once, and
-// none in undelivered; one that isn't has one there.
+// TestViews_WrittenOnce: an event that is delivered at the first try within a page of the fold has its rows written
+// once, and none in undelivered; one that isn't has one there.
 func TestViews_WrittenOnce(t *testing.T) {
 	t.Parallel()
 	log := open(t)

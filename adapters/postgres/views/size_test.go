@@ -16,9 +16,9 @@ import (
 
 var sized = flag.Int("entries", 20_000, "how many entries TestViews_Size appends")
 
-// TestViews_Size appends events of 1 KiB that are delivered at the first try, two entries each, about a thousand people, and
-// tells what they take on disk and how long the log takes to append, fold, check and rebuild. With -entries and -v it gives the
-// figures of a large log; without, it holds the form to its size.
+// TestViews_Size appends events of 1 KiB that are delivered at the first try, two entries each, about a thousand
+// people, and tells what they take on disk and how long the log takes to append, fold, check and rebuild. With -entries
+// and -v it gives the figures of a large log; without, it holds the form to its size.
 func TestViews_Size(t *testing.T) {
 	t.Parallel()
 	f := openFolded(t, nil)

@@ -66,9 +66,11 @@ func scanSkips(row pgx.CollectableRow) (s skipsRow, err error) {
 	return s, nil
 }
 
-// Skips implements projections.Reader. Verdicts of filters tell something of an event's content, so the rows don't have them:
-// with a filter, the rows that might be chosen for them are read from the log, page by page.
-func (r *viewReader) Skips(ctx context.Context, f projections.SkipFilter, page projections.Page) ([]projections.Skips, error) {
+// Skips implements projections.Reader. Verdicts of filters tell something of an event's content, so the rows don't have
+// them: with a filter, the rows that might be chosen for them are read from the log, page by page.
+func (r eventReader) Skips(
+	ctx context.Context, f projections.SkipFilter, page projections.Page,
+) ([]projections.Skips, error) {
 	var found []projections.Skips
 	for {
 		rows, err := r.skipsPage(ctx, f, page)
@@ -88,7 +90,9 @@ func (r *viewReader) Skips(ctx context.Context, f projections.SkipFilter, page p
 }
 
 // skipsPage reads rows that may be chosen. A UUID is in the text of a row only where the row is about its thing.
-func (r *viewReader) skipsPage(ctx context.Context, f projections.SkipFilter, page projections.Page) ([]projections.Skips, error) {
+func (r eventReader) skipsPage(
+	ctx context.Context, f projections.SkipFilter, page projections.Page,
+) ([]projections.Skips, error) {
 	compare, direction, after := ">", "ASC", int64(-1)
 	if page.Descending {
 		compare, direction, after = "<", "DESC", int64(r.last)+1
@@ -122,7 +126,7 @@ func (r *viewReader) skipsPage(ctx context.Context, f projections.SkipFilter, pa
 }
 
 // withVerdicts adds what filters skipped.
-func (r *viewReader) withVerdicts(ctx context.Context, rows []skipsRow) ([]projections.Skips, error) {
+func (r eventReader) withVerdicts(ctx context.Context, rows []skipsRow) ([]projections.Skips, error) {
 	skips := make([]projections.Skips, len(rows))
 	var sequences []domain.Sequence
 	at := make(map[domain.Sequence]int)

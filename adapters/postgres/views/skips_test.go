@@ -7,8 +7,8 @@ import (
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// TestViews_Skips: a filter by endpoint and subscription chooses what was passed over of both at once. A row that is about
-// the endpoint, and about another's subscription, would tell a receiver what another one didn't get.
+// TestViews_Skips: a filter by endpoint and subscription chooses what was passed over of both at once. A row that is
+// about the endpoint, and about another's subscription, would tell a receiver what another one didn't get.
 func TestViews_Skips(t *testing.T) {
 	t.Parallel()
 	f := openFolded(t, nil)
@@ -19,7 +19,7 @@ func TestViews_Skips(t *testing.T) {
 		Tenant: event.Tenant, Stream: event.Stream, Expected: domain.AnyVersion, Cause: event.Sequence,
 		Fact: &domain.EventRouted{Routing: domain.Routing{Complete: true}, Verdicts: domain.Verdicts{Skipped: []domain.Skipped{one, two}}},
 	}))[0]
-	settle(t, f, routed)
+	awaitFold(t, f, routed)
 	for filter, want := range map[projections.SkipFilter]int{
 		{}:                       1,
 		{Endpoint: one.Endpoint}: 1,

@@ -18,13 +18,13 @@ import (
 // What dispatcher and authentication begin with. Every answer comes with the position that it reflects, from the
 // same snapshot, and is about all tenants: the caller folds what came later itself.
 
-// LoadConfig returns the configuration as it was at a position, or, when the views aren't there yet, as they have it; which
-// one, its Cursor says. The caller owns it.
+// LoadConfig returns the configuration as it was at a position, or, when the views aren't there yet, as they have it;
+// which one, its Cursor says. The caller owns it.
 func (v *Views) LoadConfig(ctx context.Context, at domain.Position) (*projections.Config, error) {
 	config := projections.NewConfig()
 	err := v.snapshotOfAll(ctx, func(tx pgx.Tx, cursor domain.Position) error {
 		config.SetCursor(min(at, cursor))
-		return v.loadConfig(ctx, tx, config, config.Cursor())
+		return loadConfig(ctx, v.log, tx, config, config.Cursor())
 	})
 	if err != nil {
 		return nil, fmt.Errorf("load the configuration: %w", err)
@@ -35,14 +35,14 @@ func (v *Views) LoadConfig(ctx context.Context, at domain.Position) (*projection
 // heldAtSQL selects the versions that held at position $1.
 const heldAtSQL = ` WHERE from_position <= $1 AND (to_position IS NULL OR to_position > $1) AND NOT deleted`
 
-func (v *Views) loadConfig(ctx context.Context, tx pgx.Tx, into *projections.Config, at domain.Position) error {
-	if err := putAll(ctx, v.log, tx, "tenants", at, configRow.asTenant, into.PutTenant); err != nil {
+func loadConfig(ctx context.Context, log Log, tx pgx.Tx, into *projections.Config, at domain.Position) error {
+	if err := putAll(ctx, log, tx, "tenants", at, configRow.asTenant, into.PutTenant); err != nil {
 		return err
 	}
-	if err := putAll(ctx, v.log, tx, "endpoints", at, configRow.asEndpoint, into.PutEndpoint); err != nil {
+	if err := putAll(ctx, log, tx, "endpoints", at, configRow.asEndpoint, into.PutEndpoint); err != nil {
 		return err
 	}
-	if err := putAll(ctx, v.log, tx, "subscriptions", at, configRow.asSubscription, into.PutSubscription); err != nil {
+	if err := putAll(ctx, log, tx, "subscriptions", at, configRow.asSubscription, into.PutSubscription); err != nil {
 		return err
 	}
 	// A deletion leaves no row that holds, and configures routing all the same.
@@ -66,9 +66,9 @@ func (v *Views) loadConfig(ctx context.Context, tx pgx.Tx, into *projections.Con
 	return postgres.DomainError("read configuration", err)
 }
 
-// putAll puts the rows of a table that held at a position, each checked against its MAC and against the log: an old version
-// that was made to look like the newest is noticed by its stream's version. A thing of which no row is left isn't:
-// VerifyViews finds that.
+// putAll puts the rows of a table that held at a position, each checked against its MAC and against the log: an old
+// version that was made to look like the newest is noticed by its stream's version. A thing of which no row is left
+// isn't: VerifyViews finds that.
 func putAll[T any](ctx context.Context, log Log, tx pgx.Tx, table string, at domain.Position, as func(configRow) (T, error), put func(T) error) error {
 	rows, err := queryConfig(ctx, tx, `SELECT `+configColumns+` FROM `+table+heldAtSQL, int64(at))
 	if err != nil {
@@ -109,12 +109,12 @@ func checkVersions(ctx context.Context, tx pgx.Tx, table string, rows []configRo
 		table, domain.UUID(id.Bytes), errViewsApart)
 }
 
-// LoadDirectory returns what is in force of keys and tenants, and all event types and added profiles, to be kept up to date
-// by its Follow.
+// LoadDirectory returns what is in force of keys and tenants, and all event types and added profiles, to be kept up to
+// date by its Follow.
 func (v *Views) LoadDirectory(ctx context.Context) (*projections.Directory, error) {
 	var directory *projections.Directory
 	err := v.snapshotOfAll(ctx, func(tx pgx.Tx, cursor domain.Position) error {
-		rows, err := v.loadDirectory(ctx, tx, cursor)
+		rows, err := loadDirectory(ctx, v.log, tx, cursor)
 		directory = projections.NewDirectory(rows, cursor)
 		return err
 	})
@@ -124,43 +124,45 @@ func (v *Views) LoadDirectory(ctx context.Context) (*projections.Directory, erro
 	return directory, nil
 }
 
-func (v *Views) loadDirectory(ctx context.Context, tx pgx.Tx, at domain.Position) (rows projections.DirectoryRows, err error) {
-	err = putAll(ctx, v.log, tx, "tenants", at, configRow.asTenant, into(&rows.Tenants))
+func loadDirectory(
+	ctx context.Context, log Log, tx pgx.Tx, at domain.Position,
+) (rows projections.DirectoryRows, err error) {
+	err = putAll(ctx, log, tx, "tenants", at, configRow.asTenant, into(&rows.Tenants))
 	if err != nil {
 		return rows, err
 	}
-	if err = putAll(ctx, v.log, tx, "keys", at, configRow.asKey, into(&rows.Keys)); err != nil {
+	if err = putAll(ctx, log, tx, "keys", at, configRow.asKey, into(&rows.Keys)); err != nil {
 		return rows, err
 	}
-	if err = v.nameKeys(ctx, rows.Keys); err != nil {
+	if err = nameKeys(ctx, log, rows.Keys); err != nil {
 		return rows, err
 	}
 	types, err := queryConfig(ctx, tx, `SELECT `+configColumns+` FROM event_types ORDER BY from_position`)
 	if err != nil {
 		return rows, err
 	}
-	if rows.EventTypes, err = decodeAll(ctx, v.log, "event_types", types, configRow.asEventType); err != nil {
+	if rows.EventTypes, err = decodeAll(ctx, log, "event_types", types, configRow.asEventType); err != nil {
 		return rows, err
 	}
-	if rows.Profiles, err = v.loadProfiles(ctx, tx); err != nil {
+	if rows.Profiles, err = loadProfiles(ctx, log, tx); err != nil {
 		return rows, err
 	}
-	if err = putAll(ctx, v.log, tx, "endpoints", at, configRow.asEndpoint, into(&rows.Endpoints)); err != nil {
+	if err = putAll(ctx, log, tx, "endpoints", at, configRow.asEndpoint, into(&rows.Endpoints)); err != nil {
 		return rows, err
 	}
-	err = putAll(ctx, v.log, tx, "subscriptions", at, configRow.asSubscription, into(&rows.Subscriptions))
+	err = putAll(ctx, log, tx, "subscriptions", at, configRow.asSubscription, into(&rows.Subscriptions))
 	return rows, err
 }
 
 // nameKeys adds what keys of all tenants are called.
-func (v *Views) nameKeys(ctx context.Context, keys []projections.Key) error {
+func nameKeys(ctx context.Context, log Log, keys []projections.Key) error {
 	slices.SortStableFunc(keys, func(a, b projections.Key) int { return strings.Compare(string(a.Tenant), string(b.Tenant)) })
 	for begin := 0; begin < len(keys); {
 		end := begin
 		for end < len(keys) && keys[end].Tenant == keys[begin].Tenant {
 			end++
 		}
-		if err := addNames(ctx, v.log, keys[begin].Tenant, keys[begin:end]); err != nil {
+		if err := addNames(ctx, log, keys[begin].Tenant, keys[begin:end]); err != nil {
 			return err
 		}
 		begin = end
@@ -210,9 +212,11 @@ const waitingSQL = `
 	 WHERE waits AND endpoint = $1 AND (next_attempt_at, created_position) > ($2::timestamptz, $3)
 	 ORDER BY next_attempt_at, created_position LIMIT $4`
 
-// Waiting returns deliveries of one endpoint in the order of their keys: those that aren't ended, and those that have an
-// open attempt whatever their status.
-func (v *Views) Waiting(ctx context.Context, q domain.WaitingQuery) (rows []domain.WaitingDelivery, as domain.Position, err error) {
+// Waiting returns deliveries of one endpoint in the order of their keys: those that aren't ended, and those that have
+// an open attempt whatever their status.
+func (v *Views) Waiting(
+	ctx context.Context, q domain.WaitingQuery,
+) (rows []domain.WaitingDelivery, as domain.Position, err error) {
 	const sql = `
 		SELECT ` + deliveryColumns + ` FROM deliveries WHERE id = ANY (ARRAY(` + waitingSQL + `))
 		 ORDER BY next_attempt_at, created_position`
@@ -220,12 +224,16 @@ func (v *Views) Waiting(ctx context.Context, q domain.WaitingQuery) (rows []doma
 }
 
 // Deliveries returns deliveries by id, ended or not, in any order. An unknown id is left out.
-func (v *Views) Deliveries(ctx context.Context, ids []domain.UUID) (rows []domain.WaitingDelivery, as domain.Position, err error) {
+func (v *Views) Deliveries(
+	ctx context.Context, ids []domain.UUID,
+) (rows []domain.WaitingDelivery, as domain.Position, err error) {
 	const sql = `SELECT ` + deliveryColumns + ` FROM deliveries WHERE id = ANY ($1)`
 	return v.waiting(ctx, sql, columnOf(ids, func(id *domain.UUID) pgtype.UUID { return idOf(*id) }))
 }
 
-func (v *Views) waiting(ctx context.Context, sql string, args ...any) (waiting []domain.WaitingDelivery, as domain.Position, err error) {
+func (v *Views) waiting(
+	ctx context.Context, sql string, args ...any,
+) (waiting []domain.WaitingDelivery, as domain.Position, err error) {
 	err = v.snapshotOfAll(ctx, func(tx pgx.Tx, cursor domain.Position) error {
 		as = cursor
 		rows, err := tx.Query(ctx, sql, args...)

@@ -175,15 +175,15 @@ func TestViews_WaitingGoesByTheIndex(t *testing.T) {
 	}
 }
 
-// TestViews_SameRowsFromMemory: an entry is folded into the same row whether it is still in memory as it was appended, with
-// no list, or read from the log, with an empty one.
+// TestViews_SameRowsFromMemory: an entry is folded into the same row whether it is still in memory as it was appended,
+// with no list, or read from the log, with an empty one.
 func TestViews_SameRowsFromMemory(t *testing.T) {
 	t.Parallel()
 	f := openFolded(t, nil)
 	config, draft := adminKey(domain.NewUUID())
 	config.Registration = &domain.Registration{Quota: 1} // with no list of types
 	draft.Fact = &domain.KeyCreated{Key: config}
-	settle(t, f, f.mustAppend(t, group(draft))[0])
+	awaitFold(t, f, f.mustAppend(t, group(draft))[0])
 	cold := &changedLog{f.Log, func(e domain.Entry) domain.Entry {
 		if f, ok := e.Fact.(*domain.KeyCreated); ok && f.Key.Registration != nil {
 			key := f.Key
@@ -205,7 +205,7 @@ func TestViews_LoadDirectory(t *testing.T) {
 	f := openFolded(t, nil)
 	id := domain.NewUUID()
 	config, draft := adminKey(id)
-	settle(t, f, f.mustAppend(t, group(draft))[0])
+	awaitFold(t, f, f.mustAppend(t, group(draft))[0])
 	d, err := f.views.LoadDirectory(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -13,15 +13,15 @@ import (
 )
 
 // SweepSecrets destroys those of endpoints' secrets that no attempt can need any more and returns their number: stored
-// longer ago than the grace, and named by no configuration that was in force within it. Such are replaced ones, signing keys
-// whose overlap has ended, and those of endpoints that were never appended, that are deleted, or whose tenant is.
+// longer ago than the grace, and named by no configuration that was in force within it. Such are replaced ones, signing
+// keys whose overlap has ended, and those of endpoints that were never appended, that are deleted, or whose tenant is.
 //
-// The grace must be longer than any attempt and any request lives, and than clocks differ. What the views don't reflect yet
-// counts as if it were still to come. Any number of processes may sweep at the same time.
+// The grace must be longer than any attempt and any request lives, and than clocks differ. What the views don't reflect
+// yet counts as if it were still to come. Any number of processes may sweep at the same time.
 func (v *Views) SweepSecrets(ctx context.Context, grace time.Duration) (destroyed int, err error) {
 	var idle []pgtype.UUID
 	err = v.snapshotOfAll(ctx, func(tx pgx.Tx, cursor domain.Position) (err error) {
-		idle, err = v.idleSecrets(ctx, tx, cursor, grace)
+		idle, err = idleSecrets(ctx, v.log, tx, cursor, grace)
 		return postgres.DomainError("look for secrets that nothing names", err)
 	})
 	if err != nil || len(idle) == 0 {
@@ -32,7 +32,9 @@ func (v *Views) SweepSecrets(ctx context.Context, grace time.Duration) (destroye
 }
 
 // idleSecrets lists the secrets of endpoints that nothing names.
-func (v *Views) idleSecrets(ctx context.Context, tx pgx.Tx, cursor domain.Position, grace time.Duration) (idle []pgtype.UUID, err error) {
+func idleSecrets(
+	ctx context.Context, log Log, tx pgx.Tx, cursor domain.Position, grace time.Duration,
+) (idle []pgtype.UUID, err error) {
 	// All that was recorded before the first entry beyond the cursor is folded.
 	const sinceSQL = `
 		SELECT least(now(), (SELECT recorded_at FROM entries WHERE position > $1 ORDER BY position LIMIT 1)) - $2::interval`
@@ -51,7 +53,7 @@ func (v *Views) idleSecrets(ctx context.Context, tx pgx.Tx, cursor domain.Positi
 	if err != nil || len(stored) == 0 {
 		return nil, err
 	}
-	named, err := v.namedSecrets(ctx, tx, since)
+	named, err := namedSecrets(ctx, log, tx, since)
 	for _, id := range stored {
 		if !named[id.Bytes] {
 			idle = append(idle, id)
@@ -61,7 +63,7 @@ func (v *Views) idleSecrets(ctx context.Context, tx pgx.Tx, cursor domain.Positi
 }
 
 // namedSecrets are those that a version names which was in force at a time or later.
-func (v *Views) namedSecrets(ctx context.Context, tx pgx.Tx, since time.Time) (map[domain.UUID]bool, error) {
+func namedSecrets(ctx context.Context, log Log, tx pgx.Tx, since time.Time) (map[domain.UUID]bool, error) {
 	const sql = `
 		SELECT ` + configColumns + ` FROM endpoints AS e
 		 WHERE NOT deleted
@@ -74,7 +76,7 @@ func (v *Views) namedSecrets(ctx context.Context, tx pgx.Tx, since time.Time) (m
 	}
 	named := make(map[domain.UUID]bool)
 	for _, row := range rows {
-		e, err := decodeOne(ctx, v.log, "endpoints", row, configRow.asEndpoint)
+		e, err := decodeOne(ctx, log, "endpoints", row, configRow.asEndpoint)
 		if err != nil {
 			return nil, fmt.Errorf("read endpoint %s: %w", row.id, err)
 		}

@@ -98,7 +98,7 @@ func TestViews_SweepSecrets(t *testing.T) {
 		group(draft(one, 1, &domain.EndpointUpdated{Endpoint: current})),
 		group(draft(two, 1, &domain.EndpointDeleted{Endpoint: deleted})),
 	)
-	settle(t, f, changed[1])
+	awaitFold(t, f, changed[1])
 	k.sweep(f.views, time.Hour, 0) // all were in force, or stored, within the hour
 	k.stays(slices.Collect(maps.Keys(k.ids))...)
 	admin := connect(t, f.db.AdminURL)
@@ -121,7 +121,7 @@ func TestViews_SweepSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	tenant, _ := then.Tenant(domain.DefaultTenant)
-	settle(t, again, f.mustAppend(t, group(domain.Draft{
+	awaitFold(t, again, f.mustAppend(t, group(domain.Draft{
 		Tenant: domain.DefaultTenant, Stream: domain.Stream{Kind: domain.StreamTenant, ID: tenant.Stream}, Expected: tenant.Version,
 		Fact: &domain.TenantDeleted{Tenant: tenant.TenantConfig},
 	}))[0])

@@ -14,7 +14,7 @@ func isNotFound(err error) bool { return errors.Is(err, domain.ErrNotFound) }
 
 // takeBack replaces the rows that changed after a sequence by what they were as of it: they are folded again, from the
 // entries that made them on.
-func (r *viewReader) takeBack(ctx context.Context, rows []projections.Delivery, at domain.Sequence) error {
+func (r deliveryReader) takeBack(ctx context.Context, rows []projections.Delivery, at domain.Sequence) error {
 	var moved []projections.Delivery
 	byID := make(map[domain.UUID]*projections.Delivery)
 	for i := range rows {
@@ -53,7 +53,9 @@ func (r *viewReader) takeBack(ctx context.Context, rows []projections.Delivery, 
 }
 
 // history reads the entries that made deliveries and all of their streams up to a sequence, in order.
-func (r *viewReader) history(ctx context.Context, deliveries []projections.Delivery, upTo domain.Sequence) ([]domain.Entry, error) {
+func (r deliveryReader) history(
+	ctx context.Context, deliveries []projections.Delivery, upTo domain.Sequence,
+) ([]domain.Entry, error) {
 	var made []domain.Sequence
 	var streams []domain.Stream
 	for i := range deliveries {

@@ -8,8 +8,9 @@ import (
 	"github.com/hooktrail/hooktrail/projections"
 )
 
-// What hasn't been delivered has a row more, by which dispatchers and lists find it. So what is delivered at the first try,
-// nearly everything, costs no index entry for that, and an attempt that fails changes no indexed column of deliveries.
+// What hasn't been delivered has a row more, by which dispatchers and lists find it. So what is delivered at the first
+// try, nearly everything, costs no index entry for that, and an attempt that fails changes no indexed column of
+// deliveries.
 
 // undelivered reports whether a delivery has such a row.
 func undelivered(d *projections.Delivery) bool { return d.Open || d.Status != domain.DeliverySucceeded }
@@ -25,7 +26,7 @@ const (
 	deleteUndeliveredSQL = `DELETE FROM undelivered WHERE delivery = ANY ($1)`
 )
 
-func (p *viewsPage) queueUndelivered(b *pgx.Batch) {
+func (p *deliveryPage) queueUndelivered(b *pgx.Batch) {
 	var in, moved, out []*deliveryRow
 	for _, d := range p.order {
 		switch now := undelivered(&d.Delivery); {

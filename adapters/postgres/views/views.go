@@ -22,7 +22,7 @@ type Views struct {
 	pool     *pgxpool.Pool
 	log      Log
 	follower *Follower
-	refolded int // entries in a page of a rebuild
+	refold   refold
 }
 
 var _ projections.Views = (*Views)(nil)
@@ -30,20 +30,22 @@ var _ projections.Views = (*Views)(nil)
 // NewViews makes Views. The pool must not be the one that log uses: a Reader holds a connection while it, or who reads,
 // asks the log. follower is this process's, which is asked to hurry when a reader waits; it may be nil.
 func NewViews(pool *pgxpool.Pool, log Log, follower *Follower) *Views {
-	return &Views{pool: pool, log: log, follower: follower, refolded: maxFolded}
+	return &Views{pool: pool, log: log, follower: follower, refold: refold{pool, log, maxFolded}}
 }
 
 // errViewBehind has Read wait.
 var errViewBehind = errors.New("not there yet")
 
 // Read implements projections.Views.
-func (v *Views) Read(ctx context.Context, tenant domain.TenantID, atLeast domain.Sequence, f func(projections.Reader) error) error {
+func (v *Views) Read(
+	ctx context.Context, tenant domain.TenantID, atLeast domain.Sequence, f func(projections.Reader) error,
+) error {
 	read := func() error {
 		return v.snapshot(ctx, tenant, func(tx pgx.Tx, at reached) error {
 			if at.sequence < atLeast {
 				return errViewBehind
 			}
-			return f(&viewReader{tx: tx, log: v.log, tenant: tenant, last: at.sequence})
+			return f(newViewReader(&tenantSnapshot{tx: tx, log: v.log, tenant: tenant, last: at.sequence}))
 		})
 	}
 	err := read()
@@ -133,7 +135,9 @@ func beginSnapshot(ctx context.Context, conn *pgx.Conn, tenant domain.TenantID) 
 const everyTenant domain.TenantID = "*"
 
 // Tenants implements projections.Views.
-func (v *Views) Tenants(ctx context.Context, after domain.TenantID, limit int) (tenants []projections.Tenant, err error) {
+func (v *Views) Tenants(
+	ctx context.Context, after domain.TenantID, limit int,
+) (tenants []projections.Tenant, err error) {
 	const sql = `SELECT ` + configColumns + ` FROM tenants
 		WHERE tenant COLLATE "C" > $1 COLLATE "C" AND tenant <> $2 AND to_sequence IS NULL AND NOT deleted
 		ORDER BY tenant COLLATE "C" LIMIT $3`

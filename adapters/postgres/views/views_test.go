@@ -109,22 +109,29 @@ func take(t interface{ Fatal(...any) }, v projections.Views, tenant domain.Tenan
 	return s, present
 }
 
-// comparedHistories is how many histories TestViews_AreTheMemory draws: each takes a query or two for every row, as of every entry.
-const comparedHistories = 15
+// compared returns how many histories TestViews_AreTheMemory draws, and of how many steps at most: as of every entry it takes a
+// query or two for every row. With -short, which is how races are looked for, that is less.
+func compared() (histories, steps int) {
+	if testing.Short() {
+		return 3, 15
+	}
+	return 15, 40
+}
 
-// The property that holds the design together: the memory at every sequence, which a test of projections holds against the
-// fold of the log up to there, and the tables as of it, are one, wherever pages begin and end.
+// The property that holds the design together: the memory at every sequence, which a test of projections holds against
+// the fold of the log up to there, and the tables as of it, are one, wherever pages begin and end.
 func TestViews_AreTheMemory(t *testing.T) {
 	t.Parallel()
 	f := openFolded(t, nil)
+	histories, steps := compared()
 	drawn, under := 0, false // under: a history is being compared, or one differed and is being made smaller
 	rapid.Check(t, func(t *rapid.T) {
-		if drawn++; drawn > comparedHistories && !under {
+		if drawn++; drawn > histories && !under {
 			return
 		}
 		under = true
 		h := historytest.New(t, f, f.memory)
-		for range rapid.IntRange(1, 40).Draw(t, "steps") {
+		for range rapid.IntRange(1, steps).Draw(t, "steps") {
 			h.Step()
 			if rapid.IntRange(0, 3).Draw(t, "a page ends") == 0 {
 				last := h.Entries[len(h.Entries)-1]
@@ -160,7 +167,7 @@ func TestViews_RowsOfOtherTenantsAreInvisible(t *testing.T) {
 	t.Parallel()
 	f := openFolded(t, nil)
 	made := f.mustAppend(t, group(event(`1`)))
-	settle(t, f, made[0])
+	awaitFold(t, f, made[0])
 	conn := connect(t, f.db.URL)
 	count := func(tenant string) (n int) {
 		t.Helper()
@@ -194,8 +201,8 @@ func TestViews_RowsOfOtherTenantsAreInvisible(t *testing.T) {
 	}
 }
 
-// settle waits until the views reflect an entry.
-func settle(t testing.TB, f *folded, e domain.Entry) {
+// awaitFold waits until the views reflect an entry.
+func awaitFold(t testing.TB, f *folded, e domain.Entry) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
@@ -208,7 +215,7 @@ func TestViews_Read(t *testing.T) {
 	t.Parallel()
 	f := openFolded(t, nil)
 	made := f.mustAppend(t, group(event(`1`)))[0]
-	settle(t, f, made)
+	awaitFold(t, f, made)
 	ctx := t.Context()
 	t.Run("what isn't there yet is behind", func(t *testing.T) {
 		short, cancel := context.WithTimeout(ctx, time.Second) // for the first look, on a busy machine
@@ -270,7 +277,7 @@ func TestViews_Rebuild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	settle(t, f, entries[0])
+	awaitFold(t, f, entries[0])
 	verify := func(want int) {
 		t.Helper()
 		differences, err := f.views.VerifyViews(t.Context(), nil)
@@ -294,7 +301,8 @@ func TestViews_Rebuild(t *testing.T) {
 	verify(0)
 }
 
-// TestViews_RebuildResumes: a rebuild that is broken off goes on where it was, and what isn't there yet is behind meanwhile.
+// TestViews_RebuildResumes: a rebuild that is broken off goes on where it was, and what isn't there yet is behind
+// meanwhile.
 func TestViews_RebuildResumes(t *testing.T) {
 	t.Parallel()
 	f := openFolded(t, nil)
@@ -305,7 +313,7 @@ func TestViews_RebuildResumes(t *testing.T) {
 		made := f.mustAppend(t, group(draft), group(finished(delivery, 0, 1, domain.OutcomeFailed, domain.DeliveryDead)))
 		last = made[1]
 	}
-	settle(t, f, last)
+	awaitFold(t, f, last)
 	f.halt()
 	v := views.NewViews(f.pool, f.opened, nil)
 	v.RebuildBy(10)

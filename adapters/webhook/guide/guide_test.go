@@ -26,7 +26,8 @@ func render(t *testing.T, g Guide) string {
 
 // preformatted returns the text of a page's <pre> with an id.
 func preformatted(text, id string) (string, bool) {
-	found := regexp.MustCompile(`(?s)<pre(?: class="wrap")? id="` + id + `"[^>]*><code>(.*?)</code></pre>`).FindStringSubmatch(text)
+	found := regexp.MustCompile(`(?s)<pre(?: class="wrap")? id="` + id + `"[^>]*><code>(.*?)</code></pre>`).
+		FindStringSubmatch(text)
 	if found == nil {
 		return "", false
 	}
@@ -136,11 +137,20 @@ func TestWrite_ofAnEndpoint(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := html.UnescapeString(render(t, Guide{
-		Profile: profile(t, "firespring"), Type: "order.paid", Description: "An order was paid.", SchemaVersion: "v3",
-		Schema:  []byte(`{"type":"object","required":["z"],"properties":{"z":{"type":"string","description":"Last letter."},"a":{"type":["number","null"]},"list":{"type":"array","items":{"type":"object","properties":{"inner":{"enum":["x","y"]}}}},"any":true,"ref":{"$ref":"#/$defs/r"}}}`),
-		Example: []byte(`{"z":"Ω <&>"}`), EndpointID: "e-77", URL: "https://receiver.example/hook?token=[redacted]",
-		Success: success, Timeout: 90 * time.Second, Retry: domain.Schedule{Gaps: []domain.Duration{domain.Duration(7 * time.Second)}, Jitter: 0.2},
-		Events: "https://hooks.bank.example/v1/tenants/acme/events/",
+		Profile:       profile(t, "firespring"),
+		Type:          "order.paid",
+		Description:   "An order was paid.",
+		SchemaVersion: "v3",
+		Schema: []byte(
+			`{"type":"object","required":["z"],"properties":{"z":{"type":"string","description":"Last letter."},"a":{"type":["number","null"]},"list":{"type":"array","items":{"type":"object","properties":{"inner":{"enum":["x","y"]}}}},"any":true,"ref":{"$ref":"#/$defs/r"}}}`,
+		),
+		Example:    []byte(`{"z":"Ω <&>"}`),
+		EndpointID: "e-77",
+		URL:        "https://receiver.example/hook?token=[redacted]",
+		Success:    success,
+		Timeout:    90 * time.Second,
+		Retry:      domain.Schedule{Gaps: []domain.Duration{domain.Duration(7 * time.Second)}, Jitter: 0.2},
+		Events:     "https://hooks.bank.example/v1/tenants/acme/events/",
 	}))
 	for _, want := range []string{
 		"An order was paid.", "e-77", "token=[redacted]", "201 or 202 within 1 min 30 s", "One retry, 7 s", "±20 %",
@@ -160,7 +170,10 @@ func TestWrite_ofAnEndpoint(t *testing.T) {
 func TestWrite_refuses(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	err := Write(&out, Guide{Profile: profile(t, "coherent-spark"), Type: "SparkLogin", Example: []byte(`{"FolderName":[]}`)})
+	err := Write(
+		&out,
+		Guide{Profile: profile(t, "coherent-spark"), Type: "SparkLogin", Example: []byte(`{"FolderName":[]}`)},
+	)
 	var refused *webhook.RefusedError
 	if !errors.As(err, &refused) || out.Len() > 0 {
 		t.Errorf("%v, and %d bytes", err, out.Len())

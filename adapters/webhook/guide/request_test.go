@@ -42,7 +42,12 @@ func newSender(t *testing.T, p *webhook.Profile, keys ...string) sender {
 func (s sender) target(t *testing.T) *webhook.Target {
 	t.Helper()
 	target, err := webhook.NewTarget(webhook.TargetConfig{
-		Profile: s.profile, EndpointID: "e1", URL: "https://receiver.example/", Keys: s.keys, Auth: s.auth, UserAgent: "Hooktrail/test",
+		Profile:    s.profile,
+		EndpointID: "e1",
+		URL:        "https://receiver.example/",
+		Keys:       s.keys,
+		Auth:       s.auth,
+		UserAgent:  "Hooktrail/test",
 	})
 	if err != nil {
 		t.Fatal(err)

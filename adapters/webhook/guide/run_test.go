@@ -123,7 +123,8 @@ func nodeArgs(t *testing.T, file, code string) (args []string, run string) {
 		return []string{module}, code
 	}
 	module := strings.TrimSuffix(file, ".ts") + ".mjs"
-	return []string{module}, regexp.MustCompile(`: (string|number|boolean|Buffer)(\[\])?([,) ])`).ReplaceAllString(code, "$3")
+	types := regexp.MustCompile(`: (string|number|boolean|Buffer)(\[\])?([,) ])`)
+	return []string{module}, types.ReplaceAllString(code, "$3")
 }
 
 func write(t *testing.T, path, text string) {

@@ -77,7 +77,8 @@ func TestSnippets_offered(t *testing.T) {
 		var got []string
 		for id, s := range snippets(t, p) {
 			got = append(got, id)
-			if strings.Contains(s.Code, "<no value>") || strings.HasPrefix(s.Code, "\n") || strings.Contains(s.Code, "\n\n\n\n") {
+			if strings.Contains(s.Code, "<no value>") || strings.HasPrefix(s.Code, "\n") ||
+				strings.Contains(s.Code, "\n\n\n\n") {
 				t.Errorf("%s: %s", p.Name, s.Code)
 			}
 			if formatted, err := format.Source([]byte(s.Code)); id == "go" && (err != nil || string(formatted) != s.Code) {

@@ -129,12 +129,19 @@ func (b *Batch) Complete(i int, d Defaults) error {
 	switch {
 	case !repeated:
 		b.named[name] = i
-	case b.Events[first].digest() != e.digest():
+	case !b.Events[first].sameAs(e):
 		return &Error{Reused, b.Path(i) + ".id", "is unique with its source"}
 	default:
 		b.first[i] = first
 	}
 	return nil
+}
+
+// sameAs reports whether two complete events of one request have the same members.
+func (e *Event) sameAs(other *Event) bool {
+	_, mine := e.spelledOut()
+	_, others := other.spelledOut()
+	return e.digest(e.Attrs.SchemaVersion, mine) == other.digest(other.Attrs.SchemaVersion, others)
 }
 
 // Missing lists the events that have no entry yet and repeat no other.

@@ -147,7 +147,7 @@ func (e *Event) setAttribute(name, value string) (err error) {
 	case "dataschema":
 		e.Attrs.DataSchema = value
 	case "time":
-		e.Attrs.OccurredAt, err = parseInstant("time", value)
+		e.Attrs.OccurredAt, err = domain.ParseTime("time", value)
 	case "datacontenttype":
 		base, _, _ := strings.Cut(value, ";")
 		if !isJSON(strings.ToLower(strings.TrimSpace(base))) {

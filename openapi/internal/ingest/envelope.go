@@ -9,9 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"maps"
-	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
@@ -130,8 +128,8 @@ func (e *Event) DataPath(path string) string {
 // Claim reserves the producer's id, so that a repetition is always recognised.
 func (e *Event) Claim(tenant domain.TenantID, draft int) domain.Claim {
 	return domain.Claim{
-		Tenant: tenant, Scope: domain.ScopeEvent(e.Attrs.Source), Key: e.Attrs.ID, Digest: e.digest(), First: draft,
-		Count: 1,
+		Tenant: tenant, Scope: domain.ScopeEvent(e.Attrs.Source), Key: e.Attrs.ID, Digest: e.digest(e.spelledOut()),
+		First: draft, Count: 1,
 	}
 }
 
@@ -148,18 +146,53 @@ func (e *Event) Fact() *domain.EventAppended {
 	return &domain.EventAppended{Event: e.Attrs, Data: e.Data}
 }
 
-// digest is the same for the same members. A schema version that the producer left out doesn't count, since its
-// default may change, and neither does the first one spelled out.
-func (e *Event) digest() (sum [32]byte) {
-	h := sha256.New()
-	version := ""
+// Repeats returns the claims that the first of two events with the same name made if this one repeats it: each default
+// may have been spelled out in one of them and left out in the other. The claim that differs in nothing isn't among them.
+func (e *Event) Repeats(tenant domain.TenantID, first *domain.Entry) []domain.Claim {
+	fact, ok := first.Fact.(*domain.EventAppended)
+	if !ok {
+		return nil
+	}
+	version, occurred := e.spelledOut()
+	versions, times := []string{version}, []string{occurred}
+	if name := e.Attrs.SchemaVersion; name == fact.Event.SchemaVersion && name != FirstSchemaVersion {
+		versions = []string{"", name}
+	}
+	read := fact.Event.OccurredAt
+	if read.IsZero() {
+		read = first.RecordedAt
+	}
+	if e.Attrs.OccurredAt.Equal(read) {
+		times = []string{"", occurred}
+	}
+	var claims []domain.Claim
+	for _, v := range versions {
+		for _, at := range times {
+			if v != version || at != occurred {
+				claim := e.Claim(tenant, 0)
+				claim.Digest = e.digest(v, at)
+				claims = append(claims, claim)
+			}
+		}
+	}
+	return claims
+}
+
+// spelledOut are the members that have a default which changes, as the digest has them: "" where they were left out. The
+// first schema version spelled out counts as left out.
+func (e *Event) spelledOut() (version, occurred string) {
 	if e.versioned && e.Attrs.SchemaVersion != FirstSchemaVersion {
 		version = e.Attrs.SchemaVersion
 	}
-	occurred := ""
 	if !e.Attrs.OccurredAt.IsZero() {
 		occurred = domain.FormatTime(e.Attrs.OccurredAt)
 	}
+	return version, occurred
+}
+
+// digest is the same for the same members, of which two are given as spelledOut has them.
+func (e *Event) digest(version, occurred string) (sum [32]byte) {
+	h := sha256.New()
 	for _, field := range []string{
 		e.Attrs.ID, e.Attrs.Source, string(e.Attrs.Type), e.Attrs.Subject, occurred, version, e.Attrs.DataSchema,
 	} {
@@ -204,36 +237,7 @@ func instant(m domain.Member) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	return parseInstant(m.Name, s)
-}
-
-// dateTime is RFC 3339's form, in capitals.
-var dateTime = regexp.MustCompile(
-	`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`)
-
-// parseInstant reads a time into the form of the log's times.
-func parseInstant(field, s string) (time.Time, error) {
-	// RFC 3339 lets letters be small. Go's parser reads more than it: commas, one digit for the hour, any offset.
-	plain := strings.ToUpper(s)
-	fine := dateTime.MatchString(plain)
-	leap := fine && plain[17:19] == "60"
-	if leap {
-		plain = plain[:17] + "59" + plain[19:]
-	}
-	t, err := time.Parse(time.RFC3339Nano, plain)
-	if leap { // only at the end of June or December in UTC; as everywhere in Unix time, it is the second after it
-		t = t.Add(time.Second)
-		utc := t.UTC()
-		fine = utc.Day() == 1 && (utc.Month() == time.January || utc.Month() == time.July) && utc.Truncate(time.Second).Equal(
-			time.Date(utc.Year(), utc.Month(), 1, 0, 0, 0, 0, time.UTC))
-	}
-	if err != nil || !fine {
-		return time.Time{}, domain.Invalid(field, "must be a time such as 2026-07-01T12:00:00Z (RFC 3339)")
-	}
-	if t.IsZero() {
-		return time.Time{}, nil
-	}
-	return t.UTC().Truncate(time.Microsecond), nil
+	return domain.ParseTime(m.Name, s)
 }
 
 // extensions reads CloudEvents extension attributes: texts, Booleans and integers by name.

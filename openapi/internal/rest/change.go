@@ -11,9 +11,6 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// MaxDecisions bounds how often a change is decided again because another one came between reading and appending.
-const MaxDecisions = 5
-
 // Post is how a POST is decided and answered.
 type Post[O any] struct {
 	// Tenant holds the idempotency claim; "" is the request's own tenant.
@@ -39,16 +36,18 @@ func Once[O any](ctx context.Context, r *Request, p Post[O]) (*O, error) {
 			return nil, err
 		}
 		if found[0] != nil {
-			return again(ctx, r, p, found[0])
+			return repeat(ctx, r, p, found[0])
 		}
 	}
-	for range MaxDecisions {
+	var out *O
+	err := Decide(ctx, r, func(ctx context.Context) (thing domain.UUID, again bool, err error) {
 		group, err := p.Decide(ctx)
 		if err != nil {
-			return nil, err
+			return thing, false, err
 		}
 		if len(group.Drafts) == 0 {
-			return p.Idle(ctx)
+			out, err = p.Idle(ctx)
+			return thing, false, err
 		}
 		if r.Repeatable() { // before all other claims, so that a repetition is known as one
 			group.Claims = slices.Insert(group.Claims, 0, r.Claim(p.Tenant, p.First, len(group.Drafts)-p.First))
@@ -57,18 +56,19 @@ func Once[O any](ctx context.Context, r *Request, p Post[O]) (*O, error) {
 		var taken *domain.ClaimedError
 		switch {
 		case err == nil:
-			return p.Answer(ctx, entries[p.First:], false)
+			out, err = p.Answer(ctx, entries[p.First:], false)
+			return thing, false, err
 		case errors.As(err, &taken) && r.Repeatable() && taken.Claim == 0:
-			return again(ctx, r, p, taken)
-		case !Conflicted(err):
-			return nil, err
+			out, err = repeat(ctx, r, p, taken)
+			return thing, false, err
 		}
-	}
-	return nil, domain.ErrConflict
+		return group.Drafts[0].Stream.ID, Conflicted(err), err
+	})
+	return out, err
 }
 
-// again answers from the entries of an earlier request.
-func again[O any](ctx context.Context, r *Request, p Post[O], earlier *domain.ClaimedError) (*O, error) {
+// repeat answers from the entries of an earlier request.
+func repeat[O any](ctx context.Context, r *Request, p Post[O], earlier *domain.ClaimedError) (*O, error) {
 	entries, err := Earlier(ctx, r, p.Tenant, earlier)
 	if err != nil {
 		return nil, err
@@ -95,25 +95,27 @@ func Earlier(
 }
 
 // Change appends what decide returns, deciding again when the stream was changed concurrently, and returns the first
-// entry.
+// entry: the zero entry where decide returns no drafts, since nothing is to be changed.
 func Change(
 	ctx context.Context, r *Request, decide func(ctx context.Context) (domain.Group, error),
-) (domain.Entry, error) {
-	for range MaxDecisions {
+) (first domain.Entry, err error) {
+	err = Decide(ctx, r, func(ctx context.Context) (thing domain.UUID, again bool, err error) {
 		group, err := decide(ctx)
-		if err != nil {
-			return domain.Entry{}, err
+		if err != nil || len(group.Drafts) == 0 {
+			return thing, false, err
 		}
 		entries, err := Append(ctx, r, group)
-		if err == nil {
-			return entries[0], nil
+		if err != nil {
+			return group.Drafts[0].Stream.ID, errors.Is(err, domain.ErrConflict), err
 		}
-		if !errors.Is(err, domain.ErrConflict) {
-			return domain.Entry{}, err
-		}
-	}
-	return domain.Entry{}, domain.ErrConflict
+		first = entries[0]
+		return thing, false, nil
+	})
+	return first, err
 }
+
+// Unchanged reports whether Change found nothing to change.
+func Unchanged(e domain.Entry) bool { return e.Kind == "" }
 
 // Conflicted reports whether a concurrent change won (of the same stream, or of a unique name): the caller reloads and
 // decides again.

@@ -182,8 +182,27 @@ func Finish(doc *huma.OpenAPI, sent func(schema string) bool) {
 			if !slices.Contains([]string{http.MethodPost, http.MethodPut, http.MethodPatch}, op.Method) {
 				op.RequestBody = nil
 			}
+			if op.Method == http.MethodGet {
+				documentUnchanged(op)
+			}
 		}
 	}
+}
+
+// documentUnchanged documents that a read which answers with an ETag answers 304 to a client that has what it shows.
+func documentUnchanged(op *huma.Operation) {
+	found := op.Responses["200"]
+	if found == nil || found.Headers["ETag"] == nil {
+		return
+	}
+	op.Parameters = append(op.Parameters, &huma.Param{
+		Name: "If-None-Match", In: "header", Schema: &huma.Schema{Type: huma.TypeString}, Example: `"3"`,
+		Description: "ETags of what the client has; if one is the thing's: 304. The ETag is the version of what is " +
+			"configured: it says nothing of an endpoint's health.",
+	})
+	op.Responses["304"] = &huma.Response{Description: "Not Modified", Headers: map[string]*huma.Param{
+		"ETag": found.Headers["ETag"], "Hooktrail-Sequence": found.Headers["Hooktrail-Sequence"],
+	}}
 }
 
 func (h Handwritten) document(doc *huma.OpenAPI, op *huma.Operation) {

@@ -30,7 +30,7 @@ type Gate struct {
 
 // NewGate returns a gate that reads bodies of at most bodyBytes.
 func NewGate(s Sources, bodyBytes int) *Gate {
-	s.ends, s.scans = newHeadLookups(), NewSlots()
+	s.ends, s.scans, s.turns = newHeadLookups(), NewSlots(), NewTurns()
 	return &Gate{sources: s, bodyBytes: bodyBytes, underWay: make(map[repeatable]struct{})}
 }
 
@@ -172,11 +172,8 @@ func (r *Request) identify(ctx context.Context, access Access) *Problem {
 		}
 		key, ok = r.Directory.KeyByHash(hash)
 	}
-	if ok && !key.Instance {
-		_, ok = r.Directory.Tenant(key.Tenant) // a deleted tenant's keys open nothing
-	}
 	if !ok || !key.Valid(r.Clock()) {
-		return unauthorized("The key is unknown, expired or revoked.")
+		return unauthorized(opensNothing)
 	}
 	r.Key = key.Key
 
@@ -203,6 +200,50 @@ func (r *Request) identify(ctx context.Context, access Access) *Problem {
 	}
 	return nil
 }
+
+// opensNothing is what is told of a key, whatever became of it.
+const opensNothing = "The key is unknown, expired or revoked."
+
+// StillOpens reports whether the request's key opens anything at this moment: what waits mustn't outlive a revocation.
+func (r *Request) StillOpens() bool {
+	if len(r.Key.Hash) != sha256.Size { // no key is needed
+		return true
+	}
+	key, ok := r.Directory.KeyByHash([sha256.Size]byte(r.Key.Hash))
+	return ok && key.Valid(r.Clock())
+}
+
+// Waiting calls wait, which waits for something, at most for so long and as long as the request's key opens anything.
+func Waiting(ctx context.Context, r *Request, most time.Duration, wait func(ctx context.Context) error) error {
+	ctx, stop := context.WithTimeout(ctx, most)
+	defer stop()
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		look := time.NewTicker(lookAgain)
+		defer look.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-look.C:
+				if !r.StillOpens() {
+					stop()
+				}
+			}
+		}
+	}()
+	err := wait(ctx)
+	stop()
+	<-watched // nothing of the request outlives it
+	if !r.StillOpens() {
+		return unauthorized(opensNothing)
+	}
+	return err
+}
+
+// lookAgain is how long a request may wait under a key that was revoked.
+const lookAgain = time.Second
 
 func unauthorized(detail string) *Problem {
 	p := Refuse(http.StatusUnauthorized, "unauthorized", detail)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime/debug"
+	"strings"
 )
 
 // Handler serves a mux, with problem documents for what the mux would answer itself (404, 405 and redirects), and 500
@@ -32,6 +33,9 @@ func Handler(mux *http.ServeMux, log *slog.Logger) http.Handler {
 		}
 		h, pattern := mux.Handler(r)
 		if pattern != "" {
+			if known := r.Header.Values("If-None-Match"); len(known) > 0 && isRead(r) {
+				w = &conditional{ResponseWriter: w, known: strings.Join(known, ",")}
+			}
 			mux.ServeHTTP(w, r)
 			return
 		}
@@ -48,3 +52,39 @@ func Handler(mux *http.ServeMux, log *slog.Logger) http.Handler {
 
 // ServeNoPath answers a request whose path isn't served.
 func ServeNoPath(w http.ResponseWriter, _ *http.Request) { write(w, NoPath()) }
+
+func isRead(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
+
+// conditional answers 304 where the client has what would be sent: its If-None-Match names the answer's ETag.
+type conditional struct {
+	http.ResponseWriter
+	known     string
+	begun     bool // a status was sent
+	unchanged bool // it was 304
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (c *conditional) WriteHeader(status int) {
+	tag := c.Header().Get("ETag")
+	c.begun = true
+	if status == http.StatusOK && tag != "" && noneMatch(c.known, tag) {
+		c.unchanged, status = true, http.StatusNotModified
+		c.Header().Del("Content-Type")
+		c.Header().Del("Content-Length")
+	}
+	c.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (c *conditional) Write(b []byte) (int, error) {
+	if !c.begun {
+		c.WriteHeader(http.StatusOK)
+	}
+	if c.unchanged {
+		return len(b), nil
+	}
+	return c.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (c *conditional) Unwrap() http.ResponseWriter { return c.ResponseWriter }

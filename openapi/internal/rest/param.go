@@ -76,6 +76,33 @@ func (in MatchHeader) Check(version int) error {
 		"The thing has another version by now. Read it again.", Fault{"header.If-Match", "names no current version"})
 }
 
+// NoneMatchHeader is the precondition of a PUT that mustn't replace anything.
+type NoneMatchHeader struct {
+	IfNoneMatch string `header:"If-None-Match" doc:"*: only if there is none yet; an ETag: only if the thing has another version. Else 412." example:"*"`
+}
+
+// CheckNone refuses to change a version that the client wants to keep; 0: there is none.
+func (in NoneMatchHeader) CheckNone(version int) error {
+	if version == 0 || !noneMatch(in.IfNoneMatch, ETag(version)) {
+		return nil
+	}
+	return Refuse(http.StatusPreconditionFailed, "precondition_failed",
+		"The thing is there already. Nothing was changed.", Fault{"header.If-None-Match", "names what is there"})
+}
+
+// noneMatch reports whether an entity tag is among those of an If-None-Match, which compares weakly (RFC 9110 §13.1.2).
+func noneMatch(header, tag string) bool {
+	if strings.TrimSpace(header) == "*" {
+		return true
+	}
+	for given := range strings.SplitSeq(header, ",") {
+		if strings.TrimPrefix(strings.TrimSpace(given), "W/") == tag {
+			return true
+		}
+	}
+	return false
+}
+
 // ETag is the entity tag of a version.
 func ETag(version int) string { return `"` + strconv.Itoa(version) + `"` }
 

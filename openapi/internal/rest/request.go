@@ -32,11 +32,14 @@ type Sources struct {
 		Settle(ctx context.Context) error
 	}
 
+	// CursorKey authenticates cursors.
+	CursorKey []byte
 	// Budget bounds what all requests hold in memory.
 	Budget *Budget
 
 	ends  *headLookups // set by NewGate, as is what follows
 	scans *Slots
+	turns *Turns // by stream
 }
 
 // CatchUp returns when the directory knows everything that was committed before the call.

@@ -25,8 +25,8 @@ const readBound = 30 * time.Second
 
 // AsOfQuery fixes the moment that a read shows. Operations embed it.
 type AsOfQuery struct {
-	AsOf         Opt[time.Time] `query:"as_of" doc:"Show the state as of this time: after every entry recorded at or before it. In the future: 422." example:"2026-07-01T12:00:00Z"`
-	AsOfSequence Opt[int64]     `query:"as_of_sequence" minimum:"0" doc:"Show the state as it was after this entry of the tenant's log. Beyond its end: 422." example:"41"`
+	AsOf         Opt[Time]  `query:"as_of" doc:"Show the state as of this time: after every entry recorded at or before it. In the future: 422." example:"2026-07-01T12:00:00Z"`
+	AsOfSequence Opt[int64] `query:"as_of_sequence" minimum:"0" doc:"Show the state as it was after this entry of the tenant's log. Beyond its end: 422." example:"41"`
 	WaitQuery
 }
 
@@ -72,7 +72,7 @@ func View(
 		}
 		as := as
 		if m.AsOf.Set && m.Pinned == nil {
-			n, err := v.SequenceAt(ctx, m.AsOf.Value.UTC())
+			n, err := v.SequenceAt(ctx, m.AsOf.Value.Std())
 			if err != nil {
 				return err
 			}
@@ -93,11 +93,23 @@ func View(
 	if !errors.Is(err, projections.ErrBehind) {
 		return reflected, err
 	}
+	if m.Pinned != nil { // what the log doesn't have isn't waited for
+		switch head, err := Head(ctx, r, r.Tenant); {
+		case err != nil:
+			return 0, err
+		case *m.Pinned > head:
+			return 0, invalidCursor()
+		}
+	}
 	// The view is waited for apart from the read, so that the wait bounds nothing but itself.
-	waiting, cancel := context.WithTimeout(ctx, m.Wait())
-	defer cancel()
-	if r.Views.Read(waiting, r.Tenant, atLeast, func(projections.Reader) error { return nil }) != nil {
-		return reflected, projections.ErrBehind
+	err = Waiting(ctx, r, m.Wait(), func(ctx context.Context) error {
+		if r.Views.Read(ctx, r.Tenant, atLeast, func(projections.Reader) error { return nil }) != nil {
+			return projections.ErrBehind
+		}
+		return nil
+	})
+	if err != nil {
+		return reflected, err
 	}
 	err = r.Views.Read(ctx, r.Tenant, atLeast, read)
 	return reflected, err
@@ -113,7 +125,7 @@ func resolve(ctx context.Context, r *Request, m Moment) (as projections.AsOf, at
 	case m.Pinned != nil:
 		return projections.AsOf{Sequence: *m.Pinned, Set: true}, max(atLeast, *m.Pinned), nil
 	case m.AsOf.Set:
-		head, err := endBefore(ctx, r, m.AsOf.Value)
+		head, err := endBefore(ctx, r, m.AsOf.Value.Std())
 		return as, max(atLeast, head), err
 	case m.AsOfSequence.Set:
 		as = projections.AsOf{Sequence: domain.Sequence(m.AsOfSequence.Value), Set: true}
@@ -197,23 +209,23 @@ func Reached(ctx context.Context, r *Request, in WaitQuery) error {
 	if !in.MinSequence.Set {
 		return nil
 	}
-	waiting, cancel := context.WithTimeout(ctx, in.Wait())
-	defer cancel()
-	for {
-		before, err := r.Log.Head(ctx)
-		if err != nil {
-			return err
+	return Waiting(ctx, r, in.Wait(), func(waiting context.Context) error {
+		for {
+			before, err := r.Log.Head(ctx)
+			if err != nil {
+				return err
+			}
+			head, err := Head(ctx, r, r.Tenant)
+			if err != nil || head >= domain.Sequence(in.MinSequence.Value) {
+				return err
+			}
+			if waiting.Err() != nil {
+				return projections.ErrBehind
+			}
+			r.Log.Await(waiting, before)
+			Pause(waiting)
 		}
-		head, err := Head(ctx, r, r.Tenant)
-		if err != nil || head >= domain.Sequence(in.MinSequence.Value) {
-			return err
-		}
-		if waiting.Err() != nil {
-			return projections.ErrBehind
-		}
-		r.Log.Await(waiting, before)
-		Pause(waiting)
-	}
+	})
 }
 
 // Pause waits a moment between two looks at a log that grows all the time, or until ctx ends.
@@ -237,6 +249,26 @@ func Entry(ctx context.Context, r *Request, at domain.Sequence) (*domain.Entry, 
 		return nil, domain.ErrNotFound
 	}
 	return &entries[0], nil
+}
+
+// HeldEntry is Entry for an answer with one entry, whose size counts while the request is under way.
+func HeldEntry(ctx context.Context, r *Request, at domain.Sequence) (*domain.Entry, error) {
+	if !r.Hold.Grow(PageStart) {
+		return nil, Full()
+	}
+	e, err := Entry(ctx, r, at)
+	// What is opened is written once more.
+	if fact, ok := factOf(e).(*domain.EventAppended); ok && 2*len(fact.Data) > PageStart && !r.Hold.Grow(2*len(fact.Data)-PageStart) {
+		return nil, Full()
+	}
+	return e, err
+}
+
+func factOf(e *domain.Entry) domain.Fact {
+	if e == nil {
+		return nil
+	}
+	return e.Fact
 }
 
 // eachPage is how many rows EachRow reads at once.

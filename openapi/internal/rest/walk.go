@@ -1,8 +1,8 @@
 package rest
 
 import (
+	"crypto/hmac"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
@@ -28,8 +28,8 @@ type Walk struct {
 	cursor  *cursor // the one given; nil on the first page
 }
 
-// cursor is the place where a page ended. Its bytes are a checksum, the pinned sequence, and the last item's place in
-// the list.
+// cursor is the place where a page ended. Its bytes are a MAC, the pinned sequence, and the last item's place in the
+// list.
 type cursor struct {
 	pinned domain.Sequence // what the whole walk reflects
 	after  []byte
@@ -37,7 +37,7 @@ type cursor struct {
 
 // Sizes in a cursor's bytes.
 const (
-	cursorSum  = 8
+	cursorSum  = 16
 	cursorHead = cursorSum + 8
 )
 
@@ -48,7 +48,7 @@ const (
 )
 
 // NewWalk reads the cursor of a request. filters are everything that chooses or orders the list's items: a cursor is
-// refused with other filters than it was made with. That is all the checksum is for: a cursor is no secret and grants
+// refused with other filters than it was made with, as is one that the instance didn't make. It is no secret and grants
 // nothing.
 func NewWalk(r *Request, in ListQuery, filters ...any) (*Walk, error) {
 	w := &Walk{
@@ -59,10 +59,8 @@ func NewWalk(r *Request, in ListQuery, filters ...any) (*Walk, error) {
 		return w, nil
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(in.Cursor)
-	if err != nil || len(raw) < cursorHead || subtle.ConstantTimeCompare(raw[:cursorSum], w.sum(raw[cursorSum:])) != 1 {
-		return nil, Refuse(http.StatusBadRequest, "invalid_cursor",
-			"The cursor isn't one of this list with these filters.",
-			Fault{"query.cursor", "is the next of an earlier page, with the same filters and order"})
+	if err != nil || len(raw) < cursorHead || !hmac.Equal(raw[:cursorSum], w.sum(raw[cursorSum:])) {
+		return nil, invalidCursor()
 	}
 	w.cursor = &cursor{
 		pinned: domain.Sequence(binary.BigEndian.Uint64(raw[cursorSum:])), after: raw[cursorHead:],
@@ -70,9 +68,14 @@ func NewWalk(r *Request, in ListQuery, filters ...any) (*Walk, error) {
 	return w, nil
 }
 
-// sum is a cursor's checksum.
+func invalidCursor() *Problem {
+	return Refuse(http.StatusBadRequest, "invalid_cursor", "The cursor isn't one of this list with these filters.",
+		Fault{"query.cursor", "is the next of an earlier page, with the same filters and order"})
+}
+
+// sum is a cursor's MAC.
 func (w *Walk) sum(rest []byte) []byte {
-	h := sha256.New()
+	h := hmac.New(sha256.New, w.request.CursorKey)
 	_, _ = fmt.Fprintf(h, "%s\x00%s", w.filters, rest) // hash.Hash never returns an error
 	return h.Sum(nil)[:cursorSum]
 }
@@ -88,12 +91,16 @@ func (w *Walk) Pinned() *domain.Sequence {
 	return &w.cursor.pinned
 }
 
-// Reflected is the sequence that the walk reflects: head on the first page.
-func (w *Walk) Reflected(head domain.Sequence) domain.Sequence {
-	if w.cursor == nil {
-		return head
+// Reflected is the sequence that the walk reflects: head on the first page. A cursor of a later state of the log than it
+// has, as one has that was put back, is refused.
+func (w *Walk) Reflected(head domain.Sequence) (domain.Sequence, error) {
+	switch {
+	case w.cursor == nil:
+		return head, nil
+	case w.cursor.pinned > head:
+		return 0, invalidCursor()
 	}
-	return w.cursor.pinned
+	return w.cursor.pinned, nil
 }
 
 // After is the place of the last item before this page; false on the first page.

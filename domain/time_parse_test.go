@@ -1,4 +1,4 @@
-package ingest
+package domain_test
 
 import (
 	"testing"
@@ -7,8 +7,8 @@ import (
 	"github.com/hooktrail/hooktrail/domain"
 )
 
-// TestParseInstant: times are those of RFC 3339, as the format date-time has them.
-func TestParseInstant(t *testing.T) {
+// TestParseTime: times are those of RFC 3339, as the format date-time has them.
+func TestParseTime(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"2026-07-01t12:00:00.5z":        "2026-07-01T12:00:00.5Z",
@@ -33,7 +33,7 @@ func TestParseInstant(t *testing.T) {
 		"1998-12-30T23:59:60Z":          "",
 		"\u0662026-07-01T12:00:00Z":     "",
 	} {
-		got, err := parseInstant("time", text)
+		got, err := domain.ParseTime("time", text)
 		if (err == nil) != (want != "") {
 			t.Errorf("%s: %v, want %q", text, err, want)
 		} else if err == nil && !got.Equal(mustTime(t, want)) {
