@@ -68,7 +68,7 @@ func getExportContent(ctx context.Context, c *call, in *getExportContentIn) (*hu
 		}
 	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
-		defer content.Close() //nolint:errcheck // it was only read
+		defer content.Close()
 		r, w := humago.Unwrap(hc)
 		header := w.Header()
 		header.Set("Content-Type", exportType(&x.Order.Query))

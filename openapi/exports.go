@@ -146,7 +146,8 @@ func (in *exportIn) query() (domain.ExportQuery, error) {
 		field, text string
 		to          *domain.UUID
 	}{
-		{"endpoint_id", f.EndpointID, &q.Endpoint}, {"subscription_id", f.SubscriptionID, &q.Subscription},
+		{"endpoint_id", f.EndpointID, &q.Endpoint},
+		{"subscription_id", f.SubscriptionID, &q.Subscription},
 		{"actor", f.Actor, &q.Actor},
 	} {
 		if id.text == "" {

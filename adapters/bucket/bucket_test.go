@@ -122,7 +122,10 @@ func TestOpen_Refused(t *testing.T) {
 	t.Parallel()
 	endpoint := storage(t)
 	for _, c := range [][2]string{
-		{endpoint, "s3://elsewhere/x"}, {endpoint, "https://evidence/x"}, {endpoint, "evidence"}, {"ftp://s3.example", "s3://evidence"},
+		{endpoint, "s3://elsewhere/x"},
+		{endpoint, "https://evidence/x"},
+		{endpoint, "evidence"},
+		{"ftp://s3.example", "s3://evidence"},
 		{endpoint + "/path", "s3://evidence"},
 	} {
 		if b, err := open(t, c[0], c[1]); err == nil {

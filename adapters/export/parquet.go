@@ -20,14 +20,14 @@ const (
 // parquetWriter writes Apache Parquet. What is in which row group is written last, so a file can't be gone on with.
 type parquetWriter struct {
 	table  *table
-	writer *parquet.Writer
+	writer *parquet.GenericWriter[any]
 	row    parquet.Row
 	rows   int // of the row group
 	bytes  int
 }
 
 func newParquetWriter(to *file, t *table) *parquetWriter {
-	w := parquet.NewWriter(to, parquetSchema(t.columns), &parquet.WriterConfig{
+	w := parquet.NewGenericWriter[any](to, parquetSchema(t.columns), &parquet.WriterConfig{
 		// The library's own version would change files whenever it is updated.
 		CreatedBy: "Hooktrail", Compression: &zstd.Codec{Level: zstd.SpeedDefault}, DataPageStatistics: true,
 		ColumnPageBuffers: parquet.NewBufferPool(), PageBufferSize: 256 << 10, WriteBufferSize: 64 << 10,
