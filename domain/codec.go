@@ -271,6 +271,15 @@ func (f *DamageAccepted) parts() []partField  { return append(detail(&f.Damage),
 func (f *ReconciliationCreated) parts() []partField  { return detail(&f.Request) }
 func (f *ReconciliationFinished) parts() []partField { return detail(&f.Result) }
 
+func (f *ExportCreated) parts() []partField { return decision(&f.Order) }
+func (f *ExportFinished) parts() []partField {
+	return []partField{{name: PartOutcome, value: &f.Result}}
+}
+func (f *ExportFailed) parts() []partField     { return []partField{{name: PartOutcome, value: f}} }
+func (f *ExportCancelled) parts() []partField  { return decision(f) }
+func (f *ExportDownloaded) parts() []partField { return detail(f) }
+func (f *ExportExpired) parts() []partField    { return decision(f) }
+
 func (p *Person) part() partField {
 	return partField{name: PartNames, value: p, absent: p.isZero}
 }

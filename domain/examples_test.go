@@ -246,6 +246,15 @@ func examples() map[domain.Kind]domain.Fact {
 			Loss:   domain.Loss{Known: 41, KnownLeaf: strings.Repeat("ab", 32), Head: 17, HeadLeaf: strings.Repeat("cd", 32)},
 			Person: domain.Person{Name: "alice"},
 		},
+		exampleExport(),
+		&domain.ExportFinished{Result: domain.ExportResult{
+			Files:     []domain.ExportFile{{Name: "deliveries.ndjson", Bytes: 1234, Rows: 12, SHA256: strings.Repeat("ab", 32)}},
+			ExpiresAt: noon, Erased: 3, Damaged: 1, Erasures: []domain.Sequence{7, 9},
+		}},
+		&domain.ExportFailed{Code: domain.ExportQuotaExceeded, Text: "the tenant's exports are full"},
+		&domain.ExportCancelled{Why: domain.ExportEndAsked},
+		&domain.ExportDownloaded{File: "deliveries.ndjson", Range: "bytes=0-99"},
+		&domain.ExportExpired{Why: domain.ExportEndTime},
 		&domain.FollowerStopped{Follower: "views", Position: 17, Problem: "unknown kind"},
 	}
 	byKind := make(map[domain.Kind]domain.Fact, len(facts))
@@ -253,4 +262,17 @@ func examples() map[domain.Kind]domain.Fact {
 		byKind[f.Kind()] = f
 	}
 	return byKind
+}
+
+func exampleExport() *domain.ExportCreated {
+	from, to := domain.Sequence(3), domain.Sequence(400)
+	return &domain.ExportCreated{Order: domain.ExportOrder{
+		Query: domain.ExportQuery{
+			What: domain.ExportDeliveries, Format: domain.FormatNDJSON, Compression: domain.CompressionZstd,
+			Columns: []string{"delivery_id", "status"}, From: &from, To: &to, Since: noon, Until: noon,
+			Types: []domain.Pattern{"offer.*"}, Endpoint: id(1), Subscription: id(2), Status: domain.DeliveryDead,
+			Kind: "endpoint.*", Stream: "endpoint/" + id(1).String(), Actor: id(3),
+		},
+		Sequence: 412, Keep: domain.Duration(7 * 24 * time.Hour),
+	}}
 }

@@ -433,3 +433,9 @@ func (*LossAccepted) Kind() Kind              { return KindLossAccepted }
 func (*DamageAccepted) Kind() Kind            { return KindDamageAccepted }
 func (*ReconciliationCreated) Kind() Kind     { return KindReconciliationCreated }
 func (*ReconciliationFinished) Kind() Kind    { return KindReconciliationFinished }
+func (*ExportCreated) Kind() Kind             { return KindExportCreated }
+func (*ExportFinished) Kind() Kind            { return KindExportFinished }
+func (*ExportFailed) Kind() Kind              { return KindExportFailed }
+func (*ExportCancelled) Kind() Kind           { return KindExportCancelled }
+func (*ExportDownloaded) Kind() Kind          { return KindExportDownloaded }
+func (*ExportExpired) Kind() Kind             { return KindExportExpired }

@@ -66,6 +66,12 @@ const (
 
 	KindReconciliationCreated  Kind = "reconciliation.created"
 	KindReconciliationFinished Kind = "reconciliation.finished"
+	KindExportCreated          Kind = "export.created"
+	KindExportFinished         Kind = "export.finished"
+	KindExportFailed           Kind = "export.failed"
+	KindExportCancelled        Kind = "export.cancelled"
+	KindExportDownloaded       Kind = "export.downloaded"
+	KindExportExpired          Kind = "export.expired"
 )
 
 // form is how one kind is kept: its versions and the type they are decoded into. Every kind has one; a test holds the table
@@ -130,6 +136,12 @@ var forms = map[Kind]form{
 	KindDamageAccepted:            {formats: []int{1}, empty: func() Fact { return new(DamageAccepted) }},
 	KindReconciliationCreated:     {formats: []int{2}, empty: func() Fact { return new(ReconciliationCreated) }},
 	KindReconciliationFinished:    {formats: []int{2}, empty: func() Fact { return new(ReconciliationFinished) }},
+	KindExportCreated:             {formats: []int{2}, empty: func() Fact { return new(ExportCreated) }},
+	KindExportFinished:            {formats: []int{2}, empty: func() Fact { return new(ExportFinished) }},
+	KindExportFailed:              {formats: []int{2}, empty: func() Fact { return new(ExportFailed) }},
+	KindExportCancelled:           {formats: []int{2}, empty: func() Fact { return new(ExportCancelled) }},
+	KindExportDownloaded:          {formats: []int{2}, empty: func() Fact { return new(ExportDownloaded) }},
+	KindExportExpired:             {formats: []int{2}, empty: func() Fact { return new(ExportExpired) }},
 }
 
 // Version is the version in which this program writes facts of the kind, 0 for a kind it doesn't know.
@@ -145,9 +157,13 @@ func (k Kind) Format() int {
 }
 
 // AfterDeletion reports whether a deleted tenant's log still takes facts of the kind: those that end deliveries, so that no
-// attempt stays without its end. Of anything else a log says ErrUnknownTenant.
+// attempt stays without its end, and exports, so that no file stays. Of anything else a log says ErrUnknownTenant.
 func (k Kind) AfterDeletion() bool {
-	return k == KindAttemptFinished || k == KindDeliveryCancelled
+	switch k {
+	case KindAttemptFinished, KindDeliveryCancelled, KindExportFinished, KindExportFailed, KindExportCancelled, KindExportExpired:
+		return true
+	}
+	return false
 }
 
 // Critical reports whether a program that doesn't know the kind must not pass over its entries. The leaf says it.

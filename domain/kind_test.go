@@ -150,7 +150,11 @@ func TestKind_AfterDeletion(t *testing.T) {
 		}
 	}
 	slices.Sort(still)
-	if want := []domain.Kind{domain.KindAttemptFinished, domain.KindDeliveryCancelled}; !slices.Equal(still, want) {
+	want := []domain.Kind{
+		domain.KindAttemptFinished, domain.KindDeliveryCancelled,
+		domain.KindExportCancelled, domain.KindExportExpired, domain.KindExportFailed, domain.KindExportFinished,
+	}
+	if !slices.Equal(still, want) {
 		t.Errorf("a deleted tenant's log takes %v, want %v", still, want)
 	}
 }

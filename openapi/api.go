@@ -110,6 +110,12 @@ func register(a *api) {
 	add(a, "get-log-entry", "GET "+tenant+"/log/{sequence}", "Get an entry of the log", roles(admin, auditor), getLogEntry, rest.Answers[entryOut], rest.AlsoInstance)
 	add(a, "tail-log", "GET "+tenant+"/log/tail", "Follow the log", roles(admin, auditor), tailLog, rest.AnswersIn("text/event-stream", rest.TextSchema), rest.AlsoInstance)
 
+	add(a, "create-export", "POST "+tenant+"/exports", "Export a tenant's history", roles(admin, auditor), createExport, accepted)
+	add(a, "list-exports", "GET "+tenant+"/exports", "List exports", roles(admin, auditor), listExports)
+	add(a, "get-export", "GET "+tenant+"/exports/{id}", "Get an export's manifest", roles(admin, auditor), getExport)
+	add(a, "delete-export", "DELETE "+tenant+"/exports/{id}", "Cancel an export or delete its file", roles(admin, auditor), deleteExport)
+	add(a, "get-export-content", "GET "+tenant+"/exports/{id}/content", "Download an export", roles(admin, auditor), getExportContent, exportContent)
+
 	add(a, "get-livez", "GET /livez", "Say whether the process lives", nil, livez)
 	add(a, "get-readyz", "GET /readyz", "Say whether this node can append and serve", nil, readyz)
 	add(a, "get-metrics", "GET /metrics", "Get metrics for Prometheus", roles(domain.RoleMonitor), metrics, rest.AnswersIn("text/plain", rest.TextSchema))

@@ -35,6 +35,7 @@ past moment; ` + "`Hooktrail-Sequence`" + ` says which sequence an answer reflec
 		{Name: "Reconciliations", Description: "What was sent in a period, against what became of it and what receivers have."},
 		{Name: "State", Description: "A tenant as of any moment, and what changed since."},
 		{Name: "Log", Description: "The audit query."},
+		{Name: "Exports", Description: "Files of a tenant's history, to take away. /docs/exports.md describes them."},
 		{Name: "Health", Description: "For orchestrators and monitoring."},
 	}
 }
@@ -43,7 +44,7 @@ past moment; ` + "`Hooktrail-Sequence`" + ` says which sequence an answer reflec
 func tagOf(path string) string {
 	for _, tag := range []string{
 		"profiles", "keys", "events", "endpoints", "registrations", "subscriptions",
-		"deliveries", "reconciliations", "state", "log",
+		"deliveries", "reconciliations", "state", "log", "exports",
 	} {
 		if strings.Contains(path+"/", "/"+tag+"/") {
 			return strings.ToUpper(tag[:1]) + tag[1:]
@@ -113,6 +114,17 @@ func descriptions() map[string]string {
 			"can't be part of a path even so, such as / or (behind some proxies) .., is found with ?id= of the " +
 			"list. Where a producer called an event by another one's internal id, this finds the producer's; " +
 			"get-event-by-sequence finds either.",
+		"create-export": "Has a file written of the log as it is now: deliveries with their attempts, events, changes of " +
+			"configuration, or entries. The answer says where its manifest is. With dry_run, it is counted what the file " +
+			"would have. Files are written one after the other for a tenant, and never so fast that others' appends suffer. " +
+			"/docs/exports.md describes formats and columns.",
+		"list-exports": "In order of creation, as they are now.",
+		"get-export": "What was asked for, by whom and why; how far it is; and what came of it: files with their " +
+			"hashes, counts, and what was erased before it was written.",
+		"delete-export": "An export that isn't finished is cancelled; of one that is, the file is deleted. The manifest " +
+			"stays.",
+		"get-export-content": "The file, or a part of it. Every request is an entry of the tenant's log, which is " +
+			"appended before the first byte leaves.",
 		"get-event-by-sequence": "The event with its data, byte for byte.",
 		"get-event-routing": "Where the event went and which matching subscriptions were skipped, as it was " +
 			"decided then; with as_of, as far as it was routed at that moment.",

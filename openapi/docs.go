@@ -16,6 +16,14 @@ var docsFiles embed.FS
 const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; " +
 	"form-action 'none'; frame-ancestors 'none'"
 
+// docsType is the media type of a file; systems know Markdown's by different names, or not at all.
+func docsType(name string) string {
+	if path.Ext(name) == ".md" {
+		return "text/markdown; charset=utf-8"
+	}
+	return mime.TypeByExtension(path.Ext(name))
+}
+
 // serveDocs serves the page that shows the document.
 func serveDocs(mux *http.ServeMux) error {
 	files, err := fs.Glob(docsFiles, "docs/*")
@@ -32,7 +40,7 @@ func serveDocs(mux *http.ServeMux) error {
 			at = "/docs"
 		}
 		mux.HandleFunc("GET "+at, func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", mime.TypeByExtension(path.Ext(name)))
+			w.Header().Set("Content-Type", docsType(name))
 			w.Header().Set("Content-Security-Policy", docsPolicy)
 			w.Header().Set("X-Content-Type-Options", "nosniff")
 			w.Header().Set("Referrer-Policy", "no-referrer")

@@ -85,6 +85,7 @@ func newFixture(t testing.TB) *fixture {
 	}
 	f.server.Reconciler = reconciler
 	following.Go(func() { _ = reconciler.Run(ctx) })
+	f.server.Exports = newExports(f, f.server.Node)
 	f.useServer()
 	f.begin()
 	return f

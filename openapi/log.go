@@ -2,7 +2,6 @@ package openapi
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 
 	"github.com/hooktrail/hooktrail/domain"
@@ -57,59 +56,11 @@ func showEntry(b []byte, e *domain.Entry) ([]byte, error) {
 	if e.Fact == nil {
 		return rest.Splice(b, out)
 	}
-	data, err := showContent(e.Fact, e.Erased)
+	data, err := domain.AppendContent(nil, e.Fact, e.Erased)
 	if err != nil {
 		return nil, err
 	}
 	return rest.Splice(b, out, domain.Member{Name: "data", Raw: data})
-}
-
-// showContent writes a fact's parts as an object. Event data stays as it was sent; a captured answer isn't text:
-// base64. Hashes of keys are left out: an imported key may be weak enough to be found by its hash. Of an erased entry
-// only the tenant's parts are left.
-func showContent(fact domain.Fact, erased bool) ([]byte, error) {
-	parts, err := domain.EncodeFact(fact)
-	if err != nil {
-		return nil, err
-	}
-	b := []byte{'{'}
-	for _, p := range parts {
-		if erased && p.Personal() {
-			continue
-		}
-		if len(b) > 1 {
-			b = append(b, ',')
-		}
-		b = append(rest.AppendText(b, p.Name), ':')
-		switch {
-		case p.Name == domain.PartAnswer || p.Name == domain.PartReply:
-			b = append(base64.StdEncoding.AppendEncode(append(b, '"'), p.Bytes), '"')
-		case fact.Kind() == domain.KindKeyCreated || fact.Kind() == domain.KindKeyRevoked ||
-			fact.Kind() == domain.KindRegistrationUsed:
-			b = appendWithout(b, p.Bytes, "hash")
-		default:
-			b = append(b, p.Bytes...)
-		}
-	}
-	return append(b, '}'), nil
-}
-
-// appendWithout writes an object without one of its members.
-func appendWithout(b, object []byte, name string) []byte {
-	b = append(b, '{')
-	first := true
-	members, _ := domain.SplitObject(object) // the log wrote it
-	for _, m := range members {
-		if m.Name == name {
-			continue
-		}
-		if !first {
-			b = append(b, ',')
-		}
-		first = false
-		b = append(append(rest.AppendText(b, m.Name), ':'), m.Raw...)
-	}
-	return append(b, '}')
 }
 
 // LogFilter is what chooses entries.

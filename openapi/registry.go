@@ -22,6 +22,7 @@ func registerAll(s *Server, mux *http.ServeMux) (*huma.OpenAPI, error) {
 	a.huma.UseMiddleware(gate.Handle)
 	register(a)
 	doc := a.huma.OpenAPI()
+	rowSchemas(doc)
 	rest.Finish(doc, isSent)
 	return doc, describeWebhooks(doc, s.Webhooks)
 }

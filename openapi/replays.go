@@ -36,11 +36,6 @@ type replayOut struct {
 	UpdatedSequence int64               `json:"updated_sequence,omitempty" doc:"The entry that changed it last." example:"12"`
 }
 
-type progressOut struct {
-	Done  int64 `json:"done" doc:"Entries of the log that it has come past." example:"120000"`
-	Total int64 `json:"total" doc:"Entries of its range." example:"480000"`
-}
-
 type replayCounts struct {
 	Examined int          `json:"examined" doc:"What the filter chose: sent and refused ones." example:"1204"`
 	Sent     int          `json:"sent" doc:"Deliveries set off." example:"1200"`

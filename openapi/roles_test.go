@@ -149,6 +149,7 @@ func oneOfEach(f *fixture, tenant string) things {
 	for _, kind := range []string{"redrives", "replays"} {
 		made.id[kind] = f.post(f.operator, path+"/"+kind, `{"reason":"x"}`).want(http.StatusAccepted).text("id")
 	}
+	made.id["exports"] = f.post(f.operator, path+"/exports", `{"what":"log","format":"csv"}`).want(http.StatusAccepted).text("id")
 	event := f.event(tenant, "of-"+tenant)
 	delivery := f.deliver(event, made.id["endpoints"])
 	f.attempt(event, made.id["endpoints"], delivery, 1, domain.DeliveryDead)
@@ -172,7 +173,9 @@ func TestRoles_Foreign(t *testing.T) {
 	for n := range 20 { // so that acme's sequences lie beyond the end of the other log
 		f.event("acme", fmt.Sprint(n))
 	}
+	f.writeExports()
 	acme := oneOfEach(f, "acme")
+	f.exported("/v1/tenants/acme/exports/" + acme.id["exports"])
 	f.settle()
 	before := f.head()
 	for _, op := range operations(t, f) {
@@ -185,6 +188,9 @@ func TestRoles_Foreign(t *testing.T) {
 		body := map[bool]string{true: `{}`}[op.Body != ""]
 		if op.ID == "resend-event" { // which can't do without
 			body = `{"endpoint_id":"` + acme.id["endpoints"] + `","reason":"x"}`
+		}
+		if op.ID == "get-export-content" { // which is logged
+			before = f.head()
 		}
 		for _, role := range op.Roles {
 			got := f.do(keys[role], op.Method, acme.target(op, "other"), body, "Content-Type", op.Body)

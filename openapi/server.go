@@ -33,6 +33,7 @@ type Server struct {
 	Reconciler   Reconciler
 	Replays      Replays
 	Readiness    Readiness
+	Exports      Exports
 
 	CursorKey []byte      // authenticates cursors of lists, the same in every process; nil: one of this process alone
 	Node      domain.UUID // this process in the log
@@ -175,10 +176,11 @@ type Readiness interface {
 
 // Limits bound requests. A zero member has the default.
 type Limits struct {
-	DataBytes   int // of one event; 256 KiB
-	BodyBytes   int // of a request; 8 MiB
-	BatchEvents int // 1,000
-	HeldBytes   int // of all requests under way together; no tenant has more than half of it; 256 MiB
+	DataBytes   int           // of one event; 256 KiB
+	BodyBytes   int           // of a request; 8 MiB
+	BatchEvents int           // 1,000
+	ExportKeep  time.Duration // of an export's file, unless somebody chooses; domain.DefaultExportKeep
+	HeldBytes   int           // of all requests under way together; no tenant has more than half of it; 256 MiB
 }
 
 func (l Limits) withDefaults() Limits {
@@ -190,6 +192,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.BatchEvents == 0 {
 		l.BatchEvents = domain.MaxBatchEvents
+	}
+	if l.ExportKeep == 0 {
+		l.ExportKeep = domain.DefaultExportKeep
 	}
 	if l.HeldBytes == 0 {
 		l.HeldBytes = 256 << 20

@@ -60,6 +60,9 @@ func apply(s Store, e domain.Entry) error {
 		return nil // what the instance says of itself makes no row
 	case *domain.ReconciliationCreated, *domain.ReconciliationFinished:
 		return nil // who asks for one reads its stream
+	case *domain.ExportCreated, *domain.ExportFinished, *domain.ExportFailed, *domain.ExportCancelled,
+		*domain.ExportDownloaded, *domain.ExportExpired:
+		return applyExport(s, &e)
 	default:
 		return applyConfig(s, e)
 	}
@@ -177,6 +180,8 @@ func applyErased(s Store, e domain.Entry) error {
 		return putSubscription(s, e, domain.SubscriptionConfig{}, true)
 	case domain.StreamEventType:
 		return putEventType(s, e, domain.EventTypeConfig{}, true)
+	case domain.StreamExport:
+		return applyExport(s, &e)
 	}
 	return nil // the instance's own facts make no row
 }
@@ -194,6 +199,8 @@ func applyDamaged(s Store, e domain.Entry) error {
 		return foldDelivery(s, &e)
 	case domain.StreamReplay:
 		return s.FoldReplay(&e)
+	case domain.StreamExport:
+		return applyExport(s, &e)
 	case domain.StreamTenant, domain.StreamKey, domain.StreamEndpoint, domain.StreamSubscription, domain.StreamEventType,
 		domain.StreamProfile:
 		return fmt.Errorf("the content is damaged: hooktrail verify says more")

@@ -106,6 +106,14 @@ func oneOfEach() []domain.Entry {
 		{domain.StreamKey, 12, &domain.KeyCreated{Key: domain.KeyConfig{KeyRights: domain.KeyRights{ID: id(12)}}}},
 		{domain.StreamKey, 12, &domain.RegistrationUsed{Key: domain.KeyConfig{KeyRights: domain.KeyRights{ID: id(12)}}}},
 		{domain.StreamProfile, 13, &domain.ProfileAdded{Profile: domain.ProfileName{Name: "p"}}},
+		{domain.StreamExport, 15, &domain.ExportCreated{}},
+		{domain.StreamExport, 15, &domain.ExportFinished{}},
+		{domain.StreamExport, 15, &domain.ExportDownloaded{}},
+		{domain.StreamExport, 15, &domain.ExportExpired{}},
+		{domain.StreamExport, 16, &domain.ExportCreated{}},
+		{domain.StreamExport, 16, &domain.ExportFailed{}},
+		{domain.StreamExport, 17, &domain.ExportCreated{}},
+		{domain.StreamExport, 17, &domain.ExportCancelled{}},
 		{domain.StreamTenant, 1, &domain.TenantDeleted{Tenant: tenant}},
 	}
 	versions := make(map[domain.Stream]int)

@@ -47,7 +47,7 @@ func ReadAttempts(delivery domain.UUID, entries []domain.Entry) []Attempt {
 		e := &entries[i]
 		for _, d := range Routed(e) {
 			if d.ID == delivery {
-				attempts = AttemptsOf(&d, firstOf(delivery, e))
+				attempts = AttemptsIn(&d, e)
 			}
 		}
 		if e.Stream.Kind == domain.StreamDelivery {
@@ -56,6 +56,9 @@ func ReadAttempts(delivery domain.UUID, entries []domain.Entry) []Attempt {
 	}
 	return attempts.Rows
 }
+
+// AttemptsIn begins the fold with the entry that made a delivery.
+func AttemptsIn(d *Delivery, made *domain.Entry) Attempts { return AttemptsOf(d, firstOf(d.ID, made)) }
 
 // firstOf is the intent of a delivery's first attempt in the entry that made it, nil for none.
 func firstOf(delivery domain.UUID, made *domain.Entry) *domain.AttemptStarted {

@@ -11,6 +11,9 @@ func (noDeliveries) PutEvent(Event) error { return nil }
 // PutSkips implements Store.
 func (noDeliveries) PutSkips(Skips) error { return nil }
 
+// PutExport implements Store.
+func (noDeliveries) PutExport(Export) error { return nil }
+
 // PutDelivery implements Store.
 func (noDeliveries) PutDelivery(Delivery, *domain.AttemptStarted) error { return nil }
 

@@ -104,6 +104,9 @@ type Reader interface {
 	// is chosen comes with all that it passed over.
 	Skips(ctx context.Context, filter SkipFilter, page Page) ([]Skips, error)
 
+	// Exports lists exports as they are now.
+	Exports(ctx context.Context, page Page) ([]Export, error)
+
 	Delivery(ctx context.Context, id domain.UUID, as AsOf) (Delivery, error)
 	Deliveries(ctx context.Context, filter DeliveryFilter, page Page, as AsOf) ([]Delivery, error)
 	// EventsAmong chooses events by their sequences, and by type and subject where those aren't empty; ordered.

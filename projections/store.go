@@ -20,6 +20,8 @@ type Store interface {
 	PutEvent(Event) error
 	// PutSkips adds what an entry of a routing skipped; at most one for an entry.
 	PutSkips(Skips) error
+	// PutExport adds an export, or changes one that was put before: then Created is zero, and the Store carries it over.
+	PutExport(Export) error
 
 	// PutDelivery adds a delivery, as the entry that routes it makes it. first is the intent of the attempt that the same
 	// entry starts; nil: it starts none.

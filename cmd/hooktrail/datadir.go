@@ -61,7 +61,9 @@ func narrowDataDir(dir string, most fs.FileMode, log *slog.Logger) error {
 	if err != nil {
 		return fmt.Errorf("look into the data directory: %w", err)
 	}
-	known := func(e fs.DirEntry) bool { return e.Name() == postgresDir || slices.Contains(privateFiles(), e.Name()) }
+	known := func(e fs.DirEntry) bool {
+		return e.Name() == postgresDir || e.Name() == exportsDir || slices.Contains(privateFiles(), e.Name())
+	}
 	made := len(entries) == 0 || slices.ContainsFunc(entries, known)
 	ours, err := isOurs(dir)
 	switch {

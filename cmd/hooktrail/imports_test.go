@@ -77,6 +77,12 @@ var layers = []layer{
 		"who seals a content doesn't ask where it is kept",
 	},
 	{"adapters/postgres", []string{"domain"}, "what the rooms below share must not depend on any of them"},
+	{"adapters/bucket", nil, "where files are kept knows nothing of what is in them"},
+	{
+		"adapters/export",
+		[]string{"projections", "domain"},
+		"an export is one more fold of the log; log, views and files are ports",
+	},
 	{
 		"adapters/reconcile",
 		[]string{"projections", "domain"},
@@ -116,6 +122,8 @@ var confined = []struct {
 		[]string{"adapters/postgres", "migrations", "cmd"},
 		"Watermill carries the log; the log's meaning must not depend on it",
 	},
+	{"github.com/minio/minio-go", []string{"adapters/bucket"}, "one place speaks with object storage"},
+	{"github.com/parquet-go/parquet-go", []string{"adapters/export"}, "one package writes Parquet"},
 	{"github.com/danielgtaylor/huma", []string{"openapi", "cmd"}, "the HTTP framework can be replaced in one package"},
 }
 

@@ -29,6 +29,7 @@ type cli struct {
 	Listen  listenCommand  `cmd:"" help:"Receive webhooks, check their signatures and print them."`
 	Keys    keysCommand    `cmd:"" help:"Make, list and revoke API keys through a running server."`
 	Tail    tailCommand    `cmd:"" help:"Print a tenant's log as it grows."`
+	Export  exportCommand  `cmd:"" help:"Write a file of a tenant's history, through a running server."`
 	Bench   benchCommand   `cmd:"" help:"Measure appends, deliveries and latency on this machine."`
 	Verify  verifyCommand  `cmd:"" help:"Recompute the log from its leaves and say whether anything was changed."`
 	Rebuild rebuildCommand `cmd:"" help:"Make the views anew from the log."`

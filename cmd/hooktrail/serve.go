@@ -20,6 +20,7 @@ import (
 
 	"github.com/hooktrail/hooktrail/adapters/courier"
 	"github.com/hooktrail/hooktrail/adapters/dispatch"
+	"github.com/hooktrail/hooktrail/adapters/export"
 	"github.com/hooktrail/hooktrail/adapters/filter"
 	"github.com/hooktrail/hooktrail/adapters/postgres"
 	"github.com/hooktrail/hooktrail/adapters/postgres/eventlog"
@@ -40,6 +41,7 @@ type serveCommand struct {
 	Formats profileFlags `embed:""`
 	Log     logFlags     `embed:""`
 	Debug   debugFlags   `embed:""`
+	Exports exportFlags  `embed:""`
 
 	Listen       string `name:"listen" env:"HOOKTRAIL_LISTEN" default:"127.0.0.1:8080" help:"Address of the API."`
 	AdminKey     string `name:"admin-key" env:"HOOKTRAIL_ADMIN_KEY" help:"The first operator key, 32 or more visible characters; give it as the variable. Unset at the first start: one is made and kept in operator.key in the data directory; a terminal is shown it, once."`
@@ -99,6 +101,9 @@ func (c serveCommand) validate() (egress, error) {
 	if err := c.Debug.validate(); err != nil {
 		return egress{}, err
 	}
+	if err := c.Exports.validate(); err != nil {
+		return egress{}, err
+	}
 	if c.MaxDataBytes < 1024 || c.MaxDataBytes > 4<<20 {
 		return egress{}, usagef("HOOKTRAIL_MAX_DATA_BYTES lies between 1024 and 4194304")
 	}
@@ -135,6 +140,7 @@ type server struct {
 	views     *views.Views
 	directory *projections.Directory
 	courier   *courier.Courier
+	exports   *export.Runner
 	profiles  *courier.Profiles
 
 	profileFiles []profileFile
@@ -229,6 +235,7 @@ func (s *server) work(ctx context.Context, base *errgroup.Group, baseCtx context
 	work.Go(func() error { return s.replays().Run(ctx) })
 	work.Go(func() error { return s.serveHTTP(ctx, dispatcher, reconciler) })
 	work.Go(func() error { return s.Debug.serve(ctx) })
+	work.Go(func() error { return s.exports.Run(ctx) })
 	work.Go(func() error { return sweeper{s.views.SweepSecrets, s.log}.run(ctx) })
 	return nil
 }
@@ -303,7 +310,10 @@ func (s *server) wire(ctx context.Context) (err error) {
 		Sender: sender, Profiles: s.profiles, Secrets: s.vault, UserAgent: userAgent,
 		Origin: webhookOrigin(s.Origin),
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return s.openExports(ctx)
 }
 
 // directoryIsCurrent returns when the directory knows all that was committed before the call.
@@ -346,9 +356,11 @@ func (s *server) serveHTTP(
 		},
 		Previewer: dispatch.Previewer{Filter: s.filters.Lazy}, Courier: s.courier,
 		Replays: replay.Previewer{Log: s.entries, State: s.views}, Reconciler: reconciler,
-		Guides: guide.Guides{Known: s.profiles.All}, Readiness: &readiness{check: s.entries.Ready},
+		Guides: guide.Guides{Known: s.profiles.All}, Readiness: &readiness{check: s.entries.Ready}, Exports: s.exports,
 		CursorKey: s.entries.CursorKey(), Node: s.node.id, Webhooks: webhooks, Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
-		Logger: s.log, Version: version, Limits: openapi.Limits{DataBytes: s.MaxDataBytes, HeldBytes: heldBytes()},
+		Logger: s.log, Version: version, Limits: openapi.Limits{
+			DataBytes: s.MaxDataBytes, HeldBytes: heldBytes(), ExportKeep: s.Exports.Keep,
+		},
 	})
 	if err != nil {
 		return err

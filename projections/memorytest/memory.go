@@ -34,6 +34,7 @@ type memoryTenant struct {
 	subscriptions list[projections.Subscription]
 	eventTypes    list[projections.EventType]
 	skips         []projections.Skips
+	exports       []projections.Export
 	health        map[domain.UUID][]healthState // by endpoint, oldest first
 	events        list[projections.Event]
 	byProducer    map[producerID]domain.UUID

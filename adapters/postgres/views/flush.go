@@ -25,6 +25,7 @@ func (p *viewsPage) flush(ctx context.Context, log Log, tx pgx.Tx) error {
 		return err
 	}
 	p.queueProfiles(&b)
+	p.queueExports(&b)
 	p.queueDeliveries(&b)
 	p.queueHealth(&b)
 	if err := p.queueReplays(&b); err != nil {

@@ -16,6 +16,7 @@ type viewsPage struct {
 
 	configPage
 	deliveryPage
+	exportPage
 	events   []projections.Event
 	profiles []projections.Profile
 	skips    []projections.Skips

@@ -16,7 +16,7 @@ import (
 func viewTables() []string {
 	return []string{
 		"tenants", "keys", "endpoints", "subscriptions", "event_types", "profiles",
-		"events", "skips", "deliveries", "undelivered", "endpoint_health", "replays",
+		"events", "skips", "deliveries", "undelivered", "endpoint_health", "replays", "exports",
 	}
 }
 

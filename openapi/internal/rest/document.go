@@ -230,7 +230,7 @@ func (h Handwritten) document(doc *huma.OpenAPI, op *huma.Operation) {
 	delete(headers, "Content-Type") // OpenAPI has its own place for it
 	for _, status := range h.Status {
 		if op.Responses[status] == nil {
-			text := map[string]string{"200": "OK", "201": "Created", "202": "Accepted"}[status]
+			text := map[string]string{"200": "OK", "201": "Created", "202": "Accepted", "206": "Partial Content"}[status]
 			op.Responses[status] = &huma.Response{Description: text}
 		}
 		op.Responses[status].Headers = headers

@@ -189,6 +189,11 @@ func knownErrors() []knownError {
 			context.Canceled, unavailable, "unavailable",
 			"The server is stopping. Try again later, with the same Idempotency-Key.",
 		},
+		{
+			domain.ErrFormat, http.StatusConflict, "format_not_raised",
+			"The log doesn't take entries of this kind yet: the operator allows them with hooktrail migrate --raise-format, once " +
+				"every server is of this version.",
+		},
 		{domain.ErrRefused, invalid, "refused", "The database can't keep these values. Nothing was appended."},
 		{
 			projections.ErrBehind, unavailable, "view_behind",
