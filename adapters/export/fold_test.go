@@ -43,7 +43,28 @@ func expected(entries []domain.Entry, tenant domain.TenantID, order domain.Expor
 		typ      domain.EventType
 	}
 	deliveries, list := make(map[domain.UUID]*delivery), []*delivery(nil)
-	var event *domain.Entry // whose routing goes on
+	events := make(map[domain.UUID]*domain.Entry)
+	create := func(id, endpoint domain.UUID, subscriptions []domain.SubscriptionMatch, of domain.UUID, e *domain.Entry, n int) *delivery {
+		attributes := events[of].Fact.(*domain.EventAppended).Event
+		var ids []string
+		for _, s := range subscriptions {
+			ids = append(ids, fmt.Sprintf("%q", s.ID))
+		}
+		d := &delivery{made: e.Sequence, status: domain.DeliveryPending, endpoint: endpoint, typ: attributes.Type, row: record{
+			"delivery_id": id.String(), "event_id": attributes.ID, "event_internal_id": of.String(),
+			"event_sequence": fmt.Sprint(events[of].Sequence), "event_type": string(attributes.Type),
+			"endpoint_id": endpoint.String(), "subscription_ids": "[" + strings.Join(ids, ",") + "]",
+			"created_at": domain.FormatTime(e.RecordedAt), "created_sequence": fmt.Sprint(e.Sequence), "erased": "false",
+			"next_attempt_at": domain.FormatTime(e.RecordedAt),
+		}}
+		deliveries[id] = d
+		at := len(list) // of one entry's deliveries, those with lower ids come first
+		for at > len(list)-n && strings.Compare(list[at-1].row["delivery_id"], d.row["delivery_id"]) > 0 {
+			at--
+		}
+		list = append(list[:at], append([]*delivery{d}, list[at:]...)...)
+		return d
+	}
 	begin := func(d *delivery, e *domain.Entry, f *domain.AttemptStarted) {
 		d.attempts = append(d.attempts, attempt{record{
 			"attempt_number": fmt.Sprint(f.Number), "attempt_started_at": domain.FormatTime(e.RecordedAt),
@@ -69,7 +90,7 @@ func expected(entries []domain.Entry, tenant domain.TenantID, order domain.Expor
 		var routing domain.Routing
 		switch f := e.Fact.(type) {
 		case *domain.EventAppended:
-			event, routing = e, f.Routing
+			events[e.Stream.ID], routing = e, f.Routing
 		case *domain.EventRouted:
 			routing = f.Routing
 		case *domain.AttemptStarted:
@@ -94,6 +115,18 @@ func expected(entries []domain.Entry, tenant domain.TenantID, order domain.Expor
 			d := deliveries[e.Stream.ID]
 			end(d, e, domain.DeliveryRetrying)
 			d.row["next_attempt_at"] = domain.FormatTime(f.NextAttemptAt)
+		case *domain.DeliveryCreated:
+			create(e.Stream.ID, f.Endpoint, nil, f.Event, e, 0)
+		case *domain.DeliveryResent:
+			d := deliveries[e.Stream.ID]
+			end(d, e, domain.DeliveryRetrying)
+			if f.Attempts == 0 {
+				d.status = domain.DeliveryPending
+			}
+			d.row["next_attempt_at"] = domain.FormatTime(f.NextAttemptAt)
+			delete(d.row, "cancel_reason")
+		case *domain.DeliveryRescheduled:
+			deliveries[e.Stream.ID].row["next_attempt_at"] = domain.FormatTime(f.NextAttemptAt)
 		case *domain.DeliveryCancelled:
 			d := deliveries[e.Stream.ID]
 			end(d, e, domain.DeliveryStatusCancelled)
@@ -101,24 +134,7 @@ func expected(entries []domain.Entry, tenant domain.TenantID, order domain.Expor
 			delete(d.row, "next_attempt_at")
 		}
 		for n, r := range routing.Deliveries {
-			attributes := event.Fact.(*domain.EventAppended).Event
-			var ids []string
-			for _, s := range r.Subscriptions {
-				ids = append(ids, fmt.Sprintf("%q", s.ID))
-			}
-			d := &delivery{made: e.Sequence, status: domain.DeliveryPending, endpoint: r.Endpoint, typ: attributes.Type, row: record{
-				"delivery_id": r.ID.String(), "event_id": attributes.ID, "event_internal_id": e.Stream.ID.String(),
-				"event_sequence": fmt.Sprint(event.Sequence), "event_type": string(attributes.Type),
-				"endpoint_id": r.Endpoint.String(), "subscription_ids": "[" + strings.Join(ids, ",") + "]",
-				"created_at": domain.FormatTime(e.RecordedAt), "created_sequence": fmt.Sprint(e.Sequence), "erased": "false",
-				"next_attempt_at": domain.FormatTime(e.RecordedAt),
-			}}
-			deliveries[r.ID] = d
-			at := len(list) // of one entry's deliveries, those with lower ids come first
-			for at > len(list)-n && strings.Compare(list[at-1].row["delivery_id"], d.row["delivery_id"]) > 0 {
-				at--
-			}
-			list = append(list[:at], append([]*delivery{d}, list[at:]...)...)
+			d := create(r.ID, r.Endpoint, r.Subscriptions, e.Stream.ID, e, n)
 			if r.First != nil {
 				begin(d, e, r.First)
 			}
