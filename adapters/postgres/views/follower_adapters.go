@@ -121,7 +121,7 @@ type followerBackoff struct {
 func (b *followerBackoff) HandleError(_ watermill.LoggerAdapter, noMsg bool, err error) time.Duration {
 	f := b.f
 	f.notify()
-	var stop *stopError
+	var stop *domain.FollowerStop
 	if errors.As(err, &stop) || b.ctx.Err() != nil {
 		return 0
 	}

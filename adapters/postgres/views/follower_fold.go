@@ -41,7 +41,7 @@ func (f *Follower) fold(ctx context.Context, m *message.Message) error {
 	}
 	cursor := domain.Position(position.Int64)
 	if position.Int64 > head.Int64 {
-		return &stopError{at: cursor, err: aheadError(cursor, domain.Position(head.Int64))}
+		return &domain.FollowerStop{Follower: viewsFollower, At: cursor, Err: aheadError(cursor, domain.Position(head.Int64))}
 	}
 	if cursor >= f.page.head {
 		return nil // another process was quicker
@@ -113,7 +113,7 @@ func sizeOfEntry(e *domain.Entry) int {
 }
 
 // writePage folds entries and writes what they change. What the database will never take is cut off by halves, until it
-// is one entry: then it fails with a *stopError. Each try is under a savepoint.
+// is one entry: then it fails with a *domain.FollowerStop. Each try is under a savepoint.
 func writePage(
 	ctx context.Context, log Log, tx pgx.Tx, after domain.Position, entries []domain.Entry,
 ) (page *viewsPage, err error) {
@@ -130,7 +130,7 @@ func writePage(
 		case !permanent(err):
 			return nil, fmt.Errorf("write a page of the views: %w", err)
 		case len(entries) == 1:
-			return nil, &stopError{at: entries[0].Position, err: withoutValues(err)}
+			return nil, &domain.FollowerStop{Follower: viewsFollower, At: entries[0].Position, Err: withoutValues(err)}
 		}
 		entries = entries[:len(entries)/2]
 	}
@@ -158,7 +158,8 @@ func withoutValues(err error) error {
 	return err
 }
 
-// foldPage folds entries up to the first that can't be folded. When that is the very first, it fails with a *stopError.
+// foldPage folds entries up to the first that can't be folded. When that is the very first, it fails with a
+// *domain.FollowerStop.
 func foldPage(
 	ctx context.Context, q postgres.Querier, after domain.Position, entries []domain.Entry,
 ) (*viewsPage, error) {
@@ -172,7 +173,7 @@ func foldPage(
 		case err == nil:
 			return page, nil
 		case n == 0:
-			return nil, &stopError{at: entries[0].Position, err: err}
+			return nil, &domain.FollowerStop{Follower: viewsFollower, At: entries[0].Position, Err: err}
 		}
 		entries = entries[:n] // again without it: it may have left something in the page
 	}
