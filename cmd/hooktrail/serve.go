@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -81,13 +80,15 @@ func (c serveCommand) Run(ctx context.Context, p process) error {
 	if err != nil {
 		return fmt.Errorf("listen on %s (HOOKTRAIL_LISTEN chooses another address): %w", c.Listen, err)
 	}
-	defer listener.Close()
-	store, err := c.Storage.start(ctx, dir, log)
-	if err != nil {
+	s := &server{
+		serveCommand: c, process: p, dir: dir, egress: egress, log: log, node: n, listener: listener, share: share,
+		profileFiles: formats, gate: newGate(ctx, listener, share.api, log, "This node starts and is waiting for the database."),
+	}
+	defer s.gate.web.Close() // where serveHTTP didn't get to close it
+	if s.storage, err = c.Storage.start(ctx, dir, log); err != nil {
 		return err
 	}
-	s := &server{serveCommand: c, process: p, dir: dir, egress: egress, log: log, node: n, storage: store, listener: listener, share: share, profileFiles: formats}
-	return errors.Join(s.run(ctx), store.Close())
+	return errors.Join(s.run(ctx), s.storage.Close())
 }
 
 func (c serveCommand) validate() (egress, error) {
@@ -123,6 +124,7 @@ type server struct {
 	node     *node
 	storage  *storage
 	listener net.Listener
+	gate     *gate
 	share    descriptors
 
 	registry  *prometheus.Registry
@@ -145,13 +147,6 @@ const userAgent = "Hooktrail/" + version
 // shutdownBound is how long requests and attempts under way may take once the server was told to stop.
 const shutdownBound = 20 * time.Second
 
-// answerBound is how long a request may take from its header to the end of its answer: longer than any read waits
-// (`Prefer: wait`) and a body may take to arrive.
-const answerBound = 2 * time.Minute
-
-// requestBound is how long API requests may still take then.
-const requestBound = 5 * time.Second
-
 // run opens the log and serves. Two groups end one after the other: first what makes work (API, dispatcher), then what
 // the work needs (log, views).
 func (s *server) run(ctx context.Context) error {
@@ -167,6 +162,7 @@ func (s *server) run(ctx context.Context) error {
 		return err
 	}
 	defer s.close()
+	s.gate.refuse("This node starts: it has its database and is not ready yet.")
 	base.Go(func() error { return s.entries.Run(baseCtx) })
 
 	work, workCtx := errgroup.WithContext(ctx)
@@ -329,32 +325,13 @@ func (s *server) serveHTTP(ctx context.Context, dispatcher *dispatch.Dispatcher)
 	if err != nil {
 		return err
 	}
-	// Requests outlive ctx for a while: an append under way is to be answered. Who follows the log is let go halfway.
-	requests, endRequests := context.WithCancel(context.WithoutCancel(ctx))
-	defer endRequests()
-	web := &http.Server{
-		BaseContext: func(net.Listener) context.Context { return requests },
-		// An answer ends in time for clients that don't read it, too; what takes longer, such as following the log, sets
-		// deadlines of its own.
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 60 * time.Second, WriteTimeout: answerBound,
-		IdleTimeout:    2 * time.Minute,
-		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- web.Serve(clientListener(s.listener, s.share.api)) }()
-	s.log.Info("serving", slog.String("address", "http://"+s.listener.Addr().String()),
+	s.gate.open(handler)
+	s.log.Info("serving", slog.String("address", "http://"+s.gate.address),
 		slog.String("version", fullVersion()), slog.String("node", s.node.id.String()))
 	select {
-	case err := <-ended:
-		return fmt.Errorf("serve the API: %w", err)
+	case err := <-s.gate.ended:
+		return err
 	case <-ctx.Done():
 	}
-	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestBound)
-	defer cancel()
-	defer time.AfterFunc(requestBound/2, endRequests).Stop()
-	if err := web.Shutdown(bound); err != nil {
-		s.log.Info("requests still under way are broken off", slog.Any("cause", err))
-		return web.Close()
-	}
-	return nil
+	return s.gate.close(s.log)
 }

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// answerBound is how long a request may take from its header to the end of its answer: longer than any read waits
+// (`Prefer: wait`) and a body may take to arrive.
+const answerBound = 2 * time.Minute
+
+// requestBound is how long API requests may still take once the server stops.
+const requestBound = 5 * time.Second
+
+// gate answers at the API's address from the moment the port is open until the process ends: a client that connects
+// while nothing accepts hangs, and so does what asks for /livez. Behind it is the API, or why there is none yet. It is
+// safe for concurrent use.
+type gate struct {
+	address     string
+	behind      atomic.Pointer[http.Handler]
+	web         *http.Server
+	endRequests context.CancelFunc
+	ended       chan error // gets why nothing is answered any more
+}
+
+// newGate answers requests from now on: with 503, as refuse has it. Requests outlive ctx: an append under way is to be
+// answered.
+func newGate(ctx context.Context, l net.Listener, connections int, log *slog.Logger, reason string) *gate {
+	requests, endRequests := context.WithCancel(context.WithoutCancel(ctx))
+	g := &gate{address: l.Addr().String(), endRequests: endRequests, ended: make(chan error, 1)}
+	g.refuse(reason)
+	g.web = &http.Server{
+		BaseContext: func(net.Listener) context.Context { return requests },
+		// An answer ends in time for clients that don't read it, too; what takes longer, such as following the log, sets
+		// deadlines of its own.
+		Handler: g, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 60 * time.Second, WriteTimeout: answerBound,
+		IdleTimeout:    2 * time.Minute,
+		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	go func() { g.ended <- fmt.Errorf("serve the API: %w", g.web.Serve(clientListener(l, connections))) }()
+	return g
+}
+
+// ServeHTTP implements http.Handler.
+func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) { (*g.behind.Load()).ServeHTTP(w, r) }
+
+func (g *gate) put(h http.Handler) { g.behind.Store(&h) }
+
+// refuse answers everything but /livez with 503 and the reason, a sentence that anybody may read.
+func (g *gate) refuse(reason string) { g.put(closedHandler(reason)) }
+
+// open has the API answer.
+func (g *gate) open(api http.Handler) { g.put(api) }
+
+// close lets requests under way finish, within a bound. Who follows the log is let go halfway.
+func (g *gate) close(log *slog.Logger) error {
+	defer g.endRequests()
+	bound, cancel := context.WithTimeout(context.Background(), requestBound)
+	defer cancel()
+	defer time.AfterFunc(requestBound/2, g.endRequests).Stop()
+	if err := g.web.Shutdown(bound); err != nil {
+		log.Info("requests still under way are broken off", slog.Any("cause", err))
+		return g.web.Close()
+	}
+	return nil
+}
+
+// closedHandler answers as the API does when it can't reach the log, for clients that look no further.
+func closedHandler(reason string) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"status":"ok"}` + "\n")) // who doesn't read the answer misses it
+	})
+	mux.Handle("GET /readyz", unavailable("not_ready", reason))
+	mux.Handle("/", unavailable("unavailable", reason+" Try again later, with the same Idempotency-Key."))
+	return mux
+}
+
+// unavailable answers with a problem of status 503.
+func unavailable(code, detail string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_ = json.NewEncoder(w).Encode(map[string]any{ // as above
+			"title": http.StatusText(http.StatusServiceUnavailable), "status": http.StatusServiceUnavailable,
+			"code": code, "detail": detail,
+		})
+	}
+}
