@@ -24,6 +24,7 @@ const requestBound = 5 * time.Second
 type gate struct {
 	address     string
 	behind      atomic.Pointer[http.Handler]
+	api         atomic.Pointer[http.Handler] // nil until it is open
 	web         *http.Server
 	endRequests context.CancelFunc
 	ended       chan error // gets why nothing is answered any more
@@ -56,7 +57,28 @@ func (g *gate) put(h http.Handler) { g.behind.Store(&h) }
 func (g *gate) refuse(reason string) { g.put(closedHandler(reason)) }
 
 // open has the API answer.
-func (g *gate) open(api http.Handler) { g.put(api) }
+func (g *gate) open(api http.Handler) {
+	g.api.Store(&api)
+	g.put(api)
+}
+
+// part has /readyz say that this node stops, while all else is answered as before. It does nothing unless the API is
+// open, and reports whether it is.
+func (g *gate) part() bool {
+	api := g.api.Load()
+	if api == nil {
+		return false
+	}
+	stops := unavailable("not_ready", "This node is about to stop.")
+	g.put(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/readyz" {
+			stops(w, r)
+			return
+		}
+		(*api).ServeHTTP(w, r)
+	}))
+	return true
+}
 
 // close lets requests under way finish, within a bound. Who follows the log is let go halfway.
 func (g *gate) close(log *slog.Logger) error {

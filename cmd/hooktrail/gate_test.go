@@ -2,8 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
+	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -53,4 +56,53 @@ func TestStory_NoDatabaseYet(t *testing.T) {
 	}
 	line.mend()
 	eventually(t, 30*time.Second, "it serves", func() bool { return p.status("GET", "/readyz") == http.StatusOK })
+}
+
+// TestStory_Stop: a server that is told to stop says so at /readyz first and goes on meanwhile, and a second signal ends
+// it at once.
+func TestStory_Stop(t *testing.T) {
+	t.Parallel()
+	p := newProgram(t)
+	p.env = append(p.env, "HOOKTRAIL_STOP_DELAY=1s")
+	p.start()
+	signal := func() {
+		t.Helper()
+		if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+	}
+	signal()
+	eventually(t, 10*time.Second, "/readyz says why", func() bool { return strings.Contains(p.refusal("/readyz"), "stop") })
+	p.do("POST", "/v1/tenants/default/events", map[string]any{"type": "order.paid", "data": 1}, nil)
+	p.awaitEnd(func(err error) bool { return err == nil })
+
+	p.env = append(p.env, "HOOKTRAIL_STOP_DELAY=1m")
+	p.start()
+	signal()
+	eventually(t, 10*time.Second, "the log says what a second signal does", func() bool {
+		return strings.Contains(p.output.String(), "a second signal ends the process at once") && p.refusal("/readyz") != ""
+	})
+	signal()
+	p.awaitEnd(func(err error) bool {
+		ended := new(exec.ExitError)
+		status, ok := syscall.WaitStatus(0), errors.As(err, &ended)
+		if ok {
+			status, ok = ended.Sys().(syscall.WaitStatus)
+		}
+		return ok && status.Signaled() && status.Signal() == syscall.SIGTERM
+	})
+}
+
+// awaitEnd demands that the server ends soon, as it should.
+func (p *program) awaitEnd(should func(error) bool) {
+	p.t.Helper()
+	select {
+	case err := <-p.exited:
+		if !should(err) {
+			p.t.Errorf("the server ended with %v\n%s", err, p.output.String())
+		}
+		p.cmd = nil
+	case <-time.After(20 * time.Second):
+		p.t.Fatalf("the server goes on\n%s", p.output.String())
+	}
 }

@@ -38,10 +38,11 @@ type serveCommand struct {
 	Log     logFlags     `embed:""`
 	Debug   debugFlags   `embed:""`
 
-	Listen       string `name:"listen" env:"HOOKTRAIL_LISTEN" default:"127.0.0.1:8080" help:"Address of the API."`
-	AdminKey     string `name:"admin-key" env:"HOOKTRAIL_ADMIN_KEY" help:"The first operator key, 32 or more visible characters; give it as the variable. Unset at the first start: one is made and kept in operator.key in the data directory; a terminal is shown it, once."`
-	Origin       string `name:"webhook-origin" env:"HOOKTRAIL_WEBHOOK_ORIGIN" help:"DNS name by which receivers know this instance in CloudEvents handshakes (such as hooks.bank.example); the machine's name by default."`
-	MaxDataBytes int    `name:"max-data-bytes" env:"HOOKTRAIL_MAX_DATA_BYTES" default:"262144" help:"Largest event data that is accepted."`
+	Listen       string         `name:"listen" env:"HOOKTRAIL_LISTEN" default:"127.0.0.1:8080" help:"Address of the API."`
+	AdminKey     string         `name:"admin-key" env:"HOOKTRAIL_ADMIN_KEY" help:"The first operator key, 32 or more visible characters; give it as the variable. Unset at the first start: one is made and kept in operator.key in the data directory; a terminal is shown it, once."`
+	Origin       string         `name:"webhook-origin" env:"HOOKTRAIL_WEBHOOK_ORIGIN" help:"DNS name by which receivers know this instance in CloudEvents handshakes (such as hooks.bank.example); the machine's name by default."`
+	StopDelay    *time.Duration `name:"stop-delay" env:"HOOKTRAIL_STOP_DELAY" help:"How long a server that is told to stop goes on with a red /readyz, so that load balancers send nothing any more when its port closes (default: 5s; 0s where a terminal shows its log)."`
+	MaxDataBytes int            `name:"max-data-bytes" env:"HOOKTRAIL_MAX_DATA_BYTES" default:"262144" help:"Largest event data that is accepted."`
 }
 
 // Run serves until it is interrupted, then finishes what is under way within a bound.
@@ -101,6 +102,9 @@ func (c serveCommand) validate() (egress, error) {
 	if c.MaxDataBytes < 1024 || c.MaxDataBytes > 4<<20 {
 		return egress{}, usagef("HOOKTRAIL_MAX_DATA_BYTES lies between 1024 and 4194304")
 	}
+	if c.StopDelay != nil && (*c.StopDelay < 0 || *c.StopDelay > 5*time.Minute) {
+		return egress{}, usagef("HOOKTRAIL_STOP_DELAY lies between 0s and 5m")
+	}
 	if c.Origin != "" && webhook.CheckOrigin(c.Origin) != nil {
 		return egress{}, usagef("HOOKTRAIL_WEBHOOK_ORIGIN is a DNS name such as hooks.bank.example")
 	}
@@ -144,7 +148,12 @@ type server struct {
 // userAgent is what receivers are told of the program.
 const userAgent = "Hooktrail/" + version
 
-// shutdownBound is how long requests and attempts under way may take once the server was told to stop.
+// stopDelay is how long a server goes on before it stops, unless it is told otherwise: the probes of load balancers and
+// Kubernetes come every few seconds.
+const stopDelay = 5 * time.Second
+
+// shutdownBound is how long attempts under way may take once the server stops. README names the sum of this, stopDelay
+// and all that follows: change it there, too.
 const shutdownBound = 20 * time.Second
 
 // run opens the log and serves. Two groups end one after the other: first what makes work (API, dispatcher), then what
@@ -165,7 +174,13 @@ func (s *server) run(ctx context.Context) error {
 	s.gate.refuse("This node starts: it has its database and is not ready yet.")
 	base.Go(func() error { return s.entries.Run(baseCtx) })
 
-	work, workCtx := errgroup.WithContext(ctx)
+	working, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWork()
+	defer context.AfterFunc(ctx, func() {
+		s.part(working)
+		stopWork()
+	})()
+	work, workCtx := errgroup.WithContext(working)
 	baseLives := context.AfterFunc(baseCtx, func() { work.Go(func() error { return errBaseEnded }) })
 	work.Go(func() error { return s.work(workCtx, base, baseCtx, work) })
 	err := work.Wait()
@@ -176,6 +191,28 @@ func (s *server) run(ctx context.Context) error {
 	}
 	s.log.Info("stopped")
 	return nil
+}
+
+// part lets clients go once the server was told to stop: it goes on as before, deliveries included, but for a red /readyz,
+// so that what balances load sends nothing any more when the port closes. It returns when they have had the time for
+// that, or working ends.
+func (s *server) part(working context.Context) {
+	delay := stopDelay
+	if s.StopDelay != nil {
+		delay = *s.StopDelay
+	} else if isTerminal(s.process.stderr) {
+		delay = 0
+	}
+	s.log.Info("stopping: a second signal ends the process at once", slog.Duration("red_before", delay))
+	if !s.gate.part() {
+		return
+	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-working.Done():
+	}
 }
 
 // errBaseEnded stops the work when what it needs has ended; the cause is what that ended with.
