@@ -7,7 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
@@ -23,11 +23,14 @@ const requestBound = 5 * time.Second
 // safe for concurrent use.
 type gate struct {
 	address     string
-	behind      atomic.Pointer[http.Handler]
-	api         atomic.Pointer[http.Handler] // nil until it is open
 	web         *http.Server
 	endRequests context.CancelFunc
 	ended       chan error // gets why nothing is answered any more
+
+	mu     sync.RWMutex // guards all below
+	behind http.Handler
+	opened bool // behind is the API
+	shut   bool // for good
 }
 
 // newGate answers requests from now on: with 503, as refuse has it. Requests outlive ctx: an append under way is to be
@@ -49,34 +52,54 @@ func newGate(ctx context.Context, l net.Listener, connections int, log *slog.Log
 }
 
 // ServeHTTP implements http.Handler.
-func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) { (*g.behind.Load()).ServeHTTP(w, r) }
+func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	g.mu.RLock()
+	behind := g.behind
+	g.mu.RUnlock()
+	behind.ServeHTTP(w, r)
+}
 
-func (g *gate) put(h http.Handler) { g.behind.Store(&h) }
+// refuse answers everything but /livez with 503 and the reason, sentences that anybody may read.
+func (g *gate) refuse(reason string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.behind, g.opened = closedHandler(reason), false
+}
 
-// refuse answers everything but /livez with 503 and the reason, a sentence that anybody may read.
-func (g *gate) refuse(reason string) { g.put(closedHandler(reason)) }
+// refuseForGood does so until the process ends, and breaks off the API's requests under way.
+func (g *gate) refuseForGood(reason string) {
+	g.mu.Lock()
+	g.behind, g.opened, g.shut = closedHandler(reason), false, true
+	g.mu.Unlock()
+	g.endRequests()
+}
 
-// open has the API answer.
-func (g *gate) open(api http.Handler) {
-	g.api.Store(&api)
-	g.put(api)
+// open has the API answer, unless the gate was shut for good meanwhile; it reports whether the API does.
+func (g *gate) open(api http.Handler) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.shut {
+		g.behind, g.opened = api, true
+	}
+	return g.opened
 }
 
 // part has /readyz say that this node stops, while all else is answered as before. It does nothing unless the API is
 // open, and reports whether it is.
 func (g *gate) part() bool {
-	api := g.api.Load()
-	if api == nil {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.opened {
 		return false
 	}
-	stops := unavailable("not_ready", "This node is about to stop.")
-	g.put(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	api, stops := g.behind, unavailable("not_ready", "This node is about to stop.")
+	g.behind = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/readyz" {
 			stops(w, r)
 			return
 		}
-		(*api).ServeHTTP(w, r)
-	}))
+		api.ServeHTTP(w, r)
+	})
 	return true
 }
 

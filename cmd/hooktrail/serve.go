@@ -27,6 +27,7 @@ import (
 	"github.com/hooktrail/hooktrail/adapters/schema"
 	"github.com/hooktrail/hooktrail/adapters/webhook"
 	"github.com/hooktrail/hooktrail/adapters/webhook/guide"
+	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/openapi"
 	"github.com/hooktrail/hooktrail/projections"
 )
@@ -232,14 +233,10 @@ func (s *server) work(ctx context.Context, base *errgroup.Group, baseCtx context
 		return err
 	}
 	base.Go(func() error { return s.follower.Run(baseCtx) })
-	base.Go(func() error { return s.directory.Follow(baseCtx, s.entries) })
-	if err := s.operatorKey(ctx); err != nil {
-		return err
-	}
-	if err := s.addBuiltIn(ctx); err != nil {
-		return err
-	}
-	if err := s.addProfiles(ctx); err != nil {
+	base.Go(func() error { return s.followDirectory(baseCtx) })
+	// A directory that stops has closed the API for good, and what is added here is of use to nobody else: the rest goes
+	// on.
+	if err, stop := s.prepare(ctx), new(domain.FollowerStop); err != nil && !errors.As(err, &stop) {
 		return err
 	}
 	if err := s.sayStarted(ctx); err != nil {
@@ -251,9 +248,20 @@ func (s *server) work(ctx context.Context, base *errgroup.Group, baseCtx context
 	}
 	work.Go(func() error { return dispatcher.Run(ctx) })
 	work.Go(func() error { return s.serveHTTP(ctx, dispatcher) })
-	work.Go(func() error { return s.Debug.serve(ctx) })
+	work.Go(func() error { return s.Debug.serve(ctx, s.registry) })
 	work.Go(func() error { return sweeper{s.views.SweepSecrets, s.log}.run(ctx) })
 	return nil
+}
+
+// prepare puts into the log what an instance begins with: the operator's key and wire formats.
+func (s *server) prepare(ctx context.Context) error {
+	if err := s.operatorKey(ctx); err != nil {
+		return err
+	}
+	if err := s.addBuiltIn(ctx); err != nil {
+		return err
+	}
+	return s.addProfiles(ctx)
 }
 
 // open migrates, loads the master key and opens the log and what reads it.
@@ -362,9 +370,10 @@ func (s *server) serveHTTP(ctx context.Context, dispatcher *dispatch.Dispatcher)
 	if err != nil {
 		return err
 	}
-	s.gate.open(handler)
-	s.log.Info("serving", slog.String("address", "http://"+s.gate.address),
-		slog.String("version", fullVersion()), slog.String("node", s.node.id.String()))
+	if s.gate.open(handler) {
+		s.log.Info("serving", slog.String("address", "http://"+s.gate.address),
+			slog.String("version", fullVersion()), slog.String("node", s.node.id.String()))
+	}
 	select {
 	case err := <-s.gate.ended:
 		return err
