@@ -86,8 +86,12 @@ func (c serveCommand) Run(ctx context.Context, p process) error {
 		serveCommand: c, process: p, dir: dir, egress: egress, log: log, node: n, listener: listener, share: share,
 		profileFiles: formats, gate: newGate(ctx, listener, share.api, log, "This node starts and is waiting for the database."),
 	}
-	defer s.gate.web.Close() // where serveHTTP didn't get to close it
+	defer func() { _ = s.gate.web.Close() }() // where serveHTTP didn't get to close it
 	if s.storage, err = c.Storage.start(ctx, dir, log); err != nil {
+		if ctx.Err() != nil { // told to stop meanwhile
+			log.Info("stopped while Postgres started", slog.Any("error", err))
+			return nil
+		}
 		return err
 	}
 	return errors.Join(s.run(ctx), s.storage.Close())
