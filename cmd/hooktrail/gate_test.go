@@ -106,3 +106,17 @@ func (p *program) awaitEnd(should func(error) bool) {
 		p.t.Fatalf("the server goes on\n%s", p.output.String())
 	}
 }
+
+// TestStory_StoppedWhilePostgresStarts: a server that is told to stop before its private Postgres is there ends cleanly.
+func TestStory_StoppedWhilePostgresStarts(t *testing.T) {
+	t.Parallel()
+	p := newStandalone(t)
+	p.launch()
+	eventually(t, 20*time.Second, "/readyz says why", func() bool {
+		return strings.Contains(p.refusal("/readyz"), "waiting for the database")
+	})
+	p.stop()
+	if said := p.output.String(); !strings.Contains(said, "stopped while Postgres started") {
+		t.Errorf("it says %s", said)
+	}
+}
