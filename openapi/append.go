@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -162,7 +164,7 @@ func appendEvent(ctx context.Context, c *call, _ *appendEventIn) (*receiptAnswer
 		Replayed: rest.Replayed(replayed), Body: ingest.AppendReceipt(make([]byte, 0, 256), &entries[0], attrs),
 	}
 	if !rules.Deprecated.IsZero() {
-		out.deprecate(c.Tenant, e.Attrs.Type, rules.Deprecated)
+		out.deprecate(c.Tenant, map[domain.EventType]time.Time{e.Attrs.Type: rules.Deprecated})
 	}
 	return out, nil
 }
@@ -197,16 +199,20 @@ func repeated(
 	return entries, nil
 }
 
-// deprecate tells that a type of the answer's events is deprecated, and where to read more.
-func (a *receiptAnswer) deprecate(tenant domain.TenantID, name domain.EventType, since time.Time) {
-	link := "<" + typePath(tenant, name) + `>; rel="deprecation"`
-	if a.Link != "" {
-		link = a.Link + ", " + link
+// deprecate tells which types of the answer's events are deprecated, since when the first of them is, and where to read
+// more.
+func (a *receiptAnswer) deprecate(tenant domain.TenantID, since map[domain.EventType]time.Time) {
+	var first time.Time
+	var links []string
+	for _, name := range slices.Sorted(maps.Keys(since)) {
+		if t := since[name]; first.IsZero() || t.Before(first) {
+			first = t
+		}
+		links = append(links, "<"+typePath(tenant, name)+`>; rel="deprecation"`)
 	}
-	if date := "@" + strconv.FormatInt(since.Unix(), 10); a.Deprecation == "" || date < a.Deprecation {
-		a.Deprecation = date
+	if len(links) > 0 {
+		a.Deprecation, a.Link = "@"+strconv.FormatInt(first.Unix(), 10), strings.Join(links, ", ")
 	}
-	a.Link = link
 }
 
 // idConflict refuses an event whose name another event has.

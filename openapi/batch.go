@@ -3,7 +3,6 @@ package openapi
 import (
 	"context"
 	"errors"
-	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -62,6 +61,9 @@ func appendEvents(ctx context.Context, c *call, _ *appendEventsIn) (*receiptAnsw
 	if err != nil {
 		return nil, err
 	}
+	if !c.Hold.Grow(len(c.Body)) { // its events' data is copied
+		return nil, rest.Full()
+	}
 	b, err := ingest.ReadBatch(c.Tenant, c.ContentType, c.Body, c.Limits.BatchEvents)
 	if err != nil {
 		return nil, refused(err)
@@ -104,9 +106,7 @@ func appendEvents(ctx context.Context, c *call, _ *appendEventsIn) (*receiptAnsw
 	if len(b.Events) > 0 {
 		out.Sequence = rest.SequenceText(newest)
 	}
-	for _, name := range slices.Sorted(maps.Keys(deprecated)) {
-		out.deprecate(c.Tenant, name, deprecated[name])
-	}
+	out.deprecate(c.Tenant, deprecated)
 	return out, nil
 }
 
@@ -183,44 +183,92 @@ func findAppended(ctx context.Context, c *call, b *ingest.Batch) error {
 	if err != nil {
 		return err
 	}
+	var named []namedBefore
 	for n, taken := range found {
-		if taken == nil || taken.Same && !taken.Erased {
-			continue
+		if taken != nil {
+			named = append(named, namedBefore{events[n], taken})
 		}
-		entries, err := repeated(ctx, c, &b.Events[events[n]], taken, b.Path(events[n])+".id")
-		if err != nil {
-			return err
-		}
-		b.SetEntry(events[n], &entries[0]) // the same but for defaults
-		found[n] = nil
 	}
-	for n := 0; n < len(found); {
-		if found[n] == nil {
-			n++
-			continue
-		}
-		// Those that are adjacent in the log, as a repeated batch's are, are read together.
-		end := n + 1
-		for end < len(found) && found[end] != nil && found[end].Sequence == found[end-1].Sequence+1 {
-			end++
-		}
-		to := found[end-1].Sequence + 1
-		entries, err := domain.Select(ctx, c.Log, domain.Query{
-			Tenant: c.Tenant, From: &found[n].Sequence, To: &to, Limit: end - n,
-		})
-		if err != nil {
+	for some := range slices.Chunk(named, maxNamedRead) {
+		if err := takeAppended(ctx, c, b, some); err != nil {
 			return err
 		}
-		for k := range end - n {
-			if _, err := appendedEvent(entries, k); err != nil {
-				return err
-			}
-			if !owns(c, &entries[k]) { // as repeated has it
-				return idConflict(b.Path(events[n+k]) + ".id")
-			}
-			b.SetEntry(events[n+k], &entries[k])
-		}
-		n = end
 	}
 	return nil
+}
+
+// maxNamedRead bounds how many events are read and compared together: their entries are opened.
+const maxNamedRead = 100
+
+// namedBefore is an event of a batch whose name another entry has: its own, if it is the same event.
+type namedBefore struct {
+	event int
+	by    *domain.ClaimedError
+}
+
+// takeAppended gives events whose names are taken the entries that have them, or refuses the batch, as repeated does
+// for one event. However many events there are, their claims are looked up at once.
+func takeAppended(ctx context.Context, c *call, b *ingest.Batch, named []namedBefore) error {
+	entries, err := readNamed(ctx, c, named)
+	if err != nil {
+		return err
+	}
+	var repeats []domain.Claim // that the first of two events made if the other repeats it but for defaults
+	var of []int               // by repeat: its event's place in named
+	for n := range named {
+		e := &entries[n]
+		switch by := named[n].by; {
+		case !owns(c, e):
+			return idConflict(b.Path(named[n].event) + ".id")
+		case by.Erased:
+			return rest.Erased()
+		case by.Same:
+			if _, err := appendedEvent(entries, n); err != nil {
+				return err
+			}
+		default:
+			for _, claim := range b.Events[named[n].event].Repeats(c.Tenant, e) {
+				repeats, of = append(repeats, claim), append(of, n)
+			}
+		}
+	}
+	same := make([]bool, len(named))
+	if len(repeats) > 0 {
+		found, err := c.Claims.Claimed(ctx, repeats)
+		if err != nil {
+			return err
+		}
+		for i, f := range found {
+			same[of[i]] = same[of[i]] || f != nil && f.Same
+		}
+	}
+	for n := range named {
+		if !named[n].by.Same && !same[n] {
+			return idConflict(b.Path(named[n].event) + ".id")
+		}
+		b.SetEntry(named[n].event, &entries[n])
+	}
+	return nil
+}
+
+// readNamed reads the entries that have the names. Those that are adjacent in the log, as a repeated batch's are, are
+// read together.
+func readNamed(ctx context.Context, c *call, named []namedBefore) ([]domain.Entry, error) {
+	entries := make([]domain.Entry, 0, len(named))
+	for len(named) > 0 {
+		end := 1
+		for end < len(named) && named[end].by.Sequence == named[end-1].by.Sequence+1 {
+			end++
+		}
+		from, to := named[0].by.Sequence, named[end-1].by.Sequence+1
+		some, err := domain.Select(ctx, c.Log, domain.Query{Tenant: c.Tenant, From: &from, To: &to, Limit: end})
+		if err != nil {
+			return nil, err
+		}
+		if len(some) != end {
+			return nil, errors.New("a claim names entries that the log doesn't have")
+		}
+		entries, named = append(entries, some...), named[end:]
+	}
+	return entries, nil
 }

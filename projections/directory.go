@@ -21,8 +21,12 @@ type Directory struct {
 	added   []Profile                // in the order in which they were added
 	usage   map[domain.TenantID]*tenantUsage
 	cursor  domain.Position
-	moved   chan struct{} // closed and replaced when the cursor moves
+	stop    *domain.FollowerStop // why it goes no further; nil: it does
+	moved   chan struct{}        // closed and replaced when the cursor moves or stop is set
 }
+
+// directoryFollower is the Directory's name in metrics and facts.
+const directoryFollower = "directory"
 
 // typeName is an event type of a tenant.
 type typeName struct {
@@ -168,21 +172,49 @@ func (u *tenantUsage) forgetSubscription(id domain.UUID) {
 	delete(u.subscriptions, id)
 }
 
-// Follow keeps the Directory up to date until ctx ends (nil) or an entry can't be folded. After an
-// error the caller must not serve from it: a revocation may follow that entry.
+// Follow keeps the Directory up to date until ctx ends (nil) or it comes to what it can't fold or read. Then it fails with
+// a *domain.FollowerStop, and so does every Await of more: the caller must not serve from it any more, since a
+// revocation may follow that entry.
 func (d *Directory) Follow(ctx context.Context, log domain.Log) error {
-	return Follow(ctx, log, d.Cursor(), func(entries []domain.Entry) error {
+	err := Follow(ctx, log, d.Cursor(), func(entries []domain.Entry) error {
 		d.mu.Lock()
 		defer d.mu.Unlock()
+		defer d.wake()
 		for _, e := range entries {
+			if passedOver(&e) {
+				d.cursor = e.Position
+				continue
+			}
 			if err := Apply(directoryStore{d: d}, e); err != nil {
 				return err
 			}
 		}
-		close(d.moved)
-		d.moved = make(chan struct{})
 		return nil
 	})
+	if err == nil {
+		return nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	defer d.wake()
+	d.stop = &domain.FollowerStop{Follower: directoryFollower, At: d.cursor + 1, Err: err} // positions have no gaps
+	return d.stop
+}
+
+// wake needs mu held.
+func (d *Directory) wake() {
+	close(d.moved)
+	d.moved = make(chan struct{})
+}
+
+// passedOver reports whether an entry is about something that the Directory has no rows of, whatever a newer program
+// says there. Of a stream that this program doesn't know, and of the instance itself, that isn't known.
+func passedOver(e *domain.Entry) bool {
+	switch e.Stream.Kind {
+	case domain.StreamEvent, domain.StreamDelivery, domain.StreamLease:
+		return true
+	}
+	return false
 }
 
 // KeyByHash finds a key by its SHA-256. Revoked keys aren't found, and neither are those whose tenant or endpoint is
@@ -280,14 +312,18 @@ func (d *Directory) Cursor() domain.Position {
 	return d.cursor
 }
 
-// Await returns nil once the Directory knows the log up to a position, else ctx's error when that ends.
+// Await returns nil once the Directory knows the log up to a position, else ctx's error when that ends or a
+// *domain.FollowerStop when the Directory never gets there.
 func (d *Directory) Await(ctx context.Context, position domain.Position) error {
 	for {
 		d.mu.RLock()
-		done, moved := d.cursor >= position, d.moved
+		done, stop, moved := d.cursor >= position, d.stop, d.moved
 		d.mu.RUnlock()
 		if done {
 			return nil
+		}
+		if stop != nil {
+			return stop
 		}
 		select {
 		case <-ctx.Done():

@@ -3,6 +3,7 @@ package projections_test
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -166,4 +167,58 @@ func TestDirectory_Rules(t *testing.T) {
 	if got := d.Rules("acme", "c.d", "v1"); got != (projections.Rules{Mode: domain.SchemasEnforce}) {
 		t.Errorf("a type that isn't registered: %+v", got)
 	}
+}
+
+// newerLog shows entries as a program of later writes them.
+type newerLog struct {
+	domain.Log
+	change func(*domain.Entry)
+}
+
+func (l newerLog) Page(ctx context.Context, after domain.Position, limit int) ([]domain.Entry, error) {
+	entries, err := l.Log.Page(ctx, after, limit)
+	for i := range entries {
+		l.change(&entries[i])
+	}
+	return entries, err
+}
+
+// TestDirectory_Stops: the Directory passes over whatever is said about an event, and stops where a key may be meant:
+// nobody waits for more then.
+func TestDirectory_Stops(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := logtest.NewMemory(time.Now)
+		appendFact(t, log, "acme", domain.StreamTenant, domain.NewUUID(), &domain.TenantCreated{Tenant: domain.TenantConfig{ID: "acme"}})
+		event := appendFact(t, log, "acme", domain.StreamEvent, domain.NewUUID(), &domain.EventAppended{})
+		d := projections.NewDirectory(projections.DirectoryRows{}, 0)
+		ended := make(chan error)
+		go func() {
+			ended <- d.Follow(t.Context(), newerLog{log, func(e *domain.Entry) {
+				switch e.Stream.Kind {
+				case domain.StreamEvent:
+					e.Kind, e.Fact, e.Critical = "event.moved", nil, true
+				case domain.StreamKey:
+					e.Kind, e.Fact, e.Critical = "key.moved", nil, true
+				}
+			}})
+		}()
+		if err := d.Await(t.Context(), event.Position); err != nil {
+			t.Fatal(err)
+		}
+		waited := make(chan error)
+		go func() { waited <- d.Await(t.Context(), event.Position+1) }()
+		synctest.Wait()
+		bad := appendFact(t, log, "acme", domain.StreamKey, domain.NewUUID(), &domain.KeyRevoked{})
+		for what, err := range map[string]error{
+			"follow": <-ended, "who waited": <-waited, "who waits now": d.Await(t.Context(), bad.Position+1),
+		} {
+			if stop := new(domain.FollowerStop); !errors.As(err, &stop) || stop.Follower != "directory" || stop.At != bad.Position {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		if err := d.Await(t.Context(), event.Position); err != nil {
+			t.Errorf("what it knows: %v", err)
+		}
+	})
 }

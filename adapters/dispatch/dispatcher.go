@@ -101,7 +101,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	g.Go(func() error { return d.watchClock(life) })
 	g.Go(func() error { return d.leases.beat(life) })
 	g.Go(func() error { return d.leases.tend(life) })
-	var stop *stopError
+	var stop *domain.FollowerStop
 	g.Go(func() error {
 		select {
 		case <-ctx.Done():
@@ -171,15 +171,15 @@ const recordGrace = 5 * time.Second
 
 // rest tells by log line, metric and, once for each entry, a fact that a fold has stopped and that this node delivers
 // nothing any more, and returns when ctx ends. Its shards are free for a node whose program can go on.
-func (d *Dispatcher) rest(ctx context.Context, stop *stopError) {
+func (d *Dispatcher) rest(ctx context.Context, stop *domain.FollowerStop) {
 	d.lanes.clear()
 	for {
-		d.metrics.stopped(stop.follower)
+		d.metrics.stopped(stop.Follower)
 		d.set.Logger.Error("nothing is delivered by this node any more: an entry can't be folded "+
 			"(hint: upgrade or repair this program and start it again)",
-			slog.String("follower", stop.follower), slog.Any("position", stop.at), slog.Any("error", stop.err))
+			slog.String("follower", stop.Follower), slog.Any("position", stop.At), slog.Any("error", stop.Err))
 		err := persist(ctx, d.set.Logger, "tell in the log that a fold stopped", func() error {
-			return recordStop(ctx, d.set.Log, stop)
+			return stop.Record(ctx, d.set.Log)
 		})
 		if err != nil {
 			return

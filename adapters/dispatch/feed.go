@@ -40,7 +40,7 @@ func (f *feed) run(ctx context.Context) {
 	var pause backoff
 	for ctx.Err() == nil {
 		n, err := f.fold(ctx)
-		var stop *stopError
+		var stop *domain.FollowerStop
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -58,8 +58,8 @@ func (f *feed) run(ctx context.Context) {
 	}
 }
 
-// fold folds one page and returns how many entries it had. It fails with a *stopError where the configuration can't be
-// folded.
+// fold folds one page and returns how many entries it had. It fails with a *domain.FollowerStop where the configuration
+// can't be folded.
 func (f *feed) fold(ctx context.Context) (int, error) {
 	f.turn.Lock()
 	defer f.turn.Unlock()

@@ -312,8 +312,8 @@ func TestPlaceholder_Unfoldable(t *testing.T) {
 		s.sh.complete([]domain.UUID{d.ID}, []domain.WaitingDelivery{{Delivery: d, Position: e.Position}})
 		select {
 		case stop := <-s.lanes.stops:
-			if stop.at != 7 {
-				t.Errorf("stopped at %d", stop.at)
+			if stop.At != 7 {
+				t.Errorf("stopped at %d", stop.At)
 			}
 		default:
 			t.Error("nothing stopped")

@@ -21,7 +21,7 @@ import (
 type lanes struct {
 	set   *Settings
 	crew  crew
-	stops chan *stopError // folds that stopped, each at most once; its capacity is their number
+	stops chan *domain.FollowerStop // folds that stopped, each at most once; its capacity is their number
 
 	mu      sync.Mutex // guards all below, and all of shards, lanes and items
 	config  configuration
@@ -68,7 +68,7 @@ func (b *budget) limit() int {
 
 func newLanes(set *Settings, crew crew) *lanes {
 	return &lanes{
-		set: set, crew: crew, stops: make(chan *stopError, 2),
+		set: set, crew: crew, stops: make(chan *domain.FollowerStop, 2),
 		budget: budget{set: set},
 		slots:  newSlots(set.Attempts),
 		timers: timers{sooner: make(chan struct{}, 1)},
@@ -169,7 +169,7 @@ func (ls *lanes) wants(tenant domain.TenantID, typ domain.EventType) bool {
 // fold applies a page of the log. It returns how many of its entries were folded, the tenants' configurations that
 // changed by them, and why it stopped before the others, which it does only at one that configures routing. One about
 // deliveries that can't be folded halts the node's dispatching, and the fold of the configuration goes on.
-func (ls *lanes) fold(entries []domain.Entry) (n int, newer []*projections.Snapshot, stop *stopError) {
+func (ls *lanes) fold(entries []domain.Entry) (n int, newer []*projections.Snapshot, stop *domain.FollowerStop) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	changed := make(map[domain.TenantID]bool)
@@ -178,7 +178,7 @@ func (ls *lanes) fold(entries []domain.Entry) (n int, newer []*projections.Snaps
 		known, err := understood(e)
 		if e.Kind.Configures() {
 			if err := ls.config.fold(e, known, err); err != nil {
-				stop = &stopError{configurationFollower, e.Position, err}
+				stop = &domain.FollowerStop{Follower: configurationFollower, At: e.Position, Err: err}
 				ls.haltLocked(stop)
 				break
 			}
@@ -202,7 +202,7 @@ func (ls *lanes) fold(entries []domain.Entry) (n int, newer []*projections.Snaps
 			}
 		}
 		if err != nil {
-			ls.haltLocked(&stopError{feedFollower, e.Position, err})
+			ls.haltLocked(&domain.FollowerStop{Follower: feedFollower, At: e.Position, Err: err})
 		}
 		ls.config.SetCursor(e.Position)
 	}
@@ -404,14 +404,14 @@ func (ls *lanes) stopping() bool {
 }
 
 // halt ends this node's dispatching for good since its fold can't go on. What is under way ends as usual.
-func (ls *lanes) halt(stop *stopError) {
+func (ls *lanes) halt(stop *domain.FollowerStop) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	ls.haltLocked(stop)
 }
 
 // haltLocked is halt for those who hold mu.
-func (ls *lanes) haltLocked(stop *stopError) {
+func (ls *lanes) haltLocked(stop *domain.FollowerStop) {
 	ls.halted, ls.slots.stopping = true, true // what is folded halfway must not be acted upon
 	select {
 	case ls.stops <- stop:

@@ -101,7 +101,7 @@ func (r *reader) lookUp(ctx context.Context, sh *shard) {
 
 // unlessStopped halts the dispatcher where an error is that an entry can't be folded, which trying again doesn't help.
 func (r *reader) unlessStopped(err error) (done bool, again error) {
-	var stop *stopError
+	var stop *domain.FollowerStop
 	if !errors.As(err, &stop) {
 		return err == nil, err
 	}
@@ -205,7 +205,7 @@ func (ld *loader) follow(ctx context.Context, log domain.Log, to domain.Position
 			return nil
 		}
 		if err := ld.fold(&entries[i]); err != nil {
-			return &stopError{feedFollower, entries[i].Position, err}
+			return &domain.FollowerStop{Follower: feedFollower, At: entries[i].Position, Err: err}
 		}
 	}
 	return nil

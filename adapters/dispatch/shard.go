@@ -108,7 +108,7 @@ func (sh *shard) complete(ids []domain.UUID, rows []domain.WaitingDelivery) (beh
 			continue
 		}
 		if err := it.complete(row); err != nil {
-			sh.lanes.haltLocked(&stopError{feedFollower, first.Position, err})
+			sh.lanes.haltLocked(&domain.FollowerStop{Follower: feedFollower, At: first.Position, Err: err})
 			continue
 		}
 		it.lane = sh.lane(it.delivery.Tenant, it.delivery.Endpoint)

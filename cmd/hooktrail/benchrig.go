@@ -114,7 +114,8 @@ func (r *rig) startServer(ctx context.Context, adminURL string) error {
 	}
 	child.Env = append(os.Environ(), "HOOKTRAIL_LISTEN="+address, "HOOKTRAIL_ADMIN_KEY="+key,
 		"HOOKTRAIL_DATA_DIR="+filepath.Join(r.dir, "server"), "HOOKTRAIL_EGRESS_ALLOW=127.0.0.0/8",
-		"HOOKTRAIL_MIGRATE_URL="+adminURL, "HOOKTRAIL_DATABASE_URL="+serverURL, "HOOKTRAIL_LOG_LEVEL=WARN")
+		"HOOKTRAIL_MIGRATE_URL="+adminURL, "HOOKTRAIL_DATABASE_URL="+serverURL, "HOOKTRAIL_LOG_LEVEL=WARN",
+		"HOOKTRAIL_STOP_DELAY=0s")
 	child.Stderr = r.log
 	if err := r.start(child); err != nil {
 		return err

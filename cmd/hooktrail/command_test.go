@@ -46,6 +46,7 @@ func TestRun_Mistakes(t *testing.T) {
 		"profiles for all":     {[]string{"serve", "--debug-listen", "0.0.0.0:6060"}, exitUsage, "loopback address"},
 		"refused port":         {[]string{"serve", "--listen", taken.Addr().String()}, exitFailed, "HOOKTRAIL_LISTEN chooses another address"},
 		"unreachable database": {[]string{"serve", "--listen", "127.0.0.1:0", "--database-wait", "0s", "--database-url", somewhere}, exitFailed, "127.0.0.1"},
+		"long delay":           {[]string{"serve", "--stop-delay", "10m"}, exitUsage, "HOOKTRAIL_STOP_DELAY"},
 		"long wait":            {[]string{"serve", "--database-wait", "2h"}, exitUsage, "HOOKTRAIL_DATABASE_WAIT"},
 		"unknown profile":      {[]string{"listen", "--profile", "morse"}, exitUsage, `no profile "morse"`},
 		"no signing key":       {[]string{"listen", "--signing-key", "not a key"}, exitUsage, "--signing-key"},

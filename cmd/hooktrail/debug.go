@@ -9,11 +9,15 @@ import (
 	"net/http/pprof"
 	"net/netip"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// debugFlags open Go's own profiles, on a listener of their own: they tell too much for the API's.
+// debugFlags open Go's own profiles, on a listener of their own: they tell too much for the API's. The metrics are there
+// too, without a key, so that they can be read where the API is closed because keys can't be checked.
 type debugFlags struct {
-	DebugListen string `name:"debug-listen" env:"HOOKTRAIL_DEBUG_LISTEN" help:"Loopback address for Go's profiles (/debug/pprof/); off when empty."`
+	DebugListen string `name:"debug-listen" env:"HOOKTRAIL_DEBUG_LISTEN" help:"Loopback address for Go's profiles (/debug/pprof/) and the metrics without a key (/metrics); off when empty."`
 }
 
 func (f debugFlags) validate() error {
@@ -30,7 +34,7 @@ func (f debugFlags) validate() error {
 }
 
 // serve answers until ctx ends.
-func (f debugFlags) serve(ctx context.Context) error {
+func (f debugFlags) serve(ctx context.Context, metrics prometheus.Gatherer) error {
 	if f.DebugListen == "" {
 		return nil
 	}
@@ -42,6 +46,7 @@ func (f debugFlags) serve(ctx context.Context) error {
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	defer context.AfterFunc(ctx, func() { _ = server.Close() })()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

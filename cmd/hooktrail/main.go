@@ -49,6 +49,9 @@ type process struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal asks to stop. From then on signals do what they usually do, so that a second one ends the process
+	// at once, however long a stop may take.
+	context.AfterFunc(ctx, stop)
 	if err := dropEmptyVariables(); err != nil {
 		fmt.Fprintln(os.Stderr, "hooktrail:", err)
 		os.Exit(exitFailed)

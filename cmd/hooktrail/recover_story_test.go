@@ -110,6 +110,7 @@ func TestStory_OlderCopyWhileRunning(t *testing.T) {
 	p.closed()
 	p.stop()
 	p.launch()
+	eventually(t, 30*time.Second, "/readyz says why", func() bool { return strings.Contains(p.refusal("/readyz"), "older copy") })
 	p.closed()
 	if h, c := ends(); h != head || c != cursor {
 		t.Errorf("the copy went on from %d to %d, its views from %d to %d", head, h, cursor, c)

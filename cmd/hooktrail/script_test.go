@@ -36,6 +36,7 @@ func TestScript(t *testing.T) {
 			env.Setenv("HOOKTRAIL_DATA_DIR", dir)
 			env.Setenv("HOOKTRAIL_LISTEN", server)
 			env.Setenv("HOOKTRAIL_URL", "http://"+server)
+			env.Setenv("HOOKTRAIL_STOP_DELAY", "0s")
 			env.Setenv("RECEIVER", freeAddress(t))
 			env.Cd = dir
 			return nil

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,6 +30,7 @@ import (
 	"github.com/hooktrail/hooktrail/adapters/schema"
 	"github.com/hooktrail/hooktrail/adapters/webhook"
 	"github.com/hooktrail/hooktrail/adapters/webhook/guide"
+	"github.com/hooktrail/hooktrail/domain"
 	"github.com/hooktrail/hooktrail/openapi"
 	"github.com/hooktrail/hooktrail/projections"
 )
@@ -43,10 +43,11 @@ type serveCommand struct {
 	Debug   debugFlags   `embed:""`
 	Exports exportFlags  `embed:""`
 
-	Listen       string `name:"listen" env:"HOOKTRAIL_LISTEN" default:"127.0.0.1:8080" help:"Address of the API."`
-	AdminKey     string `name:"admin-key" env:"HOOKTRAIL_ADMIN_KEY" help:"The first operator key, 32 or more visible characters; give it as the variable. Unset at the first start: one is made and kept in operator.key in the data directory; a terminal is shown it, once."`
-	Origin       string `name:"webhook-origin" env:"HOOKTRAIL_WEBHOOK_ORIGIN" help:"DNS name by which receivers know this instance in CloudEvents handshakes (such as hooks.bank.example); the machine's name by default."`
-	MaxDataBytes int    `name:"max-data-bytes" env:"HOOKTRAIL_MAX_DATA_BYTES" default:"262144" help:"Largest event data that is accepted."`
+	Listen       string         `name:"listen" env:"HOOKTRAIL_LISTEN" default:"127.0.0.1:8080" help:"Address of the API."`
+	AdminKey     string         `name:"admin-key" env:"HOOKTRAIL_ADMIN_KEY" help:"The first operator key, 32 or more visible characters; give it as the variable. Unset at the first start: one is made and kept in operator.key in the data directory; a terminal is shown it, once."`
+	Origin       string         `name:"webhook-origin" env:"HOOKTRAIL_WEBHOOK_ORIGIN" help:"DNS name by which receivers know this instance in CloudEvents handshakes (such as hooks.bank.example); the machine's name by default."`
+	StopDelay    *time.Duration `name:"stop-delay" env:"HOOKTRAIL_STOP_DELAY" help:"How long a server that is told to stop goes on with a red /readyz, so that load balancers send nothing any more when its port closes (default: 5s; 0s where a terminal shows its log)."`
+	MaxDataBytes int            `name:"max-data-bytes" env:"HOOKTRAIL_MAX_DATA_BYTES" default:"262144" help:"Largest event data that is accepted."`
 }
 
 // Run serves until it is interrupted, then finishes what is under way within a bound.
@@ -85,13 +86,19 @@ func (c serveCommand) Run(ctx context.Context, p process) error {
 	if err != nil {
 		return fmt.Errorf("listen on %s (HOOKTRAIL_LISTEN chooses another address): %w", c.Listen, err)
 	}
-	defer listener.Close()
-	store, err := c.Storage.start(ctx, dir, log)
-	if err != nil {
+	s := &server{
+		serveCommand: c, process: p, dir: dir, egress: egress, log: log, node: n, listener: listener, share: share,
+		profileFiles: formats, gate: newGate(ctx, listener, share.api, log, "This node starts and is waiting for the database."),
+	}
+	defer func() { _ = s.gate.web.Close() }() // where serveHTTP didn't get to close it
+	if s.storage, err = c.Storage.start(ctx, dir, log); err != nil {
+		if ctx.Err() != nil { // told to stop meanwhile
+			log.Info("stopped while Postgres started", slog.Any("error", err))
+			return nil
+		}
 		return err
 	}
-	s := &server{serveCommand: c, process: p, dir: dir, egress: egress, log: log, node: n, storage: store, listener: listener, share: share, profileFiles: formats}
-	return errors.Join(s.run(ctx), store.Close())
+	return errors.Join(s.run(ctx), s.storage.Close())
 }
 
 func (c serveCommand) validate() (egress, error) {
@@ -106,6 +113,9 @@ func (c serveCommand) validate() (egress, error) {
 	}
 	if c.MaxDataBytes < 1024 || c.MaxDataBytes > 4<<20 {
 		return egress{}, usagef("HOOKTRAIL_MAX_DATA_BYTES lies between 1024 and 4194304")
+	}
+	if c.StopDelay != nil && (*c.StopDelay < 0 || *c.StopDelay > 5*time.Minute) {
+		return egress{}, usagef("HOOKTRAIL_STOP_DELAY lies between 0s and 5m")
 	}
 	if c.Origin != "" && webhook.CheckOrigin(c.Origin) != nil {
 		return egress{}, usagef("HOOKTRAIL_WEBHOOK_ORIGIN is a DNS name such as hooks.bank.example")
@@ -130,6 +140,7 @@ type server struct {
 	node     *node
 	storage  *storage
 	listener net.Listener
+	gate     *gate
 	share    descriptors
 
 	registry  *prometheus.Registry
@@ -150,15 +161,13 @@ type server struct {
 // userAgent is what receivers are told of the program.
 const userAgent = "Hooktrail/" + version
 
-// shutdownBound is how long requests and attempts under way may take once the server was told to stop.
+// stopDelay is how long a server goes on before it stops, unless it is told otherwise: the probes of load balancers and
+// Kubernetes come every few seconds.
+const stopDelay = 5 * time.Second
+
+// shutdownBound is how long attempts under way may take once the server stops. README names the sum of this, stopDelay
+// and all that follows: change it there, too.
 const shutdownBound = 20 * time.Second
-
-// answerBound is how long a request may take from its header to the end of its answer: longer than any read waits
-// (`Prefer: wait`) and a body may take to arrive.
-const answerBound = 2 * time.Minute
-
-// requestBound is how long API requests may still take then.
-const requestBound = 5 * time.Second
 
 // run opens the log and serves. Two groups end one after the other: first what makes work (API, dispatcher), then what
 // the work needs (log, views).
@@ -175,9 +184,16 @@ func (s *server) run(ctx context.Context) error {
 		return err
 	}
 	defer s.close()
+	s.gate.refuse("This node starts: it has its database and is not ready yet.")
 	base.Go(func() error { return s.entries.Run(baseCtx) })
 
-	work, workCtx := errgroup.WithContext(ctx)
+	working, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWork()
+	defer context.AfterFunc(ctx, func() {
+		s.part(working)
+		stopWork()
+	})()
+	work, workCtx := errgroup.WithContext(working)
 	baseLives := context.AfterFunc(baseCtx, func() { work.Go(func() error { return errBaseEnded }) })
 	work.Go(func() error { return s.work(workCtx, base, baseCtx, work) })
 	err := work.Wait()
@@ -188,6 +204,28 @@ func (s *server) run(ctx context.Context) error {
 	}
 	s.log.Info("stopped")
 	return nil
+}
+
+// part lets clients go once the server was told to stop: it goes on as before, deliveries included, but for a red /readyz,
+// so that what balances load sends nothing any more when the port closes. It returns when they have had the time for
+// that, or working ends.
+func (s *server) part(working context.Context) {
+	delay := stopDelay
+	if s.StopDelay != nil {
+		delay = *s.StopDelay
+	} else if isTerminal(s.process.stderr) {
+		delay = 0
+	}
+	s.log.Info("stopping: a second signal ends the process at once", slog.Duration("red_before", delay))
+	if !s.gate.part() {
+		return
+	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-working.Done():
+	}
 }
 
 // errBaseEnded stops the work when what it needs has ended; the cause is what that ended with.
@@ -207,14 +245,10 @@ func (s *server) work(ctx context.Context, base *errgroup.Group, baseCtx context
 		return err
 	}
 	base.Go(func() error { return s.follower.Run(baseCtx) })
-	base.Go(func() error { return s.directory.Follow(baseCtx, s.entries) })
-	if err := s.operatorKey(ctx); err != nil {
-		return err
-	}
-	if err := s.addBuiltIn(ctx); err != nil {
-		return err
-	}
-	if err := s.addProfiles(ctx); err != nil {
+	base.Go(func() error { return s.followDirectory(baseCtx) })
+	// A directory that stops has closed the API for good, and what is added here is of use to nobody else: the rest goes
+	// on.
+	if err, stop := s.prepare(ctx), new(domain.FollowerStop); err != nil && !errors.As(err, &stop) {
 		return err
 	}
 	if err := s.sayStarted(ctx); err != nil {
@@ -234,7 +268,7 @@ func (s *server) work(ctx context.Context, base *errgroup.Group, baseCtx context
 	work.Go(func() error { return reconciler.Run(ctx) })
 	work.Go(func() error { return s.replays().Run(ctx) })
 	work.Go(func() error { return s.serveHTTP(ctx, dispatcher, reconciler) })
-	work.Go(func() error { return s.Debug.serve(ctx) })
+	work.Go(func() error { return s.Debug.serve(ctx, s.registry) })
 	work.Go(func() error { return s.exports.Run(ctx) })
 	work.Go(func() error { return sweeper{s.views.SweepSecrets, s.log}.run(ctx) })
 	return nil
@@ -242,6 +276,17 @@ func (s *server) work(ctx context.Context, base *errgroup.Group, baseCtx context
 
 // reconciliationsDir is where reconciliations under way keep receivers' ids.
 const reconciliationsDir = "reconciliations"
+
+// prepare puts into the log what an instance begins with: the operator's key and wire formats.
+func (s *server) prepare(ctx context.Context) error {
+	if err := s.operatorKey(ctx); err != nil {
+		return err
+	}
+	if err := s.addBuiltIn(ctx); err != nil {
+		return err
+	}
+	return s.addProfiles(ctx)
+}
 
 // open migrates, loads the master key and opens the log and what reads it.
 func (s *server) open(ctx context.Context) error {
@@ -365,32 +410,14 @@ func (s *server) serveHTTP(
 	if err != nil {
 		return err
 	}
-	// Requests outlive ctx for a while: an append under way is to be answered. Who follows the log is let go halfway.
-	requests, endRequests := context.WithCancel(context.WithoutCancel(ctx))
-	defer endRequests()
-	web := &http.Server{
-		BaseContext: func(net.Listener) context.Context { return requests },
-		// An answer ends in time for clients that don't read it, too; what takes longer, such as following the log, sets
-		// deadlines of its own.
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 60 * time.Second, WriteTimeout: answerBound,
-		IdleTimeout:    2 * time.Minute,
-		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	if s.gate.open(handler) {
+		s.log.Info("serving", slog.String("address", "http://"+s.gate.address),
+			slog.String("version", fullVersion()), slog.String("node", s.node.id.String()))
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- web.Serve(clientListener(s.listener, s.share.api)) }()
-	s.log.Info("serving", slog.String("address", "http://"+s.listener.Addr().String()),
-		slog.String("version", fullVersion()), slog.String("node", s.node.id.String()))
 	select {
-	case err := <-ended:
-		return fmt.Errorf("serve the API: %w", err)
+	case err := <-s.gate.ended:
+		return err
 	case <-ctx.Done():
 	}
-	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestBound)
-	defer cancel()
-	defer time.AfterFunc(requestBound/2, endRequests).Stop()
-	if err := web.Shutdown(bound); err != nil {
-		s.log.Info("requests still under way are broken off", slog.Any("cause", err))
-		return web.Close()
-	}
-	return nil
+	return s.gate.close(s.log)
 }

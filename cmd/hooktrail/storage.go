@@ -139,7 +139,7 @@ func (f storageFlags) migrateWhenThere(ctx context.Context, knownFile string, lo
 		}
 		select {
 		case <-ctx.Done():
-			return err
+			return errors.Join(ctx.Err(), err)
 		case <-time.After(databasePause):
 		}
 	}

@@ -157,7 +157,8 @@ func (p *program) launch() {
 		p.prepare(p.cmd)
 	}
 	p.cmd.Env = append(p.cmd.Env, "HOOKTRAIL_DATA_DIR="+p.dir, "HOOKTRAIL_LISTEN="+p.address,
-		"HOOKTRAIL_EGRESS_ALLOW=127.0.0.0/8", "HOOKTRAIL_ADMIN_KEY="+p.key, "HOOKTRAIL_LOG_LEVEL=DEBUG")
+		"HOOKTRAIL_EGRESS_ALLOW=127.0.0.0/8", "HOOKTRAIL_ADMIN_KEY="+p.key, "HOOKTRAIL_LOG_LEVEL=DEBUG",
+		"HOOKTRAIL_STOP_DELAY=0s")
 	p.cmd.Env = append(p.cmd.Env, p.env...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
 	if err := p.cmd.Start(); err != nil {

@@ -1,10 +1,12 @@
 package eventlog
 
 import (
+	"context"
 	"time"
 
 	"github.com/hooktrail/hooktrail/domain"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // InstanceHeadMAC authenticates a head of the instance that a test puts into the database.
@@ -35,5 +37,20 @@ func Introduce(l *Log, kind domain.Kind, format int) {
 			return format
 		}
 		return k.Format()
+	}
+}
+
+// TakeLookUps takes all connections for look-ups, as many look-ups at a time do, until release is called.
+func TakeLookUps(ctx context.Context, l *Log) (release func()) {
+	var taken []*pgxpool.Conn
+	for range vitalConnections {
+		if c, err := l.vital.Acquire(ctx); err == nil {
+			taken = append(taken, c)
+		}
+	}
+	return func() {
+		for _, c := range taken {
+			c.Release()
+		}
 	}
 }

@@ -42,6 +42,12 @@ func TestLog_Ready(t *testing.T) {
 		mustExec(t, admin, `SELECT pg_advisory_unlock_all()`)
 		ready(t, log.Log)
 	})
+	t.Run("all look-ups are busy", func(t *testing.T) {
+		release := eventlog.TakeLookUps(t.Context(), log.Log)
+		unready(t, log.Log, "connections for look-ups")
+		release()
+		ready(t, log.Log)
+	})
 	t.Run("the database only reads", func(t *testing.T) {
 		admin := connect(t, log.db.AdminURL)
 		mustExec(t, admin, `ALTER DATABASE `+log.db.Name+` SET default_transaction_read_only = on`)

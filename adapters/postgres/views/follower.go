@@ -132,7 +132,7 @@ func (f *Follower) Run(ctx context.Context) error {
 }
 
 // handle folds pages until ctx ends (nil) or an entry can't be folded.
-func (f *Follower) handle(ctx context.Context, pages <-chan *message.Message) *stopError {
+func (f *Follower) handle(ctx context.Context, pages <-chan *message.Message) *domain.FollowerStop {
 	for {
 		select {
 		case <-ctx.Done():
@@ -151,7 +151,7 @@ func (f *Follower) handle(ctx context.Context, pages <-chan *message.Message) *s
 			// Also what failed is acknowledged: a nack would send it again into the same, broken transaction. The
 			// acknowledgement's query then fails with the same error, which rolls everything back.
 			m.Ack()
-			var stop *stopError
+			var stop *domain.FollowerStop
 			if errors.As(err, &stop) {
 				return stop
 			}
@@ -294,7 +294,7 @@ type followerBackoff struct {
 func (b *followerBackoff) HandleError(_ watermill.LoggerAdapter, noMsg bool, err error) time.Duration {
 	f := b.f
 	f.notify()
-	var stop *stopError
+	var stop *domain.FollowerStop
 	if errors.As(err, &stop) || b.ctx.Err() != nil {
 		return 0
 	}

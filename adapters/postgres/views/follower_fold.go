@@ -35,7 +35,7 @@ func (f *Follower) fold(ctx context.Context, tx pgx.Tx) error {
 	}
 	cursor := domain.Position(position.Int64)
 	if position.Int64 > head.Int64 {
-		return &stopError{at: cursor, err: aheadError(cursor, domain.Position(head.Int64))}
+		return &domain.FollowerStop{Follower: viewsFollower, At: cursor, Err: aheadError(cursor, domain.Position(head.Int64))}
 	}
 	if cursor >= f.page.head {
 		return nil // another process was quicker
@@ -90,7 +90,7 @@ func sizeOf(entries []domain.Entry) (size int) {
 }
 
 // writePage folds entries and writes what they change. What the database will never take is cut off by halves, until it
-// is one entry: then it fails with a *stopError. Each try is under a savepoint.
+// is one entry: then it fails with a *domain.FollowerStop. Each try is under a savepoint.
 func writePage(
 	ctx context.Context, log Log, tx pgx.Tx, after domain.Position, entries []domain.Entry,
 ) (page *viewsPage, err error) {
@@ -107,7 +107,7 @@ func writePage(
 		case !permanent(err):
 			return nil, fmt.Errorf("write a page of the views: %w", err)
 		case len(entries) == 1:
-			return nil, &stopError{at: entries[0].Position, err: withoutValues(err)}
+			return nil, &domain.FollowerStop{Follower: viewsFollower, At: entries[0].Position, Err: withoutValues(err)}
 		}
 		entries = entries[:len(entries)/2]
 	}
@@ -135,7 +135,8 @@ func withoutValues(err error) error {
 	return err
 }
 
-// foldPage folds entries up to the first that can't be folded. When that is the very first, it fails with a *stopError.
+// foldPage folds entries up to the first that can't be folded. When that is the very first, it fails with a
+// *domain.FollowerStop.
 func foldPage(
 	ctx context.Context, q postgres.Querier, after domain.Position, entries []domain.Entry,
 ) (*viewsPage, error) {
@@ -151,7 +152,7 @@ pages:
 				continue
 			}
 			if i == 0 {
-				return nil, &stopError{at: e.Position, err: err}
+				return nil, &domain.FollowerStop{Follower: viewsFollower, At: e.Position, Err: err}
 			}
 			entries = entries[:i] // again without it: it may have left something in the page
 			continue pages
