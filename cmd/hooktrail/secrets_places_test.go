@@ -60,6 +60,22 @@ func (s *secretStory) checkMasked() {
 	}
 }
 
+// works has every kind of long work done, so that its results are searched too. The redrive and the replay send nothing.
+func (s *secretStory) works() {
+	const tenant = "/v1/tenants/default/"
+	nothing := map[string]any{"reason": "looking for secrets", "from_sequence": 0, "to_sequence": 1}
+	for kind, body := range map[string]map[string]any{
+		"exports": {"what": "deliveries", "format": "ndjson"}, "reconciliations": {}, "redrives": nothing, "replays": nothing,
+	} {
+		var made struct{ ID, Status string }
+		s.do("POST", tenant+kind, body, &made)
+		eventually(s.t, 30*time.Second, "one of the "+kind+" ends", func() bool {
+			s.do("GET", tenant+kind+"/"+made.ID, nil, &made)
+			return made.Status == "succeeded"
+		})
+	}
+}
+
 // walk asks every GET operation of the document, with every value that the lists give its parameters, and the
 // configurations as of every moment.
 func (s *secretStory) walk() {

@@ -99,6 +99,7 @@ func TestStory_NoSecretAnywhere(t *testing.T) {
 	s.refusals()
 	s.ask("deleting", "DELETE", "/v1/tenants/default/endpoints/"+s.endpoints["sparkbox"], "")
 	s.checkMasked()
+	s.works()
 	s.walk()
 	tables := s.tables()
 	s.readOwnSecrets()
