@@ -39,7 +39,9 @@ func newGate(ctx context.Context, l net.Listener, connections int, log *slog.Log
 	requests, endRequests := context.WithCancel(context.WithoutCancel(ctx))
 	g := &gate{address: l.Addr().String(), endRequests: endRequests, ended: make(chan error, 1)}
 	g.refuse(reason)
+	clients := newClientListener(l, connections)
 	g.web = &http.Server{
+		ConnState:   clients.note,
 		BaseContext: func(net.Listener) context.Context { return requests },
 		// An answer ends in time for clients that don't read it, too; what takes longer, such as following the log, sets
 		// deadlines of its own.
@@ -47,7 +49,7 @@ func newGate(ctx context.Context, l net.Listener, connections int, log *slog.Log
 		IdleTimeout:    2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-	go func() { g.ended <- fmt.Errorf("serve the API: %w", g.web.Serve(clientListener(l, connections))) }()
+	go func() { g.ended <- fmt.Errorf("serve the API: %w", g.web.Serve(clients)) }()
 	return g
 }
 
