@@ -11,7 +11,7 @@ import (
 
 // heldOut is what keeps a delivery that waits from being tried.
 type heldOut struct {
-	By    string     `json:"by" doc:"endpoint_disabled, endpoint_paused, endpoint_unverified; webhooks_disabled or https_only: the tenant's rules; receiver: it has asked for fewer requests; rate_limit: the endpoint's. More may be added." example:"endpoint_paused"`
+	By    string     `json:"by" doc:"endpoint_disabled, endpoint_paused, endpoint_unverified; tenant_webhooks_disabled or tenant_https_only: the tenant's rules; receiver: it has asked for fewer requests; rate_limit: the endpoint's. More may be added." example:"endpoint_paused"`
 	Since rest.Stamp `json:"since,omitzero" doc:"Since when, or when the delivery was made, if that was later; left out where it isn't known." example:"2026-07-01T12:00:00Z"`
 }
 

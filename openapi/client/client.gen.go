@@ -2605,7 +2605,7 @@ type HealthStatus string
 
 // Held defines model for Held.
 type Held struct {
-	// By endpoint_disabled, endpoint_paused, endpoint_unverified; webhooks_disabled or https_only: the tenant's rules; receiver: it has asked for fewer requests; rate_limit: the endpoint's. More may be added.
+	// By endpoint_disabled, endpoint_paused, endpoint_unverified; tenant_webhooks_disabled or tenant_https_only: the tenant's rules; receiver: it has asked for fewer requests; rate_limit: the endpoint's. More may be added.
 	//
 	// Examples: endpoint_paused
 	By string `json:"by"`
