@@ -20,8 +20,12 @@ const (
 	memorySharePrivate = 0.6
 )
 
+// memoryLimit is what the heap may take, in bytes, where no cgroup says how much there is. What lives is far below it: it
+// bounds what the collector leaves lying about after large answers.
+const memoryLimit = 2 << 30
+
 // limitMemory has the collector work harder as the process comes near to what its cgroup allows, rather than be killed
-// there. GOMEMLIMIT overrides it. Without a cgroup's limit there is none.
+// there, or near to memoryLimit. GOMEMLIMIT overrides both.
 func limitMemory(log *slog.Logger, private bool) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
@@ -38,8 +42,9 @@ func limitMemory(log *slog.Logger, private bool) {
 		memlimit.WithLogger(slog.New(slog.DiscardHandler)),
 	)
 	switch {
-	case err != nil:
-		log.Debug("no limit of memory was found", slog.Any("error", err))
+	case limit == 0 && os.Getenv("GOMEMLIMIT") == "":
+		log.Debug("no cgroup limits memory", slog.Any("error", err))
+		debug.SetMemoryLimit(memoryLimit)
 	case limit > 0:
 		log.Info("memory limited", slog.Int64("bytes", limit))
 	}
@@ -52,8 +57,8 @@ const (
 	leastHeld = 64 << 20
 )
 
-// heldBytes is how much requests under way may hold, by the limit that is in force (GOMEMLIMIT or the cgroup's); 0: the
-// API's default, where there is none.
+// heldBytes is how much requests under way may hold, by the limit that is in force; 0: the API's default, where GOMEMLIMIT
+// has switched that off.
 func heldBytes() int {
 	limit := debug.SetMemoryLimit(-1)
 	if limit == math.MaxInt64 {
