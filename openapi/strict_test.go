@@ -44,6 +44,25 @@ func TestRepeated(t *testing.T) {
 	}
 }
 
+// TestConditions_strict: a condition that is empty or given twice is none that could be kept.
+func TestConditions_strict(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	endpoint := f.endpoint("")
+	for _, name := range []string{"If-Match", "If-None-Match"} {
+		for code, values := range map[string][]string{"empty_header": {""}, "repeated_header": {`"1"`, `"1"`}} {
+			r := httptest.NewRequestWithContext(context.Background(), http.MethodPatch, endpoint, strings.NewReader(`{"name":"b"}`))
+			r.Header.Set("Authorization", "Bearer "+f.operator)
+			r.Header.Set("Content-Type", "application/json")
+			r.Header[name] = values
+			w := httptest.NewRecorder()
+			f.handler.ServeHTTP(w, r)
+			got := answer{t: t, Code: w.Code, Header: w.Header(), Body: w.Body.Bytes()}
+			got.problem(http.StatusBadRequest, code).names("header." + name)
+		}
+	}
+}
+
 // TestPatch_contentType: a merge patch is taken as application/json too, with the same meaning: null removes.
 func TestPatch_contentType(t *testing.T) {
 	t.Parallel()

@@ -69,10 +69,16 @@ func (g *Gate) Handle(hc huma.Context, next func(huma.Context)) {
 		Sources: &g.sources, Operation: op.OperationID, HTTP: request,
 		Tenant: domain.TenantID(hc.Param("tenant")),
 	}
-	for _, name := range []string{"Authorization", "Content-Type"} {
-		if len(request.Header.Values(name)) > 1 { // which of them counts would be a guess
+	for _, name := range []string{"Authorization", "Content-Type", "If-Match", "If-None-Match"} {
+		values := request.Header.Values(name)
+		if len(values) > 1 { // which of them counts would be a guess
 			const message = "is given more than once: send it once"
 			write(w, Refuse(http.StatusBadRequest, "repeated_header", name+" "+message+".", Fault{"header." + name, message}))
+			return
+		}
+		if len(values) == 1 && values[0] == "" && strings.HasPrefix(name, "If-") { // not the same as no condition
+			const message = "is empty: send an ETag, or leave it out"
+			write(w, Refuse(http.StatusBadRequest, "empty_header", name+" "+message+".", Fault{"header." + name, message}))
 			return
 		}
 	}
