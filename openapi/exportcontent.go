@@ -26,13 +26,26 @@ type getExportContentIn struct {
 func exportContent(op *huma.Operation) {
 	rest.Handwritten{
 		Answers: map[string]rest.Media{
-			"application/x-ndjson": {Schema: rest.TextSchema}, "text/csv": {Schema: rest.TextSchema},
+			"application/x-ndjson": {Schema: exportedLines}, "text/csv": {Schema: rest.TextSchema},
 			"application/vnd.apache.parquet": {Schema: rest.BytesSchema}, "text/html": {Schema: rest.TextSchema},
 			"application/zstd": {Schema: rest.BytesSchema},
 		},
 		Status: []string{"200", "206"},
 	}.SetOn(op)
 	op.Errors = append(op.Errors, http.StatusConflict, http.StatusGone, http.StatusRequestedRangeNotSatisfiable)
+}
+
+// exportedLines describes NDJSON: a text whose lines are rows, all of one kind. JSON Schema 2020-12 calls what a text holds
+// contentSchema.
+func exportedLines(*huma.OpenAPI) *huma.Schema {
+	var rows []any
+	for _, what := range domain.ExportWhats() {
+		rows = append(rows, map[string]any{"$ref": "#/components/schemas/Exported" + schemaNames[what]})
+	}
+	return &huma.Schema{
+		Type: huma.TypeString, Description: "One row a line.",
+		Extensions: map[string]any{"contentMediaType": "application/json", "contentSchema": map[string]any{"anyOf": rows}},
+	}
 }
 
 // getExportContent gives out an export's file, or a part of it. That it does is in the log before the first byte leaves.

@@ -94,7 +94,7 @@ func (w *wireReceiver) check(t *testing.T, path string, r *Result, alone bool) {
 		report("called refused")
 	case w.http2 && came == 1 && does.refuses() && r.ErrorCode != RequestRefused:
 		report("not called refused")
-	case r.ErrorCode == ProtocolError && does != breaksProtocol:
+	case w.http2 && r.ErrorCode == ProtocolError && does != breaksProtocol: // over HTTP/1 also after an answer that came too early
 		report("a connection that ended is called a protocol error")
 	case (does == refusesLate || does == resetsInPart) && r.StatusCode == http.StatusOK && !r.Incomplete:
 		report("a part is taken for the whole")
